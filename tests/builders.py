@@ -1,0 +1,112 @@
+"""Synthetic pictures for the tests: phantoms that look enough like a slice, and the files that hold them.
+
+No patient's image stands in this repository. Everything here is drawn from a seed, so a test can rely on its pixels.
+"""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+U8 = NDArray[np.uint8]
+
+
+def phantom(size: int = 256, *, lesion: bool = True, seed: int = 0) -> U8:
+    """An axial-slice-like picture (size, size), uint8: dark background, bright skull, gray brain, perhaps a bright lesion.
+
+    The lesion is a disc at 0.62, 0.42 of width and height, radius 0.08 of the side.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size].astype(np.float64) / size
+    radius = np.hypot((x - 0.5) / 0.38, (y - 0.5) / 0.45)
+    plane = np.zeros((size, size))
+    plane[radius < 1.0] = 190.0  # skull and scalp
+    plane[radius < 0.92] = 15.0  # cerebrospinal fluid
+    brain = radius < 0.86
+    folds = 12 * np.sin(40 * x + 3 * np.sin(25 * y)) + 8 * np.sin(33 * y)
+    plane[brain] = (95 + folds)[brain]
+    for center in (0.44, 0.56):
+        plane[np.hypot((x - center) / 0.035, (y - 0.48) / 0.11) < 1] = 30.0  # ventricles
+    if lesion:
+        plane[np.hypot(x - 0.62, y - 0.42) < 0.08] = 235.0
+    plane += rng.normal(0, 3, plane.shape)
+    return np.clip(plane, 0, 255).astype(np.uint8)
+
+
+def rgb(plane: U8) -> U8:
+    """The same gray in three channels, (height, width, 3)."""
+    return np.repeat(plane[..., None], 3, axis=2)
+
+
+def encode(pixels: NDArray[Any], kind: str = "PNG", *, mode: str | None = None, **options: Any) -> bytes:
+    """A file's bytes of `kind` (PNG, JPEG, GIF, TIFF, WEBP, BMP). mode: convert to this Pillow mode first."""
+    picture = Pillow.fromarray(pixels)
+    if mode is not None:
+        picture = picture.convert(mode)
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
+    """A PNG of `pixels` (uint8 or uint16), by default of a phantom."""
+    return encode(phantom() if pixels is None else pixels, "PNG", **options)
+
+
+def jpeg_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
+    """A JPEG of `pixels` (uint8), by default of a phantom."""
+    return encode(phantom() if pixels is None else pixels, "JPEG", **options)
+
+
+def exif_jpeg(upright: U8, orientation: int) -> bytes:
+    """A JPEG stored turned so that its EXIF orientation (1 to 8) brings `upright` back."""
+    store = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.T,
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: a[::-1, ::-1].T,
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    return encode(np.ascontiguousarray(store(upright)), "JPEG", exif=exif.tobytes(), quality=95)
+
+
+def gif_bytes(*, frames: int = 1, size: int = 128) -> bytes:
+    """A GIF, animated when `frames` is above 1."""
+    pictures = [Pillow.fromarray(phantom(size, seed=n)) for n in range(frames)]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=frames > 1, append_images=pictures[1:])
+    return buffer.getvalue()
+
+
+def bomb_png(width: int = 60_000, height: int = 60_000) -> bytes:
+    """A small PNG with valid checksums whose header claims `width` x `height` pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = zlib.compress(b"\x00" * 100_000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def polyglot(kind: str = "GIF") -> bytes:
+    """A decodable GIF or JPEG that also holds a script, as an upload attack would carry."""
+    script = b"<script>alert(document.cookie)</script>"
+    if kind == "GIF":
+        return gif_bytes() + script
+    data = jpeg_bytes()
+    return data[:2] + b"\xff\xfe" + struct.pack(">H", len(script) + 2) + script + data[2:]
+
+
+SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HTML = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
+TEXT = b"This is a plain text file that was renamed to scan.png.\n"
