@@ -1,0 +1,25 @@
+"""How gunicorn serves the site; read by every way of starting it (`make run`, compose).
+
+Threads, not processes: requests wait for the database and for files, and the model runs in the worker.
+"""
+
+import os
+
+bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+timeout = 120  # seconds; a batch of large uploads over a slow line
+graceful_timeout = 10
+keepalive = 5
+control_socket_disable = True  # it would be written outside DATA_DIR
+accesslog = None  # requests are logged by the application, with user and request id
+errorlog = "-"
+loglevel = "warning"
+
+
+def post_worker_init(worker: object) -> None:
+    """Keep the name of the server software out of the responses."""
+    import gunicorn.http.wsgi
+
+    gunicorn.http.wsgi.SERVER = "brainscan"
