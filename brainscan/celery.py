@@ -1,0 +1,12 @@
+"""The Celery application. Its settings are Django's, under CELERY_; how tasks behave is in `diagnosis.background`."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+
+app = Celery("brainscan")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(related_name="tasks")
+app.autodiscover_tasks(["diagnosis"], related_name="worker")

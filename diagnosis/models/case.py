@@ -1,0 +1,44 @@
+"""A case: what a staff member opens for one subject, under a pseudonymous reference."""
+
+import secrets
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTVWXYZ"  # nothing that reads like another character
+
+validate_reference = RegexValidator(
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+    "A case reference has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit. "
+    "Use a pseudonym, never a name.",
+    code="invalid_reference",
+)
+
+
+def new_reference() -> str:
+    """A reference for a case that the uploader did not name: CA- and six random characters."""
+    return "CA-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+class Case(models.Model):
+    """One subject's scans, owned by the person who opened it. References are unique per owner."""
+
+    reference = models.CharField(max_length=64, default=new_reference, validators=[validate_reference])
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")
+    simulated = models.BooleanField(default=False, help_text="Holds made-up pictures, to try the site with.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("owner", "reference"), name="case_reference_unique_per_owner"),
+            models.CheckConstraint(condition=~models.Q(reference=""), name="case_reference_not_empty"),
+        )
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        return reverse("case", args=[self.pk])

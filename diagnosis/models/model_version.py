@@ -1,0 +1,37 @@
+"""A model version: an artifact folder known to the site, with the manifest it had when it was registered."""
+
+from django.conf import settings
+from django.db import models
+
+
+class ModelVersion(models.Model):
+    """At most one is active; new predictions use that one. Identity is the artifact's digest."""
+
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, help_text="sha256 over everything that decides an answer.")
+    path = models.CharField(max_length=500, help_text="Artifact folder on the server.")
+    manifest = models.JSONField()
+    active = models.BooleanField(default=False)
+    registered = models.DateTimeField(auto_now_add=True)
+    registered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("active",), condition=models.Q(active=True), name="model_one_active"),
+        )
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """`name@digest12`, as results report it."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    @property
+    def calibrated(self) -> bool:
+        """Only then may a score be shown as a probability."""
+        return self.manifest.get("calibration") is not None

@@ -1,0 +1,128 @@
+"""A prediction: one run of one model version on one scan, and the states it passes through."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from diagnosis.models.model_version import ModelVersion
+
+
+class State(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class Outcome(models.TextChoices):
+    TUMOR = "tumor", "Tumor"
+    NO_TUMOR = "no_tumor", "No tumor"
+    REFUSED = "refused", "Refused"
+
+
+ACTIVE = (State.QUEUED, State.RUNNING)
+ENDED = (State.DONE, State.REFUSED, State.FAILED, State.CANCELED)
+REUSABLE = (State.DONE, State.REFUSED)
+"""States that carry a result. Failed and canceled runs never stand for one, or a failure could not be retried."""
+
+
+class Prediction(models.Model):
+    """States: queued → running → done | refused | failed | canceled. Changed only in `pipeline`, conditionally.
+
+    model_version is None while the site has no usable model; such a run can only fail or be canceled.
+    """
+
+    State = State
+    Outcome = Outcome
+
+    scan = models.ForeignKey("diagnosis.Scan", on_delete=models.PROTECT, related_name="predictions")
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="predictions"
+    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="")
+    tumor_probability = models.FloatField(null=True, blank=True, help_text="0 to 1.")
+    type_probabilities = models.JSONField(null=True, blank=True, help_text="Given that there is a tumor; sums to 1.")
+    evidence = models.JSONField(null=True, blank=True)
+    gate = models.JSONField(null=True, blank=True)
+    engine = models.CharField(max_length=20, blank=True, default="")
+    milliseconds = models.JSONField(default=dict, blank=True)
+    reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    created = models.DateTimeField(auto_now_add=True)
+    queued = models.DateTimeField(help_text="When it last entered the queue.")
+    started = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("state", "queued"), name="prediction_state_queued"),
+            models.Index(fields=("outcome", "-id"), name="prediction_outcome"),
+            models.Index(fields=("created",), name="prediction_created"),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("scan", "model_version"),
+                condition=Q(state__in=(*ACTIVE, *REUSABLE)),
+                name="prediction_one_live_per_scan_and_model",
+            ),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="prediction_state_known"),
+            models.CheckConstraint(
+                condition=Q(tumor_probability__isnull=True)
+                | Q(tumor_probability__gte=0.0, tumor_probability__lte=1.0),
+                name="prediction_probability_in_0_1",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.DONE)
+                | Q(
+                    outcome__in=(Outcome.TUMOR, Outcome.NO_TUMOR),
+                    tumor_probability__isnull=False,
+                    model_version__isnull=False,
+                ),
+                name="prediction_done_has_result",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=State.REFUSED, outcome=Outcome.REFUSED) | ~Q(state=State.REFUSED) & ~Q(outcome=Outcome.REFUSED),
+                name="prediction_refused_has_outcome",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.FAILED) | ~Q(error_code=""), name="prediction_failed_has_error"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=ENDED, finished__isnull=False) | Q(state__in=ACTIVE, finished__isnull=True),
+                name="prediction_finished_when_ended",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"prediction {self.pk} ({self.state})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("prediction", args=[self.pk])
+
+    @property
+    def is_active(self) -> bool:
+        """Still waiting or running: pages go on polling."""
+        return self.state in ACTIVE
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state in (State.FAILED, State.CANCELED)
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def likely_type(self) -> str:
+        """The most probable tumor type, or empty where there is none to tell."""
+        if self.outcome != Outcome.TUMOR or not self.type_probabilities:
+            return ""
+        return max(self.type_probabilities, key=self.type_probabilities.__getitem__)

@@ -1,0 +1,115 @@
+"""The way to the worker: send a prediction's id, and know whether somebody listens.
+
+Messages carry ids only and may be lost or doubled; the database is the truth. A send that fails is logged and left to
+the sweep, so that an upload succeeds while the broker is down.
+"""
+
+import os
+import socket
+import time
+from functools import lru_cache
+from typing import Any
+
+import redis
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Avg, DurationField, ExpressionWrapper, F
+from kombu.exceptions import OperationalError
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import REUSABLE
+
+RUN_PREDICTION = "diagnosis.run_prediction"
+QUEUE = "celery"
+
+_WORKERS = "brainscan:workers"
+_BEAT_TTL = 30.0  # seconds without a sign of life after which a worker counts as gone
+_log = structlog.get_logger(__name__)
+
+
+def send_on_commit(prediction: Prediction) -> None:
+    """Send the prediction to the worker once the current transaction is in the database."""
+    prediction_id = prediction.pk
+    transaction.on_commit(lambda: send(prediction_id))
+
+
+def send(prediction_id: int) -> None:
+    """Send a prediction's id to the worker. A broker that does not answer is logged, never raised."""
+    try:
+        current_app.send_task(
+            RUN_PREDICTION, kwargs={"prediction_id": prediction_id}, retry_policy={"max_retries": 1, "interval_start": 0}
+        )
+    except (OperationalError, redis.RedisError, OSError) as error:
+        _log.warning("broker unreachable; the sweep will send it", prediction=prediction_id, error=str(error))
+
+
+def length() -> int | None:
+    """Messages waiting in the broker, or None if it does not answer."""
+    try:
+        return int(_client().llen(QUEUE))  # type: ignore[arg-type]
+    except redis.RedisError:
+        return None
+
+
+def broker_status() -> dict[str, Any]:
+    """Does the broker answer? {"ready": bool, "problem": sentence if not}."""
+    try:
+        _client().ping()
+    except redis.RedisError:
+        return {"ready": False, "problem": "The broker (Redis) does not answer."}
+    return {"ready": True}
+
+
+def worker_key() -> str:
+    """Name of this worker: host and the process that owns the pool."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def report_worker(*, key: str, model: str | None = None) -> None:
+    """A worker says that it lives, and which model it has loaded (None: as before). Silent when the broker is away."""
+    try:
+        if model is not None:
+            _client().hset(f"{_WORKERS}:models", key, model)
+        _client().hset(_WORKERS, key, str(time.time()))
+    except redis.RedisError as error:
+        _log.warning("worker could not report", error=str(error))
+
+
+def forget_worker(*, key: str) -> None:
+    """A worker says that it stops."""
+    try:
+        _client().hdel(_WORKERS, key)
+        _client().hdel(f"{_WORKERS}:models", key)
+    except redis.RedisError as error:
+        _log.warning("worker could not sign off", error=str(error))
+
+
+def worker_status() -> dict[str, Any]:
+    """Workers heard of in the last 30 s that have loaded a model: {"ready", "count", "models"}."""
+    try:
+        beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}  # type: ignore[union-attr]
+        models = {_text(k): _text(v) for k, v in _client().hgetall(f"{_WORKERS}:models").items()}  # type: ignore[union-attr]
+    except redis.RedisError:
+        return {"ready": False, "count": 0, "models": []}
+    alive = [key for key, beat in beats.items() if time.time() - beat < _BEAT_TTL]
+    loaded = sorted({models[key] for key in alive if models.get(key)})
+    return {"ready": bool(loaded), "count": len(alive), "models": loaded}
+
+
+def estimate(position: int) -> float | None:
+    """Seconds until the prediction at `position` is done, from the last 20 runs' time; None before there is any. One query."""
+    spent = ExpressionWrapper(F("finished") - F("started"), output_field=DurationField())
+    recent = Prediction.objects.filter(state__in=REUSABLE, started__isnull=False, reused_from=None).order_by("-id")[:20]
+    average = recent.annotate(spent=spent).aggregate(mean=Avg("spent"))["mean"]
+    return None if average is None else average.total_seconds() * max(position, 1) / settings.WORKERS
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+@lru_cache(maxsize=1)
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)

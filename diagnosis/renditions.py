@@ -1,0 +1,42 @@
+"""What browsers are shown of a scan: a PNG preview and a thumbnail, made once at intake from the decoded pixels.
+
+The original is never sent inline, so no byte that an uploader chose is interpreted by a browser.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ml.contracts import Image
+from ml.preprocess import robust_range
+
+PREVIEW_SIDE = 1024
+THUMBNAIL_SIDE = 96
+
+
+def render(image: Image) -> tuple[bytes, bytes]:
+    """PNG bytes of the preview (at most 1024 pixels a side) and the thumbnail (at most 96).
+
+    8-bit pictures keep their gray levels; deeper ones are windowed to their 0.5th to 99.5th percentile.
+    """
+    picture = Pillow.fromarray(_eight_bit(image))
+    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Pillow.Resampling.BILINEAR)
+    preview = _png(picture)
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Pillow.Resampling.BILINEAR)
+    return preview, _png(picture)
+
+
+def _eight_bit(image: Image) -> np.ndarray:
+    if image.pixels.dtype == np.uint8:
+        return image.pixels
+    plane = image.pixels.astype(np.float32)
+    low, high = robust_range(plane)
+    scaled = np.clip((plane - low) / max(high - low, 1e-6), 0.0, 1.0) * 255
+    return scaled.astype(np.uint8)
+
+
+def _png(picture: Pillow.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

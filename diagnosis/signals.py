@@ -1,0 +1,44 @@
+"""Audit rows for what Django itself does on behalf of people: logins, and every change made in the admin."""
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from diagnosis import audit
+from diagnosis.names import clean_name
+
+_ADMIN_ACTIONS = {1: "admin.added", 2: "admin.changed", 3: "admin.deleted"}
+
+
+@receiver(user_logged_in)
+def logged_in(user: Any, **_: Any) -> None:
+    audit.record("user.logged_in", actor=user, target=user)
+
+
+@receiver(user_logged_out)
+def logged_out(user: Any, **_: Any) -> None:
+    if user is not None:
+        audit.record("user.logged_out", actor=user, target=user)
+
+
+@receiver(user_login_failed)
+def login_failed(credentials: dict[str, Any], **_: Any) -> None:
+    """The name that was tried is kept, cut short; the password is not among the credentials."""
+    audit.record("user.login_failed", username=clean_name(str(credentials.get("username", "")))[:150])
+
+
+@receiver(post_save, sender=LogEntry)
+def admin_changed(instance: LogEntry, created: bool, **_: Any) -> None:
+    if created:
+        kind = instance.content_type.model if instance.content_type else ""
+        audit.record(
+            _ADMIN_ACTIONS.get(instance.action_flag, "admin.changed"),
+            actor=instance.user,
+            model=kind,
+            object_id=instance.object_id,
+            object=instance.object_repr,
+            change=instance.get_change_message(),
+        )

@@ -1,0 +1,33 @@
+"""Upload handling: the size limit of one file, enforced while its bytes arrive."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+
+
+class SizeLimit(FileUploadHandler):
+    """Drops a file the moment it exceeds MAX_UPLOAD_MB; its neighbours in the same request go on.
+
+    The name is noted on the request, where `oversized` finds it.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._received = 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        self._received += len(raw_data)
+        if self._received > settings.MAX_UPLOAD_MB * 1024 * 1024:
+            self.request.oversized_uploads = [*oversized(self.request), self.file_name or ""]  # type: ignore[union-attr]
+            raise SkipFile
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None  # the handlers after this one keep the file
+
+
+def oversized(request: Any) -> list[str]:
+    """Names of the files of this request that were dropped for their size, as their uploader called them."""
+    names: list[str] = getattr(getattr(request, "_request", request), "oversized_uploads", [])
+    return names

@@ -1,0 +1,181 @@
+"""Intake: each file judged alone, nothing stored twice, nothing left behind."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from diagnosis import intake
+from diagnosis.models import AuditEvent, Case, Prediction, Scan
+from tests import builders
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def upload(data: bytes, name: str = "a.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def receive(user: Any, *files: SimpleUploadedFile, **kwargs: Any) -> intake.Receipt:
+    return intake.receive(user=user, files=files, **kwargs)
+
+
+def test_a_good_file_becomes_case_scan_prediction_message_and_audit_row(
+    user: Any, model_version: Any, sent: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    data = builders.png_bytes()
+    with django_capture_on_commit_callbacks(execute=True):
+        receipt = receive(user, upload(data, "axial_12.png"))
+    [accepted] = receipt.accepted
+    scan = accepted.scan
+    assert scan.case.owner == user
+    assert (scan.name, scan.format, scan.size, scan.width, scan.height) == ("axial_12.png", "PNG", len(data), 256, 256)
+    assert scan.file.read() == data
+    assert "axial" not in scan.file.name
+    assert accepted.prediction.state == "queued"
+    assert accepted.prediction.model_version == model_version
+    assert sent == [accepted.prediction.pk]
+    assert set(AuditEvent.objects.values_list("action", flat=True)) == {"case.opened", "scan.uploaded"}
+
+
+BAD = {
+    "empty": (b"", "empty"),
+    "text as png": (b"this is no picture at all\n" * 9, "text"),
+    "html": (b"<!DOCTYPE html><html><script>alert(1)</script></html>", "markup"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "markup"),
+    "polyglot": (builders.polyglot("GIF"), "active_content"),
+    "truncated": (builders.jpeg_bytes()[:2000], "truncated"),
+    "bomb": (builders.bomb_png(), "too_many_pixels"),
+}
+
+
+@pytest.mark.parametrize("data, code", BAD.values(), ids=BAD.keys())
+def test_a_bad_file_is_rejected_with_its_rule_and_its_neighbors_are_not(user: Any, data: bytes, code: str) -> None:
+    receipt = receive(user, upload(data, "bad.png"), upload(builders.png_bytes(), "good.png"))
+    assert [(r.name, r.code) for r in receipt.rejected] == [("bad.png", code)]
+    assert receipt.rejected[0].detail
+    assert [a.scan.name for a in receipt.accepted] == ["good.png"]
+    assert AuditEvent.objects.filter(action="scan.rejected").count() == 1
+
+
+def test_an_upload_of_bad_files_only_opens_no_case(user: Any) -> None:
+    receipt = receive(user, upload(b"no"), reference="CA-1")
+    assert receipt.case is None
+    assert not Case.objects.exists()
+
+
+def test_too_large_a_file_is_rejected_by_name_and_limit(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    receipt = receive(user, upload(b"\x89PNG" + b"0" * 1_048_577, "big.png"), oversized=["bigger.png"])
+    assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large"), ("bigger.png", "too_large")]
+    assert "1 MB" in receipt.rejected[0].detail
+
+
+def test_the_same_picture_again_links_the_earlier_scan_and_runs_nothing(
+    user: Any, model_version: Any, sent: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        first = receive(user, upload(builders.png_bytes()))
+        second = receive(user, upload(builders.png_bytes(compress_level=1), "copy.png"))
+    assert second.accepted[0].duplicate_of == first.accepted[0].scan
+    assert second.accepted[0].prediction == first.accepted[0].prediction
+    assert (Scan.objects.count(), Prediction.objects.count(), Case.objects.count(), len(sent)) == (1, 1, 1, 1)
+
+
+def test_the_same_picture_twice_in_one_upload_is_one_scan(user: Any, model_version: Any) -> None:
+    receipt = receive(user, upload(builders.png_bytes()), upload(builders.png_bytes(), "b.png"), reference="CA-1")
+    assert [a.duplicate_of is None for a in receipt.accepted] == [True, False]
+    assert Scan.objects.count() == 1
+
+
+def test_the_same_picture_in_another_case_is_kept_there_and_names_the_earlier_one(user: Any, model_version: Any) -> None:
+    first = receive(user, upload(builders.png_bytes()), reference="CA-1")
+    second = receive(user, upload(builders.png_bytes()), reference="CA-2")
+    assert second.accepted[0].scan.case.reference == "CA-2"
+    assert second.accepted[0].duplicate_of == first.accepted[0].scan
+
+
+def test_another_persons_picture_is_no_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
+    receive(other_user, upload(builders.png_bytes()))
+    assert receive(user, upload(builders.png_bytes())).accepted[0].duplicate_of is None
+
+
+@pytest.mark.parametrize("state, runs", [("failed", 2), ("canceled", 2), ("done", 1), ("refused", 1), ("running", 1)])
+def test_only_a_run_with_a_result_or_under_way_spares_a_new_one(
+    user: Any, model_version: Any, state: str, runs: int
+) -> None:
+    scan = receive(user, upload(builders.png_bytes())).accepted[0].scan
+    Prediction.objects.all().delete()
+    PredictionFactory(scan=scan, model_version=model_version, state=state)
+    receive(user, upload(builders.png_bytes()))
+    assert Prediction.objects.count() == runs
+
+
+def test_a_new_model_runs_again_on_a_known_picture(user: Any, model_version: Any) -> None:
+    receive(user, upload(builders.png_bytes()))
+    model_version.active = False
+    model_version.save()
+    newer = ModelVersionFactory(active=True)
+    assert receive(user, upload(builders.png_bytes())).accepted[0].prediction.model_version == newer
+    assert (Scan.objects.count(), Prediction.objects.count()) == (1, 2)
+
+
+def test_files_go_into_the_named_case_of_their_owner(user: Any, other_user: Any) -> None:
+    CaseFactory(owner=other_user, reference="CA-1")
+    mine = CaseFactory(owner=user, reference="CA-1")
+    assert receive(user, upload(builders.png_bytes()), reference=" CA-1 ").accepted[0].scan.case == mine
+
+
+@pytest.mark.parametrize("reference", ["<script>", "a b", "é", "../x", "x" * 65, "-x"])
+def test_a_reference_that_is_no_pseudonym_is_an_error(user: Any, reference: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        receive(user, upload(builders.png_bytes()), reference=reference)
+    assert "case" in error.value.message_dict
+
+
+def test_a_failed_insert_leaves_no_file_behind(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("database is gone")
+
+    monkeypatch.setattr(Prediction.objects, "create", fail)
+    with pytest.raises(RuntimeError):
+        receive(user, upload(builders.png_bytes()))
+    assert not Scan.objects.exists()
+    folders = default_storage.listdir("scans")[0]
+    assert [default_storage.listdir(f"scans/{folder}")[1] for folder in folders] == [[] for _ in folders]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twins_uploaded_at_once_become_one_scan(user: Any, model_version: Any) -> None:
+    CaseFactory(owner=user, reference="CA-1")
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        from django.db import connection
+
+        try:
+            receive(user, upload(builders.png_bytes()), reference="CA-1")
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not errors
+    assert Scan.objects.count() == 1
+
+
+def test_reading_notes_are_kept(user: Any) -> None:
+    accepted = receive(user, upload(builders.gif_bytes(frames=3), "a.gif")).accepted[0]
+    assert "3 pictures" in accepted.scan.notes[0]
+
+
+def test_factories_make_valid_rows(db: None) -> None:
+    for state in Prediction.State.values:
+        PredictionFactory(state=state, scan=ScanFactory()).full_clean(exclude=["model_version"])

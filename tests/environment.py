@@ -1,0 +1,8 @@
+"""The environment that tests run in, set before Django reads its settings (loaded early as a pytest plugin)."""
+
+import os
+import tempfile
+
+os.environ.setdefault("SECRET_KEY", "for-tests-only-" + "x" * 50)
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="brainscan-tests-"))
+os.environ.setdefault("HTTPS", "0")

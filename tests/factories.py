@@ -1,0 +1,123 @@
+"""Rows for tests. Each factory makes a valid row, constraints included; state-dependent fields follow the state."""
+
+import hashlib
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models.prediction import ENDED, State
+from tests.builders import phantom, png_bytes
+
+_counter = itertools.count(1)
+
+
+def digest(text: object) -> str:
+    """A sha256 to fill a column with."""
+    return hashlib.sha256(str(text).encode()).hexdigest()
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = get_user_model()
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"person{n}")
+    password = factory.django.Password("correct horse battery")
+
+
+class CaseFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Case
+
+    owner = factory.SubFactory(UserFactory)
+    reference = factory.Sequence(lambda n: f"CASE-{n}")
+
+
+class ScanFactory(factory.django.DjangoModelFactory):
+    """A scan with real files: the picture is a small phantom, the same for all unless `data` is given."""
+
+    class Meta:
+        model = Scan
+
+    class Params:
+        data = factory.LazyFunction(lambda: _SMALL_PNG)
+
+    case = factory.SubFactory(CaseFactory)
+    name = factory.Sequence(lambda n: f"axial_{n}.png")
+    file = factory.LazyAttribute(lambda o: ContentFile(o.data, "x"))
+    preview = factory.LazyAttribute(lambda o: ContentFile(_SMALL_PNG, "x"))
+    thumbnail = factory.LazyAttribute(lambda o: ContentFile(_SMALL_PNG, "x"))
+    format = "PNG"
+    size = factory.LazyAttribute(lambda o: len(o.data))
+    width = 96
+    height = 96
+    sha256 = factory.LazyFunction(lambda: digest(("file", next(_counter))))
+    pixel_sha256 = factory.LazyFunction(lambda: digest(("pixels", next(_counter))))
+
+
+_SMALL_PNG = png_bytes(phantom(96))
+
+
+class ModelVersionFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ModelVersion
+
+    name = "test-model"
+    digest = factory.Sequence(lambda n: digest(("model", n)))
+    path = "/nonexistent/test-model"
+    manifest = factory.LazyFunction(lambda: {"name": "test-model", "calibration": None, "threshold": 0.5})
+    active = False
+
+
+class PredictionFactory(factory.django.DjangoModelFactory):
+    """By default a finished one that says tumor; give `state` for another."""
+
+    class Meta:
+        model = Prediction
+
+    scan = factory.SubFactory(ScanFactory)
+    model_version = factory.SubFactory(ModelVersionFactory)
+    requested_by = factory.SelfAttribute("scan.case.owner")
+    state = State.DONE
+    queued = factory.LazyFunction(timezone.now)
+
+    @classmethod
+    def _create(cls, model_class: type[Prediction], *args: Any, **kwargs: Any) -> Prediction:
+        return super()._create(model_class, *args, **(_fields_of(kwargs["state"], kwargs["queued"]) | kwargs))
+
+
+def _fields_of(state: str, queued: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if state != State.QUEUED:
+        fields |= {"started": queued + timedelta(milliseconds=20), "attempts": 1}
+    if state in ENDED:
+        fields["finished"] = queued + timedelta(milliseconds=320)
+    if state == State.DONE:
+        fields |= {
+            "outcome": "tumor",
+            "tumor_probability": 0.93,
+            "type_probabilities": {"glioma": 0.81, "meningioma": 0.14, "pituitary": 0.05},
+            "gate": {"accepted": True, "score": 0.8, "threshold": 0.02, "reason": None, "message": None},
+            "engine": "tensorflow",
+            "milliseconds": {"read": 1.0, "preprocess": 2.0, "forward": 150.0, "head": 0.5, "total": 153.5},
+        }
+    if state == State.REFUSED:
+        fields |= {
+            "outcome": "refused",
+            "gate": {
+                "accepted": False,
+                "score": 0.0,
+                "threshold": 0.02,
+                "reason": "blank",
+                "message": "The picture is one flat shade: it has no contrast, so there is nothing to judge.",
+            },
+        }
+    if state == State.FAILED:
+        fields |= {"error_code": "internal", "error": "The analysis failed unexpectedly."}
+    return fields
