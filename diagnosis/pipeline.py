@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, IntegrityError, transaction
@@ -45,6 +46,9 @@ def run(*, prediction_id: int) -> bool:
     except (StorageUnavailable, DatabaseError):
         _release(claimed)
         raise
+    except SoftTimeLimitExceeded:
+        message = f"The analysis took longer than the time limit of {settings.TASK_TIME_LIMIT} s."
+        _finish(claimed, state=State.FAILED, error_code="time_limit", error=message)
     except Exception:
         _log.exception("prediction failed", prediction=claimed.pk)
         message = "The analysis failed unexpectedly. The cause is in the worker's log."
@@ -85,15 +89,6 @@ def cancel(*, prediction: Prediction, actor: AbstractBaseUser) -> bool:
         if changed:
             audit.record("prediction.canceled", actor=actor, target=prediction)
     return bool(changed)
-
-
-def fail_running(*, prediction_id: int, code: str, message: str) -> bool:
-    """End a running prediction as failed. False if it is not running."""
-    return bool(
-        Prediction.objects.filter(pk=prediction_id, state=State.RUNNING).update(
-            state=State.FAILED, finished=timezone.now(), error_code=code, error=message
-        )
-    )
 
 
 def sweep() -> int:

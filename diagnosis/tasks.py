@@ -1,7 +1,5 @@
 """Celery's side of the pipeline: each task is one call."""
 
-from celery.exceptions import SoftTimeLimitExceeded
-
 from diagnosis import pipeline
 from diagnosis.background import background_task
 from diagnosis.queue import RUN_PREDICTION
@@ -10,12 +8,7 @@ from diagnosis.queue import RUN_PREDICTION
 @background_task(name=RUN_PREDICTION)
 def run_prediction(*, prediction_id: int) -> None:
     """Run one prediction, unless somebody else has claimed or ended it."""
-    try:
-        pipeline.run(prediction_id=prediction_id)
-    except SoftTimeLimitExceeded:
-        pipeline.fail_running(
-            prediction_id=prediction_id, code="time_limit", message="The analysis took longer than the time limit."
-        )
+    pipeline.run(prediction_id=prediction_id)
 
 
 @background_task(name="diagnosis.sweep_stale")
