@@ -1,4 +1,4 @@
-"""DATA_DIR: one running site each, and a secret key of its own. Standard library only, as it runs before Django."""
+"""DATA_DIR: one running site each, and a secret key of its own. Standard library only: it runs before Django."""
 
 import contextlib
 import fcntl

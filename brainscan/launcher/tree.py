@@ -1,106 +1,118 @@
 """Web, worker and beat of the Procfile as one process tree: they start together and end together.
 
-honcho runs and prints them. Two things differ from `honcho start`: a stop asks each program's main process only, so
-that a Celery worker finishes the prediction in hand instead of losing its children, and nothing outlives the launcher.
+A stop asks each program's main process only, so that a Celery worker finishes the prediction in hand instead of losing
+its children; what is left after `STOP_SECONDS` is killed, and so it is when the signals keep coming.
 """
 
 import contextlib
-import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
-import honcho.manager
+from honcho.colour import get_colours
 from honcho.environ import parse_procfile
-from honcho.printer import Printer
-from honcho.process import Popen, Process
+from honcho.printer import Message, Printer
 
 from brainscan.launcher.lifetime import end_with_parent
 
-STOP_SECONDS = 30  # from the first process that ends to the kill of those that remain
+STOP_SECONDS = 30
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Signals:
-    """What the manager uses to stop its processes, by process id."""
+class Tree:
+    """The programs of a Procfile, run in its folder with `env`; their output is printed line by line."""
 
-    def terminate(self, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+    def __init__(self, procfile: Path, *, env: Mapping[str, str]) -> None:
+        self._commands = dict(parse_procfile(procfile.read_text()).processes)
+        self._folder = procfile.parent
+        self._env = {**env, "PYTHONUNBUFFERED": "1"}
+        self._printer = Printer(sys.stdout, width=max(map(len, self._commands), default=0))
+        self._printing = threading.Lock()
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._printers: list[threading.Thread] = []
+        self._stops = 0
+        self._over = False
 
-    def kill(self, pid: int) -> None:
-        """Kill the process with all that it started: each program leads a process group of its own."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+    def start(self) -> None:
+        """Start every program, then the threads that print what they say."""
+        for name, command in self._commands.items():
+            self._programs[name] = subprocess.Popen(
+                f"exec {command}",  # the process id is the program's own, not a shell's
+                shell=True,
+                cwd=self._folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        colours = get_colours()
+        for name, program in self._programs.items():
+            arguments = (name, program, next(colours))
+            self._printers.append(threading.Thread(target=self._print_output, args=arguments, daemon=True))
+        for printer in self._printers:
+            printer.start()
 
+    def run(self) -> str | None:
+        """Wait for a signal or for a program to end, then end all. The program that ended by itself, if one did."""
+        for signum in SIGNALS:
+            signal.signal(signum, self._on_signal)
+        while not self._stops and not self._ended():
+            time.sleep(0.1)
+        culprit = None if self._stops else self._ended()[0]
+        self.stop()
+        return culprit
 
-class _Process(Process):
-    """A program and the small process that reads its output; each ends when its parent does."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._child_ctor = self._start
-
-    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
-        end_with_parent(signal.SIGKILL)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        super().run(events, ignore_signals)
-
-    @staticmethod
-    def _start(command: str, **kwargs: Any) -> Popen:
-        # `exec`: the process id is the program's own, not a shell's.
-        return Popen(f"exec {command}", stdin=None, preexec_fn=_before_program, **kwargs)
-
-
-def _before_program() -> None:
-    end_with_parent(signal.SIGTERM)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-class Tree(honcho.manager.Manager):
-    """The processes of `procfile`, run with `env` in `folder`. `on_start` is called once all have been started."""
-
-    def __init__(self, procfile: Path, *, env: Mapping[str, str], on_start: Callable[[], None]) -> None:
-        super().__init__(Printer(time_format="%H:%M:%S"))
-        honcho.manager.KILL_WAIT = STOP_SECONDS
-        self._process_ctor = _Process
-        self._procmgr = _Signals()
-        self._on_start = on_start
-        self.stop_requested = False
-        for name, command in parse_procfile(procfile.read_text()).processes.items():
-            self.add_process(name, command, env=dict(env), cwd=str(procfile.parent))
-
-    def run(self) -> bool:
-        """Run until a signal or until a process ends. True if it was a signal that asked for the end."""
-        signal.signal(signal.SIGHUP, lambda signum, frame: self.stop())
-        try:
-            self.loop()
-        finally:
-            self._kill_rest()
-        return self.stop_requested
+    def request_stop(self) -> None:
+        """End the tree soon; for other threads."""
+        self._stops = max(self._stops, 1)
 
     def stop(self) -> None:
-        """End the tree; may be called from any thread."""
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def terminate(self) -> None:
-        # The manager has a return code at this point either from a signal or from a process that ended by itself.
-        self.stop_requested = self.stop_requested or not self._any_stopped()
-        if self._terminating and self.stop_requested:
+        """Ask every program to end, wait, and kill what remains of their process groups."""
+        if self._over:
             return
-        super().terminate()
+        self._over = True
+        for program in self._programs.values():
+            if program.poll() is None:
+                program.terminate()
+        # make passes a SIGTERM on, so that one stop may reach us twice; only a third signal is impatience.
+        patience, deadline = max(self._stops, 2), time.monotonic() + STOP_SECONDS
+        while len(self._ended()) < len(self._programs) and self._stops <= patience and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for program in self._programs.values():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait()
+        for printer in self._printers:
+            printer.join(timeout=1)
 
-    def _start(self) -> None:
-        # Readers are forked here, so threads may only start afterwards.
-        super()._start()
-        self._on_start()
+    def exit_status(self, name: str) -> int | None:
+        """The exit status of a program, None while it runs."""
+        return self._programs[name].poll()
 
-    def _kill_rest(self) -> None:
-        """Whatever a program left in its group, for instance pool children of a worker that was killed."""
-        for state in self._processes.values():
-            if pid := state.get("pid"):
-                self._procmgr.kill(pid)
-            reader = state.get("process")
-            if isinstance(reader, multiprocessing.Process):
-                reader.join(timeout=1)
+    def show(self, text: str) -> None:
+        """Print `text` as it is, in between the programs' lines."""
+        with self._printing:
+            print(text, flush=True)
+
+    def _ended(self) -> list[str]:
+        return [name for name, program in self._programs.items() if program.poll() is not None]
+
+    def _print_output(self, name: str, program: subprocess.Popen[bytes], colour: str) -> None:
+        assert program.stdout is not None
+        for line in program.stdout:
+            message = Message(type="line", data=line, time=datetime.now(), name=name, colour=colour)
+            # A terminal that was closed takes no more lines; the program must be able to go on writing nevertheless.
+            with self._printing, contextlib.suppress(OSError):
+                self._printer.write(message)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        self._stops += 1

@@ -8,6 +8,7 @@ what was queued survives a restart.
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -21,14 +22,15 @@ from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.lifetime import end_with_parent
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux, 104 on macOS
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # the same in a URL, however it is quoted
 _START_SECONDS = 60  # an append-only file of a few GB loads in this time
 _STOP_SECONDS = 15
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the server listens: in DATA_DIR, or in a private short folder when that path is too long for a socket."""
+    """Where the server listens: in DATA_DIR, or in a short private folder if no socket or URL can have that path."""
     path = data_dir / "valkey" / "valkey.sock"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH and _PLAIN_PATH.fullmatch(str(path)):
         return path
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"brainscan-{os.getuid()}-{digest}" / "valkey.sock"
@@ -86,6 +88,9 @@ class EmbeddedValkey:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self.socket.parent != self.folder:
+            with contextlib.suppress(OSError):
+                self.socket.parent.rmdir()
 
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=None)

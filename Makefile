@@ -1,0 +1,60 @@
+# `make` alone lists what there is. Continuous integration calls these targets and nothing else.
+
+VENV := .venv/bin
+WEIGHTS ?= imagenet
+OUT ?= var/trained
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run demo test verify bench train lint types format lock coverage clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv and install the locked packages (PYTHON= names an interpreter)
+	@scripts/install requirements.lock
+
+setup-dev:
+	@scripts/install requirements.lock requirements-dev.lock
+
+run: setup ## Start the site on http://127.0.0.1:8000 (PORT=, DATA_DIR=, ADMIN_PASSWORD=); Ctrl-C stops it
+	@exec $(VENV)/python -m brainscan.launcher
+
+demo: setup ## Like run, with three sample cases
+	@scripts/install requirements-demo.lock
+	@exec $(VENV)/python -m brainscan.launcher --demo
+
+test: setup-dev ## Run the fast tests; needs no server
+	@$(VENV)/python -m pytest -n auto
+
+verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
+	@scripts/require-services
+	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly
+
+bench: setup ## Measure the model; prints a table and writes var/bench.json
+	@$(VENV)/python -m ml benchmark
+
+train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=)
+	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }
+	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)"
+
+lint: setup-dev ## Check style, imports between packages, and that no migration is missing
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/lint-imports
+	@SECRET_KEY=lint DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
+
+types: setup-dev ## Check types
+	@$(VENV)/python -m mypy
+
+format: setup-dev ## Rewrite the sources in the house style
+	@$(VENV)/ruff check --fix-only .
+	@$(VENV)/ruff format .
+
+coverage: setup-dev ## Run the fast tests and show which lines and branches they miss
+	@$(VENV)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
+
+lock: ## Pin requirements*.txt anew, with hashes (needs uv)
+	@scripts/lock
+
+clean: ## Remove the virtual environment and caches; var/ with its data stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage

@@ -1,0 +1,28 @@
+"""The environment that web, worker and beat are started with."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# Threads of one TensorFlow, BLAS or OpenMP pool. More than a core's worth in each of several workers only slows them.
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+
+
+def for_programs(
+    environ: Mapping[str, str], *, data_dir: Path, port: int, redis_url: str, cores: int
+) -> dict[str, str]:
+    """`environ` plus what the programs share, less what they must not know (the first account's password)."""
+    env = {name: value for name, value in environ.items() if name != "ADMIN_PASSWORD"}
+    env |= {"DATA_DIR": str(data_dir), "PORT": str(port), "REDIS_URL": redis_url}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors
+    if (env.get("BIND") or "127.0.0.1") in _LOOPBACK:
+        env.setdefault("HTTPS", "0")  # there is no TLS here; anywhere else the settings' secure default holds
+    workers = int(env.get("WORKERS") or 1)
+    if workers > 1:
+        for name in _THREADS:
+            env.setdefault(name, str(max(1, cores // workers)))
+    return env

@@ -1,0 +1,134 @@
+"""A whole site, from its folder to the announcement and to the end of its last process."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from brainscan.launcher import account, announce, data_dir, environment, lifetime, ports
+from brainscan.launcher.errors import LaunchError
+from brainscan.launcher.tree import SIGNALS, Tree
+from brainscan.launcher.valkey import EmbeddedValkey
+
+
+def run(*, demo: bool = False) -> None:
+    """Serve until a signal asks for the end; with `demo`, after loading the sample cases.
+
+    Raises LaunchError if the site cannot start or one of its parts fails.
+    """
+    folder = data_dir.resolve(str(settings.DATA_DIR))
+    port = ports.parse(os.environ.get("PORT") or "8000")
+    host = os.environ.get("BIND") or "127.0.0.1"
+    with data_dir.locked(folder), _interruptible():
+        ports.require_free(host, port)
+        _prepare()
+        with _queue(folder) as (redis_url, valkey):
+            env = environment.for_programs(
+                os.environ, data_dir=folder, port=port, redis_url=redis_url, cores=os.cpu_count() or 1
+            )
+            if demo:
+                _load_demo(env)
+            tree = Tree(settings.BASE_DIR / "Procfile", env=env)
+            _serve(tree, valkey=valkey, url=f"http://{_reachable(host)}:{port}", folder=folder)
+
+
+def _prepare() -> None:
+    """Everything that has to be true of database and files before a request comes in."""
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("register_model", "--default")
+    account.prepare(password=os.environ.get("ADMIN_PASSWORD", ""))
+    connections.close_all()
+
+
+def _load_demo(env: dict[str, str]) -> None:
+    """In a process of its own: it talks to the queue, whose address these settings were read too early to know."""
+    print("Loading the sample cases", flush=True)
+    if subprocess.run([sys.executable, "manage.py", "load_demo"], cwd=settings.BASE_DIR, env=env).returncode:
+        raise LaunchError("The sample cases could not be loaded; the lines above say why.")
+
+
+@contextlib.contextmanager
+def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
+    """REDIS_URL, and the embedded server behind it unless the environment names one."""
+    if given := os.environ.get("REDIS_URL"):
+        yield given, None
+        return
+    valkey = EmbeddedValkey(folder)
+    try:
+        valkey.start()
+        yield valkey.url, valkey
+    finally:
+        valkey.stop()
+
+
+def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path) -> None:
+    failed: list[str] = []
+
+    def watch_valkey(server: EmbeddedValkey) -> None:
+        status = server.wait()
+        if not over.is_set():
+            failed.append(f"The embedded Valkey ended with status {status}; see {server.log}")
+            tree.request_stop()
+
+    over = threading.Event()
+    try:
+        tree.start()
+        lifetime.watch_make(tree.request_stop)
+        threading.Thread(target=_announce, args=(tree, over, url, folder), name="announce", daemon=True).start()
+        if valkey:
+            threading.Thread(target=watch_valkey, args=(valkey,), name="watch-valkey", daemon=True).start()
+        if culprit := tree.run():
+            failed.append(f"{culprit} ended by itself with status {tree.exit_status(culprit)}; its lines above say why")
+    finally:
+        over.set()
+        tree.stop()
+    if failed:
+        raise LaunchError(failed[0])
+
+
+def _announce(tree: Tree, over: threading.Event, url: str, folder: Path) -> None:
+    ready = announce.wait_until_ready(url, stopped=over.is_set)
+    if over.is_set():
+        return
+    text = announce.banner(
+        url=url,
+        data_dir=folder,
+        username=account.USERNAME,
+        password=account.one_time_password(),
+        password_given=bool(os.environ.get("ADMIN_PASSWORD")),
+        ready=ready,
+    )
+    connections.close_all()
+    tree.show(text)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Until the tree runs, each of the signals unwinds what has been started so far."""
+
+    def unwind(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {signum: signal.signal(signum, unwind) for signum in SIGNALS}
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _reachable(host: str) -> str:
+    """The address to show and to poll: a wildcard is reached through the loopback."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104

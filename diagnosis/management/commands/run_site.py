@@ -1,0 +1,25 @@
+"""`manage.py run_site`: the whole site on this machine, as `make run` starts it."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from brainscan.launcher.errors import LaunchError
+
+
+class Command(BaseCommand):
+    """Thin: the work is in brainscan.launcher."""
+
+    help = "Start the whole site: embedded Valkey, web, worker and beat. DATA_DIR, PORT and ADMIN_PASSWORD apply."
+    requires_system_checks: list[str] = []  # migrations have not run yet; programs check at their start
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="load three sample cases first")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        from brainscan.launcher import site
+
+        try:
+            site.run(demo=demo)
+        except LaunchError as error:
+            raise CommandError(str(error)) from error
