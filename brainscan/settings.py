@@ -20,8 +20,9 @@ SECRET_KEY = config.secret_key(env.str("SECRET_KEY", default=""), data_dir=DATA_
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Behind TLS these hold; on the loopback default there is no TLS, and secure cookies would lock everybody out.
-HTTPS = env.bool("HTTPS", default=False)
+# Secure unless told otherwise. Only `make run` on the loopback address turns it off by itself: there is no TLS there, and
+# secure cookies would lock everybody out.
+HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
@@ -37,7 +38,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 
 INSTALLED_APPS = [
     "diagnosis.apps.DiagnosisConfig",
-    "django.contrib.admin",
+    "brainscan.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

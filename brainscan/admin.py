@@ -1,0 +1,51 @@
+"""The admin site: people log in, log out and change passwords on the site's own pages, so each rule stands once.
+
+What is managed in it is registered in `diagnosis.admin`.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LogoutView, redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+
+
+class Site(admin.AdminSite):
+    """Django's admin without a login form of its own."""
+
+    site_title = "brainscan admin"
+    site_header = "brainscan"
+    index_title = "Administration"
+
+    @method_decorator(never_cache)
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send visitors to the login page and back. Who is logged in without being staff is refused, not sent around."""
+        target = _target(request)
+        if self.has_permission(request):
+            return HttpResponseRedirect(target)
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(target, login_url=resolve_url("login"))
+
+    @method_decorator(never_cache)
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return LogoutView.as_view()(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("password_change"))
+
+
+def _target(request: HttpRequest) -> str:
+    """Where to go after the login: `next` if it stays on this host and does not lead back here, else the index."""
+    target = request.GET.get("next", "")
+    index = reverse("admin:index")
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe and not target.startswith(reverse("admin:login")) else index
