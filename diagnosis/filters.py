@@ -11,7 +11,9 @@ class PredictionFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices)
     outcome = django_filters.MultipleChoiceFilter(choices=Prediction.Outcome.choices)
-    model = django_filters.ModelChoiceFilter(field_name="model_version", queryset=ModelVersion.objects.defer("manifest"))
+    model = django_filters.ModelChoiceFilter(
+        field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
+    )
     owner = django_filters.CharFilter(field_name="scan__case__owner__username")
     case = django_filters.CharFilter(field_name="scan__case__reference")
     created = django_filters.DateFromToRangeFilter()

@@ -80,7 +80,12 @@ class _Decoded:
 
 
 def receive(
-    *, user: Person, files: Iterable[Upload], oversized: Iterable[str] = (), reference: str = "", simulated: bool = False
+    *,
+    user: Person,
+    files: Iterable[Upload],
+    oversized: Iterable[str] = (),
+    reference: str = "",
+    simulated: bool = False,
 ) -> Receipt:
     """Take an upload of `user` into the case called `reference`, or into a new one.
 
@@ -205,7 +210,10 @@ def _live_prediction(scan: Scan, version: ModelVersion | None, user: Person) -> 
 
 def _new_prediction(scan: Scan, version: ModelVersion | None, user: Person) -> Prediction:
     prediction = Prediction.objects.create(
-        scan=scan, model_version=version, requested_by=user, queued=timezone.now()  # type: ignore[misc]
+        scan=scan,
+        model_version=version,
+        requested_by=user,
+        queued=timezone.now(),  # type: ignore[misc]
     )
     queue.send_on_commit(prediction)
     return prediction

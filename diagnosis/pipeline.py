@@ -170,7 +170,16 @@ def _known_result(claimed: Prediction) -> dict[str, Any] | None:
     )
     if earlier is None:
         return None
-    copied = ("state", "outcome", "tumor_probability", "type_probabilities", "evidence", "gate", "engine", "milliseconds")
+    copied = (
+        "state",
+        "outcome",
+        "tumor_probability",
+        "type_probabilities",
+        "evidence",
+        "gate",
+        "engine",
+        "milliseconds",
+    )
     return {name: getattr(earlier, name) for name in copied} | {"reused_from": earlier}
 
 

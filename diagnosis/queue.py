@@ -39,7 +39,9 @@ def send(prediction_id: int) -> None:
     """Send a prediction's id to the worker. A broker that does not answer is logged, never raised."""
     try:
         current_app.send_task(
-            RUN_PREDICTION, kwargs={"prediction_id": prediction_id}, retry_policy={"max_retries": 1, "interval_start": 0}
+            RUN_PREDICTION,
+            kwargs={"prediction_id": prediction_id},
+            retry_policy={"max_retries": 1, "interval_start": 0},
         )
     except (OperationalError, redis.RedisError, OSError) as error:
         _log.warning("broker unreachable; the sweep will send it", prediction=prediction_id, error=str(error))

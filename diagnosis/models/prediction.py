@@ -75,8 +75,7 @@ class Prediction(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="prediction_state_known"),
             models.CheckConstraint(
-                condition=Q(tumor_probability__isnull=True)
-                | Q(tumor_probability__gte=0.0, tumor_probability__lte=1.0),
+                condition=Q(tumor_probability__isnull=True) | Q(tumor_probability__gte=0.0, tumor_probability__lte=1.0),
                 name="prediction_probability_in_0_1",
             ),
             models.CheckConstraint(
@@ -89,7 +88,8 @@ class Prediction(models.Model):
                 name="prediction_done_has_result",
             ),
             models.CheckConstraint(
-                condition=Q(state=State.REFUSED, outcome=Outcome.REFUSED) | ~Q(state=State.REFUSED) & ~Q(outcome=Outcome.REFUSED),
+                condition=Q(state=State.REFUSED, outcome=Outcome.REFUSED)
+                | ~Q(state=State.REFUSED) & ~Q(outcome=Outcome.REFUSED),
                 name="prediction_refused_has_outcome",
             ),
             models.CheckConstraint(

@@ -92,7 +92,9 @@ def test_the_same_picture_twice_in_one_upload_is_one_scan(user: Any, model_versi
     assert Scan.objects.count() == 1
 
 
-def test_the_same_picture_in_another_case_is_kept_there_and_names_the_earlier_one(user: Any, model_version: Any) -> None:
+def test_the_same_picture_in_another_case_is_kept_there_and_names_the_earlier_one(
+    user: Any, model_version: Any
+) -> None:
     first = receive(user, upload(builders.png_bytes()), reference="CA-1")
     second = receive(user, upload(builders.png_bytes()), reference="CA-2")
     assert second.accepted[0].scan.case.reference == "CA-2"

@@ -79,8 +79,18 @@ def test_nobody_with_results_can_be_deleted(user: Any) -> None:
 
 def test_audit_events_are_append_only(user: Any) -> None:
     event = audit.record("scan.uploaded", actor=user, target=user, sha256="abc")
-    assert (event.actor, event.actor_id, event.target_type, event.details) == ("ada", user.pk, "user", {"sha256": "abc"})
-    for change in (event.save, event.delete, AuditEvent.objects.all().delete, lambda: AuditEvent.objects.update(actor="x")):
+    assert (event.actor, event.actor_id, event.target_type, event.details) == (
+        "ada",
+        user.pk,
+        "user",
+        {"sha256": "abc"},
+    )
+    for change in (
+        event.save,
+        event.delete,
+        AuditEvent.objects.all().delete,
+        lambda: AuditEvent.objects.update(actor="x"),
+    ):
         with pytest.raises(TypeError):
             change()
     with pytest.raises(IntegrityError):

@@ -48,7 +48,9 @@ def test_nobody_and_the_deactivated_see_nothing(user: Any, mine: Any) -> None:
 
 def test_position_counts_those_who_came_before(user: Any) -> None:
     now = timezone.now()
-    first, second = (PredictionFactory(state="queued", scan__case__owner=user, queued=now.replace(microsecond=n)) for n in (1, 2))
+    first, second = (
+        PredictionFactory(state="queued", scan__case__owner=user, queued=now.replace(microsecond=n)) for n in (1, 2)
+    )
     positions = {p.pk: p.position for p in selectors.statuses(user, prediction_ids=[first.pk, second.pk])}
     assert positions == {first.pk: 1, second.pk: 2}
 

@@ -1,0 +1,65 @@
+"""Environment variables become settings, or an error that names the variable."""
+
+from pathlib import Path
+
+import environ
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from brainscan import config
+
+
+def test_secret_key_from_environment_then_file_then_error(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY"):
+        config.secret_key("", data_dir=tmp_path)
+    (tmp_path / "secret_key").write_text("from-file\n")
+    assert config.secret_key("", data_dir=tmp_path) == "from-file"
+    assert config.secret_key("given", data_dir=tmp_path) == "given"
+
+
+@pytest.mark.parametrize(
+    "url, broker",
+    [
+        ("redis://h:1/2", "redis://h:1/2"),
+        ("rediss://h", "rediss://h"),
+        ("unix:///a/b.sock", "redis+socket:///a/b.sock"),
+        ("unix:///a/b.sock?db=3", "redis+socket:///a/b.sock?virtual_host=3"),
+    ],
+)
+def test_broker_url(url: str, broker: str) -> None:
+    assert config.broker_url(url) == broker
+
+
+def test_broker_url_of_another_kind() -> None:
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+        config.broker_url("amqp://x")
+
+
+def test_sqlite_waits_and_writes_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    options = config.database(environ.Env(), data_dir=tmp_path)["OPTIONS"]
+    assert options["transaction_mode"] == "IMMEDIATE"
+    assert "journal_mode=WAL" in options["init_command"]
+
+
+def test_database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@h:5433/n")
+    options = config.database(environ.Env(), data_dir=tmp_path)
+    assert (options["ENGINE"], options["HOST"], options["PORT"]) == ("django.db.backends.postgresql", "h", 5433)
+
+
+def test_storage(tmp_path: Path) -> None:
+    default = config.storage("", data_dir=tmp_path)
+    assert default["OPTIONS"] == {"location": str(tmp_path / "storage"), "base_url": None}
+    s3 = config.storage("s3://scans?endpoint_url=http://h:9000", data_dir=tmp_path)
+    assert s3["OPTIONS"]["bucket_name"] == "scans"
+    assert s3["OPTIONS"]["endpoint_url"] == "http://h:9000"
+    for wrong in ("ftp://x", "s3://", "s3://b?acl=public"):
+        with pytest.raises(ImproperlyConfigured, match="STORAGE_URL"):
+            config.storage(wrong, data_dir=tmp_path)
+
+
+def test_engine() -> None:
+    assert config.engine("auto") == "auto"
+    with pytest.raises(ImproperlyConfigured, match="valid engines: auto, tensorflow"):
+        config.engine("onnx")

@@ -1,0 +1,35 @@
+"""The site that most verification tests share, and the real scans that they show it."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.verification.services import Site, running_site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("verification")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site on its embedded defaults, with the shipped model loaded."""
+    with running_site(tmp_path_factory.mktemp("embedded") / "data", TASK_TIME_LIMIT="20") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_scans(real_data: Path) -> dict[str, list[Path]]:
+    """Test-split scans by label, one from each patient or cluster, spread over the sources."""
+    found: dict[str, list[Path]] = {"tumor": [], "no_tumor": []}
+    groups: set[str] = set()
+    with (real_data / "scans.csv").open(newline="") as table:
+        for row in csv.DictReader(table):
+            if row["split"] == "test" and row["label"] in found and row["group"] not in groups:
+                groups.add(row["group"])
+                found[row["label"]].append(real_data / row["path"])
+    return found

@@ -1,0 +1,186 @@
+"""Real servers for the verification tests: the whole site as `make run` starts it, PostgreSQL and Redis.
+
+Every server listens on loopback, keeps its files in a temporary folder, and is stopped by the process id it was started
+with.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "verify-me-please-42"
+T = TypeVar("T")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], *, seconds: float) -> T:
+    """Ask `probe` until it gives something true. Raises TimeoutError with `what`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := probe():
+            return answer
+        time.sleep(0.1)
+    raise TimeoutError(f"{what} did not happen within {seconds:.0f} s")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A running site."""
+
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+    environment: dict[str, str]
+
+    def ready(self) -> dict[str, Any]:
+        """What /health/ready says, whatever its status; empty while nobody answers."""
+        try:
+            with urlopen(f"{self.url}/health/ready", timeout=5) as response:
+                return dict(json.load(response))
+        except HTTPError as error:
+            return dict(json.load(error))
+        except (URLError, OSError):
+            return {}
+
+    def processes(self) -> dict[int, str]:
+        """Process id and command line of everything that belongs to this site."""
+        mark = f"DATA_DIR={self.data_dir}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue  # ended while we looked, or not ours to read
+        return {pid: command for pid, command in found.items() if command}
+
+    def find(self, word: str) -> list[int]:
+        """Process ids whose command line holds `word`."""
+        return [pid for pid, command in self.processes().items() if word in command]
+
+    def token(self, username: str = "admin") -> str:
+        """An API token, made by the site's own command."""
+        return self.manage("create_token", username).strip()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against this site's data; its standard output."""
+        environment = self.environment | {"SECRET_KEY": "only-for-commands-" + "x" * 40}
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stop(self, sent: signal.Signals = signal.SIGINT) -> None:
+        """End it as Ctrl-C does, and wait until it has."""
+        if self.process.poll() is None:
+            self.process.send_signal(sent)
+            self.process.wait(timeout=40)
+
+
+@contextmanager
+def running_site(data_dir: Path, *, worker: bool = True, **environment: str) -> Iterator[Site]:
+    """`manage.py run_site` over `data_dir`, until its worker has loaded the model; stopped at the end."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    unset = {"REDIS_URL", "DATABASE_URL", "SECRET_KEY", "STORAGE_URL", "DJANGO_SETTINGS_MODULE", "ML_MODEL", "HTTPS"}
+    base = {key: value for key, value in os.environ.items() if key not in unset}
+    full = base | {"DATA_DIR": str(data_dir), "PORT": str(port), "ADMIN_PASSWORD": PASSWORD, "HTTPS": "0"} | environment
+    log = data_dir.parent / f"{data_dir.name}-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run_site"],
+            cwd=ROOT,
+            env=full,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    site = Site(f"http://127.0.0.1:{port}", data_dir, process, log, full)
+    try:
+
+        def up() -> bool:
+            assert process.poll() is None, log.read_text(errors="replace")[-4000:]
+            report = site.ready()
+            return bool(report) and (not worker or bool(report.get("worker", {}).get("ready")))
+
+        wait_for("the site's start", up, seconds=120)
+        yield site
+    finally:
+        site.stop()
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Debian's redis-server; its URL."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        wait_for("redis-server's start", lambda: _listens(port), seconds=20)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
+    """A PostgreSQL cluster of its own with an empty database; its URL. PostgreSQL refuses root, so root steps down."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.getuid() and parent != Path(parent.anchor):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    become: list[str] = []
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+        become = ["runuser", "-u", "postgres", "--"]
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    cluster = folder / "cluster"
+    initdb = [*become, str(programs / "initdb"), "-D", str(cluster), "-U", "brainscan", "--auth=trust", "-N"]
+    subprocess.run(initdb, check=True, capture_output=True, cwd="/")
+    options = f"-p {port} -h 127.0.0.1 -k {folder}"
+    control = [*become, str(programs / "pg_ctl"), "-D", str(cluster), "-w"]
+    subprocess.run(
+        [*control, "-o", options, "-l", str(folder / "log"), "start"], check=True, capture_output=True, cwd="/"
+    )
+    try:
+        create = [str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "brainscan", "brainscan"]
+        subprocess.run(create, check=True, capture_output=True, cwd="/")
+        yield f"postgres://brainscan@127.0.0.1:{port}/brainscan"
+    finally:
+        subprocess.run([*control, "-m", "fast", "stop"], check=True, capture_output=True, cwd="/")
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    assert path, f"{name} is not installed: apt-get install {name}"
+    return path
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,85 @@
+"""The main job through the API, on the embedded defaults and again on PostgreSQL and Redis."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import builders
+from tests.verification.client import Client
+from tests.verification.services import Site, postgres_server, redis_server, running_site
+
+
+@pytest.fixture(scope="module")
+def server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site on PostgreSQL and Redis, by environment variables alone."""
+    folder = tmp_path_factory.mktemp("servers")
+    with (
+        redis_server(folder / "redis") as redis_url,
+        postgres_server(folder / "postgres") as database_url,
+        running_site(folder / "data", REDIS_URL=redis_url, DATABASE_URL=database_url) as running,
+    ):
+        yield running
+
+
+def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
+    """Upload good and broken files, wait for results, find them again, repeat one, read bytes."""
+    client = Client(site.url, site.token())
+    tumors, healthy = real_scans["tumor"][:3], real_scans["no_tumor"][:2]
+    files = [(path.name, path.read_bytes()) for path in (*tumors, *healthy)]
+    broken = [
+        ("broken.jpg", files[0][1][:900]),
+        ("notes.png", b"these are words"),
+        ("black.png", builders.png_bytes(builders.phantom(128) * 0)),
+    ]
+    status, receipt = client.upload(*files, *broken, case="JOURNEY-1")
+    assert status == 201, receipt
+    assert [r["name"] for r in receipt["rejected"]] == ["broken.jpg", "notes.png"]
+    results = [client.wait(scan["prediction"]["id"]) for scan in receipt["scans"]]
+    assert [r["state"] for r in results] == ["done"] * 5 + ["refused"], results
+    assert results[-1]["gate"]["reason"] == "blank"
+    for result in results[:5]:
+        assert 0 <= result["tumor_probability"] <= 1
+        assert abs(sum(result["type_probabilities"].values()) - 1) < 1e-3
+        assert result["milliseconds"]["forward"] > 0
+    status, found = client.get("/api/v1/predictions/?state=done&q=JOURNEY-1")
+    assert (status, found["count"]) == (200, 5)
+
+    status, again = client.upload(files[0], case="JOURNEY-1")
+    assert status == 201
+    assert again["scans"][0]["prediction"]["id"] == results[0]["id"]
+    assert again["scans"][0]["duplicate"] is True
+
+    status, data = client.get(f"/api/v1/scans/{receipt['scans'][0]['id']}/file/")
+    assert (status, data) == (200, files[0][1])
+    assert Client(site.url, "0" * 40).get("/api/v1/scans/")[0] == 401
+
+
+def test_on_embedded_defaults(site: Site, real_scans: dict[str, list[Path]]) -> None:
+    journey(site, real_scans)
+
+
+def test_on_postgresql_and_redis(server_site: Site, real_scans: dict[str, list[Path]]) -> None:
+    journey(server_site, real_scans)
+    assert not (server_site.data_dir / "db.sqlite3").exists()
+    assert not server_site.find("valkey-server")
+
+
+def test_the_command_line_and_the_site_say_the_same(site: Site, real_scans: dict[str, list[Path]]) -> None:
+    import json
+    import subprocess
+    import sys
+
+    from tests.verification.services import ROOT
+
+    path = real_scans["tumor"][5]
+    client = Client(site.url, site.token())
+    _, receipt = client.upload_paths(path)
+    online = client.wait(receipt["scans"][0]["prediction"]["id"])
+    command = [sys.executable, "-m", "ml", "predict", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    offline = json.loads(done.stdout)
+    assert offline["outcome"] == online["outcome"]
+    assert abs(offline["tumor_probability"] - online["tumor_probability"]) < 1e-5
+    assert offline["model"] == online["model"]

@@ -1,0 +1,91 @@
+"""What must survive: a killed worker, a restart, a missing model, Ctrl-C."""
+
+import os
+import signal
+from pathlib import Path
+
+from tests import builders
+from tests.verification.client import Client
+from tests.verification.services import PASSWORD, Site, running_site, wait_for
+
+
+def phantoms(count: int, start: int = 0) -> list[tuple[str, bytes]]:
+    return [(f"phantom{n}.png", builders.png_bytes(builders.phantom(256, seed=n))) for n in range(start, start + count)]
+
+
+def pool_processes(site: Site) -> list[int]:
+    """Worker processes; the parent is the one that is no other's child."""
+    return sorted(site.find("celery -A brainscan worker") or site.find("worker"))
+
+
+def test_a_worker_killed_at_work_loses_nothing(site: Site) -> None:
+    client = Client(site.url, site.token())
+    _, receipt = client.upload(*phantoms(20, start=500))
+    ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
+    wait_for("the first result", lambda: client.get(f"/api/v1/predictions/{ids[0]}/")[1]["state"] == "done", seconds=30)
+    os.kill(pool_processes(site)[-1], signal.SIGKILL)
+    results = [client.wait(prediction_id, seconds=120) for prediction_id in ids]
+    assert {result["state"] for result in results} == {"done"}
+    assert sum(result["attempts"] for result in results) <= len(ids) + 2
+
+
+def test_queued_scans_survive_a_restart(tmp_path: Path) -> None:
+    with running_site(tmp_path / "data") as first:
+        client = Client(first.url, first.token())
+        _, receipt = client.upload(*phantoms(40))
+        ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
+        first.stop()
+        assert not first.processes()
+    with running_site(tmp_path / "data") as second:
+        client = Client(second.url, second.token())
+        assert {client.wait(prediction_id, seconds=120)["state"] for prediction_id in ids} == {"done"}
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        with running_site(tmp_path / "data") as running:
+            assert len(running.processes()) >= 4
+            running.stop(sent)
+            assert running.processes() == {}
+            assert running.process.returncode in (0, 130, 143, -sent)
+
+
+def test_without_a_model_the_site_says_so_and_predicts_nothing(tmp_path: Path) -> None:
+    with running_site(tmp_path / "data", worker=False, ML_MODEL=str(tmp_path / "nowhere")) as running:
+        report = running.ready()
+        assert report["model"]["ready"] is False
+        assert "nowhere" in report["model"]["problem"]
+        client = Client(running.url, running.token())
+        _, receipt = client.upload(*phantoms(1))
+        result = client.wait(receipt["scans"][0]["prediction"]["id"])
+        assert (result["state"], result["outcome"], result["tumor_probability"]) == ("failed", None, None)
+        assert result["error"]["code"] == "model_missing"
+
+
+def test_the_web_process_is_light_and_has_no_tensorflow(site: Site) -> None:
+    client = Client(site.url, site.token())
+    for start in range(0, 60, 20):
+        client.upload(*phantoms(20, start=1000 + start))
+    web = site.find("gunicorn")
+    assert web
+    for pid in web:
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        resident_mb = int(status["VmRSS"].split()[0]) / 1024
+        print(f"web process {pid}: {resident_mb:.0f} MB resident")
+        assert resident_mb < 150
+        assert "tensorflow" not in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_a_second_site_over_the_same_data_is_refused(site: Site) -> None:
+    import subprocess
+    import sys
+
+    from tests.verification.services import ROOT
+
+    command = [sys.executable, "manage.py", "run_site"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=site.environment | {"PORT": "0"}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert str(site.data_dir) in done.stdout + done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
