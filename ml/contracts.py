@@ -1,0 +1,114 @@
+"""What `ml` gives and takes: frozen records that cross the border to the app, the command line and the tests.
+
+Nothing here imports more than NumPy, so any process may import it: the web process uses the same records as the worker
+without paying for an inference engine.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Outcome = Literal["tumor", "no_tumor", "refused"]
+TUMOR_TYPES = ("glioma", "meningioma", "pituitary")
+
+
+class BrainscanError(Exception):
+    """Base of every error `ml` raises on purpose. `code` is stable; the text is a sentence for a person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class UnreadableImage(BrainscanError):
+    """The bytes are no image we can read; `code` names the rule that failed."""
+
+
+class ModelUnavailable(BrainscanError):
+    """There is no usable model: the artifact is missing, damaged, or its engine cannot be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One decoded grayscale picture, upright.
+
+    pixels: (height, width), uint8, uint16 or finite float32, EXIF orientation already applied.
+    width, height: of the file as stored, before EXIF orientation, in pixels.
+    orientation: EXIF orientation tag, 1 to 8 (1: stored upright).
+    notes: sentences on how the file was read, for the person who looks at the result.
+    """
+
+    pixels: NDArray[Any]
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
+
+    def pixel_sha256(self) -> str:
+        """Hex digest of shape, type and values of the decoded pixels: equal for copies in another file or format."""
+        digest = hashlib.sha256(f"{self.pixels.dtype.str}{self.pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether the picture may be judged at all. `score` is what the deciding rule measured, `threshold` its limit."""
+
+    accepted: bool
+    score: float | None = None
+    threshold: float | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the heads say of one accepted picture.
+
+    tumor_probability: 0 to 1; a calibrated probability only if the model's manifest carries a calibration.
+    type_probabilities: for each tumor type, given that there is a tumor; they sum to 1.
+    """
+
+    outcome: Outcome
+    tumor_probability: float
+    type_probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the model sees tumor, as fractions of the original picture's width and height."""
+
+    peak: tuple[float, float]
+    box: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One run of one model on one picture, whole. `prediction` and `evidence` are None when the gate refused."""
+
+    outcome: Outcome
+    gate: Gate
+    model: str
+    engine: str
+    prediction: Prediction | None = None
+    evidence: Evidence | None = None
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready form, with the field names of the command line and the API."""
+        return {
+            "outcome": self.outcome,
+            "tumor_probability": self.prediction.tumor_probability if self.prediction else None,
+            "type_probabilities": self.prediction.type_probabilities if self.prediction else None,
+            "evidence": asdict(self.evidence) if self.evidence else None,
+            "gate": asdict(self.gate),
+            "model": self.model,
+            "engine": self.engine,
+            "milliseconds": self.milliseconds,
+        }

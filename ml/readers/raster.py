@@ -1,0 +1,118 @@
+"""PNG, JPEG, GIF, TIFF, WebP and BMP through Pillow, to one grayscale plane.
+
+The size in the header is checked before a pixel is decoded, so a decompression bomb costs nothing. Colour is reduced to
+luma, transparency is laid over black (the background of MR), 16-bit depth is kept, EXIF orientation is applied.
+"""
+
+import io
+import struct
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+
+from ml.contracts import Image, UnreadableImage
+
+_EXIF_ORIENTATION = 0x0112
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, MemoryError)
+"""What Pillow's plugins raise on damaged files; SyntaxError is its own word for a broken PNG chunk."""
+
+
+def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
+    """Decode `data`, a file of raster format `kind`, to one grayscale plane.
+
+    Raises UnreadableImage with code `too_many_pixels`, `truncated`, `damaged` or `not_finite`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; our own checks decide
+        _verify(data, kind, max_pixels)
+        picture = _open(data, kind, max_pixels)
+        width, height = picture.size
+        try:
+            frames = int(getattr(picture, "n_frames", 1))
+            orientation = _orientation(picture)
+            picture.load()
+            mode = picture.mode
+            pixels = _grayscale(ImageOps.exif_transpose(picture))
+        except _DECODE_ERRORS as error:
+            raise _decode_error(kind, error) from error
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise UnreadableImage("not_finite", f"The {kind} file holds pixels that are not numbers (NaN or infinite).")
+    return Image(
+        pixels=pixels,
+        format=kind,
+        width=width,
+        height=height,
+        orientation=orientation,
+        notes=_notes(mode, frames, orientation),
+    )
+
+
+def _open(data: bytes, kind: str, max_pixels: int) -> Pillow.Image:
+    try:
+        picture = Pillow.open(io.BytesIO(data), formats=[kind])
+    except Pillow.DecompressionBombError as error:
+        raise UnreadableImage(
+            "too_many_pixels", f"The picture claims more than {max_pixels:,} pixels, the most that is read."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImage("damaged", f"The {kind} file is damaged: its header cannot be read.") from error
+    except _DECODE_ERRORS as error:
+        raise _decode_error(kind, error) from error
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise UnreadableImage(
+            "too_many_pixels",
+            f"The picture claims {width} × {height} pixels; at most {max_pixels:,} pixels are read.",
+        )
+    if width < 1 or height < 1:
+        raise UnreadableImage("damaged", f"The {kind} file claims a size of {width} × {height} pixels.")
+    return picture
+
+
+def _verify(data: bytes, kind: str, max_pixels: int) -> None:
+    """Pillow's own integrity check (checksums of PNG chunks); it uses the object up, so the caller opens anew."""
+    picture = _open(data, kind, max_pixels)
+    try:
+        picture.verify()
+    except _DECODE_ERRORS as error:
+        raise _decode_error(kind, error) from error
+
+
+def _decode_error(kind: str, error: BaseException) -> UnreadableImage:
+    if "truncated" in str(error).lower() or isinstance(error, EOFError):
+        return UnreadableImage("truncated", f"The {kind} file is cut off: it ends before the picture does.")
+    return UnreadableImage("damaged", f"The {kind} file is damaged and cannot be decoded.")
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    value = picture.getexif().get(_EXIF_ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _grayscale(picture: Pillow.Image) -> NDArray[Any]:
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        return np.asarray(picture).astype(np.uint16)
+    if mode in ("I", "F"):
+        return np.asarray(picture).astype(np.float32)
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+    if mode == "LAB":
+        picture = picture.getchannel("L")
+    return np.array(picture.convert("RGB").convert("L") if picture.mode not in ("L", "1", "RGB") else picture.convert("L"))
+
+
+def _notes(mode: str, frames: int, orientation: int) -> tuple[str, ...]:
+    notes = []
+    if frames > 1:
+        notes.append(f"The file holds {frames} pictures; the first was read.")
+    if orientation != 1:
+        notes.append("Turned upright as its EXIF orientation says.")
+    if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        notes.append(f"Colour space {mode} was reduced to gray.")
+    return tuple(notes)

@@ -1,0 +1,147 @@
+"""Artifacts on disk: read a manifest, verify the weights against it, and load each model once per process.
+
+A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold and the
+calibration. Two artifacts with one digest answer alike, whatever else their manifests say.
+"""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_safetensors
+
+from ml import preprocess
+from ml.contracts import ModelUnavailable
+from ml.engines import Engine, load_engine
+from ml.heads import Heads
+
+DEFAULT_ARTIFACT = Path(__file__).parent / "artifacts" / "vgg16-gap-1"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An artifact's manifest.json: what the model is, how it was made, what was measured."""
+
+    path: Path
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.data["name"])
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over everything that decides an answer."""
+        decisive = {key: self.data[key] for key in ("preprocessing", "threshold", "calibration")}
+        decisive["weights"] = self.data["weights"]["sha256"]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def label(self) -> str:
+        """`name@digest12`, as results report it."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    @property
+    def threshold(self) -> float:
+        return float(self.data["threshold"])
+
+    @property
+    def calibrated(self) -> bool:
+        return self.data["calibration"] is not None
+
+    @property
+    def weights_path(self) -> Path:
+        return self.path / str(self.data["weights"]["file"])
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model: its manifest, an engine for the convolutions, and the heads."""
+
+    manifest: Manifest
+    engine: Engine
+    heads: Heads
+
+
+def read_manifest(path: Path | str | None = None) -> Manifest:
+    """Read and check the manifest of the artifact folder `path` (default: the shipped one). Touches no weights.
+
+    Raises ModelUnavailable with code `model_missing`, `manifest_invalid` or `preprocessing_mismatch`.
+    """
+    folder = Path(path) if path is not None else DEFAULT_ARTIFACT
+    file = folder / "manifest.json"
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        manifest = Manifest(folder, data)
+        if data["format"] != FORMAT:
+            raise ModelUnavailable("manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}.")
+        _ = manifest.label, manifest.threshold, manifest.calibrated, data["weights"]["bytes"]
+    except FileNotFoundError as error:
+        raise ModelUnavailable("model_missing", f"No model: {file} does not exist.") from error
+    except OSError as error:
+        raise ModelUnavailable("model_missing", f"No model: {file} cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailable("manifest_invalid", f"{file} is no valid manifest: {error!r}.") from error
+    if data["preprocessing"] != preprocess.VERSION:
+        raise ModelUnavailable(
+            "preprocessing_mismatch",
+            f"{manifest.label} wants preprocessing {data['preprocessing']}; this version has {preprocess.VERSION}.",
+        )
+    return manifest
+
+
+def quick_check(manifest: Manifest) -> None:
+    """Is the weights file there, in its right size? Cheap enough for a health check; the digest is verified at load.
+
+    Raises ModelUnavailable with code `model_missing` or `weights_damaged`.
+    """
+    try:
+        size = manifest.weights_path.stat().st_size
+    except OSError as error:
+        raise ModelUnavailable("model_missing", f"No model: {manifest.weights_path} does not exist.") from error
+    if size != manifest.data["weights"]["bytes"]:
+        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its size is not the manifest's.")
+
+
+def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
+    """The verified weights, widened to float32.
+
+    Raises ModelUnavailable with code `model_missing` or `weights_damaged` (the digest is not the manifest's).
+    """
+    quick_check(manifest)
+    data = manifest.weights_path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != manifest.data["weights"]["sha256"]:
+        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its digest is not the manifest's.")
+    try:
+        return {name: tensor.astype(np.float32) for name, tensor in load_safetensors(data).items()}
+    except SafetensorError as error:
+        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is no safetensors file: {error}") from error
+
+
+_loaded: dict[tuple[Path, str, str], Model] = {}
+_lock = threading.Lock()
+
+
+def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model:
+    """Load an artifact folder (default: the shipped one), verified, at most once per process, path, digest and engine.
+
+    engine: one of `ml.engines.CHOICES`.
+    Raises ModelUnavailable (missing, damaged, no framework) and ValueError (unknown engine).
+    """
+    manifest = read_manifest(path)
+    key = (manifest.path.resolve(), manifest.digest, engine)
+    with _lock:
+        if key not in _loaded:
+            tensors = read_tensors(manifest)
+            try:
+                _loaded[key] = Model(manifest, load_engine(engine, tensors), Heads.from_tensors(tensors))
+            except KeyError as error:
+                raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} lacks tensor {error}.") from error
+        return _loaded[key]
