@@ -7,6 +7,7 @@ MRI from another picture; the model card says so.
 import numpy as np
 
 from ml.contracts import Gate, Image
+from ml.preprocess import robust_range
 
 MIN_SIDE = 64
 """Smallest side, in pixels, that is judged: below it a slice shows no anatomy at VGG16's resolution."""
@@ -41,9 +42,9 @@ def check(image: Image) -> Gate:
 
 def _contrast(image: Image) -> float:
     pixels = image.pixels
-    low, high = np.percentile(pixels, (0.5, 99.5))
+    low, high = robust_range(pixels)
     if pixels.dtype == np.uint8:
         scale = 255.0
     else:  # deep pictures seldom use their whole range, so they are held against their own brightest pixel
-        scale = max(float(np.abs(pixels).max()), 1e-6)
+        scale = max(float(np.abs(pixels.astype(np.float32)).max()), float(np.finfo(np.float32).tiny))
     return float((high - low) / scale)

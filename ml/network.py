@@ -1,7 +1,7 @@
-"""VGG16 and its heads in Keras, layers named as in the weights file. Imports TensorFlow: only engines and training may use it.
+"""VGG16 and its heads in Keras, layers named as in the weights file.
 
-The base is VGG16's 13 convolutions up to `block5_conv3` (14 × 14 × 512 for a 224 × 224 input), without the last pooling,
-so that later heads can read where in the picture something lies.
+Imports TensorFlow, so only engines and training may use it. The base is VGG16's 13 convolutions up to `block5_conv3`
+(14 × 14 × 512 for a 224 × 224 input), without the last pooling, so that later heads can read where something lies.
 """
 
 from pathlib import Path

@@ -5,6 +5,7 @@ remembers what was done, so that a point in the network's input can be carried b
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,8 @@ def preprocess(image: Image) -> tuple[NDArray[np.float32], Geometry]:
     """
     height, width = image.pixels.shape
     plane = image.pixels.astype(np.float32)
+    if image.pixels.dtype.kind == "f":  # any unit and size of number, so brought near 1 before anything is compared
+        plane /= max(float(np.abs(plane).max()), float(np.finfo(np.float32).tiny))
     low, high = robust_range(plane)
     x0, y0, x1, y1 = _head_box(plane, high - low)
     crop = plane[y0:y1, x0:x1]
@@ -94,7 +97,7 @@ def to_network(squares: NDArray[np.float32]) -> NDArray[np.float32]:
     return squares[..., None] - np.asarray(CHANNEL_MEANS_BGR, np.float32)
 
 
-def robust_range(plane: NDArray[np.float32]) -> tuple[float, float]:
+def robust_range(plane: NDArray[Any]) -> tuple[float, float]:
     """The 0.5th and 99.5th percentile of a plane, from at most about 65,000 evenly spaced pixels."""
     step = max(1, int(np.sqrt(plane.size / 65_536)))
     low, high = np.percentile(plane[::step, ::step], (_LOW, _HIGH))

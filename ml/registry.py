@@ -81,8 +81,12 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
         data = json.loads(file.read_text(encoding="utf-8"))
         manifest = Manifest(folder, data)
         if data["format"] != FORMAT:
-            raise ModelUnavailable("manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}.")
+            raise ModelUnavailable(
+                "manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}."
+            )
         _ = manifest.label, manifest.threshold, manifest.calibrated, data["weights"]["bytes"]
+        if Path(data["weights"]["file"]).name != data["weights"]["file"]:
+            raise ModelUnavailable("manifest_invalid", f"{file} names a weights file outside its own folder.")
     except FileNotFoundError as error:
         raise ModelUnavailable("model_missing", f"No model: {file} does not exist.") from error
     except OSError as error:
@@ -107,7 +111,9 @@ def quick_check(manifest: Manifest) -> None:
     except OSError as error:
         raise ModelUnavailable("model_missing", f"No model: {manifest.weights_path} does not exist.") from error
     if size != manifest.data["weights"]["bytes"]:
-        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its size is not the manifest's.")
+        raise ModelUnavailable(
+            "weights_damaged", f"{manifest.weights_path} is damaged: its size is not the manifest's."
+        )
 
 
 def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
@@ -118,7 +124,9 @@ def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
     quick_check(manifest)
     data = manifest.weights_path.read_bytes()
     if hashlib.sha256(data).hexdigest() != manifest.data["weights"]["sha256"]:
-        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its digest is not the manifest's.")
+        raise ModelUnavailable(
+            "weights_damaged", f"{manifest.weights_path} is damaged: its digest is not the manifest's."
+        )
     try:
         return {name: tensor.astype(np.float32) for name, tensor in load_safetensors(data).items()}
     except SafetensorError as error:

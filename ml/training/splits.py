@@ -1,0 +1,145 @@
+"""The data table: read, check, and keep train, validation and test apart.
+
+Slices of one patient, and near-duplicate pictures of one web collection, look alike. Augmenting or splitting without
+regard to that puts copies of one scan on both sides and measures memory, so `group` never stands in two splits.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.contracts import TUMOR_TYPES, BrainscanError
+
+TABLE = "scans.csv"
+SPLITS = ("train", "val", "test")
+COLUMNS = ("path", "source", "label", "type", "subject", "group", "split", "boxes")
+NOT_BRAIN = "not_brain_mri"
+LABELS = ("tumor", "no_tumor", NOT_BRAIN)
+
+
+class TableError(BrainscanError):
+    """The data table cannot be used; the message names the row and the column."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("table_invalid", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture of the table. `path` is absolute; `key` is the path as written, which never changes with the machine.
+
+    type: one of TUMOR_TYPES, or "" where unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
+    """
+
+    key: str
+    path: Path
+    source: str
+    label: str
+    type: str
+    subject: str
+    group: str
+    split: str
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+    @property
+    def tumor(self) -> bool:
+        return self.label == "tumor"
+
+
+def read_table(data: Path) -> list[Row]:
+    """Every row of a data table, given as the CSV file or the folder that holds `scans.csv`, in the table's order.
+
+    Raises TableError: absent, a column missing, a value that is not allowed, a path twice, or a group in two splits.
+    """
+    file = data / TABLE if data.is_dir() else data
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if absent:
+                raise TableError(f"{file.name}, row 1 (header): column {', '.join(absent)} is missing.")
+            rows = [_row(record, reader.line_num, file.parent) for record in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"The data table {file} cannot be read: {error}.") from error
+    if not rows:
+        raise TableError(f"{file.name} has no rows.")
+    _check_unique(rows)
+    _check_groups(rows)
+    return rows
+
+
+def brain_rows(rows: list[Row], split: str | None = None) -> list[Row]:
+    """The rows that show a brain, of one split or of all. Pictures of other things serve the gate, not the detector."""
+    return [row for row in rows if row.label != NOT_BRAIN and split in (None, row.split)]
+
+
+def counts(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
+    """Pictures per split, source and label: {"train": {"cheng": {"tumor": 1649, …}, …}, …}."""
+    table: dict[str, dict[str, dict[str, int]]] = {}
+    for (split, source, label), n in sorted(Counter((r.split, r.source, r.label) for r in rows).items()):
+        table.setdefault(split, {}).setdefault(source, {})[label] = n
+    return table
+
+
+def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
+    def value(column: str, *, allowed: tuple[str, ...] = (), required: bool = True) -> str:
+        text = (record.get(column) or "").strip()
+        if required and not text:
+            raise TableError(f"Row {line}, column {column}: the value is empty.")
+        if allowed and text not in allowed:
+            known = ", ".join(repr(word) for word in allowed)
+            raise TableError(f"Row {line}, column {column}: {text!r} is not one of {known}.")
+        return text
+
+    label = value("label", allowed=LABELS)
+    kind = value("type", allowed=(*TUMOR_TYPES, ""), required=False)
+    if kind and label != "tumor":
+        raise TableError(f"Row {line}, column type: {kind!r} on a row whose label is {label!r}.")
+    key = value("path")
+    return Row(
+        key=key,
+        path=folder / key,
+        source=value("source"),
+        label=label,
+        type=kind,
+        subject=value("subject", required=False),
+        group=value("group"),
+        split=value("split", allowed=SPLITS),
+        boxes=_boxes(value("boxes", required=False), line),
+    )
+
+
+def _boxes(text: str, line: int) -> tuple[tuple[float, float, float, float], ...]:
+    boxes = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        try:
+            x0, y0, x1, y1 = (float(number) for number in part.split())
+        except ValueError as error:
+            raise TableError(f"Row {line}, column boxes: {part!r} is not four numbers.") from error
+        if not (0 <= x0 <= x1 <= 1 and 0 <= y0 <= y1 <= 1):
+            raise TableError(f"Row {line}, column boxes: {part!r} is not x0 y0 x1 y1 as fractions from 0 to 1.")
+        boxes.append((x0, y0, x1, y1))
+    return tuple(boxes)
+
+
+def _check_unique(rows: list[Row]) -> None:
+    twice = [key for key, n in Counter(row.key for row in rows).items() if n > 1]
+    if twice:
+        raise TableError(f"Column path: {twice[0]!r} stands in more than one row.")
+
+
+def _check_groups(rows: list[Row]) -> None:
+    """Neither a group nor a known patient may stand in two splits."""
+    for column in ("group", "subject"):
+        seen: dict[str, Row] = {}
+        for row in rows:
+            name = getattr(row, column)
+            if not name:
+                continue
+            first = seen.setdefault(name, row)
+            if first.split != row.split:
+                raise TableError(
+                    f"Column {column}: {name!r} stands in split {first.split} ({first.key}) and in split {row.split} "
+                    f"({row.key}). One {column} must stay in one split."
+                )
