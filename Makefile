@@ -17,11 +17,11 @@ setup-dev:
 	@scripts/install requirements.lock requirements-dev.lock
 
 run: setup ## Start the site on http://127.0.0.1:8000 (PORT=, DATA_DIR=, ADMIN_PASSWORD=); Ctrl-C stops it
-	@exec $(VENV)/python -m brainscan.launcher
+	@exec $(VENV)/python manage.py run_site
 
 demo: setup ## Like run, with three sample cases
 	@scripts/install requirements-demo.lock
-	@exec $(VENV)/python -m brainscan.launcher --demo
+	@exec $(VENV)/python manage.py run_site --demo
 
 test: setup-dev ## Run the fast tests; needs no server
 	@$(VENV)/python -m pytest -n auto

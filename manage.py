@@ -4,8 +4,23 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
-if __name__ == "__main__":
+
+def main(arguments: list[str]) -> None:
+    """Run one command; a setting that cannot be read is told in one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
-    execute_from_command_line(sys.argv)
+    if arguments[1:2] == ["run_site"]:
+        # A fresh site has no secret key yet, and without one no command gets as far as being found.
+        from brainscan.launcher import data_dir
+
+        data_dir.prepare(os.environ)
+    try:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv)

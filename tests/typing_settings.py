@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "types")
 
-from brainscan.settings import *  # noqa: E402, F403
+from brainscan.settings import *  # noqa: F403

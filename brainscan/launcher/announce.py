@@ -5,33 +5,59 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 WORKER_SECONDS = 120  # how long a worker may take to load its model before we say so
 
 
+@dataclass(frozen=True)
+class Readiness:
+    """What `/health/ready` came to. `problem` says, where it is known, why predictions will not run."""
+
+    ready: bool
+    problem: str = "No worker is ready yet; predictions will wait for one."
+
+
 def wait_until_ready(
-    url: str, *, seconds: float = WORKER_SECONDS, stopped: Callable[[], bool] = lambda: False, pause: float = 0.3
-) -> bool:
-    """Poll `url`/health/ready until site and worker are ready. False after `seconds`, or once `stopped`."""
+    url: str, *, seconds: float = WORKER_SECONDS, stopped: Callable[[], bool] = lambda: False, pause: float = 1.0
+) -> Readiness:
+    """Poll `url`/health/ready until site and worker are ready, or for `seconds`, or until `stopped`.
+
+    A missing model does not mend itself: it ends the wait at once.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not stopped():
-        if _ready(f"{url}/health/ready"):
-            return True
+        report = _report(f"{url}/health/ready")
+        if report is None:
+            time.sleep(min(pause, 0.2))  # nobody listens yet, and nobody logs the attempt
+            continue
+        if report.get("worker", {}).get("ready"):
+            return Readiness(ready=True)
+        if problem := report.get("model", {}).get("problem"):
+            return Readiness(ready=False, problem=str(problem))
         time.sleep(pause)
-    return False
+    return Readiness(ready=False)
 
 
-def _ready(address: str) -> bool:
+def _report(address: str) -> dict[str, Any] | None:
+    """The health report, whatever its status; None if there is no answer or it is no report."""
     try:
-        with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - our own loopback address
-            report = json.load(response)
-    except (OSError, ValueError):  # refused, HTTP error, time-out, not JSON
-        return False
-    return bool(report.get("worker", {}).get("ready"))
+        try:
+            with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - our own address
+                report = json.load(response)
+        except urllib.error.HTTPError as answer:
+            with answer:
+                report = json.load(answer)
+    except (OSError, ValueError):  # refused, timed out, not JSON
+        return None
+    return report if isinstance(report, dict) else None
 
 
-def banner(*, url: str, data_dir: Path, username: str, password: str | None, password_given: bool, ready: bool) -> str:
+def banner(
+    *, url: str, data_dir: Path, username: str, password: str | None, password_given: bool, state: Readiness
+) -> str:
     """What is printed once the site can be used."""
     if password:
         secret = f"{password}   (shown this once; change it after signing in)"
@@ -39,7 +65,7 @@ def banner(*, url: str, data_dir: Path, username: str, password: str | None, pas
         secret = "as set by ADMIN_PASSWORD"  # noqa: S105
     else:
         secret = f"as you know it; for a new one: make run ADMIN_PASSWORD=…, or manage.py changepassword {username}"
-    head = "brainscan is ready" if ready else "brainscan answers, but no worker is ready yet: predictions will wait"
+    head = "brainscan is ready" if state.ready else f"brainscan is up, but cannot predict: {state.problem}"
     lines = [
         head,
         "",

@@ -4,15 +4,29 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 from brainscan.launcher.errors import LaunchError
 
+_DEFAULT = Path(__file__).resolve().parents[2] / "var"
+
+
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Make DATA_DIR, and its secret key unless SECRET_KEY is set: what settings need to be read at all."""
+    try:
+        folder = resolve(environ.get("DATA_DIR", ""))
+        environ["DATA_DIR"] = str(folder)
+        if not environ.get("SECRET_KEY"):
+            environ["SECRET_KEY"] = secret_key(folder)
+    except LaunchError as error:
+        sys.exit(f"Error: {error}")
+
 
 def resolve(value: str) -> Path:
     """The folder that DATA_DIR names, absolute; made if missing, closed to other users of the machine."""
-    folder = Path(value or "var").expanduser().resolve()
+    folder = Path(value or _DEFAULT).expanduser().resolve()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

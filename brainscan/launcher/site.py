@@ -97,7 +97,7 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
 
 
 def _announce(tree: Tree, over: threading.Event, url: str, folder: Path) -> None:
-    ready = announce.wait_until_ready(url, stopped=over.is_set)
+    state = announce.wait_until_ready(url, stopped=over.is_set)
     if over.is_set():
         return
     text = announce.banner(
@@ -106,7 +106,7 @@ def _announce(tree: Tree, over: threading.Event, url: str, folder: Path) -> None
         username=account.USERNAME,
         password=account.one_time_password(),
         password_given=bool(os.environ.get("ADMIN_PASSWORD")),
-        ready=ready,
+        state=state,
     )
     connections.close_all()
     tree.show(text)

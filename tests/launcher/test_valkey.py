@@ -1,0 +1,102 @@
+"""The embedded Valkey keeps its data, cleans up after a killed run, and lives in a folder of any name."""
+
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from brainscan.launcher.errors import LaunchError
+from brainscan.launcher.valkey import EmbeddedValkey, socket_path
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A DATA_DIR short enough for a socket, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="bs-") as name:
+        yield Path(name)
+
+
+def _store(server: EmbeddedValkey, value: str) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.set("key", value)
+
+
+def _stored(server: EmbeddedValkey) -> object:
+    with redis.Redis.from_url(server.url) as client:
+        return client.get("key")
+
+
+def test_what_was_stored_survives_a_restart(folder: Path) -> None:
+    server = EmbeddedValkey(folder)
+    server.start()
+    _store(server, "1")
+    server.stop()
+    server.stop()
+    assert not server.socket.exists()
+    server.start()
+    try:
+        assert _stored(server) == b"1"
+    finally:
+        server.stop()
+
+
+def test_server_of_a_killed_run_is_ended_first(folder: Path) -> None:
+    orphan, server = EmbeddedValkey(folder), EmbeddedValkey(folder)
+    orphan.start()
+    try:
+        _store(orphan, "1")
+        server.start()
+        assert orphan.wait() == 0
+        assert _stored(server) == b"1"
+    finally:
+        server.stop()
+        orphan.stop()
+
+
+@pytest.mark.parametrize("name", ["x" * 120, "with space", "100%?"])
+def test_folder_that_no_socket_or_url_can_have(folder: Path, name: str) -> None:
+    deep = folder / name
+    deep.mkdir()
+    server = EmbeddedValkey(deep)
+    assert len(str(server.socket)) < 100
+    server.start()
+    try:
+        assert stat.S_IMODE(server.socket.parent.stat().st_mode) == 0o700
+        _store(server, "1")
+        assert list((deep / "valkey").glob("appendonlydir/*"))
+    finally:
+        server.stop()
+    assert not server.socket.parent.exists()
+
+
+def test_short_folder_made_by_somebody_else_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    deep = folder / ("x" * 120)
+    deep.mkdir()
+    (folder / "elsewhere").mkdir()
+    socket_path(deep).parent.symlink_to(folder / "elsewhere")
+    with pytest.raises(LaunchError, match="belongs to somebody else"):
+        EmbeddedValkey(deep).start()
+
+
+def test_server_that_cannot_start_shows_its_log(folder: Path) -> None:
+    server = EmbeddedValkey(folder)
+    (folder / "valkey").mkdir()
+    (folder / "valkey" / "appendonlydir").write_text("not a folder")
+    with pytest.raises(LaunchError, match=r"did not start(.|\n)*appendonlydir") as caught:
+        server.start()
+    assert str(server.log) in str(caught.value)
+
+
+def test_only_the_owner_may_connect(folder: Path) -> None:
+    server = EmbeddedValkey(folder)
+    server.start()
+    try:
+        assert stat.S_IMODE(server.socket.stat().st_mode) == 0o700
+        with redis.Redis.from_url(server.url) as client:
+            assert client.config_get("port") == {"port": "0"}
+    finally:
+        server.stop()
