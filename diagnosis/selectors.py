@@ -23,7 +23,8 @@ READERS = "reader"
 def cases(user: User) -> QuerySet[Case]:
     """The cases `user` may see, with owner and number of scans (`scan_count`), newest first."""
     visible = Case.objects.filter(_may_see(user, "owner")).select_related("owner")
-    return visible.annotate(scan_count=Count("scans"))
+    # Grouping drops the model's own ordering, so it is asked for.
+    return visible.annotate(scan_count=Count("scans")).order_by("-id")
 
 
 def scans(user: User) -> QuerySet[Scan]:
