@@ -1,0 +1,38 @@
+"""Which error page: problem details under /api/, where scripts read them, HTML everywhere else.
+
+The API turns the exceptions of its own views into problems; what arrives here for it was raised around them.
+"""
+
+from django.http import HttpRequest, HttpResponse
+
+from diagnosis.api import problems
+from diagnosis.views import errors as pages
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if not _is_api(request):
+        return pages.bad_request(request, exception)
+    return problems.response(request, status=400, code="bad_request", detail="The request cannot be understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if not _is_api(request):
+        return pages.forbidden(request, exception)
+    return problems.response(request, status=403, code="permission_denied", detail="You may not do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if not _is_api(request):
+        return pages.not_found(request, exception)
+    return problems.unknown_address(request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not _is_api(request):
+        return pages.server_error(request)
+    detail = "Something went wrong on the server. Its log has the cause under this request_id."
+    return problems.response(request, status=500, code="internal", detail=detail)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")

@@ -1,0 +1,183 @@
+"""Every error of the API as problem details (RFC 9457): one shape for scripts, whatever went wrong and wherever.
+
+The answer is made here and not by a renderer, so that it is the same JSON for a view that otherwise sends pictures.
+"""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core import signals
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+    ValidationError,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
+from django.urls import Resolver404, resolve
+from rest_framework import exceptions
+from rest_framework.fields import get_error_detail
+from rest_framework.settings import api_settings
+from rest_framework.views import set_rollback
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class Conflict(exceptions.APIException):
+    """409: what is asked does not fit the state that the thing is in."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "wrong_state"
+    default_detail = "The state it is in does not allow this."
+
+
+class NoEvidence(exceptions.NotFound):
+    """404: the prediction is there, but it carries no map."""
+
+    default_code = "no_evidence"
+    default_detail = "This prediction carries no heat map: its model records none."
+
+
+class NothingAccepted(exceptions.APIException):
+    """An upload of which no file was taken: 413 when all were too large, else 400. `extra` says which and why."""
+
+    default_code = "nothing_accepted"
+
+    def __init__(self, detail: str, *, too_large: bool, extra: Mapping[str, Any]) -> None:
+        super().__init__(detail)
+        self.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
+        self.extra = extra
+
+
+def response(
+    request: HttpRequest,
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    errors: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> JsonResponse:
+    """One problem. `errors` holds sentences by field; `extra` are further members, which RFC 9457 allows."""
+    problem: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "instance": request.path,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    if errors is not None:
+        problem["errors"] = errors
+    return JsonResponse(problem | dict(extra or {}), status=status, content_type=MEDIA_TYPE, headers=headers)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """DRF's exception handler: any exception of a view to its problem. None gets past it to the HTML error pages."""
+    request = context["request"]
+    known = _known(error)
+    set_rollback()
+    if known is None:
+        _log.exception("unexpected error in the API", exc_info=error)
+        signals.got_request_exception.send(sender=handle, request=getattr(request, "_request", request))
+        known = _Unexpected()
+    headers = {}
+    if challenge := getattr(known, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(known, "wait", None):
+        headers["Retry-After"] = str(math.ceil(wait))
+    return response(
+        request, status=known.status_code, headers=headers, extra=getattr(known, "extra", None), **_words(known)
+    )
+
+
+def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """404 for every address under /api/ that is not there. GET to one that lacks only its slash is sent on."""
+    meant = _with_slash(request.path)
+    if meant and request.method in ("GET", "HEAD"):
+        return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+    detail = f"Addresses end with a slash: {meant}" if meant else "There is no such address; /api/docs/ lists them all."
+    return response(request, status=404, code="not_found", detail=detail)
+
+
+class _Unexpected(exceptions.APIException):
+    default_detail = "Something went wrong on the server. Its log has the cause under this request_id."
+    default_code = "internal"
+
+
+class _Unavailable(exceptions.APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The database cannot be reached just now. Try again in a moment."
+    default_code = "unavailable"
+    wait = 5
+
+
+class _TooLarge(exceptions.APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The form fields of the request are too large."
+    default_code = "too_large"
+
+
+def _known(error: Exception) -> exceptions.APIException | None:
+    """`error` as one of DRF's, which carry status, code and words; None for one that nobody foresaw."""
+    match error:
+        case exceptions.APIException():
+            return error
+        case Http404():
+            return exceptions.NotFound("It does not exist, or you may not see it.")
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case ValidationError():
+            return exceptions.ValidationError(get_error_detail(error))
+        case RequestDataTooBig():
+            return _TooLarge()
+        case TooManyFilesSent():
+            return exceptions.ParseError("The request holds too many files; send them in several.", "too_many_files")
+        case MultiPartParserError() | SuspiciousOperation() | BadRequest() | UnreadablePostError():
+            return exceptions.ParseError("The request cannot be read: its body is malformed.")
+        case OperationalError() | InterfaceError():
+            _log.warning("database unreachable", error=str(error))
+            return _Unavailable()
+    return None
+
+
+def _words(known: exceptions.APIException) -> dict[str, Any]:
+    if not isinstance(known, exceptions.ValidationError):
+        code = known.get_codes()
+        return {"code": code if isinstance(code, str) else known.default_code, "detail": str(known.detail)}
+    errors: Any = known.detail
+    if not isinstance(errors, dict):
+        errors = {api_settings.NON_FIELD_ERRORS_KEY: errors}
+    first = next((f"{field}: {sentences[0]}" for field, sentences in errors.items() if sentences), "")
+    return {"code": "invalid", "detail": first, "errors": errors}
+
+
+def _with_slash(path: str) -> str:
+    if path.endswith("/"):
+        return ""
+    try:
+        return f"{path}/" if resolve(f"{path}/").func is not unknown_address else ""
+    except Resolver404:
+        return ""
+
+
+unknown_address.csrf_exempt = True  # type: ignore[attr-defined]
+unknown_address.login_required = False  # type: ignore[attr-defined]

@@ -1,0 +1,29 @@
+"""How the API describes itself (OpenAPI): each operation with the problems that it may answer with."""
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+from drf_spectacular.openapi import AutoSchema
+
+from diagnosis.api.problems import MEDIA_TYPE
+from diagnosis.api.serializers import ProblemSerializer
+
+_ALWAYS = (401, 429, 500, 503)
+_BY_ACTION = {
+    "list": (400, 404),
+    "create": (403, 415),
+    "retry": (403, 404, 409),
+    "cancel": (403, 404, 409),
+}
+_OF_ONE = (404,)
+
+
+class Schema(AutoSchema):
+    """Adds the problem responses, so that no view has to repeat them."""
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in (*_BY_ACTION.get(getattr(self.view, "action", ""), _OF_ONE), *_ALWAYS):
+            problem = self._get_response_for_code(ProblemSerializer, str(status), [MEDIA_TYPE], direction)
+            bodies.setdefault(str(status), problem | {"description": HTTPStatus(status).phrase})
+        return bodies

@@ -1,0 +1,308 @@
+"""What the API says of each thing. Nothing here writes: the way in is `intake`, and it validates."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from diagnosis import queue, selectors
+from diagnosis.intake import Accepted
+from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models.prediction import Outcome, State
+
+
+def _link(view: str, source: str | None = None) -> Any:
+    """The absolute address of what `source` points to, or of the thing itself."""
+    if source is None:
+        return serializers.HyperlinkedIdentityField(view_name=f"api:{view}")
+    return serializers.HyperlinkedRelatedField(view_name=f"api:{view}", source=source, read_only=True)
+
+
+class GateSerializer(serializers.Serializer[Any]):
+    """May the picture be judged at all? `score` is what the deciding rule measured, `threshold` its limit."""
+
+    accepted = serializers.BooleanField()
+    score = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    message = serializers.CharField(allow_null=True)
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    """Where the model sees tumor, as fractions of the picture's width and height: peak [x, y], box [x0, y0, x1, y1]."""
+
+    peak = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2)
+    box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, allow_null=True)
+    heatmap_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
+    overlay_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Why a run failed: a stable code and a sentence."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class PredictionBriefSerializer(serializers.ModelSerializer[Prediction]):
+    """A prediction as its scan mentions it."""
+
+    outcome = serializers.ChoiceField(choices=Outcome.choices, allow_null=True)
+    url = _link("prediction-detail")
+
+    class Meta:
+        model = Prediction
+        fields: tuple[str, ...] = ("id", "state", "outcome", "url")
+        read_only_fields = fields
+
+    def to_representation(self, prediction: Prediction) -> dict[str, Any]:
+        shown = super().to_representation(prediction)
+        return shown | {"outcome": prediction.outcome or None}
+
+
+class PredictionSerializer(PredictionBriefSerializer):
+    """A prediction, whole. `tumor_probability` is a bare score, not a probability, unless `calibrated`."""
+
+    name = serializers.CharField(source="scan.name", help_text="File name of the scan.")
+    scan_url = _link("scan-detail", "scan")
+    case = serializers.CharField(source="scan.case.reference")
+    case_id = serializers.IntegerField(source="scan.case_id")
+    case_url = _link("case-detail", "scan.case")
+    owner = serializers.CharField(source="scan.case.owner.username")
+    model = serializers.SerializerMethodField(help_text="name@digest12")
+    calibrated = serializers.SerializerMethodField()
+    reused = serializers.SerializerMethodField(help_text="Taken over from an earlier run on the same pixels.")
+    type_probabilities = serializers.DictField(child=serializers.FloatField(), allow_null=True)
+    milliseconds = serializers.DictField(child=serializers.FloatField())
+    gate = GateSerializer(allow_null=True)
+    evidence = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Prediction
+        fields: tuple[str, ...] = (
+            "id", "url", "state", "outcome", "tumor_probability", "calibrated", "type_probabilities", "evidence",
+            "gate", "model", "engine", "reused", "created", "queued", "started", "finished", "milliseconds", "attempts",
+            "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_model(self, prediction: Prediction) -> str | None:
+        return prediction.model_version.label if prediction.model_version else None
+
+    def get_calibrated(self, prediction: Prediction) -> bool:
+        return prediction.model_version is not None and prediction.model_version.calibrated
+
+    def get_reused(self, prediction: Prediction) -> bool:
+        return prediction.reused_from_id is not None
+
+    @extend_schema_field(EvidenceSerializer(allow_null=True))
+    def get_evidence(self, prediction: Prediction) -> dict[str, Any] | None:
+        if not prediction.evidence:
+            return None
+        known = {key: prediction.evidence.get(key) for key in ("peak", "box")}
+        return known | {"heatmap_url": None, "overlay_url": None}
+
+    @extend_schema_field(ErrorSerializer(allow_null=True))
+    def get_error(self, prediction: Prediction) -> dict[str, str] | None:
+        if not prediction.error_code:
+            return None
+        return {"code": prediction.error_code, "detail": prediction.error}
+
+
+class PredictionDetailSerializer(PredictionSerializer):  # needs rows from `selectors.result`
+    """A prediction with its place in the queue, while it waits."""
+
+    position = serializers.SerializerMethodField(help_text="Place in the queue, from 1; null unless queued.")
+    estimated_seconds = serializers.SerializerMethodField(help_text="Until it is done; null unless queued and known.")
+
+    class Meta(PredictionSerializer.Meta):
+        fields = (*PredictionSerializer.Meta.fields, "position", "estimated_seconds")
+        read_only_fields = fields
+
+    def get_position(self, prediction: Prediction) -> int | None:
+        return prediction.position if prediction.state == State.QUEUED else None  # type: ignore[attr-defined]
+
+    def get_estimated_seconds(self, prediction: Prediction) -> float | None:
+        position = self.get_position(prediction)
+        return None if position is None else queue.estimate(position)
+
+
+class ScanFieldsSerializer(serializers.ModelSerializer[Scan]):
+    """One accepted file, without its predictions."""
+
+    url = _link("scan-detail")
+    file_url = _link("scan-file")
+    preview_url = _link("scan-preview")
+    thumbnail_url = _link("scan-thumbnail")
+    case = serializers.CharField(source="case.reference")
+    case_id = serializers.IntegerField()
+    case_url = _link("case-detail", "case")
+    owner = serializers.CharField(source="case.owner.username")
+    notes = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = Scan
+        fields: tuple[str, ...] = (
+            "id", "url", "name", "format", "width", "height", "size", "sha256", "pixel_sha256", "notes", "created",
+            "case", "case_id", "case_url", "owner", "file_url", "preview_url", "thumbnail_url",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ScanSerializer(ScanFieldsSerializer):  # needs rows with `history` prefetched
+    """A scan with its predictions, newest first."""
+
+    prediction = serializers.SerializerMethodField(help_text="The newest one.")
+    predictions = PredictionBriefSerializer(source="history", many=True)
+
+    class Meta(ScanFieldsSerializer.Meta):
+        fields = (*ScanFieldsSerializer.Meta.fields, "prediction", "predictions")
+        read_only_fields = fields
+
+    @extend_schema_field(PredictionBriefSerializer(allow_null=True))
+    def get_prediction(self, scan: Scan) -> dict[str, Any] | None:
+        newest: list[Prediction] = scan.history[:1]  # type: ignore[attr-defined]
+        return dict(PredictionBriefSerializer(newest[0], context=self.context).data) if newest else None
+
+
+class CaseSerializer(serializers.ModelSerializer[Case]):
+    """What a person opened for one subject."""
+
+    url = _link("case-detail")
+    owner = serializers.CharField(source="owner.username")
+    scan_count = serializers.IntegerField()
+
+    class Meta:
+        model = Case
+        fields: tuple[str, ...] = ("id", "url", "reference", "owner", "simulated", "created", "scan_count")
+        read_only_fields = fields
+
+
+class CaseDetailSerializer(CaseSerializer):
+    """A case with its scans, oldest first."""
+
+    scans = serializers.SerializerMethodField()
+
+    class Meta(CaseSerializer.Meta):
+        fields = (*CaseSerializer.Meta.fields, "scans")
+        read_only_fields = fields
+
+    @extend_schema_field(ScanSerializer(many=True))
+    def get_scans(self, case: Case) -> list[Any]:
+        rows = selectors.case_scans(self.context["request"].user, case=case)
+        return list(ScanSerializer(rows, many=True, context=self.context).data)
+
+
+class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A registered model, as its manifest describes it. Where its files lie on the server is not told."""
+
+    url = _link("model-detail")
+    label = serializers.CharField(help_text="name@digest12, as predictions name it")  # type: ignore[assignment]
+    calibrated = serializers.BooleanField()
+    threshold = serializers.FloatField(source="manifest.threshold", default=None, allow_null=True)
+    metrics = serializers.JSONField(source="manifest.metrics", default=None, help_text="As measured.")
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "id", "url", "label", "name", "digest", "active", "calibrated", "threshold", "metrics", "registered",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
+class _UploadedFile(serializers.FileField):
+    """Described as bytes in either direction; DRF would describe the address of a stored file."""
+
+
+class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake` judges what comes
+    """The form of an upload."""
+
+    files = serializers.ListField(child=_UploadedFile(), help_text="One or more. Repeat the field.")
+    case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
+
+
+class EarlierSerializer(serializers.Serializer[Any]):
+    """The scan that showed the same picture before."""
+
+    scan = serializers.IntegerField()
+    url = serializers.URLField()
+    prediction = PredictionBriefSerializer(allow_null=True)
+
+
+class AcceptedSerializer(ScanFieldsSerializer):
+    """One file that was taken: its scan, its prediction, and what it repeats."""
+
+    prediction = PredictionBriefSerializer()
+    duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
+    duplicate_of = EarlierSerializer(allow_null=True)
+
+    class Meta(ScanFieldsSerializer.Meta):
+        fields = (*ScanFieldsSerializer.Meta.fields, "prediction", "duplicate", "duplicate_of")
+        read_only_fields = fields
+
+    def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
+        shown = dict(ScanFieldsSerializer(accepted.scan, context=self.context).data)
+        return shown | {
+            "prediction": self._brief(accepted.prediction),
+            "duplicate": accepted.duplicate_of is not None,
+            "duplicate_of": self._earlier(accepted),
+        }
+
+    def _brief(self, prediction: Prediction | None) -> dict[str, Any] | None:
+        return dict(PredictionBriefSerializer(prediction, context=self.context).data) if prediction else None
+
+    def _earlier(self, accepted: Accepted) -> dict[str, Any] | None:
+        earlier = accepted.duplicate_of
+        if earlier is None:
+            return None
+        same = earlier.pk == accepted.scan.pk
+        prediction = accepted.prediction if same else earlier.predictions.order_by("-id").first()
+        url = reverse("api:scan-detail", args=[earlier.pk], request=self.context["request"])
+        return {"scan": earlier.pk, "url": url, "prediction": self._brief(prediction)}
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    """One file that was not taken: the rule it broke, and a sentence for its uploader."""
+
+    name = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What became of an upload, file by file. `case` is the reference, ready to be sent with the next upload."""
+
+    case = serializers.CharField(source="case.reference", default=None, allow_null=True)
+    case_id = serializers.IntegerField(source="case.pk", default=None, allow_null=True)
+    case_url = _link("case-detail", "case")
+    scans = AcceptedSerializer(source="accepted", many=True)
+    rejected = RejectedSerializer(many=True)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457). `code` is stable; `detail` is a sentence for a person."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    instance = serializers.CharField(help_text="Path of the request.")
+    request_id = serializers.CharField(help_text="To quote when asking; the server's log has it too.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()), required=False, help_text="Sentences by field."
+    )
+
+
+class NothingAcceptedSerializer(ProblemSerializer):
+    """An upload of which no file was taken: the problem, and the keys of a receipt besides."""
+
+    case = serializers.CharField(allow_null=True, required=False)
+    case_id = serializers.IntegerField(allow_null=True, required=False)
+    case_url = serializers.URLField(allow_null=True, required=False)
+    scans = AcceptedSerializer(many=True, required=False)
+    rejected = RejectedSerializer(many=True, required=False)

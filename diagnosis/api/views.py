@@ -1,0 +1,214 @@
+"""The endpoints: each reads through `selectors` or makes one domain call, and serializes."""
+
+from typing import Any, cast
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from diagnosis import bytes as responses
+from diagnosis import intake, pipeline, selectors
+from diagnosis.api import serializers
+from diagnosis.api.pagination import Ordering
+from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
+from diagnosis.api.schema import Schema
+from diagnosis.filters import CaseFilter, PredictionFilter, ScanFilter
+from diagnosis.models import ModelVersion, Prediction
+from diagnosis.people import Person
+from diagnosis.permissions import may_change
+from diagnosis.uploads import oversized
+
+
+class Pictures(BaseContentNegotiation):
+    """For endpoints that send pictures: whatever the client says it accepts, it gets the picture or a problem."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class Endpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
+    """A list with filters, ordering and pages, and each of its things. What a person may not see is not there (404)."""
+
+    schema = Schema()
+    filter_backends: tuple[Any, ...] = (DjangoFilterBackend, Ordering)
+    parser_classes = (MultiPartParser,)
+    lookup_value_converter = "int"
+
+    @property
+    def person(self) -> Person:
+        """Who asks; nobody else gets as far as a method here."""
+        return cast(Person, self.request.user)
+
+    def get_object(self) -> Any:
+        return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
+
+
+def _bytes(summary: str, media_type: str) -> Any:
+    """Description of an endpoint that sends a file."""
+    return extend_schema(summary=summary, responses={(200, media_type): OpenApiTypes.BINARY})
+
+
+@extend_schema_view(list=extend_schema(summary="Cases"), retrieve=extend_schema(summary="One case with its scans"))
+class CaseViewSet(Endpoint):
+    """What people opened for one subject each; a reference is unique per owner. Uploads open cases."""
+
+    filterset_class = CaseFilter
+    ordering_fields = ("id", "reference", "created", "scan_count")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return selectors.cases(self.person)
+
+    def get_serializer_class(self) -> Any:
+        return serializers.CaseSerializer if self.action == "list" else serializers.CaseDetailSerializer
+
+
+@extend_schema_view(list=extend_schema(summary="Scans"), retrieve=extend_schema(summary="One scan"))
+class ScanViewSet(Endpoint):
+    """Accepted files, with their predictions."""
+
+    filterset_class = ScanFilter
+    ordering_fields = ("id", "name", "size", "created")
+    serializer_class = serializers.ScanSerializer
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if self.action in ("file", "preview", "thumbnail"):
+            return selectors.scans(self.person)
+        newest_first = Prefetch("predictions", queryset=Prediction.objects.order_by("-id"), to_attr="history")
+        return selectors.scans(self.person).prefetch_related(newest_first)
+
+    @extend_schema(
+        summary="Upload scans",
+        request={"multipart/form-data": serializers.UploadSerializer},
+        responses={
+            201: serializers.ReceiptSerializer,
+            (400, MEDIA_TYPE): OpenApiResponse(
+                serializers.NothingAcceptedSerializer, "No file was taken, or none came"
+            ),
+            (413, MEDIA_TYPE): OpenApiResponse(serializers.NothingAcceptedSerializer, "All files were too large"),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Each file is judged alone: a bad one never stops a good one. Without `case`, a new case is opened."""
+        uploads, too_large = request.FILES.getlist("files"), oversized(request)
+        if not uploads and not too_large:
+            raise ValidationError(
+                {"files": ["Send one or more files in the field `files` (curl: -F files=@scan.png)."]}
+            )
+        receipt = intake.receive(
+            user=self.person, files=uploads, oversized=too_large, reference=str(request.POST.get("case", ""))
+        )
+        shown = serializers.ReceiptSerializer(receipt, context=self.get_serializer_context()).data
+        if not receipt.accepted:
+            raise _nothing_accepted(receipt, shown)
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+    @_bytes("The file as it was uploaded", "application/octet-stream")
+    @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
+    def file(self, request: Request, pk: int) -> HttpResponseBase:
+        """An attachment under its own name; each download is audited."""
+        return responses.original(request._request, self.get_object())
+
+    @_bytes("A picture of the scan, at most 1024 pixels a side", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
+    def preview(self, request: Request, pk: int) -> HttpResponseBase:
+        return responses.picture(request._request, self.get_object().preview)
+
+    @_bytes("A picture of the scan, at most 96 pixels a side", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
+    def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
+        return responses.picture(request._request, self.get_object().thumbnail)
+
+
+def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
+    first = receipt.rejected[0]
+    return NothingAccepted(
+        f"{first.name}: {first.detail}",
+        too_large=all(rejected.code == "too_large" for rejected in receipt.rejected),
+        extra={**shown, "case": None, "case_id": None, "case_url": None},
+    )
+
+
+@extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
+class PredictionViewSet(Endpoint):
+    """Runs of a model on a scan: queued, running, then done, refused, failed or canceled."""
+
+    filterset_class = PredictionFilter
+    ordering_fields = ("id", "state", "outcome", "tumor_probability", "created", "finished")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if self.action != "list":
+            return selectors.result(self.person, prediction_id=self.kwargs["pk"])
+        # One query for the page's few model versions, instead of a manifest with every row.
+        rows = selectors.predictions(self.person).defer(None)
+        versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
+        return rows.select_related(None).select_related("scan__case__owner").prefetch_related(versions)
+
+    def get_serializer_class(self) -> Any:
+        return serializers.PredictionSerializer if self.action == "list" else serializers.PredictionDetailSerializer
+
+    @extend_schema(
+        summary="Run a failed or canceled prediction again",
+        request=None,
+        responses={202: serializers.PredictionDetailSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def retry(self, request: Request, pk: int) -> Response:
+        """Under the model that is active now. 409 in any other state, or while another run of the scan stands."""
+        prediction = self._to_change()
+        if not pipeline.retry(prediction=prediction, actor=self.person):
+            raise self._conflict("Only a failed or canceled one whose scan has no other result can be run again.")
+        return self._now(status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Cancel a queued or running prediction",
+        request=None,
+        responses={200: serializers.PredictionDetailSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def cancel(self, request: Request, pk: int) -> Response:
+        """409 once it has ended."""
+        prediction = self._to_change()
+        if not pipeline.cancel(prediction=prediction, actor=self.person):
+            raise self._conflict("Only a queued or running one can be canceled.")
+        return self._now(status.HTTP_200_OK)
+
+    @_bytes("Where the model sees tumor, as a picture", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
+    def heatmap(self, request: Request, pk: int) -> HttpResponseBase:
+        """404 `no_evidence` where the prediction carries no map; no model of this version records one."""
+        self.get_object()
+        raise NoEvidence
+
+    def _to_change(self) -> Prediction:
+        prediction: Prediction = self.get_object()
+        if not may_change(self.person, prediction.scan.case):
+            raise PermissionDenied("You may see this case, but only its owner or an administrator may change it.")
+        return prediction
+
+    def _conflict(self, rule: str) -> Conflict:
+        return Conflict(f"The prediction is {self.get_object().state}. {rule}")
+
+    def _now(self, code: int) -> Response:
+        return Response(self.get_serializer(self.get_object()).data, status=code)
+
+
+@extend_schema_view(list=extend_schema(summary="Model versions"), retrieve=extend_schema(summary="One model version"))
+class ModelViewSet(Endpoint):
+    """Registered models. New predictions use the active one."""
+
+    filter_backends = (Ordering,)
+    ordering_fields = ("id", "name", "registered")
+    serializer_class = serializers.ModelVersionSerializer
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return selectors.models()

@@ -1,0 +1,264 @@
+"""predictions/: lists, one, retry, cancel, heat map; for owner, other, reader, admin and nobody."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from diagnosis.models import AuditEvent, Prediction
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
+
+URL = "/api/v1/predictions/"
+
+
+@pytest.fixture
+def done(user: User) -> Prediction:
+    return PredictionFactory(scan__case__owner=user)
+
+
+@pytest.fixture
+def failed(user: User) -> Prediction:
+    return PredictionFactory(scan__case__owner=user, state="failed")
+
+
+@pytest.fixture
+def queued(user: User) -> Prediction:
+    return PredictionFactory(scan__case__owner=user, state="queued")
+
+
+def test_one_has_the_fields_that_scripts_rely_on(api: APIClient, done: Prediction) -> None:
+    body = api.get(f"{URL}{done.pk}/").json()
+    assert body["id"] == done.pk
+    assert (body["state"], body["outcome"], body["tumor_probability"]) == ("done", "tumor", 0.93)
+    assert body["type_probabilities"] == {"glioma": 0.81, "meningioma": 0.14, "pituitary": 0.05}
+    assert body["evidence"] is None
+    assert body["gate"]["accepted"] is True
+    assert body["model"] == done.model_version.label
+    assert body["calibrated"] is False
+    assert body["milliseconds"]["total"] == 153.5
+    assert (body["attempts"], body["error"], body["position"]) == (1, None, None)
+    assert body["created"] and body["started"] and body["finished"]
+    assert body["scan"] == done.scan_id
+    assert body["case"] == done.scan.case.reference
+    assert body["url"] == f"http://testserver{URL}{done.pk}/"
+
+
+def test_urls_lead_somewhere(api: APIClient, done: Prediction) -> None:
+    body = api.get(f"{URL}{done.pk}/").json()
+    for key in ("url", "scan_url", "case_url"):
+        assert api.get(body[key]).status_code == 200
+
+
+def test_a_failed_one_says_why(api: APIClient, failed: Prediction) -> None:
+    body = api.get(f"{URL}{failed.pk}/").json()
+    assert body["outcome"] is None
+    assert body["error"] == {"code": "internal", "detail": "The analysis failed unexpectedly."}
+
+
+def test_a_queued_one_tells_its_place(api: APIClient, queued: Prediction, user: User) -> None:
+    second = PredictionFactory(scan__case__owner=user, state="queued")
+    assert api.get(f"{URL}{queued.pk}/").json()["position"] == 1
+    assert api.get(f"{URL}{second.pk}/").json()["position"] == 2
+    assert api.get(f"{URL}{second.pk}/").json()["estimated_seconds"] is None
+
+
+def test_evidence_shows_where(api: APIClient, user: User) -> None:
+    seen = PredictionFactory(scan__case__owner=user, evidence={"peak": [0.6, 0.4], "box": [0.5, 0.3, 0.7, 0.5]})
+    assert api.get(f"{URL}{seen.pk}/").json()["evidence"] == {
+        "peak": [0.6, 0.4],
+        "box": [0.5, 0.3, 0.7, 0.5],
+        "heatmap_url": None,
+        "overlay_url": None,
+    }
+
+
+def test_a_run_without_a_model_can_be_read(api: APIClient, user: User) -> None:
+    lost = PredictionFactory(scan__case__owner=user, state="failed", model_version=None)
+    body = api.get(f"{URL}{lost.pk}/").json()
+    assert (body["model"], body["calibrated"]) == (None, False)
+    assert api.get(URL).json()["results"][0]["model"] is None
+
+
+def test_calibrated_model(api: APIClient, user: User) -> None:
+    version = ModelVersionFactory(manifest={"calibration": {"temperature": 1.5}})
+    one = PredictionFactory(scan__case__owner=user, model_version=version)
+    assert api.get(f"{URL}{one.pk}/").json()["calibrated"] is True
+    assert api.get(URL).json()["results"][0]["calibrated"] is True
+
+
+def test_the_list_holds_only_ones_own(api: APIClient, done: Prediction) -> None:
+    PredictionFactory()
+    body = api.get(URL).json()
+    assert body["count"] == 1
+    assert [row["id"] for row in body["results"]] == [done.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("state=failed", 1),
+        ("state=failed&state=done", 2),
+        ("outcome=tumor", 1),
+        ("owner=ada", 2),
+        ("owner=grace", 0),
+        ("case=A-1", 1),
+        ("q=a-1", 1),
+        ("q=nothing", 0),
+        ("created_after=2000-01-01", 2),
+        ("created_before=2000-01-01", 0),
+    ],
+)
+def test_filters(api: APIClient, user: User, failed: Prediction, query: str, count: int) -> None:
+    PredictionFactory(scan__case=CaseFactory(owner=user, reference="A-1"))
+    assert api.get(f"{URL}?{query}").json()["count"] == count
+
+
+def test_filter_by_model(api: APIClient, done: Prediction, failed: Prediction) -> None:
+    body = api.get(URL, {"model": done.model_version_id}).json()
+    assert [row["id"] for row in body["results"]] == [done.pk]
+
+
+@pytest.mark.parametrize(
+    "query", ["state=sleeping", "outcome=x", "model=999999", "model=x", "created_after=yesterday", "q=%00"]
+)
+def test_a_filter_that_makes_no_sense_is_400(api: APIClient, problem: Any, query: str) -> None:
+    body = problem(api.get(f"{URL}?{query}"), 400, "invalid")
+    assert query.partition("=")[0].removesuffix("_after") in body["errors"]
+
+
+def test_ordering(api: APIClient, user: User) -> None:
+    low = PredictionFactory(scan__case__owner=user, tumor_probability=0.1)
+    high = PredictionFactory(scan__case__owner=user, tumor_probability=0.9)
+    ids = [row["id"] for row in api.get(URL, {"ordering": "tumor_probability"}).json()["results"]]
+    assert ids == [low.pk, high.pk]
+    ids = [row["id"] for row in api.get(URL, {"ordering": "-tumor_probability"}).json()["results"]]
+    assert ids == [high.pk, low.pk]
+
+
+def test_ordering_by_what_is_not_allowed_is_ignored(api: APIClient, done: Prediction) -> None:
+    assert api.get(URL, {"ordering": "scan__case__owner__password"}).status_code == 200
+
+
+def test_pages(api: APIClient, user: User, problem: Any) -> None:
+    scan = ScanFactory(case__owner=user)
+    PredictionFactory.create_batch(3, scan=scan, state="failed")
+    first = api.get(URL, {"page_size": 2, "ordering": "state"}).json()
+    second = api.get(first["next"]).json()
+    assert (first["count"], len(first["results"]), len(second["results"])) == (3, 2, 1)
+    assert not {row["id"] for row in first["results"]} & {row["id"] for row in second["results"]}
+    problem(api.get(URL, {"page": 9}), 404, "not_found")
+    problem(api.get(URL, {"page": "x"}), 404, "not_found")
+
+
+def test_list_costs_the_same_whatever_its_length(
+    api: APIClient, user: User, django_assert_max_num_queries: Any
+) -> None:
+    PredictionFactory.create_batch(12, scan__case__owner=user)
+    with django_assert_max_num_queries(4):  # token, count, rows, model versions
+        assert len(api.get(URL).json()["results"]) == 12
+
+
+def test_one_costs_few_queries(api: APIClient, queued: Prediction, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(3):  # token, prediction, estimate
+        api.get(f"{URL}{queued.pk}/")
+
+
+def test_retry_queues_again(api: APIClient, failed: Prediction, model_version: Any, sent: list[int]) -> None:
+    response = api.post(f"{URL}{failed.pk}/retry/")
+    assert response.status_code == 202
+    body = response.json()
+    assert (body["state"], body["error"], body["attempts"], body["position"]) == ("queued", None, 0, 1)
+    assert body["model"] == model_version.label
+    assert AuditEvent.objects.filter(action="prediction.retried", target_id=str(failed.pk)).exists()
+
+
+def test_cancel(api: APIClient, queued: Prediction) -> None:
+    response = api.post(f"{URL}{queued.pk}/cancel/")
+    assert response.status_code == 200
+    assert response.json()["state"] == "canceled"
+
+
+def test_cancel_while_running(api: APIClient, user: User) -> None:
+    running = PredictionFactory(scan__case__owner=user, state="running")
+    assert api.post(f"{URL}{running.pk}/cancel/").json()["state"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("state", "verb"),
+    [
+        ("queued", "retry"),
+        ("running", "retry"),
+        ("done", "retry"),
+        ("refused", "retry"),
+        ("done", "cancel"),
+        ("refused", "cancel"),
+        ("failed", "cancel"),
+        ("canceled", "cancel"),
+    ],
+)
+def test_what_the_state_forbids_is_409(api: APIClient, user: User, problem: Any, state: str, verb: str) -> None:
+    one = PredictionFactory(scan__case__owner=user, state=state)
+    body = problem(api.post(f"{URL}{one.pk}/{verb}/"), 409, "wrong_state")
+    assert state in body["detail"]
+    one.refresh_from_db()
+    assert one.state == state
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel"])
+def test_wrong_verb(api: APIClient, done: Prediction, problem: Any, verb: str) -> None:
+    response = api.get(f"{URL}{done.pk}/{verb}/")
+    problem(response, 405, "method_not_allowed")
+    assert "POST" in response["Allow"]
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_predictions_are_not_edited(api: APIClient, done: Prediction, problem: Any, method: str) -> None:
+    problem(getattr(api, method)(f"{URL}{done.pk}/"), 405, "method_not_allowed")
+    problem(api.post(URL), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", ""), ("get", "heatmap/"), ("post", "retry/"), ("post", "cancel/")]
+)
+def test_another_persons_is_not_there(
+    login: Any, other_user: User, done: Prediction, problem: Any, method: str, path: str
+) -> None:
+    problem(getattr(login(other_user), method)(f"{URL}{done.pk}/{path}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("pk", [0, 999_999, 10**30])
+def test_ids_that_are_not_there(api: APIClient, problem: Any, pk: int) -> None:
+    problem(api.get(f"{URL}{pk}/"), 404, "not_found")
+    problem(api.post(f"{URL}{pk}/retry/"), 404, "not_found")
+
+
+@pytest.mark.parametrize(("state", "verb"), [("failed", "retry"), ("queued", "cancel")])
+def test_readers_see_and_change_nothing(
+    login: Any, reader: User, user: User, problem: Any, state: str, verb: str
+) -> None:
+    one = PredictionFactory(scan__case__owner=user, state=state)
+    client = login(reader)
+    assert client.get(f"{URL}{one.pk}/").status_code == 200
+    assert client.get(URL).json()["count"] == 1
+    problem(client.post(f"{URL}{one.pk}/{verb}/"), 403, "permission_denied")
+    one.refresh_from_db()
+    assert one.state == state
+
+
+def test_admins_change_all(login: Any, admin: User, queued: Prediction) -> None:
+    assert login(admin).post(f"{URL}{queued.pk}/cancel/").status_code == 200
+
+
+def test_no_heat_map(api: APIClient, done: Prediction, problem: Any) -> None:
+    problem(api.get(f"{URL}{done.pk}/heatmap/"), 404, "no_evidence")
+    problem(api.get(f"{URL}{done.pk}/heatmap/", HTTP_ACCEPT="image/png"), 404, "no_evidence")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", ""), ("get", "1/"), ("post", "1/retry/"), ("post", "1/cancel/"), ("get", "1/heatmap/")]
+)
+def test_anonymous_is_401(anonymous: APIClient, problem: Any, method: str, path: str) -> None:
+    response = getattr(anonymous, method)(f"{URL}{path}")
+    problem(response, 401, "not_authenticated")
+    assert response["WWW-Authenticate"] == "Token"
