@@ -1,0 +1,121 @@
+"""Template tags of the pages: icons from the sprite, and a prediction in words."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django import template
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import QueryDict
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from diagnosis.models import Case, Prediction
+from diagnosis.permissions import may_change
+from diagnosis.views import words
+
+register = template.Library()
+
+register.filter("verdict", words.verdict)
+register.filter("score", words.score)
+register.filter("percent", words.percent)
+register.filter("of_hundred", words.of_hundred)
+register.filter("calibrated", words.is_calibrated)
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """An icon of the sprite. It only decorates: the word beside it carries the meaning."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        classes,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def can_be_changed_by(case: Case, user: AbstractBaseUser | AnonymousUser) -> bool:
+    return may_change(user, case)
+
+
+@register.filter
+def bar(share: float | None) -> str:
+    """A share (0 to 1) as a CSS length, whatever the language of the page."""
+    return f"{min(max(share or 0.0, 0.0), 1.0) * 100:.1f}%"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A duration in words short enough for a table: `4 s`, `2 min`."""
+    if value is None:
+        return ""
+    if value < 1:
+        return "1 s"
+    return f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    """A stage's time: `12 ms`, `1.24 s`."""
+    if value is None:
+        return ""
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"
+
+
+@register.filter
+def elapsed(prediction: Prediction) -> str:
+    """How long the prediction has waited or run in its present state."""
+    since: datetime | None = prediction.started or prediction.queued
+    return seconds((timezone.now() - since).total_seconds()) if since else ""
+
+
+@register.filter
+def behavior(tumor_type: str) -> words.Behavior | None:
+    return words.BEHAVIORS.get(tumor_type)
+
+
+@register.filter
+def types(prediction: Prediction) -> list[tuple[str, float]]:
+    """The tumor types with their probabilities, most likely first."""
+    return sorted((prediction.type_probabilities or {}).items(), key=lambda pair: -pair[1])
+
+
+@register.filter
+def mark(share: float | None) -> str:
+    """Where a label stands on a scale: its share, kept far enough from both ends for the words to fit."""
+    return f"{min(max(share or 0.0, 0.24), 0.76) * 100:.1f}%"
+
+
+@register.filter
+def values(data: QueryDict, key: str) -> list[str]:
+    """All values of a parameter, to carry them on in a form."""
+    return data.getlist(key) if data else []
+
+
+@register.simple_tag
+def querystring_for(**parameters: str) -> str:
+    """A query string of these parameters alone, unlike `querystring`, which keeps the current ones."""
+    return "?" + urlencode(parameters)
+
+
+@register.simple_tag(takes_context=True)
+def without(context: template.Context, *keys: str) -> str:
+    """The current query string without these parameters."""
+    rest = context["request"].GET.copy()
+    for key in keys:
+        rest.pop(key, None)
+    return f"?{rest.urlencode()}"
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in one short unit; from a week on, the date."""
+    past = (timezone.now() - moment).total_seconds()
+    if past >= 7 * 86400:
+        return f"{timezone.localtime(moment):%Y-%m-%d}"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if past >= size:
+            return f"{past // size:.0f} {unit} ago"
+    return "just now"

@@ -1,0 +1,71 @@
+"""The list of cases, and one case with all its scans."""
+
+from django.core.paginator import Paginator
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from diagnosis import selectors
+from diagnosis.filters import CaseFilter
+from diagnosis.models import Case, Prediction
+from diagnosis.views import words
+from diagnosis.views.history import TABS
+
+CASES_A_PAGE = 25
+SCANS_A_PAGE = 60
+
+
+@require_safe
+def case_list(request: HttpRequest) -> HttpResponse:
+    """Cases, newest first, each with what its scans' newest predictions say."""
+    chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user))
+    page = Paginator(chosen.qs, CASES_A_PAGE).get_page(request.GET.get("page"))
+    page.object_list = _tallied(request, list(page.object_list))
+    context = {
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "query": request.GET.get("q", ""),
+    }
+    return render(request, "diagnosis/cases.html", context)
+
+
+@require_safe
+def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
+    """One case: its scans, each with its newest prediction."""
+    case = get_object_or_404(selectors.cases(request.user), pk=case_id)
+    newest = words.with_calibration(_newest(request, case))
+    page = Paginator(newest, SCANS_A_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    context = {
+        "case": case,
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "view": "badge",
+        "active": any(prediction.is_active for prediction in page),
+    }
+    return render(request, "diagnosis/case.html", context)
+
+
+def _newest(request: HttpRequest, case: Case) -> QuerySet[Prediction]:
+    """The newest prediction of each of the case's scans, in the order in which they were uploaded."""
+    newest = Subquery(Prediction.objects.filter(scan=OuterRef("scan")).order_by("-id").values("pk")[:1])
+    rows = selectors.predictions(request.user).filter(scan__case=case)
+    return rows.alias(newest=newest).filter(pk=F("newest")).order_by("scan_id")
+
+
+def _tallied(request: HttpRequest, cases: list[Case]) -> list[Case]:
+    """The cases with `tally`: how many scans stand under each tab of the worklist. One query."""
+    latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
+    rows = (
+        Prediction.objects.filter(pk__in=scans.values("latest"))
+        .order_by()
+        .values("scan__case")
+        .annotate(**{tab.key: Count("pk", filter=tab.condition()) for tab in TABS if tab.key != "all"})
+    )
+    counts: dict[int, dict[str, int]] = {row["scan__case"]: dict(row) for row in rows}
+    for case in cases:
+        row: dict[str, int] = counts.get(case.pk, {})
+        case.tally = [(tab, row[tab.key]) for tab in TABS if row.get(tab.key)]  # type: ignore[attr-defined]
+    return cases

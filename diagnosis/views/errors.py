@@ -1,0 +1,56 @@
+"""The error pages: what happened, what to do, and an id to quote.
+
+They must come up when much else is broken, so they run without context processors and without the database.
+"""
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+_log = structlog.get_logger(__name__)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400, or 413 where the request was too large to be read at all."""
+    if isinstance(exception, RequestDataTooBig | TooManyFilesSent):
+        return too_large(request, exception)
+    return _page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form whose token is missing or old, mostly a page left open since before a new login."""
+    return _page(request, 403, csrf=True)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 404)
+
+
+def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 413)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500. If even the template cannot be rendered, plain words go out."""
+    try:
+        return _page(request, 500)
+    except Exception:
+        _log.exception("the error page failed")
+        return HttpResponse("Something went wrong on the server.", status=500, content_type="text/plain")
+
+
+def _page(request: HttpRequest, status: int, **extra: object) -> HttpResponse:
+    context = {
+        "status": status,
+        "request_id": getattr(request, "request_id", ""),
+        "path": request.path,
+        "max_upload_mb": settings.MAX_UPLOAD_MB,
+        "max_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+    }
+    return HttpResponse(loader.render_to_string(f"{status}.html", context | extra), status=status)

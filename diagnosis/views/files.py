@@ -1,0 +1,26 @@
+"""The bytes of scans, each behind the same question as its page: may this person see it?"""
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from diagnosis import bytes as responses
+from diagnosis import selectors
+
+
+@require_safe
+def original(request: HttpRequest, scan_id: int) -> HttpResponseBase:
+    """The file as it was uploaded, as an attachment under its own name. Each download is audited."""
+    return responses.original(request, get_object_or_404(selectors.scans(request.user), pk=scan_id))
+
+
+@require_safe
+def preview(request: HttpRequest, scan_id: int) -> HttpResponseBase:
+    """PNG, at most 1024 pixels a side."""
+    return responses.picture(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).preview)
+
+
+@require_safe
+def thumbnail(request: HttpRequest, scan_id: int) -> HttpResponseBase:
+    """PNG, at most 96 pixels a side."""
+    return responses.picture(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).thumbnail)

@@ -1,0 +1,155 @@
+"""The worklist: every prediction one may see, filtered, sorted and paged, with all of it in the URL."""
+
+from dataclasses import dataclass
+
+from django.core.paginator import Paginator
+from django.db.models import Count, F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from diagnosis import selectors
+from diagnosis.filters import PredictionFilter
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import Outcome, State
+from diagnosis.views import words
+
+PAGE_SIZE = 25
+
+ORDERS = {
+    "when": "created",
+    "case": "scan__case__reference",
+    "scan": "scan__name",
+    "score": "tumor_probability",
+    "state": "state",
+    "owner": "scan__case__owner__username",
+}
+"""Columns one may sort by, as the URL calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A saved view: a name and the states and outcomes it shows."""
+
+    key: str
+    label: str
+    kind: str = ""
+    states: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+    def condition(self) -> Q:
+        chosen = Q()
+        if self.states:
+            chosen &= Q(state__in=self.states)
+        if self.outcomes:
+            chosen &= Q(outcome__in=self.outcomes)
+        return chosen
+
+
+TABS = (
+    Tab("all", "All"),
+    Tab("active", "In progress", "running", states=(State.QUEUED, State.RUNNING)),
+    Tab("tumor", "Tumor", "tumor", outcomes=(Outcome.TUMOR,)),
+    Tab("no_tumor", "No tumor", "no-tumor", outcomes=(Outcome.NO_TUMOR,)),
+    Tab("refused", "Refused", "refused", outcomes=(Outcome.REFUSED,)),
+    Tab("failed", "Failed", "failed", states=(State.FAILED, State.CANCELED)),
+)
+
+
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """One page of the worklist. At most eight queries, however long it is."""
+    visible = selectors.predictions(request.user)
+    chosen = PredictionFilter(request.GET, queryset=visible)
+    chosen.form.fields["model"].empty_label = "Any model"
+    sort = _sort(request.GET)
+    rows = words.with_calibration(_ordered(chosen.qs, sort))
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    tabs = _tabs(request.GET, visible)
+    filters = _applied(chosen)
+    context = {
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "tabs": tabs,
+        "filter": chosen,
+        "applied": filters,
+        "columns": _columns(sort),
+        "query": request.GET.get("q", ""),
+        "view": "row",
+        "active": any(row.is_active for row in page),
+    }
+    if page.paginator.count == 0:
+        context["samples"] = selectors.cases(request.user).filter(simulated=True)[:3]
+        context["nothing_yet"] = not request.GET or not visible.exists()
+    return render(request, "diagnosis/history.html", context)
+
+
+def _sort(data: QueryDict) -> str:
+    wanted = data.get("sort", "")
+    return wanted if wanted.removeprefix("-") in ORDERS else "-when"
+
+
+def _ordered(rows: QuerySet[Prediction], sort: str) -> QuerySet[Prediction]:
+    column = F(ORDERS[sort.removeprefix("-")])
+    # What has no score stands last either way; the id makes the order total, so that pages never overlap.
+    if sort.startswith("-"):
+        return rows.order_by(column.desc(nulls_last=True), "-id")
+    return rows.order_by(column.asc(nulls_last=True), "id")
+
+
+def _columns(sort: str) -> list[dict[str, str]]:
+    """The table's head: which columns sort, which one does now, and what a click would make of it."""
+    labels = {
+        "case": "Case",
+        "scan": "Scan",
+        "score": "Outcome",
+        "": "Type",
+        "state": "State",
+        "owner": "Owner",
+        "when": "When",
+    }
+    columns = []
+    for key, label in labels.items():
+        current = key and sort.removeprefix("-") == key
+        first = f"-{key}" if key in ("when", "score") else key
+        following = (key if sort.startswith("-") else f"-{key}") if current else first
+        direction = ("descending" if sort.startswith("-") else "ascending") if current else ""
+        columns.append({"key": key, "label": label, "sort": following, "direction": direction})
+    return columns
+
+
+def _tabs(data: QueryDict, visible: QuerySet[Prediction]) -> list[dict[str, object]]:
+    """The tabs with their links and counts under all other filters. One query."""
+    others = data.copy()
+    for key in ("state", "outcome", "page"):
+        others.pop(key, None)
+    rows = PredictionFilter(others, queryset=visible).qs.order_by()
+    counts = rows.aggregate(**{tab.key: Count("pk", filter=tab.condition()) for tab in TABS})
+    now = (set(data.getlist("state")), set(data.getlist("outcome")))
+    tabs: list[dict[str, object]] = []
+    for tab in TABS:
+        target = others.copy()
+        for key, values in (("state", tab.states), ("outcome", tab.outcomes)):
+            if values:
+                target.setlist(key, list(values))
+        current = now == (set(tab.states), set(tab.outcomes))
+        tabs.append({"tab": tab, "count": counts[tab.key], "query": target.urlencode(), "current": current})
+    return tabs
+
+
+def _applied(chosen: PredictionFilter) -> list[dict[str, object]]:
+    """The filters in force beyond the tabs, in words, each with the parameters that a click takes away."""
+    if not chosen.form.is_valid():
+        return []
+    values = chosen.form.cleaned_data
+    created = values.get("created")
+    words_of = {
+        "q": f"“{values['q']}”" if values.get("q") else "",
+        "case": f"Case {values['case']}" if values.get("case") else "",
+        "owner": f"Owner {values['owner']}" if values.get("owner") else "",
+        "model": f"Model {values['model']}" if values.get("model") else "",
+        "created_after": f"From {created.start:%Y-%m-%d}" if created and created.start else "",
+        "created_before": f"Until {created.stop:%Y-%m-%d}" if created and created.stop else "",
+    }
+    return [{"key": key, "words": text} for key, text in words_of.items() if text]

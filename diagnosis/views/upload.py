@@ -1,0 +1,108 @@
+"""Upload: one road for the plain form with many files and for the page's own requests with one file each."""
+
+from typing import cast
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from diagnosis import intake, selectors
+from diagnosis.forms import UploadForm
+from diagnosis.intake import Receipt, Upload
+from diagnosis.models import Prediction
+from diagnosis.people import Person
+from diagnosis.uploads import oversized
+from diagnosis.views import waiting, words
+
+_RECENT = 8
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """The form; on POST what became of each file. 200 if any was taken, 413 if all were too large, else 400."""
+    person = cast(Person, request.user)
+    if request.method != "POST":
+        return _page(request, UploadForm(initial=_initial(request)))
+    files, dropped = request.FILES.getlist("files"), oversized(request)
+    form = UploadForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, form)
+    if not files and not dropped:
+        form.add_error("files", "No file came with the form. Choose at least one picture.")
+        return _refuse(request, form)
+    try:
+        receipt = intake.receive(
+            user=person, files=cast("list[Upload]", files), oversized=dropped, reference=form.cleaned_data["case"]
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+        return _refuse(request, form)
+    return _answer(request, receipt)
+
+
+def _initial(request: HttpRequest) -> dict[str, str]:
+    wanted = request.GET.get("case", "")
+    return {"case": wanted[:64]} if wanted else {}
+
+
+def _answer(request: HttpRequest, receipt: Receipt) -> HttpResponse:
+    status = 200 if receipt.accepted else 413 if _all_too_large(receipt) else 400
+    rows = _rows(request, receipt)
+    if _wants_rows(request):
+        return render(request, "diagnosis/_fragments/upload_rows.html", rows, status=status)
+    initial = {"case": receipt.case.reference} if receipt.case else {"case": request.POST.get("case", "")}
+    return _page(request, UploadForm(initial=initial), status=status, **rows)
+
+
+def _all_too_large(receipt: Receipt) -> bool:
+    return all(rejected.code == "too_large" for rejected in receipt.rejected)
+
+
+def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
+    """What the row templates need: the accepted predictions, each knowing what it repeats, and the rejected files."""
+    ids = [accepted.prediction.pk for accepted in receipt.accepted]
+    statuses = words.with_calibration(selectors.statuses(request.user, prediction_ids=ids)) if ids else ()
+    known = {row.pk: row for row in waiting.with_estimates(statuses, look_up=True)}
+    uploaded: list[Prediction] = []
+    for accepted in receipt.accepted:
+        row = known.get(accepted.prediction.pk)
+        if row is None or row in uploaded:
+            continue
+        row.duplicate_of = accepted.duplicate_of  # type: ignore[attr-defined]
+        row.stored_anew = accepted.duplicate_of is None or accepted.duplicate_of.pk != accepted.scan.pk  # type: ignore[attr-defined]
+        uploaded.append(row)
+    active = any(row.is_active for row in uploaded)
+    return {"uploaded": uploaded, "rejected": receipt.rejected, "active": active, "view": "upload"}
+
+
+def _refuse(request: HttpRequest, form: UploadForm) -> HttpResponse:
+    if _wants_rows(request):
+        words_of_errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
+        name = next((file.name for file in request.FILES.getlist("files")), "")
+        rejected = [{"name": name, "code": "invalid", "detail": words_of_errors}]
+        return render(request, "diagnosis/_fragments/upload_rows.html", {"rejected": rejected}, status=400)
+    return _page(request, form, status=400)
+
+
+def _wants_rows(request: HttpRequest) -> bool:
+    """The page's script sends files one by one and puts the answered row in place of its own."""
+    return request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **rows: object) -> HttpResponse:
+    mine = selectors.cases(request.user).filter(owner=request.user.pk)[:_RECENT]
+    context = {
+        "form": form,
+        "recent": mine,
+        "samples": {} if rows else _samples(request),
+        "view": "upload",
+    }
+    return render(request, "diagnosis/upload.html", context | rows, status=status)
+
+
+def _samples(request: HttpRequest) -> dict[str, object]:
+    """For whoever has nothing yet: made-up cases to look at."""
+    if selectors.scans(request.user).filter(case__simulated=False).exists():
+        return {}
+    return {"offered": True, "cases": selectors.cases(request.user).filter(simulated=True)[:3]}

@@ -1,0 +1,104 @@
+"""How a prediction is said to people: its word, its icon, its number, and what the number means.
+
+Said in one place, so that the worklist, a status fragment and the result page never word the same thing differently.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import Outcome, State
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One outcome or state, as shown. `kind` picks the color, `icon` the symbol: never color alone."""
+
+    kind: str
+    word: str
+    headline: str
+    icon: str
+
+
+_VERDICTS: dict[str, Verdict] = {
+    Outcome.TUMOR: Verdict("tumor", "Tumor", "Tumor likely", "tumor"),
+    Outcome.NO_TUMOR: Verdict("no-tumor", "No tumor", "No tumor seen", "no-tumor"),
+    State.REFUSED: Verdict("refused", "Refused", "Not judged", "refused"),
+    State.FAILED: Verdict("failed", "Failed", "Analysis failed", "failed"),
+    State.CANCELED: Verdict("canceled", "Canceled", "Canceled", "canceled"),
+    State.QUEUED: Verdict("queued", "Waiting", "Waiting for its turn", "clock"),
+    State.RUNNING: Verdict("running", "Running", "Being analyzed", "spinner"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Behavior:
+    """What a tumor type usually does, with the source that says so."""
+
+    sentence: str
+    source: str
+
+
+_WHO = "WHO Classification of Tumours: Central Nervous System Tumours, 5th ed., 2021"
+
+BEHAVIORS = {
+    "glioma": Behavior(
+        "Gliomas range from benign, slow-growing to highly malignant: they span WHO grades 1 to 4.",
+        _WHO,
+    ),
+    "meningioma": Behavior(
+        "Meningiomas span WHO grades 1 to 3 and are mostly benign: about 80 % are grade 1.",
+        f"{_WHO}; Central Brain Tumor Registry of the United States (CBTRUS)",
+    ),
+    "pituitary": Behavior(
+        "Pituitary neuroendocrine tumors (PitNET, formerly adenomas) are mostly benign; WHO assigns them no grade.",
+        _WHO,
+    ),
+}
+
+
+def verdict(prediction: Prediction) -> Verdict:
+    """The outcome once there is one, the state until then."""
+    return _VERDICTS[prediction.outcome if prediction.state == State.DONE else prediction.state]
+
+
+def percent(share: float) -> str:
+    """`93 %`, without decimals. What would round to certainty says `> 99 %` or `< 1 %` instead."""
+    rounded = round(share * 100)
+    if rounded >= 100:
+        return "> 99 %"
+    if rounded <= 0:
+        return "< 1 %"
+    return f"{rounded} %"
+
+
+def of_hundred(share: float) -> str:
+    """The sentence that gives a calibrated probability its meaning."""
+    rounded = round(share * 100)
+    count = "more than 99" if rounded >= 100 else "fewer than 1" if rounded <= 0 else f"about {rounded}"
+    return f"Of 100 scans scored like this, {count} {'shows' if rounded == 1 else 'show'} a tumor."
+
+
+def score(prediction: Prediction) -> str:
+    """Short number beside the outcome: a percentage if the model is calibrated, else the bare score."""
+    value = prediction.tumor_probability
+    if value is None:
+        return ""
+    return percent(value) if is_calibrated(prediction) else f"{value:.2f}"
+
+
+def is_calibrated(prediction: Prediction) -> bool:
+    """Whether the score may be called a probability; taken from `with_calibration` where lists were loaded by it."""
+    known = getattr(prediction, "calibrated", None)
+    if known is not None:
+        return bool(known)
+    return prediction.model_version is not None and prediction.model_version.calibrated
+
+
+def with_calibration(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
+    """Annotate `calibrated`, so that lists need not load each row's whole manifest to know it."""
+    present = Q(model_version__manifest__calibration__isnull=False) & ~Q(model_version__manifest__calibration=None)
+    return rows.annotate(
+        calibrated=Case(When(present, then=Value(True)), default=Value(False), output_field=BooleanField())
+    )

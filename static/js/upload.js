@@ -1,0 +1,203 @@
+// Uploads: one file a request, two at a time, each on its own row until the server's row takes its place.
+"use strict";
+
+(() => {
+  const form = document.getElementById("upload-form");
+  if (!form) return;
+  const input = form.querySelector('input[type="file"]');
+  const reference = form.querySelector('input[name="case"]');
+  const zone = document.getElementById("drop-zone");
+  const list = document.getElementById("uploads");
+  const summary = document.getElementById("upload-summary");
+  const blank = document.getElementById("upload-row-template");
+  const limit = Number(form.dataset.maxMb);
+
+  const AT_ONCE = 2;
+  const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
+  const BATCH = 40; // rows made in one go, so that 500 files do not freeze the page
+  const waiting = [];
+  let running = 0;
+  let previews = 0;
+  const tally = { chosen: 0, sent: 0, refused: 0 };
+
+  const shown = (file) => /^image\/(png|jpeg|gif|webp|bmp|x-ms-bmp)$/.test(file.type);
+  const part = (row, name) => row.querySelector(`[data-part="${name}"]`);
+
+  function makeRow(file) {
+    const row = blank.content.firstElementChild.cloneNode(true);
+    part(row, "name").textContent = file.name;
+    if (shown(file) && previews < MOST_PREVIEWS) {
+      previews += 1;
+      const picture = document.createElement("img");
+      picture.className = "picture thumb";
+      picture.alt = "";
+      picture.decoding = "async";
+      picture.src = URL.createObjectURL(file);
+      picture.onerror = () => picture.replaceWith(part(blank.content, "thumb").cloneNode(true));
+      part(row, "thumb").replaceWith(picture);
+    }
+    return row;
+  }
+
+  function release(row) {
+    const picture = row.querySelector('img[src^="blob:"]');
+    if (!picture) return;
+    previews -= 1;
+    URL.revokeObjectURL(picture.src);
+  }
+
+  function say(row, text, again) {
+    part(row, "bar").hidden = true;
+    part(row, "said").textContent = text;
+    part(row, "said").hidden = false;
+    part(row, "remove").hidden = false;
+    part(row, "again").hidden = !again;
+    part(row, "again").onclick = again || null;
+    tally.refused += 1;
+    tell();
+  }
+
+  function tell() {
+    const left = tally.chosen - tally.sent - tally.refused;
+    const plural = (n) => `${n} ${n === 1 ? "file" : "files"}`;
+    const words = [];
+    if (left > 0) words.push(`Sending ${plural(left)} of ${tally.chosen}`);
+    else if (tally.sent) words.push(`${plural(tally.sent)} sent`);
+    if (tally.refused) words.push(`${plural(tally.refused)} not taken`);
+    const text = words.join(" · ");
+    if (summary.textContent !== text) summary.textContent = text;
+  }
+
+  function add(files) {
+    const all = [...files];
+    const name = reference.value.trim() || reference.defaultValue;
+    tally.chosen += all.length;
+    let at = 0;
+    (function batch() {
+      const piece = document.createDocumentFragment();
+      for (const file of all.slice(at, at + BATCH)) {
+        const row = makeRow(file);
+        piece.append(row);
+        if (file.size > limit * 1024 * 1024) {
+          const size = (file.size / 1024 / 1024).toFixed(1);
+          say(row, `This file has ${size} MB; at most ${limit} MB are accepted. Export the slice as PNG or JPEG.`);
+        } else waiting.push({ file, row, name });
+      }
+      list.append(piece);
+      at += BATCH;
+      tell();
+      pump();
+      if (at < all.length) requestAnimationFrame(batch);
+    })();
+  }
+
+  function pump() {
+    while (running < AT_ONCE && waiting.length) send(waiting.shift());
+  }
+
+  function send(job) {
+    running += 1;
+    const { file, row, name } = job;
+    const bar = row.querySelector("progress");
+    const data = new FormData();
+    data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    data.append("case", name);
+    data.append("files", file, file.name);
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+    part(row, "bar-text").textContent = "0 %";
+    request.upload.onprogress = (event) => {
+      if (!event.lengthComputable) return;
+      const share = Math.round((100 * event.loaded) / event.total);
+      bar.value = share;
+      part(row, "bar-text").textContent = share < 100 ? `${share} %` : "Checking …";
+    };
+    const again = () => {
+      part(row, "said").hidden = part(row, "remove").hidden = part(row, "again").hidden = true;
+      part(row, "bar").hidden = false;
+      bar.value = 0;
+      tally.refused -= 1;
+      waiting.push(job);
+      tell();
+      pump();
+    };
+    request.onload = () => answered(request, row, again);
+    request.onerror = () => say(row, "The connection broke while this file was sent.", again);
+    request.onloadend = () => {
+      running -= 1;
+      pump();
+    };
+    request.send(data);
+  }
+
+  function answered(request, row, again) {
+    if (new URL(request.responseURL).pathname === document.body.dataset.login) {
+      say(row, "You are logged out. Log in again in another tab, then try again.", again);
+      return;
+    }
+    const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    const fresh = page.querySelector(".upload-row");
+    if (!fresh) {
+      say(row, `The server could not take this file (${request.status}).`, again);
+      return;
+    }
+    const taken = fresh.dataset.row;
+    const name = part(row, "name").textContent;
+    const picture = row.querySelector("img");
+    if (!taken && picture) fresh.querySelector('[data-part="thumb"]')?.replaceWith(picture);
+    else release(row);
+    // What was uploaded before goes by its first name; the row keeps this file's own name in front of it.
+    const stored = fresh.querySelector("[data-open]");
+    if (fresh.hasAttribute("data-repeats") && stored.textContent !== name) part(fresh, "alias").textContent = `${name} = `;
+    if (taken && list.querySelector(`[data-row="${taken}"]`)) twin(fresh);
+    row.replaceWith(document.adoptNode(fresh));
+    htmx.process(fresh);
+    tally[taken ? "sent" : "refused"] += 1;
+    tell();
+    ensurePoller();
+  }
+
+  // The same picture twice on this page: the first row goes on telling, this one points to the same result.
+  function twin(fresh) {
+    delete fresh.dataset.row;
+    for (const live of fresh.querySelectorAll("[data-status], form")) live.remove();
+  }
+
+  input.addEventListener("change", () => {
+    add(input.files);
+    input.value = "";
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+
+  for (const kind of ["dragenter", "dragover"]) {
+    document.addEventListener(kind, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      zone.classList.add("over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) zone.classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    zone.classList.remove("over");
+    add(event.dataTransfer.files);
+  });
+
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest('[data-part="remove"]');
+    if (!button) return;
+    const row = button.closest(".upload-row");
+    const near = row.nextElementSibling || row.previousElementSibling;
+    release(row);
+    row.remove();
+    (near?.querySelector("a, button:not([hidden])") || input).focus();
+  });
+
+  window.addEventListener("beforeunload", (event) => {
+    if (running || waiting.length) event.preventDefault();
+  });
+})();
