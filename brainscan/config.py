@@ -60,7 +60,10 @@ def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme in ("", "file"):
         folder = parts.path if parts.scheme == "file" else str(data_dir / "storage")
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder, "base_url": None}}
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": folder, "base_url": None},
+        }
     if parts.scheme != "s3" or not parts.netloc:
         raise ImproperlyConfigured(f"STORAGE_URL {url!r} is not understood; use file:///folder or s3://bucket.")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
@@ -80,7 +83,7 @@ def engine(value: str) -> str:
 
 def logging(*, level: str) -> dict[str, Any]:
     """Key-value lines on standard error, for people and machines alike, with the request's id and user."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.stdlib.add_log_level,

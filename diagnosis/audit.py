@@ -7,16 +7,16 @@ not carry the request around.
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 
 from diagnosis.models import AuditEvent
+from diagnosis.people import Visitor
 
 
 def record(
     action: str,
     *,
-    actor: AbstractBaseUser | AnonymousUser | None = None,
+    actor: Visitor | None = None,
     target: Model | None = None,
     **details: Any,
 ) -> AuditEvent:

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from diagnosis import audit, model_versions, queue, renditions
@@ -34,7 +35,9 @@ class Upload(Protocol):
     """What intake needs of an uploaded file; Django's UploadedFile has it."""
 
     name: str | None
-    size: int | None
+
+    @property
+    def size(self) -> int | None: ...
 
     def read(self) -> bytes: ...
 
@@ -195,8 +198,8 @@ def _create_scan(decoded: _Decoded, case: Case, written: list[str]) -> Scan:
         notes=list(decoded.image.notes),
     )
     for attribute, content in (("file", decoded.data), ("preview", decoded.preview), ("thumbnail", decoded.thumbnail)):
-        stored: File = getattr(scan, attribute)
-        stored.save("", ContentFile(content), save=False)  # type: ignore[attr-defined]
+        stored: FieldFile = getattr(scan, attribute)
+        stored.save("", ContentFile(content), save=False)
         written.append(str(stored.name))
     scan.save()
     return scan
@@ -213,7 +216,7 @@ def _new_prediction(scan: Scan, version: ModelVersion | None, user: Person) -> P
         scan=scan,
         model_version=version,
         requested_by=user,
-        queued=timezone.now(),  # type: ignore[misc]
+        queued=timezone.now(),
     )
     queue.send_on_commit(prediction)
     return prediction

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 import ml
 from diagnosis import audit
 from diagnosis.models import ModelVersion
+from diagnosis.people import Person
 from ml import registry
 from ml.contracts import ModelUnavailable
 
@@ -27,7 +27,7 @@ class Status:
     version: ModelVersion | None = None
 
 
-def register(*, path: Path | str, actor: AbstractBaseUser | None = None) -> ModelVersion:
+def register(*, path: Path | str, actor: Person | None = None) -> ModelVersion:
     """Make an artifact folder known, its weights' digest verified. Registering it again updates its path and manifest.
 
     Raises ModelUnavailable: missing, damaged, or made for another preprocessing.
@@ -50,7 +50,7 @@ def register(*, path: Path | str, actor: AbstractBaseUser | None = None) -> Mode
     return version
 
 
-def activate(*, version: ModelVersion, actor: AbstractBaseUser | None = None) -> None:
+def activate(*, version: ModelVersion, actor: Person | None = None) -> None:
     """Use `version` for every prediction from now on."""
     with transaction.atomic():
         ModelVersion.objects.filter(active=True).exclude(pk=version.pk).update(active=False)

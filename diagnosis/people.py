@@ -1,5 +1,8 @@
-"""The type of a logged-in person, for annotations: Django's user model as this project uses it."""
+"""The people of the site, for annotations: somebody with an account, and whoever sends a request."""
 
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.models import User as Person
 
-__all__ = ["Person"]
+Visitor = Person | AnonymousUser
+
+__all__ = ["Person", "Visitor"]

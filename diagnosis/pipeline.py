@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -19,6 +18,7 @@ import ml
 from diagnosis import audit, model_versions, queue
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
+from diagnosis.people import Person
 from ml.contracts import Analysis, ModelUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ def run(*, prediction_id: int) -> bool:
     return True
 
 
-def retry(*, prediction: Prediction, actor: AbstractBaseUser) -> bool:
+def retry(*, prediction: Prediction, actor: Person) -> bool:
     """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now,
     or if another run of the same scan and model is live."""
     try:
@@ -80,7 +80,7 @@ def retry(*, prediction: Prediction, actor: AbstractBaseUser) -> bool:
     return True
 
 
-def cancel(*, prediction: Prediction, actor: AbstractBaseUser) -> bool:
+def cancel(*, prediction: Prediction, actor: Person) -> bool:
     """End a waiting or running prediction. False if it has ended by now."""
     with transaction.atomic():
         changed = Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(

@@ -50,7 +50,7 @@ def send(prediction_id: int) -> None:
 def length() -> int | None:
     """Messages waiting in the broker, or None if it does not answer."""
     try:
-        return int(_client().llen(QUEUE))  # type: ignore[arg-type]
+        return int(_client().llen(QUEUE))
     except redis.RedisError:
         return None
 
@@ -91,8 +91,8 @@ def forget_worker(*, key: str) -> None:
 def worker_status() -> dict[str, Any]:
     """Workers heard of in the last 30 s that have loaded a model: {"ready", "count", "models"}."""
     try:
-        beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}  # type: ignore[union-attr]
-        models = {_text(k): _text(v) for k, v in _client().hgetall(f"{_WORKERS}:models").items()}  # type: ignore[union-attr]
+        beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}
+        models = {_text(k): _text(v) for k, v in _client().hgetall(f"{_WORKERS}:models").items()}
     except redis.RedisError:
         return {"ready": False, "count": 0, "models": []}
     alive = [key for key, beat in beats.items() if time.time() - beat < _BEAT_TTL]

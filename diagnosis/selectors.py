@@ -7,49 +7,48 @@ The rule stands in the same query as the data, so that it costs no query of its 
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group
+from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import ACTIVE, State
-
-User = AbstractBaseUser | AnonymousUser
+from diagnosis.people import Visitor
 
 READERS = "reader"
 """Name of the group whose members see everybody's cases."""
 
 
-def cases(user: User) -> QuerySet[Case]:
+def cases(user: Visitor) -> QuerySet[Case]:
     """The cases `user` may see, with owner and number of scans (`scan_count`), newest first."""
     visible = Case.objects.filter(_may_see(user, "owner")).select_related("owner")
     # Grouping drops the model's own ordering, so it is asked for.
     return visible.annotate(scan_count=Count("scans")).order_by("-id")
 
 
-def scans(user: User) -> QuerySet[Scan]:
+def scans(user: Visitor) -> QuerySet[Scan]:
     """The scans `user` may see, with case and owner, newest first."""
     return Scan.objects.filter(_may_see(user, "case__owner")).select_related("case__owner")
 
 
-def predictions(user: User) -> QuerySet[Prediction]:
+def predictions(user: Visitor) -> QuerySet[Prediction]:
     """The predictions `user` may see, with scan, case, owner and model version, newest first."""
     visible = Prediction.objects.filter(_may_see(user, "scan__case__owner"))
     return visible.select_related("scan__case__owner", "model_version").defer("model_version__manifest")
 
 
-def result(user: User, *, prediction_id: int) -> QuerySet[Prediction]:
+def result(user: Visitor, *, prediction_id: int) -> QuerySet[Prediction]:
     """One prediction with all that its page shows, queue position included."""
     everything = predictions(user).defer(None).filter(pk=prediction_id)
     return _with_position(everything)
 
 
-def statuses(user: User, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
+def statuses(user: Visitor, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
     """The given predictions, as far as `user` may see them, each with `position` in the queue. One query."""
     return _with_position(predictions(user).filter(pk__in=list(prediction_ids)))
 
 
-def case_scans(user: User, *, case: Case) -> QuerySet[Scan]:
+def case_scans(user: Visitor, *, case: Case) -> QuerySet[Scan]:
     """A case's scans, oldest first, each with its predictions in `history`, newest first. Two queries."""
     newest_first = Prediction.objects.select_related("model_version").defer("model_version__manifest").order_by("-id")
     prefetch = Prefetch("predictions", queryset=newest_first, to_attr="history")
@@ -79,12 +78,12 @@ def queue_summary() -> dict[str, Any]:
     )
 
 
-def _may_see(user: User, owner: str) -> Q:
+def _may_see(user: Visitor, owner: str) -> Q:
     if not user.is_authenticated or not user.is_active:
         return Q(pk__in=())
     if user.is_superuser:
         return Q()
-    return Q(**{owner: user.pk}) | Exists(Group.objects.filter(user=user.pk, name=READERS))
+    return Q(Q(**{owner: user.pk}) | Exists(Group.objects.filter(user=user.pk, name=READERS)))
 
 
 def _with_position(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:

@@ -1,0 +1,145 @@
+"""The main job as a person does it, in headless Chromium, on real scans, the real worker and the real model."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.verification.services import PASSWORD, Site
+
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_BURST = 15_000  # milliseconds that a click may take to show its effect
+_RESULT = 60_000  # milliseconds in which a scan's result must be on the page
+
+
+@pytest.fixture(scope="module")
+def page(site: Site) -> Iterator[Page]:
+    """A browser window; whatever it loads from elsewhere, or logs as an error, fails the test at its end."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "Chromium is not installed: apt-get install chromium"
+    foreign: list[str] = []
+    errors: list[str] = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
+        window.set_default_timeout(_BURST)
+        window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
+        window.on("pageerror", lambda e: errors.append(str(e)))
+        yield window
+        browser.close()
+    assert foreign == []
+    assert errors == []
+
+
+def _ours(url: str, base: str) -> bool:
+    return url.startswith((base, "data:", "blob:"))
+
+
+def test_log_in_drop_scans_watch_open_find_log_out(
+    page: Page, site: Site, real_scans: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    page.goto("/history/")
+    expect(page).to_have_url(f"{site.url}/login/?next=/history/")
+    page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+
+    scans = [*real_scans["tumor"][10:13], *real_scans["no_tumor"][10:12]]
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(scans[0].read_bytes()[:700])
+    page.get_by_role("link", name="Upload").first.click()
+    page.locator("#id_case").fill("BROWSER-1")
+    _watch_progress(page)
+    _drop(page, [*scans, broken])
+
+    rows = page.locator("#uploads > li")
+    expect(rows).to_have_count(6)
+    expect(page.locator("#uploads > li[data-row]")).to_have_count(5, timeout=_RESULT)
+    wrong = rows.filter(has_text="broken.jpg")
+    expect(wrong).to_contain_text("cut off")
+    for scan in scans:
+        expect(rows.filter(has_text=scan.name)).to_contain_text("umor", timeout=_RESULT)
+    seen = page.evaluate("window.seen")
+    assert any(0 < share <= 100 for share in seen["progress"]), seen
+    assert seen["polls"] > 0
+    _polling_has_stopped(page)
+
+    rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
+    expect(page.get_by_text("not a diagnosis").first).to_be_visible()
+    expect(page.locator("main")).to_contain_text("Model score")
+    picture = page.locator("main img").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
+    page.keyboard.press("/")
+    page.keyboard.type("BROWSER-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("table tbody tr")).to_have_count(5)
+    page.locator("table tbody tr").filter(has_text=scans[4].name).get_by_role("link").first.click()
+    expect(page.locator("main")).to_contain_text(scans[4].name.rsplit(".", 1)[0])
+
+    page.locator("summary").filter(has_text="admin").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    page.goto("/history/")
+    expect(page).to_have_url(f"{site.url}/login/?next=/history/")
+
+
+def test_a_message_from_an_injected_name_stays_text(page: Page, site: Site, real_scans: dict[str, list[Path]]) -> None:
+    from tests.verification.client import Client
+
+    name = "<img src=x onerror=alert(1)>.jpg"
+    client = Client(site.url, site.token())
+    client.upload(
+        (name, real_scans["tumor"][20].read_bytes()), ("<script>alert(2)</script>.png", b"text"), case="NAMES-1"
+    )
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto("/login/")
+    page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/history/?q=NAMES-1")
+    expect(page.locator("table tbody")).to_contain_text(name)
+    assert dialogs == []
+
+
+def _drop(page: Page, files: list[Path]) -> None:
+    """Drop files on the page, as from a file manager: the browser reads them from an input and moves them over."""
+    page.evaluate(
+        """() => { const input = document.createElement('input');
+                   input.type = 'file'; input.multiple = true; input.id = 'dropper'; document.body.append(input); }"""
+    )
+    page.locator("#dropper").set_input_files(files)
+    page.evaluate(
+        """() => { const transfer = new DataTransfer();
+                   const input = document.getElementById('dropper');
+                   for (const file of input.files) transfer.items.add(file);
+                   input.remove();
+                   const zone = document.getElementById('drop-zone');
+                   const options = {bubbles: true, cancelable: true, dataTransfer: transfer};
+                   for (const type of ['dragenter', 'dragover', 'drop'])
+                     zone.dispatchEvent(new DragEvent(type, options)); }"""
+    )
+
+
+def _watch_progress(page: Page) -> None:
+    """Note every value that a progress bar shows, and every status poll."""
+    page.evaluate(
+        """() => { window.seen = {progress: [], polls: 0};
+                   new MutationObserver(() => document.querySelectorAll('#uploads progress')
+                       .forEach(bar => window.seen.progress.push(bar.value)))
+                     .observe(document.getElementById('uploads'), {subtree: true, childList: true, attributes: true});
+                   document.body.addEventListener('htmx:afterRequest', event => {
+                       if (event.detail.pathInfo.requestPath.startsWith('/status/')) window.seen.polls += 1; }); }"""
+    )
+
+
+def _polling_has_stopped(page: Page) -> None:
+    page.wait_for_timeout(1500)
+    before = page.evaluate("window.seen.polls")
+    page.wait_for_timeout(3000)
+    assert page.evaluate("window.seen.polls") == before
