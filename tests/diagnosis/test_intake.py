@@ -34,7 +34,8 @@ def test_a_good_file_becomes_case_scan_prediction_message_and_audit_row(
     scan = accepted.scan
     assert scan.case.owner == user
     assert (scan.name, scan.format, scan.size, scan.width, scan.height) == ("axial_12.png", "PNG", len(data), 256, 256)
-    assert scan.file.read() == data
+    with scan.file.open() as stored:
+        assert stored.read() == data
     assert "axial" not in scan.file.name
     assert accepted.prediction.state == "queued"
     assert accepted.prediction.model_version == model_version
