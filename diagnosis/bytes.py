@@ -15,7 +15,7 @@ from django.utils.cache import get_conditional_response
 from diagnosis import audit
 from diagnosis.models import Scan
 
-_CONTENT_TYPES = {
+CONTENT_TYPES = {
     "PNG": "image/png",
     "JPEG": "image/jpeg",
     "GIF": "image/gif",
@@ -38,7 +38,7 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
         _open(scan.file),
         as_attachment=True,
         filename=scan.name,
-        content_type=_CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
+        content_type=CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
     )
     response.headers["ETag"] = _etag(scan.file)
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -221,7 +221,7 @@ class _UploadedFile(serializers.FileField):
 class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake` judges what comes
     """The form of an upload."""
 
-    files = serializers.ListField(child=_UploadedFile(), help_text="One or more. Repeat the field.")
+    files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
     case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
 
 

@@ -53,9 +53,9 @@ class Endpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Generi
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
 
 
-def _bytes(summary: str, media_type: str) -> Any:
+def _bytes(summary: str, *media_types: str) -> Any:
     """Description of an endpoint that sends a file."""
-    return extend_schema(summary=summary, responses={(200, media_type): OpenApiTypes.BINARY})
+    return extend_schema(summary=summary, responses={(200, *media_types): OpenApiTypes.BINARY})
 
 
 @extend_schema_view(list=extend_schema(summary="Cases"), retrieve=extend_schema(summary="One case with its scans"))
@@ -112,7 +112,7 @@ class ScanViewSet(Endpoint):
             raise _nothing_accepted(receipt, shown)
         return Response(shown, status=status.HTTP_201_CREATED)
 
-    @_bytes("The file as it was uploaded", "application/octet-stream")
+    @_bytes("The file as it was uploaded", *responses.CONTENT_TYPES.values())
     @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
     def file(self, request: Request, pk: int) -> HttpResponseBase:
         """An attachment under its own name; each download is audited."""

@@ -136,8 +136,10 @@ def test_ordering(api: APIClient, user: User) -> None:
     assert ids == [high.pk, low.pk]
 
 
-def test_ordering_by_what_is_not_allowed_is_ignored(api: APIClient, done: Prediction) -> None:
-    assert api.get(URL, {"ordering": "scan__case__owner__password"}).status_code == 200
+@pytest.mark.parametrize("ordering", ["scan__case__owner__password", "-secret", "?", "state,nothing"])
+def test_ordering_by_what_is_not_allowed(api: APIClient, done: Prediction, problem: Any, ordering: str) -> None:
+    body = problem(api.get(URL, {"ordering": ordering}), 400, "invalid")
+    assert "tumor_probability" in body["errors"]["ordering"][0]
 
 
 def test_pages(api: APIClient, user: User, problem: Any) -> None:
@@ -149,6 +151,21 @@ def test_pages(api: APIClient, user: User, problem: Any) -> None:
     assert not {row["id"] for row in first["results"]} & {row["id"] for row in second["results"]}
     problem(api.get(URL, {"page": 9}), 404, "not_found")
     problem(api.get(URL, {"page": "x"}), 404, "not_found")
+
+
+@pytest.mark.parametrize("asked", ["1", "200", "100000", "9" * 5000, ""])
+def test_page_sizes(api: APIClient, done: Prediction, asked: str) -> None:
+    assert api.get(URL, {"page_size": asked}).status_code == 200
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "x", "1.5", "null", "²", "0" * 5000])
+def test_page_sizes_that_are_none(api: APIClient, problem: Any, asked: str) -> None:
+    assert "page_size" in problem(api.get(URL, {"page_size": asked}), 400, "invalid")["errors"]
+
+
+def test_pages_are_never_larger_than_200(api: APIClient, user: User) -> None:
+    PredictionFactory.create_batch(201, scan=ScanFactory(case__owner=user), state="failed", model_version=None)
+    assert len(api.get(URL, {"page_size": 500}).json()["results"]) == 200
 
 
 def test_list_costs_the_same_whatever_its_length(
