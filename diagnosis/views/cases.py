@@ -1,5 +1,7 @@
 """The list of cases, and one case with all its scans."""
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -64,8 +66,8 @@ def _tallied(request: HttpRequest, cases: list[Case]) -> list[Case]:
         .values("scan__case")
         .annotate(**{tab.key: Count("pk", filter=tab.condition()) for tab in TABS if tab.key != "all"})
     )
-    counts: dict[int, dict[str, int]] = {row["scan__case"]: dict(row) for row in rows}
+    counts: dict[int, Any] = {row["scan__case"]: row for row in rows}
     for case in cases:
-        row: dict[str, int] = counts.get(case.pk, {})
+        row = counts.get(case.pk, {})
         case.tally = [(tab, row[tab.key]) for tab in TABS if row.get(tab.key)]  # type: ignore[attr-defined]
     return cases

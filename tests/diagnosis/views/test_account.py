@@ -1,0 +1,60 @@
+"""Login, logout, password change."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from diagnosis.models import AuditEvent
+
+PASSWORD = "correct horse battery"
+NEW = "a longer pass phrase 77"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/history/", "/upload/", "/cases/", "/cases/1/", "/predictions/1/", "/status/", "/queue/", "/password/"],
+)
+def test_every_page_asks_for_a_login(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/login/")
+
+
+def test_login_leads_to_where_one_wanted_to_go(client: Client, user: User) -> None:
+    response = client.post("/login/?next=/cases/", {"username": "ada", "password": PASSWORD, "next": "/cases/"})
+    assert response["Location"] == "/cases/"
+
+
+def test_login_never_leads_to_another_site(client: Client, user: User) -> None:
+    response = client.post("/login/", {"username": "ada", "password": PASSWORD, "next": "https://evil.example/"})
+    assert response["Location"] == reverse("history")
+
+
+def test_a_wrong_password_says_so_without_telling_which_part_was_wrong(client: Client, user: User) -> None:
+    known = client.post("/login/", {"username": "ada", "password": "wrong"})
+    unknown = client.post("/login/", {"username": "nobody", "password": "wrong"})
+    sentence = "do not match an active account"
+    assert sentence in known.content.decode() and sentence in unknown.content.decode()
+
+
+def test_logout_is_a_post(as_user: Client) -> None:
+    assert as_user.get("/logout/").status_code == 405
+    assert as_user.post("/logout/").status_code == 302
+    assert as_user.get("/history/").status_code == 302
+
+
+def test_password_change_keeps_this_session_ends_others_and_is_audited(as_user: Client, user: User) -> None:
+    other = Client()
+    other.force_login(user)
+    fields = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    response = as_user.post("/password/", fields, follow=True)
+    assert "Your password is changed" in response.content.decode()
+    assert other.get("/history/").status_code == 302
+    assert AuditEvent.objects.get(action="password.changed").actor == "ada"
+
+
+def test_a_refused_password_is_not_audited(as_user: Client) -> None:
+    response = as_user.post("/password/", {"old_password": "no", "new_password1": "x", "new_password2": "y"})
+    assert response.status_code == 200
+    assert not AuditEvent.objects.filter(action="password.changed").exists()

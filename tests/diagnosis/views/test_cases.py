@@ -1,0 +1,66 @@
+"""The list of cases and one case's page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import State
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory
+
+Make = Callable[..., Prediction]
+
+
+def test_the_list_shows_ones_own_with_what_their_scans_say(
+    as_user: Client, make: Make, user: User, other_user: User
+) -> None:
+    case = CaseFactory(owner=user, reference="CA-MINE")
+    make(case=case)
+    make(case=case, state=State.FAILED)
+    make(case=CaseFactory(owner=other_user, reference="CA-THEIRS"))
+    response = as_user.get("/cases/")
+    body = response.content.decode()
+    assert "CA-MINE" in body and "CA-THEIRS" not in body
+    assert [(tab.key, n) for tab, n in response.context["page"][0].tally] == [("tumor", 1), ("failed", 1)]
+
+
+def test_only_the_newest_prediction_of_a_scan_counts(as_user: Client, make: Make, user: User) -> None:
+    old = make(case=CaseFactory(owner=user), state=State.FAILED)
+    new = PredictionFactory(scan=old.scan, model_version=ModelVersionFactory())
+    [case] = as_user.get("/cases/").context["page"]
+    assert [(tab.key, n) for tab, n in case.tally] == [("tumor", 1)]
+    assert [row.pk for row in as_user.get(f"/cases/{case.pk}/").context["page"]] == [new.pk]
+
+
+@pytest.mark.parametrize("rows", [5, 60])
+def test_both_pages_cost_the_same_however_long(
+    as_user: Client, make: Make, user: User, rows: int, django_assert_max_num_queries: Any
+) -> None:
+    case = CaseFactory(owner=user)
+    for _ in range(rows):
+        make(case=case, model_version=ModelVersionFactory())
+        make(case=CaseFactory(owner=user))
+    with django_assert_max_num_queries(8):
+        as_user.get("/cases/")
+    with django_assert_max_num_queries(8):
+        as_user.get(f"/cases/{case.pk}/")
+
+
+def test_another_persons_case_is_not_found(as_user: Client, other_user: User) -> None:
+    assert as_user.get(f"/cases/{CaseFactory(owner=other_user).pk}/").status_code == 404
+
+
+def test_the_owner_may_upload_to_it_a_reader_not(client: Client, user: User, reader: User) -> None:
+    case = CaseFactory(owner=user, reference="CA-5")
+    client.force_login(user)
+    assert "/upload/?case=CA-5" in client.get(f"/cases/{case.pk}/").content.decode()
+    client.force_login(reader)
+    assert "/upload/?case=CA-5" not in client.get(f"/cases/{case.pk}/").content.decode()
+
+
+def test_no_cases_says_what_to_do(as_user: Client) -> None:
+    assert "No cases yet" in as_user.get("/cases/").content.decode()
+    assert "No case called" in as_user.get("/cases/?q=zzz").content.decode()

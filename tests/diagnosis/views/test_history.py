@@ -1,0 +1,141 @@
+"""The worklist: what it shows, filters, sorts and pages, and what that costs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import State
+from tests.factories import CaseFactory, ModelVersionFactory
+
+Make = Callable[..., Prediction]
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    response = client.get(f"/history/{query}")
+    assert response.status_code == 200
+    return [row.scan.name for row in response.context["page"]]
+
+
+@pytest.mark.parametrize("rows", [5, 60])
+def test_eight_queries_however_long_it_is(
+    as_user: Client, make: Make, user: User, rows: int, django_assert_max_num_queries: Any
+) -> None:
+    states = list(State)
+    for n in range(rows):
+        make(case=CaseFactory(owner=user), state=states[n % len(states)], model_version=ModelVersionFactory())
+    with django_assert_max_num_queries(8):
+        as_user.get("/history/?q=axial&sort=-score")
+
+
+def test_one_sees_ones_own(as_user: Client, make: Make, other_user: User) -> None:
+    make(name="mine.png")
+    make(owner=other_user, name="theirs.png")
+    assert names(as_user) == ["mine.png"]
+
+
+def test_readers_see_all_and_may_change_nothing(client: Client, reader: User, make: Make) -> None:
+    make(name="mine.png", state=State.FAILED)
+    client.force_login(reader)
+    body = client.get("/history/").content.decode()
+    assert "mine.png" in body and "Retry" not in body
+
+
+def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
+    make(name="a.png")
+    make(name="b.png", outcome="no_tumor", tumor_probability=0.1)
+    make(name="c.png", state=State.FAILED)
+    make(name="d.png", state=State.QUEUED)
+    response = as_user.get("/history/?outcome=tumor")
+    counts = {t["tab"].key: t["count"] for t in response.context["tabs"]}
+    assert counts == {"all": 4, "active": 1, "tumor": 1, "no_tumor": 1, "refused": 0, "failed": 1}
+    assert names(as_user, "?outcome=tumor") == ["a.png"]
+    assert names(as_user, "?state=queued&state=running") == ["d.png"]
+
+
+def test_search_finds_case_and_file(as_user: Client, make: Make, user: User) -> None:
+    make(name="knee.png")
+    make(case=CaseFactory(owner=user, reference="CA-77"), name="other.png")
+    assert names(as_user, "?q=KNEE") == ["knee.png"]
+    assert names(as_user, "?q=ca-77") == ["other.png"]
+
+
+def test_sorting_is_total_and_leaves_what_has_no_score_last(as_user: Client, make: Make) -> None:
+    make(name="low.png", tumor_probability=0.6)
+    make(name="none.png", state=State.FAILED)
+    make(name="high.png", tumor_probability=0.9)
+    assert names(as_user, "?sort=-score") == ["high.png", "low.png", "none.png"]
+    assert names(as_user, "?sort=score") == ["low.png", "high.png", "none.png"]
+
+
+@pytest.mark.parametrize(
+    "query", ["?sort=owner__password", "?page=99999", "?page=x", "?created_after=soon", "?model=zz"]
+)
+def test_nonsense_in_the_url_is_harmless(as_user: Client, make: Make, query: str) -> None:
+    make(name="a.png")
+    assert names(as_user, query) == ["a.png"]
+
+
+def test_pages_do_not_overlap_and_keep_the_filter(as_user: Client, make: Make, user: User) -> None:
+    case = CaseFactory(owner=user)
+    for n in range(30):
+        make(case=case, name=f"axial_{n}.png")
+    first, second = names(as_user, "?q=axial"), names(as_user, "?q=axial&page=2")
+    assert len(first) == 25 and len(set(first) | set(second)) == 30
+    assert "?q=axial&amp;page=2" in as_user.get("/history/?q=axial").content.decode()
+
+
+def test_filters_are_shown_and_can_be_taken_away(as_user: Client, make: Make) -> None:
+    make()
+    body = as_user.get("/history/?q=axial&created_after=2020-01-01").content.decode()
+    assert 'href="/history/?created_after=2020-01-01"' in body
+    assert "From 2020-01-01" in body
+
+
+def test_names_are_escaped(as_user: Client, make: Make) -> None:
+    make(name="<script>alert(1)</script>.png")
+    body = as_user.get("/history/?q=%3Cscript%3Ealert").content.decode()
+    assert "<script>alert" not in body
+
+
+def test_a_probability_is_only_called_so_when_calibrated(as_user: Client, make: Make) -> None:
+    make(model_version=ModelVersionFactory(manifest={"calibration": None, "threshold": 0.5}))
+    body = as_user.get("/history/").content.decode()
+    assert "0.93" in body and "93 %" not in body
+    make(model_version=ModelVersionFactory(manifest={"calibration": {"temperature": 1.2}, "threshold": 0.5}))
+    assert "93 %" in as_user.get("/history/").content.decode()
+
+
+def test_polls_only_while_something_is_in_progress(as_user: Client, make: Make) -> None:
+    make()
+    assert as_user.get("/history/").content.decode().count('id="poller"') == 1  # the template alone
+    make(state=State.RUNNING)
+    assert as_user.get("/history/").content.decode().count('id="poller"') == 2
+
+
+def test_an_empty_site_says_what_to_do(as_user: Client) -> None:
+    body = as_user.get("/history/").content.decode()
+    assert "No scans yet" in body and "make demo" in body
+
+
+def test_an_empty_site_with_samples_links_them(as_user: Client, user: User) -> None:
+    CaseFactory(owner=user, reference="SIM-1", simulated=True)
+    assert "SIM-1" in as_user.get("/history/").content.decode()
+
+
+def test_nothing_matches_is_not_nothing_yet(as_user: Client, make: Make) -> None:
+    make()
+    body = as_user.get("/history/?q=zzz").content.decode()
+    assert "Nothing matches" in body and "No scans yet" not in body
+
+
+def test_every_page_says_when_there_is_no_model(as_user: Client) -> None:
+    for path in ("/history/", "/upload/", "/cases/", "/password/"):
+        assert "No usable model:" in as_user.get(path).content.decode()
+
+
+def test_no_banner_while_the_model_is_usable(as_user: Client, usable_model: None) -> None:
+    assert "No usable model" not in as_user.get("/history/").content.decode()

@@ -1,0 +1,153 @@
+"""A result's page, retry and cancel."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from diagnosis.models import AuditEvent, Prediction
+from diagnosis.models.prediction import State
+from diagnosis.views import words
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory
+
+Make = Callable[..., Prediction]
+CALIBRATED = {"calibration": {"temperature": 1.2}, "threshold": 0.4}
+
+
+def body_of(client: Client, prediction: Prediction) -> str:
+    response = client.get(f"/predictions/{prediction.pk}/")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_a_tumor_is_said_in_words_with_type_source_and_caveat(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make())
+    assert "Tumor likely" in body
+    assert "glioma" in body and "WHO grades 1 to 4" in body and "WHO Classification of Tumours" in body
+    assert "A picture cannot grade a tumor." in body
+    assert "Research use – decision support, not a diagnosis" in body
+
+
+def test_an_uncalibrated_score_is_no_percentage(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make())
+    assert "Model score" in body and "Not a calibrated probability" in body and "threshold 0.50" in body
+    assert "Of 100 scans" not in body and "93 %" not in body
+
+
+def test_a_calibrated_one_is_a_percentage_with_its_meaning(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make(model_version=ModelVersionFactory(manifest=CALIBRATED)))
+    assert "93 %" in body and "Of 100 scans scored like this, about 93 show a tumor." in body
+
+
+def test_no_tumor_is_no_all_clear_and_has_no_type(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make(outcome="no_tumor", tumor_probability=0.04))
+    assert "No tumor seen" in body and "Not an all-clear" in body
+    assert "grades" not in body
+
+
+def test_refused_gives_the_reason_and_what_would_be_accepted(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make(state=State.REFUSED))
+    assert "one flat shade" in body and "What is accepted" in body
+
+
+def test_failed_offers_a_retry_to_who_may(as_user: Client, client: Client, make: Make, reader: User) -> None:
+    failed = make(state=State.FAILED)
+    assert "Retry" in body_of(as_user, failed)
+    other = Client()
+    other.force_login(reader)
+    assert "Retry" not in body_of(other, failed)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
+def test_in_progress_polls(as_user: Client, make: Make, state: str) -> None:
+    body = body_of(as_user, make(state=state))
+    assert "In progress" in body and body.count('id="poller"') == 2
+
+
+def test_without_a_model_version_the_page_still_comes(as_user: Client, make: Make) -> None:
+    for state in (State.QUEUED, State.FAILED, State.CANCELED):
+        body_of(as_user, make(state=state, model_version=None))
+
+
+def test_looking_at_a_result_is_audited_waiting_is_not(as_user: Client, make: Make) -> None:
+    done, queued = make(), make(state=State.QUEUED)
+    body_of(as_user, done)
+    body_of(as_user, queued)
+    assert list(AuditEvent.objects.filter(action="result.viewed").values_list("target_id", flat=True)) == [str(done.pk)]
+
+
+def test_others_results_are_not_found(as_user: Client, make: Make, other_user: User) -> None:
+    theirs = make(owner=other_user)
+    assert as_user.get(f"/predictions/{theirs.pk}/").status_code == 404
+    assert as_user.get(f"/scans/{theirs.scan_id}/").status_code == 404
+    assert as_user.post(f"/predictions/{theirs.pk}/retry/").status_code == 404
+
+
+def test_previous_and_next_within_the_case(as_user: Client, make: Make, user: User) -> None:
+    case = CaseFactory(owner=user)
+    first, middle, last = (make(case=case) for _ in range(3))
+    body = body_of(as_user, middle)
+    assert f'rel="prev" href="/predictions/{first.pk}/"' in body
+    assert f'rel="next" href="/predictions/{last.pk}/"' in body
+
+
+def test_a_scan_leads_to_its_newest_prediction(as_user: Client, make: Make) -> None:
+    old = make()
+    new = PredictionFactory(scan=old.scan, model_version=ModelVersionFactory())
+    assert as_user.get(f"/scans/{old.scan_id}/")["Location"] == f"/predictions/{new.pk}/"
+    assert f"/predictions/{old.pk}/" in body_of(as_user, new)
+
+
+def test_simulated_cases_say_so(as_user: Client, make: Make, user: User) -> None:
+    body = body_of(as_user, make(case=CaseFactory(owner=user, simulated=True)))
+    assert "Simulated" in body
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"), [("retry", "failed", "queued"), ("cancel", "queued", "canceled")]
+)
+def test_retry_and_cancel(
+    as_user: Client, make: Make, model_version: object, action: str, before: str, after: str
+) -> None:
+    prediction = make(state=before)
+    assert as_user.get(f"/predictions/{prediction.pk}/{action}/").status_code == 405
+    response = as_user.post(f"/predictions/{prediction.pk}/{action}/")
+    assert response["Location"] == f"/predictions/{prediction.pk}/"
+    prediction.refresh_from_db()
+    assert prediction.state == after
+
+
+def test_readers_may_not_retry(client: Client, reader: User, make: Make) -> None:
+    client.force_login(reader)
+    response = client.post(f"/predictions/{make(state=State.FAILED).pk}/retry/")
+    assert response.status_code == 403
+    assert "You may not do this" in response.content.decode()
+
+
+def test_what_has_ended_meanwhile_is_said(as_user: Client, make: Make) -> None:
+    response = as_user.post(f"/predictions/{make().pk}/cancel/", follow=True)
+    assert "changed meanwhile" in response.content.decode()
+
+
+def test_a_script_gets_the_row_and_a_form_goes_back_to_its_page_only(as_user: Client, make: Make) -> None:
+    prediction = make(state=State.QUEUED)
+    address = f"/predictions/{prediction.pk}/cancel/"
+    response = as_user.post(address, {"view": "row"}, headers={"HX-Request": "true"})
+    assert "Canceled" in response.content.decode() and "<tr " in response.content.decode()
+    assert as_user.post(address, {"next": "/history/?page=2"})["Location"] == "/history/?page=2"
+    assert as_user.post(address, {"next": "//evil.example/"})["Location"] == f"/predictions/{prediction.pk}/"
+
+
+@pytest.mark.parametrize(
+    ("share", "said", "sentence"),
+    [
+        (0.93, "93 %", "about 93 show"),
+        (0.999, "> 99 %", "more than 99 show"),
+        (0.001, "< 1 %", "fewer than 1 show"),
+        (0.01, "1 %", "about 1 shows"),
+    ],
+)
+def test_a_probability_never_claims_certainty(share: float, said: str, sentence: str) -> None:
+    assert words.percent(share) == said
+    assert sentence in words.of_hundred(share)

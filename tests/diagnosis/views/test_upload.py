@@ -1,0 +1,105 @@
+"""The upload page, with and without script."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from diagnosis.models import Case, Prediction, Scan
+from tests.builders import TEXT, phantom, png_bytes
+
+XHR = {"X-Requested-With": "XMLHttpRequest"}
+
+
+def picture(name: str = "axial.png", seed: int = 0) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, png_bytes(phantom(96, seed=seed)))
+
+
+def test_the_form_offers_a_new_reference_and_recent_ones(as_user: Client, user: User) -> None:
+    Case.objects.create(owner=user, reference="CA-OLD")
+    response = as_user.get("/upload/")
+    assert response.context["form"]["case"].value().startswith("CA-")
+    assert '<option value="CA-OLD">' in response.content.decode()
+    assert 'value="CA-7"' in as_user.get("/upload/?case=CA-7").content.decode()
+
+
+def test_a_good_and_a_bad_file_together_end_on_one_page(as_user: Client) -> None:
+    files = [picture(), SimpleUploadedFile("notes.txt", TEXT)]
+    response = as_user.post("/upload/", {"case": "CA-1", "files": files})
+    body = response.content.decode()
+    assert response.status_code == 200
+    assert f"/predictions/{Prediction.objects.get().pk}/" in body
+    assert "notes.txt" in body and "this is text" in body
+
+
+def test_all_bad_is_a_400(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"files": SimpleUploadedFile("notes.txt", TEXT)})
+    assert response.status_code == 400
+    assert "this is text" in response.content.decode()
+    assert not Case.objects.exists()
+
+
+def test_all_too_large_is_a_413_that_names_the_limit(as_user: Client, settings: object) -> None:
+    settings.MAX_UPLOAD_MB = 1  # type: ignore[attr-defined]
+    response = as_user.post("/upload/", {"files": SimpleUploadedFile("big.png", b"0" * 1_100_000)})
+    assert response.status_code == 413
+    assert "big.png" in response.content.decode() and "1 MB" in response.content.decode()
+
+
+def test_no_file_is_said(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"case": "CA-1"})
+    assert response.status_code == 400
+    assert "No file came with the form" in response.content.decode()
+
+
+@pytest.mark.parametrize("reference", ["Jane Doe", "../x", "x" * 300])
+def test_a_reference_that_is_none_is_said_beside_its_field(as_user: Client, reference: str) -> None:
+    response = as_user.post("/upload/", {"case": reference, "files": picture()})
+    assert response.status_code == 400
+    assert response.context["form"].errors["case"]
+    assert not Scan.objects.exists()
+
+
+def test_the_same_picture_again_links_the_first(as_user: Client) -> None:
+    as_user.post("/upload/", {"case": "CA-1", "files": picture()})
+    response = as_user.post("/upload/", {"case": "CA-1", "files": picture("copy.png")})
+    assert "Uploaded before" in response.content.decode()
+    assert Scan.objects.count() == 1
+
+
+def test_the_same_picture_in_another_case_is_stored_and_said(as_user: Client) -> None:
+    as_user.post("/upload/", {"case": "CA-1", "files": picture()})
+    response = as_user.post("/upload/", {"case": "CA-2", "files": picture()})
+    assert "The same picture is also in case" in response.content.decode()
+    assert Scan.objects.count() == 2
+
+
+def test_the_same_picture_twice_at_once_is_one_row(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"case": "CA-1", "files": [picture("a.png"), picture("b.png")]})
+    assert len(response.context["uploaded"]) == 1
+
+
+def test_the_script_gets_only_the_row(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"case": "CA-1", "files": picture()}, headers=XHR)
+    body = response.content.decode()
+    assert "<html" not in body and 'class="upload-row"' in body and "poll-id" in body
+
+
+def test_the_script_gets_a_rejected_row_and_the_form_errors_as_a_row(as_user: Client) -> None:
+    rejected = as_user.post("/upload/", {"files": SimpleUploadedFile("n.txt", TEXT)}, headers=XHR)
+    assert rejected.status_code == 400 and "Remove n.txt" in rejected.content.decode()
+    refused = as_user.post("/upload/", {"case": "Jane Doe", "files": picture("me.png")}, headers=XHR)
+    assert refused.status_code == 400
+    assert "me.png" in refused.content.decode() and "Use a pseudonym" in refused.content.decode()
+
+
+def test_names_are_escaped(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"files": [picture("<img src=x onerror=alert(1)>.png")]})
+    assert "<img src=x" not in response.content.decode()
+
+
+def test_an_upload_without_token_is_refused(user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    assert client.post("/upload/", {"files": picture()}).status_code == 403
+    assert not Scan.objects.exists()
