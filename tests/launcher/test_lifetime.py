@@ -1,0 +1,34 @@
+"""Under make, an interrupt that reaches make alone reaches the site nevertheless."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_WATCH = """
+import threading
+from brainscan.launcher.lifetime import watch_make
+asked = threading.Event()
+watch_make(asked.set)
+print("watching", flush=True)
+print("stopped" if asked.wait(20) else "never asked", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("make"), reason="needs /proc and make")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_signal_to_make_alone_stops_the_site(tmp_path: Path, signum: int) -> None:
+    (tmp_path / "watch.py").write_text(_WATCH)
+    (tmp_path / "Makefile").write_text(f"run:\n\t@exec {sys.executable} {tmp_path}/watch.py\n")
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(
+        ["make", "-f", str(tmp_path / "Makefile")], stdout=subprocess.PIPE, text=True, env=environ
+    ) as make:
+        assert make.stdout is not None
+        assert make.stdout.readline() == "watching\n"
+        make.send_signal(signum)
+        assert make.stdout.readline() == "stopped\n"
