@@ -43,3 +43,8 @@ class Ordering(OrderingFilter):
             known = ", ".join(name for name, _ in self.get_valid_fields(queryset, view, {"request": request}))
             raise ValidationError({self.ordering_param: [f"Choose from: {known}; with a minus for descending order."]})
         return valid
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        [parameter] = super().get_schema_operation_parameters(view)
+        names = ", ".join(view.ordering_fields)
+        return [parameter | {"description": f"One or more of {names}, with commas; a minus for descending order."}]
