@@ -98,7 +98,8 @@ def receive(
     reference = reference.strip()
     if reference:
         _validate(reference)
-    receipt = Receipt(case=Case.objects.filter(owner=user, reference=reference).first() if reference else None)
+    receipt = Receipt()
+    home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
     version = model_versions.active()
     for upload in files:
         try:
@@ -106,9 +107,12 @@ def receive(
         except UnreadableImage as error:
             receipt.rejected.append(Rejected(clean_name(upload.name), error.code, error.message))
             continue
-        accepted = _accept(decoded, user, receipt.case, reference, version, simulated=simulated)
+        accepted = _accept(decoded, user, home, reference, version, simulated=simulated)
         receipt.accepted.append(accepted)
-        receipt.case = receipt.case or accepted.scan.case
+        if accepted.duplicate_of != accepted.scan:  # a known picture's case is not where the new ones belong
+            home = accepted.scan.case
+    if receipt.accepted:
+        receipt.case = home or receipt.accepted[0].scan.case
     receipt.rejected += [Rejected(clean_name(name), *_too_large()) for name in oversized]
     for rejected in receipt.rejected:
         audit.record("scan.rejected", actor=user, name=rejected.name, code=rejected.code)

@@ -73,7 +73,6 @@ class PredictionSerializer(PredictionBriefSerializer):
     owner = serializers.CharField(source="scan.case.owner.username")
     model = serializers.SerializerMethodField(help_text="name@digest12")
     calibrated = serializers.SerializerMethodField()
-    reused = serializers.SerializerMethodField(help_text="Taken over from an earlier run on the same pixels.")
     type_probabilities = serializers.DictField(child=serializers.FloatField(), allow_null=True)
     milliseconds = serializers.DictField(child=serializers.FloatField())
     gate = GateSerializer(allow_null=True)
@@ -84,7 +83,7 @@ class PredictionSerializer(PredictionBriefSerializer):
         model = Prediction
         fields: tuple[str, ...] = (
             "id", "url", "state", "outcome", "tumor_probability", "calibrated", "type_probabilities", "evidence",
-            "gate", "model", "engine", "reused", "created", "queued", "started", "finished", "milliseconds", "attempts",
+            "gate", "model", "engine", "created", "queued", "started", "finished", "milliseconds", "attempts",
             "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
         )  # fmt: skip
         read_only_fields = fields
@@ -94,9 +93,6 @@ class PredictionSerializer(PredictionBriefSerializer):
 
     def get_calibrated(self, prediction: Prediction) -> bool:
         return prediction.model_version is not None and prediction.model_version.calibrated
-
-    def get_reused(self, prediction: Prediction) -> bool:
-        return prediction.reused_from_id is not None
 
     @extend_schema_field(EvidenceSerializer(allow_null=True))
     def get_evidence(self, prediction: Prediction) -> dict[str, Any] | None:

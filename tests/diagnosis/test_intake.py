@@ -85,6 +85,7 @@ def test_the_same_picture_again_links_the_earlier_scan_and_runs_nothing(
     assert second.accepted[0].duplicate_of == first.accepted[0].scan
     assert second.accepted[0].prediction == first.accepted[0].prediction
     assert (Scan.objects.count(), Prediction.objects.count(), Case.objects.count(), len(sent)) == (1, 1, 1, 1)
+    assert second.case == first.case
 
 
 def test_the_same_picture_twice_in_one_upload_is_one_scan(user: Any, model_version: Any) -> None:
@@ -100,6 +101,14 @@ def test_the_same_picture_in_another_case_is_kept_there_and_names_the_earlier_on
     second = receive(user, upload(builders.png_bytes()), reference="CA-2")
     assert second.accepted[0].scan.case.reference == "CA-2"
     assert second.accepted[0].duplicate_of == first.accepted[0].scan
+
+
+def test_a_known_picture_does_not_draw_new_ones_into_its_case(user: Any) -> None:
+    old = receive(user, upload(builders.png_bytes()), reference="CA-1").case
+    new = builders.png_bytes(builders.phantom(seed=7))
+    receipt = receive(user, upload(builders.png_bytes()), upload(new))
+    assert [a.scan.case == old for a in receipt.accepted] == [True, False]
+    assert receipt.case == receipt.accepted[1].scan.case
 
 
 def test_another_persons_picture_is_no_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
