@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from django import template
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
 from django.templatetags.static import static
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from diagnosis.models import Case, Prediction
+from diagnosis.people import Person
 from diagnosis.permissions import may_change
 from diagnosis.views import words
 
@@ -36,7 +37,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 
 @register.filter
-def can_be_changed_by(case: Case, user: AbstractBaseUser | AnonymousUser) -> bool:
+def can_be_changed_by(case: Case, user: Person | AnonymousUser) -> bool:
     return may_change(user, case)
 
 

@@ -1,9 +1,11 @@
 """The worklist: every prediction one may see, filtered, sorted and paged, with all of it in the URL."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -61,7 +63,7 @@ def history(request: HttpRequest) -> HttpResponse:
     """One page of the worklist. At most eight queries, however long it is."""
     visible = selectors.predictions(request.user)
     chosen = PredictionFilter(request.GET, queryset=visible)
-    chosen.form.fields["model"].empty_label = "Any model"
+    cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
     rows = words.with_calibration(_ordered(chosen.qs, sort))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))

@@ -29,11 +29,12 @@ _average: tuple[float, float | None] | None = None  # (monotonic time of the loo
 
 
 def seconds_each(*, look_up: bool) -> float | None:
-    """Seconds one prediction takes, or None if unknown. Without `look_up`, only what is remembered; no query."""
+    """Seconds one prediction takes; None if unknown or if no worker is there. Without `look_up`, only what is remembered; no query."""
     global _average
     now = time.monotonic()
     if look_up and (_average is None or now - _average[0] > _FRESH):
-        _average = (now, queue.estimate(1))
+        # Without a worker nobody's turn comes, however fast the last ones went.
+        _average = (now, queue.estimate(1) if queue.worker_status()["ready"] else None)
     if _average is None or now - _average[0] > _MEMORY:
         return None
     return _average[1]

@@ -92,3 +92,13 @@ def test_the_queue_indicator_says_how_busy_the_site_is(as_user: Client, make: Ma
 def test_the_queue_indicator_says_when_no_worker_is_there(as_user: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": False, "count": 0, "models": []})
     assert "No worker" in as_user.get("/queue/").content.decode()
+
+
+def test_no_estimate_is_told_while_no_worker_is_there(
+    as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.queue.estimate", lambda position: 4.0 * position)
+    monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    make(state=State.QUEUED)
+    assert "about" not in as_user.get("/queue/").content.decode()
+    assert waiting.seconds_each(look_up=True) is None
