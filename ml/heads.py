@@ -47,7 +47,7 @@ class Heads:
 
 def pool(features: Array) -> Array:
     """Global average pooling: (N, height, width, channels) to (N, channels)."""
-    return features.mean(axis=(1, 2), dtype=np.float32)
+    return np.asarray(features.mean(axis=(1, 2), dtype=np.float32))
 
 
 def softmax(logits: Array) -> Array:

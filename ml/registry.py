@@ -111,9 +111,7 @@ def quick_check(manifest: Manifest) -> None:
     except OSError as error:
         raise ModelUnavailable("model_missing", f"No model: {manifest.weights_path} does not exist.") from error
     if size != manifest.data["weights"]["bytes"]:
-        raise ModelUnavailable(
-            "weights_damaged", f"{manifest.weights_path} is damaged: its size is not the manifest's."
-        )
+        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its size is wrong.")
 
 
 def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
@@ -124,9 +122,7 @@ def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
     quick_check(manifest)
     data = manifest.weights_path.read_bytes()
     if hashlib.sha256(data).hexdigest() != manifest.data["weights"]["sha256"]:
-        raise ModelUnavailable(
-            "weights_damaged", f"{manifest.weights_path} is damaged: its digest is not the manifest's."
-        )
+        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its digest is wrong.")
     try:
         return {name: tensor.astype(np.float32) for name, tensor in load_safetensors(data).items()}
     except SafetensorError as error:

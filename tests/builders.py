@@ -16,9 +16,9 @@ U8 = NDArray[np.uint8]
 
 
 def phantom(size: int = 256, *, lesion: bool = True, seed: int = 0) -> U8:
-    """An axial-slice-like picture (size, size), uint8: dark background, bright skull, gray brain, perhaps a bright lesion.
+    """An axial-slice-like picture (size, size), uint8: dark background, bright skull, gray brain.
 
-    The lesion is a disc at 0.62, 0.42 of width and height, radius 0.08 of the side.
+    The lesion, if any, is a bright disc at 0.62, 0.42 of width and height, radius 0.08 of the side.
     """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:size, 0:size].astype(np.float64) / size
@@ -62,9 +62,9 @@ def jpeg_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
     return encode(phantom() if pixels is None else pixels, "JPEG", **options)
 
 
-def exif_jpeg(upright: U8, orientation: int) -> bytes:
-    """A JPEG stored turned so that its EXIF orientation (1 to 8) brings `upright` back."""
-    store = {
+def stored(upright: U8, orientation: int) -> U8:
+    """`upright` as a file with this EXIF orientation (1 to 8) stores it."""
+    turn = {
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
         3: lambda a: a[::-1, ::-1],
@@ -74,9 +74,14 @@ def exif_jpeg(upright: U8, orientation: int) -> bytes:
         7: lambda a: a[::-1, ::-1].T,
         8: lambda a: np.rot90(a, -1),
     }[orientation]
+    return np.ascontiguousarray(turn(upright))
+
+
+def exif_jpeg(upright: U8, orientation: int) -> bytes:
+    """A JPEG stored turned so that its EXIF orientation (1 to 8) brings `upright` back."""
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    return encode(np.ascontiguousarray(store(upright)), "JPEG", exif=exif.tobytes(), quality=95)
+    return encode(stored(upright, orientation), "JPEG", exif=exif.tobytes(), quality=95)
 
 
 def gif_bytes(*, frames: int = 1, size: int = 128) -> bytes:

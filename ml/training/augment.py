@@ -74,7 +74,7 @@ def _intensity(square: Square, rng: np.random.Generator, recipe: Recipe) -> Squa
     if rng.random() < 0.5:
         unit = _blur(unit.astype(np.float32), sigma)
     unit = unit + rng.normal(0, rng.uniform(0, recipe.noise) / 255.0, unit.shape)
-    return np.clip(unit * 255.0, 0.0, 255.0).astype(np.float32)
+    return np.asarray(np.clip(unit * 255.0, 0.0, 255.0), np.float32)
 
 
 def _blur(unit: Square, sigma: float) -> Square:

@@ -1,7 +1,7 @@
 """From rows of the table to preprocessed squares, through the same reader and transform that serving uses."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +37,14 @@ def batches(rows: list[Row], *, size: int, seed: int = 0, round_: int = 0) -> It
 
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(stack, parts[0]) if parts else None
-        for following in [*parts[1:], None]:
-            assert coming is not None
-            ready = coming.result()
-            coming = pool.submit(stack, following) if following else None
-            yield ready
+        coming: Future[NDArray[np.float32]] | None = None
+        for part in parts:
+            following = pool.submit(stack, part)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()
 
 
 def tumor_targets(rows: list[Row]) -> NDArray[np.int64]:

@@ -6,15 +6,15 @@ instead of once per epoch. Chunks are files of their own; a run that is stopped 
 
 import hashlib
 import json
-import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml import preprocess
-from ml.engines import load_engine
+from ml.engines import Engine, load_engine
 from ml.heads import pool
 from ml.preprocess import to_network
 from ml.training import dataset
@@ -51,16 +51,17 @@ class Extractor:
         self._digest = tensors_digest(tensors)
         self._cache = cache
         self._seed = seed
-        self._forward = None
+        self._engine: Engine | None = None
 
     def features(self, rows: list[Row], *, round_: int, name: str) -> NDArray[np.float32]:
         """Pooled features (N, 512) of `rows`. round_: 0 clean, above 0 that augmented copy. name: for the bar."""
         parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
         label = f"{name}, " + (f"augmented copy {round_}" if round_ else "clean")
-        with tqdm(total=len(rows), desc=label, unit="img", mininterval=2) as bar:
+        bar: tqdm[NoReturn] = tqdm(total=len(rows), desc=label, unit="img", mininterval=2)
+        with bar:
             return np.concatenate([self._chunk(part, round_, bar) for part in parts])
 
-    def _chunk(self, rows: list[Row], round_: int, bar: "tqdm[None]") -> NDArray[np.float32]:
+    def _chunk(self, rows: list[Row], round_: int, bar: "tqdm[NoReturn]") -> NDArray[np.float32]:
         file = self._cache / f"{self._key(rows, round_)}.npy"
         if file.exists():
             bar.update(len(rows))
@@ -73,13 +74,13 @@ class Extractor:
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part.npy")
         np.save(unfinished, result)
-        os.replace(unfinished, file)
+        unfinished.replace(file)
         return result
 
     def _engine_forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._forward is None:
-            self._forward = load_engine("tensorflow", self._tensors).forward
-        return self._forward(batch)
+        if self._engine is None:
+            self._engine = load_engine("tensorflow", self._tensors)
+        return self._engine.forward(batch)
 
     def _key(self, rows: list[Row], round_: int) -> str:
         """Everything a chunk's numbers depend on; file size and time stand for the picture's bytes."""

@@ -1,0 +1,119 @@
+"""What the model costs on this machine: each stage, and the convolutions against Keras' own `predict` in the same run.
+
+Engine and peer take turns, so that a machine that slows down slows both. Medians are given with the spread between the
+quartiles. The picture is drawn: the cost of a convolution does not depend on what it sees.
+"""
+
+import io
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ml import readers
+from ml.preprocess import preprocess, to_network
+from ml.registry import Model, read_tensors
+
+BATCHES = (1, 8)
+SIDE = 512
+"""Side of the drawn picture, in pixels: what a clinical slice has."""
+
+
+def measure(model: Model, *, repeats: int) -> dict[str, Any]:
+    """JSON-ready figures in milliseconds; forward times are for one picture, whatever the batch."""
+    data = _picture()
+    decoded = readers.read(data)
+    square, _ = preprocess(decoded)
+    features = model.engine.forward(to_network(square[None]))
+    steps = {
+        "read": lambda: readers.read(data),
+        "preprocess": lambda: preprocess(decoded),
+        "head": lambda: model.heads.predict(features, threshold=model.manifest.threshold),
+    }
+    peer = _keras_peer(model)
+    return {
+        "model": model.manifest.label,
+        "engine": model.engine.name,
+        "machine": {
+            "cpu": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "repeats": repeats,
+        "stages_ms": {name: _spread(_times([step], repeats)[0]) for name, step in steps.items()},
+        "forward_ms": [_forward(model, peer, square, batch, repeats) for batch in BATCHES],
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The figures for a terminal."""
+    lines = [
+        f"{figures['model']}, engine {figures['engine']}, {figures['machine']['cores']} cores, "
+        f"{figures['repeats']} runs of each; median (quartiles) in ms a picture"
+    ]
+    for name, ms in figures["stages_ms"].items():
+        lines.append(f"  {name:<26}{_cell(ms)}")
+    for row in figures["forward_ms"]:
+        lines.append(f"  forward, batch {row['batch']:<11}{_cell(row['engine'])}")
+        lines.append(
+            f"  Keras predict, batch {row['batch']:<5}{_cell(row['keras'])}   {row['ratio']:.2f} times the engine"
+        )
+    lines.append(f"  peak memory               {figures['peak_memory_mb']:.0f} MB")
+    return "\n".join(lines)
+
+
+def _forward(model: Model, peer: Any, square: Any, batch: int, repeats: int) -> dict[str, Any]:
+    inputs = to_network(np.repeat(square[None], batch, axis=0))
+    runs = [lambda: model.engine.forward(inputs), lambda: peer.predict(inputs, verbose=0)]
+    ours, theirs = (_spread([t / batch for t in times]) for times in _times(runs, repeats))
+    return {"batch": batch, "engine": ours, "keras": theirs, "ratio": theirs["median"] / ours["median"]}
+
+
+def _keras_peer(model: Model) -> Any:
+    from ml.network import build_base, set_base_tensors
+
+    base = build_base(None)
+    set_base_tensors(base, read_tensors(model.manifest))
+    return base
+
+
+def _times(steps: list[Callable[[], object]], repeats: int) -> list[list[float]]:
+    """Milliseconds of each step, the steps taking turns; the first round warms up and is not counted."""
+    times: list[list[float]] = [[] for _ in steps]
+    for number in range(repeats + 1):
+        for step, taken in zip(steps, times, strict=True):
+            start = perf_counter()
+            step()
+            if number:
+                taken.append((perf_counter() - start) * 1000)
+    return times
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    low, median, high = np.percentile(times, (25, 50, 75))
+    return {"median": round(float(median), 3), "q1": round(float(low), 3), "q3": round(float(high), 3)}
+
+
+def _cell(ms: dict[str, float]) -> str:
+    return f"{ms['median']:9.2f} ({ms['q1']:.2f}–{ms['q3']:.2f})"
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform == "linux" else 1024 * 1024), 1)
+
+
+def _picture() -> bytes:
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    noise = np.random.default_rng(0).normal(0, 8, (SIDE, SIDE))
+    plane = np.where(np.hypot(x / 0.75, y / 0.9) < 1, 120 + 40 * np.cos(9 * x) * np.sin(7 * y) + noise, 0)
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.clip(plane, 0, 255).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,33 @@
+"""The command line. Arguments are checked before anything heavy is imported, so a typing error answers at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ml.cli import arguments
+from ml.contracts import BrainscanError
+
+WRONG_USE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = arguments.parser().parse_args(argv)
+    try:
+        return _run(options)
+    except BrainscanError as error:
+        print(f"brainscan: {error.message}", file=sys.stderr)
+        return WRONG_USE
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        sys.stderr.close()
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command in ("predict", "benchmark"):
+        from ml.cli import serving
+
+        return serving.COMMANDS[options.command](options)
+    from ml.cli import training
+
+    return training.COMMANDS[options.command](options)

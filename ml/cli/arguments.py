@@ -1,0 +1,97 @@
+"""What each command takes. What is left out of a training is taken from `ml.training.settings`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from ml.engines import CHOICES
+
+WORK = Path("var/training")
+BENCH = Path("var/bench.json")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `python -m ml`."""
+    top = argparse.ArgumentParser(prog="python -m ml", description="Brain MRI tumor detection with VGG16.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (build, help_) in _COMMANDS.items():
+        build(commands.add_parser(name, help=help_, description=help_))
+    return top
+
+
+def _predict(p: argparse.ArgumentParser) -> None:
+    _model(p)
+    p.add_argument("--batch", type=_positive, default=1, metavar="N", help="files in one forward pass (default 1)")
+    p.add_argument("files", nargs="+", type=Path, metavar="FILE")
+
+
+def _benchmark(p: argparse.ArgumentParser) -> None:
+    _model(p)
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--repeats", type=_positive, default=15, metavar="N", help="runs of each measurement (default 15)")
+    p.add_argument("--out", type=Path, default=BENCH, metavar="FILE", help=f"where the figures go (default {BENCH})")
+
+
+def _train(p: argparse.ArgumentParser) -> None:
+    _data(p)
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new artifact")
+    p.add_argument("--work", type=Path, default=WORK, metavar="DIR", help=f"cache and run (default {WORK})")
+    p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
+    p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
+    p.add_argument("--seed", type=int, help="of everything that is drawn")
+    p.add_argument("--rounds", type=_whole, metavar="N", help="augmented copies of each training picture")
+    p.add_argument("--epochs", type=_positive, metavar="N", help="at most; training stops early")
+
+
+def _evaluate(p: argparse.ArgumentParser) -> None:
+    _model(p)
+    _data(p)
+    p.add_argument("--split", choices=("train", "val", "test"), default="test")
+    p.add_argument("--batch", type=_positive, default=8, metavar="N", help="pictures in one forward pass (default 8)")
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.json and plots here")
+
+
+def _export(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--run", type=Path, default=WORK / "run", metavar="DIR", help=f"a run (default {WORK / 'run'})")
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the artifact")
+    p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
+
+
+def _card(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--model", type=Path, metavar="DIR", help="artifact folder (default: the shipped one)")
+    p.add_argument("--out", type=Path, metavar="FILE", help="where the card goes (default: standard output)")
+
+
+def _model(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--model", type=Path, metavar="DIR", help="artifact folder (default: the shipped one)")
+    p.add_argument("--engine", choices=CHOICES, default="auto", help="what runs the convolutions (default auto)")
+
+
+def _data(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--data", type=Path, required=True, metavar="TABLE", help="data table, or the folder of scans.csv")
+
+
+def _positive(text: str) -> int:
+    return _at_least(text, 1)
+
+
+def _whole(text: str) -> int:
+    return _at_least(text, 0)
+
+
+def _at_least(text: str, least: int) -> int:
+    number = int(text)
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+    return number
+
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
+    "predict": (_predict, "Analyse files; one JSON object a line, in order."),
+    "benchmark": (_benchmark, "Measure the model on this machine, against Keras in the same run."),
+    "train": (_train, "Train on a data table, export the artifact and evaluate it on the test split."),
+    "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
+    "export": (_export, "Write the artifact of a finished run again."),
+    "card": (_card, "Write the model card of an artifact."),
+}

@@ -1,0 +1,70 @@
+"""`train`, `evaluate`, `export` and `card`: for those who make models. Needs the training requirements."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ml.registry import load_model, read_manifest
+from ml.training.settings import NAME, Settings
+from ml.training.tables import markdown
+
+
+def train(options: argparse.Namespace) -> int:
+    """Data table to artifact; prints the figures of the test split."""
+    from ml.training.run import Job, train
+
+    if options.weights != "imagenet" and not Path(options.weights).is_file():
+        print(f"brainscan: --weights {options.weights} is no file.", file=sys.stderr)
+        return 2
+    given = {name: getattr(options, name) for name in ("seed", "rounds", "epochs")}
+    settings = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
+    job = Job(options.data, options.out, options.work, options.weights, settings, options.name or NAME)
+    print(markdown(train(job)))
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Figures of one split, through the path that serves."""
+    from ml.training import evaluate
+    from ml.training.splits import read_table
+
+    rows = read_table(options.data)
+    model = load_model(options.model, engine=options.engine)
+    summary, scored = evaluate.evaluate(model, rows, split=options.split, batch=options.batch)
+    if options.out is not None:
+        evaluate.write(summary, scored, options.out)
+    print(json.dumps(summary, allow_nan=False) if options.json else markdown(summary))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """The artifact of a finished run; its test figures have to be measured anew."""
+    from ml.training.export import Run, export
+
+    folder = export(Run.load(options.run), options.out, name=options.name or NAME)
+    print(f"{read_manifest(folder).label} written to {folder}")
+    return 0
+
+
+def card(options: argparse.Namespace) -> int:
+    """The model card, to a file or to standard output."""
+    from ml.training.card import card
+
+    text = card(read_manifest(options.model))
+    if options.out is None:
+        sys.stdout.write(text)
+    else:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text, encoding="utf-8")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "card": card,
+}

@@ -1,0 +1,49 @@
+"""The benchmark's bookkeeping; what it measures is measured by `make bench`."""
+
+import json
+from pathlib import Path
+from time import sleep
+
+import numpy as np
+import pytest
+
+from ml import benchmark
+from ml.cli import main
+from ml.registry import Model
+
+
+class FakePeer:
+    """Stands where Keras does."""
+
+    def predict(self, inputs: np.ndarray, *, verbose: int) -> np.ndarray:
+        sleep(0.002)
+        return inputs
+
+
+@pytest.fixture(autouse=True)
+def _no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "_keras_peer", lambda model: FakePeer())
+
+
+@pytest.mark.parametrize("json_", [True, False])
+def test_figures_are_printed_and_kept(
+    fake_model: Model, tmp_path: Path, json_: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "var" / "bench.json"
+    argv = ["benchmark", "--model", str(fake_model.manifest.path), "--repeats", "2", "--out", str(out)]
+    assert main([*argv, "--json"] if json_ else argv) == 0
+    printed, kept = capsys.readouterr().out, json.loads(out.read_text())
+    assert (json.loads(printed) == kept) if json_ else ("Keras predict" in printed)
+    assert set(kept["stages_ms"]) == {"read", "preprocess", "head"}
+    assert [row["batch"] for row in kept["forward_ms"]] == list(benchmark.BATCHES)
+    for row in kept["forward_ms"]:
+        assert row["ratio"] > 0
+        assert row["engine"]["q1"] <= row["engine"]["median"] <= row["engine"]["q3"]
+    assert kept["peak_memory_mb"] > 10
+
+
+def test_engine_and_peer_take_turns() -> None:
+    order: list[str] = []
+    times = benchmark._times([lambda: order.append("a"), lambda: order.append("b")], 3)
+    assert order == ["a", "b"] * 4
+    assert [len(taken) for taken in times] == [3, 3]

@@ -1,0 +1,218 @@
+"""Files as they come: every format that is read, every kind of damage that is refused; nothing else comes out."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from ml import readers
+from ml.contracts import UnreadableImage
+from tests import builders
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(UnreadableImage) as caught:
+        readers.read(data)
+    assert caught.value.message.endswith(".")
+    return caught.value.code
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
+def test_lossless_formats_give_the_pixels(kind: str) -> None:
+    plane = builders.phantom(80)
+    image = readers.read(builders.encode(plane, kind))
+    assert image.format == kind
+    assert image.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(image.pixels, plane)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_formats_come_close(kind: str) -> None:
+    plane = builders.phantom(80)
+    image = readers.read(builders.encode(plane, kind, quality=95))
+    assert np.abs(image.pixels.astype(int) - plane).mean() < 4
+
+
+def test_a_path_is_read_like_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "scan.dat"
+    file.write_bytes(builders.png_bytes())
+    assert readers.read(file).pixel_sha256() == readers.read(builders.png_bytes()).pixel_sha256()
+    assert readers.read(str(file)).format == "PNG"
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (f"{tmp_path}/absent.png", str(tmp_path)):
+        with pytest.raises(UnreadableImage) as caught:
+            readers.read(path)
+        assert caught.value.code == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty"),
+        (builders.TEXT, "text"),
+        ("Überschrift\n".encode() * 500, "text"),
+        (builders.SVG, "markup"),
+        (b"\xef\xbb\xbf" + builders.SVG, "markup"),
+        (builders.HTML, "markup"),
+        (b"   \n<html>", "markup"),
+        (b"%PDF-1.7 ...", "pdf"),
+        (b"PK\x03\x04....", "archive"),
+        (b"\x1f\x8b\x08....", "archive"),
+        (b"MZ\x90\x00", "program"),
+        (b"\x7fELF\x02", "program"),
+        (b"\x00" * 128 + b"DICM" + b"\x00" * 64, "dicom"),
+        (bytes(range(256)), "unknown_format"),
+        (builders.polyglot("GIF"), "active_content"),
+        (builders.polyglot("JPEG"), "active_content"),
+        (builders.png_bytes() + builders.HTML, "active_content"),
+        (builders.jpeg_bytes()[:2000], "truncated"),
+        (builders.png_bytes()[:5000], "truncated"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 40, "damaged"),
+        (b"\xff\xd8\xff\xe0 and nothing more", "truncated"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_name(data: bytes, code: str) -> None:
+    assert refusal(data) == code
+
+
+def test_a_wrong_checksum_in_a_png_is_damage() -> None:
+    data = bytearray(builders.png_bytes())
+    data[-20] ^= 0xFF
+    assert refusal(bytes(data)) in ("damaged", "truncated")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: object, *args: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(Pillow.Image, "load", never)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", never)
+    assert refusal(builders.bomb_png()) == "too_many_pixels"
+    assert refusal(builders.bomb_png(6000, 6000)) == "too_many_pixels"
+
+
+def test_the_pixel_limit_is_the_callers() -> None:
+    data = builders.png_bytes(builders.phantom(100))
+    assert readers.read(data, max_pixels=10_000).pixels.shape == (100, 100)
+    with pytest.raises(UnreadableImage, match="100 × 100"):
+        readers.read(data, max_pixels=9_999)
+
+
+def test_of_an_animation_the_first_picture_is_read_and_said_so() -> None:
+    image = readers.read(builders.gif_bytes(frames=3))
+    assert image.pixels.shape == (128, 128)
+    assert any("3 pictures" in note for note in image.notes)
+
+
+def test_sixteen_bits_are_kept() -> None:
+    deep = builders.phantom(80).astype(np.uint16) * 257 + 3
+    image = readers.read(builders.png_bytes(deep))
+    assert image.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(image.pixels, deep)
+
+
+def test_float_tiff_is_read_and_its_nan_refused() -> None:
+    plane = builders.phantom(80).astype(np.float32) / 7
+    np.testing.assert_array_equal(readers.read(builders.encode(plane, "TIFF")).pixels, plane)
+    for bad in (np.nan, np.inf, 3e38):
+        plane[3, 3] = bad
+        assert refusal(builders.encode(plane, "TIFF")) == "not_finite"
+
+
+def test_a_cmyk_jpeg_becomes_gray() -> None:
+    plane = builders.phantom(80)
+    image = readers.read(builders.encode(builders.rgb(plane), "JPEG", mode="CMYK", quality=95))
+    assert np.abs(image.pixels.astype(int) - plane).mean() < 4
+    assert any("CMYK" in note for note in image.notes)
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB", "RGBA", "LA"])
+def test_gray_in_any_mode_is_the_same_gray(mode: str) -> None:
+    plane = builders.phantom(80)
+    image = readers.read(builders.encode(plane, "PNG", mode=mode))
+    assert np.abs(image.pixels.astype(int) - plane).max() <= 1
+
+
+def test_transparency_lies_over_black() -> None:
+    rgba = np.full((70, 70, 4), 200, np.uint8)
+    rgba[:, :35, 3] = 0
+    pixels = readers.read(builders.png_bytes(rgba)).pixels
+    assert pixels[:, :35].max() == 0
+    assert pixels[:, 36:].min() > 100
+
+
+def test_one_bit_pictures_are_black_and_white() -> None:
+    image = readers.read(builders.encode((builders.phantom(80) > 90).astype(np.uint8) * 255, "PNG", mode="1"))
+    assert set(np.unique(image.pixels)) == {0, 255}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_brings_the_picture_upright(orientation: int) -> None:
+    upright = builders.phantom(96)[:, :72]
+    image = readers.read(builders.exif_jpeg(upright, orientation))
+    assert image.orientation == orientation
+    assert (image.width, image.height) == ((72, 96) if orientation < 5 else (96, 72))
+    assert np.abs(image.pixels.astype(int) - upright).mean() < 3
+    assert bool(image.notes) == (orientation != 1)
+
+
+def test_an_impossible_orientation_is_upright() -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 77
+    assert readers.read(builders.jpeg_bytes(exif=exif.tobytes())).orientation == 1
+
+
+def test_copies_in_other_formats_have_one_pixel_digest() -> None:
+    plane = builders.phantom(80)
+    digests = {readers.read(builders.encode(plane, kind)).pixel_sha256() for kind in ("PNG", "BMP", "TIFF")}
+    assert len(digests) == 1
+
+
+_SEEDS = [
+    builders.png_bytes(builders.phantom(64)),
+    builders.png_bytes(builders.phantom(64).astype(np.uint16) * 200),
+    builders.jpeg_bytes(builders.phantom(64)),
+    builders.exif_jpeg(builders.phantom(64), 6),
+    builders.gif_bytes(frames=2, size=64),
+    builders.encode(builders.phantom(64), "TIFF"),
+    builders.encode(builders.phantom(64), "TIFF", compression="tiff_lzw"),
+    builders.encode(builders.phantom(64), "BMP"),
+    builders.encode(builders.phantom(64), "WEBP"),
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.sampled_from(_SEEDS),
+    changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=12),
+    cut=st.integers(0, 400),
+)
+def test_of_damaged_files_only_a_refusal_or_a_sound_picture_comes_out(
+    seed: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(seed)
+    for place, value in changes:
+        data[place % len(data)] = value
+    try:
+        image = readers.read(bytes(data[: len(data) - cut]))
+    except UnreadableImage:
+        return
+    assert image.pixels.ndim == 2
+    assert image.pixels.dtype in (np.uint8, np.uint16, np.float32)
+    assert np.isfinite(image.pixels).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_refused(data: bytes) -> None:
+    try:
+        readers.read(data)
+    except UnreadableImage:
+        return
+    Pillow.open(io.BytesIO(data)).load()  # whatever was read is a picture to Pillow as well
