@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from brainscan.launcher import account, announce, data_dir, environment, lifetime, ports
+from brainscan.launcher import account, announce, data_dir, environment, lifetime, ports, static_files
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.tree import SIGNALS, Tree
 from brainscan.launcher.valkey import EmbeddedValkey
@@ -44,7 +44,7 @@ def run(*, demo: bool = False) -> None:
 def _prepare() -> None:
     """Everything that has to be true of database and files before a request comes in."""
     call_command("migrate", interactive=False, verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    static_files.collect()
     call_command("register_model", "--default")
     account.prepare(password=os.environ.get("ADMIN_PASSWORD", ""))
     connections.close_all()
