@@ -8,6 +8,7 @@ from ml.cli import arguments
 from ml.contracts import BrainscanError
 
 WRONG_USE = 2
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrainscanError as error:
         print(f"brainscan: {error.message}", file=sys.stderr)
         return WRONG_USE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stderr.close()
         return 0

@@ -13,7 +13,7 @@ from ml.analysis import analyse_batch
 from ml.contracts import TUMOR_TYPES, Analysis
 from ml.registry import Model
 from ml.training.report import Scored, report
-from ml.training.splits import Row, brain_rows
+from ml.training.splits import Row, split_rows
 
 EVALUATION = "evaluation.json"
 
@@ -21,11 +21,9 @@ EVALUATION = "evaluation.json"
 def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tuple[dict[str, Any], Scored]:
     """Score every brain picture of `split` and sum up. Returns the JSON-ready report and the scores behind it.
 
-    Raises ValueError if the split has no pictures.
+    Raises TableError if the split has no pictures.
     """
-    chosen = brain_rows(rows, split)
-    if not chosen:
-        raise ValueError(f"The data table has no brain pictures in split {split!r}.")
+    chosen = split_rows(rows, split)
     start = time.perf_counter()
     results = list(_analyses(model, chosen, batch=batch, name=split))
     judged = [(row, result.prediction) for row, result in zip(chosen, results, strict=True) if result.prediction]

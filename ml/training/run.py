@@ -19,7 +19,7 @@ from ml.training.fit import Examples, Fitted, fit
 from ml.training.report import Scored, report
 from ml.training.settings import NAME, Settings
 from ml.training.sources import BASE_WEIGHTS, describe
-from ml.training.splits import Row, brain_rows, counts, read_table
+from ml.training.splits import Row, brain_rows, check_trainable, counts, read_table
 
 COMMAND = "make train DATA=folder"
 
@@ -39,6 +39,7 @@ class Job:
 def train(job: Job) -> dict[str, Any]:
     """Train, export, evaluate on the test split, write the figures into the manifest; returns the test figures."""
     rows = read_table(job.data)
+    check_trainable(rows)
     run = learn(job, rows)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)

@@ -11,7 +11,7 @@ class Settings:
     """All numbers of a training.
 
     rounds: augmented copies of each training picture. epochs, patience: of the heads, with early stopping.
-    type_weight: of the type's loss beside the tumor's. learning_rate, l2 and dropout were chosen on validation figures.
+    type_weight: of the type's loss beside the tumor's. learning_rate and dropout were chosen on validation figures.
     """
 
     seed: int = 20240

@@ -74,6 +74,25 @@ def brain_rows(rows: list[Row], split: str | None = None) -> list[Row]:
     return [row for row in rows if row.label != NOT_BRAIN and split in (None, row.split)]
 
 
+def split_rows(rows: list[Row], split: str) -> list[Row]:
+    """The brain pictures of one split. Raises TableError if there are none, or if a file of theirs is not there."""
+    chosen = brain_rows(rows, split)
+    if not chosen:
+        raise TableError(f"Column split: no brain picture stands in split {split!r}.")
+    absent = [row.key for row in chosen if not row.path.is_file()]
+    if absent:
+        raise TableError(f"Column path: {absent[0]} does not exist ({len(absent)} such files in split {split!r}).")
+    return chosen
+
+
+def check_trainable(rows: list[Row]) -> None:
+    """Raises TableError unless every split has pictures, and training and validation have both classes."""
+    for split in SPLITS:
+        labels = {row.label for row in split_rows(rows, split)}
+        if split != "test" and len(labels) < 2:
+            raise TableError(f"Column label: split {split!r} has only {labels.pop()!r}; both classes are needed.")
+
+
 def counts(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
     """Pictures per split, source and label: {"train": {"cheng": {"tumor": 1649, …}, …}, …}."""
     table: dict[str, dict[str, dict[str, int]]] = {}

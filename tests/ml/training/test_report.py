@@ -11,7 +11,7 @@ import pytest
 from ml.registry import Model
 from ml.training import evaluate
 from ml.training.report import Scored, report
-from ml.training.splits import read_table
+from ml.training.splits import TableError, read_table
 from ml.training.tables import markdown
 from tests.ml.conftest import table_row
 
@@ -79,5 +79,5 @@ def test_evaluation_takes_the_shipped_path(fake_model: Model, make_table: Make, 
 
 def test_a_split_without_pictures(fake_model: Model, make_table: Make) -> None:
     rows = read_table(make_table([table_row(1)]))
-    with pytest.raises(ValueError, match="'val'"):
+    with pytest.raises(TableError, match="'val'"):
         evaluate.evaluate(fake_model, rows, split="val")

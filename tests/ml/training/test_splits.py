@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ml.training.splits import TableError, brain_rows, counts, read_table
+from ml.training.splits import TableError, brain_rows, check_trainable, counts, read_table
 from tests.ml.conftest import table_row
 
 Make = Callable[..., Path]
@@ -101,3 +101,27 @@ def test_the_real_table_is_sound(real_data: Path) -> None:
     assert not groups["train"] & groups["test"]
     assert not groups["train"] & groups["val"]
     assert not groups["val"] & groups["test"]
+
+
+def trainable(**changes: Any) -> list[dict[str, Any]]:
+    rows = [table_row(n, split=split) for n, split in enumerate(("train", "val", "test"))]
+    rows += [table_row(n + 3, split=s, label="no_tumor", type="") for n, s in enumerate(("train", "val"))]
+    return [row | (changes if row["split"] == "val" and row["label"] == "no_tumor" else {}) for row in rows]
+
+
+def test_a_table_to_train_on(make_table: Make) -> None:
+    check_trainable(read_table(make_table(trainable())))
+
+
+def test_every_split_and_both_classes_are_needed(make_table: Make) -> None:
+    with pytest.raises(TableError, match="split 'val' has only 'tumor'"):
+        check_trainable(read_table(make_table(trainable(label="tumor"))))
+    with pytest.raises(TableError, match="split 'test'"):
+        check_trainable(read_table(make_table([row for row in trainable() if row["split"] != "test"])))
+
+
+def test_a_picture_that_is_not_there_is_named_before_anything_runs(make_table: Make) -> None:
+    rows = read_table(make_table(trainable()))
+    rows[1].path.unlink()
+    with pytest.raises(TableError, match=r"images/1\.png does not exist"):
+        check_trainable(rows)
