@@ -23,7 +23,7 @@ class TensorFlowEngine:
         set_base_tensors(base, tensors)
         signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]
         self._run = tf.function(lambda x: base(x, training=False), input_signature=signature)
-        self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # traces and compiles now, not on the first patient's scan
+        self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compiles now, not on the first scan
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `ml.engines.Engine.forward`."""

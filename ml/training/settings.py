@@ -15,7 +15,7 @@ class Settings:
     """
 
     seed: int = 20240
-    rounds: int = 3
+    rounds: int = 2
     epochs: int = 80
     patience: int = 10
     batch: int = 128
