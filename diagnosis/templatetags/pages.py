@@ -21,6 +21,7 @@ register = template.Library()
 register.filter("verdict", words.verdict)
 register.filter("score", words.score)
 register.filter("percent", words.percent)
+register.filter("bare", words.bare)
 register.filter("of_hundred", words.of_hundred)
 register.filter("calibrated", words.is_calibrated)
 

@@ -29,7 +29,7 @@ _average: tuple[float, float | None] | None = None  # (monotonic time of the loo
 
 
 def seconds_each(*, look_up: bool) -> float | None:
-    """Seconds one prediction takes; None if unknown or if no worker is there. Without `look_up`, only what is remembered; no query."""
+    """Seconds one prediction takes; None if unknown or without a worker. Without `look_up`: as remembered, no query."""
     global _average
     now = time.monotonic()
     if look_up and (_average is None or now - _average[0] > _FRESH):

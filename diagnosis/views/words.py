@@ -85,7 +85,12 @@ def score(prediction: Prediction) -> str:
     value = prediction.tumor_probability
     if value is None:
         return ""
-    return percent(value) if is_calibrated(prediction) else f"{value:.2f}"
+    return percent(value) if is_calibrated(prediction) else bare(value)
+
+
+def bare(value: float) -> str:
+    """A score as it is, `0.93`; like a percentage, it never shows a certainty that rounding made up."""
+    return "> 0.99" if value >= 0.995 else "< 0.01" if value < 0.005 else f"{value:.2f}"
 
 
 def is_calibrated(prediction: Prediction) -> bool:

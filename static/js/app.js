@@ -59,6 +59,24 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (address && new URL(address).pathname === document.body.dataset.login) location.reload();
 });
 
+/* a row that is replaced under the keyboard hands its place to the new one */
+let replaced = null;
+
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const row = event.detail.target.closest("[data-row]");
+  if (!row || row !== event.detail.target) return;
+  const held = row.contains(document.activeElement);
+  if (held || row.classList.contains("here")) replaced = { id: row.dataset.row, held, here: row.classList.contains("here") };
+});
+
+document.addEventListener("htmx:oobAfterSwap", () => {
+  if (!replaced) return;
+  const row = document.querySelector(`[data-row="${replaced.id}"]`);
+  if (row && replaced.here) row.classList.add("here");
+  if (row && replaced.held) row.querySelector("[data-open]")?.focus({ preventScroll: true });
+  replaced = null;
+});
+
 document.addEventListener("htmx:afterSettle", () => {
   ensurePoller();
   tendToasts();

@@ -161,6 +161,7 @@
   // The same picture twice on this page: the first row goes on telling, this one points to the same result.
   function twin(fresh) {
     delete fresh.dataset.row;
+    if (fresh.querySelector("[data-status]")) fresh.querySelector(".upload-what").classList.add("upload-what-alone");
     for (const live of fresh.querySelectorAll("[data-status], form")) live.remove();
   }
 

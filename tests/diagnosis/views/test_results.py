@@ -151,3 +151,8 @@ def test_a_script_gets_the_row_and_a_form_goes_back_to_its_page_only(as_user: Cl
 def test_a_probability_never_claims_certainty(share: float, said: str, sentence: str) -> None:
     assert words.percent(share) == said
     assert sentence in words.of_hundred(share)
+
+
+@pytest.mark.parametrize(("score", "said"), [(0.93, "0.93"), (0.9991, "> 0.99"), (0.001, "< 0.01"), (0.5, "0.50")])
+def test_neither_does_a_bare_score(score: float, said: str) -> None:
+    assert words.bare(score) == said
