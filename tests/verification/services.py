@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,32 +148,32 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL cluster of its own with an empty database; its URL. PostgreSQL refuses root, so root steps down."""
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL cluster of its own with an empty database; its URL. PostgreSQL refuses root, so root steps down.
+
+    The cluster lies beside pytest's folders: pytest closes those to everybody but its own user.
+    """
     port = free_port()
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.getuid() and parent != Path(parent.anchor):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    become: list[str] = []
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-        become = ["runuser", "-u", "postgres", "--"]
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    cluster = folder / "cluster"
-    initdb = [*become, str(programs / "initdb"), "-D", str(cluster), "-U", "brainscan", "--auth=trust", "-N"]
-    subprocess.run(initdb, check=True, capture_output=True, cwd="/")
-    options = f"-p {port} -h 127.0.0.1 -k {folder}"
-    control = [*become, str(programs / "pg_ctl"), "-D", str(cluster), "-w"]
-    subprocess.run(
-        [*control, "-o", options, "-l", str(folder / "log"), "start"], check=True, capture_output=True, cwd="/"
-    )
-    try:
-        create = [str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "brainscan", "brainscan"]
-        subprocess.run(create, check=True, capture_output=True, cwd="/")
-        yield f"postgres://brainscan@127.0.0.1:{port}/brainscan"
-    finally:
-        subprocess.run([*control, "-m", "fast", "stop"], check=True, capture_output=True, cwd="/")
+    with tempfile.TemporaryDirectory(prefix="brainscan-postgres-") as folder:
+        become: list[str] = []
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres")
+            become = ["runuser", "-u", "postgres", "--"]
+        cluster = Path(folder) / "cluster"
+
+        def run(program: str, *arguments: str) -> None:
+            command = [*become, str(programs / program), *arguments]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120)
+
+        run("initdb", "-D", str(cluster), "-U", "brainscan", "--auth=trust", "-N")
+        options = f"-p {port} -h 127.0.0.1 -k {folder}"
+        run("pg_ctl", "-D", str(cluster), "-w", "-o", options, "-l", f"{folder}/log", "start")
+        try:
+            run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "brainscan", "brainscan")
+            yield f"postgres://brainscan@127.0.0.1:{port}/brainscan"
+        finally:
+            run("pg_ctl", "-D", str(cluster), "-w", "-m", "fast", "stop")
 
 
 def _program(name: str) -> str:

@@ -1,5 +1,8 @@
 """The main job through the API, on the embedded defaults and again on PostgreSQL and Redis."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 
 from tests import builders
 from tests.verification.client import Client
-from tests.verification.services import Site, postgres_server, redis_server, running_site
+from tests.verification.services import ROOT, Site, postgres_server, redis_server, running_site
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,7 @@ def server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("servers")
     with (
         redis_server(folder / "redis") as redis_url,
-        postgres_server(folder / "postgres") as database_url,
+        postgres_server() as database_url,
         running_site(folder / "data", REDIS_URL=redis_url, DATABASE_URL=database_url) as running,
     ):
         yield running
@@ -66,12 +69,6 @@ def test_on_postgresql_and_redis(server_site: Site, real_scans: dict[str, list[P
 
 
 def test_the_command_line_and_the_site_say_the_same(site: Site, real_scans: dict[str, list[Path]]) -> None:
-    import json
-    import subprocess
-    import sys
-
-    from tests.verification.services import ROOT
-
     path = real_scans["tumor"][5]
     client = Client(site.url, site.token())
     _, receipt = client.upload_paths(path)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from tests import builders
 from tests.verification.client import Client
-from tests.verification.services import PASSWORD, Site, running_site, wait_for
+from tests.verification.services import PASSWORD, ROOT, Site, free_port, running_site, wait_for
 
 
 def phantoms(count: int, start: int = 0) -> list[tuple[str, bytes]]:
@@ -77,14 +79,9 @@ def test_the_web_process_is_light_and_has_no_tensorflow(site: Site) -> None:
 
 
 def test_a_second_site_over_the_same_data_is_refused(site: Site) -> None:
-    import subprocess
-    import sys
-
-    from tests.verification.services import ROOT
-
     command = [sys.executable, "manage.py", "run_site"]
     done = subprocess.run(
-        command, cwd=ROOT, env=site.environment | {"PORT": "0"}, capture_output=True, text=True, timeout=60
+        command, cwd=ROOT, env=site.environment | {"PORT": str(free_port())}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode != 0
     assert str(site.data_dir) in done.stdout + done.stderr
