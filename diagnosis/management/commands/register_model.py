@@ -1,0 +1,42 @@
+"""`manage.py register_model PATH`: make a model artifact known to the site. `--default` does what each start does."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from diagnosis import model_versions
+from diagnosis.models import ModelVersion
+from ml.contracts import ModelUnavailable
+
+
+class Command(BaseCommand):
+    """Thin: `model_versions` verifies, registers and keeps the audit."""
+
+    help = "Verify a model artifact and register it; with --activate, use it for every prediction from now on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("path", nargs="?", metavar="PATH", help="artifact folder: manifest.json and weights")
+        source.add_argument(
+            "--default",
+            action="store_true",
+            help="the one that ML_MODEL names, or else the shipped one; only warns",
+        )
+        parser.add_argument("--activate", action="store_true", help="use it from now on")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            version = model_versions.register_default() if options["default"] else self._register(options["path"])
+        except ModelUnavailable as error:
+            if not options["default"]:
+                raise CommandError(error.message) from error
+            # The site must start all the same: it says on its pages and in /health/ready that it cannot predict.
+            self.stderr.write(self.style.WARNING(f"Warning: {error.message} The site starts, and predicts nothing."))
+            return
+        if options["activate"]:
+            model_versions.activate(version=version)
+        version.refresh_from_db(fields=["active"])
+        self.stdout.write(f"{version} is registered{' and active' if version.active else ''}.")
+
+    def _register(self, path: str) -> ModelVersion:
+        return model_versions.register(path=path)
