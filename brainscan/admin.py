@@ -27,7 +27,7 @@ class Site(admin.AdminSite):
     @method_decorator(never_cache)
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send visitors to the login page and back. Who is logged in without being staff is refused, not sent around."""
+        """Send visitors to the login page and back. Who is logged in but not staff is refused, not sent around."""
         target = _target(request)
         if self.has_permission(request):
             return HttpResponseRedirect(target)

@@ -1,4 +1,4 @@
-"""Django's admin, with the site below in place of its own. Apart from `admin.py`, which apps may not import this early."""
+"""Django's admin with our own site. Apart from `admin.py`, which must not be imported before the apps are loaded."""
 
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 

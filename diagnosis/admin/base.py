@@ -1,0 +1,41 @@
+"""What the admin's pages share: tables that are only looked at, pictures, and values in words."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from diagnosis.models import Scan
+
+NOTHING = "–"
+
+
+class ReadOnly(admin.ModelAdmin):
+    """Rows may be seen by those with the view permission, and changed by nobody: not even by a superuser."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def picture(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:
+    """A scan's picture by its permission-checked address; `route` is that of the thumbnail or the preview."""
+    # The scan's name stands beside it, so the picture needs no text of its own.
+    return format_html('<img class="picture" src="{}" alt="" loading="lazy">', reverse(route, args=[scan.pk]))
+
+
+def pretty(value: Any) -> SafeString | str:
+    """JSON for people, escaped."""
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING

@@ -1,0 +1,85 @@
+"""Cases and scans in the admin: to look at. They come in by upload only, and their rows hold the results in place."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.safestring import SafeString
+
+from diagnosis import selectors
+from diagnosis.admin.base import ReadOnly, picture
+from diagnosis.models import Case, Scan
+
+
+@admin.register(Case)
+class CaseAdmin(ReadOnly):
+    """Cases that the person may see on the site, too."""
+
+    list_display = ("reference", "owner", "scan_count", "simulated", "created")
+    list_filter = ("simulated", "created", ("owner", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("reference", "owner__username")
+    search_help_text = "Reference or owner"
+    date_hierarchy = "created"
+    fields = ("reference", "owner", "scan_count", "simulated", "created")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
+        return selectors.cases(request.user)
+
+    def view_on_site(self, obj: Case) -> str:
+        return obj.get_absolute_url()
+
+    @admin.display(description="Scans", ordering="scan_count")
+    def scan_count(self, case: Any) -> int:
+        return int(case.scan_count)
+
+
+@admin.register(Scan)
+class ScanAdmin(ReadOnly):
+    """Scans that the person may see on the site, too. Their bytes come by the same checked addresses as there."""
+
+    list_display = ("thumbnail_picture", "name", "case", "owner", "format", "extent", "bytes", "created")
+    list_display_links = ("name",)
+    list_filter = ("format", "case__simulated", "created")
+    search_fields = ("name", "case__reference", "case__owner__username", "sha256")
+    search_help_text = "File, case, owner or SHA-256"
+    date_hierarchy = "created"
+    fields = (
+        "preview_picture",
+        "name",
+        "case",
+        "owner",
+        "format",
+        "extent",
+        "bytes",
+        "sha256",
+        "pixel_sha256",
+        "created",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
+        return selectors.scans(request.user)
+
+    def view_on_site(self, obj: Scan) -> str:
+        return obj.get_absolute_url()
+
+    @admin.display(description="")
+    def thumbnail_picture(self, scan: Scan) -> SafeString:
+        return picture(scan)
+
+    @admin.display(description="Picture")
+    def preview_picture(self, scan: Scan) -> SafeString:
+        return picture(scan, route="scan-preview")
+
+    @admin.display(ordering="case__owner__username")
+    def owner(self, scan: Scan) -> str:
+        return scan.case.owner.get_username()
+
+    @admin.display(description="Pixels")
+    def extent(self, scan: Scan) -> str:
+        return f"{scan.width} × {scan.height}"
+
+    @admin.display(description="Size", ordering="size")
+    def bytes(self, scan: Scan) -> str:
+        return filesizeformat(scan.size)

@@ -1,0 +1,34 @@
+"""People in the admin: Django's own pages, closed against helping oneself to more rights."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+
+Person = get_user_model()
+_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+# Importing `auth` registered Django's page; this one takes its place.
+admin.site.unregister(Person)
+
+
+@admin.register(Person)
+class PersonAdmin(auth.UserAdmin):
+    """Staff with the permission may make and mend accounts. Only superusers hand out rights or touch superusers."""
+
+    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if request.user.is_superuser else _RIGHTS
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _in_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _in_reach(request, obj)
+
+
+def _in_reach(request: HttpRequest, obj: Any) -> bool:
+    return bool(request.user.is_superuser or obj is None or not obj.is_superuser)

@@ -1,0 +1,144 @@
+"""Predictions in the admin: results are looked at, never changed; runs may be tried again or canceled."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from diagnosis import pipeline, selectors
+from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
+from diagnosis.models import Prediction
+from diagnosis.people import Person
+from diagnosis.permissions import may_change
+from diagnosis.views import words
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnly):
+    """Predictions that the person may see on the site, too."""
+
+    list_display = (
+        "thumbnail_picture",
+        "scan_name",
+        "case",
+        "owner",
+        "verdict",
+        "score",
+        "state",
+        "version",
+        "created",
+    )
+    list_display_links = ("scan_name",)
+    list_filter = ("state", "outcome", ("model_version", admin.RelatedOnlyFieldListFilter), "created")
+    search_fields = ("scan__name", "scan__case__reference", "scan__case__owner__username", "scan__sha256")
+    search_help_text = "File, case, owner or SHA-256"
+    date_hierarchy = "created"
+    actions = ("retry", "cancel")
+    readonly_fields = ("preview_picture", "verdict", "score", "types", "gate_report", "stages")
+    fieldsets = (
+        (None, {"fields": ("preview_picture", "scan", "case", "owner", "verdict", "score", "types", "gate_report")}),
+        (
+            "Run",
+            {
+                "fields": (
+                    "state",
+                    "version",
+                    "engine",
+                    "requested_by",
+                    "reused_from",
+                    "attempts",
+                    "error_code",
+                    "error",
+                )
+            },
+        ),
+        ("Times", {"fields": ("created", "queued", "started", "finished", "stages")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        return words.with_calibration(selectors.predictions(request.user))
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Whether the actions are offered at all; each row is asked again."""
+        return cast(Person, request.user).has_perm("diagnosis.change_prediction")
+
+    def view_on_site(self, obj: Prediction) -> str:
+        return obj.get_absolute_url()
+
+    @admin.action(description="Retry selected predictions (failed or canceled)", permissions=["run"])
+    def retry(self, request: HttpRequest, rows: QuerySet[Prediction]) -> None:
+        self._each(request, rows, pipeline.retry, "queued again")
+
+    @admin.action(description="Cancel selected predictions (waiting or running)", permissions=["run"])
+    def cancel(self, request: HttpRequest, rows: QuerySet[Prediction]) -> None:
+        self._each(request, rows, pipeline.cancel, "canceled")
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Prediction], act: Callable[..., bool], done: str) -> None:
+        """Do `act` to each row that the person may change; the pipeline decides by its state, and keeps the audit."""
+        person = cast(Person, request.user)
+        results = [may_change(person, row.scan.case) and act(prediction=row, actor=person) for row in rows]
+        count = sum(results)
+        if count:
+            messages.success(request, f"{_predictions(count)} {done}.")
+        if skipped := len(results) - count:
+            messages.warning(
+                request, f"{_predictions(skipped)} left as they were: in another state, or not yours to change."
+            )
+
+    @admin.display(description="")
+    def thumbnail_picture(self, prediction: Prediction) -> SafeString:
+        return picture(prediction.scan)
+
+    @admin.display(description="Picture")
+    def preview_picture(self, prediction: Prediction) -> SafeString:
+        return picture(prediction.scan, route="scan-preview")
+
+    @admin.display(description="Scan", ordering="scan__name")
+    def scan_name(self, prediction: Prediction) -> str:
+        return prediction.scan.name
+
+    @admin.display(ordering="scan__case__reference")
+    def case(self, prediction: Prediction) -> SafeString:
+        case = prediction.scan.case
+        return format_html('<a href="{}">{}</a>', case.get_absolute_url(), case)
+
+    @admin.display(ordering="scan__case__owner__username")
+    def owner(self, prediction: Prediction) -> str:
+        return prediction.scan.case.owner.get_username()
+
+    @admin.display(description="Result", ordering="outcome")
+    def verdict(self, prediction: Prediction) -> SafeString:
+        said = words.verdict(prediction)
+        return format_html('<span class="verdict verdict-{}">{}</span>', said.kind, said.word)
+
+    @admin.display(ordering="tumor_probability")
+    def score(self, prediction: Prediction) -> str:
+        return words.score(prediction) or NOTHING
+
+    @admin.display(description="Tumor type")
+    def types(self, prediction: Prediction) -> SafeString | str:
+        """Only where a tumor was found: without one, the types' shares mean nothing."""
+        found = prediction.type_probabilities if prediction.outcome == Prediction.Outcome.TUMOR else None
+        shares = sorted((found or {}).items(), key=lambda pair: -pair[1])
+        return format_html_join(", ", "{} {}", ((name, words.percent(share)) for name, share in shares)) or NOTHING
+
+    @admin.display(description="Model", ordering="model_version__name", empty_value=NOTHING)
+    def version(self, prediction: Prediction) -> str | None:
+        return prediction.model_version.label if prediction.model_version else None
+
+    @admin.display(description="Input check")
+    def gate_report(self, prediction: Prediction) -> Any:
+        gate = prediction.gate or {}
+        return gate.get("message") or ("Accepted" if gate.get("accepted") else NOTHING)
+
+    @admin.display(description="Milliseconds")
+    def stages(self, prediction: Prediction) -> SafeString | str:
+        return pretty(prediction.milliseconds)
+
+
+def _predictions(count: int) -> str:
+    return "1 prediction" if count == 1 else f"{count} predictions"

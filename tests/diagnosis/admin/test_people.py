@@ -1,0 +1,85 @@
+"""People and tokens in the admin: nobody helps themselves to rights, and no token is ever shown."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from diagnosis.models import AuditEvent
+
+pytestmark = pytest.mark.django_db
+
+USERS = "/admin/auth/user/"
+TOKENS = "/admin/authtoken/tokenproxy/"
+
+
+def form(person: User, **changes: object) -> dict[str, object]:
+    """What the page of a person sends."""
+    moment = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    return {"username": person.username, "is_active": "on"} | moment | changes
+
+
+def test_a_superuser_hands_out_rights(as_admin: Client, user: User) -> None:
+    reader = Group.objects.get(name="reader")
+    response = as_admin.post(f"{USERS}{user.pk}/change/", form(user, is_staff="on", groups=[reader.pk]))
+    assert response.status_code == 302
+    user.refresh_from_db()
+    assert user.is_staff
+    assert list(user.groups.all()) == [reader]
+    assert AuditEvent.objects.filter(action="admin.changed", actor="root").exists()
+
+
+def test_staff_cannot_give_rights_to_anybody(as_staff: Callable[..., Client], user: User) -> None:
+    client = as_staff("view_user", "change_user")
+    myself = User.objects.get(pk=client.session["_auth_user_id"])
+    rights = {
+        "is_staff": "on",
+        "is_superuser": "on",
+        "user_permissions": [Permission.objects.get(codename="delete_user").pk],
+        "groups": [Group.objects.get(name="reader").pk],
+    }
+    for person in (myself, user):
+        assert client.post(f"{USERS}{person.pk}/change/", form(person, first_name="A", **rights)).status_code == 302
+        person.refresh_from_db()
+        assert person.first_name == "A"
+        assert not person.is_superuser
+        assert not person.groups.exists()
+        assert not person.has_perm("auth.delete_user")
+
+
+def test_staff_cannot_touch_superusers(as_staff: Callable[..., Client], admin: User) -> None:
+    client = as_staff("view_user", "change_user", "delete_user")
+    assert client.post(f"{USERS}{admin.pk}/change/", form(admin, username="mine")).status_code == 403
+    new = {"password1": "let me in 123", "password2": "let me in 123"}
+    assert client.post(f"{USERS}{admin.pk}/password/", new).status_code == 403
+    assert client.post(f"{USERS}{admin.pk}/delete/", {"post": "yes"}).status_code == 403
+    client.post(USERS, {"action": "delete_selected", "_selected_action": [admin.pk], "post": "yes"})
+    assert User.objects.get(pk=admin.pk).username == "root"
+
+
+def test_tokens_are_masked_everywhere(as_admin: Client, user: User) -> None:
+    token = Token.objects.create(user=user)
+    places = [TOKENS, f"{TOKENS}{user.pk}/change/", f"{TOKENS}{user.pk}/delete/", f"{USERS}{user.pk}/delete/"]
+    for place in places:
+        response = as_admin.get(place)
+        assert response.status_code == 200, place
+        assert token.key not in response.content.decode(), place
+    assert token.key[:4] in as_admin.get(TOKENS).content.decode()
+
+
+def test_revoking_a_token_is_recorded_without_it(as_admin: Client, user: User) -> None:
+    token = Token.objects.create(user=user)
+    assert as_admin.post(f"{TOKENS}{user.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Token.objects.exists()
+    event = AuditEvent.objects.get(action="admin.deleted")
+    assert (event.actor, event.details["object"]) == ("root", f"{token.key[:4]}…")
+    assert token.key not in str(list(LogEntry.objects.values()))
+
+
+def test_tokens_are_neither_made_nor_moved_here(as_admin: Client, user: User, other_user: User) -> None:
+    Token.objects.create(user=user)
+    assert as_admin.get(f"{TOKENS}add/").status_code == 403
+    assert as_admin.post(f"{TOKENS}{user.pk}/change/", {"user": other_user.pk}).status_code == 403
