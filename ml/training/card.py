@@ -1,11 +1,13 @@
 """The model card (Mitchell et al. 2019) of an artifact, written from its manifest and from nothing else."""
 
+import textwrap
 from typing import Any
 
 from ml.registry import Manifest
 from ml.training.report import POOLED
 from ml.training.tables import confusion, markdown
 
+WIDTH = 120
 _SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 
 
@@ -21,7 +23,16 @@ def card(manifest: Manifest) -> str:
         _limits(data),
         _again(data["training"]),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(_wrapped(block) for part in parts for block in part.split("\n\n")) + "\n"
+
+
+def _wrapped(block: str) -> str:
+    """A paragraph or list at the repository's line length; tables, headings, pictures and code stay as they are."""
+    if block.startswith(("|", "#", "!", "    ")):
+        return block
+    if block.startswith("- "):
+        return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in block.splitlines())
+    return textwrap.fill(block, WIDTH, break_on_hyphens=False)
 
 
 def _title(manifest: Manifest) -> str:

@@ -1,5 +1,6 @@
 """The model card: says what the manifest says, and the one in docs is the one of the shipped artifact."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,10 @@ def test_docs_hold_the_card_of_the_shipped_artifact(shipped: Manifest) -> None:
 
 
 def test_it_is_plain_about_what_the_model_is_not(shipped: Manifest) -> None:
-    text = card(shipped)
+    text = " ".join(card(shipped).split())
     assert "not a diagnosis" in text
     assert "not a calibrated probability" in text
-    assert "does not yet recognize a picture that is no brain MRI" in text.replace("\n", " ")
+    assert "does not yet recognize a picture that is no brain MRI" in text
     for source, facts in shipped.data["training"]["sources"].items():
         assert f"| {source} |" in text
         assert facts["license"] in text
@@ -39,9 +40,7 @@ def test_it_is_plain_about_what_the_model_is_not(shipped: Manifest) -> None:
 
 def test_the_manifest_names_no_machine(shipped: Manifest) -> None:
     text = (shipped.path / "manifest.json").read_text(encoding="utf-8")
-    assert "/work" not in text
-    assert "/home" not in text
-    assert "/tmp" not in text
+    assert not re.search(r'"/|[ =]/\w+/|[A-Z]:\\', text)
 
 
 def test_an_artifact_without_test_figures_says_so(tiny_artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
