@@ -1,4 +1,4 @@
-"""How single environment variables become settings. Each raises ImproperlyConfigured with the variable's name and a hint."""
+"""How single environment variables become settings. Errors are ImproperlyConfigured with the variable's name."""
 
 from pathlib import Path
 from typing import Any

@@ -21,6 +21,12 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problems.response(request, status=403, code="permission_denied", detail="You may not do this.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if not _is_api(request):
+        return pages.csrf_failure(request, reason)
+    return problems.response(request, status=403, code="csrf_failed", detail="The CSRF token is missing or old.")
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if not _is_api(request):
         return pages.not_found(request, exception)

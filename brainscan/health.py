@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`, for process managers and load balancers. They need no login and tell no secrets."""
+"""`/health/live` and `/health/ready`, for process managers and load balancers. They need no login."""
 
 from typing import Any
 

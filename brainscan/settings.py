@@ -20,7 +20,7 @@ SECRET_KEY = config.secret_key(env.str("SECRET_KEY", default=""), data_dir=DATA_
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Secure unless told otherwise. Only `make run` on the loopback address turns it off by itself: there is no TLS there, and
+# Secure unless told otherwise. Only `make run` on loopback turns it off by itself: there is no TLS there, and
 # secure cookies would lock everybody out.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
+CSRF_FAILURE_VIEW = "brainscan.errors.csrf_failure"
 ROOT_URLCONF = "brainscan.urls"
 WSGI_APPLICATION = "brainscan.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,7 +1,7 @@
 """The one decorator by which tasks are made; raw `shared_task` is not used elsewhere.
 
-Late acknowledgement, time limits and prefetch stand in the settings. Here: a lost database or broker connection is tried
-again with back-off, and nothing else is, because the same input would fail the same way.
+Late acknowledgement, time limits and prefetch stand in the settings. Here: a lost database or broker connection is
+tried again with back-off, and nothing else is, because the same input would fail the same way.
 """
 
 from collections.abc import Callable

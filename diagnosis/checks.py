@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
-from django.conf import settings
 from ml import registry
 from ml.contracts import ModelUnavailable
 

@@ -44,8 +44,10 @@ class Upload(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One file that was taken. `duplicate_of` is the scan that showed the same picture before, if there was one."""
+    """One file that was taken, called `name` in this upload. `duplicate_of` is the scan that showed the same picture
+    before, if there was one; when it is `scan` itself, nothing was stored anew."""
 
+    name: str
     scan: Scan
     prediction: Prediction
     duplicate_of: Scan | None = None
@@ -170,11 +172,11 @@ def _store(
             earlier = here or same.order_by("id").first()
             if earlier is not None and (here is not None or not reference):
                 audit.record("scan.repeated", actor=user, target=earlier)
-                return Accepted(earlier, _live_prediction(earlier, version, user), duplicate_of=earlier)
+                return Accepted(decoded.name, earlier, _live_prediction(earlier, version, user), duplicate_of=earlier)
             home = case or _open_case(user, reference, simulated=simulated)
             scan = _create_scan(decoded, home, written)
             audit.record("scan.uploaded", actor=user, target=scan, case=home.reference, sha256=decoded.sha256)
-            return Accepted(scan, _new_prediction(scan, version, user), duplicate_of=earlier)
+            return Accepted(decoded.name, scan, _new_prediction(scan, version, user), duplicate_of=earlier)
     except BaseException:
         for name in written:  # the rows are rolled back; their files must not stay behind
             default_storage.delete(name)

@@ -60,7 +60,7 @@ def activate(*, version: ModelVersion, actor: Person | None = None) -> None:
 
 
 def register_default() -> ModelVersion:
-    """At start: make ML_MODEL, or else the shipped artifact, known. ML_MODEL becomes active; the shipped one if none is.
+    """At start: make ML_MODEL known and active; without it, the shipped artifact, active if no other is.
 
     Raises ModelUnavailable; an ML_MODEL that cannot be used leaves no version active, rather than another one.
     """

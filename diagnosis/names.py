@@ -7,7 +7,7 @@ MAX_LENGTH = 255
 
 
 def clean_name(name: str | None) -> str:
-    """The last path part of `name`, normalized (NFC), without control and direction-changing characters, at most 255 long.
+    """The last path part of `name`, normalized (NFC), at most 255 long, without control characters.
 
     A name that is too long keeps its ending. Empty names become "unnamed".
     """

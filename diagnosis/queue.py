@@ -101,7 +101,7 @@ def worker_status() -> dict[str, Any]:
 
 
 def estimate(position: int) -> float | None:
-    """Seconds until the prediction at `position` is done, from the last 20 runs' time; None before there is any. One query."""
+    """Seconds until the prediction at `position` is done, by the last 20 runs; None before any. One query."""
     spent = ExpressionWrapper(F("finished") - F("started"), output_field=DurationField())
     recent = Prediction.objects.filter(state__in=REUSABLE, started__isnull=False, reused_from=None).order_by("-id")[:20]
     average = recent.annotate(spent=spent).aggregate(mean=Avg("spent"))["mean"]

@@ -233,17 +233,21 @@ class AcceptedSerializer(ScanFieldsSerializer):
     """One file that was taken: its scan, its prediction, and what it repeats."""
 
     prediction = PredictionBriefSerializer()
+    uploaded_as = serializers.CharField(
+        help_text="Name of the file in this upload; of a known picture it may differ from `name`."
+    )
     duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
     duplicate_of = EarlierSerializer(allow_null=True)
 
     class Meta(ScanFieldsSerializer.Meta):
-        fields = (*ScanFieldsSerializer.Meta.fields, "prediction", "duplicate", "duplicate_of")
+        fields = (*ScanFieldsSerializer.Meta.fields, "uploaded_as", "prediction", "duplicate", "duplicate_of")
         read_only_fields = fields
 
     def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
         shown = dict(ScanFieldsSerializer(accepted.scan, context=self.context).data)
         return shown | {
             "prediction": self._brief(accepted.prediction),
+            "uploaded_as": accepted.name,
             "duplicate": accepted.duplicate_of is not None,
             "duplicate_of": self._earlier(accepted),
         }

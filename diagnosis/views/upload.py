@@ -69,6 +69,7 @@ def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
         row = known.get(accepted.prediction.pk)
         if row is None or row in uploaded:
             continue
+        row.uploaded_as = accepted.name  # type: ignore[attr-defined]
         row.duplicate_of = accepted.duplicate_of  # type: ignore[attr-defined]
         row.stored_anew = accepted.duplicate_of is None or accepted.duplicate_of.pk != accepted.scan.pk  # type: ignore[attr-defined]
         uploaded.append(row)

@@ -14,7 +14,7 @@ _BURST = 15_000  # milliseconds that a click may take to show its effect
 _RESULT = 60_000  # milliseconds in which a scan's result must be on the page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(site: Site) -> Iterator[Page]:
     """A browser window; whatever it loads from elsewhere, or logs as an error, fails the test at its end."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

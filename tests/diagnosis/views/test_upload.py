@@ -63,7 +63,7 @@ def test_a_reference_that_is_none_is_said_beside_its_field(as_user: Client, refe
 def test_the_same_picture_again_links_the_first(as_user: Client) -> None:
     as_user.post("/upload/", {"case": "CA-1", "files": picture()})
     response = as_user.post("/upload/", {"case": "CA-1", "files": picture("copy.png")})
-    assert "Uploaded before" in response.content.decode()
+    assert "copy.png was uploaded before" in response.content.decode()
     assert Scan.objects.count() == 1
 
 
