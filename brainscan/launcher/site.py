@@ -26,9 +26,9 @@ def run(*, demo: bool = False) -> None:
     Raises LaunchError if the site cannot start or one of its parts fails.
     """
     folder = data_dir.resolve(str(settings.DATA_DIR))
-    port = ports.parse(os.environ.get("PORT") or "8000")
     host = os.environ.get("BIND") or "127.0.0.1"
     with data_dir.locked(folder), _interruptible():
+        port = ports.parse(os.environ.get("PORT") or "8000")
         ports.require_free(host, port)
         _prepare()
         with _queue(folder) as (redis_url, valkey):
