@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save, save_file
 from ml import preprocess
 from ml.contracts import TUMOR_TYPES, BrainscanError
 from ml.heads import HIDDEN_UNITS, TENSORS
-from ml.registry import FORMAT
+from ml.registry import FORMAT, read_manifest
 from ml.training.settings import NAME
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -155,6 +155,13 @@ def write_manifest(folder: Path, data: dict[str, Any]) -> None:
     unfinished = folder / f".{MANIFEST}.part"
     unfinished.write_text(_json(data), encoding="utf-8")
     unfinished.replace(folder / MANIFEST)
+
+
+def record_test(artifact: Path, summary: dict[str, Any]) -> None:
+    """Put an evaluation of the test split into the artifact's manifest. Its identity does not change by this."""
+    data = read_manifest(artifact).data
+    data["metrics"]["test"] = {key: value for key, value in summary.items() if key != "seconds"}
+    write_manifest(artifact, data)
 
 
 def _swap(fresh: Path, out: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ml.heads import TENSORS, Heads
-from ml.registry import load_model, read_manifest
+from ml.registry import load_model
 from ml.training import evaluate, export, metrics
 from ml.training.augment import RECIPE
 from ml.training.dataset import tumor_targets
@@ -46,7 +46,7 @@ def train(job: Job) -> dict[str, Any]:
     model = load_model(job.out, engine="tensorflow")
     summary, scored = evaluate.evaluate(model, rows, split="test")
     evaluate.write(summary, scored, job.work / "evaluation")
-    record_test(job.out, summary)
+    export.record_test(job.out, summary)
     return summary
 
 
@@ -75,13 +75,6 @@ def score(tensors: dict[str, Any], examples: Examples) -> Scored:
     heads = Heads.from_tensors({name: tensors[name].astype(np.float16).astype(np.float32) for name in TENSORS})
     scores, types = heads.from_pooled(examples.features)
     return Scored(examples.rows, scores.astype(np.float64), types.astype(np.float64))
-
-
-def record_test(artifact: Path, summary: dict[str, Any]) -> None:
-    """Put an evaluation of the test split into the artifact's manifest. Its identity does not change by this."""
-    data = read_manifest(artifact).data
-    data["metrics"]["test"] = {key: value for key, value in summary.items() if key != "seconds"}
-    export.write_manifest(artifact, data)
 
 
 def _facts(job: Job, rows: list[Row], fitted: Fitted, base_digest: str) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def test_wrong_arguments_exit_2(argv: list[str]) -> None:
         ["evaluate", "--data", "{absent}"],
         ["export", "--run", "{absent}", "--out", "{absent}"],
         ["train", "--data", "{absent}", "--weights", "{absent}", "--out", "{absent}"],
+        ["train", "--data", "{absent}", "--out", "{absent}"],
     ],
 )
 def test_what_is_missing_exits_2_with_a_sentence(

@@ -11,8 +11,7 @@ from ml import preprocess
 from ml.contracts import TUMOR_TYPES
 from ml.heads import TENSORS
 from ml.registry import read_manifest, read_tensors
-from ml.training.export import ExportError, Run, export
-from ml.training.run import record_test
+from ml.training.export import ExportError, Run, export, record_test
 
 
 def test_weights_are_half_precision_and_named(tiny_artifact: Path) -> None:
