@@ -41,7 +41,9 @@ class Tree:
         self._over = False
 
     def start(self) -> None:
-        """Start every program, then the threads that print what they say."""
+        """Start every program and print what it says. From here on a signal only asks for the end."""
+        for signum in SIGNALS:
+            signal.signal(signum, self._on_signal)
         for name, command in self._commands.items():
             self._programs[name] = subprocess.Popen(
                 f"exec {command}",  # the process id is the program's own, not a shell's
@@ -63,8 +65,6 @@ class Tree:
 
     def run(self) -> str | None:
         """Wait for a signal or for a program to end, then end all. The program that ended by itself, if one did."""
-        for signum in SIGNALS:
-            signal.signal(signum, self._on_signal)
         while not self._stops and not self._ended():
             time.sleep(0.1)
         culprit = None if self._stops else self._ended()[0]
