@@ -5,11 +5,11 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from diagnosis import pipeline, selectors
+from diagnosis import audit, pipeline, selectors
 from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
 from diagnosis.models import Prediction
 from diagnosis.people import Person
@@ -65,6 +65,11 @@ class PredictionAdmin(ReadOnly):
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether the actions are offered at all; each row is asked again."""
         return cast(Person, request.user).has_perm("diagnosis.change_prediction")
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Who looks at a result leaves a trace, here as on its page."""
+        audit.record("result.viewed", actor=request.user, target=context["original"])
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def view_on_site(self, obj: Prediction) -> str:
         return obj.get_absolute_url()

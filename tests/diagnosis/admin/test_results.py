@@ -85,6 +85,15 @@ def test_pictures_come_by_the_checked_addresses(as_admin: Client) -> None:
     assert scan.thumbnail.name not in page
 
 
+def test_looking_at_a_result_is_recorded(as_admin: Client, as_staff: Callable[..., Client]) -> None:
+    prediction = PredictionFactory()
+    assert as_staff().get(url("prediction", prediction.pk)).status_code in (302, 403)
+    assert not AuditEvent.objects.filter(action="result.viewed").exists()
+    as_admin.get(url("prediction", prediction.pk))
+    viewed = AuditEvent.objects.get(action="result.viewed")
+    assert (viewed.actor, viewed.target_type, viewed.target_id) == ("root", "prediction", str(prediction.pk))
+
+
 def test_hostile_names_are_escaped(as_admin: Client) -> None:
     prediction = PredictionFactory(
         scan__name="<script>alert(1)</script>.png", error="<b>x</b>", gate={"message": "<i>"}
