@@ -60,7 +60,9 @@ def activate(*, version: ModelVersion, actor: Person | None = None) -> None:
 
 
 def register_default() -> ModelVersion:
-    """At start: make ML_MODEL known and active; without it, the shipped artifact, active if no other is.
+    """At start: make ML_MODEL known and active; without it, the shipped artifact.
+
+    The shipped one becomes active if no version is, or if the active one was its predecessor in the same folder.
 
     Raises ModelUnavailable; an ML_MODEL that cannot be used leaves no version active, rather than another one.
     """
@@ -71,7 +73,8 @@ def register_default() -> ModelVersion:
         if chosen:
             ModelVersion.objects.filter(active=True).update(active=False)
         raise
-    if chosen or not ModelVersion.objects.filter(active=True).exists():
+    current = active()
+    if chosen or current is None or current.path == version.path:
         activate(version=version)
     return version
 
@@ -91,12 +94,17 @@ def status() -> Status:
         except ModelUnavailable as error:
             return Status(usable=False, problem=error.message)
         return Status(usable=False, problem="No model version is active. Activate one in the admin.")
+    trouble = problem(version)
+    return Status(usable=not trouble, label=version.label, problem=trouble, version=version)
+
+
+def problem(version: ModelVersion) -> str:
+    """What is wrong with a version's files, as a sentence; empty if nothing is. A look, not a full check."""
     try:
-        manifest = _manifest(version)
-        registry.quick_check(manifest)
+        registry.quick_check(_manifest(version))
     except ModelUnavailable as error:
-        return Status(usable=False, label=version.label, problem=error.message, version=version)
-    return Status(usable=True, label=version.label, version=version)
+        return error.message
+    return ""
 
 
 def load(version: ModelVersion | None) -> ml.Model:

@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from diagnosis.admin.base import NOTHING
 from diagnosis.models import ModelVersion
 from ml import registry
-from ml.contracts import ModelUnavailable
 
 _COLUMNS = (
     ("sensitivity", "Sensitivity"),
@@ -55,16 +54,6 @@ def help_text() -> SafeString:
     found = format_html_join("", "<li><code>{}</code></li>", ((folder,) for folder in available()))
     text = format_html("An artifact's folder (manifest.json and weights), in one of:<ul>{}</ul>", places)
     return format_html("{}Not registered yet:<ul>{}</ul>", text, found) if found else text
-
-
-def problem(version: ModelVersion) -> str:
-    """Why predictions could not be made with `version`, as far as a look at its files tells; empty if they could."""
-    try:
-        manifest = registry.read_manifest(version.path)
-        registry.quick_check(manifest)
-    except ModelUnavailable as error:
-        return error.message
-    return "" if manifest.digest == version.digest else f"The files in {version.path} are no longer {version.label}."
 
 
 def measured(manifest: dict[str, Any]) -> dict[str, Any]:

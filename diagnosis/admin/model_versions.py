@@ -107,7 +107,7 @@ class ModelVersionAdmin(admin.ModelAdmin):
             messages.error(request, "Select exactly one model version to activate.")
             return
         [version] = rows
-        if problem := artifacts.problem(version):
+        if problem := model_versions.problem(version):
             messages.error(request, f"{version} was not activated. {problem}")
             return
         model_versions.activate(version=version, actor=cast(Person, request.user))
@@ -125,7 +125,7 @@ class ModelVersionAdmin(admin.ModelAdmin):
 
     @admin.display(description="Usable")
     def usable(self, version: ModelVersion) -> SafeString:
-        if problem := artifacts.problem(version):
+        if problem := model_versions.problem(version):
             return format_html('<span class="problem">No: {}</span>', problem)
         return format_html("{}", "Yes")
 

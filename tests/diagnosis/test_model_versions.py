@@ -93,6 +93,17 @@ def test_a_named_model_that_is_missing_leaves_none_active(tmp_path: Path, settin
         model_versions.load_active()
 
 
+def test_an_upgrade_of_the_shipped_artifact_takes_its_predecessors_place(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("ml.registry.DEFAULT_ARTIFACT", artifact(tmp_path / "shipped"))
+    old = model_versions.register_default()
+    artifact(tmp_path / "shipped", threshold=0.6)
+    new = model_versions.register_default()
+    assert new != old
+    assert model_versions.active() == new
+    assert model_versions.problem(new) == ""
+    assert "no longer model" in model_versions.problem(old)
+
+
 def test_a_named_model_takes_over_and_the_default_does_not(tmp_path: Path, settings: Any, monkeypatch: Any) -> None:
     chosen = model_versions.register(path=artifact(tmp_path / "a"))
     model_versions.activate(version=chosen)
