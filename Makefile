@@ -24,7 +24,7 @@ demo: setup ## Like run, with three sample cases
 	@exec $(VENV)/python manage.py run_site --demo
 
 test: setup-dev ## Run the fast tests; needs no server
-	@$(VENV)/python -m pytest -n auto
+	@$(VENV)/python -m pytest -n auto --cov --cov-report=
 
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
