@@ -28,6 +28,19 @@ def test_too_small(shape: tuple[int, int]) -> None:
     assert f"{shape[1]} × {shape[0]}" in str(verdict.message)
 
 
+@pytest.mark.parametrize("shape", [(64, 300), (300, 64), (65_000, 70)])
+def test_a_strip_is_refused_before_it_is_padded_to_a_square(shape: tuple[int, int]) -> None:
+    verdict = gate.check(image(np.resize(builders.phantom(), shape)))
+    assert (verdict.accepted, verdict.reason) == (False, "too_narrow")
+    assert verdict.score == max(shape) / min(shape)
+    assert verdict.threshold == gate.MAX_ASPECT
+    assert f"{shape[1]} × {shape[0]}" in str(verdict.message)
+
+
+def test_a_picture_of_the_greatest_aspect_is_accepted() -> None:
+    assert gate.check(image(np.resize(builders.phantom(), (64, 256)))).accepted
+
+
 @pytest.mark.parametrize(
     "pixels",
     [
