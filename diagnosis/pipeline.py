@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -34,7 +34,8 @@ class StorageUnavailable(Exception):
 def run(*, prediction_id: int) -> bool:
     """Run one prediction to its end. False when there was nothing to do: already claimed, ended or canceled.
 
-    Raises DatabaseError and StorageUnavailable, both after giving the claim back, for the caller to try again.
+    Raises OperationalError, InterfaceError and StorageUnavailable, all after giving the claim back, for the caller to
+    try again.
     """
     claimed = _claim(prediction_id)
     if claimed is None:
@@ -43,7 +44,7 @@ def run(*, prediction_id: int) -> bool:
         _work(claimed)
     except ModelUnavailable as error:
         _finish(claimed, state=State.FAILED, error_code=error.code, error=error.message)
-    except (StorageUnavailable, DatabaseError):
+    except (StorageUnavailable, OperationalError, InterfaceError):
         _release(claimed)
         raise
     except SoftTimeLimitExceeded:
@@ -196,5 +197,7 @@ def _finish(claimed: Prediction, **fields: Any) -> None:
 
 
 def _mine(claimed: Prediction) -> Any:
-    """The row, as long as this very claim holds it."""
-    return Prediction.objects.filter(pk=claimed.pk, state=State.RUNNING, attempts=claimed.attempts)
+    """The row, as long as this very claim holds it. A retry counts attempts anew, so the claim's time is asked, too."""
+    return Prediction.objects.filter(
+        pk=claimed.pk, state=State.RUNNING, attempts=claimed.attempts, started=claimed.started
+    )

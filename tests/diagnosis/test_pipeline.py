@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
 from diagnosis import pipeline
@@ -147,6 +147,16 @@ def test_an_infrastructure_fault_gives_the_claim_back_and_is_raised(
     assert (fresh(prediction).state, fresh(prediction).started) == ("queued", None)
 
 
+def test_a_result_that_the_database_refuses_fails_for_good(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def analyse(*_: Any) -> None:
+        raise IntegrityError("CHECK constraint failed")
+
+    monkeypatch.setattr("ml.analyse", analyse)
+    prediction = queued()
+    assert pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).error_code) == ("failed", "internal")
+
+
 def test_a_file_that_is_gone_fails_for_good(model: Any) -> None:
     prediction = queued()
     prediction.scan.file.storage.delete(prediction.scan.file.name)
@@ -178,6 +188,24 @@ def test_a_run_taken_over_meanwhile_drops_its_result(model: Any, monkeypatch: py
     monkeypatch.setattr("ml.analyse", lose_claim)
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).state == "running"
+
+
+def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
+    model: Any, monkeypatch: pytest.MonkeyPatch, user: Any, model_version: Any
+) -> None:
+    """Both runs are their row's first attempt, but only the second one may write its result."""
+    prediction = queued()
+    analyse = pipeline.ml.analyse
+
+    def restart_then_analyse(*args: Any) -> Any:
+        assert pipeline.cancel(prediction=prediction, actor=user)
+        assert pipeline.retry(prediction=prediction, actor=user)
+        assert pipeline._claim(prediction.pk)
+        return analyse(*args)
+
+    monkeypatch.setattr("ml.analyse", restart_then_analyse)
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).attempts) == ("running", 1)
 
 
 @pytest.mark.parametrize(
