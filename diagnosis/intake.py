@@ -25,7 +25,7 @@ from diagnosis.models.prediction import ACTIVE, REUSABLE
 from diagnosis.names import clean_name
 from diagnosis.people import Person
 from ml import readers
-from ml.contracts import Image, UnreadableImage
+from ml.contracts import UnreadableImage
 
 _decoding = threading.Semaphore(1)
 """One picture is decoded at a time in a process: a decoded picture may take a hundred megabytes."""
@@ -73,13 +73,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """A file that passed validation, ready to be stored."""
+    """A file that passed validation, ready to be stored. Its pixels are let go: only one picture's are held at a time."""
 
     name: str
     data: bytes
     sha256: str
     pixel_sha256: str
-    image: Image
+    format: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
     preview: bytes
     thumbnail: bytes
 
@@ -139,15 +142,18 @@ def _decode(upload: Upload) -> _Decoded:
     with _decoding:
         image = readers.read(data)
         preview, thumbnail = renditions.render(image)
-    return _Decoded(
-        name=clean_name(upload.name),
-        data=data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        pixel_sha256=image.pixel_sha256(),
-        image=image,
-        preview=preview,
-        thumbnail=thumbnail,
-    )
+        return _Decoded(
+            name=clean_name(upload.name),
+            data=data,
+            sha256=hashlib.sha256(data).hexdigest(),
+            pixel_sha256=image.pixel_sha256(),
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            notes=image.notes,
+            preview=preview,
+            thumbnail=thumbnail,
+        )
 
 
 def _accept(
@@ -195,13 +201,13 @@ def _create_scan(decoded: _Decoded, case: Case, written: list[str]) -> Scan:
     scan = Scan(
         case=case,
         name=decoded.name,
-        format=decoded.image.format,
+        format=decoded.format,
         size=len(decoded.data),
-        width=decoded.image.width,
-        height=decoded.image.height,
+        width=decoded.width,
+        height=decoded.height,
         sha256=decoded.sha256,
         pixel_sha256=decoded.pixel_sha256,
-        notes=list(decoded.image.notes),
+        notes=list(decoded.notes),
     )
     for attribute, content in (("file", decoded.data), ("preview", decoded.preview), ("thumbnail", decoded.thumbnail)):
         stored: FieldFile = getattr(scan, attribute)

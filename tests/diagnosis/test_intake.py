@@ -1,6 +1,7 @@
 """Intake: each file judged alone, nothing stored twice, nothing left behind."""
 
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -61,6 +62,25 @@ def test_a_bad_file_is_rejected_with_its_rule_and_its_neighbors_are_not(user: An
     assert receipt.rejected[0].detail
     assert [a.scan.name for a in receipt.accepted] == ["good.png"]
     assert AuditEvent.objects.filter(action="scan.rejected").count() == 1
+
+
+def test_the_decoded_pixels_are_let_go_before_the_database_is_asked(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an upload waits for its turn to write, others decode: each would hold up to a hundred megabytes."""
+    decoded: list[weakref.ref[Any]] = []
+    read, accept = intake.readers.read, intake._accept
+
+    def watched_read(data: bytes) -> Any:
+        image = read(data)
+        decoded.append(weakref.ref(image.pixels))
+        return image
+
+    def accept_without_pixels(*args: Any, **kwargs: Any) -> Any:
+        assert decoded and all(pixels() is None for pixels in decoded)
+        return accept(*args, **kwargs)
+
+    monkeypatch.setattr("diagnosis.intake.readers.read", watched_read)
+    monkeypatch.setattr("diagnosis.intake._accept", accept_without_pixels)
+    assert receive(user, upload(builders.png_bytes())).accepted
 
 
 def test_an_upload_of_bad_files_only_opens_no_case(user: Any) -> None:
