@@ -73,7 +73,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """A file that passed validation, ready to be stored. Its pixels are let go: only one picture's are held at a time."""
+    """A file that passed validation, ready to be stored. Its pixels are let go: one picture's are held at a time."""
 
     name: str
     data: bytes

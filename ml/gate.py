@@ -1,7 +1,7 @@
 """May this picture be judged at all? Cheap checks on the decoded pixels, before the network runs.
 
-The baseline refuses pictures that hold nothing to judge: too small, too long and narrow, or without contrast. It does not yet tell a brain
-MRI from another picture; the model card says so.
+The baseline refuses pictures that hold nothing to judge: too small, too long and narrow, or without contrast. It does
+not yet tell a brain MRI from another picture; the model card says so.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def check(image: Image) -> Gate:
             score=aspect,
             threshold=MAX_ASPECT,
             reason="too_narrow",
-            message=f"The picture is {image.width} × {image.height} pixels: too long and narrow to be a slice of a head.",
+            message=f"The picture is {image.width} × {image.height} pixels: too long and narrow for a slice of a head.",
         )
     contrast = _contrast(image)
     if contrast < MIN_CONTRAST:
