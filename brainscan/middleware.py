@@ -1,15 +1,39 @@
-"""Response headers that every page carries."""
+"""Who asks, for log and audit trail, and the response headers that every page carries."""
 
+import ipaddress
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
 
 # Everything a page loads is ours. Styles may be inline: progress bars set their width so.
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+class RequestLog(RequestMiddleware):
+    """Binds the request's id, person and address to the logging context.
+
+    A visitor may send any X-Forwarded-For, so it is heeded only with HTTPS, when a proxy stands in front, and then only
+    its last entry: the one that the proxy added.
+    """
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        forwarded = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
+        address = forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", "")
+        structlog.contextvars.bind_contextvars(ip=_valid(address))
+
+
+def _valid(address: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(address.partition("%")[0]))  # without a zone, which PostgreSQL does not take
+    except ValueError:
+        return None
 
 
 class SecurityHeaders:
