@@ -1,0 +1,53 @@
+"""Whose address stands in the audit trail, and what a password costs."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher, get_hashers_by_algorithm
+from django.contrib.auth.models import User
+from django.test import Client
+
+from brainscan.hashers import Argon2
+from diagnosis.models import AuditEvent
+
+WRONG = {"username": "ada", "password": "wrong"}
+
+
+def address_of_a_failed_login(**headers: str) -> str | None:
+    assert Client().post("/login/", WRONG, secure=True, **headers).status_code == 200
+    return AuditEvent.objects.get(action="user.login_failed").address
+
+
+@pytest.mark.django_db
+def test_without_a_proxy_nobody_chooses_the_address_in_the_audit_trail(settings: Any) -> None:
+    settings.HTTPS = False
+    assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR="203.0.113.66") == "127.0.0.1"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "forwarded, address",
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("203.0.113.66, 198.51.100.7", "198.51.100.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("", "127.0.0.1"),
+        ("203.0.113.66, nonsense", None),
+        ("fe80::1%" + "x" * 200, "fe80::1"),
+    ],
+)
+def test_behind_a_proxy_its_entry_counts(settings: Any, forwarded: str, address: str | None) -> None:
+    settings.HTTPS = True
+    assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR=forwarded) == address
+
+
+@pytest.mark.django_db
+def test_a_login_takes_little_memory_and_an_old_password_is_hashed_anew(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["brainscan.hashers.Argon2"]
+    assert Argon2.memory_cost < 20_000
+    assert isinstance(get_hashers_by_algorithm()["argon2"], Argon2)
+    user = User(username="ada", password=Argon2PasswordHasher().encode("correct horse", "saltsaltsaltsalt"))
+    user.save()
+    assert user.check_password("correct horse")
+    user.refresh_from_db()
+    assert "m=19456,t=2,p=1" in user.password
