@@ -9,11 +9,15 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 class SizeLimit(FileUploadHandler):
     """Drops a file the moment it exceeds MAX_UPLOAD_MB; its neighbours in the same request go on.
 
-    The name is noted on the request, where `oversized` finds it.
+    The name is noted on the request, where `oversized` finds it. Files of somebody who is not logged in are never kept:
+    the check of a form's token reads the whole body before the login is asked for, and would fill the disk.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
+        user = getattr(self.request, "user", None)
+        if user is not None and not user.is_authenticated:
+            raise SkipFile
         self._received = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

@@ -1,0 +1,36 @@
+"""What the upload handler keeps of a request's files."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.test import Client
+
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("path", ["/login/", "/upload/", "/queue/"])
+def test_no_file_of_a_visitor_is_kept(path: str, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    new_file = MemoryFileUploadHandler.new_file
+
+    def watched(handler: Any, field: str, name: str, *args: Any, **kwargs: Any) -> None:
+        kept.append(name)
+        new_file(handler, field, name, *args, **kwargs)
+
+    monkeypatch.setattr(MemoryFileUploadHandler, "new_file", watched)
+    client = Client(enforce_csrf_checks=True)
+    client.get("/login/")
+
+    def post() -> int:
+        files = {"files": SimpleUploadedFile("a.png", builders.png_bytes())}
+        return int(client.post(path, files).status_code)
+
+    assert post() == 403
+    assert kept == []
+    client.force_login(user)
+    assert post() == 403
+    assert kept == ["a.png"]
