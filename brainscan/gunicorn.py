@@ -3,7 +3,9 @@
 Threads, not processes: requests wait for the database and for files, and the model runs in the worker.
 """
 
+import contextlib
 import os
+import resource
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -16,6 +18,11 @@ control_socket_disable = True  # it would be written outside DATA_DIR
 accesslog = None  # requests are logged by the application, with user and request id
 errorlog = "-"
 loglevel = "warning"
+
+# A request may bring a thousand files, each held open as a temporary one; the usual soft limit is 1024.
+_, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+with contextlib.suppress(ValueError, OSError):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_hard if _hard != resource.RLIM_INFINITY else 8192, _hard))
 
 
 def post_worker_init(worker: object) -> None:

@@ -156,6 +156,8 @@ CELERY_TASK_SOFT_TIME_LIMIT = TASK_TIME_LIMIT * 0.9
 # Above the hard limit, so that Redis never hands out a message again while its task may still run.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TASK_TIME_LIMIT * 1.1}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A queue of its own: workers take from both in turn, so that a long line of scans never keeps the sweep waiting.
+CELERY_TASK_ROUTES = {"diagnosis.sweep_stale": {"queue": "sweep"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale": {"task": "diagnosis.sweep_stale", "schedule": 15.0, "options": {"expires": 15.0}},
 }

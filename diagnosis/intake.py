@@ -173,6 +173,8 @@ def _store(
     written: list[str] = []
     try:
         with transaction.atomic():
+            # One upload of a person at a time looks and stores, or twins would open a case each.
+            Person.objects.select_for_update(no_key=True).get(pk=user.pk)
             same = Scan.objects.filter(case__owner=user, pixel_sha256=decoded.pixel_sha256).select_related("case")
             here = same.filter(case__reference=reference).first() if reference else None
             earlier = here or same.order_by("id").first()

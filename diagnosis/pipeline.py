@@ -27,6 +27,10 @@ LOST_MESSAGE_AFTER = timedelta(seconds=30)
 """A prediction that has waited this long while the broker holds fewer messages than rows has lost its message."""
 
 
+STORAGE_ATTEMPTS = 6
+"""Claims after which a file that cannot be read is given up: the first one and the task's five retries."""
+
+
 class StorageUnavailable(Exception):
     """The scan's file could not be read just now; the run goes back to the queue and is tried again."""
 
@@ -153,8 +157,15 @@ def _work(claimed: Prediction) -> None:
         message = "The scan's file is gone from the storage."
         _finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
         return
-    except OSError as error:
-        raise StorageUnavailable(str(error)) from error
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # every storage has errors of its own
+        if claimed.attempts < STORAGE_ATTEMPTS:
+            raise StorageUnavailable(str(error)) from error
+        _log.exception("scan cannot be read", prediction=claimed.pk)
+        message = f"The scan's file could not be read from the storage, {claimed.attempts} times."
+        _finish(claimed, state=State.FAILED, error_code="storage_unavailable", error=message)
+        return
     _record(claimed, ml.analyse(model, data))
 
 

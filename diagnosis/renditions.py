@@ -32,8 +32,9 @@ def _eight_bit(image: Image) -> np.ndarray:
         return image.pixels
     plane = image.pixels.astype(np.float32)
     low, high = robust_range(plane)
-    scaled = np.clip((plane - low) / max(high - low, 1e-6), 0.0, 1.0) * 255
-    return scaled.astype(np.uint8)
+    plane -= low  # in place: the copy is as large as the picture
+    plane *= 255 / max(high - low, 1e-6)
+    return plane.clip(0, 255, out=plane).astype(np.uint8)
 
 
 def _png(picture: Pillow.Image) -> bytes:

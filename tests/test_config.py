@@ -63,3 +63,13 @@ def test_engine() -> None:
     assert config.engine("auto") == "auto"
     with pytest.raises(ImproperlyConfigured, match="valid engines: auto, tensorflow"):
         config.engine("onnx")
+
+
+def test_the_sweep_has_a_queue_that_every_worker_takes_from() -> None:
+    from django.conf import settings
+
+    queue = settings.CELERY_TASK_ROUTES["diagnosis.sweep_stale"]["queue"]
+    root = Path(settings.BASE_DIR)
+    for file in ("Procfile", "compose.yaml"):
+        [worker] = [line for line in (root / file).read_text().splitlines() if "brainscan worker" in line]
+        assert f"-Q celery,{queue} " in worker

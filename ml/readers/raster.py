@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageChops, ImageOps, UnidentifiedImageError
 
 from ml.contracts import Image, UnreadableImage
 
@@ -103,7 +103,8 @@ def _grayscale(picture: Pillow.Image) -> NDArray[Any]:
         return np.asarray(picture).astype(np.float32)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
-        picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+        # Over black, what is seen is luma times opacity: two planes instead of three pictures in color.
+        picture = ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))
     if mode == "LAB":
         picture = picture.getchannel("L")
     if picture.mode not in ("L", "1", "RGB"):

@@ -157,6 +157,22 @@ def test_a_result_that_the_database_refuses_fails_for_good(model: Any, monkeypat
     assert (fresh(prediction).state, fresh(prediction).error_code) == ("failed", "internal")
 
 
+def test_a_storage_that_never_answers_is_given_up_after_its_attempts(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the bucket does not answer")
+
+    monkeypatch.setattr("django.db.models.fields.files.FieldFile.open", away)
+    prediction = queued()
+    for attempt in range(1, pipeline.STORAGE_ATTEMPTS):
+        with pytest.raises(pipeline.StorageUnavailable):
+            pipeline.run(prediction_id=prediction.pk)
+        assert (fresh(prediction).state, fresh(prediction).attempts) == ("queued", attempt)
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).error_code) == ("failed", "storage_unavailable")
+
+
 def test_a_file_that_is_gone_fails_for_good(model: Any) -> None:
     prediction = queued()
     prediction.scan.file.storage.delete(prediction.scan.file.name)
