@@ -115,5 +115,7 @@ def logging(*, level: str) -> dict[str, Any]:
             "django": {"level": level, "handlers": [], "propagate": True},
             "django_structlog": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},  # "received", once for each task
+            "django.request": {"level": "ERROR"},  # what was refused is told by the request's own line
         },
     }

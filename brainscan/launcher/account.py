@@ -24,7 +24,8 @@ def prepare(*, password: str) -> None:
         return
     if not account.is_superuser and (password or not users.filter(is_superuser=True).exists()):
         raise LaunchError(
-            f"The account {USERNAME!r} exists but is no administrator. Make another: python manage.py createsuperuser"
+            f"The account {USERNAME!r} exists but is no administrator. "
+            "Make another: .venv/bin/python manage.py createsuperuser"
         )
     if password and not account.check_password(password):
         account.set_password(password)

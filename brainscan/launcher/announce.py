@@ -64,7 +64,8 @@ def banner(
     elif password_given:
         secret = "as set by ADMIN_PASSWORD"  # noqa: S105
     else:
-        secret = f"as you know it; for a new one: make run ADMIN_PASSWORD=…, or manage.py changepassword {username}"
+        change = f".venv/bin/python manage.py changepassword {username}"
+        secret = f"as you know it; for a new one: make run ADMIN_PASSWORD=…, or {change}"
     head = "brainscan is ready" if state.ready else f"brainscan is up, but cannot predict: {state.problem}"
     lines = [
         head,

@@ -80,11 +80,18 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
             failed.append(f"The embedded Valkey ended with status {status}; see {server.log}")
             tree.request_stop()
 
+    def tell() -> None:
+        try:
+            _announce(tree, over, url, folder)
+        except Exception as error:  # a site whose account nobody was told is of no use
+            failed.append(f"The site could not be made ready: {error!r}")
+            tree.request_stop()
+
     over = threading.Event()
     try:
         tree.start()
         lifetime.watch_make(tree.request_stop)
-        threading.Thread(target=_announce, args=(tree, over, url, folder), name="announce", daemon=True).start()
+        threading.Thread(target=tell, name="announce", daemon=True).start()
         if valkey:
             threading.Thread(target=watch_valkey, args=(valkey,), name="watch-valkey", daemon=True).start()
         if culprit := tree.run():

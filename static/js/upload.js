@@ -198,6 +198,13 @@
     (near?.querySelector("a, button:not([hidden])") || input).focus();
   });
 
+  // A status poll knows nothing of the upload: what was said of a repeated picture moves over to the new row.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const note = event.detail.target.querySelector?.("[data-note]");
+    const what = event.detail.fragment.querySelector(".upload-what");
+    if (note && what && !what.querySelector("[data-note]")) what.append(note);
+  });
+
   window.addEventListener("beforeunload", (event) => {
     if (running || waiting.length) event.preventDefault();
   });

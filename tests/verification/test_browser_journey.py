@@ -67,6 +67,14 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     assert seen["polls"] > 0
     _polling_has_stopped(page)
 
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(scans[0].read_bytes())
+    page.locator("#id_case").fill("BROWSER-2")
+    _drop(page, [copy])
+    repeated = rows.filter(has_text="copy.jpg")
+    expect(repeated).to_contain_text("umor", timeout=_RESULT)
+    expect(repeated).to_contain_text("The same picture is also in case BROWSER-1")
+
     rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
     expect(page.get_by_text("not a diagnosis").first).to_be_visible()
     expect(page.locator("main")).to_contain_text("Model score")

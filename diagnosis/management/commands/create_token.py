@@ -26,7 +26,8 @@ class Command(BaseCommand):
         user = get_user_model().objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(
-                f"There is no user {options['username']!r}. Add one in the admin, or: python manage.py createsuperuser"
+                f"There is no user {options['username']!r}. "
+                "Add one in the admin, or: .venv/bin/python manage.py createsuperuser"
             )
         if not user.is_active:
             raise CommandError(f"The account {options['username']!r} is deactivated, so a token of its would not work.")
