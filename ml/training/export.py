@@ -43,8 +43,8 @@ LIMITS = (
     "slices of unseen hospitals.",
     "Labels are those of the publishers. A few web pictures labeled as without tumor show lesions, or are CT.",
     "It knows glioma, meningioma and pituitary tumor; any other finding is forced into these or called no tumor.",
-    "The gate refuses pictures that are unreadable, small, narrow or blank. It does not yet recognize a picture that is no "
-    "brain MRI, and the model answers on it as if it were one.",
+    "The gate refuses pictures that are unreadable, small, narrow or blank. It does not yet recognize a picture that "
+    "is no brain MRI, and the model answers on it as if it were one.",
 )
 
 
