@@ -163,6 +163,10 @@
     delete fresh.dataset.row;
     if (fresh.querySelector("[data-status]")) fresh.querySelector(".upload-what").classList.add("upload-what-alone");
     for (const live of fresh.querySelectorAll("[data-status], form")) live.remove();
+    if (fresh.querySelector("[data-note]")) return;
+    const note = document.createElement("p");
+    note.textContent = "The same picture as another file of this list; the result stands there.";
+    fresh.querySelector(".upload-what").append(note);
   }
 
   input.addEventListener("change", () => {
