@@ -1,6 +1,5 @@
 """Intake: each file judged alone, nothing stored twice, nothing left behind."""
 
-import threading
 import weakref
 from typing import Any
 
@@ -179,28 +178,6 @@ def test_a_failed_insert_leaves_no_file_behind(user: Any, monkeypatch: pytest.Mo
     assert not Scan.objects.exists()
     folders = default_storage.listdir("scans")[0]
     assert [default_storage.listdir(f"scans/{folder}")[1] for folder in folders] == [[] for _ in folders]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_twins_uploaded_at_once_become_one_scan(user: Any, model_version: Any) -> None:
-    CaseFactory(owner=user, reference="CA-1")
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        from django.db import connection
-
-        try:
-            receive(user, upload(builders.png_bytes()), reference="CA-1")
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
-    assert not errors
-    assert Scan.objects.count() == 1
 
 
 def test_reading_notes_are_kept(user: Any) -> None:

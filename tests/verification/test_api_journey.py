@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_on_postgresql_and_redis(server_site: Site, real_scans: dict[str, list[P
     journey(server_site, real_scans)
     assert not (server_site.data_dir / "db.sqlite3").exists()
     assert not server_site.find("valkey-server")
+
+
+def test_twins_uploaded_at_once_become_one_scan(site: Site) -> None:
+    client = Client(site.url, site.token())
+    picture = ("twin.png", builders.png_bytes(builders.phantom(256, seed=4242)))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.upload(picture, case="TWINS-1"), range(4)))
+    assert [status for status, _ in answers] == [201] * 4
+    assert len({receipt["scans"][0]["id"] for _, receipt in answers}) == 1
 
 
 def test_the_command_line_and_the_site_say_the_same(site: Site, real_scans: dict[str, list[Path]]) -> None:
