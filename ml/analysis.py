@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import gate, readers
-from ml.contracts import Analysis, Gate, Image, Prediction, UnreadableImage
-from ml.preprocess import preprocess, to_network
+from ml.contracts import TUMOR_TYPES, Analysis, Evidence, Gate, Image, Prediction, UnreadableImage
+from ml.engines import Maps
+from ml.evidence import locate
+from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model
 
 Source = Path | str | bytes | Image
@@ -34,24 +36,23 @@ def analyse_batch(model: Model, images: Sequence[Source], *, max_pixels: int = r
     The time of the shared steps, forward and head, is divided evenly among the pictures that took part.
     """
     prepared = [_prepare(image, max_pixels) for image in images]
-    squares = [item.square for item in prepared if item.square is not None]
-    predictions: list[Prediction] = []
+    accepted = [item for item in prepared if item.square is not None]
+    read: list[_Read] = []
     forward = head = 0.0
-    if squares:
+    if accepted:
         start = perf_counter()
-        features = model.engine.forward(to_network(np.stack(squares)))
+        maps = model.engine.forward(to_network(np.stack([item.square for item in accepted if item.square is not None])))
         middle = perf_counter()
-        predictions = model.heads.predict(features, threshold=model.manifest.threshold)
-        forward, head = (middle - start) / len(squares), (perf_counter() - middle) / len(squares)
-    coming = iter(predictions)
+        read = _read(model, maps, accepted)
+        forward, head = (middle - start) / len(accepted), (perf_counter() - middle) / len(accepted)
+    coming = iter(read)
     results = []
     for item in prepared:
         taken = {"read": item.read, "preprocess": item.preprocess, "forward": 0.0, "head": 0.0}
-        prediction = None
-        if item.square is not None:
-            prediction = next(coming)
-            taken |= {"forward": forward, "head": head}
-        results.append(_analysis(model, item.gate, prediction, taken))
+        if item.square is None:
+            results.append(_analysis(model, _Read(item.gate), taken))
+        else:
+            results.append(_analysis(model, next(coming), taken | {"forward": forward, "head": head}))
     return results
 
 
@@ -61,8 +62,19 @@ class _Prepared:
 
     gate: Gate
     square: NDArray[np.float32] | None
+    geometry: Geometry | None
     read: float
     preprocess: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is known of one picture after the pass, or after it was refused before."""
+
+    gate: Gate
+    prediction: Prediction | None = None
+    evidence: Evidence | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 def _prepare(image: Source, max_pixels: int) -> _Prepared:
@@ -71,20 +83,42 @@ def _prepare(image: Source, max_pixels: int) -> _Prepared:
         decoded = image if isinstance(image, Image) else readers.read(image, max_pixels=max_pixels)
     except UnreadableImage as error:
         refusal = Gate(accepted=False, reason=error.code, message=error.message)
-        return _Prepared(refusal, None, perf_counter() - start, 0.0)
+        return _Prepared(refusal, None, None, perf_counter() - start, 0.0)
     middle = perf_counter()
     verdict = gate.check(decoded)
-    square = preprocess(decoded)[0] if verdict.accepted else None
-    return _Prepared(verdict, square, middle - start, perf_counter() - middle)
+    square, geometry = preprocess(decoded) if verdict.accepted else (None, None)
+    return _Prepared(verdict, square, geometry, middle - start, perf_counter() - middle)
 
 
-def _analysis(model: Model, verdict: Gate, prediction: Prediction | None, seconds: dict[str, float]) -> Analysis:
+def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
+    reading = model.heads.read(maps.block5)
+    probabilities = model.calibration.probability(reading.logits)
+    cells = model.calibration.probability(reading.cells)
+    types = model.calibration.types(reading.types)
+    results = []
+    for n, item in enumerate(accepted):
+        assert item.geometry is not None
+        probability = float(probabilities[n])
+        prediction = Prediction(
+            outcome="tumor" if probability >= model.manifest.threshold else "no_tumor",
+            tumor_probability=probability,
+            type_probabilities=dict(zip(TUMOR_TYPES, map(float, types[n]), strict=True)),
+            uncertain=model.calibration.is_uncertain(probability),
+        )
+        evidence = locate(cells[n], geometry=item.geometry)
+        results.append(_Read(item.gate, prediction, evidence, reading.embedding[n]))
+    return results
+
+
+def _analysis(model: Model, read: _Read, seconds: dict[str, float]) -> Analysis:
     seconds = seconds | {"total": sum(seconds.values())}
     return Analysis(
-        outcome=prediction.outcome if prediction else "refused",
-        gate=verdict,
+        outcome=read.prediction.outcome if read.prediction else "refused",
+        gate=read.gate,
         model=model.manifest.label,
         engine=model.engine.name,
-        prediction=prediction,
+        prediction=read.prediction,
+        evidence=read.evidence,
+        embedding=read.embedding,
         milliseconds={stage: round(value * 1000, 3) for stage, value in seconds.items()},
     )

@@ -71,26 +71,44 @@ class Gate:
 class Prediction:
     """What the heads say of one accepted picture.
 
-    tumor_probability: 0 to 1; a calibrated probability only if the model's manifest carries a calibration.
+    tumor_probability: 0 to 1, calibrated as the model's manifest says.
     type_probabilities: for each tumor type, given that there is a tumor; they sum to 1.
+    uncertain: the probability lies in the band in which the model is often wrong; the outcome is the likelier one.
     """
 
     outcome: Outcome
     tumor_probability: float
     type_probabilities: dict[str, float]
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where the model sees tumor, as fractions of the original picture's width and height."""
+    """Where the model sees tumor in one accepted picture.
+
+    peak: (x, y) of the strongest place, and box: (x0, y0, x1, y1) around it, in fractions of the original picture's
+    width and height, as stored in the file, before EXIF orientation. box None: there is no localized evidence.
+    share: of all evidence that lies in the box, 0 to 1; None without a box.
+    heat: the 14 × 14 map, row by row from above: each cell's calibrated tumor probability x 255, rounded.
+    square: (x0, y0, x1, y1) of the map in fractions of the upright picture; beyond 0..1 where it covers padding.
+    orientation: EXIF orientation tag of the file, 1 to 8: it leads from the stored picture to the upright one.
+    """
 
     peak: tuple[float, float]
     box: tuple[float, float, float, float] | None
+    share: float | None
+    heat: tuple[int, ...]
+    square: tuple[float, float, float, float]
+    orientation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One run of one model on one picture, whole. `prediction` and `evidence` are None when the gate refused."""
+    """One run of one model on one picture, whole. `prediction`, `evidence` and `embedding` are None when refused.
+
+    trained_on: the picture is one the model was trained on, so its result says nothing about the model's worth.
+    embedding: (64,) float32 of unit length; similar scans have a large dot product. Not part of `as_dict`.
+    """
 
     outcome: Outcome
     gate: Gate
@@ -99,15 +117,19 @@ class Analysis:
     prediction: Prediction | None = None
     evidence: Evidence | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
+    trained_on: bool = False
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready form, with the field names of the command line and the API."""
         return {
             "outcome": self.outcome,
+            "uncertain": self.prediction.uncertain if self.prediction else False,
             "tumor_probability": self.prediction.tumor_probability if self.prediction else None,
             "type_probabilities": self.prediction.type_probabilities if self.prediction else None,
             "evidence": asdict(self.evidence) if self.evidence else None,
             "gate": asdict(self.gate),
+            "trained_on": self.trained_on,
             "model": self.model,
             "engine": self.engine,
             "milliseconds": self.milliseconds,

@@ -1,6 +1,7 @@
-"""The heads in NumPy: from the last convolution's map to probabilities. One code for every engine.
+"""The heads in NumPy: from the last convolution's map to logits and an embedding. One code for every engine.
 
-Global average pooling, one hidden layer, then two softmaxes: no tumor / tumor, and the type given a tumor.
+Each of the 14 × 14 cells is scored for tumor by a small fully-convolutional head. The picture's logit is a smooth maximum of
+its cells, so what decides is somewhere, not everywhere. The type is read where the evidence is.
 """
 
 from dataclasses import dataclass
@@ -8,41 +9,77 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.contracts import TUMOR_TYPES, Outcome, Prediction
-
 Array = NDArray[np.float32]
 
-HIDDEN_UNITS = 256
-TENSORS = ("hidden/kernel", "hidden/bias", "tumor/kernel", "tumor/bias", "type/kernel", "type/bias")
+CELLS = 14
+"""Side of the map in cells; each is 16 × 16 pixels of the network's input."""
+CHANNELS = 512
+HIDDEN_UNITS = 128
+EMBEDDING = 64
+"""Length of the embedding that finds similar scans."""
+SHARPNESS = 2.0
+"""How near the smooth maximum is to the maximum: log(sum(exp(s * cells))) / s (Pinheiro & Collobert 2015)."""
+
+LAYERS = ("cell_hidden", "cell", "type_hidden", "type", "embedding")
+TENSORS = tuple(f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias"))
+
+Layer = tuple[Array, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the heads read off N maps. cells: (N, 14, 14) tumor logit of each cell. logits: (N,) the picture's, not
+    calibrated. types: (N, 3) logits in the order of TUMOR_TYPES. embedding: (N, 64), of unit length."""
+
+    cells: Array
+    logits: Array
+    types: Array
+    embedding: Array
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Weights of both heads, float32. hidden (512, 256), tumor (256, 2), type (256, 3), each with its bias."""
+    """Kernels and biases, float32: cell_hidden (512, 128), cell (128, 1), type_hidden (1024, 128), type (128, 3),
+    embedding (1024, 64)."""
 
-    hidden: tuple[Array, Array]
-    tumor: tuple[Array, Array]
-    type: tuple[Array, Array]
+    cell_hidden: Layer
+    cell: Layer
+    type_hidden: Layer
+    type: Layer
+    embedding: Layer
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Array]) -> "Heads":
         """Take the heads' part of a weights file. Raises KeyError if one is absent."""
-        hidden_w, hidden_b, tumor_w, tumor_b, type_w, type_b = (tensors[n].astype(np.float32) for n in TENSORS)
-        return cls(hidden=(hidden_w, hidden_b), tumor=(tumor_w, tumor_b), type=(type_w, type_b))
+        values = [tensors[name].astype(np.float32) for name in TENSORS]
+        return cls(*zip(values[::2], values[1::2], strict=True))
 
-    def probabilities(self, features: Array) -> tuple[Array, Array]:
-        """From a map (N, 14, 14, 512) to the tumor score (N,) and the type's probabilities (N, 3)."""
-        return self.from_pooled(pool(features))
+    def read(self, features: Array) -> Reading:
+        """Read maps of block5_conv3, (N, 14, 14, 512)."""
+        flat = features.reshape(len(features), CELLS * CELLS, CHANNELS)
+        cells = _dense(np.maximum(_dense(flat, self.cell_hidden), 0), self.cell)[..., 0]
+        described = describe(flat, cells)
+        embedding = _dense(described, self.embedding)
+        length = np.linalg.norm(embedding, axis=1, keepdims=True)
+        return Reading(
+            cells=cells.reshape(-1, CELLS, CELLS),
+            logits=smooth_maximum(cells),
+            types=_dense(np.maximum(_dense(described, self.type_hidden), 0), self.type),
+            embedding=np.asarray(embedding / np.maximum(length, 1e-12), np.float32),
+        )
 
-    def from_pooled(self, pooled: Array) -> tuple[Array, Array]:
-        """The same from pooled features (N, 512)."""
-        hidden = np.maximum(_dense(pooled, self.hidden), 0.0)
-        return softmax(_dense(hidden, self.tumor))[:, 1], softmax(_dense(hidden, self.type))
 
-    def predict(self, features: Array, *, threshold: float) -> list[Prediction]:
-        """One Prediction for each picture of a map (N, 14, 14, 512); tumor from `threshold` upwards."""
-        scores, types = self.probabilities(features)
-        return [_prediction(float(score), row, threshold) for score, row in zip(scores, types, strict=True)]
+def smooth_maximum(cells: Array) -> Array:
+    """Log-sum-exp of the cells (N, …), (N,): at least their maximum, and at most log(196) / SHARPNESS above it."""
+    scaled = SHARPNESS * cells.reshape(len(cells), -1)
+    peak = scaled.max(axis=1, keepdims=True)
+    return np.asarray((peak[:, 0] + np.log(np.exp(scaled - peak).sum(axis=1))) / SHARPNESS, np.float32)
+
+
+def describe(flat: Array, cells: Array) -> Array:
+    """What is where the evidence is, and what is on the whole: maps (N, 196, 512), cells (N, 196) to (N, 1024)."""
+    focus = np.einsum("npc,np->nc", flat, softmax(SHARPNESS * cells))
+    return np.concatenate([focus, flat.mean(axis=1, dtype=np.float32)], axis=1)
 
 
 def pool(features: Array) -> Array:
@@ -51,19 +88,10 @@ def pool(features: Array) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Row-wise softmax, stable for large logits."""
+    """Softmax over the last axis, stable for large logits."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
 
 
-def _dense(x: Array, layer: tuple[Array, Array]) -> Array:
+def _dense(x: Array, layer: Layer) -> Array:
     return np.asarray(x @ layer[0] + layer[1], np.float32)
-
-
-def _prediction(score: float, types: Array, threshold: float) -> Prediction:
-    outcome: Outcome = "tumor" if score >= threshold else "no_tumor"
-    return Prediction(
-        outcome=outcome,
-        tumor_probability=score,
-        type_probabilities=dict(zip(TUMOR_TYPES, map(float, types), strict=True)),
-    )

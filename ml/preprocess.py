@@ -53,6 +53,16 @@ class Geometry:
         u, v = min(max(upright_x, 0.0), 1.0), min(max(upright_y, 0.0), 1.0)
         return _UNDO_ORIENTATION[self.orientation](u, v)
 
+    def from_upright(self, x: float, y: float) -> tuple[float, float]:
+        """Carry a point, in fractions of the upright picture, to fractions of the input square (may lie outside)."""
+        return (x * self.width + self.pad_x - self.x0) / self.side, (y * self.height + self.pad_y - self.y0) / self.side
+
+    def square(self) -> tuple[float, float, float, float]:
+        """The input square (x0, y0, x1, y1) in fractions of the upright picture; outside 0..1 where it is padding."""
+        left, top = self.x0 - self.pad_x, self.y0 - self.pad_y
+        right, bottom = left + self.side, top + self.side
+        return left / self.width, top / self.height, right / self.width, bottom / self.height
+
 
 # EXIF 2.32, tag 0x0112. Each takes a point of the upright picture to the stored one.
 _UNDO_ORIENTATION = {

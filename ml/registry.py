@@ -1,7 +1,7 @@
 """Artifacts on disk: read a manifest, verify the weights against it, and load each model once per process.
 
-A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold and the
-calibration. Two artifacts with one digest answer alike, whatever else their manifests say.
+A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold, the
+calibration and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their manifests say.
 """
 
 import hashlib
@@ -17,12 +17,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
 from ml import preprocess
+from ml.calibration import Calibration
 from ml.contracts import ModelUnavailable
 from ml.engines import Engine, load_engine
 from ml.heads import Heads
 
-DEFAULT_ARTIFACT = Path(__file__).parent / "artifacts" / "vgg16-gap-1"
-FORMAT = 1
+DEFAULT_ARTIFACT = Path(__file__).parent / "artifacts" / "vgg16-cells-1"
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class Manifest:
         return float(self.data["threshold"])
 
     @property
+    def calibration(self) -> Calibration:
+        return Calibration.from_manifest(self.data["calibration"])
+
+    @property
     def calibrated(self) -> bool:
         return self.data["calibration"] is not None
 
@@ -63,11 +68,12 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model: its manifest, an engine for the convolutions, and the heads."""
+    """A loaded model: its manifest, an engine for the convolutions, and what reads their maps."""
 
     manifest: Manifest
     engine: Engine
     heads: Heads
+    calibration: Calibration
 
 
 def read_manifest(path: Path | str | None = None) -> Manifest:
@@ -84,7 +90,7 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
             raise ModelUnavailable(
                 "manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}."
             )
-        _ = manifest.label, manifest.threshold, manifest.calibrated, data["weights"]["bytes"]
+        _ = manifest.label, manifest.threshold, manifest.calibration, data["weights"]["bytes"]
         if Path(data["weights"]["file"]).name != data["weights"]["file"]:
             raise ModelUnavailable("manifest_invalid", f"{file} names a weights file outside its own folder.")
     except FileNotFoundError as error:
@@ -145,7 +151,12 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model
         if key not in _loaded:
             tensors = read_tensors(manifest)
             try:
-                _loaded[key] = Model(manifest, load_engine(engine, tensors), Heads.from_tensors(tensors))
+                _loaded[key] = Model(
+                    manifest=manifest,
+                    engine=load_engine(engine, tensors),
+                    heads=Heads.from_tensors(tensors),
+                    calibration=manifest.calibration,
+                )
             except KeyError as error:
                 raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} lacks tensor {error}.") from error
         return _loaded[key]

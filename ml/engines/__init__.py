@@ -3,6 +3,7 @@
 An engine is loaded by name and built from the weights of an artifact. Importing this package imports no framework.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,13 +15,26 @@ ENGINES = ("tensorflow",)
 CHOICES = ("auto", *ENGINES)
 
 
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """What one pass over N pictures gives, float32: the heads read `block5`, the gate asks the others, too.
+
+    block3: (N, 28, 28, 256) after the pooling. block4: (N, 14, 14, 512) after the pooling. block5: (N, 14, 14, 512)
+    of block5_conv3.
+    """
+
+    block3: NDArray[np.float32]
+    block4: NDArray[np.float32]
+    block5: NDArray[np.float32]
+
+
 class Engine(Protocol):
     """Runs the convolutional base. `name` is what results report."""
 
     name: str
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From inputs (N, 224, 224, 3), BGR minus means, to the map of block5_conv3, (N, 14, 14, 512)."""
+    def forward(self, batch: NDArray[np.float32]) -> Maps:
+        """From inputs (N, 224, 224, 3), BGR minus means, to their maps."""
         ...
 
 

@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner says n
 
 import tensorflow as tf
 
+from ml.engines import Maps
 from ml.network import build_base, set_base_tensors
 from ml.preprocess import SIZE
 
@@ -25,6 +26,7 @@ class TensorFlowEngine:
         self._run = tf.function(lambda x: base(x, training=False), input_signature=signature)
         self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compiles now, not on the first scan
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(self, batch: NDArray[np.float32]) -> Maps:
         """See `ml.engines.Engine.forward`."""
-        return np.asarray(self._run(tf.constant(batch)), np.float32)
+        maps = self._run(tf.constant(batch))
+        return Maps(**{name: np.asarray(value, np.float32) for name, value in maps.items()})

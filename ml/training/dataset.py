@@ -1,6 +1,6 @@
-"""From rows of the table to preprocessed squares, through the same reader and transform that serving uses."""
+"""From rows of the table to preprocessed squares and cells, through the same reader and transform that serving uses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -9,35 +9,48 @@ from numpy.typing import NDArray
 from ml import readers
 from ml.contracts import TUMOR_TYPES, UnreadableImage
 from ml.preprocess import preprocess
+from ml.training import targets
 from ml.training.augment import augment
 from ml.training.splits import Row, TableError
 
 UNKNOWN_TYPE = -1
 
+Draw = tuple[Row, int]
+"""A row and the round of its copy: 0 is the clean picture, above 0 an augmented one."""
 
-def square(row: Row, *, seed: int = 0, round_: int = 0) -> NDArray[np.float32]:
-    """The row's square (224, 224), 0 to 255. round_ 0 is the clean picture; above 0 an augmented copy.
 
-    Raises ValueError if a copy is asked of a row outside the training split, TableError if the picture cannot be read.
+def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """The draw's square (224, 224), 0 to 255, and the targets of its cells (14, 14), as `targets.cells` gives them.
+
+    Raises ValueError if a copy is asked of a row outside the training split, TableError if a file cannot be read.
     """
+    row, round_ = draw
     if round_ and row.split != "train":
         raise ValueError(f"{row.key} is in split {row.split}: only training pictures are augmented.")
     try:
-        pixels, _ = preprocess(readers.read(row.path))
+        square, geometry = preprocess(readers.read(row.path))
+        region = targets.region(row, geometry)
     except UnreadableImage as error:
         raise TableError(f"Column path: {row.key} cannot be read: {error.message}") from error
-    return augment(pixels, seed=seed, round_=round_, key=row.key) if round_ else pixels
+    except OSError as error:
+        raise TableError(f"Column mask: the mask of {row.key} cannot be read: {error}") from error
+    if round_:
+        square, region = augment(square, region, seed=seed, round_=round_, key=row.key)
+    return square, targets.cells(region)
 
 
-def batches(rows: list[Row], *, size: int, seed: int = 0, round_: int = 0) -> Iterator[NDArray[np.float32]]:
-    """Squares (n, 224, 224) of `rows` in order, `size` at a time; the next batch is read while the last is used."""
+def batches(
+    draws: Sequence[Draw], *, size: int, seed: int = 0
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
+    """Squares (n, 224, 224) and cells (n, 14, 14) of `draws` in order; the next batch is read while the last is used."""
 
-    def stack(part: list[Row]) -> NDArray[np.float32]:
-        return np.stack([square(row, seed=seed, round_=round_) for row in part])
+    def stack(part: Sequence[Draw]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        examples = [example(draw, seed=seed) for draw in part]
+        return np.stack([square for square, _ in examples]), np.stack([cells for _, cells in examples])
 
-    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    parts = [draws[start : start + size] for start in range(0, len(draws), size)]
     with ThreadPoolExecutor(1) as pool:
-        coming: Future[NDArray[np.float32]] | None = None
+        coming: Future[tuple[NDArray[np.float32], NDArray[np.int8]]] | None = None
         for part in parts:
             following = pool.submit(stack, part)
             if coming is not None:

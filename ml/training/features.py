@@ -1,25 +1,24 @@
-"""Pooled VGG16 features of clean and augmented training pictures, computed once and kept on disk.
+"""The trunk's maps of clean and augmented training pictures, computed once and kept on disk as float16.
 
-The base is frozen, so its output for a picture never changes while the heads learn: the convolutions run once per copy
-instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at the chunk it was in.
+Blocks 1 to 3 of VGG16 keep ImageNet's weights, so their output for a picture never changes while the rest learns: they run
+once per copy instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at its chunk.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml import preprocess
-from ml.engines import Engine, load_engine
-from ml.heads import pool
 from ml.preprocess import to_network
 from ml.training import dataset
 from ml.training.augment import RECIPE
-from ml.training.splits import Row
+from ml.training.dataset import Draw
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -43,48 +42,78 @@ def tensors_digest(tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-class Extractor:
-    """Computes and caches pooled features. The engine is built only if something is not in the cache."""
+class Maps:
+    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws, left on disk until asked for."""
 
-    def __init__(self, tensors: Tensors, *, cache: Path, seed: int) -> None:
-        self._tensors = tensors
-        self._digest = tensors_digest(tensors)
+    def __init__(self, parts: list[tuple[NDArray[np.float16], NDArray[np.int8]]]) -> None:
+        self._parts = [maps for maps, _ in parts]
+        self.cells = np.concatenate([cells for _, cells in parts])
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.float16]:
+        """Maps (n, 28, 28, 256) of these draws, in this order."""
+        return np.stack([self._parts[i // CHUNK][i % CHUNK] for i in indices.tolist()])
+
+
+class Extractor:
+    """Computes and caches the trunk's maps. The trunk is built only if something is not in the cache.
+
+    policy: Keras' dtype policy, as `ml.network.precision` takes it.
+    """
+
+    def __init__(self, tensors: Tensors, *, cache: Path, seed: int, policy: str) -> None:
+        self._tensors = {name: tensor for name, tensor in tensors.items() if name < "block4"}
+        self._all = tensors
+        self._digest = tensors_digest(self._tensors)
         self._cache = cache
         self._seed = seed
-        self._engine: Engine | None = None
+        self._policy = policy
+        self._trunk: Any = None
 
-    def features(self, rows: list[Row], *, round_: int, name: str) -> NDArray[np.float32]:
-        """Pooled features (N, 512) of `rows`. round_: 0 clean, above 0 that augmented copy. name: for the bar."""
-        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-        label = f"{name}, " + (f"augmented copy {round_}" if round_ else "clean")
-        bar: tqdm[NoReturn] = tqdm(total=len(rows), desc=label, unit="img", mininterval=2)
+    def maps(self, draws: Sequence[Draw], *, name: str) -> Maps:
+        """Maps and cells of `draws`, in order. name: for the progress bar."""
+        parts = [draws[start : start + CHUNK] for start in range(0, len(draws), CHUNK)]
+        bar: tqdm[NoReturn] = tqdm(total=len(draws), desc=f"{name}, blocks 1 to 3", unit="img", mininterval=5)
         with bar:
-            return np.concatenate([self._chunk(part, round_, bar) for part in parts])
+            return Maps([self._chunk(part, bar) for part in parts])
 
-    def _chunk(self, rows: list[Row], round_: int, bar: "tqdm[NoReturn]") -> NDArray[np.float32]:
-        file = self._cache / f"{self._key(rows, round_)}.npy"
-        if file.exists():
-            bar.update(len(rows))
-            return np.asarray(np.load(file, allow_pickle=False), np.float32)
-        pooled = []
-        for squares in dataset.batches(rows, size=BATCH, seed=self._seed, round_=round_):
-            pooled.append(pool(self._engine_forward(to_network(squares))))
+    def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+        key = self._key(draws)
+        file, beside = self._cache / f"{key}.npy", self._cache / f"{key}.cells.npy"
+        if not (file.exists() and beside.exists()):
+            self._compute(draws, file, beside, bar)
+        else:
+            bar.update(len(draws))
+        return np.load(file, mmap_mode="r", allow_pickle=False), np.load(beside, allow_pickle=False)
+
+    def _compute(self, draws: Sequence[Draw], file: Path, beside: Path, bar: "tqdm[NoReturn]") -> None:
+        maps, cells = [], []
+        for squares, targets in dataset.batches(draws, size=BATCH, seed=self._seed):
+            maps.append(np.asarray(self._forward(to_network(squares)), np.float16))
+            cells.append(targets)
             bar.update(len(squares))
-        result = np.concatenate(pooled)
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".part.npy")
-        np.save(unfinished, result)
-        unfinished.replace(file)
-        return result
+        for array, place in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
+            unfinished = place.with_suffix(".part.npy")
+            np.save(unfinished, array)
+            unfinished.replace(place)
 
-    def _engine_forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._engine is None:
-            self._engine = load_engine("tensorflow", self._tensors)
-        return self._engine.forward(batch)
+    def _forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        import tensorflow as tf
 
-    def _key(self, rows: list[Row], round_: int) -> str:
+        if self._trunk is None:
+            from ml.network import build_trunk, precision
+
+            with precision(self._policy):
+                trunk = build_trunk(self._all)
+            self._trunk = tf.function(lambda x: tf.cast(trunk(x, training=False), tf.float32), reduce_retracing=True)
+        return np.asarray(self._trunk(tf.constant(batch)))
+
+    def _key(self, draws: Sequence[Draw]) -> str:
         """Everything a chunk's numbers depend on; file size and time stand for the picture's bytes."""
-        files = [(row.key, row.path.stat().st_size, row.path.stat().st_mtime_ns) for row in rows]
-        copy = {"seed": self._seed, "round": round_, "recipe": RECIPE.as_dict()} if round_ else None
-        content = json.dumps([preprocess.VERSION, self._digest, copy, files])
+        files = [(row.key, round_, row.path.stat().st_size, row.path.stat().st_mtime_ns) for row, round_ in draws]
+        recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
+        content = json.dumps([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])
         return hashlib.sha256(content.encode()).hexdigest()[:32]

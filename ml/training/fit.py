@@ -1,151 +1,141 @@
-"""Training of the heads on pooled features: seeded, balanced, stopped early on the validation split."""
+"""Training of blocks 4 and 5 with the heads on the trunk's maps: seeded, with averaged weights, resumed after a stop.
+
+Adam with a rate of its own for each part, rising for the blocks at first and falling as a cosine (Loshchilov & Hutter
+2017). What ships is the moving average of the weights (Polyak & Juditsky 1992).
+"""
 
 import hashlib
 import json
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from ml.training.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
+from ml.heads import EMBEDDING
+from ml.training.dataset import Draw, tumor_targets, type_targets
+from ml.training.features import Maps
 from ml.training.settings import Settings
-from ml.training.splits import Row
+from ml.training.validate import Reader, figures
+
+_log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+NORM_EXAMPLES = 512
+PRIOR = -4.0
+"""First bias of a cell: few cells of a picture are tumor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pooled features (N, 512) and the row each was made of; augmented copies repeat their row."""
+    """Maps of N draws and the draws themselves."""
 
-    features: Floats
-    rows: list[Row]
+    maps: Maps
+    draws: list[Draw]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The heads as float32 tensors, standardization folded in, and the loss of every epoch that was run."""
+    """Tuned convolutions and heads as float32 tensors, standardization folded in, and what was logged of every epoch."""
 
     tensors: dict[str, Floats]
-    history: dict[str, list[float]]
-    best_epoch: int
+    history: list[dict[str, float]]
 
 
-def fit(train: Examples, val: Examples, *, settings: Settings, work: Path) -> Fitted:
-    """Train both heads. `work` keeps a backup after every epoch; a run that was stopped goes on from there.
+def fit(
+    train: Examples, val: Examples, *, settings: Settings, base: dict[str, Floats], work: Path, policy: str
+) -> Fitted:
+    """Train. `work` keeps a checkpoint after every epoch; a run that was stopped goes on from there.
 
-    Early stopping watches the weighted validation loss and takes the weights of its best epoch.
+    val: only looked at, for the log. policy: Keras' dtype policy of the convolutions.
     """
     import keras
     import tensorflow as tf
 
-    from ml.network import build_heads
+    from ml.training.detector import Detector
 
     keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()
-    mean, std = moments(train.features)
-    model = build_heads(mean=mean, std=std, l2=settings.l2, dropout=settings.dropout)
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss={"tumor": "sparse_categorical_crossentropy", "type": "sparse_categorical_crossentropy"},
-        loss_weights={"tumor": 1.0, "type": settings.type_weight},
-    )
-    x, y, weights = _arrays(train)
-    stop = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=settings.patience, restore_best_weights=True
-    )
-    backup = keras.callbacks.BackupAndRestore(str(work / "backup" / _digest(train, settings)))
-    history = model.fit(
-        x,
-        y,
-        sample_weight=weights,
-        validation_data=_arrays(val),
-        epochs=settings.epochs,
-        batch_size=settings.batch,
-        callbacks=[stop, backup, _progress(settings.epochs)],
-        verbose=0,
-    )
-    losses = {name: [float(value) for value in values] for name, values in history.history.items()}
-    return Fitted(folded(model, mean, std), losses, int(np.argmin(losses["val_loss"])) + 1)
+    rows = [row for row, _ in train.draws]
+    tumor, kinds = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
+    detector = Detector.build(base, *moments(train, base, policy), settings=settings, policy=policy)
+    detector.type_weights = tf.constant(type_weights(kinds))
+    folder = work / "checkpoints" / _digest(train, settings, policy)
+    state = tf.train.Checkpoint(**detector.state())
+    manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
+    difficulty = np.ones(len(rows))
+    history: list[dict[str, float]] = []
+    if manager.latest_checkpoint:
+        state.restore(manager.latest_checkpoint).expect_partial()
+        saved = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        history, difficulty = saved["history"], np.array(saved["difficulty"])
+    steps = math.ceil(len(rows) / settings.batch)
+    for epoch in range(len(history), settings.epochs):
+        order = _order(difficulty, epoch, settings)
+        totals: list[Floats] = []
+        bar = tqdm(range(steps), desc=f"epoch {epoch + 1} of {settings.epochs}", unit="batch", mininterval=10)
+        for step in bar:
+            chosen = order[step * settings.batch : (step + 1) * settings.batch]
+            detector.schedule((epoch * steps + step) / (settings.epochs * steps))
+            maps = train.maps.take(chosen)
+            losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], kinds[chosen])
+            difficulty[chosen] = each
+            totals.append(losses)
+            if step % 20 == 0:
+                bar.set_postfix({"loss": f"{np.mean([t.sum() for t in totals[-50:]]):.3f}"})
+        names = ("picture", "cell", "location", "type")
+        seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
+        history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
+        _log.info("epoch %d: %s", epoch + 1, history[-1])
+        manager.save()
+        progress = {"history": history, "difficulty": difficulty.round(4).tolist()}
+        (folder / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
+    return Fitted(detector.tensors(), history)
 
 
-def moments(features: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (512,) of the training features; channels that never vary get 1."""
-    std = features.std(axis=0)
-    return features.mean(axis=0), np.where(std > 1e-6, std, 1.0).astype(np.float32)
+def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (512,) of block5_conv3 with the weights training starts from."""
+    from ml.network import build_tail, precision
+
+    with precision(policy):
+        tail = build_tail(base)
+    maps = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
+    outputs = np.asarray(tail.predict(maps.astype(np.float32), batch_size=32, verbose=0), np.float32)
+    flat = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
+    # A channel that is never on says nothing; dividing by its zero would.
+    return flat.mean(axis=0).astype(np.float32), np.maximum(flat.std(axis=0), 1e-3 * flat.std()).astype(np.float32)
 
 
-def folded(model: Any, mean: Floats, std: Floats) -> dict[str, Floats]:
-    """The heads' tensors, named as `ml.heads.TENSORS`, with (x - mean) / std folded into the hidden layer."""
-    tensors = {}
-    for layer in ("hidden", "tumor", "type"):
-        kernel, bias = (np.asarray(value, np.float64) for value in model.get_layer(layer).get_weights())
-        if layer == "hidden":
-            kernel = kernel / std[:, None]
-            bias = bias - mean @ kernel
-        tensors[f"{layer}/kernel"], tensors[f"{layer}/bias"] = kernel.astype(np.float32), bias.astype(np.float32)
-    return tensors
+def type_weights(kinds: NDArray[np.int32]) -> Floats:
+    """(3,) weights that lift rare types by the root of their rarity; their mean over the pictures is 1."""
+    counts = np.maximum(np.bincount(kinds[kinds >= 0], minlength=3), 1)
+    weights = 1 / np.sqrt(counts)
+    return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 
 
-def tumor_weights(rows: list[Row]) -> Floats:
-    """(N,) weights of mean 1: both classes weigh the same; within a class a source weighs as the root of its size.
-
-    The root lies between every picture counting the same, where the largest source decides, and every source counting
-    the same, where a handful of pictures of the smallest one do.
-    """
-    cells = np.array([f"{row.source}/{row.tumor}" for row in rows])
-    truth = tumor_targets(rows)
-    weights = np.zeros(len(rows))
-    for cell in np.unique(cells):
-        here = cells == cell
-        weights[here] = here.sum() ** -0.5
-    for value in (0, 1):
-        if (truth == value).any():
-            weights[truth == value] /= weights[truth == value].sum()
-    return np.asarray(weights / weights.mean(), np.float32)
+def embedding(described: Floats) -> tuple[Floats, Floats]:
+    """Kernel (1024, 64) and bias (64,) of a whitened principal component projection of described pictures (N, 1024)."""
+    mean = described.mean(axis=0)
+    _, values, vectors = np.linalg.svd(described - mean, full_matrices=False)
+    scale = np.sqrt(len(described)) / np.maximum(values[:EMBEDDING], 1e-6)
+    kernel = np.zeros((described.shape[1], EMBEDDING), np.float32)
+    kernel[:, : len(scale)] = vectors[:EMBEDDING].T * scale
+    return kernel, np.asarray(-mean @ kernel, np.float32)
 
 
-def type_weights(rows: list[Row]) -> Floats:
-    """(N,) 0 where the type is unknown; elsewhere the three types weigh the same, of mean 1 over the known."""
-    kinds = type_targets(rows)
-    weights = np.zeros(len(rows))
-    known = np.unique(kinds[kinds != UNKNOWN_TYPE])
-    for kind in known:
-        here = kinds == kind
-        weights[here] = (kinds != UNKNOWN_TYPE).sum() / (len(known) * here.sum())
-    return weights.astype(np.float32)
+def _order(difficulty: NDArray[np.float64], epoch: int, settings: Settings) -> Ints:
+    """A permutation at first; then pictures that were judged wrong come up to three times as often (hard mining)."""
+    rng = np.random.default_rng((settings.seed, epoch))
+    if epoch == 0 or not settings.hard:
+        return rng.permutation(len(difficulty))
+    weights = np.clip(difficulty / difficulty.mean(), 0.5, 3.0) ** settings.hard
+    return rng.choice(len(difficulty), len(difficulty), p=weights / weights.sum())
 
 
-def _arrays(examples: Examples) -> tuple[Floats, dict[str, Any], dict[str, Floats]]:
-    rows = examples.rows
-    targets = {"tumor": tumor_targets(rows), "type": np.maximum(type_targets(rows), 0)}
-    return examples.features, targets, {"tumor": tumor_weights(rows), "type": type_weights(rows)}
-
-
-def _digest(examples: Examples, settings: Settings) -> str:
-    """Names a run by what it learns from, so that a backup is never taken up with other data or settings."""
-    digest = hashlib.sha256(json.dumps(settings.as_dict(), sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(examples.features).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _progress(epochs: int) -> Any:
-    import keras
-    from tqdm import tqdm
-
-    class Progress(keras.callbacks.Callback):  # type: ignore[misc]
-        """One bar over the epochs, with the losses beside it."""
-
-        def on_train_begin(self, logs: Any = None) -> None:
-            self.bar = tqdm(total=epochs, desc="heads", unit="epoch")
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.bar.update(epoch + 1 - self.bar.n)
-            self.bar.set_postfix({name: f"{logs[name]:.3f}" for name in ("loss", "val_loss") if name in logs})
-
-        def on_train_end(self, logs: Any = None) -> None:
-            self.bar.close()
-
-    return Progress()
+def _digest(train: Examples, settings: Settings, policy: str) -> str:
+    content = [settings.as_dict(), policy, [(row.key, round_) for row, round_ in train.draws]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -3,26 +3,33 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-NAME = "vgg16-gap-1"
+NAME = "vgg16-cells-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All numbers of a training.
 
-    rounds: augmented copies of each training picture. epochs, patience: of the heads, with early stopping.
-    type_weight: of the type's loss beside the tumor's. learning_rate and dropout were chosen on validation figures.
+    per_stratum: copies of pictures drawn for each source and label. epochs: passes over them. rates: peak learning rates
+    of the heads, block 5 and block 4. warm_up: share of all steps in which the blocks' rates rise from 0.
+    average: how much of the averaged weights is kept at each step. smoothing: of the pictures' labels, as a few
+    healthy pictures of web collections show lesions. location_weight, type_weight: of these losses beside the others.
+    hard: how strongly pictures that were judged wrong are drawn again.
     """
 
     seed: int = 20240
-    rounds: int = 2
-    epochs: int = 80
-    patience: int = 10
-    batch: int = 128
-    learning_rate: float = 3e-4
-    l2: float = 1e-3
-    dropout: float = 0.4
+    per_stratum: int = 2500
+    epochs: int = 4
+    batch: int = 32
+    rates: tuple[float, float, float] = (1e-3, 4e-5, 2e-5)
+    warm_up: float = 0.06
+    average: float = 0.998
+    dropout: float = 0.3
+    smoothing: float = 0.02
+    location_weight: float = 0.5
     type_weight: float = 0.5
+    weight_decay: float = 1e-4
+    hard: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

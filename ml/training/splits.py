@@ -16,6 +16,7 @@ SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "source", "label", "type", "subject", "group", "split", "boxes")
 NOT_BRAIN = "not_brain_mri"
 LABELS = ("tumor", "no_tumor", NOT_BRAIN)
+SEQUENCES = ("flair", "t1c")
 
 
 class TableError(BrainscanError):
@@ -30,6 +31,8 @@ class Row:
     """One picture of the table. `path` is absolute; `key` is the path as written, which never changes with the machine.
 
     type: one of TUMOR_TYPES, or "" where unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
+    mask: a 1-bit picture of the same size, white where the tumor is, where one is known. sequence: as the table's optional
+    column says, or "flair" / "t1c" where the file's name ends so, else "".
     """
 
     key: str
@@ -41,6 +44,8 @@ class Row:
     group: str
     split: str
     boxes: tuple[tuple[float, float, float, float], ...]
+    mask: Path | None = None
+    sequence: str = ""
 
     @property
     def tumor(self) -> bool:
@@ -126,7 +131,14 @@ def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
         group=value("group"),
         split=value("split", allowed=SPLITS),
         boxes=_boxes(value("boxes", required=False), line),
+        mask=folder / mask if (mask := value("mask", required=False)) else None,
+        sequence=value("sequence", required=False).lower() or _sequence(key),
     )
+
+
+def _sequence(key: str) -> str:
+    ending = Path(key).stem.lower().rpartition("-")[2]
+    return ending if ending in SEQUENCES else ""
 
 
 def _boxes(text: str, line: int) -> tuple[tuple[float, float, float, float], ...]:
