@@ -1,7 +1,7 @@
 """The heads in NumPy: from the last convolution's map to logits and an embedding. One code for every engine.
 
-Each of the 14 × 14 cells is scored for tumor by a small fully-convolutional head. The picture's logit is a smooth maximum of
-its cells, so what decides is somewhere, not everywhere. The type is read where the evidence is.
+Each of the 14 × 14 cells is scored for tumor by a small fully-convolutional head. The picture's logit is a smooth
+maximum of its cells, so what decides is somewhere, not everywhere. The type is read where the evidence is.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """VGG16 and its heads in Keras, layers named as in the weights file.
 
-Imports TensorFlow, so only engines and training may use it. Serving runs the base, all 13 convolutions. Training runs it in
-two halves: the trunk, blocks 1 to 3, keeps ImageNet's weights, so its output for a picture is computed once; the
+Imports TensorFlow, so only engines and training may use it. Serving runs the base, all 13 convolutions. Training runs
+it in two halves: the trunk, blocks 1 to 3, keeps ImageNet's weights, so its output for a picture is computed once; the
 detector, blocks 4 and 5 with the heads, learns.
 """
 
@@ -90,8 +90,8 @@ def build_heads(*, mean: NDArray[np.float32], std: NDArray[np.float32], dropout:
     """From the map (N, 14, 14, 512) to {"cells": (N, 14, 14), "types": (N, 3)}, both logits, in float32.
 
     mean, std: (512,) of the map over training pictures; folded into the first layers on export. prior: first bias of a
-    cell. The type is read where the evidence is: cells weighted by the softmax of their tumor logits, beside the mean of
-    all cells; its gradient does not move the evidence.
+    cell. The type is read where the evidence is: cells weighted by the softmax of their tumor logits, beside the mean
+    of all cells; its gradient does not move the evidence.
     """
     inputs = keras.Input((CELLS, CELLS, CHANNELS), name="block5")
     x = layers.Normalization(mean=mean, variance=np.square(std), name="standardize", dtype="float32")(inputs)

@@ -1,7 +1,8 @@
 """Artifacts on disk: read a manifest, verify the weights against it, and load each model once per process.
 
 A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold, the
-calibration and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their manifests say.
+calibration and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their
+manifests say.
 """
 
 import hashlib

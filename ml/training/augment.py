@@ -6,7 +6,7 @@ Geometry is here; what changes gray values is in `intensity`.
 """
 
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Recipe:
     stretch: float = 0.1
     shear: float = 0.08
     shift: float = 0.07
-    shades: Shades = Shades()
+    shades: Shades = field(default_factory=Shades)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -42,7 +42,7 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
 def batches(
     draws: Sequence[Draw], *, size: int, seed: int = 0
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
-    """Squares (n, 224, 224) and cells (n, 14, 14) of `draws` in order; the next batch is read while the last is used."""
+    """Squares (n, 224, 224) and cells (n, 14, 14) of `draws` in order; the next batch is read during the last."""
 
     def stack(part: Sequence[Draw]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         examples = [example(draw, seed=seed) for draw in part]

@@ -1,7 +1,7 @@
 """The trunk's maps of clean and augmented training pictures, computed once and kept on disk as float16.
 
-Blocks 1 to 3 of VGG16 keep ImageNet's weights, so their output for a picture never changes while the rest learns: they run
-once per copy instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at its chunk.
+Blocks 1 to 3 of VGG16 keep ImageNet's weights, so their output for a picture never changes while the rest learns: they
+run once per copy instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at its chunk.
 """
 
 import hashlib

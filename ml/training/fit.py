@@ -41,7 +41,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Tuned convolutions and heads as float32 tensors, standardization folded in, and what was logged of every epoch."""
+    """Tuned convolutions and heads as float32 tensors, standardization folded in, and each epoch's log."""
 
     tensors: dict[str, Floats]
     history: list[dict[str, float]]

@@ -10,8 +10,8 @@ NAME = "vgg16-cells-1"
 class Settings:
     """All numbers of a training.
 
-    per_stratum: copies of pictures drawn for each source and label. epochs: passes over them. rates: peak learning rates
-    of the heads, block 5 and block 4. warm_up: share of all steps in which the blocks' rates rise from 0.
+    per_stratum: copies of pictures drawn for each source and label. epochs: passes over them. rates: peak learning
+    rates of the heads, block 5 and block 4. warm_up: share of all steps in which the blocks' rates rise from 0.
     average: how much of the averaged weights is kept at each step. smoothing: of the pictures' labels, as a few
     healthy pictures of web collections show lesions. location_weight, type_weight: of these losses beside the others.
     hard: how strongly pictures that were judged wrong are drawn again.

@@ -31,8 +31,8 @@ class Row:
     """One picture of the table. `path` is absolute; `key` is the path as written, which never changes with the machine.
 
     type: one of TUMOR_TYPES, or "" where unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
-    mask: a 1-bit picture of the same size, white where the tumor is, where one is known. sequence: as the table's optional
-    column says, or "flair" / "t1c" where the file's name ends so, else "".
+    mask: a 1-bit picture of the same size, white where the tumor is, where one is known. sequence: as the table's
+    optional column says, or "flair" / "t1c" where the file's name ends so, else "".
     """
 
     key: str

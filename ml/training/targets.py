@@ -1,7 +1,7 @@
 """Where the tumor lies, on the network's square and on its 14 × 14 cells: what the evidence is trained on.
 
-A box says less than a mask: its corners are mostly healthy tissue. So a box counts as tumor inside its inscribed ellipse,
-and its corners are left out of the loss, as is a rim of one cell around everything marked.
+A box says less than a mask: its corners are mostly healthy tissue. So a box counts as tumor inside its inscribed
+ellipse, and its corners are left out of the loss, as is a rim of one cell around everything marked.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ HEALTHY, TUMOR, IGNORED = 0, 1, 2
 """Values of a region, (224, 224) uint8."""
 
 NEGATIVE, POSITIVE, UNKNOWN, BESIDE = 0, 1, -1, -2
-"""Values of a cell, (14, 14) int8. UNKNOWN: partly tumor, or nothing is known. BESIDE: healthy, in the rim around a tumor;
-it teaches nothing about healthy tissue, yet the hottest cell should not be there."""
+"""Values of a cell, (14, 14) int8. UNKNOWN: partly tumor, or nothing is known. BESIDE: healthy, in the rim around a
+tumor; it teaches nothing about healthy tissue, yet the hottest cell should not be there."""
 
 _INSIDE = 0.5  # share of a cell that must be tumor for the cell to be called so
 

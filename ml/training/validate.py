@@ -1,4 +1,4 @@
-"""What tuned weights, rounded as they ship, say of the trunk's maps: passes, readings, and the figures a training logs."""
+"""What tuned weights, rounded as they ship, say of the trunk's maps: passes, readings, and a training's figures."""
 
 from collections.abc import Iterator
 
