@@ -16,7 +16,8 @@ from django.utils import timezone
 
 import ml
 from diagnosis import audit, model_versions, queue
-from diagnosis.models import Prediction
+from diagnosis.models import Embedding, Prediction
+from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
 from diagnosis.people import Person
 from ml.contracts import Analysis, ModelUnavailable
@@ -147,7 +148,8 @@ def _release(claimed: Prediction) -> None:
 
 def _work(claimed: Prediction) -> None:
     if known := _known_result(claimed):
-        _finish(claimed, **known)
+        vector = Embedding.objects.filter(prediction=known["reused_from"]).values_list("vector", flat=True).first()
+        _finish(claimed, vector=vector, **known)
         return
     model = model_versions.load(claimed.model_version)
     try:
@@ -199,12 +201,16 @@ def _record(claimed: Prediction, analysis: Analysis) -> None:
     fields = analysis.as_dict()
     del fields["model"]
     state = State.REFUSED if analysis.outcome == "refused" else State.DONE
-    _finish(claimed, state=state, **fields)
+    _finish(claimed, vector=None if analysis.embedding is None else pack(analysis.embedding), state=state, **fields)
 
 
-def _finish(claimed: Prediction, **fields: Any) -> None:
-    if not _mine(claimed).update(finished=timezone.now(), **fields):
-        _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
+def _finish(claimed: Prediction, *, vector: bytes | None = None, **fields: Any) -> None:
+    """End the run as `fields` say, with the packed embedding by which similar scans find it, both or neither."""
+    with transaction.atomic():
+        if not _mine(claimed).update(finished=timezone.now(), **fields):
+            _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
+        elif vector is not None:
+            Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
 
 
 def _mine(claimed: Prediction) -> Any:

@@ -13,10 +13,16 @@ from django.db.models.functions import Coalesce
 
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import ACTIVE, State
-from diagnosis.people import Visitor
+from diagnosis.people import Person, Visitor
 
 READERS = "reader"
 """Name of the group whose members see everybody's cases."""
+
+
+def visible_owners(user: Visitor) -> QuerySet[Person, int]:
+    """Ids of the people whose cases `user` may see. For searches that the database cannot do; their results still go
+    through `predictions`."""
+    return Person.objects.filter(_may_see(user, "pk")).values_list("pk", flat=True)
 
 
 def cases(user: Visitor) -> QuerySet[Case]:

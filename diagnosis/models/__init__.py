@@ -2,8 +2,9 @@
 
 from diagnosis.models.audit_event import AuditEvent
 from diagnosis.models.case import Case
+from diagnosis.models.embedding import Embedding
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.scan import Scan
 
-__all__ = ["AuditEvent", "Case", "ModelVersion", "Prediction", "Scan"]
+__all__ = ["AuditEvent", "Case", "Embedding", "ModelVersion", "Prediction", "Scan"]
