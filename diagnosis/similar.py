@@ -27,18 +27,19 @@ class Similar:
     similarity: float
 
 
-def similar(user: Visitor, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar]:
+def similar(user: Visitor, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar] | None:
     """The `limit` scans most like that of `prediction`, most similar first: one of each other case.
 
-    Scans of its own case are left out (they stand beside it anyway), and so are copies of the same picture. Empty where
-    the prediction is not done, or where its model version gives no embedding. Four queries, however many scans.
+    Scans of its own case are left out (they stand beside it anyway), and so are copies of the same picture. None where
+    there is nothing to search by: the prediction is not done, or its model version gives no embedding. Four queries,
+    however many scans there are.
 
     prediction: from `selectors.result`, so that the user may see it and its model version is loaded whole.
     """
     version = prediction.model_version
     asked = Embedding.objects.filter(prediction=prediction.pk).first() if prediction.state == State.DONE else None
     if asked is None or version is None:
-        return []
+        return None
     index = vectors.index(version.pk)
     index.refresh()
     candidates = index.nearest(

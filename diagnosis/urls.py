@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, cases, files, history, results, upload
+from diagnosis.views import account, cases, files, history, results, similar, upload
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -22,6 +22,7 @@ urlpatterns = [
     path("predictions/<int:prediction_id>/", results.prediction, name="prediction"),
     path("predictions/<int:prediction_id>/retry/", results.retry, name="prediction-retry"),
     path("predictions/<int:prediction_id>/cancel/", results.cancel, name="prediction-cancel"),
+    path("predictions/<int:prediction_id>/similar/", similar.similar, name="prediction-similar"),
     path("status/", results.status, name="status"),
     path("queue/", results.queue_indicator, name="queue"),
 ]

@@ -126,6 +126,24 @@ class PredictionDetailSerializer(PredictionSerializer):  # needs rows from `sele
         return None if position is None else queue.estimate(position)
 
 
+class SimilarSerializer(serializers.Serializer[Any]):
+    """A past scan that looks like the one asked about, by the prediction of the same model version."""
+
+    similarity = serializers.FloatField(help_text="Cosine of the two embeddings: 1 is the same to the model.")
+    thumbnail_url = _link("scan-thumbnail", "prediction.scan")
+    preview_url = _link("scan-preview", "prediction.scan")
+    prediction = PredictionSerializer()
+
+
+class SimilarListSerializer(serializers.Serializer[Any]):
+    """The most similar first."""
+
+    available = serializers.BooleanField(
+        help_text="False where there is nothing to search by: not done, or a model version without embeddings."
+    )
+    results = SimilarSerializer(many=True)
+
+
 class ScanFieldsSerializer(serializers.ModelSerializer[Scan]):
     """One accepted file, without its predictions."""
 

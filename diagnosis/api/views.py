@@ -7,7 +7,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from diagnosis import bytes as responses
-from diagnosis import intake, pipeline, selectors
+from diagnosis import intake, pipeline, selectors, similar
 from diagnosis.api import serializers
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
@@ -189,6 +189,20 @@ class PredictionViewSet(Endpoint):
         self.get_object()
         raise NoEvidence
 
+    @extend_schema(
+        summary="Similar past scans",
+        parameters=[
+            OpenApiParameter("limit", int, description=f"1 to {similar.MAX_LIMIT}", default=similar.DEFAULT_LIMIT)
+        ],
+        responses={200: serializers.SimilarListSerializer},
+    )
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def similar(self, request: Request, pk: int) -> Response:
+        """Those of other cases that you may see, by the same model version, one of each case; copies are left out."""
+        found = similar.similar(self.person, prediction=self.get_object(), limit=_limit(request))
+        shown = {"available": found is not None, "results": found or []}
+        return Response(serializers.SimilarListSerializer(shown, context=self.get_serializer_context()).data)
+
     def _to_change(self) -> Prediction:
         prediction: Prediction = self.get_object()
         if not may_change(self.person, prediction.scan.case):
@@ -200,6 +214,13 @@ class PredictionViewSet(Endpoint):
 
     def _now(self, code: int) -> Response:
         return Response(self.get_serializer(self.get_object()).data, status=code)
+
+
+def _limit(request: Request) -> int:
+    asked = request.query_params.get("limit", str(similar.DEFAULT_LIMIT))
+    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= similar.MAX_LIMIT):
+        raise ValidationError({"limit": [f"Give a whole number from 1 to {similar.MAX_LIMIT}."]})
+    return int(asked)
 
 
 @extend_schema_view(list=extend_schema(summary="Model versions"), retrieve=extend_schema(summary="One model version"))
