@@ -53,6 +53,17 @@ def _evaluate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--record", action="store_true", help="also put the figures of the test split into the manifest")
 
 
+def _audit(p: argparse.ArgumentParser) -> None:
+    _data(p)
+    p.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    p.add_argument(
+        "--min-correlation",
+        type=_correlation,
+        metavar="R",
+        help="from which correlation of two heads on they are the same picture (default 0.99)",
+    )
+
+
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("--run", type=Path, default=WORK / "run", metavar="DIR", help=f"a run (default {WORK / 'run'})")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the artifact")
@@ -71,6 +82,13 @@ def _model(p: argparse.ArgumentParser) -> None:
 
 def _data(p: argparse.ArgumentParser) -> None:
     p.add_argument("--data", type=Path, required=True, metavar="TABLE", help="data table, or the folder of scans.csv")
+
+
+def _correlation(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0 and at most 1")
+    return number
 
 
 def _positive(text: str) -> int:
@@ -93,6 +111,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "benchmark": (_benchmark, "Measure the model on this machine, against Keras in the same run."),
     "train": (_train, "Train on a data table, export the artifact and evaluate it on the test split."),
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
+    "audit": (_audit, "Fail if a picture, a near-duplicate, a group or a patient stands in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
     "card": (_card, "Write the model card of an artifact."),
 }

@@ -1,4 +1,4 @@
-"""`train`, `evaluate`, `export` and `card`: for those who make models. Needs the training requirements."""
+"""`train`, `evaluate`, `audit`, `export` and `card`: for those who make models. Needs the training requirements."""
 
 import argparse
 import json
@@ -46,6 +46,21 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def audit(options: argparse.Namespace) -> int:
+    """What stands in two splits, pair by pair. Exit status 1 where anything does."""
+    from ml.training import audit
+    from ml.training.splits import read_table
+
+    least = audit.MIN_CORRELATION if options.min_correlation is None else options.min_correlation
+    rows = read_table(options.data, apart=False)
+    found = audit.audit(rows, min_correlation=least)
+    if options.json:
+        print(json.dumps(audit.summary(rows, found, min_correlation=least), allow_nan=False))
+    else:
+        print(audit.report(rows, found, min_correlation=least))
+    return 1 if found else 0
+
+
 def export(options: argparse.Namespace) -> int:
     """The artifact of a finished run; its test figures have to be measured anew."""
     from ml.training.export import Run, export
@@ -71,6 +86,7 @@ def card(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "evaluate": evaluate,
+    "audit": audit,
     "export": export,
     "card": card,
 }

@@ -52,9 +52,10 @@ class Row:
         return self.label == "tumor"
 
 
-def read_table(data: Path) -> list[Row]:
+def read_table(data: Path, *, apart: bool = True) -> list[Row]:
     """Every row of a data table, given as the CSV file or the folder that holds `scans.csv`, in the table's order.
 
+    apart: whether a group or a patient in two splits is an error; the audit lists all of them instead.
     Raises TableError: absent, a column missing, a value that is not allowed, a path twice, or a group in two splits.
     """
     file = data / TABLE if data.is_dir() else data
@@ -70,7 +71,8 @@ def read_table(data: Path) -> list[Row]:
     if not rows:
         raise TableError(f"{file.name} has no rows.")
     _check_unique(rows)
-    _check_groups(rows)
+    if apart:
+        _check_groups(rows)
     return rows
 
 

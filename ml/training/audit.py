@@ -1,0 +1,184 @@
+"""Does anything stand in two splits? Files, pixels, near-duplicate pictures, groups, patients; and labels that clash.
+
+A copy of a test picture among the training pictures turns a test into a memory check: that is how public sets reach
+99%. Copies are seldom bytes: they are recompressed, resized, brightened, sharpened. Pairs are first found by the
+perceptual hashes of `ml.hashes`, at a distance that lets too many through, then each is measured: the correlation of
+the two heads at 64 × 64 pixels. All in NumPy: thousands of pictures take a minute or two, nearly all of it reading.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import hashes, readers
+from ml.contracts import UnreadableImage
+from ml.training.splits import Row
+
+MIN_CORRELATION = 0.99
+"""Of two heads: from here on they are taken for the same picture. docs/training.md says how it was found."""
+
+_LOOSE = 64
+"""Most bits of 255 in which the hashes of a candidate pair differ, by either hash: a quarter, twice what copies do."""
+
+_BLOCK = 128  # pictures compared with all others at a time: some 50 MB at 6,000 pictures
+
+KINDS = {
+    "unreadable": "files cannot be read",
+    "file": "pairs of equal files stand in two splits",
+    "pixels": "pairs of files with equal pixels stand in two splits",
+    "near": "pairs of near-duplicate pictures stand in two splits",
+    "group": "groups stand in more than one split",
+    "subject": "subjects stand in more than one split",
+    "label": "pairs of equal pictures have different labels",
+}
+"""What can be wrong with a table, worst first, and how it is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. rows: the pictures by key, each with its split. value: what they share or differ in.
+
+    correlation: of the two heads, for pairs of near-duplicates.
+    """
+
+    kind: str
+    rows: tuple[tuple[str, str], ...]
+    value: str = ""
+    correlation: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        rows = [{"path": key, "split": split} for key, split in self.rows]
+        return {"kind": self.kind, "rows": rows, "value": self.value, "correlation": self.correlation}
+
+    def __str__(self) -> str:
+        rows = " = ".join(f"{key} ({split})" for key, split in self.rows)
+        measured = "" if self.correlation is None else f"{self.correlation:.4f}"
+        return "  ".join(filter(None, (self.value, measured, rows)))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One picture, read. head: (4096,) float32, mean 0 and length 1, so that a dot product is a correlation."""
+
+    row: Row
+    file: str
+    pixels: str
+    fingerprint: NDArray[np.uint8]
+    head: NDArray[np.float32]
+
+
+def audit(rows: list[Row], *, min_correlation: float = MIN_CORRELATION) -> list[Finding]:
+    """All that is wrong with the table, by kind as in KINDS. Each pair is named once, as the strongest kind it is."""
+    with ThreadPoolExecutor(2) as pool:  # hashing and decoding let go of Python's lock
+        read = list(pool.map(_see, rows))
+    found = [item for item in read if isinstance(item, Finding)]
+    seen = [item for item in read if isinstance(item, Seen)]
+    named: set[tuple[str, ...]] = set()
+    for finding in [*_equal(seen, "file"), *_equal(seen, "pixels"), *_near(seen, min_correlation)]:
+        pair = tuple(key for key, _ in finding.rows)
+        if pair not in named:
+            named.add(pair)
+            found.append(finding)
+    found += [*_shared(rows, "group"), *_shared(rows, "subject"), *_labels(seen)]
+    return sorted(found, key=lambda finding: list(KINDS).index(finding.kind))
+
+
+def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) -> dict[str, Any]:
+    """JSON-ready report: how many pictures, what was asked, counts by kind, and every finding."""
+    counts = {kind: sum(finding.kind == kind for finding in found) for kind in KINDS}
+    splits = sorted({row.split for row in rows})
+    return {
+        "pictures": {split: sum(row.split == split for row in rows) for split in splits},
+        "min_correlation": min_correlation,
+        "clean": not found,
+        "counts": counts,
+        "findings": [finding.as_dict() for finding in found],
+    }
+
+
+def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> str:
+    """The same for people: one line for each finding, under a line for each kind."""
+    lines = [f"{len(rows)} pictures; near-duplicates are counted from a correlation of {min_correlation} on."]
+    for kind, what in KINDS.items():
+        of_kind = [finding for finding in found if finding.kind == kind]
+        if of_kind:
+            lines += ["", f"{len(of_kind)} {what}:", *(f"  {finding}" for finding in of_kind)]
+    return "\n".join(lines if found else [*lines, "Nothing stands in two splits."])
+
+
+def _see(row: Row) -> Seen | Finding:
+    try:
+        data = row.path.read_bytes()
+        image = readers.read(data)
+    except (OSError, UnreadableImage) as error:
+        return Finding("unreadable", ((row.key, row.split),), str(error))
+    both = hashes.frames(image)
+    head = (both[1] - both[1].mean()).ravel()
+    length = float(np.linalg.norm(head))
+    return Seen(
+        row=row,
+        file=hashlib.sha256(data).hexdigest(),
+        pixels=image.pixel_sha256(),
+        fingerprint=hashes.digest(both),
+        head=head / length if length > 0 else head,
+    )
+
+
+def _pair(kind: str, one: Row, other: Row, **measured: Any) -> Finding:
+    return Finding(kind, ((one.key, one.split), (other.key, other.split)), **measured)
+
+
+def _same(seen: Iterable[Seen], attribute: str) -> Iterator[tuple[Row, Row]]:
+    """Pairs of rows, in the table's order, of which the digest `attribute` is equal."""
+    together: dict[str, list[Row]] = {}
+    for item in seen:
+        together.setdefault(getattr(item, attribute), []).append(item.row)
+    for rows in together.values():
+        yield from combinations(rows, 2)
+
+
+def _equal(seen: list[Seen], kind: str) -> Iterator[Finding]:
+    return (_pair(kind, one, other) for one, other in _same(seen, kind) if one.split != other.split)
+
+
+def _labels(seen: list[Seen]) -> Iterator[Finding]:
+    """Equal pixels with two labels, or two tumor types where both are known, whatever splits they stand in."""
+    for one, other in _same(seen, "pixels"):
+        if one.label != other.label:
+            yield _pair("label", one, other, value=f"{one.label} / {other.label}")
+        elif one.type and other.type and one.type != other.type:
+            yield _pair("label", one, other, value=f"{one.type} / {other.type}")
+
+
+def _near(seen: list[Seen], min_correlation: float) -> Iterator[Finding]:
+    """Pairs in two splits whose hashes are close and whose heads correlate."""
+    if not seen:
+        return
+    prints = np.stack([item.fingerprint for item in seen])
+    splits = np.array([item.row.split for item in seen])
+    for start in range(0, len(seen), _BLOCK):
+        block = prints[start : start + _BLOCK]
+        close = (hashes.distances(prints, block) <= _LOOSE).any(axis=-1) & (
+            splits[start : start + _BLOCK, None] != splits
+        )
+        for i, j in zip(*np.nonzero(close), strict=True):
+            one, other = seen[start + int(i)], seen[int(j)]
+            if start + i < j and (correlation := float(one.head @ other.head)) >= min_correlation:
+                yield _pair("near", one.row, other.row, correlation=round(correlation, 5))
+
+
+def _shared(rows: list[Row], column: str) -> Iterator[Finding]:
+    """Groups or subjects in more than one split: the first picture of each split is named."""
+    first: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if name := getattr(row, column):
+            first.setdefault(name, {}).setdefault(row.split, row)
+    for name, splits in first.items():
+        if len(splits) > 1:
+            yield Finding(column, tuple((row.key, split) for split, row in splits.items()), name)
