@@ -35,7 +35,7 @@ def analyse_batch(model: Model, images: Sequence[Source], *, max_pixels: int = r
 
     The time of the shared steps, forward and head, is divided evenly among the pictures that took part.
     """
-    prepared = [_prepare(image, max_pixels) for image in images]
+    prepared = [_prepare(model, image, max_pixels) for image in images]
     accepted = [item for item in prepared if item.square is not None]
     read: list[_Read] = []
     forward = head = 0.0
@@ -61,6 +61,7 @@ class _Prepared:
     """One picture ready for the network, or refused (square is None); times in seconds."""
 
     gate: Gate
+    trained_on: bool
     square: NDArray[np.float32] | None
     geometry: Geometry | None
     read: float
@@ -72,22 +73,24 @@ class _Read:
     """What is known of one picture after the pass, or after it was refused before."""
 
     gate: Gate
+    trained_on: bool = False
     prediction: Prediction | None = None
     evidence: Evidence | None = None
     embedding: NDArray[np.float32] | None = None
 
 
-def _prepare(image: Source, max_pixels: int) -> _Prepared:
+def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
     start = perf_counter()
     try:
         decoded = image if isinstance(image, Image) else readers.read(image, max_pixels=max_pixels)
     except UnreadableImage as error:
         refusal = Gate(accepted=False, reason=error.code, message=error.message)
-        return _Prepared(refusal, None, None, perf_counter() - start, 0.0)
+        return _Prepared(refusal, False, None, None, perf_counter() - start, 0.0)
     middle = perf_counter()
     verdict = gate.check(decoded)
     square, geometry = preprocess(decoded) if verdict.accepted else (None, None)
-    return _Prepared(verdict, square, geometry, middle - start, perf_counter() - middle)
+    trained_on = verdict.accepted and model.known.matches(decoded)
+    return _Prepared(verdict, trained_on, square, geometry, middle - start, perf_counter() - middle)
 
 
 def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
@@ -106,7 +109,7 @@ def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
             uncertain=model.calibration.is_uncertain(probability),
         )
         evidence = locate(cells[n], geometry=item.geometry)
-        results.append(_Read(item.gate, prediction, evidence, reading.embedding[n]))
+        results.append(_Read(item.gate, item.trained_on, prediction, evidence, reading.embedding[n]))
     return results
 
 
@@ -119,6 +122,7 @@ def _analysis(model: Model, read: _Read, seconds: dict[str, float]) -> Analysis:
         engine=model.engine.name,
         prediction=read.prediction,
         evidence=read.evidence,
+        trained_on=read.trained_on,
         embedding=read.embedding,
         milliseconds={stage: round(value * 1000, 3) for stage, value in seconds.items()},
     )

@@ -115,3 +115,12 @@ def _describe(pair: list[keras.KerasTensor]) -> keras.KerasTensor:
     flat = ops.reshape(x, (-1, CELLS * CELLS, CHANNELS))
     focus = ops.sum(flat * weights[..., None], axis=1)
     return ops.concatenate([focus, ops.mean(flat, axis=1)], axis=-1)
+
+
+def fast_policy() -> str:
+    """ "mixed_bfloat16" where the processor multiplies bfloat16 itself, twice as fast; elsewhere "float32"."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

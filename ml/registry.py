@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
-from ml import preprocess
+from ml import hashes, preprocess
 from ml.calibration import Calibration
 from ml.contracts import ModelUnavailable
 from ml.engines import Engine, load_engine
+from ml.hashes import TrainingHashes
 from ml.heads import Heads
 
 DEFAULT_ARTIFACT = Path(__file__).parent / "artifacts" / "vgg16-cells-1"
 FORMAT = 2
+FILES = ("weights", "training_hashes")
+"""Entries of a manifest that name a file beside it, with its sha256 and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Manifest:
     def digest(self) -> str:
         """Hex sha256 over everything that decides an answer."""
         decisive = {key: self.data[key] for key in ("preprocessing", "threshold", "calibration")}
-        decisive["weights"] = self.data["weights"]["sha256"]
+        decisive |= {key: self.data[key]["sha256"] for key in FILES}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -62,9 +65,9 @@ class Manifest:
     def calibrated(self) -> bool:
         return self.data["calibration"] is not None
 
-    @property
-    def weights_path(self) -> Path:
-        return self.path / str(self.data["weights"]["file"])
+    def file(self, entry: str) -> Path:
+        """Where the file of an entry in FILES lies."""
+        return self.path / str(self.data[entry]["file"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Model:
     engine: Engine
     heads: Heads
     calibration: Calibration
+    known: TrainingHashes
 
 
 def read_manifest(path: Path | str | None = None) -> Manifest:
@@ -91,9 +95,10 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
             raise ModelUnavailable(
                 "manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}."
             )
-        _ = manifest.label, manifest.threshold, manifest.calibration, data["weights"]["bytes"]
-        if Path(data["weights"]["file"]).name != data["weights"]["file"]:
-            raise ModelUnavailable("manifest_invalid", f"{file} names a weights file outside its own folder.")
+        _ = manifest.label, manifest.threshold, manifest.calibration, data["training_hashes"]["method"]
+        for entry in FILES:
+            if Path(data[entry]["file"]).name != data[entry]["file"] or int(data[entry]["bytes"]) < 0:
+                raise ModelUnavailable("manifest_invalid", f"{file} names a file outside its own folder.")
     except FileNotFoundError as error:
         raise ModelUnavailable("model_missing", f"No model: {file} does not exist.") from error
     except OSError as error:
@@ -109,16 +114,18 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
 
 
 def quick_check(manifest: Manifest) -> None:
-    """Is the weights file there, in its right size? Cheap enough for a health check; the digest is verified at load.
+    """Are the files there, in their right size? Cheap enough for a health check; digests are verified at load.
 
     Raises ModelUnavailable with code `model_missing` or `weights_damaged`.
     """
-    try:
-        size = manifest.weights_path.stat().st_size
-    except OSError as error:
-        raise ModelUnavailable("model_missing", f"No model: {manifest.weights_path} does not exist.") from error
-    if size != manifest.data["weights"]["bytes"]:
-        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its size is wrong.")
+    for entry in FILES:
+        path = manifest.file(entry)
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise ModelUnavailable("model_missing", f"No model: {path} does not exist.") from error
+        if size != manifest.data[entry]["bytes"]:
+            raise ModelUnavailable("weights_damaged", f"{path} is damaged: its size is wrong.")
 
 
 def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
@@ -126,14 +133,33 @@ def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
 
     Raises ModelUnavailable with code `model_missing` or `weights_damaged` (the digest is not the manifest's).
     """
-    quick_check(manifest)
-    data = manifest.weights_path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != manifest.data["weights"]["sha256"]:
-        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is damaged: its digest is wrong.")
+    data = _verified(manifest, "weights")
     try:
         return {name: tensor.astype(np.float32) for name, tensor in load_safetensors(data).items()}
     except SafetensorError as error:
-        raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} is no safetensors file: {error}") from error
+        path = manifest.file("weights")
+        raise ModelUnavailable("weights_damaged", f"{path} is no safetensors file: {error}") from error
+
+
+def read_hashes(manifest: Manifest) -> TrainingHashes:
+    """The verified hashes of the pictures that the model was made with.
+
+    Raises ModelUnavailable with code `model_missing` or `weights_damaged`.
+    """
+    data = _verified(manifest, "training_hashes")
+    try:
+        return hashes.load(data, method=manifest.data["training_hashes"]["method"])
+    except ValueError as error:
+        raise ModelUnavailable("weights_damaged", f"{manifest.file('training_hashes')}: {error}") from error
+
+
+def _verified(manifest: Manifest, entry: str) -> bytes:
+    quick_check(manifest)
+    path = manifest.file(entry)
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != manifest.data[entry]["sha256"]:
+        raise ModelUnavailable("weights_damaged", f"{path} is damaged: its digest is wrong.")
+    return data
 
 
 _loaded: dict[tuple[Path, str, str], Model] = {}
@@ -157,7 +183,10 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model
                     engine=load_engine(engine, tensors),
                     heads=Heads.from_tensors(tensors),
                     calibration=manifest.calibration,
+                    known=read_hashes(manifest),
                 )
             except KeyError as error:
-                raise ModelUnavailable("weights_damaged", f"{manifest.weights_path} lacks tensor {error}.") from error
+                raise ModelUnavailable(
+                    "weights_damaged", f"{manifest.file('weights')} lacks tensor {error}."
+                ) from error
         return _loaded[key]

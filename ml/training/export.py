@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save, save_file
 
 from ml import preprocess
 from ml.contracts import TUMOR_TYPES, BrainscanError
-from ml.heads import HIDDEN_UNITS, TENSORS
+from ml.heads import CELLS, EMBEDDING, HIDDEN_UNITS, SHARPNESS
 from ml.registry import FORMAT, read_manifest
 from ml.training.settings import NAME
 
@@ -36,16 +36,18 @@ INTENDED_USE = (
 )
 LIMITS = (
     "It judges one slice, not a patient, and never saw a whole study.",
-    "The score is not a calibrated probability: 0.9 does not mean that nine of ten such pictures show a tumor.",
-    "Sources differ in scanner, sequence and plane, and some hold one class only; the model can learn the source "
-    "instead of the tumor. Expect much lower figures on pictures of an unseen hospital: an earlier network "
-    "of this kind, trained on the same pool, had AUROC 0.96 on held-out patients of the pool and 0.59 to 0.67 on "
-    "slices of unseen hospitals.",
+    "Probabilities are calibrated on the validation split's mix of sources, where about half of the pictures show a "
+    "tumor. Where tumors are rarer, they are rarer behind each figure, too.",
+    "Sources differ in scanner, sequence and plane, and some hold one class only; the network can still learn the "
+    "source beside the tumor. Expect lower figures on pictures of an unseen hospital.",
     "Labels are those of the publishers. A few web pictures labeled as without tumor show lesions, or are CT.",
     "It knows glioma, meningioma and pituitary tumor; any other finding is forced into these or called no tumor.",
-    "The gate refuses pictures that are unreadable, small, narrow or blank. It does not yet recognize a picture that "
-    "is no brain MRI, and the model answers on it as if it were one.",
+    "The gate learned from four kinds of other pictures and from drawn ones. It can let through a kind that looks like "
+    "a head, and refuse a slice that looks like none it has seen.",
+    "The map has 14 x 14 cells: it says where to look, not where a tumor ends.",
 )
+
+_FACTS = ("hashed", "fitted", "gate", "training")
 
 
 class ExportError(BrainscanError):
@@ -57,20 +59,26 @@ class ExportError(BrainscanError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished training: base and heads in float32, the threshold, what was done, and validation figures."""
+    """A finished training.
 
-    base: Tensors
-    heads: Tensors
-    threshold: float
+    tensors: base, heads and gate, float32. hashes: of the training pictures, as `ml.hashes.build` gives them, with what
+    the manifest says of them. fitted: the manifest's threshold, calibration and operating point. gate, training: how
+    the gate was made, and what was done.
+    """
+
+    tensors: Tensors
+    hashes: bytes
+    hashed: dict[str, Any]
+    fitted: dict[str, Any]
+    gate: dict[str, Any]
     training: dict[str, Any]
-    validation: dict[str, Any]
 
     def save(self, folder: Path) -> None:
         """Write the run to `folder`, replacing an older one."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(self.base, folder / "base.safetensors")
-        save_file(self.heads, folder / "heads.safetensors")
-        facts = {"threshold": self.threshold, "training": self.training, "validation": self.validation}
+        save_file(self.tensors, folder / "tensors.safetensors")
+        (folder / "hashes.safetensors").write_bytes(self.hashes)
+        facts = {name: getattr(self, name) for name in _FACTS}
         (folder / "run.json").write_text(_json(facts), encoding="utf-8")
 
     @classmethod
@@ -78,8 +86,8 @@ class Run:
         """Read what `save` wrote. Raises ExportError where there is no finished run."""
         try:
             facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            base, heads = load_file(folder / "base.safetensors"), load_file(folder / "heads.safetensors")
-            return cls(base, heads, facts["threshold"], facts["training"], facts["validation"])
+            tensors, data = load_file(folder / "tensors.safetensors"), (folder / "hashes.safetensors").read_bytes()
+            return cls(tensors, data, **{name: facts[name] for name in _FACTS})
         except (OSError, ValueError, KeyError) as error:
             raise ExportError(f"{folder} holds no finished run: {error}.") from error
 
@@ -91,13 +99,14 @@ def export(run: Run, out: Path, *, name: str = NAME) -> Path:
     """
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise ExportError(f"{out} is not empty and holds no artifact; name another folder.")
-    weights = save(half({**run.base, **{tensor: run.heads[tensor] for tensor in TENSORS}}))
+    weights = save(half(run.tensors))
     if len(weights) > MAX_BYTES:
         raise ExportError(f"The weights take {len(weights):,} bytes; at most {MAX_BYTES:,} are allowed.")
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     fresh.chmod(0o755)
     (fresh / WEIGHTS).write_bytes(weights)
+    (fresh / run.hashed["file"]).write_bytes(run.hashes)
     write_manifest(fresh, manifest(run, weights, name=name))
     _swap(fresh, out)
     return out
@@ -122,8 +131,9 @@ def manifest(run: Run, weights: bytes, *, name: str) -> dict[str, Any]:
         "version": VERSION,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "preprocessing": preprocess.VERSION,
-        "threshold": run.threshold,
-        "calibration": None,
+        **run.fitted,
+        "gate": run.gate,
+        "training_hashes": {**run.hashed, "sha256": hashlib.sha256(run.hashes).hexdigest()},
         "weights": {
             "file": WEIGHTS,
             "sha256": hashlib.sha256(weights).hexdigest(),
@@ -131,10 +141,11 @@ def manifest(run: Run, weights: bytes, *, name: str) -> dict[str, Any]:
             "dtype": "float16",
         },
         "architecture": {
-            "base": "VGG16 convolutions up to block5_conv3, ImageNet weights, frozen",
-            "pooling": "global average",
-            "hidden": HIDDEN_UNITS,
-            "heads": {"tumor": ["no_tumor", "tumor"], "type": list(TUMOR_TYPES)},
+            "base": "VGG16 convolutions up to block5_conv3; blocks 1 to 3 with ImageNet weights, 4 and 5 tuned",
+            "cells": f"{CELLS} x {CELLS}, each scored by {HIDDEN_UNITS} hidden units",
+            "picture": f"log-sum-exp of the cells, sharpness {SHARPNESS}",
+            "type": "read from the channels where the evidence is, beside their mean",
+            "embedding": EMBEDDING,
         },
         "types": list(TUMOR_TYPES),
         "input": {
@@ -144,7 +155,7 @@ def manifest(run: Run, weights: bytes, *, name: str) -> dict[str, Any]:
             "means": list(preprocess.CHANNEL_MEANS_BGR),
         },
         "training": run.training,
-        "metrics": {"validation": run.validation, "test": None},
+        "metrics": {"validation": None, "test": None},
         "intended_use": INTENDED_USE,
         "limits": list(LIMITS),
     }
@@ -157,10 +168,16 @@ def write_manifest(folder: Path, data: dict[str, Any]) -> None:
     unfinished.replace(folder / MANIFEST)
 
 
-def record_test(artifact: Path, summary: dict[str, Any]) -> None:
-    """Put an evaluation of the test split into the artifact's manifest. Its identity does not change by this."""
+def record(artifact: Path, summary: dict[str, Any]) -> None:
+    """Put an evaluation of the validation or test split into the artifact's manifest. Its identity does not change.
+
+    Raises ExportError for any other split.
+    """
+    name = {"val": "validation", "test": "test"}.get(summary["split"])
+    if name is None:
+        raise ExportError(f"Figures of split {summary['split']!r} have no place in a manifest.")
     data = read_manifest(artifact).data
-    data["metrics"]["test"] = {key: value for key, value in summary.items() if key != "seconds"}
+    data["metrics"][name] = {key: value for key, value in summary.items() if key != "seconds"}
     write_manifest(artifact, data)
 
 

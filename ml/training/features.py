@@ -79,6 +79,10 @@ class Extractor:
         with bar:
             return Maps([self._chunk(part, bar) for part in parts])
 
+    def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; nothing is kept."""
+        return self._forward(to_network(squares))
+
     def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
         key = self._key(draws)
         file, beside = self._cache / f"{key}.npy", self._cache / f"{key}.cells.npy"

@@ -7,7 +7,6 @@ Adam with a rate of its own for each part, rising for the blocks at first and fa
 import hashlib
 import json
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Tuned convolutions and heads as float32 tensors, standardization folded in, and each epoch's log."""
+    """Tuned convolutions and heads as float32 tensors, standardization folded in, and each section's log."""
 
     tensors: dict[str, Floats]
     history: list[dict[str, float]]
@@ -50,7 +49,7 @@ class Fitted:
 def fit(
     train: Examples, val: Examples, *, settings: Settings, base: dict[str, Floats], work: Path, policy: str
 ) -> Fitted:
-    """Train. `work` keeps a checkpoint after every epoch; a run that was stopped goes on from there.
+    """Train. `work` keeps a checkpoint after every section; a run that was stopped goes on from there.
 
     val: only looked at, for the log. policy: Keras' dtype policy of the convolutions.
     """
@@ -73,14 +72,13 @@ def fit(
         state.restore(manager.latest_checkpoint).expect_partial()
         saved = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         history, difficulty = saved["history"], np.array(saved["difficulty"])
-    steps = math.ceil(len(rows) / settings.batch)
-    for epoch in range(len(history), settings.epochs):
-        order = _order(difficulty, epoch, settings)
+    for section in range(len(history), settings.sections):
+        order = _order(difficulty, section, settings)
         totals: list[Floats] = []
-        bar = tqdm(range(steps), desc=f"epoch {epoch + 1} of {settings.epochs}", unit="batch", mininterval=10)
+        bar = tqdm(range(settings.steps), desc=f"section {section + 1} of {settings.sections}", mininterval=10)
         for step in bar:
             chosen = order[step * settings.batch : (step + 1) * settings.batch]
-            detector.schedule((epoch * steps + step) / (settings.epochs * steps))
+            detector.schedule((section + step / settings.steps) / settings.sections)
             maps = train.maps.take(chosen)
             losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], kinds[chosen])
             difficulty[chosen] = each
@@ -90,7 +88,7 @@ def fit(
         names = ("picture", "cell", "location", "type")
         seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
-        _log.info("epoch %d: %s", epoch + 1, history[-1])
+        _log.info("section %d: %s", section + 1, history[-1])
         manager.save()
         progress = {"history": history, "difficulty": difficulty.round(4).tolist()}
         (folder / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
@@ -127,13 +125,15 @@ def embedding(described: Floats) -> tuple[Floats, Floats]:
     return kernel, np.asarray(-mean @ kernel, np.float32)
 
 
-def _order(difficulty: NDArray[np.float64], epoch: int, settings: Settings) -> Ints:
-    """A permutation at first; then pictures that were judged wrong come up to three times as often (hard mining)."""
-    rng = np.random.default_rng((settings.seed, epoch))
-    if epoch == 0 or not settings.hard:
-        return rng.permutation(len(difficulty))
+def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) -> Ints:
+    """Draws of a section. The first pass takes each once; then pictures that were judged wrong come more often, up to
+    six times as often as those judged right (hard mining)."""
+    size = settings.steps * settings.batch
+    once = np.random.default_rng(settings.seed).permutation(len(difficulty))[section * size : (section + 1) * size]
     weights = np.clip(difficulty / difficulty.mean(), 0.5, 3.0) ** settings.hard
-    return rng.choice(len(difficulty), len(difficulty), p=weights / weights.sum())
+    rng = np.random.default_rng((settings.seed, section))
+    rest = rng.choice(len(difficulty), size - len(once), p=weights / weights.sum())
+    return np.asarray(np.concatenate([once, rest]), np.int64)
 
 
 def _digest(train: Examples, settings: Settings, policy: str) -> str:

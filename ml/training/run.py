@@ -1,4 +1,4 @@
-"""The whole way from a data table to an artifact with its test figures.
+"""The whole way from a data table to an artifact with its figures.
 
 Every stage takes up what an earlier run left.
 """
@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ml.heads import TENSORS, Heads
 from ml.registry import load_model
-from ml.training import evaluate, export, metrics
+from ml.training import evaluate, export
 from ml.training.augment import RECIPE
-from ml.training.dataset import tumor_targets
+from ml.training.dataset import Draw
 from ml.training.features import Extractor, base_weights, tensors_digest
+from ml.training.finish import finish
 from ml.training.fit import Examples, Fitted, fit
-from ml.training.report import Scored, report
+from ml.training.sampling import draws
 from ml.training.settings import NAME, Settings
 from ml.training.sources import BASE_WEIGHTS, describe
-from ml.training.splits import Row, brain_rows, check_trainable, counts, read_table
+from ml.training.splits import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
 
 COMMAND = "make train DATA=folder"
 
@@ -37,64 +35,58 @@ class Job:
 
 
 def train(job: Job) -> dict[str, Any]:
-    """Train, export, evaluate on the test split, write the figures into the manifest; returns the test figures."""
+    """Train, export, evaluate on validation and test split, write the figures into the manifest; returns the test's."""
     rows = read_table(job.data)
     check_trainable(rows)
     run = learn(job, rows)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)
     model = load_model(job.out, engine="tensorflow")
-    summary, scored = evaluate.evaluate(model, rows, split="test")
-    evaluate.write(summary, scored, job.work / "evaluation")
-    export.record_test(job.out, summary)
+    for split in ("val", "test"):
+        summary, scored = evaluate.evaluate(model, rows, split=split)
+        evaluate.write(summary, scored, job.work / f"evaluation-{split}")
+        export.record(job.out, summary)
     return summary
 
 
 def learn(job: Job, rows: list[Row]) -> export.Run:
-    """Features, heads, threshold and validation figures."""
+    """Everything that is learned from the training split and fitted to the validation split."""
+    from ml.network import fast_policy
+
+    policy, settings = fast_policy(), job.settings
     base = base_weights(job.weights)
-    extractor = Extractor(base, cache=job.work / "features", seed=job.settings.seed)
-    train_rows, val_rows = brain_rows(rows, "train"), brain_rows(rows, "val")
-    val = Examples(extractor.features(val_rows, round_=0, name="val"), val_rows)
-    copies = [extractor.features(train_rows, round_=n, name="train") for n in range(job.settings.rounds + 1)]
-    fitted = fit(Examples(np.concatenate(copies), train_rows * len(copies)), val, settings=job.settings, work=job.work)
-    _draw_losses(fitted, job.work)
-    scored = score(fitted.tensors, val)
-    threshold = round(metrics.best_threshold(tumor_targets(val.rows), scored.scores), 4)
-    return export.Run(
-        base=base,
-        heads=fitted.tensors,
-        threshold=threshold,
-        training=_facts(job, rows, fitted, tensors_digest(base)),
-        validation=report(scored, threshold=threshold),
-    )
+    extractor = Extractor(base, cache=job.work / "features", seed=settings.seed, policy=policy)
+    train = draws(brain_rows(rows, "train"), per_stratum=settings.per_stratum, seed=settings.seed)
+    val: list[Draw] = [(row, 0) for row in brain_rows(rows, "val")]
+    learned = Examples(extractor.maps(train, name="train"), train)
+    judged = Examples(extractor.maps(val, name="val"), val)
+    fitted = fit(learned, judged, settings=settings, base=base, work=job.work, policy=policy)
+    _draw_history(fitted, job.work)
+    facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), copies=len(train))
+    return finish(rows, base | fitted.tensors, learned, judged, extractor=extractor, facts=facts)
 
 
-def score(tensors: dict[str, Any], examples: Examples) -> Scored:
-    """What the heads, rounded as they ship, say of pooled features."""
-    heads = Heads.from_tensors({name: tensors[name].astype(np.float16).astype(np.float32) for name in TENSORS})
-    scores, types = heads.from_pooled(examples.features)
-    return Scored(examples.rows, scores.astype(np.float64), types.astype(np.float64))
-
-
-def _facts(job: Job, rows: list[Row], fitted: Fitted, base_digest: str) -> dict[str, Any]:
+def _facts(job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, copies: int) -> dict[str, Any]:
     used = brain_rows(rows)
     return {
         "command": COMMAND,
         "seed": job.settings.seed,
         "settings": job.settings.as_dict(),
         "augmentation": RECIPE.as_dict(),
-        "epochs": {"run": len(fitted.history["loss"]), "taken": fitted.best_epoch},
+        "copies": copies,
+        "precision": policy,
+        "sections": fitted.history,
         "base": {**BASE_WEIGHTS, "tensors_sha256": base_digest},
-        "sources": {name: describe(name) for name in sorted({row.source for row in used})},
+        "sources": {name: describe(name) for name in sorted({row.source for row in rows})},
         "counts": counts(used),
+        "not_brain": sum(row.label == NOT_BRAIN for row in rows),
         "groups": {split: len({row.group for row in brain_rows(rows, split)}) for split in ("train", "val", "test")},
         "split": "by group: a patient, or a cluster of near-duplicate pictures, stands in one split only",
     }
 
 
-def _draw_losses(fitted: Fitted, work: Path) -> None:
+def _draw_history(fitted: Fitted, work: Path) -> None:
     from ml.training import plots
 
     (work / "evaluation").mkdir(parents=True, exist_ok=True)
-    plots.losses(fitted.history, fitted.best_epoch, work / "evaluation" / "losses.png")
+    plots.history(fitted.history, work / "evaluation" / "history.png")

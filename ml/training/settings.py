@@ -10,20 +10,22 @@ NAME = "vgg16-cells-1"
 class Settings:
     """All numbers of a training.
 
-    per_stratum: copies of pictures drawn for each source and label. epochs: passes over them. rates: peak learning
-    rates of the heads, block 5 and block 4. warm_up: share of all steps in which the blocks' rates rise from 0.
-    average: how much of the averaged weights is kept at each step. smoothing: of the pictures' labels, as a few
-    healthy pictures of web collections show lesions. location_weight, type_weight: of these losses beside the others.
-    hard: how strongly pictures that were judged wrong are drawn again.
+    per_stratum: copies of pictures drawn for each source and label. sections: of `steps` steps each, after which
+    validation figures are logged and a checkpoint is kept. rates: peak learning rates of the heads, block 5 and
+    block 4. warm_up: share of all steps in which the blocks' rates rise from 0. average: how much of the averaged
+    weights is kept at each step. smoothing: of the pictures' labels, as a few healthy pictures of web collections show
+    lesions. location_weight, type_weight: of these losses beside the others. hard: how strongly pictures that were
+    judged wrong are drawn again.
     """
 
     seed: int = 20240
     per_stratum: int = 2500
-    epochs: int = 4
+    sections: int = 5
+    steps: int = 260
     batch: int = 32
-    rates: tuple[float, float, float] = (1e-3, 4e-5, 2e-5)
+    rates: tuple[float, float, float] = (1e-3, 5e-5, 3e-5)
     warm_up: float = 0.06
-    average: float = 0.998
+    average: float = 0.995
     dropout: float = 0.3
     smoothing: float = 0.02
     location_weight: float = 0.5
