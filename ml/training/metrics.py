@@ -14,7 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RESAMPLES = 1000
-BINS = 10
+BINS = 15
+"""Bins of the calibration error, as Guo et al. 2017 use them."""
 
 
 def sensitivity(truth: Ints, predicted: Ints) -> float:
@@ -71,17 +72,49 @@ def confusion(truth: Ints, predicted: Ints, *, classes: int) -> list[list[int]]:
 
 
 def reliability(truth: Ints, scores: Floats, *, bins: int = BINS) -> dict[str, Any]:
-    """Reliability curve over equal-width bins of the score, and the expected calibration error (Guo et al. 2017)."""
-    index = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    rows, error = [], 0.0
-    for number in range(bins):
-        here = index == number
-        n = int(here.sum())
-        if n:
-            mean, share = float(scores[here].mean()), float(truth[here].mean())
-            error += n / len(scores) * abs(mean - share)
-            rows.append({"from": number / bins, "to": (number + 1) / bins, "n": n, "score": mean, "tumors": share})
-    return {"bins": rows, "expected_calibration_error": error if len(scores) else None}
+    """Reliability curve over equal-width bins of the score, and the expected calibration error over them."""
+    rows = []
+    for number, here in _filled(np.minimum((scores * bins).astype(np.int64), bins - 1), bins):
+        mean, share = float(scores[here].mean()), float(truth[here].mean())
+        edges = {"from": number / bins, "to": (number + 1) / bins}
+        rows.append({**edges, "n": int(here.sum()), "score": mean, "tumors": share})
+    return {"bins": rows, "expected_calibration_error": calibration_error(truth, scores, bins=bins) if rows else None}
+
+
+def calibration_error(truth: Ints, scores: Floats, *, bins: int = BINS) -> float:
+    """Expected calibration error (Naeini et al. 2015; Guo et al. 2017): mean over pictures of |mean score - share of
+    tumors| of their bin, bins of equal width. 0 is perfect; NaN without pictures.
+    """
+    return _gap(truth, scores, np.minimum((scores * bins).astype(np.int64), bins - 1), bins)
+
+
+def equal_mass_error(truth: Ints, scores: Floats, *, bins: int = BINS) -> float:
+    """The same over bins that hold equally many pictures (Nixon et al. 2019): sees more where scores crowd."""
+    order = np.argsort(scores, kind="stable")
+    index = np.empty(len(scores), np.int64)
+    index[order] = np.arange(len(scores)) * bins // max(len(scores), 1)
+    return _gap(truth, scores, index, bins)
+
+
+def brier(truth: Ints, scores: Floats) -> float:
+    """Mean squared distance of score and truth (Brier 1950); NaN without pictures."""
+    return float(np.mean((scores - truth) ** 2)) if len(scores) else float("nan")
+
+
+def log_loss(truth: Ints, scores: Floats) -> float:
+    """Mean negative logarithm of the probability that the truth was given; scores are kept 1e-7 away from 0 and 1."""
+    kept = np.clip(scores, 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(truth == 1, np.log(kept), np.log(1 - kept)))) if len(scores) else float("nan")
+
+
+def calibration_errors(truth: Ints, scores: Floats) -> dict[str, float]:
+    """The four figures above by name."""
+    return {
+        "expected_calibration_error": calibration_error(truth, scores),
+        "equal_mass_error": equal_mass_error(truth, scores),
+        "brier": brier(truth, scores),
+        "log_loss": log_loss(truth, scores),
+    }
 
 
 def bootstrap(
@@ -105,6 +138,18 @@ def bootstrap(
         return None
     low, high = np.percentile(defined, (2.5, 97.5))
     return float(low), float(high)
+
+
+def _filled(index: Ints, bins: int) -> list[tuple[int, NDArray[np.bool_]]]:
+    members = [(number, index == number) for number in range(bins)]
+    return [(number, here) for number, here in members if here.any()]
+
+
+def _gap(truth: Ints, scores: Floats, index: Ints, bins: int) -> float:
+    if not len(scores):
+        return float("nan")
+    sums = np.bincount(index, weights=scores - truth, minlength=bins)
+    return float(np.abs(sums).sum() / len(scores))
 
 
 def _ratio(part: Any, whole: Any) -> float:

@@ -100,7 +100,32 @@ def test_no_interval_from_one_group_or_without_values() -> None:
 
 def test_reliability_of_a_calibrated_and_of_a_boasting_score() -> None:
     truth = np.array([1] * 8 + [0] * 2)
-    calibrated = metrics.reliability(truth, np.full(10, 0.8))
+    calibrated = metrics.reliability(truth, np.full(10, 0.8), bins=10)
     assert calibrated["expected_calibration_error"] == pytest.approx(0)
     assert calibrated["bins"] == [{"from": 0.8, "to": 0.9, "n": 10, "score": pytest.approx(0.8), "tumors": 0.8}]
     assert metrics.reliability(truth, np.full(10, 1.0))["expected_calibration_error"] == pytest.approx(0.2)
+
+
+def test_calibration_error_by_its_definition() -> None:
+    """Fifteen bins: 0.1 and 0.11 share one, 0.9 stands alone."""
+    truth, scores = np.array([0, 1, 1]), np.array([0.1, 0.11, 0.9])
+    assert metrics.calibration_error(truth, scores) == pytest.approx(2 / 3 * abs(0.5 - 0.105) + 1 / 3 * 0.1)
+    assert metrics.brier(truth, scores) == pytest.approx((0.01 + 0.89**2 + 0.01) / 3)
+    assert np.isnan(metrics.calibration_error(np.array([], np.int64), np.array([])))
+
+
+def test_equal_mass_sees_what_equal_width_averages_away() -> None:
+    """In one wide bin the low scores boast and the high ones are shy; together they look right."""
+    scores = np.repeat([0.935, 0.995], 1000)
+    truth = np.concatenate([np.arange(1000) < 995, np.arange(1000) < 935]).astype(np.int64)
+    assert metrics.calibration_error(truth, scores) == pytest.approx(0, abs=1e-9)
+    assert metrics.equal_mass_error(truth, scores, bins=2) == pytest.approx(0.06)
+
+
+@given(PAIRS)
+def test_proper_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    truth, scores = split(pairs)
+    kept = np.clip(scores, 1e-7, 1 - 1e-7)
+    assert metrics.brier(truth, scores) == pytest.approx(sklearn.brier_score_loss(truth, scores))
+    assert metrics.log_loss(truth, scores) == pytest.approx(sklearn.log_loss(truth, kept))

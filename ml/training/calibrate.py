@@ -1,0 +1,223 @@
+"""Honest probabilities: the line and the temperature of `ml.calibration`, fitted on the validation split.
+
+Platt's line with his smoothed targets (Platt 1999), found by Newton's method (Lin, Lin & Weng 2007, "A note on Platt's
+probabilistic outputs"); the types' temperature by their log loss (Guo et al. 2017).
+
+The split is small and its mix of sources is not that of the pictures to come, so two things are done. Each source
+weighs as the root of its number of pictures: neither one large source nor a handful of pictures decides. And the line
+is not the one of best fit but that of the mean probability over resampled patients (a bagged fit): where few patients
+speak, fits differ, their mean is less sure, and so is the model.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.calibration import Calibration
+from ml.contracts import BrainscanError
+from ml.training import metrics, operating
+from ml.training.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
+from ml.training.metrics import Floats, Ints
+from ml.training.splits import Row
+
+SEED = 0
+RESAMPLES = 200
+FOLDS = 5
+MIN_TYPED = 20
+_DIGITS = 5
+_TEMPERATURES = (0.05, 20.0)
+
+
+class CalibrationError(BrainscanError):
+    """The validation logits allow no calibration."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("calibration_failed", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted calibration with its operating point. facts: JSON-ready, how both were found and what they cost."""
+
+    calibration: Calibration
+    threshold: float
+    facts: dict[str, Any]
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest's entries `threshold`, `calibration` (what decides answers) and `operating_point` (facts)."""
+        return {
+            "threshold": self.threshold,
+            "calibration": self.calibration.as_dict(),
+            "operating_point": self.facts,
+        }
+
+
+def calibrate(
+    rows: list[Row],
+    logits: NDArray[Any],
+    type_logits: NDArray[Any],
+    *,
+    sensitivity: float = operating.SENSITIVITY,
+    seed: int = SEED,
+) -> Fit:
+    """Fit on validation rows. logits: (N,) of pictures, uncalibrated. type_logits: (N, 3). Same input, same result.
+
+    sensitivity: the target, 0 to 1, that the threshold keeps on these rows; see `ml.training.operating`.
+    Raises CalibrationError: only one class, logits that are not finite, or logits that do not rise with tumor.
+    """
+    truth, scores = tumor_targets(rows), np.asarray(logits, np.float64)
+    if not (np.isfinite(scores).all() and np.isfinite(type_logits).all()):
+        raise CalibrationError("The validation logits are not all finite.")
+    if len(np.unique(truth)) < 2:
+        raise CalibrationError("The validation split has only one class; a calibration needs both.")
+    weights = source_weights(rows)
+    draws = resamples(rows, seed=seed)
+    slope, intercept = bagged_line(scores, truth, weights, draws)
+    temperature = type_temperature(rows, type_logits)
+    plain = Calibration(slope=slope, intercept=intercept, type_temperature=temperature)
+    probabilities = plain.probability(scores).astype(np.float64)
+    point = operating.choose(probabilities, truth, weights, draws, sensitivity=sensitivity)
+    band = operating.uncertain_band(probabilities, weights, point.threshold)
+    calibration = Calibration(slope, intercept, temperature, (band.low, band.high))
+    facts = {
+        **operating.facts(point, band, probabilities, rows, weights),
+        "calibration": _quality(rows, scores, truth, weights, probabilities, seed=seed),
+    }
+    return Fit(calibration, point.threshold, facts)
+
+
+def source_weights(rows: list[Row]) -> Floats:
+    """(N,) weights with mean 1; a source's sum is proportional to the root of its number of pictures."""
+    _, inverse, counts = np.unique([row.source for row in rows], return_inverse=True, return_counts=True)
+    weights = 1 / np.sqrt(counts[inverse].astype(np.float64))
+    return np.asarray(weights / weights.mean(), np.float64)
+
+
+def resamples(rows: list[Row], *, seed: int, times: int = RESAMPLES) -> Ints:
+    """(times, N) how often each row is drawn when groups are drawn with replacement, each source keeping its number."""
+    names, inverse = np.unique([row.group for row in rows], return_inverse=True)
+    source_of = {row.group: row.source for row in rows}
+    sources = np.array([source_of[str(name)] for name in names])
+    rng = np.random.default_rng(seed)
+    taken = np.zeros((times, len(names)), np.int64)
+    for source in np.unique(sources):
+        members = np.flatnonzero(sources == source)
+        taken[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=times)
+    return taken[:, inverse]
+
+
+def bagged_line(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> tuple[float, float]:
+    """Slope and intercept of the line nearest, in log loss, to the mean probability over the lines of all draws.
+
+    Raises CalibrationError if the slope is not above 0.
+    """
+    mean, used = np.zeros(len(logits)), 0
+    for draw in draws:
+        drawn = weights * draw
+        if drawn[truth == 1].sum() and drawn[truth == 0].sum():
+            slope, intercept = line(logits, platt_targets(truth, drawn), drawn)
+            mean += _sigmoid(slope * logits + intercept)
+            used += 1
+    slope, intercept = line(logits, mean / used, weights)
+    slope, intercept = round(slope, _DIGITS), round(intercept, _DIGITS)
+    if slope <= 0:
+        raise CalibrationError(f"The validation logits do not rise with tumor: the fitted slope is {slope}.")
+    return slope, intercept
+
+
+def platt_targets(truth: Ints, weights: Floats) -> Floats:
+    """Targets a little inside 0 and 1 (Platt 1999, eq. 1.5), so that separable classes keep a finite slope."""
+    positives, negatives = weights[truth == 1].sum(), weights[truth == 0].sum()
+    return np.asarray(np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2)), np.float64)
+
+
+def line(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
+    """Slope and intercept of least weighted log loss against targets from 0 to 1; Newton's method with halved steps."""
+    center, scale = logits.mean(), logits.std() or 1.0
+    x = (logits - center) / scale
+    share = np.clip(np.average(targets, weights=weights), 1e-6, 1 - 1e-6)
+    slope, intercept = 0.0, float(np.log(share / (1 - share)))
+
+    def loss(slope: float, intercept: float) -> float:
+        z = slope * x + intercept
+        return float(np.sum(weights * (np.logaddexp(0, z) - targets * z)))
+
+    current = loss(slope, intercept)
+    for _ in range(100):
+        p = _sigmoid(slope * x + intercept)
+        off, bend = weights * (p - targets), weights * p * (1 - p)
+        down = float(np.sum(off * x)), float(np.sum(off))
+        a, b, c = float(np.sum(bend * x * x)) + 1e-9, float(np.sum(bend * x)), float(np.sum(bend)) + 1e-9
+        step = (c * down[0] - b * down[1]) / (a * c - b * b), (a * down[1] - b * down[0]) / (a * c - b * b)
+        length = 1.0
+        while (reached := loss(slope - length * step[0], intercept - length * step[1])) > current and length > 1e-8:
+            length /= 2
+        slope, intercept = slope - length * step[0], intercept - length * step[1]
+        if current - reached < 1e-10 * max(1.0, current):
+            break
+        current = reached
+    return slope / float(scale), intercept - slope * float(center / scale)
+
+
+def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
+    """Temperature of least log loss on rows of known type, sources weighing as above; 1.0 with too few to tell.
+
+    The derivative of the loss by 1/T only rises, so its root is found by halving (in the logarithm).
+    """
+    types = type_targets(rows)
+    known = types != UNKNOWN_TYPE
+    if known.sum() < MIN_TYPED or len(np.unique(types[known])) < 2:
+        return 1.0
+    typed = [row for row, kept in zip(rows, known, strict=True) if kept]
+    weights, logits = source_weights(typed), np.asarray(type_logits, np.float64)[known]
+    own = logits[np.arange(len(typed)), types[known]]
+
+    def rises(temperature: float) -> bool:
+        scaled = logits / temperature
+        p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return float(np.sum(weights * ((p * logits).sum(axis=1) - own))) > 0
+
+    low, high = np.log(_TEMPERATURES)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rises(float(np.exp(middle))) else (low, middle)
+    return round(float(np.exp((low + high) / 2)), _DIGITS)
+
+
+def _quality(
+    rows: list[Row], logits: Floats, truth: Ints, weights: Floats, fitted: Floats, *, seed: int
+) -> dict[str, Any]:
+    """Errors on the validation split before and after, and with every group judged by a line fitted without it."""
+    held_out = np.full(len(rows), np.nan)
+    for fold in _folds(rows, seed=seed):
+        rest = [row for row, out in zip(rows, fold, strict=True) if not out]
+        kept = ~fold
+        if len(np.unique(truth[kept])) == 2:
+            draws = resamples(rest, seed=seed, times=RESAMPLES // 4)
+            slope, intercept = bagged_line(logits[kept], truth[kept], source_weights(rest), draws)
+            held_out[fold] = _sigmoid(slope * logits[fold] + intercept)
+    judged = np.isfinite(held_out)
+    return {
+        "method": "Platt scaling, mean over resampled groups; a source weighs as the root of its pictures",
+        "fitted_on": {"split": "val", "pictures": len(rows), "groups": len({row.group for row in rows})},
+        "before": metrics.calibration_errors(truth, _sigmoid(logits)),
+        "after": metrics.calibration_errors(truth, fitted),
+        "cross_validated": metrics.calibration_errors(truth[judged], held_out[judged]) if judged.any() else None,
+    }
+
+
+def _folds(rows: list[Row], *, seed: int) -> list[NDArray[np.bool_]]:
+    """Groups dealt to FOLDS hands, source after source, so that each hand has some of every source."""
+    first = {row.group: row.source for row in reversed(rows)}
+    order = np.random.default_rng(seed).permutation(len(first))
+    groups = sorted((first[name], int(place), name) for name, place in zip(sorted(first), order, strict=True))
+    hand = {name: number % FOLDS for number, (_, _, name) in enumerate(groups)}
+    hands = np.array([hand[row.group] for row in rows])
+    return [hands == number for number in range(FOLDS) if (hands == number).any()]
+
+
+def _sigmoid(z: Floats) -> Floats:
+    return np.asarray(np.exp(-np.logaddexp(0.0, -z)), np.float64)

@@ -1,0 +1,38 @@
+"""Rows and logits with a known truth: what a model of a given honesty would say of patients drawn from a seed."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.training.splits import Row
+
+
+def row(number: int, **changes: object) -> Row:
+    """One valid row; `changes` override its fields."""
+    fields: dict[str, object] = {
+        "key": f"images/{number}.png",
+        "path": Path(f"images/{number}.png"),
+        "source": "here",
+        "label": "tumor",
+        "type": "",
+        "subject": "",
+        "group": f"g{number}",
+        "split": "val",
+        "boxes": (),
+    }
+    return Row(**(fields | changes))  # type: ignore[arg-type]
+
+
+def population(
+    n: int, *, slope: float = 1.0, intercept: float = 0.0, spread: float = 4.0, seed: int = 0, sources: int = 2
+) -> tuple[list[Row], NDArray[np.float64]]:
+    """n rows and their logits; a picture of logit z has a tumor with probability sigmoid(slope * z + intercept)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, spread, n)
+    tumor = rng.random(n) < 1 / (1 + np.exp(-(slope * logits + intercept)))
+    rows = [
+        row(number, label="tumor" if ill else "no_tumor", source=f"source{number % sources}", group=f"g{number // 2}")
+        for number, ill in enumerate(tumor)
+    ]
+    return rows, logits
