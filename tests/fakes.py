@@ -5,41 +5,68 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.heads import HIDDEN_UNITS, Heads
+from ml.calibration import Calibration
+from ml.engines import Maps
+from ml.hashes import METHOD, TrainingHashes
+from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
 from ml.preprocess import VERSION
-from ml.registry import Manifest, Model
+from ml.registry import FORMAT, Manifest, Model
+
+HOT_CELL = (5, 9)
+"""Row and column of the one cell in which the fake model sees all its evidence."""
+
+_NO_FILE = {"file": "none", "sha256": "0" * 64, "bytes": 0}
+_COLD = -20.0  # logit of all other cells
 
 
 class FakeEngine:
-    """Gives a constant map, and counts how often it was asked."""
+    """Gives maps whose first channel is 1 in HOT_CELL and all else 0, and counts how often it was asked."""
 
     name = "fake"
 
     def __init__(self) -> None:
         self.passes = 0
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(self, batch: NDArray[np.float32]) -> Maps:
         self.passes += 1
-        return np.ones((len(batch), 14, 14, 512), np.float32)
+        block5 = np.zeros((len(batch), CELLS, CELLS, CHANNELS), np.float32)
+        block5[:, HOT_CELL[0], HOT_CELL[1], 0] = 1
+        return Maps(
+            block3=np.zeros((len(batch), 28, 28, 256), np.float32),
+            block4=np.zeros((len(batch), CELLS, CELLS, CHANNELS), np.float32),
+            block5=block5,
+        )
 
 
-def fake_model(score: float = 0.9) -> Model:
-    """A model whose heads give `score` for every picture, and 0.7, 0.2, 0.1 for the types."""
-    zeros = np.zeros
+def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.55)) -> Model:
+    """A model whose heads give `score` for every picture, and 0.7, 0.2, 0.1 for the types; `uncertain` is its band."""
     heads = Heads(
-        hidden=(zeros((512, HIDDEN_UNITS), np.float32), zeros(HIDDEN_UNITS, np.float32)),
-        tumor=(zeros((HIDDEN_UNITS, 2), np.float32), np.log(np.array([1 - score, score], np.float32))),
-        type=(zeros((HIDDEN_UNITS, 3), np.float32), np.log(np.array([0.7, 0.2, 0.1], np.float32))),
+        cell_hidden=(_one_weight((CHANNELS, HIDDEN_UNITS), 1.0), np.zeros(HIDDEN_UNITS, np.float32)),
+        cell=(_one_weight((HIDDEN_UNITS, 1), np.log(score / (1 - score)) - _COLD), np.full(1, _COLD, np.float32)),
+        type_hidden=(np.zeros((2 * CHANNELS, HIDDEN_UNITS), np.float32), np.zeros(HIDDEN_UNITS, np.float32)),
+        type=(np.zeros((HIDDEN_UNITS, 3), np.float32), np.log(np.array([0.7, 0.2, 0.1], np.float32))),
+        embedding=(np.zeros((2 * CHANNELS, EMBEDDING), np.float32), np.eye(EMBEDDING, dtype=np.float32)[0]),
     )
+    calibration = Calibration(uncertain=uncertain)
     manifest = Manifest(
         Path("fake"),
         {
             "name": "fake",
-            "format": 1,
+            "format": FORMAT,
             "preprocessing": VERSION,
             "threshold": 0.5,
-            "calibration": None,
-            "weights": {"file": "none", "sha256": "0" * 64, "bytes": 0},
+            "calibration": calibration.as_dict(),
+            "weights": _NO_FILE,
+            "training_hashes": _NO_FILE,
+            "training_hashes": {"file": "none", "sha256": "0" * 64, "bytes": 0, "method": METHOD},
         },
     )
-    return Model(manifest=manifest, engine=FakeEngine(), heads=heads)
+    none = TrainingHashes(hashes=np.zeros((0, 2, 32), np.uint8), validation=np.zeros(0, bool))
+    return Model(manifest=manifest, engine=FakeEngine(), heads=heads, calibration=calibration, known=none)
+
+
+def _one_weight(shape: tuple[int, int], value: float) -> NDArray[np.float32]:
+    """A kernel that lets its first input reach its first output, and nothing else anything."""
+    kernel = np.zeros(shape, np.float32)
+    kernel[0, 0] = value
+    return kernel

@@ -10,35 +10,49 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml import registry
-from ml.heads import HIDDEN_UNITS, Heads
+from ml import hashes, registry
+from ml.calibration import Calibration
+from ml.engines import Maps
+from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS
 from ml.registry import Model
 from ml.training.export import Run, export
 from ml.training.splits import COLUMNS
 from tests.builders import phantom, png_bytes
 
-CHANNELS = 512
+CALIBRATION = Calibration(slope=0.8, intercept=-0.3, type_temperature=1.5, uncertain=(0.3, 0.5))
 
 
 class FakeEngine:
-    """Gives a map whose first channel is the picture's mean gray and whose others are 0; counts its calls."""
+    """Gives maps whose first channel is the picture's mean gray and whose others are 0; counts its calls."""
 
     name = "fake"
 
     def __init__(self) -> None:
         self.calls: list[int] = []
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(self, batch: NDArray[np.float32]) -> Maps:
         self.calls.append(len(batch))
-        features = np.zeros((len(batch), 14, 14, CHANNELS), np.float32)
-        features[..., 0] = batch.mean(axis=(1, 2, 3))[:, None, None] / 50
-        return features
+        n = len(batch)
+        maps = Maps(
+            block3=np.zeros((n, 2 * CELLS, 2 * CELLS, CHANNELS // 2), np.float32),
+            block4=np.zeros((n, CELLS, CELLS, CHANNELS), np.float32),
+            block5=np.zeros((n, CELLS, CELLS, CHANNELS), np.float32),
+        )
+        for array in (maps.block3, maps.block4, maps.block5):
+            array[..., 0] = batch.mean(axis=(1, 2, 3))[:, None, None] / 50
+        return maps
 
 
 def random_heads(seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Heads' tensors of the right names and shapes, drawn small."""
     rng = np.random.default_rng(seed)
-    shapes = {"hidden": (CHANNELS, HIDDEN_UNITS), "tumor": (HIDDEN_UNITS, 2), "type": (HIDDEN_UNITS, 3)}
+    shapes = {
+        "cell_hidden": (CHANNELS, HIDDEN_UNITS),
+        "cell": (HIDDEN_UNITS, 1),
+        "type_hidden": (2 * CHANNELS, HIDDEN_UNITS),
+        "type": (HIDDEN_UNITS, 3),
+        "embedding": (2 * CHANNELS, EMBEDDING),
+    }
     tensors = {}
     for name, shape in shapes.items():
         tensors[f"{name}/kernel"] = rng.normal(0, 0.1, shape).astype(np.float32)
@@ -48,19 +62,26 @@ def random_heads(seed: int = 0) -> dict[str, NDArray[np.float32]]:
 
 @pytest.fixture
 def tiny_run() -> Run:
-    """A run whose base is one small tensor: enough for everything but the convolutions."""
+    """A run whose base is one small tensor: enough for everything but the convolutions. It knows one picture."""
     base = {"block1_conv1/kernel": np.ones((3, 3, 3, 4), np.float32)}
+    data, hashed = hashes.build([np.arange(64, dtype=np.uint8).reshape(2, 32)], ["train"])
     training = {
         "command": "make train DATA=folder",
         "seed": 1,
-        "settings": {"rounds": 1},
-        "epochs": {"run": 3, "taken": 2},
+        "settings": {"sections": 2, "steps": 3},
+        "augmentation": {"version": 2},
+        "copies": 6,
+        "precision": "float32",
+        "sections": [{"picture": 0.7, "cell": 0.6, "location": 0.5, "type": 0.4, "auroc": 0.8, "type accuracy": 0.5}],
         "base": {"what": "VGG16", "citation": "a paper", "license": "CC BY 4.0"},
         "sources": {"here": {"what": "slices", "citation": "a paper", "license": "CC0"}},
         "counts": {"train": {"here": {"tumor": 2, "no_tumor": 1}}},
+        "not_brain": 0,
         "groups": {"train": 3, "val": 1, "test": 1},
+        "split": "by group",
     }
-    return Run(base, random_heads(), 0.4, training, {"threshold": 0.4, "sources": {}})
+    fitted = {"threshold": 0.4, "calibration": CALIBRATION.as_dict(), "operating_point": {}}
+    return Run(base | random_heads(), data, hashed, fitted, {}, training)
 
 
 @pytest.fixture
@@ -82,9 +103,8 @@ def sure_model(fake_model: Model) -> Callable[[bool], Model]:
     """A model that always says tumor, or never."""
 
     def build(tumor: bool) -> Model:
-        heads = Heads.from_tensors(random_heads())
-        bias = np.array([-50, 50] if tumor else [50, -50], np.float32)
-        return replace(fake_model, heads=replace(heads, tumor=(heads.tumor[0], bias)))
+        bias = np.array([50 if tumor else -50], np.float32)
+        return replace(fake_model, heads=replace(fake_model.heads, cell=(fake_model.heads.cell[0] * 0, bias)))
 
     return build
 
