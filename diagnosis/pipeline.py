@@ -187,10 +187,12 @@ def _known_result(claimed: Prediction) -> dict[str, Any] | None:
     copied = (
         "state",
         "outcome",
+        "uncertain",
         "tumor_probability",
         "type_probabilities",
         "evidence",
         "gate",
+        "trained_on",
         "engine",
         "milliseconds",
     )

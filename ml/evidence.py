@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Evidence
+from ml.heads import CELLS
 from ml.preprocess import Geometry
-
-CELLS = 14
-"""Side of the map in cells (VGG16's last convolution on 224 pixels)."""
 
 LOCALIZED = 0.1
 """Least probability of the strongest cell for a box to be drawn. Below, that cell by itself would make a tumor less
@@ -125,13 +123,13 @@ def _crop(geometry: Geometry) -> tuple[float, float, float, float]:
 def _on_picture(cells: Array, geometry: Geometry) -> Array:
     """The cells, with 0 where a cell lies on padding alone."""
     left, top, right, bottom = _crop(geometry)
-    return cells * np.outer(_overlap(top, bottom) > 1e-9, _overlap(left, right) > 1e-9)
+    return np.asarray(cells * np.outer(_overlap(top, bottom) > 1e-9, _overlap(left, right) > 1e-9))
 
 
 def _overlap(start: float, end: float) -> Array:
     """How much of each of the 14 cells of one axis lies between two fractions of it, (14,) from 0 to 1."""
     edges = np.arange(CELLS)
-    return np.clip(np.minimum(end * CELLS, edges + 1) - np.maximum(start * CELLS, edges), 0.0, 1.0)
+    return np.asarray(np.clip(np.minimum(end * CELLS, edges + 1) - np.maximum(start * CELLS, edges), 0.0, 1.0))
 
 
 def _strongest(cells: Array) -> tuple[int, int]:

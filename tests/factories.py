@@ -2,16 +2,22 @@
 
 import hashlib
 import itertools
+import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import factory
+import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import ENDED, State
+from ml.evidence import locate
+from ml.heads import CELLS
+from ml.preprocess import Geometry
 from tests.builders import phantom, png_bytes
 
 _counter = itertools.count(1)
@@ -75,6 +81,20 @@ class ModelVersionFactory(factory.django.DjangoModelFactory):
     active = False
 
 
+def evidence(
+    *,
+    cell: tuple[int, int] = (5, 9),
+    strongest: float = 0.9,
+    orientation: int = 1,
+) -> dict[str, Any]:
+    """What is stored of a map whose evidence lies around one cell (row, column) of a square picture."""
+    rows, columns = np.mgrid[:CELLS, :CELLS]
+    cells = strongest * np.exp(-(((rows - cell[0]) ** 2 + (columns - cell[1]) ** 2) / 3))
+    geometry = Geometry(x0=0, y0=0, side=96, pad_x=0, pad_y=0, width=96, height=96, orientation=orientation)
+    stored: dict[str, Any] = json.loads(json.dumps(asdict(locate(cells, geometry=geometry))))
+    return stored
+
+
 class PredictionFactory(factory.django.DjangoModelFactory):
     """By default a finished one that says tumor; give `state` for another."""
 
@@ -103,6 +123,7 @@ def _fields_of(state: str, queued: Any) -> dict[str, Any]:
             "outcome": "tumor",
             "tumor_probability": 0.93,
             "type_probabilities": {"glioma": 0.81, "meningioma": 0.14, "pituitary": 0.05},
+            "evidence": evidence(),
             "gate": {"accepted": True, "score": 0.8, "threshold": 0.02, "reason": None, "message": None},
             "engine": "tensorflow",
             "milliseconds": {"read": 1.0, "preprocess": 2.0, "forward": 150.0, "head": 0.5, "total": 153.5},

@@ -57,8 +57,7 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
             "threshold": 0.5,
             "calibration": calibration.as_dict(),
             "weights": _NO_FILE,
-            "training_hashes": _NO_FILE,
-            "training_hashes": {"file": "none", "sha256": "0" * 64, "bytes": 0, "method": METHOD},
+            "training_hashes": _NO_FILE | {"method": METHOD},
         },
     )
     none = TrainingHashes(hashes=np.zeros((0, 2, 32), np.uint8), validation=np.zeros(0, bool))

@@ -45,10 +45,12 @@ class Prediction(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="")
+    uncertain = models.BooleanField(default=False, help_text="In the band in which the model is often wrong.")
     tumor_probability = models.FloatField(null=True, blank=True, help_text="0 to 1.")
     type_probabilities = models.JSONField(null=True, blank=True, help_text="Given that there is a tumor; sums to 1.")
     evidence = models.JSONField(null=True, blank=True)
     gate = models.JSONField(null=True, blank=True)
+    trained_on = models.BooleanField(default=False, help_text="The model was trained on this picture.")
     engine = models.CharField(max_length=20, blank=True, default="")
     milliseconds = models.JSONField(default=dict, blank=True)
     # Never shown to staff: it would tell one person that another has uploaded the same picture.
@@ -94,6 +96,9 @@ class Prediction(models.Model):
                 name="prediction_refused_has_outcome",
             ),
             models.CheckConstraint(
+                condition=Q(uncertain=False) | Q(state=State.DONE), name="prediction_uncertain_is_done"
+            ),
+            models.CheckConstraint(
                 condition=~Q(state=State.FAILED) | ~Q(error_code=""), name="prediction_failed_has_error"
             ),
             models.CheckConstraint(
@@ -122,8 +127,13 @@ class Prediction(models.Model):
         return self.state in ACTIVE
 
     @property
+    def has_map(self) -> bool:
+        """Whether the evidence can be drawn. Results of models without a map, and refusals, have none."""
+        return bool(self.evidence and self.evidence.get("heat"))
+
+    @property
     def likely_type(self) -> str:
-        """The most probable tumor type, or empty where there is none to tell."""
-        if self.outcome != Outcome.TUMOR or not self.type_probabilities:
+        """The most probable tumor type, or empty where there is none to tell: no tumor is found or suspected."""
+        if not self.type_probabilities or not (self.outcome == Outcome.TUMOR or self.uncertain):
             return ""
         return max(self.type_probabilities, key=self.type_probabilities.__getitem__)

@@ -1,5 +1,6 @@
 """The pipeline: claims, results, faults, cancel, retry and the sweep."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.utils import timezone
 from diagnosis import pipeline
 from diagnosis.models import AuditEvent, Prediction
 from ml.contracts import ModelUnavailable
+from ml.evidence import restore, upright_peak
+from ml.heads import CELLS
 from tests import builders
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
-from tests.fakes import fake_model
+from tests.fakes import HOT_CELL, fake_model
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +47,41 @@ def test_a_run_records_the_result(model: Any) -> None:
     assert done.gate["accepted"] is True
     assert set(done.milliseconds) == {"read", "preprocess", "forward", "head", "total"}
     assert done.started and done.finished and done.started <= done.finished
+
+
+def test_a_run_records_where_the_evidence_lies(model: Any) -> None:
+    prediction = queued(scan=ScanFactory(data=builders.exif_jpeg(builders.phantom(200), 6)))
+    pipeline.run(prediction_id=prediction.pk)
+    done = fresh(prediction)
+    found = restore(done.evidence)
+    assert found is not None and done.has_map
+    assert (found.orientation, len(found.heat)) == (6, CELLS * CELLS)
+    assert found.heat[HOT_CELL[0] * CELLS + HOT_CELL[1]] == pytest.approx(0.9 * 255, abs=1)
+    u, v = upright_peak(found)  # the head fills the picture but for a margin, so cells lie about where they seem to
+    assert u == pytest.approx((HOT_CELL[1] + 0.5) / CELLS, abs=0.06)
+    assert v == pytest.approx((HOT_CELL[0] + 0.5) / CELLS, abs=0.06)
+    assert found.share == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("score", "outcome", "uncertain"), [(0.52, "tumor", True), (0.48, "no_tumor", True), (0.9, "tumor", False)]
+)
+def test_a_probability_in_the_band_is_uncertain_whatever_the_outcome(
+    monkeypatch: pytest.MonkeyPatch, score: float, outcome: str, uncertain: bool
+) -> None:
+    monkeypatch.setattr("diagnosis.model_versions.load", lambda version: fake_model(score))
+    prediction = queued()
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).outcome, fresh(prediction).uncertain) == (outcome, uncertain)
+    assert fresh(prediction).likely_type == ("glioma" if uncertain or outcome == "tumor" else "")
+
+
+def test_a_picture_of_the_training_is_recorded_as_such(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    analyse = pipeline.ml.analyse
+    monkeypatch.setattr("ml.analyse", lambda *args: replace(analyse(*args), trained_on=True))
+    prediction = queued()
+    pipeline.run(prediction_id=prediction.pk)
+    assert fresh(prediction).trained_on
 
 
 def test_a_message_delivered_twice_does_the_work_once(model: Any) -> None:
@@ -81,10 +119,12 @@ def test_the_same_pixels_and_model_reuse_the_result_across_people(model: Any) ->
     first = queued(model_version=version)
     again = queued(model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
     pipeline.run(prediction_id=first.pk)
+    Prediction.objects.filter(pk=first.pk).update(trained_on=True, uncertain=True)
     pipeline.run(prediction_id=again.pk)
     assert model.engine.passes == 1
     assert fresh(again).reused_from == first
-    assert fresh(again).tumor_probability == fresh(first).tumor_probability
+    for name in ("outcome", "uncertain", "tumor_probability", "type_probabilities", "evidence", "gate", "trained_on"):
+        assert getattr(fresh(again), name) == getattr(fresh(first), name), name
 
 
 def test_another_model_version_runs_anew(model: Any) -> None:
