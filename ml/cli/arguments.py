@@ -50,7 +50,7 @@ def _evaluate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--batch", type=_positive, default=8, metavar="N", help="pictures in one forward pass (default 8)")
     p.add_argument("--json", action="store_true", help="print JSON instead of a table")
     p.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.json and plots here")
-    p.add_argument("--record", action="store_true", help="also put the figures of the test split into the manifest")
+    p.add_argument("--record", action="store_true", help="also put the figures into the manifest")
 
 
 def _audit(p: argparse.ArgumentParser) -> None:

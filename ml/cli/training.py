@@ -29,11 +29,11 @@ def train(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Figures of one split, through the path that serves."""
     from ml.training import evaluate
-    from ml.training.export import record_test
+    from ml.training.export import record
     from ml.training.splits import read_table
 
-    if options.record and options.split != "test":
-        print("brainscan: --record takes the figures of the test split only.", file=sys.stderr)
+    if options.record and options.split == "train":
+        print("brainscan: --record takes the figures of the validation or the test split.", file=sys.stderr)
         return 2
     rows = read_table(options.data)
     model = load_model(options.model, engine=options.engine)
@@ -41,7 +41,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.out is not None:
         evaluate.write(summary, scored, options.out)
     if options.record:
-        record_test(model.manifest.path, summary)
+        record(model.manifest.path, summary)
     print(json.dumps(summary, allow_nan=False) if options.json else markdown(summary))
     return 0
 

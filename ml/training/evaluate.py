@@ -6,41 +6,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from ml.analysis import analyse_batch
-from ml.contracts import TUMOR_TYPES, Analysis
+from ml.contracts import Analysis
 from ml.registry import Model
-from ml.training.report import Scored, report
-from ml.training.splits import Row, split_rows
+from ml.training import gallery
+from ml.training.report import others, report
+from ml.training.scored import Scored, scored
+from ml.training.splits import NOT_BRAIN, Row, split_rows
 
 EVALUATION = "evaluation.json"
 
 
 def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tuple[dict[str, Any], Scored]:
-    """Score every brain picture of `split` and sum up. Returns the JSON-ready report and the scores behind it.
+    """Score every picture of `split` and sum up. Returns the JSON-ready report and the scores behind it.
 
-    Raises TableError if the split has no pictures.
+    Raises TableError if the split has no pictures of brains. Other pictures of the split stand under "not_brain".
     """
     chosen = split_rows(rows, split)
+    foreign = [row for row in rows if row.label == NOT_BRAIN and row.split == split]
     start = time.perf_counter()
-    results = list(_analyses(model, chosen, batch=batch, name=split))
-    judged = [(row, result.prediction) for row, result in zip(chosen, results, strict=True) if result.prediction]
-    refused = [row for row, result in zip(chosen, results, strict=True) if not result.prediction]
-    scored = Scored(
-        rows=[row for row, _ in judged],
-        scores=np.array([p.tumor_probability for _, p in judged], np.float64),
-        types=np.array([[p.type_probabilities[kind] for kind in TUMOR_TYPES] for _, p in judged], np.float64),
-    )
+    results = list(_analyses(model, [*chosen, *foreign], batch=batch, name=split))
+    said, refused = scored(chosen, results[: len(chosen)])
+    threshold = model.manifest.threshold
     summary = {
         "model": model.manifest.label,
         "engine": model.engine.name,
         "split": split,
-        **report(scored, threshold=model.manifest.threshold, refused=refused),
+        **report(said, threshold=threshold, refused=refused),
+        "not_brain": others(foreign, results[len(chosen) :]),
+        "known_from_training": sum(result.trained_on for result in results[: len(chosen)]),
+        "worst": gallery.worst(said, threshold=threshold),
         "seconds": round(time.perf_counter() - start, 1),
     }
-    return summary, scored
+    return summary, said
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: ROC, reliability, confusion, and the losses of a training. None shows a scan."""
+"""Pictures of an evaluation: ROC, reliability, confusion, and the course of a training. None shows a scan."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 
 from ml.training import metrics
 from ml.training.dataset import tumor_targets
-from ml.training.report import POOLED, Scored
+from ml.training.report import POOLED
+from ml.training.scored import Scored
 
 DPI = 110
+LOSSES = ("picture", "cell", "location")
 _DIAGONAL: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "linestyle": "--"}
 
 
@@ -26,43 +28,56 @@ def write_all(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
     ]
 
 
-def losses(history: dict[str, list[float]], best_epoch: int, file: Path) -> Path:
-    """Training and validation loss by epoch, the chosen epoch marked."""
-    figure, axes = _figure()
-    for name, label in (("loss", "training"), ("val_loss", "validation")):
-        axes.plot(range(1, len(history[name]) + 1), history[name], label=label)
-    axes.axvline(best_epoch, color="0.6", linewidth=0.8)
-    axes.set(xlabel="epoch", ylabel="loss (weighted, with L2)", title=f"Losses; epoch {best_epoch} is taken")
-    axes.legend(frameon=False)
+def history(sections: list[dict[str, float]], file: Path) -> Path:
+    """A training, section by section: losses on the left, validation figures on the right."""
+    losses = [name for name in LOSSES if name in sections[0]]
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    numbers = range(1, len(sections) + 1)
+    for axes, names, title in (
+        (left, losses, "Training losses"),
+        (right, [name for name in sections[0] if name not in losses], "Validation figures"),
+    ):
+        for name in names:
+            axes.plot(numbers, [section[name] for section in sections], marker="o", markersize=3, label=name)
+        axes.set(xlabel="section", title=title)
+        axes.legend(frameon=False, fontsize=7)
     return _save(figure, file)
 
 
 def _roc(summary: dict[str, Any], scored: Scored, file: Path) -> Path:
+    """One curve for each source and each sequence that has both classes, and the pooled one."""
     figure, axes = _figure()
     axes.plot([0, 1], [0, 1], **_DIAGONAL)
-    names = np.array([row.source for row in scored.rows])
-    for name, numbers in summary["sources"].items():
+    sources = np.array([row.source for row in scored.rows])
+    sequences = np.array([f"{row.source}/{row.sequence}" for row in scored.rows])
+    for name, numbers in {**summary["sequences"], **summary["sources"]}.items():
         if numbers["auroc"]["value"] is None:
             continue
-        part = scored if name == POOLED else scored.only(names == name)
+        part = scored if name == POOLED else scored.only((sources == name) | (sequences == name))
         misses, hits = metrics.roc_curve(tumor_targets(part.rows), part.scores)
-        style: dict[str, Any] = {"color": "black", "linewidth": 2} if name == POOLED else {"linewidth": 1.2}
-        axes.plot(misses, hits, label=f"{name}: AUROC {numbers['auroc']['value']:.2f}", **style)
+        style: dict[str, Any] = {"linewidth": 1.2, "linestyle": ":" if name in summary["sequences"] else "-"}
+        if name == POOLED:
+            style = {"color": "black", "linewidth": 2}
+        axes.plot(misses, hits, label=f"{name}: AUROC {numbers['auroc']['value']:.3f}", **style)
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=f"ROC, {summary['split']} split", aspect="equal")
     axes.legend(frameon=False, loc="lower right", fontsize=8)
     return _save(figure, file)
 
 
 def _reliability(curve: dict[str, Any], file: Path) -> Path:
-    figure, axes = _figure()
+    """The share of tumors by calibrated probability, and below how many pictures stand where."""
+    figure = Figure(figsize=(4.8, 5.4), layout="constrained")
+    axes, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     axes.plot([0, 1], [0, 1], **_DIAGONAL)
     scores, shares = [b["score"] for b in curve["bins"]], [b["tumors"] for b in curve["bins"]]
     axes.plot(scores, shares, marker="o", color="black")
-    for bin_, score, share in zip(curve["bins"], scores, shares, strict=True):
-        axes.annotate(f"n={bin_['n']}", (score, share), xytext=(4, -10), textcoords="offset points", fontsize=7)
     error = curve["expected_calibration_error"]
-    title = "Reliability" if error is None else f"Reliability; expected calibration error {error:.2f}"
-    axes.set(xlabel="model score", ylabel="share with tumor", title=title, xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    title = "Reliability" if error is None else f"Reliability; expected calibration error {error:.3f}"
+    axes.set(ylabel="share with tumor", title=title, xlim=(0, 1), ylim=(0, 1))
+    middles = [(b["from"] + b["to"]) / 2 for b in curve["bins"]]
+    below.bar(middles, [b["n"] for b in curve["bins"]], width=0.9 / metrics.BINS, color="0.5")
+    below.set(xlabel="tumor probability", ylabel="pictures", yscale="log")
     return _save(figure, file)
 
 

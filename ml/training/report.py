@@ -1,95 +1,86 @@
-"""Scores of a split, summed up: per source and pooled, with intervals. The same report for validation and test."""
+"""Scores of a split, summed up: per source, sequence and type and pooled, with intervals.
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+The same report for validation and test. `ml.training.summary` measures one stratum; here the strata are cut.
+"""
+
+from collections import Counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml.contracts import TUMOR_TYPES
-from ml.training import metrics
-from ml.training.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
-from ml.training.metrics import Floats, Ints
+from ml.contracts import TUMOR_TYPES, Analysis
+from ml.training.scored import Refused, Scored
 from ml.training.splits import Row
+from ml.training.summary import rate, summarize, type_summary
 
 POOLED = "pooled"
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What a model said of N rows. scores: (N,) tumor, 0 to 1. types: (N, 3). Rows the gate refused are not in it."""
+def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = None) -> dict[str, Any]:
+    """{"threshold": …, "sources": {name: summary, …, "pooled": summary}, "sequences": …, "types": …}, JSON-ready.
 
-    rows: list[Row]
-    scores: Floats
-    types: Floats
-
-    def only(self, keep: NDArray[np.bool_]) -> "Scored":
-        rows = [row for row, kept in zip(self.rows, keep, strict=True) if kept]
-        return Scored(rows, self.scores[keep], self.types[keep])
-
-
-def report(scored: Scored, *, threshold: float, refused: list[Row] | None = None) -> dict[str, Any]:
-    """{"threshold": …, "sources": {name: summary, …, "pooled": summary}}, JSON-ready."""
+    sequences: by "source/sequence", of rows whose sequence is known. types: by tumor type, of rows whose type is known.
+    """
     refused = refused or []
-    sources = np.array([row.source for row in scored.rows])
+    sources = _strata([row.source for row in scored.rows], [item.row.source for item in refused])
+    sequences = _strata([_sequence(row) for row in scored.rows], [_sequence(item.row) for item in refused])
+    return {
+        "threshold": threshold,
+        "interval": "95% bootstrap by group",
+        "sources": {
+            **{name: _stratum(scored, refused, name, _source, threshold) for name in sources},
+            POOLED: summarize(scored, threshold=threshold, refused=refused),
+        },
+        "sequences": {name: _stratum(scored, refused, name, _sequence, threshold) for name in sequences},
+        "types": {
+            kind: type_summary(scored.only(_mask(scored, kind)), kind, threshold=threshold)
+            for kind in TUMOR_TYPES
+            if _mask(scored, kind).any()
+        },
+    }
+
+
+def others(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
+    """What became of pictures that are no brain: by kind, the share refused, and how many were called tumor.
+
+    A row's kind is what stands before "--" in its file's name, else its source. None without such rows.
+    """
+    if not rows:
+        return None
+    kinds = np.array([row.path.name.split("--")[0] if "--" in row.path.name else row.source for row in rows])
+    groups = np.array([row.group for row in rows])
+    turned = np.array([result.outcome == "refused" for result in results], np.float64)
     summaries = {}
-    for name in sorted({row.source for row in [*scored.rows, *refused]}):
-        turned_away = sum(row.source == name for row in refused)
-        summaries[name] = _summary(scored.only(sources == name), threshold, turned_away)
-    summaries[POOLED] = _summary(scored, threshold, len(refused))
-    return {"threshold": threshold, "interval": "95% bootstrap by group", "sources": summaries}
+    for name in [*sorted(set(kinds)), POOLED]:
+        here = np.ones(len(rows), bool) if name == POOLED else kinds == name
+        outcomes = Counter(result.outcome for result, kept in zip(results, here, strict=True) if kept)
+        reasons = Counter(result.gate.reason for result, kept in zip(results, here, strict=True) if kept)
+        summaries[name] = {
+            "n": int(here.sum()),
+            "refused": rate(groups[here], turned[here], "no such picture"),
+            "called_tumor": outcomes["tumor"],
+            "called_no_tumor": outcomes["no_tumor"],
+            "reasons": {str(reason): n for reason, n in sorted(reasons.items(), key=str) if reason},
+        }
+    return summaries
 
 
-def _summary(scored: Scored, threshold: float, refused: int) -> dict[str, Any]:
-    truth, scores = tumor_targets(scored.rows), scored.scores
-    predicted = (scores >= threshold).astype(np.int64)
-    groups = np.array([row.group for row in scored.rows])
-    return {
-        "n": len(scored.rows),
-        "groups": len(np.unique(groups)),
-        "tumor": int(truth.sum()),
-        "no_tumor": int((truth == 0).sum()),
-        "refused": refused,
-        "sensitivity": _measure(
-            groups, lambda i: metrics.sensitivity(truth[i], predicted[i]), "no picture with a tumor in this source"
-        ),
-        "specificity": _measure(
-            groups, lambda i: metrics.specificity(truth[i], predicted[i]), "no picture without a tumor in this source"
-        ),
-        "auroc": _measure(groups, lambda i: metrics.auroc(truth[i], scores[i]), "only one class stands in this source"),
-        "confusion": {
-            "labels": ["no_tumor", "tumor"],
-            "true_by_predicted": metrics.confusion(truth, predicted, classes=2),
-        },
-        "reliability": metrics.reliability(truth, scores),
-        "type": _types(scored),
-    }
+def _stratum(scored: Scored, refused: list[Refused], name: str, of: Any, threshold: float) -> dict[str, Any]:
+    here = np.array([of(row) == name for row in scored.rows], bool)
+    return summarize(scored.only(here), threshold=threshold, refused=[item for item in refused if of(item.row) == name])
 
 
-def _types(scored: Scored) -> dict[str, Any]:
-    known = type_targets(scored.rows) != UNKNOWN_TYPE
-    typed = scored.only(known)
-    truth, predicted = type_targets(typed.rows), typed.types.argmax(axis=1).astype(np.int64)
-    groups = np.array([row.group for row in typed.rows])
-    return {
-        "n": len(typed.rows),
-        "accuracy": _measure(groups, lambda i: _accuracy(truth[i], predicted[i]), "no picture with a known type"),
-        "confusion": {
-            "labels": list(TUMOR_TYPES),
-            "true_by_predicted": metrics.confusion(truth, predicted, classes=len(TUMOR_TYPES)),
-        },
-    }
+def _mask(scored: Scored, kind: str) -> Any:
+    return np.array([row.type == kind for row in scored.rows], bool)
 
 
-def _accuracy(truth: Ints, predicted: Ints) -> float:
-    return float(np.mean(truth == predicted)) if len(truth) else math.nan
+def _source(row: Row) -> str:
+    return row.source
 
 
-def _measure(groups: NDArray[Any], statistic: Callable[[Ints], float], why_undefined: str) -> dict[str, Any]:
-    value = statistic(np.arange(len(groups)))
-    if math.isnan(value):
-        return {"value": None, "interval": None, "reason": why_undefined}
-    interval = metrics.bootstrap(statistic, groups)
-    return {"value": value, "interval": list(interval) if interval else None}
+def _sequence(row: Row) -> str:
+    return f"{row.source}/{row.sequence}" if row.sequence else ""
+
+
+def _strata(*names: list[str]) -> list[str]:
+    return sorted({name for part in names for name in part if name})

@@ -2,37 +2,61 @@
 
 from typing import Any
 
+HEAD = (
+    "source",
+    "pictures (tumor / none)",
+    "groups",
+    "refused",
+    "sensitivity",
+    "specificity",
+    "AUROC",
+    "type",
+    "calibration error",
+    "on the tumor",
+)
+
 
 def markdown(summary: dict[str, Any]) -> str:
-    """One line a source, then the pooled one; each figure with its 95% interval."""
-    head = ["source", "pictures (tumor / none)", "groups", "refused", "sensitivity", "specificity", "AUROC", "type"]
-    lines = [_row(head), _row(["---"] * len(head))]
-    for name, numbers in summary["sources"].items():
+    """One line a source, then the pooled one, then single sequences; each figure with its 95% interval."""
+    lines = [line(list(HEAD)), line(["---"] * len(HEAD))]
+    for name, numbers in {**summary["sources"], **summary["sequences"]}.items():
         cells = [name, f"{numbers['n']} ({numbers['tumor']} / {numbers['no_tumor']})", str(numbers["groups"])]
         cells += [str(numbers["refused"])]
         cells += [figure(numbers[key]) for key in ("sensitivity", "specificity", "auroc")]
-        cells += [figure(numbers["type"]["accuracy"])]
-        lines.append(_row(cells))
+        cells += [figure(numbers["type"]["accuracy"]), figure(numbers["calibration_error"])]
+        cells += [figure(numbers["evidence"]["in_box_or_mask"])]
+        lines.append(line(cells))
+    return "\n".join(lines)
+
+
+def types(summary: dict[str, Any]) -> str:
+    """One line a tumor type: found, named right, evidence on it."""
+    lines = [line(["type", "pictures", "groups", "found", "named right", "on the tumor"]), line(["---"] * 6)]
+    for kind, numbers in summary["types"].items():
+        cells = [kind, str(numbers["n"]), str(numbers["groups"])]
+        cells += [figure(numbers[key]) for key in ("sensitivity", "named")]
+        lines.append(line([*cells, figure(numbers["evidence"]["in_box_or_mask"])]))
     return "\n".join(lines)
 
 
 def confusion(table: dict[str, Any]) -> str:
     """Counts, rows true, columns predicted."""
-    lines = [_row(["true \\ predicted", *table["labels"]]), _row(["---"] * (len(table["labels"]) + 1))]
+    lines = [line(["true \\ predicted", *table["labels"]]), line(["---"] * (len(table["labels"]) + 1))]
     for label, counts in zip(table["labels"], table["true_by_predicted"], strict=True):
-        lines.append(_row([label, *map(str, counts)]))
+        lines.append(line([label, *map(str, counts)]))
     return "\n".join(lines)
 
 
 def figure(measure: dict[str, Any]) -> str:
-    """`0.91 (0.88–0.94)`, or a dash where the figure is not defined."""
+    """`0.912 (0.881–0.940)`, or a dash where the figure is not defined."""
     if measure["value"] is None:
         return "–"
     if measure["interval"] is None:
-        return f"{measure['value']:.2f}"
+        return f"{measure['value']:.3f}"
     low, high = measure["interval"]
-    return f"{measure['value']:.2f} ({low:.2f}–{high:.2f})"
+    return f"{measure['value']:.3f} ({low:.3f}–{high:.3f})"
 
 
-def _row(cells: list[str]) -> str:
+def line(cells: list[str]) -> str:
+    """One line of a table."""
     return "| " + " | ".join(cells) + " |"

@@ -10,23 +10,27 @@ import pytest
 
 from ml.registry import Model
 from ml.training import evaluate
-from ml.training.report import Scored, report
+from ml.training.localization import Place
+from ml.training.report import others, report
+from ml.training.scored import Refused, Scored
 from ml.training.splits import TableError, read_table
 from ml.training.tables import markdown
 from tests.ml.conftest import table_row
+from tests.ml.training.simulated import analysis, row
 
 Make = Callable[..., Path]
 
 
 @pytest.fixture
-def summary(make_table: Make) -> dict[str, Any]:
-    table = [table_row(n, source="mixed", group=f"m{n // 2}") for n in range(6)]
-    table += [table_row(n, source="mixed", label="no_tumor", type="", group=f"m{n // 2}") for n in range(6, 12)]
-    table += [table_row(n, source="ill", type="meningioma") for n in range(12, 16)]
-    rows = read_table(make_table(table, pictures=False))
+def summary() -> dict[str, Any]:
+    rows = [row(n, source="mixed", group=f"m{n // 2}", type="glioma", sequence="flair") for n in range(6)]
+    rows += [row(n, source="mixed", label="no_tumor", group=f"m{n // 2}", sequence="t1c") for n in range(6, 12)]
+    rows += [row(n, source="ill", type="meningioma") for n in range(12, 16)]
     scores = np.array([0.9] * 5 + [0.3] + [0.1] * 5 + [0.7] + [0.8] * 4)
     types = np.tile([0.6, 0.3, 0.1], (16, 1))
-    return report(Scored(rows, scores, types), threshold=0.5, refused=[rows[0]])
+    places = tuple(Place(True, n > 0, 0.5) if n < 4 else Place(n == 4) if n < 6 else Place() for n in range(16))
+    said = Scored(rows, scores, types, uncertain=np.abs(scores - 0.5) < 0.25, places=places)
+    return report(said, threshold=0.5, refused=[Refused(rows[0], "not_brain")])
 
 
 def test_per_source_and_pooled(summary: dict[str, Any]) -> None:
@@ -55,10 +59,53 @@ def test_types_only_where_known(summary: dict[str, Any]) -> None:
     assert pooled["confusion"]["true_by_predicted"] == [[6, 0, 0], [4, 0, 0], [0, 0, 0]]
 
 
+def test_sequences_and_types_stand_for_themselves(summary: dict[str, Any]) -> None:
+    assert list(summary["sequences"]) == ["mixed/flair", "mixed/t1c"]
+    flair = summary["sequences"]["mixed/flair"]
+    assert (flair["n"], flair["refused"], flair["sensitivity"]["value"]) == (6, 1, pytest.approx(5 / 6))
+    assert flair["specificity"]["value"] is None
+    assert list(summary["types"]) == ["glioma", "meningioma"]
+    assert summary["types"]["glioma"]["named"]["value"] == 1
+    assert summary["types"]["meningioma"]["named"]["value"] == 0
+    assert summary["types"]["meningioma"]["sensitivity"]["value"] == 1
+
+
+def test_evidence_is_judged_where_the_place_is_known(summary: dict[str, Any]) -> None:
+    evidence = summary["sources"]["mixed"]["evidence"]
+    assert evidence["in_box_or_mask"]["n"] == 6
+    assert evidence["in_box_or_mask"]["value"] == pytest.approx(5 / 6)
+    assert (evidence["in_mask"]["n"], evidence["in_mask"]["value"]) == (4, pytest.approx(3 / 4))
+    assert evidence["box_overlap"]["value"] == pytest.approx(0.5)
+    assert summary["sources"]["ill"]["evidence"]["in_mask"]["reason"].startswith("the table does not say")
+
+
+def test_calibration_uncertainty_and_refusals_are_counted(summary: dict[str, Any]) -> None:
+    pooled = summary["sources"]["pooled"]
+    assert pooled["brier"]["value"] == pytest.approx((5 * 0.01 + 0.49 + 5 * 0.01 + 0.49 + 4 * 0.04) / 16)
+    assert pooled["calibration_error"]["value"] == pytest.approx((5 * 0.1 + 0.7 + 5 * 0.1 + 0.7 + 4 * 0.2) / 16)
+    assert pooled["calibration_error"]["value"] == pooled["reliability"]["expected_calibration_error"]
+    assert pooled["uncertain"] == {"n": 2, "share": 0.125, "wrong_inside": 1.0, "wrong_outside": 0.0}
+    assert pooled["refusals"]["share"]["value"] == pytest.approx(1 / 17)
+    assert pooled["refusals"]["reasons"] == {"not_brain": 1}
+
+
+def test_other_pictures_are_counted_by_kind() -> None:
+    names = ["photo--1.jpg", "photo--2.jpg", "xray--1.jpg", "loose.jpg"]
+    rows = [row(n, path=Path(name), label="not_brain_mri", source="others") for n, name in enumerate(names)]
+    results = [analysis(None), analysis(0.9), analysis(None), analysis(0.1)]
+    found = others(rows, results)
+    assert found is not None
+    assert list(found) == ["others", "photo", "xray", "pooled"]
+    assert found["photo"]["refused"]["value"] == 0.5
+    assert (found["photo"]["called_tumor"], found["others"]["called_no_tumor"]) == (1, 1)
+    assert found["pooled"]["reasons"] == {"not_brain": 2}
+    assert others([], []) is None
+
+
 def test_it_is_json_and_a_table(summary: dict[str, Any]) -> None:
     json.dumps(summary, allow_nan=False)
     text = markdown(summary)
-    assert len(text.splitlines()) == 5
+    assert len(text.splitlines()) == 7
     assert "| ill | 4 (4 / 0) |" in text
 
 
@@ -68,10 +115,16 @@ def test_evaluation_takes_the_shipped_path(fake_model: Model, make_table: Make, 
     table += [table_row(6), table_row(7, split="test", label="not_brain_mri", type="")]
     rows = read_table(make_table(table))
     rows[0].path.write_bytes(b"")
+    rows[7].path.write_bytes(b"")
     summary, scored = evaluate.evaluate(fake_model, rows, split="test", batch=4)
     assert summary["model"] == fake_model.manifest.label
     assert summary["sources"]["pooled"]["n"] == 5
     assert summary["sources"]["here"]["refused"] == 1
+    assert summary["sources"]["here"]["refusals"]["reasons"] == {"empty": 1}
+    assert summary["not_brain"]["here"]["refused"]["value"] == 1
+    assert scored.peaks is not None
+    assert np.all((scored.peaks >= 0) & (scored.peaks <= 1))
+    assert summary["known_from_training"] == 0
     files = evaluate.write(summary, scored, tmp_path / "out")
     assert sorted(file.name for file in files) == ["confusion.png", "evaluation.json", "reliability.png", "roc.png"]
     assert json.loads(files[0].read_text()) == summary
