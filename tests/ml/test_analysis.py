@@ -1,14 +1,20 @@
 """One picture through a model: refusals are answers, batches change nothing, times are told."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ml import readers
+from ml import hashes, readers
 from ml.analysis import analyse, analyse_batch
+from ml.heads import CELLS
 from ml.registry import Model
 from tests import builders
+from tests.fakes import HOT_CELL
+from tests.fakes import fake_model as stand_in
 
 
 def test_a_slice_is_judged(fake_model: Model) -> None:
@@ -19,6 +25,70 @@ def test_a_slice_is_judged(fake_model: Model) -> None:
     assert result.engine == "fake"
     assert set(result.milliseconds) == {"read", "preprocess", "forward", "head", "total"}
     assert result.milliseconds["total"] > 0
+
+
+def test_everything_is_read_from_the_one_pass() -> None:
+    model = stand_in(0.9)
+    result = analyse(model, builders.png_bytes())
+    assert model.engine.passes == 1  # type: ignore[attr-defined]
+    assert result.prediction is not None
+    assert result.evidence is not None
+    assert result.embedding is not None
+    assert result.prediction.tumor_probability == pytest.approx(0.9, abs=1e-4)
+    assert result.prediction.type_probabilities == pytest.approx({"glioma": 0.7, "meningioma": 0.2, "pituitary": 0.1})
+    assert result.evidence.box is not None
+    row, column = HOT_CELL
+    assert result.evidence.heat.index(max(result.evidence.heat)) == row * CELLS + column
+    assert result.embedding.shape == (64,)
+    assert result.embedding.dtype == np.float32
+    assert np.linalg.norm(result.embedding) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_record_has_the_names_of_the_contract() -> None:
+    judged = analyse(stand_in(0.9), builders.png_bytes()).as_dict()
+    assert {"outcome", "uncertain", "tumor_probability", "type_probabilities", "evidence", "gate"} < set(judged)
+    assert {"model", "engine", "milliseconds", "trained_on"} < set(judged)
+    assert set(judged["evidence"]) == {"peak", "box", "share", "heat", "square", "orientation"}
+    assert "embedding" not in judged
+    json.dumps(judged, allow_nan=False)
+    refused = analyse(stand_in(0.9), b"").as_dict()
+    assert set(refused) == set(judged)
+    assert refused["tumor_probability"] is refused["type_probabilities"] is refused["evidence"] is None
+    assert refused["uncertain"] is refused["trained_on"] is False
+
+
+@pytest.mark.parametrize(
+    ("score", "outcome", "uncertain"),
+    [(0.30, "no_tumor", False), (0.41, "no_tumor", True), (0.52, "tumor", True), (0.70, "tumor", False)],
+)
+def test_within_its_band_the_model_says_that_it_is_unsure(score: float, outcome: str, uncertain: bool) -> None:
+    result = analyse(stand_in(score, uncertain=(0.4, 0.6)), builders.png_bytes())
+    assert result.outcome == outcome
+    assert result.prediction is not None
+    assert result.prediction.uncertain is uncertain
+    assert result.as_dict()["uncertain"] is uncertain
+
+
+def test_the_threshold_itself_is_tumor(fake_model: Model) -> None:
+    def outcome(threshold: float) -> str:
+        manifest = replace(fake_model.manifest, data=fake_model.manifest.data | {"threshold": threshold})
+        return analyse(replace(fake_model, manifest=manifest), builders.png_bytes()).outcome
+
+    prediction = analyse(fake_model, builders.png_bytes()).prediction
+    assert prediction is not None
+    assert outcome(prediction.tumor_probability) == "tumor"
+    assert outcome(float(np.nextafter(prediction.tumor_probability, 2))) == "no_tumor"
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_picture_of_the_training_is_known_again(part: str) -> None:
+    shown, other = builders.phantom(seed=1), builders.phantom(200, lesion=False)[:, 20:]
+    print_ = hashes.fingerprint(readers.read(builders.png_bytes(shown)))
+    known = hashes.load(hashes.build([print_], [part])[0], method=hashes.METHOD)
+    model = replace(stand_in(0.9), known=known)
+    assert analyse(model, builders.jpeg_bytes(shown)).trained_on
+    assert analyse(model, builders.jpeg_bytes(shown)).as_dict()["trained_on"] is True
+    assert not analyse(model, builders.png_bytes(other)).trained_on
 
 
 @pytest.mark.parametrize(("tumor", "outcome"), [(True, "tumor"), (False, "no_tumor")])
@@ -35,8 +105,8 @@ def test_a_refusal_runs_no_network(fake_model: Model, data: bytes, reason: str) 
     result = analyse(fake_model, data)
     assert result.outcome == "refused"
     assert result.gate.reason == reason
-    assert result.prediction is None
-    assert result.as_dict()["tumor_probability"] is None
+    assert result.prediction is result.evidence is result.embedding is None
+    assert result.milliseconds["forward"] == result.milliseconds["head"] == 0
     assert len(fake_model.engine.calls) == calls  # type: ignore[attr-defined]
 
 

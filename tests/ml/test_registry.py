@@ -1,23 +1,34 @@
 """Artifacts: what is damaged never answers, and what is sound is loaded once."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ml import registry
+from ml import hashes, registry
 from ml.contracts import ModelUnavailable
-from ml.registry import load_model, quick_check, read_manifest, read_tensors
+from ml.registry import FILES, FORMAT, Manifest, load_model, quick_check, read_hashes, read_manifest, read_tensors
+from ml.training.export import Run, export
+from tests.ml.conftest import CALIBRATION
 
 
 def code(action: Callable[[], object]) -> str:
     with pytest.raises(ModelUnavailable) as caught:
         action()
     return caught.value.code
+
+
+def load_tiny(folder: Path) -> object:
+    """Load with an engine that needs no framework."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "load_engine", lambda name, tensors: object())
+        return load_model(folder)
 
 
 def change(folder: Path, **values: Any) -> None:
@@ -30,34 +41,66 @@ def test_a_sound_artifact(tiny_artifact: Path) -> None:
     assert manifest.label.startswith("tiny@")
     assert len(manifest.label) == len("tiny@") + 12
     assert manifest.threshold == 0.4
-    assert not manifest.calibrated
+    assert manifest.calibration == CALIBRATION
     tensors = read_tensors(manifest)
     assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float32)}
+    assert read_hashes(manifest).hashes.tolist() == [np.arange(64).reshape(2, 32).tolist()]
+    quick_check(manifest)
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     assert code(lambda: read_manifest(tmp_path / "absent")) == "model_missing"
 
 
-def test_missing_weights(tiny_artifact: Path) -> None:
-    (tiny_artifact / "weights.safetensors").unlink()
+@pytest.mark.parametrize("entry", FILES)
+def test_a_missing_file(tiny_artifact: Path, entry: str) -> None:
+    read_manifest(tiny_artifact).file(entry).unlink()
     assert code(lambda: quick_check(read_manifest(tiny_artifact))) == "model_missing"
-    assert code(lambda: load_model(tiny_artifact)) == "model_missing"
+    assert code(lambda: load_tiny(tiny_artifact)) == "model_missing"
 
 
-def test_weights_cut_short(tiny_artifact: Path) -> None:
-    file = tiny_artifact / "weights.safetensors"
+@pytest.mark.parametrize("entry", FILES)
+def test_a_file_cut_short(tiny_artifact: Path, entry: str) -> None:
+    file = read_manifest(tiny_artifact).file(entry)
     file.write_bytes(file.read_bytes()[:-1])
     assert code(lambda: quick_check(read_manifest(tiny_artifact))) == "weights_damaged"
 
 
-def test_one_flipped_bit(tiny_artifact: Path) -> None:
-    file = tiny_artifact / "weights.safetensors"
+@pytest.mark.parametrize("entry", FILES)
+def test_one_flipped_bit(tiny_artifact: Path, entry: str) -> None:
+    file = read_manifest(tiny_artifact).file(entry)
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
     quick_check(read_manifest(tiny_artifact))
-    assert code(lambda: load_model(tiny_artifact)) == "weights_damaged"
+    assert code(lambda: load_tiny(tiny_artifact)) == "weights_damaged"
+
+
+def test_weights_of_another_model(tiny_artifact: Path, tiny_run: Run, tmp_path: Path) -> None:
+    """Same names, shapes and size, other numbers: only the digest can tell."""
+    other = export(replace(tiny_run, tensors={n: t[::-1] for n, t in tiny_run.tensors.items()}), tmp_path / "other")
+    mine, theirs = (read_manifest(folder).file("weights") for folder in (tiny_artifact, other))
+    assert mine.stat().st_size == theirs.stat().st_size
+    mine.write_bytes(theirs.read_bytes())
+    quick_check(read_manifest(tiny_artifact))
+    assert code(lambda: load_tiny(tiny_artifact)) == "weights_damaged"
+
+
+@pytest.mark.parametrize("entry", FILES)
+def test_a_file_of_something_else_whose_digest_is_right(tiny_artifact: Path, entry: str) -> None:
+    manifest, data = read_manifest(tiny_artifact), b"these are no tensors"
+    manifest.file(entry).write_bytes(data)
+    sound = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    change(tiny_artifact, **{entry: manifest.data[entry] | sound})
+    assert code(lambda: load_tiny(tiny_artifact)) == "weights_damaged"
+
+
+def test_hashes_of_another_method(tiny_artifact: Path) -> None:
+    """They would match nothing, and a training picture would pass for a new one."""
+    change(tiny_artifact, training_hashes=read_manifest(tiny_artifact).data["training_hashes"] | {"method": "dct64"})
+    with pytest.raises(ModelUnavailable, match="dct64") as caught:
+        load_tiny(tiny_artifact)
+    assert caught.value.code == "weights_damaged"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"format": 1}', '"text"'])
@@ -67,14 +110,22 @@ def test_a_manifest_that_is_none(tiny_artifact: Path, text: str) -> None:
 
 
 def test_another_format(tiny_artifact: Path) -> None:
-    change(tiny_artifact, format=2)
+    change(tiny_artifact, format=FORMAT - 1)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
 
+@pytest.mark.parametrize("entry", FILES)
 @pytest.mark.parametrize("file", ["../elsewhere.safetensors", "/etc/hostname", "a/b"])
-def test_weights_outside_the_folder(tiny_artifact: Path, file: str) -> None:
-    weights = json.loads((tiny_artifact / "manifest.json").read_text())["weights"]
-    change(tiny_artifact, weights=weights | {"file": file})
+def test_a_file_outside_the_folder(tiny_artifact: Path, entry: str, file: str) -> None:
+    change(tiny_artifact, **{entry: read_manifest(tiny_artifact).data[entry] | {"file": file}})
+    assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
+
+
+@pytest.mark.parametrize(
+    "value", [None, {}, CALIBRATION.as_dict() | {"method": "isotonic"}, CALIBRATION.as_dict() | {"slope": -1.0}]
+)
+def test_a_calibration_that_is_none(tiny_artifact: Path, value: object) -> None:
+    change(tiny_artifact, calibration=value)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
 
@@ -83,12 +134,26 @@ def test_another_preprocessing(tiny_artifact: Path) -> None:
     assert code(lambda: read_manifest(tiny_artifact)) == "preprocessing_mismatch"
 
 
-def test_identity_is_what_decides_answers(tiny_artifact: Path) -> None:
+@pytest.mark.parametrize("changed", [{"metrics": {"test": 1}}, {"created": "1999-01-01"}, {"name": "other"}])
+def test_what_decides_no_answer_is_no_part_of_the_identity(tiny_artifact: Path, changed: dict[str, Any]) -> None:
     first = read_manifest(tiny_artifact).digest
-    change(tiny_artifact, metrics={"test": 1}, created="1999-01-01", name="other")
+    change(tiny_artifact, **changed)
     assert read_manifest(tiny_artifact).digest == first
-    change(tiny_artifact, threshold=0.41)
-    assert read_manifest(tiny_artifact).digest != first
+
+
+@pytest.mark.parametrize("name", ["threshold", "calibration", "preprocessing", "weights", "training_hashes"])
+def test_identity_is_what_decides_answers(tiny_artifact: Path, name: str) -> None:
+    manifest = read_manifest(tiny_artifact)
+    values = {"threshold": 0.41, "calibration": CALIBRATION.as_dict() | {"slope": 0.81}, "preprocessing": "other"}
+    values |= {entry: manifest.data[entry] | {"sha256": "0" * 64} for entry in FILES}
+    assert Manifest(tiny_artifact, manifest.data | {name: values[name]}).digest != manifest.digest
+
+
+def test_hashes_of_more_pictures_make_another_model(tiny_artifact: Path, tiny_run: Run, tmp_path: Path) -> None:
+    data, hashed = hashes.build([np.zeros((2, 32), np.uint8)] * 2, ["train", "val"])
+    other = export(replace(tiny_run, hashes=data, hashed=hashed), tmp_path / "other", name="tiny")
+    assert read_manifest(other).digest != read_manifest(tiny_artifact).digest
+    assert read_hashes(read_manifest(other)).validation.tolist() == [False, True]
 
 
 def test_loaded_once_even_by_many_threads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
