@@ -25,6 +25,10 @@ RUN_PREDICTION = "diagnosis.run_prediction"
 QUEUE = "celery"
 
 _WORKERS = "brainscan:workers"
+_MODELS = f"{_WORKERS}:models"
+WORKER_KEYS = (_WORKERS, _MODELS)
+"""What workers say of themselves; of no worth once they are gone."""
+
 _BEAT_TTL = 30.0  # seconds without a sign of life after which a worker counts as gone
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +77,7 @@ def report_worker(*, key: str, model: str | None = None) -> None:
     """A worker says that it lives, and which model it has loaded (None: as before). Silent when the broker is away."""
     try:
         if model is not None:
-            _client().hset(f"{_WORKERS}:models", key, model)
+            _client().hset(_MODELS, key, model)
         _client().hset(_WORKERS, key, str(time.time()))
     except redis.RedisError as error:
         _log.warning("worker could not report", error=str(error))
@@ -83,7 +87,7 @@ def forget_worker(*, key: str) -> None:
     """A worker says that it stops."""
     try:
         _client().hdel(_WORKERS, key)
-        _client().hdel(f"{_WORKERS}:models", key)
+        _client().hdel(_MODELS, key)
     except redis.RedisError as error:
         _log.warning("worker could not sign off", error=str(error))
 
@@ -92,7 +96,7 @@ def worker_status() -> dict[str, Any]:
     """Workers heard of in the last 30 s that have loaded a model: {"ready", "count", "models"}."""
     try:
         beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}
-        models = {_text(k): _text(v) for k, v in _client().hgetall(f"{_WORKERS}:models").items()}
+        models = {_text(k): _text(v) for k, v in _client().hgetall(_MODELS).items()}
     except redis.RedisError:
         return {"ready": False, "count": 0, "models": []}
     alive = [key for key, beat in beats.items() if time.time() - beat < _BEAT_TTL]

@@ -18,6 +18,7 @@ from brainscan.launcher import account, announce, data_dir, environment, lifetim
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.tree import SIGNALS, Tree
 from brainscan.launcher.valkey import EmbeddedValkey
+from diagnosis import queue
 
 
 def run(*, demo: bool = False) -> None:
@@ -66,6 +67,8 @@ def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
     valkey = EmbeddedValkey(folder)
     try:
         valkey.start()
+        # A run that was killed left signs of life of its workers, which would make this one look ready too soon.
+        valkey.forget(*queue.WORKER_KEYS)
         yield valkey.url, valkey
     finally:
         valkey.stop()

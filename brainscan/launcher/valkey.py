@@ -94,6 +94,11 @@ class EmbeddedValkey:
             with contextlib.suppress(OSError):
                 self.socket.parent.rmdir()
 
+    def forget(self, *keys: str) -> None:
+        """Delete keys that must not outlive the run that wrote them: the append-only file keeps everything."""
+        with self._client() as client:
+            client.delete(*keys)
+
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
