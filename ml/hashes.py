@@ -26,7 +26,7 @@ METHOD = "dct256-whole-head-1"
 
 FILE = "training_hashes.safetensors"
 
-MAX_DISTANCE = (23, 18)
+MAX_DISTANCE = (20, 14)
 """Most bits of 255 in which two copies may differ, of the whole picture and of the head."""
 
 Part = Literal["train", "val"]

@@ -29,15 +29,15 @@ _LOOSE = 64
 _BLOCK = 128  # pictures compared with all others at a time: some 50 MB at 6,000 pictures
 
 KINDS = {
-    "unreadable": "files cannot be read",
-    "file": "pairs of equal files stand in two splits",
-    "pixels": "pairs of files with equal pixels stand in two splits",
-    "near": "pairs of near-duplicate pictures stand in two splits",
-    "group": "groups stand in more than one split",
-    "subject": "subjects stand in more than one split",
-    "label": "pairs of equal pictures have different labels",
+    "unreadable": "files that cannot be read",
+    "file": "equal files in two splits",
+    "pixels": "equal pixels in two splits",
+    "near": "near-duplicate pictures in two splits",
+    "group": "groups in two splits",
+    "subject": "subjects in two splits",
+    "label": "equal pixels with two labels",
 }
-"""What can be wrong with a table, worst first, and how it is counted."""
+"""What can be wrong with a table, worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> 
     for kind, what in KINDS.items():
         of_kind = [finding for finding in found if finding.kind == kind]
         if of_kind:
-            lines += ["", f"{len(of_kind)} {what}:", *(f"  {finding}" for finding in of_kind)]
+            lines += ["", f"{what[0].upper()}{what[1:]}: {len(of_kind)}", *(f"  {finding}" for finding in of_kind)]
     return "\n".join(lines if found else [*lines, "Nothing stands in two splits."])
 
 

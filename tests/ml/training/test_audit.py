@@ -1,0 +1,131 @@
+"""`python -m ml audit`: planted copies are found in whatever form, and a clean table passes."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ml.cli import main
+from tests.builders import jpeg_bytes, png_bytes
+from tests.ml.conftest import table_row
+from tests.ml.heads import head
+
+Make = Callable[..., Path]
+SPLITS = ("train", "train", "val", "val", "test", "test")
+
+
+@pytest.fixture
+def table(make_table: Make, tmp_path: Path) -> Callable[..., Path]:
+    """A table of six different heads, two a split; `rows` and `files` replace what stands at a place."""
+
+    def build(rows: dict[int, dict[str, Any]] | None = None, files: dict[int, bytes] | None = None) -> Path:
+        plain = [table_row(n, split=split) | (rows or {}).get(n, {}) for n, split in enumerate(SPLITS)]
+        table = make_table(plain, pictures=False)
+        (tmp_path / "images").mkdir()
+        for n in range(len(SPLITS)):
+            (tmp_path / "images" / f"{n}.png").write_bytes((files or {}).get(n) or png_bytes(head(n)))
+        return table
+
+    return build
+
+
+def audited(table: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, Any]]:
+    status = main(["audit", "--data", str(table), "--json", *options])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def paths(report: dict[str, Any], kind: str) -> list[tuple[str, ...]]:
+    return [
+        tuple(Path(row["path"]).stem for row in finding["rows"])
+        for finding in report["findings"]
+        if finding["kind"] == kind
+    ]
+
+
+def bmp(pixels: Any) -> bytes:
+    buffer = io.BytesIO()
+    Pillow.fromarray(pixels).save(buffer, "BMP")
+    return buffer.getvalue()
+
+
+def test_a_clean_table_passes(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    built = table()
+    status, report = audited(built, capsys)
+    assert (status, report["clean"], report["findings"]) == (0, True, [])
+    assert report["pictures"] == {"test": 2, "train": 2, "val": 2}
+    assert main(["audit", "--data", str(built)]) == 0
+    assert "Nothing stands in two splits." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("copy", "kind"),
+    [
+        (png_bytes(head(0)), "file"),
+        (bmp(head(0)), "pixels"),
+        (jpeg_bytes(head(0), quality=70), "near"),
+        (png_bytes(np.asarray(Pillow.fromarray(head(0)).resize((150, 150)))), "near"),
+        (png_bytes(np.clip(head(0) * 0.8 + 15, 0, 255).astype(np.uint8)), "near"),
+        (png_bytes(head(0)[10:-10, 20:-20]), "near"),
+    ],
+    ids=["bytes", "format", "recompressed", "resized", "brightness", "cropped"],
+)
+def test_a_copy_in_another_split_is_named_once(
+    table: Any, capsys: pytest.CaptureFixture[str], copy: bytes, kind: str
+) -> None:
+    status, report = audited(table(files={4: copy}), capsys)
+    assert (status, len(report["findings"]), paths(report, kind)) == (1, 1, [("0", "4")])
+
+
+def test_copies_within_a_split_are_no_leak(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audited(table(files={1: jpeg_bytes(head(0))}), capsys)[0] == 0
+
+
+def test_groups_and_subjects_in_two_splits_are_all_named(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = {0: {"group": "g", "subject": "s"}, 2: {"group": "g"}, 4: {"group": "g", "subject": "s"}}
+    status, report = audited(table(rows=changed), capsys)
+    assert status == 1
+    assert (paths(report, "group"), paths(report, "subject")) == ([("0", "2", "4")], [("0", "4")])
+    assert [finding["value"] for finding in report["findings"]] == ["g", "s"]
+
+
+def test_labels_that_clash_on_equal_pixels(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = {1: {"label": "no_tumor", "type": ""}, 3: {"type": "meningioma"}}
+    same = {1: bmp(head(0)), 3: bmp(head(2))}
+    status, report = audited(table(rows=changed, files=same), capsys)
+    assert (status, paths(report, "label")) == (1, [("0", "1"), ("2", "3")])
+    assert [finding["value"] for finding in report["findings"]] == ["tumor / no_tumor", "glioma / meningioma"]
+
+
+def test_files_that_cannot_be_read_fail_it(table: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    built = table(files={3: b"no picture"})
+    (tmp_path / "images" / "5.png").unlink()
+    status, report = audited(built, capsys)
+    assert (status, report["counts"]["unreadable"]) == (1, 2)
+
+
+def test_the_criterion_can_be_set(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    built = table(files={4: jpeg_bytes(head(0), quality=30)})
+    assert audited(built, capsys, "--min-correlation", "1")[0] == 0
+    status, report = audited(built, capsys, "--min-correlation", "0.9")
+    assert (status, report["min_correlation"]) == (1, 0.9)
+
+
+def test_people_read_lines(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--data", str(table(files={4: png_bytes(head(0))}))]) == 1
+    said = capsys.readouterr().out
+    assert "Equal files in two splits: 1" in said
+    assert "images/0.png (train) = images/4.png (test)" in said
+
+
+def test_wrong_use_stays_exit_2(table: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--data", str(tmp_path / "absent")]) == 2
+    assert "absent" in capsys.readouterr().err
+    for value in ("0", "1.5", "much"):
+        with pytest.raises(SystemExit) as caught:
+            main(["audit", "--data", str(tmp_path), "--min-correlation", value])
+        assert caught.value.code == 2
