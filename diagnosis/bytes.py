@@ -1,19 +1,24 @@
 """The bytes of a scan as responses, for pages and API alike. Whoever calls has found out that the person may see it.
 
 Previews and thumbnails are pictures we made. The original is somebody else's file: it only ever leaves as a download
-that no browser will interpret.
+that no browser will interpret. The evidence is drawn when it is asked for, over the preview, which has at most 1024
+pixels a side: a large scan costs no more memory than any other.
 """
 
 import hashlib
+from collections.abc import Callable
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, HttpResponseNotModified
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.utils.cache import get_conditional_response
+from PIL import Image as Pillow
 
 from diagnosis import audit
-from diagnosis.models import Scan
+from diagnosis.models import Prediction, Scan
+from ml import drawing, evidence
+from ml.contracts import Evidence
 
 CONTENT_TYPES = {
     "PNG": "image/png",
@@ -31,7 +36,7 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 
     Raises Http404 if the storage no longer has it.
     """
-    known = _unchanged(request, scan.file)
+    known = _unchanged(request, _etag(scan.file))
     if known is not None:
         return known
     response = FileResponse(
@@ -50,23 +55,61 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 
 def picture(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     """One of our PNGs, a preview or a thumbnail. Raises Http404 if the storage no longer has it."""
-    response = _unchanged(request, file)
+    response = _unchanged(request, _etag(file))
     if response is None:
         response = FileResponse(_open(file), content_type="image/png")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["ETag"] = _etag(file)
-    # Private: only the browser of the person who may see it keeps it.
+    return _kept_privately(response)
+
+
+def heatmap(request: HttpRequest, prediction: Prediction) -> HttpResponseBase:
+    """The evidence alone, to lay over the preview: an RGBA PNG of its size. Raises Http404 where there is none."""
+    return _drawn(request, prediction, "heatmap", lambda scan, found: drawing.heatmap_png(found, size=scan.size))
+
+
+def overlay(request: HttpRequest, prediction: Prediction) -> HttpResponseBase:
+    """The preview with map, box and legend burnt in; each download is audited. Raises Http404 where there is none."""
+    response = _drawn(request, prediction, "overlay", lambda scan, found: drawing.overlay_png(scan, found))
+    if request.method != "HEAD" and response.status_code == 200:
+        audit.record("overlay.downloaded", actor=request.user, target=prediction)
+    return response
+
+
+def _drawn(
+    request: HttpRequest, prediction: Prediction, kind: str, draw: Callable[[Pillow.Image, Evidence], bytes]
+) -> HttpResponseBase:
+    found = evidence.restore(prediction.evidence)
+    if found is None:
+        raise Http404("this prediction carries no map")
+    preview = prediction.scan.preview
+    etag = _etag(preview, kind, drawing.VERSION, prediction.pk, prediction.finished)
+    response = _unchanged(request, etag)
+    if response is None:
+        with _open(preview) as file, Pillow.open(file) as scan:
+            response = HttpResponse(draw(scan, found), content_type="image/png")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["ETag"] = etag
+    return _kept_privately(response)
+
+
+def _kept_privately(response: HttpResponseBase) -> HttpResponseBase:
+    """Only the browser of the person who may see it keeps it."""
     response.headers["Cache-Control"] = f"private, max-age={_DAY}"
     return response
 
 
-def _etag(file: FieldFile) -> str:
-    """A stored name is never written twice, so the name alone tells whether a copy is good. Hashed: it is not told."""
-    return f'"{hashlib.sha256(str(file.name).encode()).hexdigest()[:32]}"'
+def _etag(file: FieldFile, *drawn: object) -> str:
+    """A stored name is never written twice, so the name alone tells whether a copy is good. Hashed: it is not told.
+
+    drawn: whatever else decides what is drawn over the file.
+    """
+    named = ":".join(map(str, (file.name, *drawn)))
+    return f'"{hashlib.sha256(named.encode()).hexdigest()[:32]}"'
 
 
-def _unchanged(request: HttpRequest, file: FieldFile) -> HttpResponseBase | None:
-    answer = get_conditional_response(request, etag=_etag(file))
+def _unchanged(request: HttpRequest, etag: str) -> HttpResponseBase | None:
+    answer = get_conditional_response(request, etag=etag)
     return answer if isinstance(answer, HttpResponseNotModified) else None
 
 

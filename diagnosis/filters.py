@@ -1,16 +1,36 @@
 """Filters of predictions and scans, the same for pages and API."""
 
+from typing import Any
+
 import django_filters
 from django.db.models import Q, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 
+UNCERTAIN = "uncertain"
+"""Chosen as an outcome: all whose probability lies in the uncertain band, whichever outcome is the likelier one."""
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class YesNoFilter(django_filters.TypedChoiceFilter):
+    """`true` or `false`; anything else is an error, where django-filter's own boolean would pass it over."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
+
 
 class PredictionFilter(django_filters.FilterSet):
-    """state, outcome, model (id), owner (user name), created_after, created_before, case (reference), q (text)."""
+    """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
+    created_before, case (reference), q (text)."""
 
     state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices)
-    outcome = django_filters.MultipleChoiceFilter(choices=Prediction.Outcome.choices)
+    outcome = django_filters.MultipleChoiceFilter(
+        choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="said"
+    )
+    uncertain = YesNoFilter()
+    trained_on = YesNoFilter()
     model = django_filters.ModelChoiceFilter(
         field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
     )
@@ -21,7 +41,11 @@ class PredictionFilter(django_filters.FilterSet):
 
     class Meta:
         model = Prediction
-        fields = ("state", "outcome", "model", "owner", "case", "created", "q")
+        fields = ("state", "outcome", "uncertain", "trained_on", "model", "owner", "case", "created", "q")
+
+    def said(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
+        chosen = Q(outcome__in=values)
+        return rows.filter(chosen | Q(uncertain=True) if UNCERTAIN in values else chosen)
 
     def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
         return rows.filter(

@@ -33,14 +33,36 @@ class PredictionAdmin(ReadOnly):
         "created",
     )
     list_display_links = ("scan_name",)
-    list_filter = ("state", "outcome", ("model_version", admin.RelatedOnlyFieldListFilter), "created")
+    list_filter = (
+        "state",
+        "outcome",
+        "uncertain",
+        "trained_on",
+        ("model_version", admin.RelatedOnlyFieldListFilter),
+        "created",
+    )
     search_fields = ("scan__name", "scan__case__reference", "scan__case__owner__username", "scan__sha256")
     search_help_text = "File, case, owner or SHA-256"
     date_hierarchy = "created"
     actions = ("retry", "cancel")
     readonly_fields = ("preview_picture", "verdict", "score", "types", "gate_report", "stages")
     fieldsets = (
-        (None, {"fields": ("preview_picture", "scan", "case", "owner", "verdict", "score", "types", "gate_report")}),
+        (
+            None,
+            {
+                "fields": (
+                    "preview_picture",
+                    "scan",
+                    "case",
+                    "owner",
+                    "verdict",
+                    "score",
+                    "types",
+                    "trained_on",
+                    "gate_report",
+                )
+            },
+        ),
         (
             "Run",
             {
@@ -126,8 +148,8 @@ class PredictionAdmin(ReadOnly):
 
     @admin.display(description="Tumor type")
     def types(self, prediction: Prediction) -> SafeString | str:
-        """Only where a tumor was found: without one, the types' shares mean nothing."""
-        found = prediction.type_probabilities if prediction.outcome == Prediction.Outcome.TUMOR else None
+        """Only where a tumor was found or is suspected: without one, the types' shares mean nothing."""
+        found = prediction.type_probabilities if prediction.likely_type else None
         shares = sorted((found or {}).items(), key=lambda pair: -pair[1])
         return format_html_join(", ", "{} {}", ((name, words.percent(share)) for name, share in shares)) or NOTHING
 

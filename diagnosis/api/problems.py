@@ -51,7 +51,7 @@ class NoEvidence(exceptions.NotFound):
     """404: the prediction is there, but it carries no map."""
 
     default_code = "no_evidence"
-    default_detail = "This prediction carries no heat map: its model records none."
+    default_detail = "This prediction carries no map: it has no result, or one of a model that records none."
 
 
 class NothingAccepted(exceptions.APIException):

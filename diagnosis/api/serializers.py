@@ -31,10 +31,19 @@ class GateSerializer(serializers.Serializer[Any]):
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
-    """Where the model sees tumor, as fractions of the picture's width and height: peak [x, y], box [x0, y0, x1, y1]."""
+    """Where the model sees tumor, as fractions of the width and height of the picture as its file stores it."""
 
-    peak = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2)
-    box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, allow_null=True)
+    peak = serializers.ListField(
+        child=serializers.FloatField(), min_length=2, max_length=2, help_text="[x, y] of the strongest place."
+    )
+    box = serializers.ListField(
+        child=serializers.FloatField(),
+        min_length=4,
+        max_length=4,
+        allow_null=True,
+        help_text="[x0, y0, x1, y1] around it. Null: there is no localized evidence.",
+    )
+    share = serializers.FloatField(allow_null=True, help_text="Of all evidence, how much lies in the box, 0 to 1.")
     heatmap_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
     overlay_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
 
@@ -63,7 +72,11 @@ class PredictionBriefSerializer(serializers.ModelSerializer[Prediction]):
 
 
 class PredictionSerializer(PredictionBriefSerializer):
-    """A prediction, whole. `tumor_probability` is a bare score, not a probability, unless `calibrated`."""
+    """A prediction, whole. `tumor_probability` is a bare score, not a probability, unless `calibrated`.
+
+    `uncertain`: it lies in the band in which the model is often wrong; `outcome` is then only the likelier one.
+    `trained_on`: the model was made with this picture, so its result does not show how good it is on new ones.
+    """
 
     name = serializers.CharField(source="scan.name", help_text="File name of the scan.")
     scan_url = _link("scan-detail", "scan")
@@ -82,9 +95,9 @@ class PredictionSerializer(PredictionBriefSerializer):
     class Meta:
         model = Prediction
         fields: tuple[str, ...] = (
-            "id", "url", "state", "outcome", "tumor_probability", "calibrated", "type_probabilities", "evidence",
-            "gate", "model", "engine", "created", "queued", "started", "finished", "milliseconds", "attempts",
-            "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
+            "id", "url", "state", "outcome", "uncertain", "tumor_probability", "calibrated", "type_probabilities",
+            "evidence", "gate", "trained_on", "model", "engine", "created", "queued", "started", "finished",
+            "milliseconds", "attempts", "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -98,8 +111,13 @@ class PredictionSerializer(PredictionBriefSerializer):
     def get_evidence(self, prediction: Prediction) -> dict[str, Any] | None:
         if not prediction.evidence:
             return None
-        known = {key: prediction.evidence.get(key) for key in ("peak", "box")}
-        return known | {"heatmap_url": None, "overlay_url": None}
+        known = {key: prediction.evidence.get(key) for key in ("peak", "box", "share")}
+        return known | {
+            f"{kind}_url": reverse(f"api:prediction-{kind}", args=[prediction.pk], request=self.context.get("request"))
+            if prediction.has_map
+            else None
+            for kind in ("heatmap", "overlay")
+        }
 
     @extend_schema_field(ErrorSerializer(allow_null=True))
     def get_error(self, prediction: Prediction) -> dict[str, str] | None:

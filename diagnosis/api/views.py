@@ -185,9 +185,14 @@ class PredictionViewSet(Endpoint):
     @_bytes("Where the model sees tumor, as a picture", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
     def heatmap(self, request: Request, pk: int) -> HttpResponseBase:
-        """404 `no_evidence` where the prediction carries no map; no model of this version records one."""
-        self.get_object()
-        raise NoEvidence
+        """RGBA, of the preview's size, transparent where there is no evidence. 404 `no_evidence` without a map."""
+        return responses.heatmap(request._request, self._with_map())
+
+    @_bytes("The scan with map, box and legend burnt in", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
+    def overlay(self, request: Request, pk: int) -> HttpResponseBase:
+        """Of the preview's size; each download is audited. 404 `no_evidence` without a map."""
+        return responses.overlay(request._request, self._with_map())
 
     @extend_schema(
         summary="Similar past scans",
@@ -202,6 +207,12 @@ class PredictionViewSet(Endpoint):
         found = similar.similar(self.person, prediction=self.get_object(), limit=_limit(request))
         shown = {"available": found is not None, "results": found or []}
         return Response(serializers.SimilarListSerializer(shown, context=self.get_serializer_context()).data)
+
+    def _with_map(self) -> Prediction:
+        prediction: Prediction = self.get_object()
+        if not prediction.has_map:
+            raise NoEvidence
+        return prediction
 
     def _to_change(self) -> Prediction:
         prediction: Prediction = self.get_object()

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from diagnosis.models import Case, Prediction
 from diagnosis.people import Person
 from diagnosis.permissions import may_change
-from diagnosis.views import words
+from diagnosis.views import evidence, words
 
 register = template.Library()
 
@@ -24,6 +24,8 @@ register.filter("percent", words.percent)
 register.filter("bare", words.bare)
 register.filter("of_hundred", words.of_hundred)
 register.filter("calibrated", words.is_calibrated)
+register.filter("band", words.band)
+register.filter("evidence", evidence.shown)
 
 
 @register.simple_tag

@@ -64,10 +64,10 @@ def _tallied(request: HttpRequest, cases: list[Case]) -> list[Case]:
         Prediction.objects.filter(pk__in=scans.values("latest"))
         .order_by()
         .values("scan__case")
-        .annotate(**{tab.key: Count("pk", filter=tab.condition()) for tab in TABS if tab.key != "all"})
+        .annotate(**{tab.column: Count("pk", filter=tab.condition()) for tab in TABS if tab.key != "all"})
     )
     counts: dict[int, Any] = {row["scan__case"]: row for row in rows}
     for case in cases:
         row = counts.get(case.pk, {})
-        case.tally = [(tab, row[tab.key]) for tab in TABS if row.get(tab.key)]  # type: ignore[attr-defined]
+        case.tally = [(tab, row[tab.column]) for tab in TABS if row.get(tab.column)]  # type: ignore[attr-defined]
     return cases

@@ -24,3 +24,15 @@ def preview(request: HttpRequest, scan_id: int) -> HttpResponseBase:
 def thumbnail(request: HttpRequest, scan_id: int) -> HttpResponseBase:
     """PNG, at most 96 pixels a side."""
     return responses.picture(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).thumbnail)
+
+
+@require_safe
+def heatmap(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
+    """Where the model sees tumor: PNG of the preview's size, transparent elsewhere."""
+    return responses.heatmap(request, get_object_or_404(selectors.predictions(request.user), pk=prediction_id))
+
+
+@require_safe
+def overlay(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
+    """The preview with the evidence burnt in, PNG. Each download is audited."""
+    return responses.overlay(request, get_object_or_404(selectors.predictions(request.user), pk=prediction_id))

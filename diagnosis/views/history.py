@@ -29,15 +29,25 @@ ORDERS = {
 """Columns one may sort by, as the URL calls them."""
 
 
+CHOSEN_BY_TABS = ("state", "outcome", "uncertain")
+"""Parameters that the tabs set; all others are filters beside them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A saved view: a name and the states and outcomes it shows."""
+    """A saved view: a name and the states and outcomes it shows. `uncertain`: only these, or none of them."""
 
     key: str
     label: str
     kind: str = ""
     states: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    uncertain: bool | None = None
+
+    @property
+    def column(self) -> str:
+        """What its count is called in a query: its key alone may be the name of a field."""
+        return f"count_{self.key}"
 
     def condition(self) -> Q:
         chosen = Q()
@@ -45,14 +55,24 @@ class Tab:
             chosen &= Q(state__in=self.states)
         if self.outcomes:
             chosen &= Q(outcome__in=self.outcomes)
+        if self.uncertain is not None:
+            chosen &= Q(uncertain=self.uncertain)
         return chosen
+
+    def parameters(self) -> dict[str, list[str]]:
+        """What stands for it in the URL."""
+        chosen = {"state": list(self.states), "outcome": list(self.outcomes)}
+        if self.uncertain is not None:
+            chosen["uncertain"] = ["true" if self.uncertain else "false"]
+        return {key: values for key, values in chosen.items() if values}
 
 
 TABS = (
     Tab("all", "All"),
     Tab("active", "In progress", "running", states=(State.QUEUED, State.RUNNING)),
-    Tab("tumor", "Tumor", "tumor", outcomes=(Outcome.TUMOR,)),
-    Tab("no_tumor", "No tumor", "no-tumor", outcomes=(Outcome.NO_TUMOR,)),
+    Tab("tumor", "Tumor", "tumor", outcomes=(Outcome.TUMOR,), uncertain=False),
+    Tab("uncertain", "Uncertain", "uncertain", uncertain=True),
+    Tab("no_tumor", "No tumor", "no-tumor", outcomes=(Outcome.NO_TUMOR,), uncertain=False),
     Tab("refused", "Refused", "refused", outcomes=(Outcome.REFUSED,)),
     Tab("failed", "Failed", "failed", states=(State.FAILED, State.CANCELED)),
 )
@@ -124,19 +144,18 @@ def _columns(sort: str) -> list[dict[str, str]]:
 def _tabs(data: QueryDict, visible: QuerySet[Prediction]) -> list[dict[str, object]]:
     """The tabs with their links and counts under all other filters. One query."""
     others = data.copy()
-    for key in ("state", "outcome", "page"):
+    for key in (*CHOSEN_BY_TABS, "page"):
         others.pop(key, None)
     rows = PredictionFilter(others, queryset=visible).qs.order_by()
-    counts = rows.aggregate(**{tab.key: Count("pk", filter=tab.condition()) for tab in TABS})
-    now = (set(data.getlist("state")), set(data.getlist("outcome")))
+    counts = rows.aggregate(**{tab.column: Count("pk", filter=tab.condition()) for tab in TABS})
+    now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
     tabs: list[dict[str, object]] = []
     for tab in TABS:
         target = others.copy()
-        for key, values in (("state", tab.states), ("outcome", tab.outcomes)):
-            if values:
-                target.setlist(key, list(values))
-        current = now == (set(tab.states), set(tab.outcomes))
-        tabs.append({"tab": tab, "count": counts[tab.key], "query": target.urlencode(), "current": current})
+        for key, values in tab.parameters().items():
+            target.setlist(key, values)
+        current = now == {key: set(values) for key, values in tab.parameters().items()}
+        tabs.append({"tab": tab, "count": counts[tab.column], "query": target.urlencode(), "current": current})
     return tabs
 
 
@@ -150,6 +169,7 @@ def _applied(chosen: PredictionFilter) -> list[dict[str, object]]:
         "q": f"“{values['q']}”" if values.get("q") else "",
         "case": f"Case {values['case']}" if values.get("case") else "",
         "owner": f"Owner {values['owner']}" if values.get("owner") else "",
+        "trained_on": {True: "Seen in training", False: "Not seen in training"}.get(values.get("trained_on", ""), ""),
         "model": f"Model {values['model']}" if values.get("model") else "",
         "created_after": f"From {created.start:%Y-%m-%d}" if created and created.start else "",
         "created_before": f"Until {created.stop:%Y-%m-%d}" if created and created.stop else "",

@@ -24,6 +24,7 @@ class Verdict:
 _VERDICTS: dict[str, Verdict] = {
     Outcome.TUMOR: Verdict("tumor", "Tumor", "Tumor likely", "tumor"),
     Outcome.NO_TUMOR: Verdict("no-tumor", "No tumor", "No tumor seen", "no-tumor"),
+    "uncertain": Verdict("uncertain", "Uncertain", "Uncertain", "uncertain"),
     State.REFUSED: Verdict("refused", "Refused", "Not judged", "refused"),
     State.FAILED: Verdict("failed", "Failed", "Analysis failed", "failed"),
     State.CANCELED: Verdict("canceled", "Canceled", "Canceled", "canceled"),
@@ -40,15 +41,15 @@ class Behavior:
     source: str
 
 
-_WHO = "WHO Classification of Tumours: Central Nervous System Tumours, 5th ed., 2021"
+_WHO = "WHO Classification of Tumours of the Central Nervous System, 5th ed., 2021"
 
 BEHAVIORS = {
     "glioma": Behavior(
-        "Gliomas range from benign, slow-growing to highly malignant: they span WHO grades 1 to 4.",
+        "Gliomas range from benign and slow-growing to highly malignant: they span CNS WHO grades 1 to 4.",
         _WHO,
     ),
     "meningioma": Behavior(
-        "Meningiomas span WHO grades 1 to 3 and are mostly benign: about 80 % are grade 1.",
+        "Meningiomas span CNS WHO grades 1 to 3 and are mostly benign: about 80 % are grade 1.",
         f"{_WHO}; Central Brain Tumor Registry of the United States (CBTRUS)",
     ),
     "pituitary": Behavior(
@@ -59,8 +60,17 @@ BEHAVIORS = {
 
 
 def verdict(prediction: Prediction) -> Verdict:
-    """The outcome once there is one, the state until then."""
+    """The outcome once there is one, the state until then. Where the model is unsure, that is the outcome."""
+    if prediction.uncertain:
+        return _VERDICTS["uncertain"]
     return _VERDICTS[prediction.outcome if prediction.state == State.DONE else prediction.state]
+
+
+def band(prediction: Prediction) -> tuple[float, float] | None:
+    """The lowest and the highest probability that the prediction's model calls uncertain; None where it has no band."""
+    calibration = prediction.model_version.manifest.get("calibration") if prediction.model_version else None
+    low, high = (calibration or {}).get("uncertain") or (0.0, 0.0)
+    return (low, high) if low < high else None
 
 
 def percent(share: float) -> str:

@@ -1,13 +1,15 @@
 """predictions/: lists, one, retry, cancel, heat map; for owner, other, reader, admin and nobody."""
 
+import io
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from PIL import Image as Pillow
 from rest_framework.test import APIClient
 
 from diagnosis.models import AuditEvent, Prediction
-from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory, evidence
 
 URL = "/api/v1/predictions/"
 
@@ -32,7 +34,8 @@ def test_one_has_the_fields_that_scripts_rely_on(api: APIClient, done: Predictio
     assert body["id"] == done.pk
     assert (body["state"], body["outcome"], body["tumor_probability"]) == ("done", "tumor", 0.93)
     assert body["type_probabilities"] == {"glioma": 0.81, "meningioma": 0.14, "pituitary": 0.05}
-    assert body["evidence"] is None
+    assert body["evidence"].keys() == {"peak", "box", "share", "heatmap_url", "overlay_url"}
+    assert (body["uncertain"], body["trained_on"]) == (False, False)
     assert body["gate"]["accepted"] is True
     assert body["model"] == done.model_version.label
     assert body["calibrated"] is False
@@ -63,14 +66,91 @@ def test_a_queued_one_tells_its_place(api: APIClient, queued: Prediction, user: 
     assert api.get(f"{URL}{second.pk}/").json()["estimated_seconds"] is None
 
 
-def test_evidence_shows_where(api: APIClient, user: User) -> None:
-    seen = PredictionFactory(scan__case__owner=user, evidence={"peak": [0.6, 0.4], "box": [0.5, 0.3, 0.7, 0.5]})
-    assert api.get(f"{URL}{seen.pk}/").json()["evidence"] == {
+def test_evidence_shows_where_and_leads_to_its_pictures(api: APIClient, done: Prediction) -> None:
+    shown = api.get(f"{URL}{done.pk}/").json()["evidence"]
+    assert shown["peak"] == pytest.approx([9.5 / 14, 5.5 / 14], abs=0.01)
+    x0, y0, x1, y1 = shown["box"]
+    assert x0 < shown["peak"][0] < x1 and y0 < shown["peak"][1] < y1
+    assert 0 < shown["share"] <= 1
+    for kind, mode in (("heatmap", "RGBA"), ("overlay", "RGB")):
+        assert shown[f"{kind}_url"] == f"http://testserver{URL}{done.pk}/{kind}/"
+        response = api.get(shown[f"{kind}_url"])
+        assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+        picture = Pillow.open(io.BytesIO(response.content))
+        assert (picture.mode, picture.size) == (mode, (96, 96))
+
+
+def test_the_map_is_hot_where_the_peak_is(api: APIClient, done: Prediction) -> None:
+    picture = Pillow.open(io.BytesIO(api.get(f"{URL}{done.pk}/heatmap/").content))
+    x, y = api.get(f"{URL}{done.pk}/").json()["evidence"]["peak"]
+    assert picture.getpixel((int(x * 96), int(y * 96)))[3] > 200
+    assert picture.getpixel((2, 93))[3] == 0
+
+
+def test_evidence_that_is_not_localized_has_no_box(api: APIClient, user: User) -> None:
+    spread = PredictionFactory(scan__case__owner=user, evidence=evidence(strongest=0.05))
+    shown = api.get(f"{URL}{spread.pk}/").json()["evidence"]
+    assert (shown["box"], shown["share"]) == (None, None)
+    assert api.get(shown["overlay_url"]).status_code == 200
+
+
+def test_evidence_without_a_map_has_no_pictures(api: APIClient, user: User, problem: Any) -> None:
+    old = PredictionFactory(scan__case__owner=user, evidence={"peak": [0.6, 0.4], "box": [0.5, 0.3, 0.7, 0.5]})
+    assert api.get(f"{URL}{old.pk}/").json()["evidence"] == {
         "peak": [0.6, 0.4],
         "box": [0.5, 0.3, 0.7, 0.5],
+        "share": None,
         "heatmap_url": None,
         "overlay_url": None,
     }
+    problem(api.get(f"{URL}{old.pk}/heatmap/"), 404, "no_evidence")
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "overlay"])
+def test_drawn_pictures_are_kept_privately_and_not_drawn_twice(
+    api: APIClient, done: Prediction, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = api.get(f"{URL}{done.pk}/{kind}/")
+    assert "private" in first["Cache-Control"] and first["X-Content-Type-Options"] == "nosniff"
+    monkeypatch.setattr(f"ml.drawing.{kind}_png", lambda *_, **__: 1 / 0)
+    assert api.get(f"{URL}{done.pk}/{kind}/", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
+
+
+def test_each_overlay_that_leaves_is_audited(api: APIClient, done: Prediction) -> None:
+    first = api.get(f"{URL}{done.pk}/overlay/")
+    api.get(f"{URL}{done.pk}/overlay/", HTTP_IF_NONE_MATCH=first["ETag"])
+    api.get(f"{URL}{done.pk}/heatmap/")
+    assert AuditEvent.objects.filter(action="overlay.downloaded", target_id=str(done.pk)).count() == 1
+
+
+def test_a_preview_that_is_gone_is_not_found(api: APIClient, done: Prediction, problem: Any) -> None:
+    done.scan.preview.delete(save=False)
+    problem(api.get(f"{URL}{done.pk}/overlay/"), 404, "not_found")
+
+
+def test_an_uncertain_one_keeps_its_likelier_outcome(api: APIClient, user: User) -> None:
+    unsure = PredictionFactory(scan__case__owner=user, tumor_probability=0.48, outcome="no_tumor", uncertain=True)
+    body = api.get(f"{URL}{unsure.pk}/").json()
+    assert (body["outcome"], body["uncertain"]) == ("no_tumor", True)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("outcome=tumor", {"sure.png", "unsure.png"}),
+        ("outcome=tumor&uncertain=false", {"sure.png"}),
+        ("outcome=uncertain", {"unsure.png"}),
+        ("outcome=uncertain&outcome=no_tumor", {"unsure.png", "none.png"}),
+        ("uncertain=true", {"unsure.png"}),
+        ("trained_on=true", {"none.png"}),
+        ("trained_on=false", {"sure.png", "unsure.png"}),
+    ],
+)
+def test_filters_by_uncertainty_and_training(api: APIClient, user: User, query: str, names: set[str]) -> None:
+    PredictionFactory(scan__case__owner=user, scan__name="sure.png")
+    PredictionFactory(scan__case__owner=user, scan__name="unsure.png", uncertain=True, tumor_probability=0.55)
+    PredictionFactory(scan__case__owner=user, scan__name="none.png", outcome="no_tumor", trained_on=True)
+    assert {row["name"] for row in api.get(f"{URL}?{query}").json()["results"]} == names
 
 
 def test_a_run_without_a_model_can_be_read(api: APIClient, user: User) -> None:
@@ -120,7 +200,17 @@ def test_filter_by_model(api: APIClient, done: Prediction, failed: Prediction) -
 
 
 @pytest.mark.parametrize(
-    "query", ["state=sleeping", "outcome=x", "model=999999", "model=x", "created_after=yesterday", "q=%00"]
+    "query",
+    [
+        "state=sleeping",
+        "outcome=x",
+        "uncertain=perhaps",
+        "trained_on=1",
+        "model=999999",
+        "model=x",
+        "created_after=yesterday",
+        "q=%00",
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_400(api: APIClient, problem: Any, query: str) -> None:
     body = problem(api.get(f"{URL}?{query}"), 400, "invalid")
@@ -236,7 +326,7 @@ def test_predictions_are_not_edited(api: APIClient, done: Prediction, problem: A
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("get", ""), ("get", "heatmap/"), ("post", "retry/"), ("post", "cancel/")]
+    ("method", "path"), [("get", ""), ("get", "heatmap/"), ("get", "overlay/"), ("post", "retry/"), ("post", "cancel/")]
 )
 def test_another_persons_is_not_there(
     login: Any, other_user: User, done: Prediction, problem: Any, method: str, path: str
@@ -267,13 +357,24 @@ def test_admins_change_all(login: Any, admin: User, queued: Prediction) -> None:
     assert login(admin).post(f"{URL}{queued.pk}/cancel/").status_code == 200
 
 
-def test_no_heat_map(api: APIClient, done: Prediction, problem: Any) -> None:
-    problem(api.get(f"{URL}{done.pk}/heatmap/"), 404, "no_evidence")
-    problem(api.get(f"{URL}{done.pk}/heatmap/", HTTP_ACCEPT="image/png"), 404, "no_evidence")
+@pytest.mark.parametrize("kind", ["heatmap", "overlay"])
+@pytest.mark.parametrize("state", ["queued", "failed", "refused"])
+def test_no_result_no_map(api: APIClient, user: User, problem: Any, state: str, kind: str) -> None:
+    one = PredictionFactory(scan__case__owner=user, state=state)
+    problem(api.get(f"{URL}{one.pk}/{kind}/"), 404, "no_evidence")
+    problem(api.get(f"{URL}{one.pk}/{kind}/", HTTP_ACCEPT="image/png"), 404, "no_evidence")
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("get", ""), ("get", "1/"), ("post", "1/retry/"), ("post", "1/cancel/"), ("get", "1/heatmap/")]
+    ("method", "path"),
+    [
+        ("get", ""),
+        ("get", "1/"),
+        ("post", "1/retry/"),
+        ("post", "1/cancel/"),
+        ("get", "1/heatmap/"),
+        ("get", "1/overlay/"),
+    ],
 )
 def test_anonymous_is_401(anonymous: APIClient, problem: Any, method: str, path: str) -> None:
     response = getattr(anonymous, method)(f"{URL}{path}")

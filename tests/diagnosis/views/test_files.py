@@ -57,6 +57,19 @@ def test_pictures_are_cached_privately_and_asked_for_conditionally(as_user: Clie
     assert fetch(as_user, address, headers={"If-None-Match": first["ETag"]}).status_code == 304
 
 
+@pytest.mark.parametrize("kind", ["heatmap", "overlay"])
+def test_the_evidence_is_for_who_may_see_the_case(as_user: Client, make: Make, other_user: User, kind: str) -> None:
+    mine, theirs = make(), make(owner=other_user)
+    response = as_user.get(f"/predictions/{mine.pk}/{kind}/")
+    assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+    assert "private" in response["Cache-Control"]
+    again = as_user.get(f"/predictions/{mine.pk}/{kind}/", headers={"If-None-Match": response["ETag"]})
+    assert again.status_code == 304
+    assert as_user.get(f"/predictions/{theirs.pk}/{kind}/").status_code == 404
+    assert as_user.get(f"/predictions/{make(evidence=None).pk}/{kind}/").status_code == 404
+    assert Client().get(f"/predictions/{mine.pk}/{kind}/").status_code == 302
+
+
 def test_a_file_that_is_gone_is_not_found(as_user: Client, make: Make) -> None:
     scan = make().scan
     scan.preview.delete(save=False)

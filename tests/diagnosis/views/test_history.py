@@ -49,11 +49,29 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
     make(name="b.png", outcome="no_tumor", tumor_probability=0.1)
     make(name="c.png", state=State.FAILED)
     make(name="d.png", state=State.QUEUED)
-    response = as_user.get("/history/?outcome=tumor")
+    make(name="e.png", uncertain=True, tumor_probability=0.52)
+    response = as_user.get("/history/?outcome=tumor&uncertain=false")
+    assert [t["tab"].key for t in response.context["tabs"] if t["current"]] == ["tumor"]
     counts = {t["tab"].key: t["count"] for t in response.context["tabs"]}
-    assert counts == {"all": 4, "active": 1, "tumor": 1, "no_tumor": 1, "refused": 0, "failed": 1}
-    assert names(as_user, "?outcome=tumor") == ["a.png"]
+    assert counts == {"all": 5, "active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
+    assert names(as_user, "?outcome=tumor&uncertain=false") == ["a.png"]
+    assert names(as_user, "?uncertain=true") == names(as_user, "?outcome=uncertain") == ["e.png"]
     assert names(as_user, "?state=queued&state=running") == ["d.png"]
+
+
+def test_an_uncertain_one_is_called_so_with_its_number(as_user: Client, make: Make) -> None:
+    make(uncertain=True, tumor_probability=0.52)
+    body = as_user.get("/history/").content.decode()
+    assert "chip kind-uncertain" in body and "chip kind-tumor" not in body
+    assert "0.52" in body and "glioma" in body
+
+
+def test_tabs_keep_the_other_filters_and_the_form_keeps_the_tab(as_user: Client, make: Make) -> None:
+    make(uncertain=True, trained_on=True)
+    body = as_user.get("/history/?uncertain=true&trained_on=true").content.decode()
+    assert 'name="uncertain" value="true"' in body and 'name="trained_on" value="true"' in body
+    assert 'href="?trained_on=true&amp;outcome=tumor&amp;uncertain=false"' in body
+    assert "Remove filter Seen in training" in body
 
 
 def test_search_finds_case_and_file(as_user: Client, make: Make, user: User) -> None:
@@ -72,7 +90,8 @@ def test_sorting_is_total_and_leaves_what_has_no_score_last(as_user: Client, mak
 
 
 @pytest.mark.parametrize(
-    "query", ["?sort=owner__password", "?page=99999", "?page=x", "?created_after=soon", "?model=zz"]
+    "query",
+    ["?sort=owner__password", "?page=99999", "?page=x", "?created_after=soon", "?model=zz", "?uncertain=perhaps"],
 )
 def test_nonsense_in_the_url_is_harmless(as_user: Client, make: Make, query: str) -> None:
     make(name="a.png")

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ml import colormap
+from ml.drawing import OPACITY
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -36,6 +40,17 @@ def test_every_icon_is_in_the_sprite() -> None:
     sprite = set(re.findall(r'<symbol id="([\w-]+)"', (ROOT / "static" / "img" / "icons.svg").read_text()))
     used = {name for file in TEMPLATES for name in re.findall(r'\{% icon "([\w-]+)"', file.read_text(encoding="utf-8"))}
     assert used <= sprite
+
+
+def test_the_legend_has_the_colors_that_the_map_is_drawn_in() -> None:
+    [stops] = re.findall(r"--heat: linear-gradient\(to right, ([^)]*)\)", (ROOT / "static/css/tokens.css").read_text())
+    shown = [[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in stops.split(", ")]
+    assert shown == colormap.colors(np.linspace(colormap.COLD, 1, len(shown))).tolist()
+
+
+def test_the_map_stands_at_the_default_opacity_without_script() -> None:
+    tokens = (ROOT / "static" / "css" / "tokens.css").read_text()
+    assert re.findall(r"--map-opacity: ([\d.]+);", tokens) == [str(OPACITY)]
 
 
 def _luminance(color: str) -> float:

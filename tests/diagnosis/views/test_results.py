@@ -1,18 +1,22 @@
 """A result's page, retry and cancel."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis.models import AuditEvent, Prediction
+from diagnosis.models import AuditEvent, Prediction, Scan
 from diagnosis.models.prediction import State
 from diagnosis.views import words
-from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory
+from diagnosis.views.evidence import place
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, evidence
 
 Make = Callable[..., Prediction]
 CALIBRATED = {"calibration": {"temperature": 1.2}, "threshold": 0.4}
+BOX = r'class="layer-box[^"]*" style="left:([\d.]+)%;top:([\d.]+)%;width:([\d.]+)%;height:([\d.]+)%"'
 
 
 def body_of(client: Client, prediction: Prediction) -> str:
@@ -33,6 +37,88 @@ def test_an_uncalibrated_score_is_no_percentage(as_user: Client, make: Make) -> 
     body = body_of(as_user, make())
     assert "Model score" in body and "Not a calibrated probability" in body and "threshold 0.50" in body
     assert "Of 100 scans" not in body and "93 %" not in body
+
+
+UNSURE = {"outcome": "no_tumor", "uncertain": True, "tumor_probability": 0.48}
+
+
+def test_an_uncertain_one_says_so_its_number_and_the_band(as_user: Client, make: Make) -> None:
+    manifest = {"calibration": {"uncertain": [0.31, 0.62]}, "threshold": 0.5}
+    body = body_of(as_user, make(model_version=ModelVersionFactory(manifest=manifest), **UNSURE))
+    assert 'kind-uncertain" aria-labelledby="headline"' in body and "Too close to call: from 31 % to 62 %" in body
+    assert "48 %" in body and "about 48 show a tumor" in body
+    assert "No tumor seen" not in body and "Not an all-clear" not in body
+    assert "Type, if it is a tumor" in body
+
+
+def test_an_uncertain_one_without_a_known_band_still_says_so(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make(**UNSURE))
+    assert "Too close to call. A person has to decide." in body and "Of 100 scans" not in body
+
+
+def test_a_picture_of_the_training_is_named(as_user: Client, make: Make) -> None:
+    assert "This scan was used to train the model." in body_of(as_user, make(trained_on=True))
+    assert "used to train" not in body_of(as_user, make())
+
+
+def test_the_evidence_lies_over_the_scan_and_is_told_in_words(as_user: Client, make: Make) -> None:
+    prediction = make()
+    body = body_of(as_user, prediction)
+    assert f'src="/predictions/{prediction.pk}/heatmap/"' in body
+    assert "strongest in the upper right quarter of the picture" in body
+    assert "of the evidence" in body and f'href="/predictions/{prediction.pk}/overlay/"' in body
+    left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
+    assert left < 950 / 14 < left + width and top < 550 / 14 < top + height
+    assert "patient it shows is not known" in body
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_box_is_drawn_on_the_picture_as_it_is_shown(as_user: Client, make: Make, orientation: int) -> None:
+    body = body_of(as_user, make(evidence=evidence(orientation=orientation)))
+    left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
+    assert (left + width / 2, top + height / 2) == pytest.approx((950 / 14, 550 / 14), abs=2)
+    assert "upper right quarter" in body
+
+
+def test_a_picture_stored_lying_is_shown_standing(as_user: Client, make: Make) -> None:
+    prediction = make(evidence=evidence(orientation=6))
+    Scan.objects.filter(pk=prediction.scan_id).update(width=200, height=100)
+    assert "--ratio:0.50000" in body_of(as_user, prediction)
+
+
+def test_no_localized_evidence_is_said_and_no_box_drawn(as_user: Client, make: Make) -> None:
+    body = body_of(as_user, make(evidence=evidence(strongest=0.05)))
+    assert body.count("o localized evidence") == 3  # beside the map, in its description, in words
+    assert "layer-box" not in body and 'data-toggle="boxed"' not in body
+
+
+@pytest.mark.parametrize("fields", [{"evidence": None}, {"state": State.REFUSED}, {"state": State.RUNNING}])
+def test_without_a_map_the_scan_stands_alone(as_user: Client, make: Make, fields: dict[str, object]) -> None:
+    body = body_of(as_user, make(**fields))
+    assert "/preview/" in body and "heatmap" not in body and "overlay" not in body and "data-opacity" not in body
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        (0.2, 0.2, "upper left quarter"),
+        (0.8, 0.2, "upper right quarter"),
+        (0.2, 0.9, "lower left quarter"),
+        (0.5, 0.9, "lower half"),
+        (0.9, 0.48, "right half"),
+        (0.52, 0.48, "middle"),
+    ],
+)
+def test_places_in_words(x: float, y: float, said: str) -> None:
+    assert place(x, y) == said
+
+
+def test_the_page_costs_eight_queries_with_or_without_evidence(
+    as_user: Client, make: Make, django_assert_max_num_queries: Any
+) -> None:
+    for prediction in (make(), make(evidence=None)):
+        with django_assert_max_num_queries(8):
+            body_of(as_user, prediction)
 
 
 def test_a_calibrated_one_is_a_percentage_with_its_meaning(as_user: Client, make: Make) -> None:
