@@ -12,7 +12,8 @@ from ml.registry import Model
 from tests import builders
 
 KEYS = [
-    "file", "outcome", "tumor_probability", "type_probabilities", "evidence", "gate", "model", "engine", "milliseconds",
+    "file", "outcome", "uncertain", "tumor_probability", "type_probabilities", "evidence", "gate", "trained_on",
+    "model", "engine", "milliseconds",
 ]  # fmt: skip
 
 
@@ -50,6 +51,8 @@ def test_predict_says_what_the_contract_says(
     assert set(judged["type_probabilities"]) == {"glioma", "meningioma", "pituitary"}  # type: ignore[call-overload]
     assert set(judged["gate"]) == {"accepted", "score", "threshold", "reason", "message"}  # type: ignore[call-overload]
     assert judged["model"] == fake_model.manifest.label
+    assert {"peak", "box", "share"} <= set(judged["evidence"])  # type: ignore[call-overload]
+    assert all(0 <= share <= 1 for share in judged["evidence"]["peak"])  # type: ignore[index]
     assert refused["tumor_probability"] is refused["type_probabilities"] is refused["evidence"] is None
     assert refused["gate"]["reason"] == "text"  # type: ignore[index]
 

@@ -28,8 +28,9 @@ PAGES = {
 }
 
 RESULTS = {
-    "result-tumor": "outcome=tumor",
-    "result-no-tumor": "outcome=no_tumor",
+    "result-tumor": "outcome=tumor&uncertain=false",
+    "result-uncertain": "uncertain=true",
+    "result-no-tumor": "outcome=no_tumor&uncertain=false",
     "result-refused": "outcome=refused",
     "result-failed": "state=failed",
     "result-waiting": "state=queued",

@@ -46,6 +46,10 @@ def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
         assert 0 <= result["tumor_probability"] <= 1
         assert abs(sum(result["type_probabilities"].values()) - 1) < 1e-3
         assert result["milliseconds"]["forward"] > 0
+        assert all(0 <= share <= 1 for share in (*result["evidence"]["peak"], *(result["evidence"]["box"] or ())))
+        for kind in ("heatmap", "overlay"):
+            status, picture = client.get(result["evidence"][f"{kind}_url"].removeprefix(site.url))
+            assert status == 200 and picture.startswith(b"\x89PNG")
     status, found = client.get("/api/v1/predictions/?state=done&q=JOURNEY-1")
     assert (status, found["count"]) == (200, 5)
 
@@ -90,3 +94,4 @@ def test_the_command_line_and_the_site_say_the_same(site: Site, real_scans: dict
     assert offline["outcome"] == online["outcome"]
     assert abs(offline["tumor_probability"] - online["tumor_probability"]) < 1e-5
     assert offline["model"] == online["model"]
+    assert offline["evidence"]["peak"] == pytest.approx(online["evidence"]["peak"], abs=1e-3)

@@ -1,5 +1,6 @@
 """The main job as a person does it, in headless Chromium, on real scans, the real worker and the real model."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.verification.services import PASSWORD, Site
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _BURST = 15_000  # milliseconds that a click may take to show its effect
+_JUDGED = re.compile("[Tt]umor|Uncertain")
 _RESULT = 60_000  # milliseconds in which a scan's result must be on the page
 
 
@@ -61,7 +63,7 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     wrong = rows.filter(has_text="broken.jpg")
     expect(wrong).to_contain_text("cut off")
     for scan in scans:
-        expect(rows.filter(has_text=scan.name)).to_contain_text("umor", timeout=_RESULT)
+        expect(rows.filter(has_text=scan.name)).to_contain_text(_JUDGED, timeout=_RESULT)
     seen = page.evaluate("window.seen")
     assert any(0 < share <= 100 for share in seen["progress"]), seen
     assert seen["polls"] > 0
@@ -72,15 +74,16 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     page.locator("#id_case").fill("BROWSER-2")
     _drop(page, [copy])
     repeated = rows.filter(has_text="copy.jpg")
-    expect(repeated).to_contain_text("umor", timeout=_RESULT)
+    expect(repeated).to_contain_text(_JUDGED, timeout=_RESULT)
     expect(repeated).to_contain_text("The same picture is also in case BROWSER-1")
 
     rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
     expect(page.get_by_text("not a diagnosis").first).to_be_visible()
-    expect(page.locator("main")).to_contain_text("Model score")
+    expect(page.locator("main")).to_contain_text("Of 100 scans scored like this")
     picture = page.locator("main img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 0
+    _look_at_evidence(page)
 
     page.keyboard.press("/")
     page.keyboard.type("BROWSER-1")
@@ -113,6 +116,36 @@ def test_a_message_from_an_injected_name_stays_text(page: Page, site: Site, real
     page.goto("/history/?q=NAMES-1")
     expect(page.locator("table tbody")).to_contain_text(name)
     assert dialogs == []
+
+
+def _look_at_evidence(page: Page) -> None:
+    """The map lies on the scan, fades by keyboard, stays so after a reload, and the box is where the words say."""
+    heat = page.locator(".layer-map")
+    expect(heat).to_be_visible()
+    assert heat.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert heat.bounding_box() == page.locator(".layers img").first.bounding_box()
+    box = page.locator(".layer-box")
+    if box.count():
+        expect(box).to_contain_text("of the evidence")
+        frame, sheet = box.bounding_box(), heat.bounding_box()
+        assert frame and sheet and sheet["x"] <= frame["x"] + 2 and frame["width"] <= sheet["width"] + 2
+        page.keyboard.press("b")
+        expect(box).to_be_hidden()
+        page.keyboard.press("b")
+        expect(box).to_be_visible()
+    else:
+        expect(page.locator("main")).to_contain_text("No localized evidence")
+    slider = page.get_by_label("Opacity of the evidence map")
+    before = float(heat.evaluate("image => getComputedStyle(image).opacity"))
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    address = page.url  # arrows move the slider; they turn to the next scan only elsewhere
+    assert float(heat.evaluate("image => getComputedStyle(image).opacity")) == pytest.approx(before - 0.2)
+    page.reload()
+    assert page.url == address
+    expect(slider).to_have_value(str(round((before - 0.2) * 100)))
+    assert float(heat.evaluate("image => getComputedStyle(image).opacity")) == pytest.approx(before - 0.2)
 
 
 def _drop(page: Page, files: list[Path]) -> None:
