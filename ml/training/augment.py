@@ -30,7 +30,7 @@ class Recipe:
     turned by a quarter or half. flip, upside_down: shares mirrored left to right and top to bottom.
     """
 
-    version: int = 2
+    version: int = 3
     rotation: float = 20.0
     turn: float = 0.06
     flip: float = 0.5

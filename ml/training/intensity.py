@@ -23,7 +23,7 @@ _COARSE = 56  # side on which the head is told from the air: enough for a mask, 
 class Shades:
     """Shares of copies with each change, and how strong each is at most."""
 
-    strip: float = 0.12
+    strip: float = 0.2
     air: float = 0.08
     invert: float = 0.05
     curve: float = 0.35
@@ -77,7 +77,7 @@ def _head(unit: Plane) -> Mask:
     """Everything that is not dark air joined to the border, on a coarse grid: (56, 56)."""
     small = np.asarray(_picture(unit).resize((_COARSE, _COARSE), Pillow.Resampling.BOX), np.float32)
     dark = np.pad(small < 0.08 * 255, 1, constant_values=True)
-    canvas = Pillow.fromarray(dark.astype(np.uint8))
+    canvas = Pillow.fromarray(dark.astype(np.uint8)).copy()  # Pillow 13 drops what is drawn on an array's own memory
     ImageDraw.floodfill(canvas, (0, 0), 2)
     return np.asarray(canvas)[1:-1, 1:-1] != 2
 
