@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ml import preprocess
 from ml.preprocess import to_network
-from ml.training import dataset
+from ml.training import dataset, targets
 from ml.training.augment import RECIPE
 from ml.training.dataset import Draw
 
@@ -85,7 +85,7 @@ class Extractor:
 
     def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
         key = self._key(draws)
-        file, beside = self._cache / f"{key}.npy", self._cache / f"{key}.cells.npy"
+        file, beside = self._cache / f"{key}.npy", self._cache / f"{key}-{_marks(draws)}.cells.npy"
         if not (file.exists() and beside.exists()):
             self._compute(draws, file, beside, bar)
         else:
@@ -94,9 +94,9 @@ class Extractor:
 
     def _compute(self, draws: Sequence[Draw], file: Path, beside: Path, bar: "tqdm[NoReturn]") -> None:
         maps, cells = [], []
-        for squares, targets in dataset.batches(draws, size=BATCH, seed=self._seed):
+        for squares, targeted in dataset.batches(draws, size=BATCH, seed=self._seed):
             maps.append(np.asarray(self._forward(to_network(squares)), np.float16))
-            cells.append(targets)
+            cells.append(targeted)
             bar.update(len(squares))
         file.parent.mkdir(parents=True, exist_ok=True)
         for array, place in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
@@ -116,8 +116,23 @@ class Extractor:
         return np.asarray(self._trunk(tf.constant(batch)))
 
     def _key(self, draws: Sequence[Draw]) -> str:
-        """Everything a chunk's numbers depend on; file size and time stand for the picture's bytes."""
-        files = [(row.key, round_, row.path.stat().st_size, row.path.stat().st_mtime_ns) for row, round_ in draws]
+        """Everything a chunk's maps depend on."""
+        files = [(row.key, round_, *_stamp(row.path)) for row, round_ in draws]
         recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
-        content = json.dumps([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])
-        return hashlib.sha256(content.encode()).hexdigest()[:32]
+        return _digest([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])[:32]
+
+
+def _marks(draws: Sequence[Draw]) -> str:
+    """What a chunk's cells depend on beside its maps: where the table says that tumors are."""
+    marks = [(row.tumor, row.boxes, _stamp(row.mask) if row.mask else None) for row, _ in draws]
+    return _digest([targets.VERSION, marks])[:16]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Size and time of change, which stand for the file's bytes."""
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _digest(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

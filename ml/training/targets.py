@@ -12,6 +12,9 @@ from ml.heads import CELLS
 from ml.preprocess import SIZE, Geometry
 from ml.training.splits import Row
 
+VERSION = 1
+"""Changes whenever the targets of a picture would change; cells in a cache are known by it."""
+
 HEALTHY, TUMOR, IGNORED = 0, 1, 2
 """Values of a region, (224, 224) uint8."""
 
@@ -20,20 +23,23 @@ NEGATIVE, POSITIVE, UNKNOWN, BESIDE = 0, 1, -1, -2
 tumor; it teaches nothing about healthy tissue, yet the hottest cell should not be there."""
 
 _INSIDE = 0.5  # share of a cell that must be tumor for the cell to be called so
+_SMALLEST = 0.75 / SIZE  # half axis of an ellipse, so that a pixel's center lies in it wherever it lies
 
 
 def region(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
-    """(224, 224) on the network's square: HEALTHY, TUMOR or IGNORED. All IGNORED where a tumor's place is not known.
+    """(224, 224) on the network's square: HEALTHY, TUMOR or IGNORED. All IGNORED where a tumor's place is not known,
+    or is not on the square.
 
     Raises OSError if the row's mask cannot be read.
     """
     if not row.tumor:
         return np.full((SIZE, SIZE), HEALTHY, np.uint8)
+    marked = np.full((SIZE, SIZE), IGNORED, np.uint8)
     if row.mask is not None:
-        return _from_mask(row, geometry)
-    if row.boxes:
-        return _from_boxes(row, geometry)
-    return np.full((SIZE, SIZE), IGNORED, np.uint8)
+        marked = _from_mask(row, geometry)
+    elif row.boxes:
+        marked = _from_boxes(row, geometry)
+    return marked if (marked == TUMOR).any() else np.full((SIZE, SIZE), IGNORED, np.uint8)
 
 
 def cells(marked: NDArray[np.uint8]) -> NDArray[np.int8]:
@@ -57,7 +63,11 @@ def _from_mask(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
     left, top = geometry.x0 - geometry.pad_x, geometry.y0 - geometry.pad_y
     extent = (left, top, left + geometry.side, top + geometry.side)
     square = mask.transform((SIZE, SIZE), Pillow.Transform.EXTENT, extent, Pillow.Resampling.NEAREST, fillcolor=0)
-    return (np.asarray(square) > 127).astype(np.uint8) * np.uint8(TUMOR)
+    tumor = np.asarray(square) > 127
+    if not tumor.any():  # too small for a pixel of the square to fall on it: the pixel that holds most of it
+        share = np.asarray(mask.convert("F").crop(extent).resize((SIZE, SIZE), Pillow.Resampling.BOX))
+        tumor = (share == share.max()) & (share > 0)
+    return tumor.astype(np.uint8) * np.uint8(TUMOR)
 
 
 def _from_boxes(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
@@ -68,7 +78,7 @@ def _from_boxes(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
         x0, y0 = geometry.from_upright(box[0], box[1])
         x1, y1 = geometry.from_upright(box[2], box[3])
         marked[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)] = IGNORED
-        across, down = max((x1 - x0) / 2, 0.5 / SIZE), max((y1 - y0) / 2, 0.5 / SIZE)
+        across, down = max((x1 - x0) / 2, _SMALLEST), max((y1 - y0) / 2, _SMALLEST)
         ellipses |= np.hypot((x - (x0 + x1) / 2) / across, (y - (y0 + y1) / 2) / down) <= 1
     marked[ellipses] = TUMOR
     return marked
