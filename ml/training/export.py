@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save, save_file
 
 from ml import preprocess
@@ -74,8 +75,9 @@ class Run:
     training: dict[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write the run to `folder`, replacing an older one."""
+        """Write the run to `folder`, replacing an older one. One that is written half does not load."""
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").unlink(missing_ok=True)
         save_file(self.tensors, folder / "tensors.safetensors")
         (folder / "hashes.safetensors").write_bytes(self.hashes)
         facts = {name: getattr(self, name) for name in _FACTS}
@@ -88,7 +90,7 @@ class Run:
             facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             tensors, data = load_file(folder / "tensors.safetensors"), (folder / "hashes.safetensors").read_bytes()
             return cls(tensors, data, **{name: facts[name] for name in _FACTS})
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ExportError(f"{folder} holds no finished run: {error}.") from error
 
 
@@ -104,11 +106,14 @@ def export(run: Run, out: Path, *, name: str = NAME) -> Path:
         raise ExportError(f"The weights take {len(weights):,} bytes; at most {MAX_BYTES:,} are allowed.")
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    fresh.chmod(0o755)
-    (fresh / WEIGHTS).write_bytes(weights)
-    (fresh / run.hashed["file"]).write_bytes(run.hashes)
-    write_manifest(fresh, manifest(run, weights, name=name))
-    _swap(fresh, out)
+    try:
+        fresh.chmod(0o755)
+        (fresh / WEIGHTS).write_bytes(weights)
+        (fresh / run.hashed["file"]).write_bytes(run.hashes)
+        write_manifest(fresh, manifest(run, weights, name=name))
+        _swap(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)  # there only if something failed
     return out
 
 

@@ -86,9 +86,12 @@ def split_rows(rows: list[Row], split: str) -> list[Row]:
     chosen = brain_rows(rows, split)
     if not chosen:
         raise TableError(f"Column split: no brain picture stands in split {split!r}.")
-    absent = [row.key for row in chosen if not row.path.is_file()]
-    if absent:
-        raise TableError(f"Column path: {absent[0]} does not exist ({len(absent)} such files in split {split!r}).")
+    masks = [(row.mask, row.key) for row in chosen if row.mask is not None]
+    for column, files in (("path", [(row.path, row.key) for row in chosen]), ("mask", masks)):
+        absent = [key for file, key in files if not file.is_file()]
+        if absent:
+            where = absent[0] if column == "path" else f"the mask of {absent[0]}"
+            raise TableError(f"Column {column}: {where} does not exist ({len(absent)} such files in split {split!r}).")
     return chosen
 
 

@@ -1,5 +1,7 @@
 """The one transform: shape, range, determinism, and the way back to the original picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,6 +113,42 @@ def test_geometry_undoes_crop_padding_and_turning(
         5: (v, u), 6: (v, 1 - u), 7: (1 - v, 1 - u), 8: (1 - v, u),
     }[orientation]  # fmt: skip
     assert back == pytest.approx(turned, abs=1e-9)
+
+
+pictures = st.builds(
+    lambda height, width, orientation: image(builders.phantom(300)[:height, :width], orientation),
+    st.integers(64, 300),
+    st.integers(64, 300),
+    st.integers(1, 8),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pictures, st.floats(0, 1), st.floats(0, 1))
+def test_from_the_upright_picture_to_the_square_and_back(picture: Image, u: float, v: float) -> None:
+    _, g = preprocess(picture)
+    x, y = g.from_upright(u, v)
+    assert replace(g, orientation=1).to_original(x, y) == pytest.approx((u, v), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(pictures)
+def test_the_square_is_where_the_squares_corners_are(picture: Image) -> None:
+    _, g = preprocess(picture)
+    x0, y0, x1, y1 = g.square()
+    assert g.from_upright(x0, y0) == pytest.approx((0, 0), abs=1e-9)
+    assert g.from_upright(x1, y1) == pytest.approx((1, 1), abs=1e-9)
+    assert (x1 - x0) * g.width == pytest.approx((y1 - y0) * g.height)
+    assert (x0 < 0 or y0 < 0) <= (g.pad_x > 0 or g.pad_y > 0)
+
+
+def test_a_wide_picture_has_its_padding_above_and_below() -> None:
+    square, g = preprocess(image(np.tile(np.arange(300) % 2 * 200, (100, 1)).astype(np.uint8)))
+    assert (g.pad_x, g.pad_y, g.side) == (0, 100, 300)
+    assert g.square() == (0, -1, 1, 2)
+    assert g.from_upright(0.5, 0) == (0.5, pytest.approx(1 / 3))
+    assert not square[: SIZE // 3 - 2].any()
+    assert square[SIZE // 3 + 2 : SIZE // 2].min() > 0
 
 
 @settings(max_examples=80, deadline=None)

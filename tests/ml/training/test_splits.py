@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ml.training.splits import TableError, brain_rows, check_trainable, counts, read_table
+from ml.training.splits import COLUMNS, TableError, brain_rows, check_trainable, counts, read_table
 from tests.ml.conftest import table_row
 
 Make = Callable[..., Path]
@@ -28,6 +28,36 @@ def test_rows_in_order_with_their_values(make_table: Make) -> None:
     assert first.boxes == ((0.1, 0.2, 0.3, 0.4), (0.5, 0.5, 1.0, 1.0))
     assert (first.tumor, second.tumor) == (True, False)
     assert (second.type, second.boxes) == ("", ())
+
+
+def test_a_mask_lies_beside_the_table(make_table: Make) -> None:
+    columns = (*COLUMNS, "mask")
+    file = make_table([table_row(1, mask="masks/1.png"), table_row(2, mask=" ")], columns=columns, pictures=False)
+    first, second = read_table(file)
+    assert first.mask == file.parent / "masks/1.png"
+    assert second.mask is None
+    assert read_table(make_table([table_row(1)], pictures=False))[0].mask is None
+
+
+@pytest.mark.parametrize(
+    ("path", "column", "sequence"),
+    [
+        ("images/p1-12-flair.png", "", "flair"),
+        ("images/p1-12-T1C.png", "", "t1c"),
+        ("images/p1-12-flair.png", "T2", "t2"),
+        ("images/p1-12.png", "", ""),
+        ("flair/1.png", "", ""),
+    ],
+)
+def test_the_sequence_is_the_columns_or_the_files(make_table: Make, path: str, column: str, sequence: str) -> None:
+    columns = (*COLUMNS, "sequence")
+    [row] = read_table(make_table([table_row(1, path=path, sequence=column)], columns=columns, pictures=False))
+    assert row.sequence == sequence
+
+
+def test_an_audit_reads_what_stands_in_two_splits(make_table: Make) -> None:
+    file = make_table([table_row(1, group="p7"), table_row(2, group="p7", split="test")], pictures=False)
+    assert [row.split for row in read_table(file, apart=False)] == ["train", "test"]
 
 
 def test_a_folder_stands_for_its_table(make_table: Make) -> None:
@@ -125,3 +155,11 @@ def test_a_picture_that_is_not_there_is_named_before_anything_runs(make_table: M
     rows[1].path.unlink()
     with pytest.raises(TableError, match=r"images/1\.png does not exist"):
         check_trainable(rows)
+
+
+def test_a_mask_that_is_not_there_is_named_before_anything_runs(make_table: Make) -> None:
+    rows = trainable()
+    rows[0]["mask"] = "masks/0.png"
+    table = read_table(make_table(rows, columns=(*COLUMNS, "mask")))
+    with pytest.raises(TableError, match=r"mask of images/0\.png does not exist"):
+        check_trainable(table)
