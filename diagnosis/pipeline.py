@@ -206,12 +206,12 @@ def _record(claimed: Prediction, analysis: Analysis) -> None:
     _finish(claimed, vector=None if analysis.embedding is None else pack(analysis.embedding), state=state, **fields)
 
 
-def _finish(claimed: Prediction, *, vector: bytes | None = None, **fields: Any) -> None:
+def _finish(claimed: Prediction, *, vector: bytes | memoryview | None = None, **fields: Any) -> None:
     """End the run as `fields` say, with the packed embedding by which similar scans find it, both or neither."""
     with transaction.atomic():
         if not _mine(claimed).update(finished=timezone.now(), **fields):
             _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
-        elif vector is not None:
+        elif vector is not None and claimed.model_version is not None:
             Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
 
 

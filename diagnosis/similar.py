@@ -6,7 +6,7 @@ is: a stale row in memory can cost a result, never show one.
 """
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from diagnosis import selectors, vectors
 from diagnosis.models import Embedding, Prediction
@@ -21,7 +21,7 @@ MAX_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, -1 to 1."""
+    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, 0 to 1."""
 
     prediction: Prediction
     similarity: float
@@ -42,24 +42,26 @@ def similar(user: Visitor, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
         return None
     index = vectors.index(version.pk)
     index.refresh()
-    candidates = index.nearest(
-        unpack(asked.vector),
+    vector = unpack(asked.vector)
+    ranked = index.nearest(
+        vector,
         owners=selectors.visible_owners(user),
         other_than_case=prediction.scan.case_id,
         other_than_pixels=prediction.scan.pixel_sha256,
     )
+    candidates = takewhile(lambda neighbor: neighbor.similarity > 0, ranked)  # below, nothing is alike
     found: list[Similar] = []
     while len(found) < limit and (part := list(islice(candidates, limit - len(found)))):
         rows = _rows(user, part)
         if len(rows) < len(part):
             index.expire()
-        for neighbor in part:
-            if row := rows.get(neighbor.prediction_id):
-                row.model_version = version  # the same for all, and loaded whole
-                found.append(Similar(row, neighbor.similarity))
-    return found
+        for row in rows:
+            row.model_version = version  # the same for all, and loaded whole
+            found.append(Similar(row, float(unpack(row.embedding.vector) @ vector)))
+    return sorted(found, key=lambda one: (-one.similarity, one.prediction.pk))
 
 
-def _rows(user: Visitor, neighbors: list[Neighbor]) -> dict[int, Prediction]:
+def _rows(user: Visitor, neighbors: list[Neighbor]) -> list[Prediction]:
     ids = [neighbor.prediction_id for neighbor in neighbors]
-    return {row.pk: row for row in selectors.predictions(user).filter(pk__in=ids, state=State.DONE)}
+    visible = selectors.predictions(user).filter(pk__in=ids, state=State.DONE, embedding__isnull=False)
+    return list(visible.select_related("embedding"))

@@ -14,8 +14,7 @@ def similar(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """Nothing at all where there is nothing to search by: the panel then leaves the page."""
     asked = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
     found = most_similar(request.user, prediction=asked)
-    # A cosine below 0 is as unlike as can be told in words.
-    rows = [{"p": one.prediction, "alike": words.percent(max(one.similarity, 0.0))} for one in found or ()]
+    rows = [{"p": one.prediction, "alike": words.percent(one.similarity)} for one in found or ()]
     context = {"p": asked, "available": found is not None, "similar": rows}
     fragment = bool(request.headers.get("HX-Request"))
     return render(request, f"diagnosis/{'_fragments/' if fragment else ''}similar.html", context)

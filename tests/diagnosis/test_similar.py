@@ -126,7 +126,7 @@ def test_it_costs_four_queries_however_many_there_are(
     user: Any, version: Any, asked: Prediction, django_assert_num_queries: Any
 ) -> None:
     for number in range(30):
-        past(user, version, number / 100)
+        past(user, version, (number + 1) / 100)
     [loaded] = selectors.result(user, prediction_id=asked.pk)
     with django_assert_num_queries(4):
         found = similar(user, prediction=loaded, limit=20) or []

@@ -45,10 +45,10 @@ def test_each_is_a_picture_a_case_an_outcome_and_how_alike(as_user: Client, make
     assert "does not mean that the finding is the same" in body
 
 
-def test_opposites_are_not_alike_rather_than_negative(as_user: Client, make: Make) -> None:
+def test_what_is_not_alike_is_not_shown(as_user: Client, make: Make) -> None:
     asked = embed(make())
     embed(make(), -0.4)
-    assert "&lt; 1 % alike" in panel(as_user, asked)
+    assert "No similar past scans yet" in panel(as_user, asked)
 
 
 def test_without_any_it_says_what_will_come(as_user: Client, make: Make, other_user: User) -> None:
@@ -95,6 +95,6 @@ def test_the_panel_costs_seven_queries_however_full(
 ) -> None:
     asked = embed(make())
     for number in range(8):
-        embed(make(scan=ScanFactory(case=CaseFactory(owner=user))), number / 10)
+        embed(make(scan=ScanFactory(case=CaseFactory(owner=user))), (number + 1) / 10)
     with django_assert_num_queries(7):  # type: ignore[operator]  # session, user, the result, and four of the search
         panel(as_user, asked)
