@@ -41,7 +41,7 @@ _FAINT, _BRIGHT = 0.08, 0.38  # of the gray range: below it is background, above
 def _cosines() -> NDArray[np.float32]:
     """(16, 64): the first rows of the DCT-II, up to scale."""
     frequency, place = np.mgrid[0:_FREQUENCIES, 0:_GRID]
-    return np.cos(np.pi * frequency * (2 * place + 1) / (2 * _GRID)).astype(np.float32)
+    return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2 * _GRID)), np.float32)
 
 
 _COSINES = _cosines()
@@ -90,7 +90,7 @@ class TrainingHashes:
 def distances(hashes: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(M, N, 2): bits of 255 in which each of `others` (M, 2, 32) differs from each of `hashes` (N, 2, 32)."""
     different = hashes.view(np.uint64) ^ others.view(np.uint64)[:, None]
-    return np.bitwise_count(different).sum(axis=-1, dtype=np.int64)
+    return np.asarray(np.bitwise_count(different).sum(axis=-1, dtype=np.int64))
 
 
 def build(fingerprints: Iterable[NDArray[np.uint8]], parts: Iterable[str]) -> tuple[bytes, dict[str, Any]]:
@@ -142,7 +142,9 @@ def _canonical(pixels: NDArray[Any]) -> NDArray[np.float32]:
     plane = plane - np.median(np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]]))
     differs = np.abs(plane)
     largest = float(differs.max())
-    return plane / max(float(np.percentile(differs, 99)), largest / 20) if largest > 0 else plane
+    if largest > 0:
+        plane = plane / max(float(np.percentile(differs, 99)), largest / 20)
+    return np.asarray(plane, np.float32)
 
 
 def _head(plane: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -39,8 +39,9 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
     p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
     p.add_argument("--seed", type=int, help="of everything that is drawn")
-    p.add_argument("--rounds", type=_whole, metavar="N", help="augmented copies of each training picture")
-    p.add_argument("--epochs", type=_positive, metavar="N", help="at most; training stops early")
+    p.add_argument("--per-stratum", type=_positive, metavar="N", help="copies of pictures for each source and label")
+    p.add_argument("--sections", type=_positive, metavar="N", help="parts of the training; each ends with a checkpoint")
+    p.add_argument("--steps", type=_positive, metavar="N", help="steps of each section")
 
 
 def _evaluate(p: argparse.ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def _audit(p: argparse.ArgumentParser) -> None:
         "--min-correlation",
         type=_correlation,
         metavar="R",
-        help="from which correlation of two heads on they are the same picture (default 0.99)",
+        help="near-duplicates, too: pictures whose heads correlate by this or more (default 0.985)",
     )
 
 
@@ -91,18 +92,19 @@ def _correlation(text: str) -> float:
     return number
 
 
+def _compare(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--model", type=Path, metavar="DIR", help="artifact folder (default: the shipped one)")
+    _data(p)
+    p.add_argument("--work", type=Path, default=WORK, metavar="DIR", help=f"cache of features (default {WORK})")
+    p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--out", type=Path, metavar="FILE", help="also write the prototype's figures here, as JSON")
+
+
 def _positive(text: str) -> int:
-    return _at_least(text, 1)
-
-
-def _whole(text: str) -> int:
-    return _at_least(text, 0)
-
-
-def _at_least(text: str, least: int) -> int:
     number = int(text)
-    if number < least:
-        raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
     return number
 
 
@@ -113,5 +115,6 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
     "audit": (_audit, "Fail if a picture, a near-duplicate, a group or a patient stands in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
+    "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
     "card": (_card, "Write the model card of an artifact."),
 }

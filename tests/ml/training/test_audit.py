@@ -109,10 +109,13 @@ def test_files_that_cannot_be_read_fail_it(table: Any, capsys: pytest.CaptureFix
 
 
 def test_the_criterion_can_be_set(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    built = table(files={4: jpeg_bytes(head(0), quality=30)})
-    assert audited(built, capsys, "--min-correlation", "1")[0] == 0
-    status, report = audited(built, capsys, "--min-correlation", "0.9")
-    assert (status, report["min_correlation"]) == (1, 0.9)
+    """A turn by five degrees is beyond the hashes, and beyond the default."""
+    turned = np.asarray(Pillow.fromarray(head(0)).rotate(5, Pillow.Resampling.BICUBIC))
+    built = table(files={4: png_bytes(turned)})
+    assert audited(built, capsys)[0] == 0
+    status, report = audited(built, capsys, "--min-correlation", "0.97")
+    assert (status, report["min_correlation"], paths(report, "near")) == (1, 0.97, [("0", "4")])
+    assert (report["findings"][0]["value"], report["findings"][0]["correlation"] > 0.97) == ("heads", True)
 
 
 def test_people_read_lines(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
