@@ -1,4 +1,4 @@
-"""`train`, `evaluate`, `audit`, `export` and `card`: for those who make models. Needs the training requirements."""
+"""`train`, `evaluate`, `audit`, `export`, `compare`, `card`: for those who make models. Needs the training set-up."""
 
 import argparse
 import json
@@ -16,10 +16,9 @@ def train(options: argparse.Namespace) -> int:
     """Data table to artifact; prints the figures of the test split."""
     from ml.training.run import Job, train
 
-    if options.weights != "imagenet" and not Path(options.weights).is_file():
-        print(f"brainscan: --weights {options.weights} is no file.", file=sys.stderr)
-        return 2
-    given = {name: getattr(options, name) for name in ("seed", "rounds", "epochs")}
+    if (status := _weights_missing(options)) is not None:
+        return status
+    given = {name: getattr(options, name) for name in ("seed", "per_stratum", "sections", "steps")}
     settings = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
     job = Job(options.data, options.out, options.work, options.weights, settings, options.name or NAME)
     print(markdown(train(job)))
@@ -70,11 +69,36 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def compare(options: argparse.Namespace) -> int:
+    """The side-by-side table: the prototype's protocol is trained and judged anew, the rest is read from files."""
+    from ml.training import compare
+    from ml.training.documents import Documents
+    from ml.training.prototype import DenseHead, Features
+    from ml.training.splits import check_trainable, read_table
+
+    if (status := _weights_missing(options)) is not None:
+        return status
+    rows = read_table(options.data)
+    check_trainable(rows)
+    manifest = read_manifest(options.model)
+    found = compare.prototype(rows, Features(options.weights, cache=options.work / "prototype"), DenseHead)
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    ours, baseline = manifest.data["metrics"]["test"], Documents.read().baseline
+    if options.json:
+        print(json.dumps({"prototype": found, "baseline": baseline, "model": ours}, allow_nan=False))
+    else:
+        print(compare.table(ours, baseline, found))
+    return 0
+
+
 def card(options: argparse.Namespace) -> int:
     """The model card, to a file or to standard output."""
     from ml.training.card import card
+    from ml.training.documents import Documents
 
-    text = card(read_manifest(options.model))
+    text = card(read_manifest(options.model), Documents.read())
     if options.out is None:
         sys.stdout.write(text)
     else:
@@ -83,10 +107,18 @@ def card(options: argparse.Namespace) -> int:
     return 0
 
 
+def _weights_missing(options: argparse.Namespace) -> int | None:
+    if options.weights == "imagenet" or Path(options.weights).is_file():
+        return None
+    print(f"brainscan: --weights {options.weights} is no file.", file=sys.stderr)
+    return 2
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "evaluate": evaluate,
     "audit": audit,
     "export": export,
+    "compare": compare,
     "card": card,
 }

@@ -14,7 +14,7 @@ from ml.training.report import POOLED
 from ml.training.scored import Scored
 
 DPI = 110
-LOSSES = ("picture", "cell", "location")
+LOSSES = ("picture", "cell", "location", "type")
 _DIAGONAL: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "linestyle": "--"}
 
 

@@ -60,3 +60,8 @@ def figure(measure: dict[str, Any]) -> str:
 def line(cells: list[str]) -> str:
     """One line of a table."""
     return "| " + " | ".join(cells) + " |"
+
+
+def percent(share: float | None) -> str:
+    """`4.2%`, or a dash where there is no share."""
+    return "–" if share is None else f"{share:.1%}"
