@@ -33,9 +33,9 @@ verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 bench: setup ## Measure the model; prints a table and writes var/bench.json
 	@$(VENV)/python -m ml benchmark
 
-train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=)
+train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
 	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }
-	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)"
+	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)" $(ARGS)
 
 lint: setup-dev ## Check style, imports between packages, and that no migration is missing
 	@$(VENV)/ruff check .
