@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ml.heads import EMBEDDING
 from ml.training.dataset import Draw, tumor_targets, type_targets
-from ml.training.features import Maps
+from ml.training.features import Maps, tensors_digest
 from ml.training.settings import Settings
 from ml.training.validate import Reader, figures
 
@@ -28,6 +28,7 @@ Ints = NDArray[np.int64]
 NORM_EXAMPLES = 512
 PRIOR = -4.0
 """First bias of a cell: few cells of a picture are tumor."""
+_LEAST = 1e-3  # of the greatest spread; a direction with less is left out of the embedding, as float16 cannot hold it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def fit(
     tumor, kinds = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
     detector = Detector.build(base, *moments(train, base, policy), settings=settings, policy=policy)
     detector.type_weights = tf.constant(type_weights(kinds))
-    folder = work / "checkpoints" / _digest(train, settings, policy)
+    folder = work / "checkpoints" / _digest(train, settings, base, policy)
     state = tf.train.Checkpoint(**detector.state())
     manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
     difficulty = np.ones(len(rows))
@@ -90,8 +91,10 @@ def fit(
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
         _log.info("section %d: %s", section + 1, history[-1])
         manager.save()
-        progress = {"history": history, "difficulty": difficulty.round(4).tolist()}
-        (folder / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
+        difficulty = difficulty.round(4)  # as kept, so that a run that was stopped draws as one that was not
+        unfinished = folder / "progress.part"
+        unfinished.write_text(json.dumps({"history": history, "difficulty": difficulty.tolist()}), encoding="utf-8")
+        unfinished.replace(folder / "progress.json")
     return Fitted(detector.tensors(), history)
 
 
@@ -116,12 +119,16 @@ def type_weights(kinds: NDArray[np.int32]) -> Floats:
 
 
 def embedding(described: Floats) -> tuple[Floats, Floats]:
-    """Kernel (1024, 64) and bias (64,) of a whitened principal component projection of described pictures (N, 1024)."""
+    """Kernel (1024, 64) and bias (64,) of a whitened principal component projection of described pictures (N, 1024).
+
+    Where fewer than 64 directions vary, the rest of the embedding is 0.
+    """
     mean = described.mean(axis=0)
     _, values, vectors = np.linalg.svd(described - mean, full_matrices=False)
-    scale = np.sqrt(len(described)) / np.maximum(values[:EMBEDDING], 1e-6)
+    varying = values[:EMBEDDING] > _LEAST * values[0]
+    scale = np.sqrt(len(described)) / values[:EMBEDDING][varying]
     kernel = np.zeros((described.shape[1], EMBEDDING), np.float32)
-    kernel[:, : len(scale)] = vectors[:EMBEDDING].T * scale
+    kernel[:, : len(scale)] = vectors[:EMBEDDING][varying].T * scale
     return kernel, np.asarray(-mean @ kernel, np.float32)
 
 
@@ -130,12 +137,15 @@ def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) ->
     six times as often as those judged right (hard mining)."""
     size = settings.steps * settings.batch
     once = np.random.default_rng(settings.seed).permutation(len(difficulty))[section * size : (section + 1) * size]
-    weights = np.clip(difficulty / difficulty.mean(), 0.5, 3.0) ** settings.hard
+    weights = np.clip(difficulty / max(difficulty.mean(), 1e-6), 0.5, 3.0) ** settings.hard
     rng = np.random.default_rng((settings.seed, section))
     rest = rng.choice(len(difficulty), size - len(once), p=weights / weights.sum())
     return np.asarray(np.concatenate([once, rest]), np.int64)
 
 
-def _digest(train: Examples, settings: Settings, policy: str) -> str:
-    content = [settings.as_dict(), policy, [(row.key, round_) for row, round_ in train.draws]]
+def _digest(train: Examples, settings: Settings, base: dict[str, Floats], policy: str) -> str:
+    """Everything that a training's result depends on."""
+    drawn = [(row.key, row.label, row.type, round_) for row, round_ in train.draws]
+    cells = hashlib.sha256(train.maps.cells.tobytes()).hexdigest()
+    content = [settings.as_dict(), policy, tensors_digest(base), cells, drawn]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -79,7 +79,7 @@ def _head(unit: Plane) -> Mask:
     dark = np.pad(small < 0.08 * 255, 1, constant_values=True)
     canvas = Pillow.fromarray(dark.astype(np.uint8)).copy()  # Pillow 13 drops what is drawn on an array's own memory
     ImageDraw.floodfill(canvas, (0, 0), 2)
-    return np.asarray(canvas)[1:-1, 1:-1] != 2
+    return np.asarray(np.asarray(canvas)[1:-1, 1:-1] != 2, bool)
 
 
 def _grow(coarse: Mask) -> Mask:
@@ -101,7 +101,7 @@ def _curve(unit: Plane, rng: Rng) -> Plane:
     """A random rising curve: tissues change their contrast, as between sequences, and black stays black."""
     steps = rng.gamma(1.2, size=6)
     levels = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
-    return np.interp(unit, np.linspace(0, 1, 7), levels).astype(np.float32)
+    return np.asarray(np.interp(unit, np.linspace(0, 1, 7), levels), np.float32)
 
 
 def _bias(rng: Rng, strength: float) -> Plane:

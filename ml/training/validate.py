@@ -58,7 +58,8 @@ class Reader:
 
 
 def figures(reading: Reading, maps: Maps, draws: list[Draw]) -> dict[str, float]:
-    """AUROC pooled and by source and sequence where both classes stand, type accuracy, hottest cell on the tumor."""
+    """AUROC pooled and by source and sequence where both classes stand; where known, accuracy of the type and how often
+    the hottest cell is on the tumor."""
     rows = [row for row, _ in draws]
     tumor, kinds = tumor_targets(rows), type_targets(rows)
     logits = reading.logits.astype(np.float64)
@@ -68,10 +69,10 @@ def figures(reading: Reading, maps: Maps, draws: list[Draw]) -> dict[str, float]
         here = strata == name
         if 0 < tumor[here].sum() < here.sum():
             found[f"auroc {name}"] = metrics.auroc(tumor[here], logits[here])
-    known = kinds >= 0
-    found["type"] = float(np.mean(reading.types[known].argmax(axis=1) == kinds[known]))
-    marked = (maps.cells == POSITIVE).any(axis=(1, 2))
-    hottest = reading.cells.reshape(len(rows), -1).argmax(axis=1)
-    inside = maps.cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE
-    found["hottest"] = float(np.mean(inside[marked]))
+    if (known := kinds >= 0).any():
+        found["type accuracy"] = float(np.mean(reading.types[known].argmax(axis=1) == kinds[known]))
+    if (marked := (maps.cells == POSITIVE).any(axis=(1, 2))).any():
+        hottest = reading.cells.reshape(len(rows), -1).argmax(axis=1)
+        inside = maps.cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE
+        found["hottest"] = float(np.mean(inside[marked]))
     return {name: round(float(value), 4) for name, value in found.items()}

@@ -1,87 +1,130 @@
-"""Training of the heads: weights of the examples, and that what Keras learned is what NumPy answers."""
+"""Training: it learns, it goes on after a stop as if there had been none, and what it draws is what was meant."""
 
-from collections.abc import Callable
+import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from ml.heads import Heads
-from ml.training.fit import Examples, fit, folded, moments, tumor_weights, type_weights
+from ml.heads import EMBEDDING
+from ml.training import fit as fitting
+from ml.training.fit import embedding, fit, type_weights
 from ml.training.settings import Settings
-from ml.training.splits import Row, read_table
-from tests.ml.conftest import table_row
+from tests.ml.training import small
 
-Make = Callable[..., Path]
-
-
-@pytest.fixture
-def rows(make_table: Make) -> list[Row]:
-    table: list[dict[str, Any]] = [table_row(n, source="large") for n in range(16)]
-    table += [table_row(n, source="small", type="meningioma") for n in range(16, 20)]
-    table += [table_row(n, source="small", label="no_tumor", type="") for n in range(20, 25)]
-    return read_table(make_table(table, pictures=False))
+SETTINGS = Settings(sections=2, steps=8, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
 
 
-def test_both_classes_weigh_the_same(rows: list[Row]) -> None:
-    weights, truth = tumor_weights(rows), np.array([row.tumor for row in rows])
-    assert weights[truth].sum() == pytest.approx(weights[~truth].sum(), rel=1e-5)
-    assert weights.mean() == pytest.approx(1, rel=1e-5)
+class Stopped(Exception):
+    """The process was ended from outside."""
 
 
-def test_a_source_weighs_as_the_root_of_its_size(rows: list[Row]) -> None:
-    weights = tumor_weights(rows)
-    assert weights[:16].sum() / weights[16:20].sum() == pytest.approx(2, rel=1e-5)
+def test_rare_types_weigh_as_the_root_of_their_rarity() -> None:
+    kinds = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
+    weights = type_weights(kinds)
+    assert weights[1] == weights[2] == pytest.approx(2 * weights[0])
+    assert weights[kinds[kinds >= 0]].mean() == pytest.approx(1, rel=1e-5)
+    assert np.isfinite(type_weights(np.full(3, -1, np.int32))).all()
 
 
-def test_types_weigh_the_same_and_unknown_ones_nothing(rows: list[Row]) -> None:
-    weights = type_weights(rows)
-    assert weights[:16].sum() == pytest.approx(weights[16:20].sum(), rel=1e-5)
-    assert not weights[20:].any()
-
-
-def test_moments_leave_dead_channels_alone() -> None:
-    features = np.random.default_rng(0).random((20, 512), np.float32)
-    features[:, 7] = 3
-    mean, std = moments(features)
-    assert mean[7] == pytest.approx(3)
-    assert std[7] == 1
-
-
-@pytest.mark.tensorflow
-@pytest.mark.filterwarnings("ignore")
-def test_folded_heads_answer_as_keras_does() -> None:
-    from ml.network import build_heads
-
-    features = np.random.default_rng(0).gamma(2, 1, (30, 512)).astype(np.float32)
-    mean, std = moments(features)
-    model = build_heads(mean=mean, std=std, l2=1e-3, dropout=0.5)
-    expected = model.predict(features, verbose=0)
-    scores, types = Heads.from_tensors(folded(model, mean, std)).from_pooled(features)
-    np.testing.assert_allclose(scores, expected["tumor"][:, 1], atol=1e-5)
-    np.testing.assert_allclose(types, expected["type"], atol=1e-5)
-    halved = {name: tensor.astype(np.float16) for name, tensor in folded(model, mean, std).items()}
-    np.testing.assert_allclose(Heads.from_tensors(halved).from_pooled(features)[0], scores, atol=0.01)  # type: ignore[arg-type]
-
-
-@pytest.mark.tensorflow
-@pytest.mark.filterwarnings("ignore")
-def test_it_learns_repeats_and_stops(rows: list[Row], tmp_path: Path) -> None:
+def test_the_embedding_is_white() -> None:
     rng = np.random.default_rng(0)
-    truth = np.array([row.tumor for row in rows])
+    described = (rng.normal(0, 1, (120, 100)) @ rng.normal(0, 1, (100, 1024)) + rng.normal(0, 5, 1024)).astype(
+        np.float32
+    )
+    kernel, bias = embedding(described)
+    assert kernel.shape == (1024, EMBEDDING)
+    projected = described @ kernel + bias
+    np.testing.assert_allclose(projected.mean(axis=0), 0, atol=1e-2)
+    np.testing.assert_allclose(np.cov(projected, rowvar=False, bias=True), np.eye(EMBEDDING), atol=1e-2)
 
-    def features() -> np.ndarray:
-        noise = rng.normal(0, 1, (len(rows), 512))
-        noise[:, :50] += 3.0 * truth[:, None]
-        return noise.astype(np.float32)
 
-    train, val = Examples(features(), rows), Examples(features(), rows)
-    settings = Settings(epochs=12, patience=3, batch=8)
-    first, second = (fit(train, val, settings=settings, work=tmp_path / name) for name in ("a", "b"))
-    scores, _ = Heads.from_tensors(first.tensors).from_pooled(val.features)
-    assert scores[truth].min() > scores[~truth].max()
-    assert len(first.history["val_loss"]) <= 12
-    assert first.best_epoch == int(np.argmin(first.history["val_loss"])) + 1
-    for name, tensor in first.tensors.items():
-        np.testing.assert_array_equal(tensor, second.tensors[name])
+def test_an_embedding_of_few_pictures_fits_half_precision() -> None:
+    described = np.random.default_rng(0).gamma(2, 1, (8, 1024)).astype(np.float32)
+    kernel, bias = embedding(described)
+    assert np.isfinite(kernel.astype(np.float16)).all()
+    assert np.isfinite(bias.astype(np.float16)).all()
+    projected = described @ kernel + bias
+    np.testing.assert_allclose(projected.std(axis=0)[:7], 1, atol=1e-2)
+    assert not projected[:, 7:].any()
+
+
+def test_pictures_that_do_not_differ_have_no_embedding() -> None:
+    kernel, bias = embedding(np.ones((5, 1024), np.float32))
+    assert not kernel.any()
+    assert not bias.any()
+
+
+def test_every_draw_comes_once_before_any_comes_again() -> None:
+    settings = replace(SETTINGS, sections=4, steps=5, batch=4)
+    orders = [fitting._order(np.ones(50), section, settings) for section in range(4)]
+    assert [len(order) for order in orders] == [20] * 4
+    assert sorted(np.concatenate(orders)[:50].tolist()) == list(range(50))
+    np.testing.assert_array_equal(orders[3], fitting._order(np.ones(50), 3, settings))
+
+
+def test_what_was_judged_wrong_comes_more_often_but_not_without_end() -> None:
+    difficulty = np.concatenate([np.full(100, 0.01), [50.0]])
+    settings = replace(SETTINGS, sections=9, steps=100, batch=32)
+    drawn = Counter(fitting._order(difficulty, 5, settings).tolist())
+    assert 4 < drawn[100] / np.mean([drawn[n] for n in range(100)]) < 8.5
+    even = Counter(fitting._order(difficulty, 5, replace(settings, hard=0.0)).tolist())
+    assert 0.4 < even[100] / np.mean([even[n] for n in range(100)]) < 2
+
+
+def test_where_nothing_was_judged_wrong_all_come_alike() -> None:
+    drawn = fitting._order(np.zeros(10), 5, replace(SETTINGS, sections=9))
+    assert set(drawn.tolist()) == set(range(10))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.use(monkeypatch)
+    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
+
+    def run(name: str) -> fitting.Fitted:
+        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
+
+    whole = run("whole")
+    names = {"picture", "cell", "location", "type", "auroc", "type accuracy", "hottest"}
+    assert [set(section) for section in whole.history] == [names | {"auroc here"}] * 2
+    assert whole.history[1]["picture"] < whole.history[0]["picture"]
+    assert whole.history[1]["location"] <= whole.history[0]["location"] < 0.5
+    assert whole.history[-1]["auroc"] > 0.9
+    assert whole.history[-1]["hottest"] > 0.7
+    assert {tensor.dtype for tensor in whole.tensors.values()} == {np.dtype(np.float32)}
+
+    seen = fitting.figures
+
+    def stop(*given: object) -> dict[str, float]:
+        monkeypatch.setattr(fitting, "figures", interrupt)
+        return seen(*given)  # type: ignore[arg-type]
+
+    def interrupt(*given: object) -> dict[str, float]:
+        raise Stopped
+
+    monkeypatch.setattr(fitting, "figures", stop)
+    with pytest.raises(Stopped):
+        run("stopped")
+    monkeypatch.setattr(fitting, "figures", seen)
+    resumed = run("stopped")
+    assert resumed.history == whole.history
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-5, err_msg=name)
+
+    def learns(*given: object) -> None:
+        raise AssertionError("a finished training was run again")
+
+    monkeypatch.setattr("ml.training.detector.Detector.step", learns)
+    again = run("whole")
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
+    moved = train.maps.cells.copy()
+    train.maps.cells[:] = np.roll(moved, 1, axis=0)
+    with pytest.raises(AssertionError, match="run again"):
+        run("whole")  # other boxes: another training
+    [folder] = [path.parent for path in tmp_path.glob("stopped/checkpoints/*/progress.json")]
+    assert json.loads((folder / "progress.json").read_text())["history"] == whole.history

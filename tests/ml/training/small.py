@@ -1,0 +1,71 @@
+"""A tail of the right shape at a fiftieth of the cost, and maps in which a tumor is easy to see."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.heads import CELLS, CHANNELS
+from ml.network import TUNED
+from ml.preprocess import SIZE
+from ml.training import targets
+from ml.training.dataset import Draw
+from ml.training.features import Maps
+from ml.training.fit import Examples
+from tests.ml.training.simulated import row
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def tail(tensors: Tensors) -> Any:
+    """As `ml.network.build_tail`, but it pools first and looks at one cell at a time."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((2 * CELLS, 2 * CELLS, CHANNELS // 2))
+    x = layers.MaxPooling2D(2)(inputs)
+    for name in TUNED:
+        if name == "block5_conv1":
+            x = layers.MaxPooling2D(1, name="block4_pool")(x)
+        x = layers.Conv2D(CHANNELS, 1, activation="relu", name=name)(x)
+    model = keras.Model(inputs, x)
+    for name in TUNED:
+        model.get_layer(name).set_weights([tensors[f"{name}/kernel"], tensors[f"{name}/bias"]])
+    return model
+
+
+def use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train and validate with the small tail."""
+    monkeypatch.setattr("ml.network.build_tail", tail)
+    monkeypatch.setattr("ml.training.detector.build_tail", tail)
+
+
+def base(seed: int = 0) -> Tensors:
+    """Its weights (He initialization)."""
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    for number, name in enumerate(TUNED):
+        inputs = CHANNELS if number else CHANNELS // 2
+        kernel = rng.normal(0, np.sqrt(2 / inputs), (1, 1, inputs, CHANNELS))
+        tensors |= {f"{name}/kernel": kernel.astype(np.float32), f"{name}/bias": np.zeros(CHANNELS, np.float32)}
+    return tensors
+
+
+def examples(n: int, *, seed: int = 0, split: str = "train") -> Examples:
+    """n draws, every other one with a tumor of 3 × 3 cells whose type is one of two; its channels are hot there."""
+    rng = np.random.default_rng(seed)
+    maps = rng.random((n, 2 * CELLS, 2 * CELLS, CHANNELS // 2), np.float32)
+    cells, draws = [], list[Draw]()
+    for number in range(n):
+        ill, kind = number % 2 == 0, number // 2 % 2
+        region = np.zeros((SIZE, SIZE), np.uint8)
+        if ill:
+            top, left = 16 * rng.integers(1, 10, 2)
+            region[top : top + 48, left : left + 48] = targets.TUMOR
+            place = maps[number, top // 8 : top // 8 + 6, left // 8 : left // 8 + 6]
+            place[..., 64 * kind : 64 * kind + 64] += 3
+        cells.append(targets.cells(region))
+        words = {"label": "tumor", "type": ("glioma", "pituitary")[kind]} if ill else {"label": "no_tumor", "type": ""}
+        draws.append((row(number, split=split, **words), 0 if split != "train" else number % 3))
+    return Examples(Maps([(maps.astype(np.float16), np.stack(cells))]), draws)
