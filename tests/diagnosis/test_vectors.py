@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnosis import vectors
@@ -147,11 +147,12 @@ def test_the_order_is_that_of_a_full_sort(count: int, seed: int) -> None:
     assert list(vectors._descending(scores)) == np.argsort(-scores, kind="stable").tolist()
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_scores_are_products_however_many_rows(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    rows, vector = rng.integers(-127, 128, (20_000, 64), np.int8), rng.normal(size=64).astype(np.float32)
-    assert vectors._scores(rows, vector) == pytest.approx(rows.astype(np.float32) @ vector / 127, rel=1e-4, abs=1e-4)
+    rows, vector = rng.integers(-127, 128, (9_000, 64), np.int8), rng.normal(size=64).astype(np.float32)
+    assert np.allclose(vectors._scores(rows, vector), rows.astype(np.float64) @ vector / 127, atol=1e-4)
 
 
 def test_a_vector_comes_back_as_it_was_stored() -> None:
