@@ -126,7 +126,7 @@ def _known(hashed: dict[str, Any]) -> str:
         "## Pictures it was made with\n\n"
         f"The artifact carries perceptual hashes ({hashed['method']}) of its training and validation pictures. A "
         "picture that matches one is marked in page and API: the model's answer on it is memory and proves nothing. "
-        "Hashes cannot be turned back into pictures."
+        "A hash is 64 bytes; at most a rough blur of a picture could be guessed from it."
     )
 
 

@@ -1,16 +1,21 @@
 """The comparison shows a leak where there is one: memory passes for skill on copies, and not on new patients."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ml.cli import main
 from ml.training import compare
-from ml.training.prototype import RECIPE, changed
-from ml.training.splits import Row
+from ml.training.prototype import RECIPE, DenseHead, Features, changed
+from ml.training.splits import Row, read_table
 from tests.builders import phantom
+from tests.ml.conftest import table_row
 from tests.ml.training.simulated import row
 
 
@@ -112,3 +117,40 @@ def test_a_copy_can_be_made_again_and_is_another_picture() -> None:
     assert np.array_equal(one, changed(square, key="a", copy=1))
     assert not np.array_equal(one, changed(square, key="a", copy=2))
     assert not np.array_equal(one, square)
+
+
+def test_what_is_missing_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = str(tmp_path / "absent")
+    assert main(["compare", "--data", absent]) == 2
+    assert main(["compare", "--data", absent, "--weights", absent]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert ["cannot be read" in said[0], "is no file" in said[1]] == [True, True]
+
+
+def test_features_are_computed_once(make_table: Callable[..., Path], tmp_path: Path) -> None:
+    """A second run finds every picture's features on disk; another copy of a picture is another file."""
+    rows = read_table(make_table([table_row(n) for n in range(3)]))
+    features = object.__new__(Features)
+    features._digest, features._cache, features._engine, calls = "weights", tmp_path / "cache", None, []
+
+    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        calls.append(len(batch))
+        return np.full((len(batch), 14, 14, 512), batch.mean(), np.float32)
+
+    features._forward = forward  # type: ignore[method-assign]
+    first = features.of(rows)
+    assert first.shape == (3, 512)
+    assert np.array_equal(features.of(rows), first)
+    assert calls == [3]
+    assert not np.array_equal(features.of(rows, copy=1), first)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_the_dense_head_learns_what_is_there() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 1, (400, 32)).astype(np.float32)
+    truth = (features[:, 0] > 0).astype(np.int64)
+    head = DenseHead(features[:300], truth[:300], recipe=replace(RECIPE, epochs=20))
+    assert np.mean((head.scores(features[300:]) >= 0.5) == truth[300:]) > 0.85
