@@ -65,9 +65,11 @@ class Detector:
         return np.asarray(parts, np.float32), np.asarray(each, np.float32)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint has to hold."""
+        """What a checkpoint has to hold. Keras by itself leaves out where its random draws stand."""
         state = {"tail": self.tail, "heads": self.heads, "averages": self._averages}
-        return state | {f"optimizer{n}": optimizer for n, optimizer in enumerate(self._optimizers)}
+        drawing = [layer for layer in self.heads.layers if getattr(layer, "seed_generator", None)]
+        optimizers = {f"optimizer{n}": optimizer for n, optimizer in enumerate(self._optimizers)}
+        return state | optimizers | {"dropout": [layer.seed_generator.state.value for layer in drawing]}
 
     def tensors(self) -> dict[str, Floats]:
         """Averaged weights by their names in the weights file, standardization folded in."""

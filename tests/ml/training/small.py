@@ -37,8 +37,8 @@ def tail(tensors: Tensors) -> Any:
 
 def use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train and validate with the small tail."""
+    monkeypatch.setattr("ml.training.detector.build_tail", tail)  # first: importing it binds the real one
     monkeypatch.setattr("ml.network.build_tail", tail)
-    monkeypatch.setattr("ml.training.detector.build_tail", tail)
 
 
 def base(seed: int = 0) -> Tensors:
