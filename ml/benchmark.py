@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ml import readers
-from ml.preprocess import preprocess, to_network
+from ml import gate, readers
+from ml.engines import Maps
+from ml.evidence import locate
+from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model, read_tensors
 
 BATCHES = (1, 8)
@@ -29,12 +31,13 @@ def measure(model: Model, *, repeats: int) -> dict[str, Any]:
     """JSON-ready figures in milliseconds; forward times are for one picture, whatever the batch."""
     data = _picture()
     decoded = readers.read(data)
-    square, _ = preprocess(decoded)
-    features = model.engine.forward(to_network(square[None]))
+    square, geometry = preprocess(decoded)
+    maps = model.engine.forward(to_network(square[None]))
     steps = {
         "read": lambda: readers.read(data),
-        "preprocess": lambda: preprocess(decoded),
-        "head": lambda: model.heads.predict(features, threshold=model.manifest.threshold),
+        "gate": lambda: (gate.check(decoded), model.gate.judge(maps, 0)),
+        "preprocess": lambda: (preprocess(decoded), model.known.matches(decoded)),
+        "head": lambda: _head(model, maps, geometry),
     }
     peer = _keras_peer(model)
     return {
@@ -67,6 +70,14 @@ def table(figures: dict[str, Any]) -> str:
         )
     lines.append(f"  peak memory               {figures['peak_memory_mb']:.0f} MB")
     return "\n".join(lines)
+
+
+def _head(model: Model, maps: Maps, geometry: Geometry) -> None:
+    """All that follows the pass: heads, calibration, evidence."""
+    reading = model.heads.read(maps.block5)
+    model.calibration.probability(reading.logits)
+    model.calibration.types(reading.types)
+    locate(model.calibration.probability(reading.cells)[0], geometry=geometry)
 
 
 def _forward(model: Model, peer: Any, square: Any, batch: int, repeats: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ml.calibration import Calibration
 from ml.engines import Maps
+from ml.gate_model import KINDS, PREFIX, SUMMARY, GateModel
 from ml.hashes import METHOD, TrainingHashes
 from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
 from ml.preprocess import VERSION
@@ -17,6 +18,22 @@ HOT_CELL = (5, 9)
 
 _NO_FILE = {"file": "none", "sha256": "0" * 64, "bytes": 0}
 _COLD = -20.0  # logit of all other cells
+
+
+def open_gate() -> dict[str, NDArray[np.float32]]:
+    """The tensors of a gate that lets every picture pass."""
+    values = {
+        "mean": np.zeros(SUMMARY),
+        "scale": np.ones(SUMMARY),
+        "components": np.eye(1, SUMMARY),
+        "spread": np.ones(1),
+        "rest": np.ones(1),
+        "weights": np.zeros(3),
+        "bias": np.full(1, -30.0),
+        "kinds": np.zeros((len(KINDS), 1)),
+        "kind_bias": np.zeros(len(KINDS)),
+    }
+    return {PREFIX + name: value.astype(np.float32) for name, value in values.items()}
 
 
 class FakeEngine:
@@ -61,7 +78,14 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
         },
     )
     none = TrainingHashes(hashes=np.zeros((0, 2, 32), np.uint8), validation=np.zeros(0, bool))
-    return Model(manifest=manifest, engine=FakeEngine(), heads=heads, calibration=calibration, known=none)
+    return Model(
+        manifest=manifest,
+        engine=FakeEngine(),
+        heads=heads,
+        calibration=calibration,
+        known=none,
+        gate=GateModel.from_tensors(open_gate()),
+    )
 
 
 def _one_weight(shape: tuple[int, int], value: float) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from ml.registry import Model
 from ml.training.export import Run, export
 from ml.training.splits import COLUMNS
 from tests.builders import phantom, png_bytes
+from tests.fakes import open_gate
 
 CALIBRATION = Calibration(slope=0.8, intercept=-0.3, type_temperature=1.5, uncertain=(0.3, 0.5))
 
@@ -81,7 +82,7 @@ def tiny_run() -> Run:
         "split": "by group",
     }
     fitted = {"threshold": 0.4, "calibration": CALIBRATION.as_dict(), "operating_point": {}}
-    return Run(base | random_heads(), data, hashed, fitted, {}, training)
+    return Run(base | random_heads() | open_gate(), data, hashed, fitted, {}, training)
 
 
 @pytest.fixture

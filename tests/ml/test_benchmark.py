@@ -34,12 +34,20 @@ def test_figures_are_printed_and_kept(
     assert main([*argv, "--json"] if json_ else argv) == 0
     printed, kept = capsys.readouterr().out, json.loads(out.read_text())
     assert (json.loads(printed) == kept) if json_ else ("Keras predict" in printed)
-    assert set(kept["stages_ms"]) == {"read", "preprocess", "head"}
+    assert set(kept["stages_ms"]) == {"read", "gate", "preprocess", "head"}
     assert [row["batch"] for row in kept["forward_ms"]] == list(benchmark.BATCHES)
     for row in kept["forward_ms"]:
         assert row["ratio"] > 0
         assert row["engine"]["q1"] <= row["engine"]["median"] <= row["engine"]["q3"]
     assert kept["peak_memory_mb"] > 10
+
+
+def test_the_head_is_all_that_follows_the_pass(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    located = []
+    monkeypatch.setattr(benchmark, "locate", lambda cells, geometry: located.append(cells.shape))
+    measured = benchmark.measure(fake_model, repeats=1)
+    assert located == [(14, 14)] * 2  # one to warm up
+    assert measured["stages_ms"]["head"]["median"] > 0
 
 
 def test_engine_and_peer_take_turns() -> None:

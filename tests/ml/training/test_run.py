@@ -3,72 +3,101 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ml.cli import main
-from ml.registry import read_manifest
-from ml.training import run
+from ml.registry import read_hashes, read_manifest, read_tensors
+from ml.training import finish, run
+from ml.training.dataset import tumor_targets
 from ml.training.features import Extractor
+from ml.training.settings import Settings
+from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
 
+BOX = "0.54 0.34 0.70 0.50"  # of a phantom's lesion
+
 
 @pytest.fixture
 def table(make_table: Callable[..., Path]) -> Path:
-    rows = []
-    for split, n in (("train", 4), ("val", 2), ("test", 2)):
-        rows += [table_row(len(rows) + i, split=split) for i in range(n)]
+    rows: list[dict[str, Any]] = []
+    for split, n in (("train", 2), ("val", 2), ("test", 1)):
+        rows += [table_row(len(rows) + i, split=split, boxes=BOX) for i in range(n)]
         rows += [table_row(len(rows) + i, split=split, label="no_tumor", type="") for i in range(n)]
     return make_table(rows)
 
 
 @pytest.fixture(autouse=True)
-def _random_base(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG16 with drawn weights: the real ones are a download."""
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG16 with drawn weights, as the real ones are a download; two pictures in a step; an open gate, as fitting one
+    takes thousands of pictures; and, as two steps teach next to nothing, logits that a calibration can be fitted to."""
     import keras
 
     from ml.network import base_tensors, build_base
 
-    def drawn(weights: str) -> dict[str, object]:
+    def drawn(weights: str) -> dict[str, Any]:
         keras.utils.set_random_seed(3)
-        return {
-            name: tensor.astype("float16").astype("float32") for name, tensor in base_tensors(build_base(None)).items()
-        }
+        tensors = base_tensors(build_base(None))
+        return {name: tensor.astype("float16").astype("float32") for name, tensor in tensors.items()}
 
+    calibrate = finish.calibrate
+
+    def separable(rows: list[Any], logits: Any, types: Any) -> Any:
+        assert logits.shape == (len(rows),)
+        assert np.isfinite(logits).all()
+        return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
+
+    monkeypatch.setattr(finish, "collect", lambda forward, rows, *, seed: (None, None, None))
+    monkeypatch.setattr(finish, "fit_gate", lambda *pictures, val, seed: (open_gate(), {"what": "open"}))
+    monkeypatch.setattr(finish, "calibrate", separable)
     monkeypatch.setattr(run, "base_weights", drawn)
+    monkeypatch.setattr("ml.cli.training.Settings", lambda: Settings(batch=2))
 
 
 def test_from_a_table_to_an_artifact(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
-    command = ["train", "--data", str(table), "--out", str(out), "--work", str(work), "--rounds", "1", "--epochs", "2"]
+    command = ["train", "--data", str(table), "--out", str(out), "--work", str(work)]
+    command += ["--per-stratum", "2", "--sections", "2", "--steps", "1", "--seed", "7"]
     assert main(command) == 0
-    assert "| pooled | 4 (2 / 2) |" in capsys.readouterr().out
+    assert "| pooled | 2 (1 / 1) |" in capsys.readouterr().out
 
     manifest = read_manifest(out)
     training, metrics = manifest.data["training"], manifest.data["metrics"]
-    assert training["counts"]["train"]["here"] == {"no_tumor": 4, "tumor": 4}
-    assert training["settings"]["rounds"] == 1
-    assert training["epochs"]["run"] <= 2
+    assert training["counts"]["train"]["here"] == {"no_tumor": 2, "tumor": 2}
+    assert {name: training["settings"][name] for name in ("seed", "per_stratum", "sections", "steps")} == {
+        "seed": 7, "per_stratum": 2, "sections": 2, "steps": 1,
+    }  # fmt: skip
+    assert training["copies"] == 8
+    assert len(training["sections"]) == 2
     assert metrics["validation"]["sources"]["pooled"]["n"] == 4
     assert metrics["test"]["model"] == manifest.label
     assert str(tmp_path) not in json.dumps(manifest.data)
-    assert {file.name for file in (work / "evaluation").iterdir()} >= {"evaluation.json", "roc.png", "losses.png"}
+    assert read_hashes(manifest).validation.tolist() == [False] * 4 + [True] * 4
+    tensors = read_tensors(manifest)
+    base = run.base_weights("imagenet")
+    for name in ("block1_conv1/kernel", "block3_conv3/kernel"):
+        np.testing.assert_array_equal(tensors[name], base[name])  # the trunk keeps what it had
+    assert (tensors["block5_conv3/kernel"] != base["block5_conv3/kernel"]).any()
+    assert (work / "evaluation" / "history.png").is_file()
+    for split in ("val", "test"):
+        assert {file.name for file in (work / f"evaluation-{split}").iterdir()} >= {"evaluation.json", "roc.png"}
 
     def computed(self: object, batch: object) -> None:
-        raise AssertionError("features were computed again")
+        raise AssertionError("maps were computed again")
 
-    monkeypatch.setattr(Extractor, "_engine_forward", computed)
+    monkeypatch.setattr(Extractor, "_forward", computed)
     assert main(command) == 0
     assert read_manifest(out).digest == manifest.digest
 
     again = tmp_path / "again"
     assert main(["export", "--run", str(work / "run"), "--out", str(again)]) == 0
     assert read_manifest(again).digest == manifest.digest
-    assert main(["evaluate", "--model", str(again), "--data", str(table), "--split", "val", "--record"]) == 2
+    assert main(["evaluate", "--model", str(again), "--data", str(table), "--split", "train", "--record"]) == 2
     assert main(["evaluate", "--model", str(again), "--data", str(table), "--json", "--record"]) == 0
-    figures = read_manifest(again).data["metrics"]["test"]
-    assert figures["sources"] == metrics["test"]["sources"]
+    assert read_manifest(again).data["metrics"]["test"]["sources"] == metrics["test"]["sources"]
