@@ -40,6 +40,7 @@ class Image:
     width, height: of the file as stored, before EXIF orientation, in pixels.
     orientation: EXIF orientation tag, 1 to 8 (1: stored upright).
     notes: sentences on how the file was read, for the person who looks at the result.
+    color: share (0 to 1) of pixels whose color is more than a tint of gray, before it was reduced to gray.
     """
 
     pixels: NDArray[Any]
@@ -48,6 +49,7 @@ class Image:
     height: int
     orientation: int = 1
     notes: tuple[str, ...] = ()
+    color: float = 0.0
 
     def pixel_sha256(self) -> str:
         """Hex digest of shape, type and values of the decoded pixels: equal for copies in another file or format."""

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from PIL import ImageChops, ImageOps, UnidentifiedImageError
 
 from ml.contracts import Image, UnreadableImage
+from ml.readers.color import colored_share
 
 _EXIF_ORIENTATION = 0x0112
 _LARGEST = 1e30
@@ -38,6 +39,7 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
             orientation = _orientation(picture)
             picture.load()
             mode = picture.mode
+            color = colored_share(picture)
             pixels = _grayscale(ImageOps.exif_transpose(picture))
         except Exception as error:
             raise _decode_error(kind, error) from error
@@ -50,6 +52,7 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
         height=height,
         orientation=orientation,
         notes=_notes(mode, frames, orientation),
+        color=color,
     )
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ml import gate, readers
 from ml.contracts import Image
@@ -64,3 +66,53 @@ def test_contrast_is_relative_for_deep_pictures(scale: float) -> None:
 def test_a_dim_sixteen_bit_slice_is_accepted() -> None:
     dim = readers.read(builders.png_bytes(builders.phantom().astype(np.uint16)))
     assert gate.check(dim).accepted
+
+
+def test_color_is_refused_and_a_tint_is_not() -> None:
+    gray = builders.phantom()
+    painted = builders.rgb(gray)
+    painted[:, : gray.shape[1] // 4, 0] = 255  # a quarter of the width is red
+    verdict = gate.check(readers.read(builders.png_bytes(painted)))
+    assert (verdict.accepted, verdict.reason) == (False, "not_mri_color")
+    assert verdict.score is not None and verdict.score > gate.MAX_COLOR
+    sepia = (builders.rgb(gray) * (1.0, 0.9, 0.75)).astype(np.uint8)
+    assert gate.check(readers.read(builders.png_bytes(sepia))).accepted
+
+
+def test_a_colored_label_is_no_colored_picture() -> None:
+    labeled = builders.rgb(builders.phantom())
+    labeled[4:20, 4:60] = (255, 220, 0)
+    assert gate.check(readers.read(builders.png_bytes(labeled))).accepted
+
+
+def test_flat_shades_are_a_drawing() -> None:
+    drawing = np.full((200, 200), 255, np.uint8)
+    drawing[40:160, 40:160] = 90
+    drawing[90:110, 20:180] = 0
+    verdict = gate.check(image(drawing))
+    assert (verdict.accepted, verdict.reason) == (False, "not_mri_drawing")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_mask_is_a_drawing_at_any_depth(dtype: type) -> None:
+    mask = (builders.phantom() > 60).astype(dtype) * (1 if dtype is np.float32 else np.iinfo(dtype).max)
+    assert gate.check(image(mask.astype(dtype))).reason == "not_mri_drawing"
+
+
+def test_a_small_slice_on_a_wide_black_page_is_no_drawing() -> None:
+    page = np.zeros((900, 900), np.uint8)
+    page[400:528, 400:528] = builders.phantom(128)
+    assert gate.check(image(page)).accepted
+
+
+@given(
+    st.tuples(st.integers(1, 300), st.integers(1, 300)), st.sampled_from(["u1", "u2", "f4"]), st.integers(0, 2**32 - 1)
+)
+@settings(max_examples=40, deadline=None)
+def test_any_picture_gets_a_verdict_with_a_sentence(shape: tuple[int, int], kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    plane = rng.random(shape) ** rng.uniform(0.1, 9)
+    scale = {"u1": 255.0, "u2": 65535.0, "f4": float(rng.choice([1e-30, 1.0, 1e29]))}[kind]
+    verdict = gate.check(image((plane * scale).astype(kind)))
+    assert verdict.accepted == (verdict.reason is None) == (verdict.message is None)
+    assert verdict.score is not None and np.isfinite(verdict.score)

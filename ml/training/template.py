@@ -1,0 +1,67 @@
+"""Slices of an average brain without its skull, as brains the gate must let pass.
+
+The pictures of the data table show whole heads; what comes out of a brain extraction looks different. The MNI ICBM152
+template is the average of 152 healthy people (Fonov et al., NeuroImage 2011), freely usable, and nilearn ships it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contracts import BrainscanError, Image
+from ml.preprocess import preprocess
+
+Square = NDArray[np.float32]
+
+PLANES = ("sagittal", "coronal", "axial")
+"""In the order of the template's axes: left to right, back to front, bottom to top."""
+
+FIRST, LAST = 0.1, 0.95
+"""Between which shares of the brain's extent along an axis slices are cut; beyond, too little is in them."""
+
+
+def squares(per_plane: int, *, seed: int, planes: tuple[str, ...] = PLANES) -> Iterator[Square]:
+    """`per_plane` preprocessed slices (224, 224) of each plane, evenly spaced, in varying contrast. Pure.
+
+    Contrasts: as it is (T1), with gray and white matter exchanged (T2-like: bright fluid), with fluid dark as well
+    (FLAIR-like), or as a proton density map would be flat. Raises BrainscanError without nilearn.
+    """
+    volume = _volume()
+    rng = np.random.default_rng(seed)
+    inside = np.argwhere(volume > 0.05)
+    low, high = inside.min(axis=0), inside.max(axis=0)
+    for plane in planes:
+        axis = PLANES.index(plane)
+        for share in np.linspace(FIRST, LAST, per_plane):
+            at = int(low[axis] + share * (high[axis] - low[axis]))
+            cut = np.flipud(np.take(volume, at, axis=axis).T)
+            yield preprocess(_image(_contrast(cut, rng)))[0]
+
+
+def _contrast(cut: Square, rng: np.random.Generator) -> Square:
+    brain = cut > 0.02
+    kind = rng.integers(5)
+    if kind == 0:
+        cut = np.where(brain, 1.05 - cut, 0)
+    elif kind == 1:
+        cut = np.where(brain & (cut > 0.45), 1.3 - cut, cut * 0.5)
+    elif kind == 2:
+        cut = np.where(brain, 0.5 + 0.4 * cut, 0)
+    return np.asarray(np.clip(cut, 0, None) ** rng.uniform(0.6, 1.6), np.float32)
+
+
+def _volume() -> Square:
+    """(x, y, z) from left, back and bottom, 0 to 1. From the installed package: no download."""
+    try:
+        from nilearn.datasets import load_mni152_template
+    except ImportError as error:
+        raise BrainscanError(
+            "template_missing", "Training the gate needs nilearn: pip install -r requirements-demo.txt."
+        ) from error
+    return np.asarray(load_mni152_template(resolution=1).get_fdata(), dtype=np.float32)
+
+
+def _image(plane: Square) -> Image:
+    pixels = np.rint(plane / max(float(plane.max()), 1e-6) * 255).astype(np.uint8)
+    return Image(pixels=pixels, format="template", width=pixels.shape[1], height=pixels.shape[0])
