@@ -35,6 +35,7 @@ bench: setup ## Measure the model; prints a table and writes var/bench.json
 
 train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
 	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }
+	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)" $(ARGS)
 
 lint: setup-dev ## Check style, imports between packages, and that no migration is missing

@@ -101,6 +101,10 @@ def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
     results = []
     for n, item in enumerate(accepted):
         assert item.geometry is not None
+        verdict = model.gate.judge(maps, n)
+        if not verdict.accepted:
+            results.append(_Read(verdict, item.trained_on))
+            continue
         probability = float(probabilities[n])
         prediction = Prediction(
             outcome="tumor" if probability >= model.manifest.threshold else "no_tumor",
@@ -109,7 +113,7 @@ def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
             uncertain=model.calibration.is_uncertain(probability),
         )
         evidence = locate(cells[n], geometry=item.geometry)
-        results.append(_Read(item.gate, item.trained_on, prediction, evidence, reading.embedding[n]))
+        results.append(_Read(verdict, item.trained_on, prediction, evidence, reading.embedding[n]))
     return results
 
 

@@ -21,6 +21,7 @@ from ml import hashes, preprocess
 from ml.calibration import Calibration
 from ml.contracts import ModelUnavailable
 from ml.engines import Engine, load_engine
+from ml.gate_model import GateModel
 from ml.hashes import TrainingHashes
 from ml.heads import Heads
 
@@ -78,6 +79,7 @@ class Model:
     engine: Engine
     heads: Heads
     calibration: Calibration
+    gate: GateModel
     known: TrainingHashes
 
 
@@ -183,6 +185,7 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model
                     engine=load_engine(engine, tensors),
                     heads=Heads.from_tensors(tensors),
                     calibration=manifest.calibration,
+                    gate=GateModel.from_tensors(tensors),
                     known=read_hashes(manifest),
                 )
             except KeyError as error:

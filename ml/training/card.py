@@ -109,9 +109,10 @@ def _origin(training: dict[str, Any]) -> str:
         f"The convolutions started from {base['what']} ({base['citation']}; {base['license']}).",
         "",
         "Slices of one patient, and copies of one picture in a web collection, look almost the same. A split that",
-        "ignores this puts such twins into training and test and reports memory as skill. Here every patient, and",
-        "every cluster of near-duplicates, stands in one split only",
+        "ignores this puts such twins into training and test and reports memory as skill. Here every group of the",
+        "table, a patient or a cluster of near-duplicates, stands in one split only",
         f"({groups}), and the trainer refuses a table where one does not.",
+        "Copies that the groups miss are counted below.",
         "Augmentation is applied after the split, to training pictures only.",
     ]
     return "\n".join(lines)

@@ -42,10 +42,22 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
         "Tumor type, all pictures with a known type:",
         tables.confusion(pooled["type"]["confusion"]),
         "![ROC](figures/roc.png) ![Reliability](figures/reliability.png)",
+        *_without_copies(test.get("without_copies")),
     ]
     if validation:
         parts += ["On the validation split, which chose calibration and operating point:", tables.markdown(validation)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _without_copies(rest: dict[str, Any] | None) -> list[str]:
+    if not rest or not rest["copies"]:
+        return []
+    return [
+        f"{rest['copies']} of these test pictures are copies of a training or validation picture by the artifact's own "
+        "hashes: resized, sharpened or squashed, so that the table's groups miss them (`python -m ml audit` names "
+        "them). Without them:",
+        tables.markdown(rest),
+    ]
 
 
 def _alone(test: dict[str, Any]) -> list[str]:

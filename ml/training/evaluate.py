@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from ml.analysis import analyse_batch
@@ -13,7 +14,7 @@ from ml.contracts import Analysis
 from ml.registry import Model
 from ml.training import gallery
 from ml.training.report import others, report
-from ml.training.scored import Scored, scored
+from ml.training.scored import Refused, Scored, scored
 from ml.training.splits import NOT_BRAIN, Row, split_rows
 
 EVALUATION = "evaluation.json"
@@ -29,6 +30,7 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
     start = time.perf_counter()
     results = list(_analyses(model, [*chosen, *foreign], batch=batch, name=split))
     said, refused = scored(chosen, results[: len(chosen)])
+    known = {row.key for row, result in zip(chosen, results, strict=False) if result.trained_on}
     threshold = model.manifest.threshold
     summary = {
         "model": model.manifest.label,
@@ -36,11 +38,20 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         "split": split,
         **report(said, threshold=threshold, refused=refused),
         "not_brain": others(foreign, results[len(chosen) :]),
-        "known_from_training": sum(result.trained_on for result in results[: len(chosen)]),
+        "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
         "worst": gallery.worst(said, threshold=threshold),
         "seconds": round(time.perf_counter() - start, 1),
     }
     return summary, said
+
+
+def _without_copies(said: Scored, refused: list[Refused], known: set[str], threshold: float) -> dict[str, Any]:
+    """The same figures on pictures that the artifact's hashes do not know. Of web collections, a table's groups may
+    miss copies that were resized or sharpened, and those measure memory."""
+    unseen = said.only(np.array([row.key not in known for row in said.rows], bool))
+    rest = [item for item in refused if item.row.key not in known]
+    figures = report(unseen, threshold=threshold, refused=rest)
+    return {"copies": len(known), "sources": figures["sources"], "sequences": figures["sequences"]}
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:

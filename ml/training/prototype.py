@@ -131,7 +131,10 @@ class Features:
 
     def _forward(self, batch: Floats) -> Floats:
         if self._engine is None:
-            self._engine = load_engine("tensorflow", self._tensors)
+            from ml.network import fast_policy, precision
+
+            with precision(fast_policy()):
+                self._engine = load_engine("tensorflow", self._tensors)
         return self._engine.forward(batch).block5
 
 

@@ -63,7 +63,7 @@ def learn(job: Job, rows: list[Row]) -> export.Run:
     fitted = fit(learned, judged, settings=settings, base=base, work=job.work, policy=policy)
     _draw_history(fitted, job.work)
     facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), copies=len(train))
-    return finish(rows, base | fitted.tensors, learned, judged, extractor=extractor, facts=facts)
+    return finish(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
 
 
 def _facts(job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, copies: int) -> dict[str, Any]:

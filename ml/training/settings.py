@@ -20,7 +20,7 @@ class Settings:
 
     seed: int = 20240
     per_stratum: int = 2500
-    sections: int = 5
+    sections: int = 4
     steps: int = 260
     batch: int = 32
     rates: tuple[float, float, float] = (1e-3, 5e-5, 3e-5)

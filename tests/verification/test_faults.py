@@ -15,6 +15,14 @@ def phantoms(count: int, start: int = 0) -> list[tuple[str, bytes]]:
     return [(f"phantom{n}.png", builders.png_bytes(builders.phantom(256, seed=n))) for n in range(start, start + count)]
 
 
+RESULTS = {"done", "refused"}
+"""What a drawn head may end in: the gate, which learned from real ones, seldom takes it for a brain."""
+
+
+def ended(client: Client, prediction_id: int) -> bool:
+    return client.get(f"/api/v1/predictions/{prediction_id}/")[1]["state"] in RESULTS
+
+
 def pool_processes(site: Site) -> list[int]:
     """Worker processes; the parent is the one that is no other's child."""
     return sorted(site.find("celery -A brainscan worker") or site.find("worker"))
@@ -24,10 +32,10 @@ def test_a_worker_killed_at_work_loses_nothing(site: Site) -> None:
     client = Client(site.url, site.token())
     _, receipt = client.upload(*phantoms(20, start=500))
     ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
-    wait_for("the first result", lambda: client.get(f"/api/v1/predictions/{ids[0]}/")[1]["state"] == "done", seconds=30)
+    wait_for("the first result", lambda: ended(client, ids[0]), seconds=30)
     os.kill(pool_processes(site)[-1], signal.SIGKILL)
     results = [client.wait(prediction_id, seconds=120) for prediction_id in ids]
-    assert {result["state"] for result in results} == {"done"}
+    assert {result["state"] for result in results} <= RESULTS
     assert sum(result["attempts"] for result in results) <= len(ids) + 2
 
 
@@ -40,7 +48,7 @@ def test_queued_scans_survive_a_restart(tmp_path: Path) -> None:
         assert not first.processes()
     with running_site(tmp_path / "data") as second:
         client = Client(second.url, second.token())
-        assert {client.wait(prediction_id, seconds=120)["state"] for prediction_id in ids} == {"done"}
+        assert {client.wait(prediction_id, seconds=120)["state"] for prediction_id in ids} <= RESULTS
 
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ def test_evaluation_takes_the_shipped_path(fake_model: Model, make_table: Make, 
     assert summary["not_brain"]["here"]["refused"]["value"] == 1
     assert scored.peaks is not None
     assert np.all((scored.peaks >= 0) & (scored.peaks <= 1))
-    assert summary["known_from_training"] == 0
+    assert summary["without_copies"]["copies"] == 0
+    assert summary["without_copies"]["sources"]["pooled"]["n"] == 5
     files = evaluate.write(summary, scored, tmp_path / "out")
     assert sorted(file.name for file in files) == ["confusion.png", "evaluation.json", "reliability.png", "roc.png"]
     assert json.loads(files[0].read_text()) == summary
