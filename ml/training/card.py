@@ -140,7 +140,7 @@ def _again(training: dict[str, Any]) -> str:
     python -m ml card --out docs/model-card.md
 
 Seed {training["seed"]}, {training["copies"]} pictures and copies, {len(training["sections"])} sections, precision \
-{training["precision"]}. See [training](training.md)."""
+{training["precision"]}. {training.get("note", "")} See [training](training.md)."""
 
 
 def _count(labels: dict[str, int]) -> str:

@@ -40,6 +40,11 @@ SOURCES: dict[str, Source] = {
         "citation": "TCGA-LGG, The Cancer Imaging Archive; masks by Buda et al. 2019",
         "license": "images CC BY 3.0, masks CC BY-NC-SA 4.0",
     },
+    "not-brain-mri": {
+        "what": "chest X-ray, breast ultrasound, photographs, receipts and screenshots, for the gate alone",
+        "citation": "several public collections",
+        "license": "CC BY 4.0, CC0; photographs for non-commercial use",
+    },
 }
 
 BASE_WEIGHTS: Source = {

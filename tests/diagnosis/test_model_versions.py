@@ -11,8 +11,11 @@ from safetensors.numpy import save
 
 from diagnosis import model_versions
 from diagnosis.models import AuditEvent, ModelVersion
+from ml import hashes
+from ml.calibration import Calibration
 from ml.contracts import ModelUnavailable
 from ml.preprocess import VERSION
+from ml.registry import FORMAT
 from tests.factories import ModelVersionFactory
 
 pytestmark = pytest.mark.django_db
@@ -23,12 +26,15 @@ def artifact(folder: Path, *, name: str = "tiny", threshold: float = 0.5) -> Pat
     folder.mkdir(exist_ok=True)
     weights = save({"hidden/kernel": np.ones((2, 2), np.float16)})
     (folder / "weights.safetensors").write_bytes(weights)
+    known, entry = hashes.build([], [])
+    (folder / entry["file"]).write_bytes(known)
     manifest = {
-        "format": 1,
+        "format": FORMAT,
         "name": name,
         "preprocessing": VERSION,
         "threshold": threshold,
-        "calibration": None,
+        "calibration": Calibration().as_dict(),
+        "training_hashes": entry | {"sha256": hashlib.sha256(known).hexdigest()},
         "weights": {
             "file": "weights.safetensors",
             "sha256": hashlib.sha256(weights).hexdigest(),
