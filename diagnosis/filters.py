@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 
 UNCERTAIN = "uncertain"
-"""Chosen as an outcome: all whose probability lies in the uncertain band, whichever outcome is the likelier one."""
+"""Chosen as an outcome: all whose probability lies in the uncertain band, whatever the threshold makes of it."""
 
 
 @extend_schema_field(OpenApiTypes.BOOL)
@@ -36,7 +36,7 @@ class PredictionFilter(django_filters.FilterSet):
     )
     owner = django_filters.CharFilter(field_name="scan__case__owner__username")
     case = django_filters.CharFilter(field_name="scan__case__reference")
-    created = django_filters.DateFromToRangeFilter()
+    created = django_filters.DateFromToRangeFilter(label="Uploaded")
     q = django_filters.CharFilter(method="search", label="Case, file or owner")
 
     class Meta:

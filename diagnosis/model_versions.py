@@ -28,12 +28,13 @@ class Status:
 
 
 def register(*, path: Path | str, actor: Person | None = None) -> ModelVersion:
-    """Make an artifact folder known, its weights' digest verified. Registering it again updates its path and manifest.
+    """Make an artifact folder known, its files' digests verified. Registering it again updates its path and manifest.
 
     Raises ModelUnavailable: missing, damaged, or made for another preprocessing.
     """
     manifest = registry.read_manifest(Path(path).resolve())
     registry.read_tensors(manifest)
+    registry.read_hashes(manifest)
     with transaction.atomic():
         version, created = ModelVersion.objects.update_or_create(
             digest=manifest.digest,
@@ -62,7 +63,8 @@ def activate(*, version: ModelVersion, actor: Person | None = None) -> None:
 def register_default() -> ModelVersion:
     """At start: make ML_MODEL known and active; without it, the shipped artifact.
 
-    The shipped one becomes active if no version is, or if the active one was its predecessor in the same folder.
+    The shipped one becomes active if no version is, or if the active one was its predecessor: of the same folder, or of
+    one beside it that an upgrade took away.
 
     Raises ModelUnavailable; an ML_MODEL that cannot be used leaves no version active, rather than another one.
     """
@@ -74,9 +76,14 @@ def register_default() -> ModelVersion:
             ModelVersion.objects.filter(active=True).update(active=False)
         raise
     current = active()
-    if chosen or current is None or current.path == version.path:
+    if chosen or current is None or _preceded(version, current):
         activate(version=version)
     return version
+
+
+def _preceded(version: ModelVersion, current: ModelVersion) -> bool:
+    old, new = Path(current.path), Path(version.path)
+    return old == new or (old.parent == new.parent and not old.exists())
 
 
 def active() -> ModelVersion | None:

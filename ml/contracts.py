@@ -32,6 +32,11 @@ class ModelUnavailable(BrainscanError):
     """There is no usable model: the artifact is missing, damaged, or its engine cannot be loaded."""
 
 
+MAX_COLOR = 0.08
+"""Largest share of colored pixels in a slice (see `ml.readers.color`). Slices with colored labels reach 0.044 in
+scans.csv."""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One decoded grayscale picture, upright.
@@ -51,9 +56,16 @@ class Image:
     notes: tuple[str, ...] = ()
     color: float = 0.0
 
+    @property
+    def colored(self) -> bool:
+        """Whether so much of it was in color that it is no slice."""
+        return self.color > MAX_COLOR
+
     def pixel_sha256(self) -> str:
-        """Hex digest of shape, type and values of the decoded pixels: equal for copies in another file or format."""
-        digest = hashlib.sha256(f"{self.pixels.dtype.str}{self.pixels.shape}".encode())
+        """Hex digest of all that an answer depends on: shape, type and values of the decoded pixels, and, for the few
+        others, that they are stored turned or were in color. Equal for copies in another file or format."""
+        marks = f"o{self.orientation}" * (self.orientation != 1) + "c" * self.colored
+        digest = hashlib.sha256(f"{self.pixels.dtype.str}{self.pixels.shape}{marks}".encode())
         digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
@@ -75,7 +87,8 @@ class Prediction:
 
     tumor_probability: 0 to 1, calibrated as the model's manifest says.
     type_probabilities: for each tumor type, given that there is a tumor; they sum to 1.
-    uncertain: the probability lies in the band in which the model is often wrong; the outcome is the likelier one.
+    uncertain: the probability lies in the band in which the model is often wrong; the outcome is what the threshold
+    makes of it.
     """
 
     outcome: Outcome

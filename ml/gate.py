@@ -7,7 +7,7 @@ sentence that says what would be accepted.
 
 import numpy as np
 
-from ml.contracts import Gate, Image
+from ml.contracts import MAX_COLOR, Gate, Image
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
@@ -19,9 +19,6 @@ is padded to grows with its longest side: a strip of few pixels would take gigab
 
 MIN_CONTRAST = 0.02
 """Least robust intensity range (0.5th to 99.5th percentile) as a share of what the pixel type can hold or does hold."""
-
-MAX_COLOR = 0.08
-"""Largest share of colored pixels (see `ml.readers.color`). Slices with colored labels reach 0.044 in scans.csv."""
 
 SHADES = 5
 MAX_FLAT = 0.85
@@ -47,7 +44,7 @@ def check(image: Image) -> Gate:
     if contrast < MIN_CONTRAST:
         message = "The picture is one flat shade: it has no contrast, so there is nothing to judge."
         return Gate(accepted=False, score=contrast, threshold=MIN_CONTRAST, reason="blank", message=message)
-    if image.color > MAX_COLOR:
+    if image.colored:
         message = (
             "The picture is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
             "overlay."

@@ -62,10 +62,6 @@ class Manifest:
     def calibration(self) -> Calibration:
         return Calibration.from_manifest(self.data["calibration"])
 
-    @property
-    def calibrated(self) -> bool:
-        return self.data["calibration"] is not None
-
     def file(self, entry: str) -> Path:
         """Where the file of an entry in FILES lies."""
         return self.path / str(self.data[entry]["file"])
@@ -97,7 +93,9 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
             raise ModelUnavailable(
                 "manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}."
             )
-        _ = manifest.label, manifest.threshold, manifest.calibration, data["training_hashes"]["method"]
+        _ = manifest.label, manifest.calibration, data["training_hashes"]["method"]
+        if isinstance(data["threshold"], bool) or not 0 < manifest.threshold < 1:  # False for NaN
+            raise ModelUnavailable("manifest_invalid", f"{file} has the threshold {data['threshold']}, not 0 to 1.")
         for entry in FILES:
             if Path(data[entry]["file"]).name != data[entry]["file"] or int(data[entry]["bytes"]) < 0:
                 raise ModelUnavailable("manifest_invalid", f"{file} names a file outside its own folder.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, TextChoices
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -89,7 +89,7 @@ def history(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     tabs = _tabs(request.GET, visible)
-    filters = _applied(chosen)
+    filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))
     context = {
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
@@ -159,10 +159,10 @@ def _tabs(data: QueryDict, visible: QuerySet[Prediction]) -> list[dict[str, obje
     return tabs
 
 
-def _applied(chosen: PredictionFilter) -> list[dict[str, object]]:
-    """The filters in force beyond the tabs, in words, each with the parameters that a click takes away."""
-    if not chosen.form.is_valid():
-        return []
+def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object]]:
+    """The filters in force, in words, each with the parameter that a click takes away; less those that the current tab
+    stands for."""
+    chosen.form.is_valid()  # what could not be read is left out of cleaned_data
     values = chosen.form.cleaned_data
     created = values.get("created")
     words_of = {
@@ -171,7 +171,15 @@ def _applied(chosen: PredictionFilter) -> list[dict[str, object]]:
         "owner": f"Owner {values['owner']}" if values.get("owner") else "",
         "trained_on": {True: "Seen in training", False: "Not seen in training"}.get(values.get("trained_on", ""), ""),
         "model": f"Model {values['model']}" if values.get("model") else "",
+        "state": "" if in_tab else _listed("State", values.get("state"), State),
+        "outcome": "" if in_tab else _listed("Outcome", values.get("outcome"), Outcome),
+        "uncertain": "" if in_tab else {True: "Uncertain", False: "Not uncertain"}.get(values.get("uncertain", ""), ""),
         "created_after": f"From {created.start:%Y-%m-%d}" if created and created.start else "",
         "created_before": f"Until {created.stop:%Y-%m-%d}" if created and created.stop else "",
     }
     return [{"key": key, "words": text} for key, text in words_of.items() if text]
+
+
+def _listed(name: str, values: list[str] | None, choices: type[TextChoices]) -> str:
+    labels = dict(choices.choices)
+    return f"{name}: {', '.join(str(labels.get(value, value.capitalize())) for value in values)}" if values else ""

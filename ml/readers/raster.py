@@ -33,7 +33,6 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; our own checks decide
         _verify(data, kind, max_pixels)
         picture = _open(data, kind, max_pixels)
-        width, height = picture.size
         try:
             frames = int(getattr(picture, "n_frames", 1))
             orientation = _orientation(picture)
@@ -45,6 +44,8 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
             raise _decode_error(kind, error) from error
     if pixels.dtype.kind == "f" and not (np.abs(pixels) < _LARGEST).all():
         raise UnreadableImage("not_finite", f"The {kind} file holds pixels that are no usable numbers.")
+    # Not picture.size: of a turned TIFF, Pillow has turned that already.
+    height, width = pixels.shape if orientation <= 4 else pixels.shape[::-1]
     return Image(
         pixels=pixels,
         format=kind,

@@ -9,7 +9,7 @@ pixels. All in NumPy: thousands of pictures take a minute, nearly all of it read
 import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -127,7 +127,7 @@ def _see(row: Row) -> Seen | Finding:
     return Seen(
         row=row,
         file=hashlib.sha256(data).hexdigest(),
-        pixels=image.pixel_sha256(),
+        pixels=replace(image, orientation=1, color=0.0).pixel_sha256(),
         fingerprint=hashes.digest(both),
         head=head / length if length > 0 else head,
     )

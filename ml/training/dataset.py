@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ml import readers
 from ml.contracts import TUMOR_TYPES, UnreadableImage
 from ml.preprocess import preprocess
-from ml.training import targets
+from ml.training import counterfactual, targets
 from ml.training.augment import augment
 from ml.training.splits import Row, TableError
 
@@ -28,8 +28,7 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
     if round_ and row.split != "train":
         raise ValueError(f"{row.key} is in split {row.split}: only training pictures are augmented.")
     try:
-        square, geometry = preprocess(readers.read(row.path))
-        region = targets.region(row, geometry)
+        square, region = _square(row)
     except UnreadableImage as error:
         raise TableError(f"Column path: {row.key} cannot be read: {error.message}") from error
     except OSError as error:
@@ -37,6 +36,16 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
     if round_:
         square, region = augment(square, region, seed=seed, round_=round_, key=row.key)
     return square, targets.cells(region)
+
+
+def _square(row: Row) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    if row.change is None:
+        square, geometry = preprocess(readers.read(row.path))
+        return square, targets.region(row, geometry)
+    changed = counterfactual.made(row)
+    if changed is None:
+        raise ValueError(f"{row.key} cannot be made.")
+    return changed
 
 
 def batches(

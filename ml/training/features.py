@@ -7,6 +7,7 @@ run once per copy instead of once per epoch. Chunks are files of their own; a ru
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from ml import preprocess
 from ml.preprocess import to_network
-from ml.training import dataset, targets
+from ml.training import counterfactual, dataset, targets
 from ml.training.augment import RECIPE
 from ml.training.dataset import Draw
 
@@ -117,21 +118,29 @@ class Extractor:
 
     def _key(self, draws: Sequence[Draw]) -> str:
         """Everything a chunk's maps depend on."""
-        files = [(row.key, round_, *_stamp(row.path)) for row, round_ in draws]
+        files = [(row.key, round_, _content(row.path)) for row, round_ in draws]
         recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
-        return _digest([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])[:32]
+        content = [preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files]
+        if made := [[_content(file) for file in row.files] for row, _ in draws if row.change]:
+            content += [counterfactual.VERSION, made]
+        return _digest(content)[:32]
 
 
 def _marks(draws: Sequence[Draw]) -> str:
     """What a chunk's cells depend on beside its maps: where the table says that tumors are."""
-    marks = [(row.tumor, row.boxes, _stamp(row.mask) if row.mask else None) for row, _ in draws]
+    marks = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
     return _digest([targets.VERSION, marks])[:16]
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    """Size and time of change, which stand for the file's bytes."""
+def _content(file: Path) -> str:
+    """Not the time of change: data that was copied anew is the same data."""
     facts = file.stat()
-    return facts.st_size, facts.st_mtime_ns
+    return _sha256(file, facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _sha256(file: Path, size: int, changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _digest(content: list[Any]) -> str:

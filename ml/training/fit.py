@@ -71,7 +71,8 @@ def fit(
     history: list[dict[str, float]] = []
     if manager.latest_checkpoint:
         state.restore(manager.latest_checkpoint).expect_partial()
-        saved = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        number = int(manager.latest_checkpoint.rpartition("-")[2])
+        saved = json.loads(_progress(folder, number).read_text(encoding="utf-8"))
         history, difficulty = saved["history"], np.array(saved["difficulty"])
     for section in range(len(history), settings.sections):
         order = _order(difficulty, section, settings)
@@ -90,12 +91,18 @@ def fit(
         seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
         _log.info("section %d: %s", section + 1, history[-1])
-        manager.save()
         difficulty = difficulty.round(4)  # as kept, so that a run that was stopped draws as one that was not
-        unfinished = folder / "progress.part"
-        unfinished.write_text(json.dumps({"history": history, "difficulty": difficulty.tolist()}), encoding="utf-8")
-        unfinished.replace(folder / "progress.json")
+        content = json.dumps({"history": history, "difficulty": difficulty.tolist()})
+        folder.mkdir(parents=True, exist_ok=True)
+        _progress(folder, section + 1).write_text(content, encoding="utf-8")  # first: a checkpoint is never without it
+        manager.save(checkpoint_number=section + 1)
+        _progress(folder, section).unlink(missing_ok=True)
     return Fitted(detector.tensors(), history)
+
+
+def _progress(folder: Path, number: int) -> Path:
+    """What goes with checkpoint `number`."""
+    return folder / f"progress-{number}.json"
 
 
 def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:

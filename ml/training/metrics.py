@@ -55,15 +55,6 @@ def roc_curve(truth: Ints, scores: Floats) -> tuple[Floats, Floats]:
     return np.append(0, misses / misses[-1]).astype(np.float64), np.append(0, hits / hits[-1]).astype(np.float64)
 
 
-def best_threshold(truth: Ints, scores: Floats) -> float:
-    """The cut, halfway between two neighboring scores, of greatest balanced accuracy (Youden 1950); ties go to 0.5."""
-    ordered = np.unique(scores)
-    cuts = (ordered[1:] + ordered[:-1]) / 2 if len(ordered) > 1 else np.array([0.5])
-    quality = np.array([balanced_accuracy(truth, (scores >= cut).astype(np.int64)) for cut in cuts])
-    best = cuts[quality >= quality.max() - 1e-12]
-    return float(best[np.argmin(np.abs(best - 0.5))])
-
-
 def confusion(truth: Ints, predicted: Ints, *, classes: int) -> list[list[int]]:
     """Counts, rows true, columns predicted."""
     table = np.zeros((classes, classes), np.int64)

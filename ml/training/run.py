@@ -3,21 +3,25 @@
 Every stage takes up what an earlier run left.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml.registry import load_model
-from ml.training import evaluate, export
+from ml.training import counterfactual, evaluate, export
 from ml.training.augment import RECIPE
+from ml.training.copies import apart, left_out
 from ml.training.dataset import Draw
 from ml.training.features import Extractor, base_weights, tensors_digest
 from ml.training.finish import finish
 from ml.training.fit import Examples, Fitted, fit
-from ml.training.sampling import draws
+from ml.training.sampling import draws, made_draws
 from ml.training.settings import NAME, Settings
 from ml.training.sources import BASE_WEIGHTS, describe
 from ml.training.splits import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
+
+_log = logging.getLogger(__name__)
 
 COMMAND = "make train DATA=folder"
 
@@ -38,7 +42,11 @@ def train(job: Job) -> dict[str, Any]:
     """Train, export, evaluate on validation and test split, write the figures into the manifest; returns the test's."""
     rows = read_table(job.data)
     check_trainable(rows)
-    run = learn(job, rows)
+    kept = apart(rows)
+    less = left_out(rows, kept)
+    _log.info("Left out, being copies of pictures of a later split: %s", less)
+    check_trainable(kept)
+    run = learn(job, kept, less=less)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)
     model = load_model(job.out, engine="tensorflow")
@@ -49,31 +57,38 @@ def train(job: Job) -> dict[str, Any]:
     return summary
 
 
-def learn(job: Job, rows: list[Row]) -> export.Run:
-    """Everything that is learned from the training split and fitted to the validation split."""
+def learn(job: Job, rows: list[Row], *, less: dict[str, int]) -> export.Run:
+    """Everything that is learned from the training split and fitted to the validation split. less: how many pictures of
+    each split were left out of `rows`, being copies."""
     from ml.network import fast_policy
 
     policy, settings = fast_policy(), job.settings
     base = base_weights(job.weights)
     extractor = Extractor(base, cache=job.work / "features", seed=settings.seed, policy=policy)
-    train = draws(brain_rows(rows, "train"), per_stratum=settings.per_stratum, seed=settings.seed)
+    drawn_from = brain_rows(rows, "train")
+    train = draws(drawn_from, per_stratum=settings.per_stratum, seed=settings.seed)
+    train += made_draws(counterfactual.rows(drawn_from, seed=settings.seed))
     val: list[Draw] = [(row, 0) for row in brain_rows(rows, "val")]
     learned = Examples(extractor.maps(train, name="train"), train)
     judged = Examples(extractor.maps(val, name="val"), val)
     fitted = fit(learned, judged, settings=settings, base=base, work=job.work, policy=policy)
     _draw_history(fitted, job.work)
-    facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), copies=len(train))
+    facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), drawn=train)
+    facts["copies_left_out"] = less
     return finish(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
 
 
-def _facts(job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, copies: int) -> dict[str, Any]:
+def _facts(
+    job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, drawn: list[Draw]
+) -> dict[str, Any]:
     used = brain_rows(rows)
     return {
         "command": COMMAND,
         "seed": job.settings.seed,
         "settings": job.settings.as_dict(),
         "augmentation": RECIPE.as_dict(),
-        "copies": copies,
+        "copies": len(drawn),
+        "made": sum(row.change is not None for row, _ in drawn),
         "precision": policy,
         "sections": fitted.history,
         "base": {**BASE_WEIGHTS, "tensors_sha256": base_digest},

@@ -20,10 +20,10 @@ class Settings:
 
     seed: int = 20240
     per_stratum: int = 2500
-    sections: int = 4
-    steps: int = 260
+    sections: int = 7
+    steps: int = 250
     batch: int = 32
-    rates: tuple[float, float, float] = (1e-3, 5e-5, 3e-5)
+    rates: tuple[float, float, float] = (1e-3, 7e-5, 4e-5)
     warm_up: float = 0.06
     average: float = 0.995
     dropout: float = 0.3

@@ -27,12 +27,27 @@ class TableError(BrainscanError):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to a row's picture to make another training picture of it; see `counterfactual`.
+
+    of: the row as the table has it. healed: its tumor is covered. tumor: the row whose tumor was put there, or only its
+    shape, filled with the tissue of `filling`.
+    """
+
+    of: "Row"
+    healed: bool = False
+    tumor: "Row | None" = None
+    filling: "Row | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One picture of the table. `path` is absolute; `key` is the path as written, which never changes with the machine.
 
     type: one of TUMOR_TYPES, or "" where unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
     mask: a 1-bit picture of the same size, white where the tumor is, where one is known. sequence: as the table's
-    optional column says, or "flair" / "t1c" where the file's name ends so, else "".
+    optional column says, or "flair" / "t1c" where the file's name ends so, else "". change: None for a picture of the
+    table.
     """
 
     key: str
@@ -46,6 +61,15 @@ class Row:
     boxes: tuple[tuple[float, float, float, float], ...]
     mask: Path | None = None
     sequence: str = ""
+    change: Change | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that the picture and its region are made of."""
+        if self.change is None:
+            return [self.path] if self.mask is None else [self.path, self.mask]
+        parts = (self.change.of, self.change.tumor, self.change.filling)
+        return [file for part in parts if part is not None for file in part.files]
 
     @property
     def tumor(self) -> bool:

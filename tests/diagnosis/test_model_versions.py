@@ -110,6 +110,32 @@ def test_an_upgrade_of_the_shipped_artifact_takes_its_predecessors_place(tmp_pat
     assert "no longer model" in model_versions.problem(old)
 
 
+def test_an_upgrade_to_a_folder_of_another_name_does_so_too(tmp_path: Path, monkeypatch: Any) -> None:
+    gone = ModelVersionFactory(active=True, path=str(tmp_path / "shipped-1"))
+    monkeypatch.setattr("ml.registry.DEFAULT_ARTIFACT", artifact(tmp_path / "shipped-2"))
+    new = model_versions.register_default()
+    assert model_versions.active() == new != gone
+
+
+def test_a_broken_model_from_elsewhere_is_not_replaced(tmp_path: Path, monkeypatch: Any) -> None:
+    own = ModelVersionFactory(active=True, path=str(tmp_path / "models" / "own"))
+    monkeypatch.setattr("ml.registry.DEFAULT_ARTIFACT", artifact(tmp_path / "shipped"))
+    model_versions.register_default()
+    assert model_versions.active() == own
+    assert not model_versions.status().usable
+
+
+@pytest.mark.parametrize("entry", ["weights", "training_hashes"])
+def test_a_flipped_bit_in_either_file_is_found_when_registered(tmp_path: Path, entry: str) -> None:
+    folder = artifact(tmp_path / "m")
+    file = folder / json.loads((folder / "manifest.json").read_text())[entry]["file"]
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelUnavailable, match="digest is wrong"):
+        model_versions.register(path=folder)
+
+
 def test_a_named_model_takes_over_and_the_default_does_not(tmp_path: Path, settings: Any, monkeypatch: Any) -> None:
     chosen = model_versions.register(path=artifact(tmp_path / "a"))
     model_versions.activate(version=chosen)

@@ -72,6 +72,8 @@ def tiny_run() -> Run:
         "settings": {"sections": 2, "steps": 3},
         "augmentation": {"version": 2},
         "copies": 6,
+        "made": 2,
+        "copies_left_out": {"train": 4, "val": 3},
         "precision": "float32",
         "sections": [{"picture": 0.7, "cell": 0.6, "location": 0.5, "type": 0.4, "auroc": 0.8, "type accuracy": 0.5}],
         "base": {"what": "VGG16", "citation": "a paper", "license": "CC BY 4.0"},

@@ -162,6 +162,20 @@ def test_exif_brings_the_picture_upright(orientation: int) -> None:
     assert bool(image.notes) == (orientation != 1)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_the_size_is_that_of_the_file_as_stored(kind: str, orientation: int) -> None:
+    upright = builders.phantom(96)[:, :72]
+    stored = builders.stored(upright, orientation)
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    words = {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": exif.tobytes()}
+    image = readers.read(builders.encode(stored, kind, **words, **({"lossless": True} if kind == "WEBP" else {})))
+    assert (image.width, image.height) == stored.shape[::-1]
+    assert image.orientation == orientation
+    np.testing.assert_array_equal(image.pixels, upright)
+
+
 def test_an_impossible_orientation_is_upright() -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 77
@@ -172,6 +186,22 @@ def test_copies_in_other_formats_have_one_pixel_digest() -> None:
     plane = builders.phantom(80)
     digests = {readers.read(builders.encode(plane, kind)).pixel_sha256() for kind in ("PNG", "BMP", "TIFF")}
     assert len(digests) == 1
+
+
+def test_what_answers_otherwise_has_another_digest() -> None:
+    upright = builders.phantom(96)[:, :72]
+    color = builders.rgb(upright)
+    color[:60, :, 0] = 255
+    picture = Pillow.fromarray(color)
+    gray = builders.encode(np.asarray(picture.convert("L")))
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    turned = builders.encode(builders.stored(upright, 6), exif=exif.tobytes())
+    both = [(builders.encode(upright), turned), (gray, builders.encode(color))]
+    for plain, other in both:
+        one, two = readers.read(plain), readers.read(other)
+        np.testing.assert_array_equal(one.pixels, two.pixels)
+        assert one.pixel_sha256() != two.pixel_sha256()
 
 
 _SEEDS = [

@@ -129,6 +129,12 @@ def test_a_calibration_that_is_none(tiny_artifact: Path, value: object) -> None:
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
 
+@pytest.mark.parametrize("value", [0, 1, 7, -0.1, True, float("nan"), float("inf"), "0.5 of all", None])
+def test_a_threshold_that_is_none(tiny_artifact: Path, value: object) -> None:
+    change(tiny_artifact, threshold=value)
+    assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
+
+
 def test_another_preprocessing(tiny_artifact: Path) -> None:
     change(tiny_artifact, preprocessing="stretch-0")
     assert code(lambda: read_manifest(tiny_artifact)) == "preprocessing_mismatch"

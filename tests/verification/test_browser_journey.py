@@ -125,16 +125,13 @@ def _look_at_evidence(page: Page) -> None:
     assert heat.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert heat.bounding_box() == page.locator(".layers img").first.bounding_box()
     box = page.locator(".layer-box")
-    if box.count():
-        expect(box).to_contain_text("of the evidence")
-        frame, sheet = box.bounding_box(), heat.bounding_box()
-        assert frame and sheet and sheet["x"] <= frame["x"] + 2 and frame["width"] <= sheet["width"] + 2
-        page.keyboard.press("b")
-        expect(box).to_be_hidden()
-        page.keyboard.press("b")
-        expect(box).to_be_visible()
-    else:
-        expect(page.locator("main")).to_contain_text("No localized evidence")
+    expect(box).to_contain_text("of the evidence")
+    frame, sheet = box.bounding_box(), heat.bounding_box()
+    assert frame and sheet and sheet["x"] <= frame["x"] + 2 and frame["width"] <= sheet["width"] + 2
+    page.keyboard.press("b")
+    expect(box).to_be_hidden()
+    page.keyboard.press("b")
+    expect(box).to_be_visible()
     slider = page.get_by_label("Opacity of the evidence map")
     before = float(heat.evaluate("image => getComputedStyle(image).opacity"))
     slider.focus()

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from rest_framework.authtoken.models import Token
 
 from diagnosis.models import AuditEvent
 
@@ -52,6 +53,21 @@ def test_password_change_keeps_this_session_ends_others_and_is_audited(as_user: 
     assert "Your password is changed" in response.content.decode()
     assert other.get("/history/").status_code == 302
     assert AuditEvent.objects.get(action="password.changed").actor == "ada"
+
+
+def test_password_change_ends_the_api_token(as_user: Client, user: User) -> None:
+    token = Token.objects.create(user=user)
+    bearer = {"headers": {"authorization": f"Token {token.key}"}}
+    assert Client().get("/api/v1/cases/", **bearer).status_code == 200
+    as_user.post("/password/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
+    assert Client().get("/api/v1/cases/", **bearer).status_code == 401
+    assert AuditEvent.objects.filter(action="token.revoked", target_id=str(user.pk)).count() == 1
+
+
+def test_a_login_does_not_end_it(client: Client, user: User) -> None:
+    Token.objects.create(user=user)
+    client.post("/login/", {"username": "ada", "password": PASSWORD})
+    assert Token.objects.filter(user=user).exists()
 
 
 def test_a_refused_password_is_not_audited(as_user: Client) -> None:

@@ -114,6 +114,21 @@ def test_filters_are_shown_and_can_be_taken_away(as_user: Client, make: Make) ->
     assert "From 2020-01-01" in body
 
 
+def test_a_state_that_no_tab_stands_for_is_shown_and_can_be_taken_away(as_user: Client, make: Make) -> None:
+    make(name="a.png")
+    body = as_user.get("/history/?q=a&state=queued").content.decode()
+    assert "State: Queued" in body
+    assert 'href="/history/?q=a"' in body
+    assert "State:" not in as_user.get("/history/?state=queued&state=running").content.decode()  # a tab of its own
+
+
+def test_what_could_not_be_read_is_named_beside_what_could(as_user: Client, make: Make) -> None:
+    make(name="a.png")
+    body = as_user.get("/history/?q=a&created_after=soon").content.decode()
+    assert "left out; Uploaded: Enter a valid date." in body
+    assert "“a”" in body
+
+
 def test_names_are_escaped(as_user: Client, make: Make) -> None:
     make(name="<script>alert(1)</script>.png")
     body = as_user.get("/history/?q=%3Cscript%3Ealert").content.decode()

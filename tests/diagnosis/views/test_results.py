@@ -88,8 +88,9 @@ def test_a_picture_stored_lying_is_shown_standing(as_user: Client, make: Make) -
 
 def test_no_localized_evidence_is_said_and_no_box_drawn(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(evidence=evidence(strongest=0.05)))
-    assert body.count("o localized evidence") == 3  # beside the map, in its description, in words
-    assert "layer-box" not in body and 'data-toggle="boxed"' not in body
+    assert body.count("o localized evidence") == 2  # below the scan, and in words
+    for part in ("layer-box", "layer-map", '"boxed"', '"mapped"', "data-opacity", "/overlay/"):
+        assert part not in body  # a map that shows nothing, and controls that change nothing
 
 
 @pytest.mark.parametrize("fields", [{"evidence": None}, {"state": State.REFUSED}, {"state": State.RUNNING}])

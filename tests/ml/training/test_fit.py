@@ -127,5 +127,37 @@ def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.
     train.maps.cells[:] = np.roll(moved, 1, axis=0)
     with pytest.raises(AssertionError, match="run again"):
         run("whole")  # other boxes: another training
-    [folder] = [path.parent for path in tmp_path.glob("stopped/checkpoints/*/progress.json")]
-    assert json.loads((folder / "progress.json").read_text())["history"] == resumed.history
+    [progress] = tmp_path.glob("stopped/checkpoints/*/progress-*.json")
+    assert progress.name == "progress-2.json"
+    assert json.loads(progress.read_text())["history"] == resumed.history
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("section", [1, 2])
+def test_a_stop_before_a_checkpoint_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: int) -> None:
+    """Between the two files that make one: the section before it is taken up, and nothing is mixed."""
+    import tensorflow as tf
+
+    small.use(monkeypatch)
+    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
+
+    def run(name: str) -> fitting.Fitted:
+        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
+
+    whole = run("whole")
+    save = tf.train.CheckpointManager.save
+
+    def stop(self: object, checkpoint_number: int) -> object:
+        if checkpoint_number == section:
+            raise Stopped
+        return save(self, checkpoint_number=checkpoint_number)
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", stop)
+    with pytest.raises(Stopped):
+        run("stopped")
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
+    resumed = run("stopped")
+    assert resumed.history[1] == pytest.approx(whole.history[1], abs=1e-3)
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)

@@ -7,9 +7,11 @@ import numpy as np
 
 from ml.contracts import Gate
 from ml.gate_model import SUMMARY
-from ml.training.gate_data import collect, kind, stripped
+from ml.training import disguises
+from ml.training.gate_data import collect, kind
 from ml.training.gate_report import summarize
 from ml.training.splits import read_table
+from tests.builders import phantom
 from tests.ml.conftest import table_row
 
 
@@ -42,8 +44,8 @@ def test_kinds_come_from_file_names(make_table: Callable[..., Path]) -> None:
 
 def test_what_is_collected(make_table: Callable[..., Path]) -> None:
     brains, others, val = collect(forward, rows(make_table), seed=1, drawn=10, template=0)
-    assert brains.names == ("here",) * 4 + ("there",) * 4
-    assert brains.plain.tolist() == [True, False, False, False] * 2
+    assert brains.names == ("here",) * 5 + ("there",) * 5
+    assert brains.plain.tolist() == [True, False, False, False, False] * 2
     assert val.names == ("here",) and val.plain.all()
     assert others.names.count("natural") == 5  # the one of the training split, and its copies
     assert others.only("natural").summaries.shape == (1, SUMMARY)
@@ -64,14 +66,29 @@ def test_a_stripped_head_has_lost_its_skull() -> None:
     head = np.where(radius < 100, 120.0, 0.0).astype(np.float32)
     head[(radius >= 94) & (radius < 100)] = 255.0
     for seed in range(8):
-        bare = stripped(head, np.random.default_rng(seed))
+        bare = disguises.stripped(head, np.random.default_rng(seed))
         assert bare.shape == head.shape
         assert bare.min() >= 0 and bare.max() <= 255
         assert bare[112, 112] >= 0.8 * bare.max() > 0  # in the head it had less than half of the skull's gray
 
 
 def test_a_black_square_stays_one() -> None:
-    assert not stripped(np.zeros((224, 224), np.float32), np.random.default_rng(0)).any()
+    assert not disguises.stripped(np.zeros((224, 224), np.float32), np.random.default_rng(0)).any()
+
+
+def test_a_lettered_head_is_still_there() -> None:
+    head = np.asarray(phantom(224), np.float32)
+    changed = 0
+    for seed in range(8):
+        shown = disguises.annotated(head, np.random.default_rng(seed))
+        assert shown.shape == head.shape
+        assert shown.max() <= 255
+        corners = np.concatenate(
+            [shown[y, x].ravel() for y in (slice(24), slice(-24, None)) for x in (slice(24), slice(-24, None))]
+        )
+        changed += bool((corners > 100).any())
+        assert np.median(shown[100:124, 60:164]) > 40  # the brain, in its middle
+    assert changed >= 6
 
 
 def test_the_report_counts_by_kind_and_source(make_table: Callable[..., Path]) -> None:

@@ -42,23 +42,6 @@ def test_they_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     assert sklearn.auc(misses, hits) == pytest.approx(metrics.auroc(truth, scores))
 
 
-@settings(deadline=None)
-@given(PAIRS)
-def test_no_threshold_is_better(pairs: list[tuple[int, int]]) -> None:
-    truth, scores = split(pairs)
-
-    def quality(cut: float) -> float:
-        return metrics.balanced_accuracy(truth, (scores >= cut).astype(np.int64))
-
-    best = quality(metrics.best_threshold(truth, scores))
-    assert all(quality(cut) <= best + 1e-9 for cut in np.unique(scores)[1:])
-
-
-def test_ties_between_thresholds_go_to_the_middle() -> None:
-    assert metrics.best_threshold(np.array([0, 1]), np.array([0.2, 0.9])) == pytest.approx(0.55)
-    assert metrics.best_threshold(np.array([0, 1]), np.array([0.7, 0.7])) == 0.5
-
-
 def test_what_one_class_cannot_tell_is_nan() -> None:
     ones = np.ones(3, np.int64)
     assert np.isnan(metrics.auroc(ones, np.array([0.1, 0.2, 0.3])))
