@@ -87,6 +87,19 @@ def test_docs_hold_the_card_of_the_shipped_artifact(shipped: Manifest) -> None:
     )
 
 
+def test_the_readme_states_the_shipped_figures(shipped: Manifest) -> None:
+    text = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    test, gate = shipped.data["metrics"]["test"], shipped.data["gate"]
+    pooled = test["sources"]["pooled"]
+    flair, t1c = (test["sequences"][f"tcga-lgg/{name}"]["auroc"]["value"] for name in ("flair", "t1c"))
+    sensitivity, specificity = pooled["sensitivity"]["value"], pooled["specificity"]["value"]
+    assert f"pooled AUROC is {pooled['auroc']['value']:.2f}," in text
+    assert f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} at its threshold" in text
+    assert f"AUROC is {flair:.2f} for FLAIR and {t1c:.2f} for T1 post-contrast" in text
+    assert f"turned away {100 * gate['leave_one_kind_out_all']['share']:.0f} %" in text
+    assert f"In {100 * pooled['evidence']['in_box_or_mask']['value']:.0f} % of test slices" in text
+
+
 def test_it_names_sources_licenses_and_what_it_is_not(shipped: Manifest) -> None:
     text = " ".join(card(shipped, Documents.read()).split())
     assert "not a diagnosis" in text
