@@ -101,7 +101,7 @@ def _origin(training: dict[str, Any]) -> str:
         row = [name, source["what"], source["citation"], source["license"], *numbers]
         lines.append("| " + " | ".join(row) + " |")
     groups = ", ".join(f"{training['groups'][split]} in {name}" for split, name in _SPLITS)
-    base = training["base"]
+    base, left_out = training["base"], training["copies_left_out"]
     lines += [
         "",
         "Counts are brain pictures with tumor / without; "
@@ -112,7 +112,8 @@ def _origin(training: dict[str, Any]) -> str:
         "ignores this puts such twins into training and test and reports memory as skill. Here every group of the",
         "table, a patient or a cluster of near-duplicates, stands in one split only",
         f"({groups}), and the trainer refuses a table where one does not.",
-        "Copies that the groups miss are counted below.",
+        f"Copies that the groups miss were left out before: {left_out['train']} training pictures that a validation or",
+        f"test picture matches, and {left_out['val']} validation pictures that a test picture matches.",
         "Augmentation is applied after the split, to training pictures only.",
     ]
     return "\n".join(lines)
@@ -139,8 +140,8 @@ def _again(training: dict[str, Any]) -> str:
     python -m ml compare --data folder --out docs/figures/comparison.json
     python -m ml card --out docs/model-card.md
 
-Seed {training["seed"]}, {training["copies"]} pictures and copies, {len(training["sections"])} sections, precision \
-{training["precision"]}. {training.get("note", "")} See [training](training.md)."""
+Seed {training["seed"]}, {training["copies"]} pictures and copies, {training["made"]} of them made where masks are known \
+(healed, grafted), {len(training["sections"])} sections, precision {training["precision"]}. See [training](training.md)."""
 
 
 def _count(labels: dict[str, int]) -> str:
