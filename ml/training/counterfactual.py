@@ -78,6 +78,15 @@ def rows(train: list[Row], *, seed: int) -> list[Row]:
     return [row for row in found if made(row) is not None]
 
 
+def plain(row: Row) -> tuple[Square, Region]:
+    """The square (224, 224), 0 to 255, of a picture of the table, as serving sees it, and its `targets.region`.
+
+    Raises UnreadableImage or OSError where a file cannot be read.
+    """
+    square, geometry = preprocess(readers.read(row.path))
+    return square, targets.region(row, geometry)
+
+
 def made(row: Row) -> tuple[Square, Region] | None:
     """The square (224, 224), 0 to 255, of a row with a change, and its region as of `targets.region`. None if it cannot
     be made: a tumor crosses the middle, or does not fit.
@@ -87,15 +96,15 @@ def made(row: Row) -> tuple[Square, Region] | None:
     change = row.change
     if change is None:
         raise ValueError(f"{row.key} is a picture of the table.")
-    square, region = _table_row(change.of)
+    square, region = _remembered(change.of)
     if change.healed:
         mended = _heal(square, region == TUMOR)
         if mended is None:
             return None
         square, region = mended, np.full_like(region, HEALTHY)
     if change.tumor is not None:
-        tumor, shape = _table_row(change.tumor)
-        source = tumor if change.filling is None else _table_row(change.filling)[0]
+        tumor, shape = _remembered(change.tumor)
+        source = tumor if change.filling is None else _remembered(change.filling)[0]
         put = _graft(square, source, shape == TUMOR, _rng(0, row.key))
         if put is None:
             return None
@@ -122,10 +131,7 @@ def _filled(host: Row, tumor: Row, filling: Row) -> Row:
     return replace(host, key=key, change=Change(host, tumor=tumor, filling=filling))
 
 
-@lru_cache(maxsize=1024)
-def _table_row(row: Row) -> tuple[Square, Region]:
-    square, geometry = preprocess(readers.read(row.path))
-    return square, targets.region(row, geometry)
+_remembered = lru_cache(maxsize=1024)(plain)
 
 
 def _heal(square: Square, tumor: Mask) -> Square | None:

@@ -6,9 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from ml import readers
 from ml.contracts import TUMOR_TYPES, UnreadableImage
-from ml.preprocess import preprocess
 from ml.training import counterfactual, targets
 from ml.training.augment import augment
 from ml.training.splits import Row, TableError
@@ -40,8 +38,7 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
 
 def _square(row: Row) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     if row.change is None:
-        square, geometry = preprocess(readers.read(row.path))
-        return square, targets.region(row, geometry)
+        return counterfactual.plain(row)
     changed = counterfactual.made(row)
     if changed is None:
         raise ValueError(f"{row.key} cannot be made.")

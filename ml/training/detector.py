@@ -18,6 +18,9 @@ from ml.training.settings import Settings
 
 Floats = NDArray[np.float32]
 
+PRIOR = -4.0
+"""First bias of a cell: few cells of a picture are tumor."""
+
 
 class Detector:
     """Tail and heads with one optimizer for each of heads, block 5 and block 4."""
@@ -42,8 +45,6 @@ class Detector:
         cls, base: dict[str, Floats], mean: Floats, std: Floats, *, settings: Settings, policy: str
     ) -> "Detector":
         """Blocks start from `base`, heads from random weights. mean, std: as `fit.moments` gives them."""
-        from ml.training.fit import PRIOR
-
         with precision(policy):
             tail = build_tail(base)
             heads = build_heads(mean=mean, std=std, dropout=settings.dropout, prior=PRIOR)

@@ -26,8 +26,6 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 NORM_EXAMPLES = 512
-PRIOR = -4.0
-"""First bias of a cell: few cells of a picture are tumor."""
 _LEAST = 1e-3  # of the greatest spread; a direction with less is left out of the embedding, as float16 cannot hold it
 
 
