@@ -20,6 +20,8 @@ from brainscan.launcher.tree import SIGNALS, Tree
 from brainscan.launcher.valkey import EmbeddedValkey
 from diagnosis import queue
 
+STARTING = "Starting: database, queue, web, and a worker that loads the model. Address and account follow."
+
 
 def run(*, demo: bool = False) -> None:
     """Serve until a signal asks for the end; with `demo`, after loading the sample cases.
@@ -31,6 +33,7 @@ def run(*, demo: bool = False) -> None:
     with data_dir.locked(folder), _interruptible():
         port = ports.parse(os.environ.get("PORT") or "8000")
         ports.require_free(host, port)
+        print(STARTING, flush=True)
         _prepare()
         with _queue(folder) as (redis_url, valkey):
             env = environment.for_programs(

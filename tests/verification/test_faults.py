@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from brainscan.launcher.site import STARTING
 from tests import builders
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, ROOT, Site, free_port, running_site, wait_for
@@ -94,3 +95,8 @@ def test_a_second_site_over_the_same_data_is_refused(site: Site) -> None:
     assert done.returncode != 0
     assert str(site.data_dir) in done.stdout + done.stderr
     assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_the_terminal_hears_of_the_start_before_the_site_is_ready(site: Site) -> None:
+    wait_for("the banner", lambda: "brainscan is ready" in site.log.read_text(), seconds=30)
+    assert site.log.read_text().splitlines()[0] == STARTING
