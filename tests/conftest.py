@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from diagnosis import vectors
 from tests.factories import ModelVersionFactory, UserFactory
 
 DATA = Path(os.environ.get("BRAINSCAN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -33,6 +34,7 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    vectors.forget()  # what a search read from another test's database, whose rows are gone and numbers used anew
     yield
 
 

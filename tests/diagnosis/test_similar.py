@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from diagnosis import pipeline, selectors, vectors
+from diagnosis import pipeline, selectors
 from diagnosis.models import Case, Embedding, Prediction
 from diagnosis.similar import similar
 from ml.contracts import Analysis, Gate
@@ -14,11 +14,6 @@ from tests.embeddings import direction, past
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nothing_in_memory() -> None:
-    vectors.forget()
 
 
 @pytest.fixture

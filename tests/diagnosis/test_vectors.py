@@ -130,7 +130,6 @@ def test_a_search_under_way_goes_on_while_rows_are_added(index: vectors.Index, v
 
 
 def test_two_versions_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors.forget()
     first = vectors.index(1)
     assert vectors.index(1) is first
     vectors.index(2)
@@ -138,7 +137,6 @@ def test_two_versions_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     vectors.index(3)
     assert vectors.index(1) is first
     assert list(vectors._indexes) == [3, 1]
-    vectors.forget()
 
 
 @given(st.integers(0, 700), st.integers(0, 2**32 - 1))

@@ -6,17 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from diagnosis import vectors
 from diagnosis.models import Prediction
 from tests.embeddings import past
 from tests.factories import ModelVersionFactory, PredictionFactory
 
 URL = "/api/v1/predictions/"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_in_memory() -> None:
-    vectors.forget()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from diagnosis import vectors
 from diagnosis.models import Embedding, Prediction, Scan
 from tests.factories import ScanFactory
 
@@ -15,7 +14,6 @@ pytestmark = pytest.mark.django_db
 def test_it_fills_an_empty_database_and_says_what_it_measured() -> None:
     out = StringIO()
     call_command("bench_similar", "120", stdout=out)
-    vectors.forget()
     said = out.getvalue()
     assert "120" in said and "held in memory" in said and said.count(" ms, at most ") == 2
     assert Scan.objects.count() == Prediction.objects.count() == Embedding.objects.count() == 120

@@ -2,22 +2,15 @@
 
 from collections.abc import Callable
 
-import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis import vectors
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
 from tests.embeddings import embed
 from tests.factories import CaseFactory, ScanFactory
 
 Make = Callable[..., Prediction]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_in_memory() -> None:
-    vectors.forget()
 
 
 def panel(client: Client, prediction: Prediction) -> str:
