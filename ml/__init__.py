@@ -1,10 +1,11 @@
-"""Brain MRI tumor detection: the whole surface that the app may use is `load_model` and `analyse`.
+"""Brain MRI tumor detection: the whole surface that the app may use is what stands in `__all__`.
 
 No Django, no Celery, no settings: importable and testable alone. Importing it loads no inference framework; that comes
 with the first `load_model`.
 """
 
-from ml.analysis import analyse
+from ml.analysis import analyse, analyse_batch
 from ml.registry import Model, load_model
+from ml.whole_series import SeriesAnalysis, analyse_series
 
-__all__ = ["Model", "analyse", "load_model"]
+__all__ = ["Model", "SeriesAnalysis", "analyse", "analyse_batch", "analyse_series", "load_model"]

@@ -3,7 +3,7 @@
 Everything that is shown comes from that one pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -18,11 +18,12 @@ from ml.evidence import locate
 from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model
 
-Source = Path | str | bytes | Image
+Source = Path | str | bytes | Image | Callable[[], Image]
+"""A picture: a path, a file's bytes, decoded, or what decodes it, so that one of many is in memory at a time."""
 
 
 def analyse(model: Model, image: Source, *, max_pixels: int = readers.MAX_PIXELS) -> Analysis:
-    """Analyse one picture, given as a path, as a file's bytes, or decoded.
+    """Analyse one picture, given as a path, as a file's bytes, decoded, or as a function that decodes it.
 
     Never raises for what is in the picture: a file that cannot be read, or holds nothing to judge, gives an Analysis
     with outcome `refused` and the reason in `gate`. `milliseconds` has read, preprocess, forward, head and total.
@@ -82,7 +83,7 @@ class _Read:
 def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
     start = perf_counter()
     try:
-        decoded = image if isinstance(image, Image) else readers.read(image, max_pixels=max_pixels)
+        decoded = _decoded(image, max_pixels)
     except UnreadableImage as error:
         refusal = Gate(accepted=False, reason=error.code, message=error.message)
         return _Prepared(refusal, False, None, None, perf_counter() - start, 0.0)
@@ -93,10 +94,16 @@ def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
     return _Prepared(verdict, trained_on, square, geometry, middle - start, perf_counter() - middle)
 
 
+def _decoded(image: Source, max_pixels: int) -> Image:
+    if isinstance(image, Image):
+        return image
+    return image() if callable(image) else readers.read(image, max_pixels=max_pixels)
+
+
 def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
     reading = model.heads.read(maps.block5)
     probabilities = model.calibration.probability(reading.logits)
-    cells = model.calibration.probability(reading.cells)
+    cells = model.calibration.cells(reading.cells)
     types = model.calibration.types(reading.types)
     results = []
     for n, item in enumerate(accepted):

@@ -77,7 +77,7 @@ def _head(model: Model, maps: Maps, geometry: Geometry) -> None:
     reading = model.heads.read(maps.block5)
     model.calibration.probability(reading.logits)
     model.calibration.types(reading.types)
-    locate(model.calibration.probability(reading.cells)[0], geometry=geometry)
+    locate(model.calibration.cells(reading.cells)[0], geometry=geometry)
 
 
 def _forward(model: Model, peer: Any, square: Any, batch: int, repeats: int) -> dict[str, Any]:

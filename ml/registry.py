@@ -1,7 +1,7 @@
 """Artifacts on disk: read a manifest, verify the weights against it, and load each model once per process.
 
 A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold, the
-calibration and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their
+calibrations and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their
 manifests say.
 """
 
@@ -24,6 +24,7 @@ from ml.engines import Engine, load_engine
 from ml.gate_model import GateModel
 from ml.hashes import TrainingHashes
 from ml.heads import Heads
+from ml.series import SeriesCalibration
 
 DEFAULT_ARTIFACT = Path(__file__).parent / "artifacts" / "vgg16-cells-1"
 FORMAT = 2
@@ -47,6 +48,8 @@ class Manifest:
         """Hex sha256 over everything that decides an answer."""
         decisive = {key: self.data[key] for key in ("preprocessing", "threshold", "calibration")}
         decisive |= {key: self.data[key]["sha256"] for key in FILES}
+        if self.data.get("series") is not None:
+            decisive["series"] = {key: value for key, value in self.data["series"].items() if key != "facts"}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -61,6 +64,12 @@ class Manifest:
     @property
     def calibration(self) -> Calibration:
         return Calibration.from_manifest(self.data["calibration"])
+
+    @property
+    def series(self) -> SeriesCalibration | None:
+        """None: this model judges single pictures only."""
+        entry = self.data.get("series")
+        return None if entry is None else SeriesCalibration.from_dict(entry)
 
     def file(self, entry: str) -> Path:
         """Where the file of an entry in FILES lies."""
@@ -77,6 +86,7 @@ class Model:
     calibration: Calibration
     gate: GateModel
     known: TrainingHashes
+    series: SeriesCalibration | None = None
 
 
 def read_manifest(path: Path | str | None = None) -> Manifest:
@@ -93,7 +103,7 @@ def read_manifest(path: Path | str | None = None) -> Manifest:
             raise ModelUnavailable(
                 "manifest_invalid", f"{file} has format {data['format']}; this version reads {FORMAT}."
             )
-        _ = manifest.label, manifest.calibration, data["training_hashes"]["method"]
+        _ = manifest.series, manifest.label, manifest.calibration, data["training_hashes"]["method"]
         if isinstance(data["threshold"], bool) or not 0 < manifest.threshold < 1:  # False for NaN
             raise ModelUnavailable("manifest_invalid", f"{file} has the threshold {data['threshold']}, not 0 to 1.")
         for entry in FILES:
@@ -185,6 +195,7 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model
                     calibration=manifest.calibration,
                     gate=GateModel.from_tensors(tensors),
                     known=read_hashes(manifest),
+                    series=manifest.series,
                 )
             except KeyError as error:
                 raise ModelUnavailable(

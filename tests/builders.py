@@ -5,12 +5,18 @@ No patient's image stands in this repository. Everything here is drawn from a se
 
 import io
 import struct
+import warnings
+import zipfile
 import zlib
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 U8 = NDArray[np.uint8]
 
@@ -55,6 +61,13 @@ def encode(pixels: NDArray[Any], kind: str = "PNG", *, mode: str | None = None, 
 def png_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
     """A PNG of `pixels` (uint8 or uint16), by default of a phantom."""
     return encode(phantom() if pixels is None else pixels, "PNG", **options)
+
+
+def png_text(key: str, value: str) -> PngInfo:
+    """A text chunk, for `png_bytes(pnginfo=…)`."""
+    info = PngInfo()
+    info.add_text(key, value)
+    return info
 
 
 def jpeg_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
@@ -115,3 +128,78 @@ def polyglot(kind: str = "GIF") -> bytes:
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
 TEXT = b"This is a plain text file that was renamed to scan.png.\n"
+
+
+def dicom_dataset(pixels: np.ndarray, **tags: Any) -> Dataset:
+    """An MR image of `pixels` (height, width), (frames, height, width) or (height, width, 3), with `tags`."""
+    dataset = Dataset()
+    dataset.SOPClassUID = tags.pop("SOPClassUID", MRImageStorage)
+    dataset.SOPInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
+    dataset.StudyInstanceUID, dataset.Modality = generate_uid(), "MR"
+    color = pixels.shape[-1] == 3
+    photometric = tags.pop("PhotometricInterpretation", "RGB" if color else "MONOCHROME2")
+    stored = pixels if pixels.dtype.itemsize < 4 else pixels.astype(np.uint16)
+    dataset.set_pixel_data(stored, photometric, 8 * stored.dtype.itemsize, generate_instance_uid=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that the standard forbids; files in the wild have them
+        for name, value in tags.items():
+            setattr(dataset, name, value)
+    return dataset
+
+
+def dicom_file(dataset: Dataset, *, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    """The dataset as a file."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian if UID(syntax).is_compressed else UID(syntax)
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
+    file = FileDataset("", dataset, file_meta=meta, preamble=b"\0" * 128)
+    if UID(syntax).is_compressed and not UID(syntax).is_deflated:
+        file.compress(syntax, generate_instance_uid=False)
+    elif UID(syntax).is_deflated:
+        meta.TransferSyntaxUID = UID(syntax)
+    elif syntax == ExplicitVRBigEndian:
+        file.PixelData = np.frombuffer(file.PixelData, f"<u{file.BitsAllocated // 8}").byteswap().tobytes()
+        file.set_original_encoding(False, False)
+    stream = io.BytesIO()
+    file.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def dicom_bytes(pixels: np.ndarray, *, syntax: str = ExplicitVRLittleEndian, **tags: Any) -> bytes:
+    """A DICOM file of `pixels`; see `dicom_dataset`."""
+    return dicom_file(dicom_dataset(pixels, **tags), syntax=syntax)
+
+
+def dicom_series(
+    count: int, *, size: int = 96, thickness: float = 5.0, planes: list[NDArray[Any]] | None = None, **tags: Any
+) -> list[bytes]:
+    """The files of an axial series from the feet upwards, `thickness` mm apart, each with a picture of its own."""
+    common = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "PatientID": "4711", **tags}
+    return [
+        dicom_bytes(
+            phantom(size, seed=number) if planes is None else planes[number],
+            ImagePositionPatient=[-size / 2, -size / 2, thickness * number],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[1, 1],
+            SeriesNumber=5,
+            InstanceNumber=count - number,
+            **common,
+        )
+        for number in range(count)
+    ]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A ZIP archive of files by name."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def nifti_bytes(frames: int = 8, *, size: int = 96, thickness: float = 5.0, blank: bool = False) -> bytes:
+    """A NIfTI-1 volume of axial phantoms, or of nothing."""
+    planes = np.stack([phantom(size, seed=number).T[:, ::-1] for number in range(frames)], axis=2)
+    planes = np.zeros_like(planes) if blank else planes
+    return bytes(nib.Nifti1Image(planes, np.diag([1.0, 1.0, thickness, 1.0])).to_bytes())

@@ -12,6 +12,7 @@ from ml.hashes import METHOD, TrainingHashes
 from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
 from ml.preprocess import VERSION
 from ml.registry import FORMAT, Manifest, Model
+from ml.series import SeriesCalibration
 
 HOT_CELL = (5, 9)
 """Row and column of the one cell in which the fake model sees all its evidence."""
@@ -85,6 +86,7 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
         calibration=calibration,
         known=none,
         gate=GateModel.from_tensors(open_gate()),
+        series=SeriesCalibration(sharpness=4.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.45, 0.55)),
     )
 
 

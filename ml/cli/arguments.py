@@ -54,6 +54,20 @@ def _evaluate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--record", action="store_true", help="also put the figures into the manifest")
 
 
+def _fit_series(p: argparse.ArgumentParser) -> None:
+    _model(p)
+    _data(p)
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new artifact")
+
+
+def _evaluate_series(p: argparse.ArgumentParser) -> None:
+    _model(p)
+    _data(p)
+    p.add_argument("--split", choices=("val", "test"), default="test")
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--record", action="store_true", help="also put the figures into the manifest")
+
+
 def _audit(p: argparse.ArgumentParser) -> None:
     _data(p)
     p.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -113,6 +127,8 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "benchmark": (_benchmark, "Measure the model on this machine, against Keras in the same run."),
     "train": (_train, "Train on a data table, export the artifact and evaluate it on the test split."),
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
+    "fit-series": (_fit_series, "Fit how slices speak for a whole series, on the validation patients of a table."),
+    "evaluate-series": (_evaluate_series, "Measure an artifact on whole series of a split, by patient."),
     "audit": (_audit, "Fail if a picture, a near-duplicate, a group or a patient stands in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),

@@ -3,20 +3,37 @@
 import argparse
 import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from ml import benchmark as bench
+from ml import readers
 from ml.analysis import analyse_batch
-from ml.registry import load_model
+from ml.contracts import Analysis, UnreadableImage
+from ml.registry import Model, load_model
+from ml.whole_series import analyse_series
 
 
 def predict(options: argparse.Namespace) -> int:
-    """One JSON object for each file, in order. A file that is refused is an answer, not an error."""
+    """One JSON object for each file, in order. A file that is refused is an answer, not an error. One of many slices is
+    a series, unless the model judges none."""
     model = load_model(options.model, engine=options.engine)
     for start in range(0, len(options.files), options.batch):
         part = options.files[start : start + options.batch]
         for file, analysis in zip(part, analyse_batch(model, part), strict=True):
-            print(json.dumps({"file": str(file), **analysis.as_dict()}, allow_nan=False), flush=True)
+            print(json.dumps({"file": str(file), **_said(model, file, analysis)}, allow_nan=False), flush=True)
     return 0
+
+
+def _said(model: Model, file: Path, analysis: Analysis) -> dict[str, Any]:
+    """That of the picture. That a file holds a series is known once it is opened, and then it is opened again."""
+    if analysis.gate.reason != "many_slices" or model.series is None:
+        return analysis.as_dict()
+    try:
+        opened = readers.open_file(file)
+    except UnreadableImage:  # it has changed since
+        return analysis.as_dict()
+    return analyse_series(model, opened).as_dict()
 
 
 def benchmark(options: argparse.Namespace) -> int:

@@ -45,6 +45,46 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def fit_series(options: argparse.Namespace) -> int:
+    """How slices speak for a series, fitted anew beside an artifact's weights; a new artifact is written."""
+    from ml.training import series_fit
+    from ml.training.export import with_series
+    from ml.training.series_made import build
+    from ml.training.splits import read_table, split_rows
+
+    rows = split_rows(read_table(options.data), "val")
+    model = load_model(options.model, engine=options.engine)
+    entry = series_fit.fit(rows, series_fit.read(model, build(rows, split="val")))
+    folder = with_series(model.manifest.path, options.out, entry)
+    print(json.dumps(entry, indent=2, allow_nan=False))
+    print(f"{read_manifest(folder).label} written to {folder}", file=sys.stderr)
+    return 0
+
+
+def evaluate_series(options: argparse.Namespace) -> int:
+    """Figures of whole series of one split, by patient."""
+    from ml.training import series_fit, series_report
+    from ml.training.export import record_series
+    from ml.training.series_made import build
+    from ml.training.splits import read_table
+    from ml.training.tables import series_table
+
+    series = build(read_table(options.data), split=options.split)
+    if not series:
+        print(f"brainscan: the {options.split} split has fewer than two patients with series.", file=sys.stderr)
+        return 2
+    model = load_model(options.model, engine=options.engine)
+    if model.series is None:
+        print(f"brainscan: {model.manifest.label} cannot judge series.", file=sys.stderr)
+        return 2
+    findings = series_fit.read(model, series)
+    found = series_report.evaluate(model.series, series, findings, threshold=model.manifest.threshold)
+    if options.record:
+        record_series(model.manifest.path, found, split=options.split)
+    print(json.dumps(found, allow_nan=False) if options.json else series_table(found))
+    return 0
+
+
 def audit(options: argparse.Namespace) -> int:
     """What stands in two splits, pair by pair. Exit status 1 where anything does."""
     from ml.training import audit
@@ -117,6 +157,8 @@ def _weights_missing(options: argparse.Namespace) -> int | None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "evaluate": evaluate,
+    "fit-series": fit_series,
+    "evaluate-series": evaluate_series,
     "audit": audit,
     "export": export,
     "compare": compare,

@@ -5,10 +5,13 @@ their own sentence, so that a person who drops a PDF or a web page learns what i
 """
 
 import re
+import zlib
 
 from ml.contracts import UnreadableImage
 
-ACCEPTED = "PNG, JPEG, TIFF, WebP, BMP or GIF"
+ACCEPTED = "DICOM, NIfTI, PNG, JPEG, TIFF, WebP, BMP or GIF"
+
+DICOM, NIFTI, NIFTI_GZ = "DICOM", "NIfTI", "NIfTI.gz"
 
 _RASTER = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -20,6 +23,13 @@ _RASTER = (
     (b"BM", "BMP"),
 )
 
+_PREAMBLE = 128
+_META = 132
+"""Where a DICOM file's meta information begins: after preamble and prefix (PS3.10, 7.1)."""
+_WITHOUT_PREAMBLE = tuple(bytes.fromhex(tag) for tag in ("02000000", "08000000", "08000500", "08000800", "08001600"))
+"""Elements that a DICOM file without preamble begins with: (0002,0000), (0008,0000), (0008,0005), (0008,0008),
+(0008,0016). Those of group 0008 tell nothing by themselves; what follows must be a dataset that names its SOP class."""
+
 _KNOWN_OTHERS = (
     (b"%PDF", "pdf", "a PDF document"),
     (b"PK\x03\x04", "archive", "a ZIP archive or an office document"),
@@ -28,18 +38,31 @@ _KNOWN_OTHERS = (
     (b"\x7fELF", "program", "a program"),
 )
 
+_OTHER_VOLUMES = (
+    (re.compile(rb"NRRD000\d"), "NRRD"),
+    (re.compile(rb"(?:Comment|ObjectType|NDims) *= "), "MetaImage"),
+    (re.compile(rb"# === DATA DESCRIPTION FILE|# CLINICAL TRYOUT"), "Philips PAR/REC"),
+    (re.compile(rb"\0\0\0\x01(?:\0\0..){4}\0\0\0[\0\x01\x03\x04]", re.DOTALL), "FreeSurfer MGH"),
+    (re.compile(rb"\\\x01\0\0.{36}|\0\0\x01\\.{36}", re.DOTALL), "NIfTI or Analyze as a pair of files (.hdr and .img)"),
+    (re.compile(rb"CDF[\x01\x02]"), "MINC 1"),
+    (re.compile(rb"\x89HDF\r\n\x1a\n"), "HDF5, as MINC 2 and MATLAB write it"),
+)
+"""Volumes that research tools write. Tools that write them write NIfTI too, so no reader is kept for each."""
+
 _MARKUP = re.compile(rb"^\s*(<\?xml|<!doctype|<!--|<html|<svg|<head|<body|<script)", re.IGNORECASE)
 _ACTIVE = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<svg\s+xmlns|<foreignobject", re.IGNORECASE)
 
 
 def sniff(data: bytes) -> str:
-    """Name the raster format of `data`: PNG, JPEG, GIF, TIFF, BMP or WEBP.
+    """Name the format of `data`: PNG, JPEG, GIF, TIFF, BMP, WEBP, DICOM, NIfTI or NIfTI.gz.
 
-    Raises UnreadableImage with code `empty`, `markup`, `active_content`, `dicom`, `pdf`, `archive`, `program`, `text`
-    or `unknown_format`.
+    Raises UnreadableImage with code `empty`, `markup`, `active_content`, `pdf`, `archive`, `program`, `text` or
+    `unknown_format`, or with `volume_format` for a volume as research tools write it.
     """
     if not data:
         raise UnreadableImage("empty", "The file is empty (0 bytes).")
+    if (stack := _stack_kind(data)) is not None:
+        return stack
     kind = _raster_kind(data)
     if kind is None:
         raise _not_an_image(data)
@@ -49,6 +72,45 @@ def sniff(data: bytes) -> str:
             f"The {kind} file also holds HTML or script, which a scan never does. Export the picture again without it.",
         )
     return kind
+
+
+def may_hold_many(head: bytes) -> bool:
+    """Whether the first bytes (512 or more) are those of an archive, of DICOM or of a volume: files that hold many
+    slices may be larger than a picture."""
+    magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
+    return head.startswith(magic) or head[257:262] == b"ustar" or _stack_kind(head) is not None
+
+
+def _stack_kind(data: bytes) -> str | None:
+    """Formats that may hold many slices. A TIFF or a PNG in DICOM's preamble is a DICOM file (PS3.10, 7.1)."""
+    if data[_PREAMBLE:_META] == b"DICM" or data.startswith(_WITHOUT_PREAMBLE):
+        return DICOM
+    if _is_nifti(data):
+        return NIFTI
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:65536], 540)
+        except zlib.error:
+            return None
+        if _is_nifti(head):
+            return NIFTI_GZ
+        _check_other_volume(head)
+        return None
+    _check_other_volume(data[:540])
+    return None
+
+
+def _check_other_volume(head: bytes) -> None:
+    for begins, what in _OTHER_VOLUMES:
+        if begins.match(head):
+            raise UnreadableImage(
+                "volume_format", f"Not read: this is a volume stored as {what}. Export it as NIfTI (.nii.gz) or DICOM."
+            )
+
+
+def _is_nifti(head: bytes) -> bool:
+    """A single-file volume, by its magic string (NIfTI-1 at byte 344, NIfTI-2 at byte 4)."""
+    return head[344:348] == b"n+1\x00" or head[4:12] == b"n+2\x00\r\n\x1a\n"
 
 
 def _raster_kind(data: bytes) -> str | None:
@@ -61,8 +123,6 @@ def _raster_kind(data: bytes) -> str | None:
 
 
 def _not_an_image(data: bytes) -> UnreadableImage:
-    if data[128:132] == b"DICM":
-        return UnreadableImage("dicom", f"This is a DICOM file; this version reads {ACCEPTED}. Export the slice first.")
     for magic, code, what in _KNOWN_OTHERS:
         if data.startswith(magic):
             return UnreadableImage(code, f"Not an image: this is {what}. Accepted: {ACCEPTED}.")

@@ -1,15 +1,14 @@
-"""Honest probabilities: the line and the temperature of `ml.calibration`, fitted on the validation split.
+"""Honest probabilities: the curve and the temperature of `ml.calibration`, fitted on the validation split.
 
-Platt's line with his smoothed targets (Platt 1999), found by Newton's method (Lin, Lin & Weng 2007, "A note on Platt's
-probabilistic outputs"); the types' temperature by their log loss (Guo et al. 2017).
+How the curve is found is told in `ml.training.curve`; the types' temperature by their log loss (Guo et al. 2017).
 
 The split is small and its mix of sources is not that of the pictures to come, so two things are done. Each source
-weighs as the root of its number of pictures: neither one large source nor a handful of pictures decides. And the line
+weighs as the root of its number of pictures: neither one large source nor a handful of pictures decides. And the curve
 is not the one of best fit but that of the mean probability over resampled patients (a bagged fit): where few patients
 speak, fits differ, their mean is less sure, and so is the model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ml.calibration import Calibration
 from ml.contracts import BrainscanError
 from ml.training import metrics, operating
+from ml.training.curve import Curve, bagged
 from ml.training.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
 from ml.training.metrics import Floats, Ints
 from ml.training.splits import Row
@@ -74,18 +74,26 @@ def calibrate(
         raise CalibrationError("The validation split has only one class; a calibration needs both.")
     weights = source_weights(rows)
     draws = resamples(rows, seed=seed)
-    slope, intercept = bagged_line(scores, truth, weights, draws)
+    curve = _fitted(scores, truth, weights, draws)
     temperature = type_temperature(rows, type_logits)
-    plain = Calibration(slope=slope, intercept=intercept, type_temperature=temperature)
+    plain = Calibration(curve.slope, curve.intercept, temperature, lapses=curve.lapses)
     probabilities = plain.probability(scores).astype(np.float64)
     point = operating.choose(probabilities, truth, weights, draws, sensitivity=sensitivity)
     band = operating.uncertain_band(probabilities, weights, point.threshold)
-    calibration = Calibration(slope, intercept, temperature, (band.low, band.high))
+    calibration = replace(plain, uncertain=(band.low, band.high))
     facts = {
         **operating.facts(point, band, probabilities, rows, weights),
         "calibration": _quality(rows, scores, truth, weights, probabilities, seed=seed),
     }
     return Fit(calibration, point.threshold, facts)
+
+
+def _fitted(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
+    """As it stands in a manifest. Raises CalibrationError where the curve does not rise."""
+    curve = bagged(logits, truth, weights, draws).rounded(_DIGITS)
+    if curve.slope <= 0:
+        raise CalibrationError(f"The validation logits do not rise with tumor: the fitted slope is {curve.slope}.")
+    return curve
 
 
 def source_weights(rows: list[Row]) -> Floats:
@@ -106,59 +114,6 @@ def resamples(rows: list[Row], *, seed: int, times: int = RESAMPLES) -> Ints:
         members = np.flatnonzero(sources == source)
         taken[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=times)
     return taken[:, inverse]
-
-
-def bagged_line(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> tuple[float, float]:
-    """Slope and intercept of the line nearest, in log loss, to the mean probability over the lines of all draws.
-
-    Raises CalibrationError if the slope is not above 0.
-    """
-    mean, used = np.zeros(len(logits)), 0
-    for draw in draws:
-        drawn = weights * draw
-        if drawn[truth == 1].sum() and drawn[truth == 0].sum():
-            slope, intercept = line(logits, platt_targets(truth, drawn), drawn)
-            mean += _sigmoid(slope * logits + intercept)
-            used += 1
-    slope, intercept = line(logits, mean / used, weights)
-    slope, intercept = round(slope, _DIGITS), round(intercept, _DIGITS)
-    if slope <= 0:
-        raise CalibrationError(f"The validation logits do not rise with tumor: the fitted slope is {slope}.")
-    return slope, intercept
-
-
-def platt_targets(truth: Ints, weights: Floats) -> Floats:
-    """Targets a little inside 0 and 1 (Platt 1999, eq. 1.5), so that separable classes keep a finite slope."""
-    positives, negatives = weights[truth == 1].sum(), weights[truth == 0].sum()
-    return np.asarray(np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2)), np.float64)
-
-
-def line(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
-    """Slope and intercept of least weighted log loss against targets from 0 to 1; Newton's method with halved steps."""
-    center, scale = logits.mean(), logits.std() or 1.0
-    x = (logits - center) / scale
-    share = np.clip(np.average(targets, weights=weights), 1e-6, 1 - 1e-6)
-    slope, intercept = 0.0, float(np.log(share / (1 - share)))
-
-    def loss(slope: float, intercept: float) -> float:
-        z = slope * x + intercept
-        return float(np.sum(weights * (np.logaddexp(0, z) - targets * z)))
-
-    current = loss(slope, intercept)
-    for _ in range(100):
-        p = _sigmoid(slope * x + intercept)
-        off, bend = weights * (p - targets), weights * p * (1 - p)
-        down = float(np.sum(off * x)), float(np.sum(off))
-        a, b, c = float(np.sum(bend * x * x)) + 1e-9, float(np.sum(bend * x)), float(np.sum(bend)) + 1e-9
-        step = (c * down[0] - b * down[1]) / (a * c - b * b), (a * down[1] - b * down[0]) / (a * c - b * b)
-        length = 1.0
-        while (reached := loss(slope - length * step[0], intercept - length * step[1])) > current and length > 1e-8:
-            length /= 2
-        slope, intercept = slope - length * step[0], intercept - length * step[1]
-        if current - reached < 1e-10 * max(1.0, current):
-            break
-        current = reached
-    return slope / float(scale), intercept - slope * float(center / scale)
 
 
 def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
@@ -190,20 +145,19 @@ def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
 def _quality(
     rows: list[Row], logits: Floats, truth: Ints, weights: Floats, fitted: Floats, *, seed: int
 ) -> dict[str, Any]:
-    """Errors on the validation split before and after, and with every group judged by a line fitted without it."""
+    """Errors on the validation split before and after, and with every group judged by a curve fitted without it."""
     held_out = np.full(len(rows), np.nan)
     for fold in _folds(rows, seed=seed):
         rest = [row for row, out in zip(rows, fold, strict=True) if not out]
         kept = ~fold
         if len(np.unique(truth[kept])) == 2:
             draws = resamples(rest, seed=seed, times=RESAMPLES // 4)
-            slope, intercept = bagged_line(logits[kept], truth[kept], source_weights(rest), draws)
-            held_out[fold] = _sigmoid(slope * logits[fold] + intercept)
+            held_out[fold] = _fitted(logits[kept], truth[kept], source_weights(rest), draws).probability(logits[fold])
     judged = np.isfinite(held_out)
     return {
-        "method": "Platt scaling, mean over resampled groups; a source weighs as the root of its pictures",
+        "method": "Platt scaling with lapses, mean over resampled groups; a source weighs as the root of its pictures",
         "fitted_on": {"split": "val", "pictures": len(rows), "groups": len({row.group for row in rows})},
-        "before": metrics.calibration_errors(truth, _sigmoid(logits)),
+        "before": metrics.calibration_errors(truth, Curve(1.0, 0.0).probability(logits)),
         "after": metrics.calibration_errors(truth, fitted),
         "cross_validated": metrics.calibration_errors(truth[judged], held_out[judged]) if judged.any() else None,
     }
@@ -217,7 +171,3 @@ def _folds(rows: list[Row], *, seed: int) -> list[NDArray[np.bool_]]:
     hand = {name: number % FOLDS for number, (_, _, name) in enumerate(groups)}
     hands = np.array([hand[row.group] for row in rows])
     return [hands == number for number in range(FOLDS) if (hands == number).any()]
-
-
-def _sigmoid(z: Floats) -> Floats:
-    return np.asarray(np.exp(-np.logaddexp(0.0, -z)), np.float64)

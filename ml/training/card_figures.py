@@ -19,6 +19,7 @@ def sections(data: dict[str, Any], documents: Documents) -> list[str]:
         _calibration(data["operating_point"].get("calibration"), test),
         _operating_point(data["operating_point"], test),
         _gate(data["gate"], test),
+        *_series(data),
         _comparison(test, documents),
         *([_gallery(test["worst"])] if test else []),
     ]
@@ -193,6 +194,38 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
         if others := test["not_brain"]:
             parts.append(f"Other pictures of the test split refused: {figure(others[POOLED]['refused'])}.")
     return "\n\n".join(parts)
+
+
+_SPLITS = (("val", "validation", "which chose form, line and threshold"), ("test", "test", "which chose nothing"))
+
+
+def _series(data: dict[str, Any]) -> list[str]:
+    """What holds of whole series; nothing where the model judges none."""
+    entry = data.get("series")
+    if entry is None:
+        return []
+    facts, figures = entry["facts"], data["metrics"].get("series", {})
+    share = entry.get("neighbors", 0.5)
+    averaged = f", each averaged with its neighbors, which count {share:g}," if share else ""
+    low, high = entry["uncertain"]
+    parts = [
+        "## Whole series",
+        f"Slices of one series become one result: their logits{averaged} are brought together "
+        f"by a log-mean-exp of sharpness {entry['sharpness']:g} (0 is their mean, infinity their maximum), "
+        f"and a line through that (slope {entry['slope']:.4f}, intercept {entry['intercept']:.4f}) gives the "
+        f"probability. Tumor from {entry['threshold']:.4f} upwards, uncertain from {low:.4f} to {high:.4f}. Fitted on "
+        f"{facts['patients']} validation patients, in {facts['series']} series made of their slices.",
+        "All patients with series have a tumor. A series without one is a head without the tumor's slices, whose "
+        "neighbors may hold its edge; one with a small tumor has two neighboring tumor slices; a long one has the "
+        "tumor-free slices of two more patients besides. No healthy head, and no complete series of a hospital, stands "
+        "behind these figures, and with so few patients the intervals say less than they seem to.",
+    ]
+    for split, name, role in _SPLITS:
+        if split in figures:
+            parts += [f"On the {name} split, {role}; intervals by patient:", tables.series_table(figures[split])]
+    if not figures:
+        parts.append("Not measured yet: `python -m ml evaluate-series --data folder --record`.")
+    return ["\n\n".join(parts)]
 
 
 def _share(item: dict[str, Any] | None) -> str:

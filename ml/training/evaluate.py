@@ -12,10 +12,12 @@ from tqdm import tqdm
 from ml.analysis import analyse_batch
 from ml.contracts import Analysis
 from ml.registry import Model
-from ml.training import gallery
+from ml.training import gallery, series_report
 from ml.training.report import others, report
 from ml.training.scored import Refused, Scored, scored
+from ml.training.series_made import made
 from ml.training.splits import NOT_BRAIN, Row, split_rows
+from ml.whole_series import finding
 
 EVALUATION = "evaluation.json"
 
@@ -39,6 +41,7 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         **report(said, threshold=threshold, refused=refused),
         "not_brain": others(foreign, results[len(chosen) :]),
         "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
+        "series": _series(model, chosen, results),
         "worst": gallery.worst(said, threshold=threshold),
         "seconds": round(time.perf_counter() - start, 1),
     }
@@ -52,6 +55,15 @@ def _without_copies(said: Scored, refused: list[Refused], known: set[str], thres
     rest = [item for item in refused if item.row.key not in known]
     figures = report(unseen, threshold=threshold, refused=rest)
     return {"copies": len(known), "sources": figures["sources"], "sequences": figures["sequences"]}
+
+
+def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
+    """Figures of whole series; None where the model judges none, or the split has too few patients with series."""
+    series = made(rows)
+    if model.series is None or not series:
+        return None
+    findings = {row.key: finding(result) for row, result in zip(rows, results, strict=False)}
+    return series_report.evaluate(model.series, series, findings, threshold=model.manifest.threshold)
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:

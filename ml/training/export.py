@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save, save_file
 from ml import preprocess
 from ml.contracts import TUMOR_TYPES, BrainscanError
 from ml.heads import CELLS, EMBEDDING, HIDDEN_UNITS, SHARPNESS
-from ml.registry import FORMAT, read_manifest
+from ml.registry import FILES, FORMAT, read_manifest
 from ml.training.settings import NAME
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -182,7 +182,41 @@ def record(artifact: Path, summary: dict[str, Any]) -> None:
     if name is None:
         raise ExportError(f"Figures of split {summary['split']!r} have no place in a manifest.")
     data = read_manifest(artifact).data
-    data["metrics"][name] = {key: value for key, value in summary.items() if key != "seconds"}
+    data["metrics"][name] = {key: value for key, value in summary.items() if key not in ("seconds", "series")}
+    write_manifest(artifact, data)
+    if summary.get("series") is not None:
+        record_series(artifact, summary["series"], split=summary["split"])
+
+
+def with_series(artifact: Path, out: Path, entry: dict[str, Any]) -> Path:
+    """A copy of an artifact in `out` that judges series as `entry` says. What was measured of pictures still holds,
+    what was measured of series does not. Raises ExportError if `out` holds something else."""
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise ExportError(f"{out} is not empty and holds no artifact; name another folder.")
+    data = read_manifest(artifact).data | {"series": entry}
+    data["metrics"] = {**data["metrics"], "series": {}}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        fresh.chmod(0o755)
+        for file in FILES:
+            shutil.copyfile(artifact / data[file]["file"], fresh / data[file]["file"])
+        write_manifest(fresh, data)
+        label = read_manifest(fresh).label
+        for figures in (data["metrics"][name] for name in ("validation", "test")):
+            if figures is not None:
+                figures["model"] = label
+        write_manifest(fresh, data)
+        _swap(fresh, out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)  # there only if something failed
+    return out
+
+
+def record_series(artifact: Path, figures: dict[str, Any], *, split: str) -> None:
+    """Put figures of series into the artifact's manifest. Its identity does not change."""
+    data = read_manifest(artifact).data
+    data["metrics"].setdefault("series", {})[split] = figures
     write_manifest(artifact, data)
 
 

@@ -1,6 +1,6 @@
 """From tuned weights to everything else an artifact holds: embedding, gate, calibration and training hashes.
 
-All of it is read from the same passes; only the calibration and the threshold look at the validation split.
+All of it is read from the same passes; only the calibrations and the thresholds look at the validation split.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ml import hashes
-from ml.training import fit
+from ml.training import fit, series_fit
 from ml.training.calibrate import calibrate
 from ml.training.copies import fingerprints
 from ml.training.export import Run
@@ -39,8 +39,10 @@ def finish(
     tensors = tensors | {"embedding/kernel": kernel, "embedding/bias": bias}
     known, prints = fingerprints(rows)
     read = reader.read(val.maps)
-    fitted = calibrate([row for row, _ in val.draws], read.logits, read.types)
+    judged_rows = [row for row, _ in val.draws]
+    fitted = calibrate(judged_rows, read.logits, read.types)
+    series = series_fit.entry(judged_rows, fitted.calibration.probability(read.logits).tolist())
     brains, others, held_out = collect(extractor.forward, rows, seed=seed)
     gate, judged = fit_gate(brains, others, val=held_out, seed=seed)
     data, hashed = hashes.build(prints, [row.split for row in known])
-    return Run(tensors | gate, data, hashed, fitted.manifest(), judged, facts)
+    return Run(tensors | gate, data, hashed, fitted.manifest() | {"series": series}, judged, facts)

@@ -29,6 +29,29 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_OF_SERIES = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "auroc": "AUROC",
+    "calibration_error": "calibration error",
+    "auroc_of_mean": "AUROC of the mean",
+    "auroc_of_maximum": "AUROC of the maximum",
+    "sensitivity_of_any": "sensitivity of any slice",
+    "specificity_of_any": "specificity of any slice",
+}
+
+
+def series_table(found: dict[str, Any]) -> str:
+    """Figures of series; beside the model's those of the slices' mean and maximum, and of any slice called tumor.
+    A dash: not measured, as in manifests of earlier versions."""
+    head = ["series of", "patients", "series", "refused", *_OF_SERIES.values()]
+    lines = [line(head), line(["---"] * len(head))]
+    for name, numbers in found.items():
+        cells = [name, *(str(numbers.get(key, "–")) for key in ("patients", "series", "refused"))]
+        lines.append(line(cells + [figure(numbers[key]) if key in numbers else "–" for key in _OF_SERIES]))
+    return "\n".join(lines)
+
+
 def types(summary: dict[str, Any]) -> str:
     """One line a tumor type: found, named right, evidence on it."""
     lines = [line(["type", "pictures", "groups", "found", "named right", "on the tumor"]), line(["---"] * 6)]

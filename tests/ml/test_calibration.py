@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from ml.calibration import Calibration
 
 LOGITS = st.lists(st.floats(-300, 300), min_size=1, max_size=40)
-FITTED = Calibration(slope=0.7, intercept=-1.2, type_temperature=1.8, uncertain=(0.3, 0.7))
+FITTED = Calibration(slope=0.7, intercept=-1.2, type_temperature=1.8, uncertain=(0.3, 0.7), lapses=(0.02, 0.01))
 
 
-def test_a_line_and_a_sigmoid() -> None:
+def test_a_line_a_sigmoid_and_lapses() -> None:
     logits = np.array([-2.0, 0.0, 3.0])
     expected = [1 / (1 + math.exp(-(0.7 * x - 1.2))) for x in logits]
-    assert FITTED.probability(logits) == pytest.approx(expected, rel=1e-6)
+    assert FITTED.cells(logits) == pytest.approx(expected, rel=1e-6)
+    assert FITTED.probability(logits) == pytest.approx([0.02 + 0.97 * p for p in expected], rel=1e-6)
     assert Calibration().probability(np.zeros((2, 14, 14))).shape == (2, 14, 14)
 
 
@@ -25,7 +26,7 @@ def test_a_line_and_a_sigmoid() -> None:
 def test_probabilities_keep_the_order_and_the_range(logits: list[float]) -> None:
     given_ = np.sort(np.array(logits))
     probabilities = FITTED.probability(given_)
-    assert np.all((probabilities >= 0) & (probabilities <= 1))
+    assert np.all((probabilities >= np.float32(0.02)) & (probabilities <= np.float32(0.99)))
     assert np.all(np.diff(probabilities) >= 0)
 
 
@@ -65,6 +66,9 @@ def test_the_band_holds_its_ends_and_an_empty_one_holds_nothing() -> None:
         {"uncertain": (-0.1, 0.3)},
         {"uncertain": (0.1, 1.3)},
         {"uncertain": (math.nan, 0.3)},
+        {"lapses": (-0.01, 0.0)},
+        {"lapses": (0.6, 0.4)},
+        {"lapses": (math.nan, 0.0)},
     ],
 )
 def test_numbers_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
@@ -79,4 +83,4 @@ def test_another_method_and_absent_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="isotonic"):
         Calibration.from_manifest(FITTED.as_dict() | {"method": "isotonic"})
     with pytest.raises(KeyError):
-        Calibration.from_manifest({"method": "platt"})
+        Calibration.from_manifest({"method": "platt_lapses"})

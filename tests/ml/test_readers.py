@@ -1,8 +1,12 @@
 """Files as they come: every format that is read, every kind of damage that is refused; nothing else comes out."""
 
+import gzip
 import io
+import subprocess
+import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,7 +70,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08....", "archive"),
         (b"MZ\x90\x00", "program"),
         (b"\x7fELF\x02", "program"),
-        (b"\x00" * 128 + b"DICM" + b"\x00" * 64, "dicom"),
+        (b"\x00" * 128 + b"DICM" + b"\x00" * 64, "dicom_damaged"),
         (bytes(range(256)), "unknown_format"),
         (builders.polyglot("GIF"), "active_content"),
         (builders.polyglot("JPEG"), "active_content"),
@@ -79,6 +83,27 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 )
 def test_what_is_no_picture_is_refused_by_name(data: bytes, code: str) -> None:
     assert refusal(data) == code
+
+
+VOLUMES = {
+    "NRRD": b"NRRD0005\ntype: short\ndimension: 3\nencoding: gzip\n\n",
+    "MetaImage": b"ObjectType = Image\nNDims = 3\nElementDataFile = LOCAL\n\0\0",
+    "PAR/REC": b"# === DATA DESCRIPTION FILE ======\n#\n",
+    "MGH": nib.MGHImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).to_bytes(),
+    ".hdr and .img": nib.Nifti1Pair(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock,
+    "Analyze": nib.AnalyzeImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock,
+    "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(40),
+    "MINC 1": b"CDF\x01" + bytes(40),
+}
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_volumes_of_research_tools_are_named_and_told_what_to_export(name: str) -> None:
+    for data in (VOLUMES[name], gzip.compress(VOLUMES[name])):
+        with pytest.raises(UnreadableImage, match=r"Export it as NIfTI .* or DICOM") as caught:
+            readers.read(data)
+        assert caught.value.code == "volume_format"
+        assert name in caught.value.message
 
 
 def test_a_wrong_checksum_in_a_png_is_damage() -> None:
@@ -246,3 +271,31 @@ def test_arbitrary_bytes_are_refused(data: bytes) -> None:
     except UnreadableImage:
         return
     Pillow.open(io.BytesIO(data)).load()  # whatever was read is a picture to Pillow as well
+
+
+def test_a_file_of_one_slice_is_one_slice() -> None:
+    opened = readers.open_file(builders.png_bytes())
+    assert opened.frames == 1
+    np.testing.assert_array_equal(opened.image(0).pixels, readers.read(builders.png_bytes()).pixels)
+    with pytest.raises(IndexError):
+        opened.image(1)
+
+
+def test_dicom_and_nifti_are_opened_by_their_bytes() -> None:
+    pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    assert readers.read(builders.dicom_bytes(pixels)).format == "DICOM"
+    volume = nib.Nifti1Image(np.zeros((20, 30, 4), np.int16), np.diag([1, 1, 5, 1])).to_bytes()
+    for data in (volume, gzip.compress(volume)):
+        opened = readers.open_file(data)
+        assert opened.frames == 4
+        assert opened.image(3).pixels.shape == (30, 20)
+        with pytest.raises(UnreadableImage) as caught:
+            readers.read(data)
+        assert caught.value.code == "many_slices"
+
+
+def test_raster_pictures_load_no_reader_of_volumes(tmp_path: Path) -> None:
+    file = tmp_path / "slice.png"
+    file.write_bytes(builders.png_bytes())
+    code = f"import sys; from ml import readers; readers.read({str(file)!r}); sys.exit('pydicom' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,6 +14,7 @@ import pytest
 from ml import hashes, registry
 from ml.contracts import ModelUnavailable
 from ml.registry import FILES, FORMAT, Manifest, load_model, quick_check, read_hashes, read_manifest, read_tensors
+from ml.series import METHOD
 from ml.training.export import Run, export
 from tests.ml.conftest import CALIBRATION
 
@@ -186,3 +187,45 @@ def test_weights_without_heads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPa
 def test_an_unknown_engine(tiny_artifact: Path) -> None:
     with pytest.raises(ValueError, match="Valid engines"):
         load_model(tiny_artifact, engine="abacus")
+
+
+SERIES = {
+    "method": METHOD,
+    "sharpness": 2.0,
+    "neighbors": 0.0,
+    "slope": 1.0,
+    "intercept": -1.0,
+    "threshold": 0.4,
+    "uncertain": [0.3, 0.7],
+    "facts": {"patients": 5},
+}
+
+
+def test_a_manifest_without_series_has_the_digest_it_always_had(tiny_artifact: Path) -> None:
+    manifest = read_manifest(tiny_artifact)
+    decisive = {key: manifest.data[key] for key in ("preprocessing", "threshold", "calibration")}
+    decisive |= {entry: manifest.data[entry]["sha256"] for entry in FILES}
+    expected = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    assert manifest.digest == expected
+    assert manifest.series is None
+    change(tiny_artifact, series=None)
+    assert read_manifest(tiny_artifact).digest == expected
+
+
+def test_how_series_are_judged_is_part_of_the_identity_and_how_it_was_found_is_not(tiny_artifact: Path) -> None:
+    without = read_manifest(tiny_artifact).digest
+    change(tiny_artifact, series=SERIES)
+    manifest = read_manifest(tiny_artifact)
+    assert manifest.series is not None
+    assert manifest.series.threshold == 0.4
+    assert manifest.digest != without
+    change(tiny_artifact, series=SERIES | {"facts": {"patients": 6}})
+    assert read_manifest(tiny_artifact).digest == manifest.digest
+    change(tiny_artifact, series=SERIES | {"threshold": 0.41})
+    assert read_manifest(tiny_artifact).digest != manifest.digest
+
+
+@pytest.mark.parametrize("entry", [{}, {"method": METHOD}, SERIES | {"slope": 0}, SERIES | {"method": "maximum"}, "x"])
+def test_a_series_entry_that_cannot_be_used(tiny_artifact: Path, entry: Any) -> None:
+    change(tiny_artifact, series=entry)
+    assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"

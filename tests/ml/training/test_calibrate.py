@@ -7,7 +7,7 @@ import pytest
 
 from ml.calibration import Calibration
 from ml.contracts import TUMOR_TYPES
-from ml.training import calibrate, metrics
+from ml.training import calibrate, curve, metrics
 from ml.training.calibrate import CalibrationError
 from ml.training.dataset import tumor_targets
 from tests.ml.training.simulated import population, row
@@ -31,10 +31,26 @@ def test_the_line_is_the_one_scikit_learn_finds() -> None:
     rows, logits = population(400, slope=0.7, intercept=1.0, seed=3)
     truth = tumor_targets(rows)
     weights = np.random.default_rng(0).random(400) + 0.5
-    slope, intercept = calibrate.line(logits, truth.astype(float), weights)
+    slope, intercept = curve.line(logits, truth.astype(float), weights)
     other = sklearn.LogisticRegression(C=1e9, tol=1e-10).fit(logits[:, None], truth, sample_weight=weights)
     assert slope == pytest.approx(other.coef_[0, 0], rel=1e-3)
     assert intercept == pytest.approx(other.intercept_[0], rel=1e-3)
+
+
+def test_a_few_wrong_labels_do_not_bend_the_line() -> None:
+    """Of 4000, six in a hundred are called tumor, and three in a hundred not, whatever they show."""
+    rows, logits = population(4000, slope=1.2, intercept=0.5, seed=5)
+    truth = tumor_targets(rows)
+    lapsed = np.random.default_rng(0).random(4000)
+    truth = np.where(lapsed < 0.06, 1, np.where(lapsed > 0.97, 0, truth))
+    found = curve.fit(logits, truth.astype(float), np.ones(4000))
+    plain, _ = curve.line(logits, truth.astype(float), np.ones(4000))
+    assert plain < 0.8
+    assert found.slope == pytest.approx(1.2, rel=0.15)
+    assert found.lapses == pytest.approx((0.06, 0.03), abs=0.012)
+    other = population(4000, slope=1.2, intercept=0.5, seed=6)[1]
+    true = 0.06 + 0.91 / (1 + np.exp(-(1.2 * other + 0.5)))
+    assert np.abs(found.probability(other) - true).max() < 0.04
 
 
 def test_new_patients_get_honest_probabilities() -> None:
@@ -50,7 +66,7 @@ def test_new_patients_get_honest_probabilities() -> None:
 
 
 def test_few_patients_make_it_less_sure() -> None:
-    """Ten patients of fifty slices say less than five hundred of one: the bagged line is flatter than the best fit."""
+    """Ten patients of fifty slices say less than five hundred of one: bagged, it is less sure than the best fit."""
     rng = np.random.default_rng(0)
     rows, logits = [], []
     for patient in range(10):
@@ -59,9 +75,10 @@ def test_few_patients_make_it_less_sure() -> None:
             rows.append(row(patient * 50 + number, label="tumor" if ill else "no_tumor", group=f"p{patient}"))
             logits.append((2 if ill else -2) + own + rng.normal(0, 1))
     scores, truth, weights = np.array(logits), tumor_targets(rows), calibrate.source_weights(rows)
-    plain, _ = calibrate.line(scores, calibrate.platt_targets(truth, weights), weights)
-    bagged, _ = calibrate.bagged_line(scores, truth, weights, calibrate.resamples(rows, seed=0))
-    assert 0 < bagged < plain
+    plain = curve.fit(scores, curve.platt_targets(truth, weights), weights)
+    bagged = curve.bagged(scores, truth, weights, calibrate.resamples(rows, seed=0))
+    sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, bagged)]
+    assert sure[1] < sure[0] - 0.005
 
 
 def test_separable_logits_keep_a_finite_slope() -> None:

@@ -11,14 +11,16 @@ import pytest
 from ml.cli import main
 from ml.contracts import ModelUnavailable
 from ml.registry import Manifest, read_manifest
-from ml.training import gallery
+from ml.training import gallery, series_fit, series_report, tables
 from ml.training.calibrate import calibrate
 from ml.training.card import card
 from ml.training.documents import DocumentError, Documents
 from ml.training.report import report
 from ml.training.scored import scored
+from ml.training.series_made import made
 from ml.training.splits import Row
 from tests.ml.training.simulated import analysis, population, row
+from tests.ml.training.test_series_fit import patients, said
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SHARE = {"share": 0.9812, "pictures": 111}
@@ -180,3 +182,20 @@ def test_figures_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
         Documents.read(tmp_path)
     (tmp_path / "baseline.json").write_text("{}", encoding="utf-8")
     assert Documents.read(tmp_path).comparison is None
+
+
+def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Manifest) -> None:
+    assert "## Whole series" not in card(full, documents())
+    rows = patients(4)
+    entry = series_fit.fit(rows, said(rows))
+    full = replace(full, data=full.data | {"series": entry})
+    assert "evaluate-series" in card(full, documents())
+    calibration = full.series
+    assert calibration is not None
+    figures = series_report.evaluate(calibration, made(rows), said(rows), threshold=0.5)
+    full.data["metrics"]["series"] = {"test": figures}
+    text = card(full, documents())
+    assert f"sharpness {entry['sharpness']:g}" in " ".join(text.split())
+    assert f"4 validation patients, in {entry['facts']['series']} series" in " ".join(text.split())
+    assert tables.series_table(figures) in text
+    assert "No healthy head" in " ".join(text.split())

@@ -144,3 +144,13 @@ def test_what_was_exported_loads(tiny_artifact: Path, monkeypatch: pytest.Monkey
     model = load_model(tiny_artifact)
     assert model.calibration == CALIBRATION
     assert len(model.known.hashes) == 1
+
+
+def test_figures_of_series_are_kept_apart_from_those_of_pictures(tiny_artifact: Path) -> None:
+    digest = read_manifest(tiny_artifact).digest
+    record(tiny_artifact, {"split": "test", "sources": {}, "seconds": 3, "series": {"all": {"patients": 8}}})
+    record(tiny_artifact, {"split": "val", "sources": {}, "seconds": 3, "series": None})
+    manifest = read_manifest(tiny_artifact)
+    assert manifest.digest == digest
+    assert manifest.data["metrics"]["series"] == {"test": {"all": {"patients": 8}}}
+    assert manifest.data["metrics"]["test"] == {"split": "test", "sources": {}}

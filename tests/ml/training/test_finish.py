@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.calibration import Calibration
 from ml.heads import TENSORS
 from ml.training import finish as finishing
 from ml.training.features import Extractor
@@ -38,6 +39,11 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
         seen["described"] = described
         return whiten(described)
 
+    def of_series(given: list, probabilities: list[float]) -> dict[str, int]:
+        seen.update(series=(given, probabilities))
+        return {"sharpness": 2}
+
+    monkeypatch.setattr(finishing.series_fit, "entry", of_series)
     monkeypatch.setattr(finishing, "calibrate", calibrated)
     monkeypatch.setattr(finishing.fit, "embedding", whitened)
     monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (forward, rows, seed))
@@ -51,6 +57,11 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
     assert np.shape(seen["types"]) == (6, 3)
     clean = sum(round_ == 0 for _, round_ in train.draws)
     assert np.shape(seen["described"]) == (clean, 1024)
+    assert done.fitted["series"] == {"sharpness": 2}
+    given, probabilities = seen["series"]  # type: ignore[misc]
+    assert given == [row for row, _ in val.draws]
+    expected = Calibration.from_manifest(done.fitted["calibration"]).probability(np.asarray(seen["logits"]))
+    assert probabilities == pytest.approx(expected.tolist())
     assert 0 < done.fitted["threshold"] < 1
     assert done.fitted["calibration"]["slope"] > 0
     assert done.training == {"seed": 1}

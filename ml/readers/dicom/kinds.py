@@ -1,0 +1,118 @@
+"""What a DICOM object is, and whether it is one that is judged: MR images as acquired. All others are set aside.
+
+The reason names the tag that decides, so that whoever exported the files sees which to leave out.
+"""
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from ml.contracts import UnreadableImage
+
+_MR = {
+    "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
+    "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
+    "1.2.840.10008.5.1.4.1.1.4.3": "Enhanced MR Color Image Storage",
+    "1.2.840.10008.5.1.4.1.1.4.4": "Legacy Converted Enhanced MR Image Storage",
+}
+_CAPTURED = {
+    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
+    "1.2.840.10008.5.1.4.1.1.7.2": "Multi-frame Grayscale Byte Secondary Capture Image Storage",
+    "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture Image Storage",
+    "1.2.840.10008.5.1.4.1.1.7.4": "Multi-frame True Color Secondary Capture Image Storage",
+}
+"""Pictures of a screen. They are judged as a PNG would be, as some stations export nothing else."""
+
+_DICOMDIR = "1.2.840.10008.1.3.10"
+_BRAIN = ("BRAIN", "HEAD", "SKULL", "NEURO", "CRANIUM", "PITUITARY", "ORBIT", "IAC", "CEREBELLUM", "SELLA")
+_MODALITIES = "CR CT DX ES MG NM OP PT PX RF RG SM US XA XC OCT ECG SR SEG RTDOSE RTPLAN RTSTRUCT RTIMAGE DOC KO PR"
+_PARTS = (
+    "ABDOMEN ANKLE ARM BLADDER BREAST CHEST CLAVICLE COCCYX CSPINE CTSPINE EAR ELBOW EXTREMITY EYE FACE FEMUR FINGER "
+    "FOOT HAND HEART HIP HUMERUS JAW KIDNEY KNEE LEG LIVER LSPINE LSSPINE NECK PANCREAS PELVIS PROSTATE RIB SHOULDER "
+    "SPINE SSPINE STERNUM THORAX TLSPINE TSPINE UTERUS WRIST"
+)
+_COMPUTED = "MIP MINIP MPR PROJECTION ADC TRACE FA_ TENSOR FLOW_ MAP PERFUSION SUBTRACT PHASE_MAP REFORMATTED VOLUME"
+"""Words of Image Type's later values that tell of something computed: projections, reformats and maps of numbers."""
+_UNSPOKEN = ("", "UNKNOWN", "OTHER", "NONE", "WHOLEBODY")
+
+
+def check(dataset: Dataset) -> tuple[str, ...]:
+    """Sentences on what kind of object was read.
+
+    Raises UnreadableImage with code `dicomdir`, `not_mr`, `no_pixels`, `localizer`, `derived` or `not_brain`: it is set
+    aside, and why.
+    """
+    uid = sop_class(dataset)
+    if uid == _DICOMDIR:
+        raise UnreadableImage("dicomdir", "This is a DICOMDIR, a list of files; it shows no picture itself.")
+    modality = word(dataset, "Modality").upper()
+    if uid not in _MR and uid not in _CAPTURED:
+        kind = uid.name if uid.name != str(uid) else "an unknown SOP class"
+        raise UnreadableImage("not_mr", f"Set aside: this is {kind}, no MR image (SOP Class UID, tag (0008,0016)).")
+    if uid in _CAPTURED and modality not in ("MR", "OT", "SC", ""):
+        raise UnreadableImage(
+            "not_mr", f"Set aside: its modality is {_known(modality, _MODALITIES)}, not MR (tag (0008,0060))."
+        )
+    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise UnreadableImage("no_pixels", "The DICOM file holds no picture (Pixel Data, tag (7FE0,0010), is absent).")
+    _check_body_part(dataset)
+    if uid in _CAPTURED:  # their Image Type says DERIVED whatever they show
+        return (f"Read as a picture of a screen: {_CAPTURED[uid]}.",)
+    return _check_image_type(dataset)
+
+
+def word(dataset: Dataset, keyword: str) -> str:
+    """A value as one line of text without padding; "" where absent or of a kind that is no text."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # a value that its VR forbids is converted only now
+        return ""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values of an element as upper-case text; empty where absent or of a kind that is no text."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:
+        return ()
+    if isinstance(value, str):
+        value = [value]
+    return tuple(str(one).strip().upper() for one in value) if isinstance(value, (list, tuple)) or _many(value) else ()
+
+
+def _many(value: object) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, (bytes, Dataset))
+
+
+def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
+    kinds = words(dataset, "ImageType")
+    if any("LOCALIZER" in kind or kind == "SCOUT" for kind in kinds[2:]):
+        raise UnreadableImage("localizer", "Set aside: this is a localizer (Image Type, tag (0008,0008)).")
+    if kinds[:1] != ("DERIVED",):
+        return ()
+    computed = next((name for name in _COMPUTED.split() if any(name in kind for kind in kinds[2:])), None)
+    if computed:
+        raise UnreadableImage(
+            "derived", f"Set aside: computed from other images (Image Type, tag (0008,0008), says {computed})."
+        )
+    return ("The file says it was derived from other images (Image Type).",)
+
+
+def _check_body_part(dataset: Dataset) -> None:
+    part = word(dataset, "BodyPartExamined").upper()
+    if part.replace(" ", "") in _UNSPOKEN or any(name in part for name in _BRAIN):
+        return
+    raise UnreadableImage(
+        "not_brain", f"Set aside: the body part examined is {_known(part, _PARTS)}, not the brain (tag (0018,0015))."
+    )
+
+
+def sop_class(dataset: Dataset) -> UID:
+    """What the object is, as it says itself, or else as its file's meta information does; "" where neither does."""
+    meta = getattr(dataset, "file_meta", None) or Dataset()
+    return UID(word(dataset, "SOPClassUID") or word(meta, "MediaStorageSOPClassUID"))
+
+
+def _known(value: str, names: str) -> str:
+    """The value if it is one of `names`: any other might be what somebody typed into the wrong field."""
+    return value if value in names.split() else "another one"

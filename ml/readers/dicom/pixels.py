@@ -1,0 +1,214 @@
+"""Gray values of one frame, as the file says they are to be shown.
+
+The way is the standard's (PS3.4 N.2): stored values, modality LUT or rescale, VOI LUT or window, photometric
+interpretation. Each step that was taken, and each that had to be replaced, is named in the route.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.sequence import Sequence
+
+from ml.contracts import UnreadableImage
+from ml.readers.dicom import streams
+
+Plane = NDArray[Any]
+
+_LARGEST = 1e30
+"""Largest magnitude of a gray value; above it, sums and differences leave float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gray:
+    """One frame: plane (height, width), float32 or uint8, brighter is brighter. route: what was done, in order. rgb:
+    the picture in color before it was reduced, or None."""
+
+    plane: Plane
+    route: tuple[str, ...]
+    rgb: Pillow.Image | None = None
+
+
+def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
+    """Frame `index`, from 0. window: which of the file's windows or VOI LUTs; None: none, from the
+    least value to the greatest.
+
+    Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated`, `transfer_syntax` or `not_finite`.
+    """
+    plane = stored(dataset, index)
+    if plane.ndim == 3:
+        return _from_color(dataset, plane)
+    attributes = _of_frame(dataset, index)
+    if str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
+        return _from_color(dataset, through_palette(dataset, plane), "palette")
+    values, route = _modality(plane, attributes)
+    values, shown = _voi(values, attributes, window)
+    values = _without_padding(values, plane, dataset)
+    route += shown
+    if not (np.abs(values) < _LARGEST).all():  # also False for NaN
+        raise UnreadableImage("not_finite", "The DICOM file holds gray values that are no usable numbers.")
+    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
+        values, route = values.max() + values.min() - values, (*route, "MONOCHROME1 inverted")
+    return Gray(np.ascontiguousarray(values, np.float32), route)
+
+
+def stored(dataset: Dataset, index: int) -> Plane:
+    """Frame `index` as it is stored: (height, width), or (height, width, 3) as RGB.
+
+    Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated` or `transfer_syntax`.
+    """
+    syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(streams.decode(dataset, index))
+    except MemoryError:
+        raise
+    except Exception as error:
+        said = str(error).lower()
+        if syntax is None:
+            raise UnreadableImage(
+                "transfer_syntax", "The DICOM file does not say how it is encoded (tag (0002,0010) is absent)."
+            ) from error
+        if "less than the expected" in said or "number of bytes" in said or "actual length" in said:
+            raise UnreadableImage(
+                "dicom_truncated", "The DICOM file is cut off: Pixel Data (7FE0,0010) is shorter than it claims."
+            ) from error
+        if any(words in said for words in ("unable to decompress", "is not supported", "does not support")):
+            name = syntax.name if syntax.name != str(syntax) else "one that is not known"
+            raise UnreadableImage(
+                "transfer_syntax", f"The DICOM file's transfer syntax, {name}, cannot be decoded (tag (0002,0010))."
+            ) from error
+        raise UnreadableImage(
+            "dicom_pixels", "The DICOM file is damaged: Pixel Data (7FE0,0010) cannot be decoded."
+        ) from error
+
+
+def through_palette(dataset: Dataset, plane: Plane) -> Plane:
+    """Stored values of a PALETTE COLOR picture as RGB, (height, width, 3), uint8. Raises UnreadableImage."""
+    colors = _guarded(lambda: apply_color_lut(plane, dataset), "its palette cannot be read")
+    return (colors >> 8).astype(np.uint8) if colors.dtype == np.uint16 else colors
+
+
+def _of_frame(dataset: Dataset, index: int) -> Dataset:
+    """The attributes that change gray values, of one frame: an enhanced object keeps them in its functional groups."""
+    merged = Dataset()
+    for keyword in ("BitsStored", "PixelRepresentation", "PhotometricInterpretation", *_VALUE_KEYWORDS):
+        if keyword in dataset:
+            merged[keyword] = dataset[keyword]
+    for group in groups(dataset, index):
+        for sequence in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for item in items(group, sequence):
+                for element in item:
+                    merged[element.tag] = element
+    return merged
+
+
+_VALUE_KEYWORDS = (
+    *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
+    *("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "VOILUTSequence"),
+)
+
+
+def groups(dataset: Dataset, index: int) -> list[Dataset]:
+    """An enhanced object's functional groups that hold for frame `index`: the shared ones, then its own."""
+    shared = items(dataset, "SharedFunctionalGroupsSequence")[:1]
+    return shared + items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
+
+
+def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """What a sequence holds; nothing where it is absent, or is none."""
+    try:
+        found = dataset.get(keyword)
+        return list(found) if isinstance(found, Sequence) else []
+    except Exception:  # a value that its VR forbids is converted only now
+        return []
+
+
+def _modality(stored: Plane, attributes: Dataset) -> tuple[Plane, tuple[str, ...]]:
+    if not any(name in attributes for name in ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")):
+        return stored.astype(np.float64), ("stored values",)
+    unusable = stored.astype(np.float64), ("stored values; the rescale in the file is unusable",)
+    if items(attributes, "ModalityLUTSequence"):
+        try:
+            return np.asarray(apply_modality_lut(stored, attributes), np.float64), ("modality LUT",)
+        except Exception:  # the order of gray values needs none
+            return unusable
+    slope, intercept = numbers(attributes, "RescaleSlope"), numbers(attributes, "RescaleIntercept")
+    if not slope or not intercept or not np.isfinite([slope[0], intercept[0]]).all() or slope[0] == 0:
+        return unusable
+    return stored.astype(np.float64) * slope[0] + intercept[0], ("rescale",)
+
+
+def _voi(values: Plane, attributes: Dataset, window: int | None) -> tuple[Plane, tuple[str, ...]]:
+    if window is None:
+        return values, ("full range",)
+    if items(attributes, "VOILUTSequence"):
+        try:
+            chosen = min(window, len(attributes.VOILUTSequence) - 1)
+            lut = apply_voi_lut(values.astype(np.int64), attributes, index=chosen, prefer_lut=True)
+            return np.asarray(lut, np.float64), (f"VOI LUT {chosen + 1}",)
+        except Exception:
+            return values, ("full range; the VOI LUT in the file is unusable",)
+    centers, widths = numbers(attributes, "WindowCenter"), numbers(attributes, "WindowWidth")
+    if not centers or len(centers) != len(widths):
+        return values, ("full range; the file has no window",)
+    chosen = min(window, len(centers) - 1)
+    if not widths[chosen] >= 1 or not np.isfinite(centers[chosen]):
+        return values, ("full range; the window in the file is unusable",)
+    shown = _windowed(values, centers[chosen], widths[chosen], str(attributes.get("VOILUTFunction") or "LINEAR"))
+    if np.ptp(shown) == 0:
+        return values, ("full range; the window in the file shows nothing",)
+    return shown, (f"window {chosen + 1} of {len(centers)}",)
+
+
+def _windowed(values: Plane, center: float, width: float, function: str) -> Plane:
+    """0 to 1, as PS3.3 C.11.2.1.2 and C.11.2.1.3 define it."""
+    if function == "SIGMOID":
+        return np.asarray(1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -60, 60))))
+    if function == "LINEAR_EXACT" or width == 1:
+        return np.asarray(np.clip((values - center) / width + 0.5, 0, 1))
+    return np.asarray(np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1))
+
+
+def _without_padding(values: Plane, stored: Plane, dataset: Dataset) -> Plane:
+    """Padding as dark as the darkest that is no padding (PS3.3 C.7.5.1.1.2)."""
+    low = numbers(dataset, "PixelPaddingValue")
+    if not low:
+        return values
+    high = numbers(dataset, "PixelPaddingRangeLimit") or low
+    padding = (stored >= min(low[0], high[0])) & (stored <= max(low[0], high[0]))
+    if padding.all() or not padding.any():
+        return values
+    return np.where(padding, values[~padding].min(), values)
+
+
+def _from_color(dataset: Dataset, colors: Plane, what: str = "color") -> Gray:
+    if colors.dtype != np.uint8:
+        bits = int(dataset.get("BitsStored", 8 * colors.dtype.itemsize))
+        colors = (colors.astype(np.float64) * 255 / (2**bits - 1)).clip(0, 255).astype(np.uint8)
+    picture = Pillow.fromarray(np.ascontiguousarray(colors[..., :3]))
+    return Gray(np.asarray(picture.convert("L")), (f"{what} reduced to gray",), picture)
+
+
+def numbers(dataset: Dataset, keyword: str) -> list[float]:
+    """All values of an element as numbers; empty where absent or text."""
+    try:
+        value = dataset.get(keyword)
+        values = list(value) if isinstance(value, (MultiValue, list)) else [value]
+        return [float(one) for one in values if one not in (None, "")]
+    except Exception:  # text where a number must be
+        return []
+
+
+def _guarded(call: Any, why: str) -> Plane:
+    try:
+        return np.asarray(call())
+    except Exception as error:
+        raise UnreadableImage("dicom_pixels", f"The DICOM file is damaged: {why}.") from error

@@ -1,0 +1,194 @@
+"""Whether text is drawn into a picture's margin, where stations put names, dates and hospital names.
+
+De-identification cannot take out what is part of the pixels, so whoever uploads is asked to look. This finds rows of
+small, thin strokes of like height on quiet ground, near the edges. It reads nothing: a line of several
+characters counts, whatever it says; a single letter that tells left from right does not.
+
+On public MR pictures without text, 7 of 3,579 raise it (0.2 %). Letters lower than about 6 pixels are missed, and so is
+text within the head or as faint as a watermark.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from ml.contracts import Image
+
+Box = tuple[float, float, float, float]
+
+MIN_CHARACTERS = 4
+"""Of one line. Orientation is told in one letter, seldom in two or three ("RAS")."""
+_LARGEST_SIDE = 1024
+_SMALLEST_SIDE = 200
+_MARGIN = 0.25
+"""Share of height and width, from each edge, in which text is looked for."""
+_STROKE = 9
+"""Pixels; what a square of this side does not fit into is thin."""
+_CONTRAST = 40
+"""Of 255, between a stroke and its ground."""
+_HEIGHTS = (5, 28)
+"""Pixels of a character, at the scale that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lettering:
+    """Text in the margin. boxes: of each line, (x0, y0, x1, y1) in fractions of the picture's width and height."""
+
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A connected patch of stroke: its bounds in pixels, the end excluded."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+
+def lettering(image: Image) -> Lettering | None:
+    """Lines of text in the margin of a picture, None where there are none."""
+    plane = _eight_bits(image.pixels)
+    height, width = plane.shape
+    boxes: list[Box] = []
+    for scale in _scales(max(height, width)):
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        scaled = plane if scale == 1 else np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC))
+        for lines in (_lines(scaled), _lines(255 - scaled)):  # bright letters, and dark ones as on a white bar
+            boxes += [(x0 / size[0], y0 / size[1], x1 / size[0], y1 / size[1]) for x0, y0, x1, y1 in lines]
+    return Lettering(tuple(boxes)) if boxes else None
+
+
+def _scales(side: int) -> list[float]:
+    """Sizes at which to look, so that small and large characters alike come to a height in _HEIGHTS."""
+    first = min(_LARGEST_SIDE / side, 2.0 if side < _LARGEST_SIDE / 2 else 1.0)
+    return [first / 2**step for step in range(4) if step == 0 or side * first / 2**step >= _SMALLEST_SIDE]
+
+
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = np.percentile(pixels, (0.5, 99.5))
+    spread = float(high - low) or 1.0
+    return np.asarray(((pixels - float(low)) * (255 / spread)).clip(0, 255), np.uint8)
+
+
+def _lines(plane: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+    strokes = _thin(plane)
+    inner_y, inner_x = (int(side * _MARGIN) for side in plane.shape)
+    strokes[inner_y : plane.shape[0] - inner_y, inner_x : plane.shape[1] - inner_x] = False
+    ground = plane.astype(np.int16)
+    parts = [part for part in _parts(strokes) if _like_a_character(part, ground, strokes)]
+    found = []
+    for row in _rows(parts):
+        if _characters(row) >= MIN_CHARACTERS and _varied(row):
+            xs, ys = [p.x0 for p in row] + [p.x1 for p in row], [p.y0 for p in row] + [p.y1 for p in row]
+            found.append((min(xs), min(ys), max(xs), max(ys)))
+    return found
+
+
+def _thin(plane: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where the picture is brighter than it is after thin things are taken away (white top-hat)."""
+    opened = _extreme(_extreme(plane, np.minimum), np.maximum)
+    return (plane.astype(np.int16) - opened) > _CONTRAST
+
+
+def _extreme(plane: NDArray[np.uint8], pick: np.ufunc) -> NDArray[np.uint8]:
+    """Least or greatest value of the square of _STROKE pixels around each."""
+    for _ in range(2):
+        window, reach = np.pad(plane.T, ((_STROKE // 2, _STROKE // 2), (0, 0)), mode="edge"), 1
+        while reach < _STROKE:  # a window twice as long is two windows
+            step = min(reach, _STROKE - reach)
+            window, reach = pick(window[:-step], window[step:]), reach + step
+        plane = window
+    return plane
+
+
+def _parts(mask: NDArray[np.bool_]) -> list[_Part]:
+    """Connected patches (8 neighbors), by joining runs of neighboring rows."""
+    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    ends = np.nonzero(edges == -1)[1]
+    parent = list(range(len(rows)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first = np.searchsorted(rows, np.arange(mask.shape[0] + 1))
+    for y in range(1, mask.shape[0]):
+        above, here = int(first[y - 1]), int(first[y])
+        while above < first[y] and here < first[y + 1]:
+            if starts[above] <= ends[here] and starts[here] <= ends[above]:
+                parent[root(here)] = root(above)
+            if ends[above] < ends[here]:
+                above += 1
+            else:
+                here += 1
+    bounds: dict[int, tuple[int, int, int, int]] = {}
+    for index, (y, x0, x1) in enumerate(zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)):
+        left, top, right, bottom = bounds.get(root(index), (x0, y, x1, y + 1))
+        bounds[root(index)] = min(left, x0), min(top, y), max(right, x1), max(bottom, y + 1)
+    return [_Part(*found) for found in bounds.values()]
+
+
+def _like_a_character(part: _Part, plane: NDArray[np.int16], mask: NDArray[np.bool_]) -> bool:
+    """One character, or several that touch: not too large, not a bar, and on ground that is quiet above and below."""
+    if not _HEIGHTS[0] <= part.height <= _HEIGHTS[1] or part.width > 16 * part.height:
+        return False
+    box = mask[part.y0 : part.y1, part.x0 : part.x1]
+    if part.width > 1.4 * part.height:
+        strokes = np.median((np.diff(box.astype(np.int8), axis=1, prepend=0) == 1).sum(axis=1))
+        if strokes < part.width / part.height:
+            return False
+    above = plane[max(part.y0 - 3, 0) : max(part.y0 - 1, 0), part.x0 : part.x1]
+    below = plane[part.y1 + 1 : part.y1 + 3, part.x0 : part.x1]
+    ground = np.concatenate([above.ravel(), below.ravel()])
+    if not ground.size:
+        return False
+    low, high = np.percentile(ground, (10, 90))
+    bright = np.median(plane[part.y0 : part.y1, part.x0 : part.x1][box])
+    return bool(high - low < _CONTRAST and bright - high > _CONTRAST / 2)
+
+
+def _rows(parts: list[_Part]) -> list[list[_Part]]:
+    """Parts that stand side by side, of like height."""
+    rows: list[list[_Part]] = []
+    for part in sorted(parts, key=lambda one: one.x0):
+        for row in rows:
+            if _beside(row[-1], part):
+                row.append(part)
+                break
+        else:
+            rows.append([part])
+    return rows
+
+
+def _beside(left: _Part, right: _Part) -> bool:
+    low, high = sorted((left.height, right.height))
+    overlap = min(left.y1, right.y1) - max(left.y0, right.y0)
+    return overlap >= 0.6 * low and high <= 2 * low and -1 <= right.x0 - left.x1 <= 1.2 * high
+
+
+def _characters(row: list[_Part]) -> int:
+    height = max(part.height for part in row)
+    return sum(max(1, round(part.width / (0.8 * height))) for part in row)
+
+
+def _varied(row: list[_Part]) -> bool:
+    """Not the strokes of a ruler."""
+    return any(part.width > 0.35 * part.height for part in row) and any(part.width > 3 for part in row)

@@ -1,0 +1,158 @@
+"""NIfTI-1 and NIfTI-2, plain or gzipped: a volume as slices, each turned as radiologists look at it.
+
+Slices lie across the axis along which voxels are longest, as they were acquired; a volume of cubes is cut axially. The
+axes come from the affine (sform, else qform), so any order and direction of storage shows the same pictures: the
+patient's right at the left edge, the front or the head above.
+"""
+
+import logging
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from ml.contracts import Image, UnreadableImage
+
+MAX_INFLATED = 1_000_000_000
+"""Bytes that a gzipped volume may inflate to."""
+MAX_RATIO = 100
+"""Most times its packed size that a volume may inflate to, beyond _UNSUSPICIOUS. A head in wide margins reaches 20."""
+_UNSUSPICIOUS = 64_000_000
+MAX_SLICES = 2_000
+_LARGEST = 1e30
+_LONGER = 1.2
+"""Voxels at least so much longer along one axis than along the others were acquired as slices across it."""
+_FORMATS: tuple[tuple[str, Any], ...] = (("NIfTI-1", nib.Nifti1Image), ("NIfTI-2", nib.Nifti2Image))
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)  # it quotes what it finds in a header
+_axes: Any = nib.orientations.io_orientation  # nibabel has no types
+
+_VIEWS = {0: (2, 1), 1: (2, 0), 2: (1, 0)}
+"""By the axis across which slices lie (0 left-right, 1 back-front, 2 feet-head): axes of rows and of columns."""
+_EDGES = (("R", "L"), ("A", "P"), ("H", "F"))
+"""First and last letter along each axis as shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A volume. frames: slices, from feet to head, right to left or front to back. letters: what lies at the left,
+    right, upper and lower edge. spacing: mm between rows and columns. thickness: mm between slices."""
+
+    volume: Any
+    format: str
+    axis: int
+    frames: int
+    letters: tuple[str, str, str, str]
+    spacing: tuple[float, float]
+    thickness: float
+    notes: tuple[str, ...]
+
+    def image(self, index: int) -> Image:
+        """Slice `index`. Raises UnreadableImage with code `not_finite` or `damaged`."""
+        order = _axes(self.volume.affine)
+        stored = [int(np.flatnonzero(order[:, 0] == world)[0]) for world in range(3)]  # storage axis of each world axis
+        cut: list[Any] = [slice(None)] * 3 + [0] * (len(self.volume.shape) - 3)
+        reverse = order[stored[self.axis], 1] < 0
+        cut[stored[self.axis]] = self.frames - 1 - index if reverse else index
+        try:
+            plane = np.asarray(self.volume.dataobj[tuple(cut)], np.float32)
+        except Exception as error:
+            raise _cut_off(self.format) from error
+        rows, columns = _VIEWS[self.axis]
+        if stored[rows] > stored[columns]:
+            plane = plane.T
+        # World axes point to the right, the front and the head; shown are right, front and head first.
+        plane = plane[::-1] if order[stored[rows], 1] > 0 else plane
+        plane = plane[:, ::-1] if order[stored[columns], 1] > 0 else plane
+        notes, finite = list(self.notes), np.isfinite(plane)
+        if not finite.any() or np.abs(plane[finite]).max() > _LARGEST:
+            raise UnreadableImage("not_finite", f"The {self.format} file holds voxels that are no usable numbers.")
+        if not finite.all():
+            plane = np.where(finite, plane, plane[finite].min())
+            notes.append("Voxels that are no number were taken as background.")
+        height, width = plane.shape
+        return Image(np.ascontiguousarray(plane), self.format, width, height, notes=tuple(notes))
+
+
+def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
+    """Gunzip. Raises UnreadableImage with code `truncated`, `damaged` or `too_large`."""
+    limit = min(limit, max(_UNSUSPICIOUS, MAX_RATIO * len(data)))
+    size, stream, rest = 0, zlib.decompressobj(16 + zlib.MAX_WBITS), data
+    try:
+        while rest and not stream.eof:  # once for the size, before anything of that size is held
+            size += len(stream.decompress(rest, 1 << 20))
+            rest = stream.unconsumed_tail
+            if size > limit:
+                raise UnreadableImage("too_large", f"The gzip file holds more than {limit // 1_000_000} MB.")
+        if not stream.eof:
+            raise UnreadableImage("truncated", "The gzip file is cut off.")
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, size)
+    except zlib.error as error:
+        raise UnreadableImage("damaged", "The gzip file is damaged and cannot be unpacked.") from error
+
+
+def open_file(data: bytes, *, max_pixels: int) -> Opened:
+    """Open a volume that is not gzipped.
+
+    Raises UnreadableImage with code `damaged`, `truncated`, `four_dimensional`, `not_gray`, `too_many_pixels` or
+    `too_many_frames`.
+    """
+    name, kind = _FORMATS[0 if data[344:348] == b"n+1\x00" else 1]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            volume: Any = kind.from_bytes(data)
+        shape, dtype = volume.shape, volume.header.get_data_dtype()
+        affine, zooms = np.asarray(volume.affine, np.float64), np.abs(volume.header.get_zooms()[:3]).astype(float)
+        order = _axes(affine)
+    except Exception as error:  # nibabel raises almost anything on hostile headers
+        raise UnreadableImage("damaged", f"The {name} file is damaged: its header cannot be read.") from error
+    if len(shape) < 3 or min(shape) < 1 or np.isnan(order).any():
+        raise UnreadableImage("damaged", f"The {name} file is no volume: its header (dim, affine) has no three axes.")
+    if any(length > 1 for length in shape[3:]):
+        raise UnreadableImage(
+            "four_dimensional",
+            f"The {name} file holds {int(np.prod(shape[3:]))} volumes (dim[4] and above); export one of them.",
+        )
+    if dtype.names or dtype.kind not in "iuf":
+        raise UnreadableImage(
+            "not_gray", f"The {name} file holds colors or complex numbers (datatype), not gray values."
+        )
+    if len(data) < volume.dataobj.offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
+        raise _cut_off(name)
+    return _opened(volume, name, order, zooms, max_pixels)
+
+
+def _opened(volume: Any, name: str, order: Any, zooms: Any, max_pixels: int) -> Opened:
+    world = [int(np.flatnonzero(order[:, 0] == axis)[0]) for axis in range(3)]
+    sides = zooms[world]
+    notes = []
+    if not (np.isfinite(sides).all() and (sides > 0).all()):
+        sides = np.ones(3)
+        notes.append("The file does not say how large its voxels are; they were taken as cubes.")
+    if volume.header["sform_code"] == 0 and volume.header["qform_code"] == 0:
+        notes.append(
+            "The file does not say how the head lies (sform and qform are unset); it was taken as it is stored."
+        )
+    longest = int(np.argmax(sides))
+    axis = longest if sides[longest] >= _LONGER * np.delete(sides, longest).max() else 2
+    rows, columns = _VIEWS[axis]
+    frames, height, width = (volume.shape[world[one]] for one in (axis, rows, columns))
+    if height * width > max_pixels:
+        raise UnreadableImage(
+            "too_many_pixels",
+            f"The {name} file's slices have {width} × {height} pixels; at most {max_pixels:,} are read.",
+        )
+    if frames > MAX_SLICES:
+        raise UnreadableImage(
+            "too_many_frames", f"The {name} file has {frames:,} slices; at most {MAX_SLICES:,} are read."
+        )
+    letters = (*_EDGES[columns], *_EDGES[rows])
+    spacing = float(sides[rows]), float(sides[columns])
+    return Opened(volume, name, axis, frames, letters, spacing, float(sides[axis]), tuple(notes))
+
+
+def _cut_off(name: str) -> UnreadableImage:
+    return UnreadableImage("truncated", f"The {name} file is cut off: it ends before its voxels.")

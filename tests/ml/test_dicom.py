@@ -1,0 +1,257 @@
+"""DICOM files: which are judged, how their gray values and places are read, and what hostile ones get."""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from ml.contracts import Image, UnreadableImage
+from ml.readers import dicom, sniff
+from ml.readers.dicom import geometry, header
+from tests import builders
+
+LIMIT = 25_000_000
+
+
+def ramp() -> np.ndarray:
+    return np.arange(-600, 600, dtype=np.int16).reshape(30, 40)
+
+
+def opened(data: bytes) -> dicom.Opened:
+    return dicom.open_file(data, max_pixels=LIMIT)
+
+
+def read(data: bytes, index: int = 0, **options: Any) -> Image:
+    return opened(data).image(index, **options)
+
+
+def refusal(data: bytes) -> UnreadableImage:
+    with pytest.raises(UnreadableImage) as caught:
+        found = opened(data)
+        for index in range(found.frames):
+            found.image(index)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+        RLELossless,
+        JPEG2000Lossless,
+        JPEGLSLossless,
+    ],
+)
+def test_any_transfer_syntax_gives_the_same_picture(syntax: str) -> None:
+    pixels = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96)
+    plain = read(builders.dicom_bytes(pixels))
+    coded = read(builders.dicom_bytes(pixels, syntax=syntax))
+    np.testing.assert_array_equal(plain.pixels, coded.pixels)
+    assert (coded.format, coded.width, coded.height) == ("DICOM", 96, 64)
+
+
+def test_gray_values_go_through_rescale_and_window() -> None:
+    """Rescale, then the linear window of PS3.3 C.11.2.1.2: black below, white above, and half in the middle."""
+    image = read(
+        builders.dicom_bytes(
+            ramp(), RescaleSlope=2, RescaleIntercept=100, WindowCenter=[100.5, 0], WindowWidth=[201, 9]
+        )
+    )
+    values = ramp().astype(float) * 2 + 100
+    np.testing.assert_allclose(image.pixels, np.clip((values - 100) / 200 + 0.5, 0, 1), atol=1e-6)
+    assert image.notes[-1] == "Gray values: rescale, window 1 of 2."
+    second = read(builders.dicom_bytes(ramp(), WindowCenter=[100, 0], WindowWidth=[201, 9]), window=1)
+    assert second.notes[-1] == "Gray values: stored values, window 2 of 2."
+
+
+@pytest.mark.parametrize(
+    ("tags", "route"),
+    [
+        ({}, "stored values, full range; the file has no window"),
+        ({"WindowCenter": 9000, "WindowWidth": 2}, "stored values, full range; the window in the file shows nothing"),
+        ({"WindowCenter": 0, "WindowWidth": 0}, "stored values, full range; the window in the file is unusable"),
+        ({"WindowCenter": [1, 2], "WindowWidth": 5}, "stored values, full range; the file has no window"),
+    ],
+)
+def test_a_window_that_does_not_serve_is_replaced_and_named(tags: dict[str, Any], route: str) -> None:
+    image = read(builders.dicom_bytes(ramp(), **tags))
+    np.testing.assert_array_equal(image.pixels, ramp())
+    assert image.notes[-1] == f"Gray values: {route}."
+
+
+@pytest.mark.parametrize(("function", "middle"), [("SIGMOID", 0.5), ("LINEAR_EXACT", 0.5)])
+def test_other_window_functions(function: str, middle: float) -> None:
+    image = read(builders.dicom_bytes(ramp(), WindowCenter=0, WindowWidth=400, VOILUTFunction=function))
+    assert image.pixels[ramp() == 0] == pytest.approx(middle)
+    assert (np.diff(image.pixels.ravel()) >= 0).all()
+
+
+def test_inverted_gray_is_turned_round() -> None:
+    image = read(builders.dicom_bytes(ramp(), PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(image.pixels, -ramp() - 1)
+    assert "MONOCHROME1 inverted" in image.notes[-1]
+
+
+def test_padding_is_as_dark_as_the_darkest() -> None:
+    pixels = ramp()
+    pixels[0] = -2000
+    image = read(builders.dicom_bytes(pixels, PixelPaddingValue=-2000))
+    assert image.pixels.min() == pixels[1:].min()
+
+
+def test_pixels_that_are_no_squares_are_made_so() -> None:
+    image = read(builders.dicom_bytes(ramp(), PixelSpacing=[2.0, 1.0]))
+    assert image.pixels.shape == (60, 40)
+    assert (image.width, image.height) == (40, 30)
+    assert "Resampled to square pixels" in image.notes[-1]
+    unlikely = read(builders.dicom_bytes(ramp(), PixelSpacing=[20.0, 1.0]))
+    assert unlikely.pixels.shape == (30, 40)
+    assert "unlikely" in unlikely.notes[-1]
+
+
+def test_colors_become_gray_and_are_measured() -> None:
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    rgb[..., 0] = 200
+    image = read(builders.dicom_bytes(rgb, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
+    assert image.colored
+    assert image.pixels.shape == (20, 20)
+
+
+def test_every_frame_of_an_enhanced_object_has_its_own_window_and_place() -> None:
+    frames = np.stack([ramp(), ramp() + 50, ramp() + 90])
+    dataset = builders.dicom_dataset(frames, SOPClassUID=EnhancedMRImageStorage)
+    shared, per_frame = Dataset(), []
+    orientation = Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = [orientation]
+    for number in range(3):
+        group, voi, position = Dataset(), Dataset(), Dataset()
+        voi.WindowCenter, voi.WindowWidth = 100 * number, 400
+        position.ImagePositionPatient = [0, 0, 30 - 10 * number]
+        group.FrameVOILUTSequence, group.PlanePositionSequence = [voi], [position]
+        per_frame.append(group)
+    dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence = [shared], per_frame
+    found = opened(builders.dicom_file(dataset))
+    assert found.frames == 3
+    places = [place for place in found.places if place is not None]
+    assert [place.along for place in places] == [30, 20, 10]
+    assert geometry.stack(places).order == (2, 1, 0)
+    assert places[0].letters == ("R", "L", "A", "P")
+    expected = np.clip((ramp() + 50 - 99.5) / 399 + 0.5, 0, 1)
+    np.testing.assert_allclose(found.image(1).pixels, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("tags", "code", "said"),
+    [
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}, "not_mr", "CT Image Storage"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "not_mr", "Segmentation"),
+        ({"SOPClassUID": "1.2.3.4"}, "not_mr", "an unknown SOP class"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "US"}, "not_mr", "US"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "DOE^JANE"}, "not_mr", "another one"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer", "(0008,0008)"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "PROJECTION IMAGE", "MIP"]}, "derived", "MIP"),
+        ({"BodyPartExamined": "KNEE"}, "not_brain", "KNEE"),
+        ({"BodyPartExamined": "DOE JANE"}, "not_brain", "another one"),
+    ],
+)
+def test_what_is_no_acquired_slice_of_a_brain_is_set_aside(tags: dict[str, Any], code: str, said: str) -> None:
+    error = refusal(builders.dicom_bytes(ramp(), **tags))
+    assert error.code == code
+    assert said in error.message
+    assert "DOE" not in error.message
+
+
+@pytest.mark.parametrize("part", ["BRAIN", "HEAD", "", "unknown", "Head and Neck"])
+def test_a_head_is_read(part: str) -> None:
+    assert read(builders.dicom_bytes(ramp(), BodyPartExamined=part)).pixels.shape == (30, 40)
+
+
+def test_a_file_without_preamble_is_read() -> None:
+    data = builders.dicom_bytes(ramp())
+    assert sniff(data) == sniff(data[132:]) == "DICOM"
+    np.testing.assert_array_equal(read(data[132:]).pixels, ramp())
+
+
+def test_cut_off_anywhere_it_is_refused_with_a_reason() -> None:
+    data = builders.dicom_bytes(ramp(), PatientName="DOE^JANE")
+    for length in range(140, len(data) - 2, 37):
+        error = refusal(data[:length])
+        assert error.code in ("dicom_damaged", "dicom_truncated", "no_pixels", "not_mr")
+        assert "DOE" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("tags", "code", "said"),
+    [
+        ({"Rows": 30_000, "Columns": 20_000}, "too_many_pixels", "(0028,0010)"),
+        ({"NumberOfFrames": 10_000}, "too_many_frames", "(0028,0008)"),
+        ({"NumberOfFrames": 7}, "dicom_truncated", "(7FE0,0010)"),
+        ({"Rows": 0}, "dicom_damaged", "Rows"),
+    ],
+)
+def test_claims_are_checked_before_memory_is_taken(tags: dict[str, Any], code: str, said: str) -> None:
+    dataset = builders.dicom_dataset(ramp())
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    error = refusal(builders.dicom_file(dataset))
+    assert error.code == code
+    assert said in error.message
+
+
+def test_a_deflate_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(header, "MAX_INFLATED", 1_000_000)
+    data = builders.dicom_bytes(ramp(), syntax=DeflatedExplicitVRLittleEndian)
+    assert read(data).pixels.shape == (30, 40)
+    length = struct.unpack("<I", data[140:144])[0]
+    packer = zlib.compressobj(wbits=-15)
+    bomb = data[: 144 + length] + packer.compress(b"\0" * 3_000_000) + packer.flush()
+    assert refusal(bomb).code == "dicom_too_large"
+    assert refusal(data[:-20]).code == "dicom_truncated"
+
+
+def test_a_deflated_file_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(header, "_UNSUSPICIOUS", 100_000)
+    assert read(builders.dicom_bytes(ramp(), syntax=DeflatedExplicitVRLittleEndian)).pixels.shape == (30, 40)
+    empty = builders.dicom_bytes(np.zeros((1000, 1000), np.uint16), syntax=DeflatedExplicitVRLittleEndian)
+    assert refusal(empty).code == "dicom_too_large"
+
+
+def test_order_is_by_place_whatever_the_numbers_say() -> None:
+    heights = [5.0, -5.0, 0.0, 10.0, 0.001, 30.0]
+    places = [geometry.Place((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in heights]
+    found = geometry.stack(places)
+    assert found.order == (1, 2, 0, 3, 5)
+    assert found.duplicates == (4,)
+    assert (found.spacing, found.gaps) == (5.0, 1)
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_stacks_run_upwards_whichever_way_the_normal_points(flip: int) -> None:
+    places = [geometry.Place((0, 0, z), (1, 0, 0), (0, flip, 0)) for z in (20.0, 0.0, 10.0)]
+    assert geometry.stack(places).order == (1, 2, 0)
+
+
+@pytest.mark.parametrize("value", [["a", "b", "c"], [1, 2], [np.nan, 0, 0], None])
+def test_a_place_that_is_none(value: Any) -> None:
+    dataset = Dataset()
+    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    if value is not None:
+        dataset.add_new("ImagePositionPatient", "LO" if "a" in map(str, value) else "FD", value)
+    assert geometry.place(dataset, 0) is None

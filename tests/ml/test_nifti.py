@@ -1,0 +1,162 @@
+"""NIfTI volumes: however they are stored, the same slices the same way round, and a reason for what is not read."""
+
+import gzip
+import itertools
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from ml.contracts import UnreadableImage
+from ml.readers import nifti, sniff
+
+LIMIT = 25_000_000
+
+
+def head() -> np.ndarray:
+    """World axes right, front, head: marks at the right (1), in front (2) and above (4)."""
+    volume = np.zeros((20, 24, 16), np.float32)
+    volume[15:18] += 1
+    volume[:, 20:22] += 2
+    volume[:, :, 12:14] += 4
+    return volume
+
+
+def stored(volume: np.ndarray, *, kind: Any = nib.Nifti1Image, zooms: Iterable[float] = (1, 1, 1)) -> bytes:
+    return bytes(kind(volume, np.diag([*zooms, 1.0])).to_bytes())
+
+
+def claiming(*dim: int) -> bytes:
+    """A NIfTI-1 file whose header claims other axes than it has."""
+    data = bytearray(stored(head()))
+    struct.pack_into("<8h", data, 40, *dim)
+    return bytes(data)
+
+
+def slices(data: bytes) -> np.ndarray:
+    found = nifti.open_file(data, max_pixels=LIMIT)
+    return np.stack([found.image(index).pixels for index in range(found.frames)])
+
+
+def refusal(data: bytes, *, max_pixels: int = LIMIT) -> UnreadableImage:
+    with pytest.raises(UnreadableImage) as caught:
+        found = nifti.open_file(data, max_pixels=max_pixels)
+        for index in range(found.frames):
+            found.image(index)
+    return caught.value
+
+
+def test_shown_as_radiologists_look_at_it() -> None:
+    found = nifti.open_file(stored(head()), max_pixels=LIMIT)
+    assert (found.format, found.frames, found.axis) == ("NIfTI-1", 16, 2)
+    assert found.letters == ("R", "L", "A", "P")
+    lowest, above = found.image(0).pixels, found.image(12).pixels
+    assert lowest.shape == (24, 20)
+    assert lowest[2:4].min() >= 2  # the front is above
+    assert set(np.flatnonzero(lowest[10])) == {2, 3, 4}  # the patient's right is at the left edge
+    assert above.min() >= 4
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_any_order_and_direction_of_storage_gives_the_same_slices(kind: Any, order: tuple[int, ...]) -> None:
+    expected = slices(stored(head()))
+    for flips in itertools.product((1, -1), repeat=3):
+        turned = nib.Nifti1Image(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
+        data = kind(np.asarray(turned.dataobj), turned.affine).to_bytes()
+        assert sniff(data) == sniff(gzip.compress(data)).removesuffix(".gz") == "NIfTI"
+        np.testing.assert_array_equal(slices(data), expected)
+
+
+@pytest.mark.parametrize(
+    ("zooms", "axis", "letters", "shape"),
+    [
+        ((1, 1, 5), 2, ("R", "L", "A", "P"), (24, 20)),
+        ((1, 5, 1), 1, ("R", "L", "H", "F"), (16, 20)),
+        ((5, 1, 1), 0, ("A", "P", "H", "F"), (16, 24)),
+        ((1, 1, 1.1), 2, ("R", "L", "A", "P"), (24, 20)),
+    ],
+)
+def test_slices_lie_across_the_longest_side(
+    zooms: tuple[float, ...], axis: int, letters: tuple[str, ...], shape: tuple[int, int]
+) -> None:
+    found = nifti.open_file(stored(head(), zooms=zooms), max_pixels=LIMIT)
+    assert (found.axis, found.letters, found.image(0).pixels.shape) == (axis, letters, shape)
+    assert found.thickness == pytest.approx(zooms[axis], rel=1e-6)
+
+
+def test_values_are_scaled_as_the_header_says() -> None:
+    image = nib.Nifti1Image(np.arange(27, dtype=np.int16).reshape(3, 3, 3), np.eye(4))
+    image.header.set_slope_inter(2.0, -5.0)
+    data = image.to_bytes()
+    assert slices(data).max() == pytest.approx(26 * 2 - 5)
+
+
+def test_what_is_no_number_is_background() -> None:
+    volume = head()
+    volume[0, 0, 0] = np.nan
+    image = nifti.open_file(stored(volume), max_pixels=LIMIT).image(0)
+    assert np.isfinite(image.pixels).all()
+    assert "background" in image.notes[-1]
+    assert refusal(stored(np.full((4, 4, 4), np.nan, np.float32))).code == "not_finite"
+    assert refusal(stored(np.full((4, 4, 4), 1e35, np.float32))).code == "not_finite"
+
+
+def test_a_volume_in_time_is_refused_and_one_of_length_one_read() -> None:
+    error = refusal(stored(np.zeros((4, 4, 4, 120), np.int16)))
+    assert error.code == "four_dimensional"
+    assert "120 volumes (dim[4]" in error.message
+    assert slices(stored(head()[..., None])).shape == (16, 24, 20)
+
+
+def test_a_header_that_says_little_is_noted() -> None:
+    image = nib.Nifti1Image(head(), None)
+    image.header["pixdim"][1:4] = 0
+    found = nifti.open_file(image.to_bytes(), max_pixels=LIMIT)
+    assert found.frames > 0
+    assert len(found.notes) >= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (stored(head())[:400], "truncated"),
+        (stored(head())[:-1], "truncated"),
+        (stored(np.zeros((4, 4, 4), np.complex64)), "not_gray"),
+        (stored(np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])), "not_gray"),
+        (claiming(3, -4, 4, 4, 1, 1, 1, 1), "damaged"),
+        (claiming(2, 20, 24, 1, 1, 1, 1, 1), "damaged"),
+        (stored(np.zeros((2, 2, 2001), np.uint8)), "too_many_frames"),
+        (claiming(3, 30000, 30000, 30000, 1, 1, 1, 1), "truncated"),
+    ],
+)
+def test_what_is_not_read_says_why(data: bytes, code: str) -> None:
+    assert refusal(data).code == code
+
+
+def test_large_slices_are_refused() -> None:
+    assert refusal(stored(head()), max_pixels=100).code == "too_many_pixels"
+
+
+def test_gzip_is_unpacked_up_to_a_limit() -> None:
+    data = stored(head())
+    packed = gzip.compress(data)
+    assert nifti.inflate(packed) == data
+    for broken, code in ((packed[:-30], "truncated"), (packed[:20] + b"\xff" * 200, "damaged")):
+        with pytest.raises(UnreadableImage) as caught:
+            nifti.inflate(broken)
+        assert caught.value.code == code
+    with pytest.raises(UnreadableImage) as caught:
+        nifti.inflate(gzip.compress(b"\0" * 1_000_000), limit=1000)
+    assert caught.value.code == "too_large"
+
+
+def test_gzip_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nifti, "_UNSUSPICIOUS", 100_000)
+    assert len(nifti.inflate(gzip.compress(bytes(100_000)))) == 100_000
+    with pytest.raises(UnreadableImage) as caught:
+        nifti.inflate(gzip.compress(bytes(1_000_000)))
+    assert caught.value.code == "too_large"

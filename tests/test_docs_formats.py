@@ -1,0 +1,48 @@
+"""docs/formats.md says what the readers do: its table of files, its limits and its codes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ml import readers
+from ml.readers import archives, nifti, sniffing
+from ml.readers.dicom import MAX_FRAMES, header
+from tests import formats
+
+TEXT = formats.DOCUMENT.read_text()
+
+
+def test_every_file_that_pydicom_ships_is_read_or_refused_as_the_document_says() -> None:
+    """To write the table anew: python -m tests.formats."""
+    assert formats.written() == TEXT
+    assert len(formats.files()) > 180
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("pixels of a slice", f"{readers.MAX_PIXELS:,}"),
+        ("frames or slices of a file", f"{MAX_FRAMES:,}"),
+        ("frames or slices of a file", f"{nifti.MAX_SLICES:,}"),
+        ("a deflated DICOM file", f"{header.MAX_INFLATED // 10**6:,} MB"),
+        ("a deflated DICOM file", f"{header.MAX_RATIO} times"),
+        ("a gzipped NIfTI volume", f"{nifti.MAX_INFLATED // 10**6:,} MB"),
+        ("a gzipped NIfTI volume", f"{nifti.MAX_RATIO} times"),
+        ("files of an archive", f"{archives.MAX_MEMBERS:,}"),
+        ("entries of an archive", f"{archives.MAX_ENTRIES:,}"),
+        ("a file of an archive, unpacked |", f"{archives.MAX_MEMBER // 10**6:,} MB"),
+        ("all files of an archive", f"{archives.MAX_TOTAL // 10**6:,} MB"),
+        ("a file of an archive, unpacked, beyond 16 MB", f"{archives.MAX_RATIO} times"),
+    ],
+)
+def test_limits_are_those_of_the_code(what: str, limit: str) -> None:
+    line = next(line for line in TEXT.splitlines() if line.startswith(f"| {what}"))
+    assert limit in line
+
+
+def test_codes_are_those_of_the_code() -> None:
+    sources = "".join(path.read_text() for path in Path(sniffing.__file__).parent.rglob("*.py"))
+    codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", TEXT.partition(formats.START)[0])) - {"type"}
+    assert len(codes) > 15
+    assert [code for code in codes if f'"{code}"' not in sources] == []
