@@ -1,0 +1,265 @@
+"""A DICOM object without its patient: a new one, of what `tags` lets through, with its pictures as they were.
+
+Compressed pixel data is decoded and stored plain: the compressed streams have comment fields of their own, in which
+scanners and converters leave text. Overlays, curves, icons, private elements, audio and everything else that is not
+listed is never looked at.
+"""
+
+import hashlib
+import hmac
+import io
+import itertools
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.multival import MultiValue
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+    UID_dictionary,
+)
+from pydicom.valuerep import format_number_as_ds
+
+from diagnosis.deid import tags
+from ml.contracts import UnreadableImage
+from ml.readers.dicom import kinds, pixels
+
+METHOD = [
+    "Allow-list after PS3.15 Annex E Basic Profile",
+    "UIDs re-mapped",
+    "dates, private elements, overlays and text dropped",
+]
+"""Each of at most 64 characters, as the element demands."""
+_PREFIX = "2.25."
+"""Root of UIDs that are a UUID written as a number (PS3.5 B.2)."""
+_MARK = "BRAINSCAN"
+_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
+_LOSSLESS = (RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A DICOM file that may be stored. series, instance: its new UIDs; "" where the file had no series. patient: a
+    pseudonym of whom it shows, the same for all files with the same Patient ID and issuer, or "" without an ID. kept:
+    names of the elements carried over. dropped: how many were not, those within sequences not counted."""
+
+    data: bytes
+    series: str
+    instance: str
+    patient: str
+    kept: tuple[str, ...]
+    dropped: int
+
+
+def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
+    """De-identify a dataset that `ml.readers.dicom` opens. secret: of this site; it makes UIDs and pseudonyms.
+
+    Raises UnreadableImage: the pixel data is damaged, or too large to be stored plain.
+    """
+    result, kept = _filtered(dataset, secret)
+    count = int(dataset.get("NumberOfFrames") or 1)
+    frames = _frames(dataset, count)
+    first = next(frames)
+    _describe(result, first, count)
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax in (*_LOSSY, *_LOSSLESS) and "LossyImageCompression" not in result:
+        result.LossyImageCompression = "01" if syntax in _LOSSY else "00"
+    result.PatientIdentityRemoved = "YES"
+    result.DeidentificationMethod = METHOD
+    _name(result, dataset, first, secret)
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = result.SOPClassUID, result.SOPInstanceUID
+    meta.ImplementationVersionName = _MARK
+    file = FileDataset("", result, file_meta=meta, preamble=b"\0" * 128)
+    stream = io.BytesIO()
+    file.save_as(stream, enforce_file_format=True)
+    _write_pixels(stream, first, frames, count)
+    return Cleaned(
+        data=stream.getvalue(),
+        series=str(result.get("SeriesInstanceUID", "")),
+        instance=str(result.get("SOPInstanceUID", "")),
+        patient=pseudonym(dataset, secret=secret),
+        kept=tuple(sorted(set(kept))),
+        dropped=len(dataset.keys() - result.keys()),
+    )
+
+
+def pseudonym(dataset: Dataset, *, secret: bytes) -> str:
+    """Eight letters and digits for the patient, "" where the file has no Patient ID. They lead nowhere without the
+    secret."""
+    number = str(dataset.get("PatientID") or "").strip()
+    if not number:
+        return ""
+    issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
+    digest = _keyed(secret, f"patient\0{issuer}\0{number}")
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    return "".join(alphabet[byte % len(alphabet)] for byte in digest[:8])
+
+
+def mapped_uid(uid: str, *, secret: bytes) -> str:
+    """The UID under which this site knows `uid`: 128 bits of a keyed hash, written as a UUID-derived UID."""
+    return _PREFIX + str(int.from_bytes(_keyed(secret, f"uid\0{uid.strip()}")[:16], "big"))
+
+
+def _keyed(secret: bytes, text: str) -> bytes:
+    return hmac.new(secret, text.encode(), hashlib.sha256).digest()
+
+
+def _filtered(dataset: Dataset, secret: bytes) -> tuple[Dataset, list[str]]:
+    result, kept = Dataset(), []
+    for tag in list(dataset.keys()):
+        keyword = keyword_for_tag(tag)
+        if keyword not in _ALL:
+            continue
+        try:
+            element = dataset[tag]
+        except Exception:  # noqa: S112 - a value that its VR forbids is converted only now, and may not be logged
+            continue
+        if keyword in tags.SEQUENCES:
+            if element.VR != "SQ":
+                continue
+            items = [_filtered(item, secret) for item in element.value]
+            setattr(result, keyword, [item for item, _ in items])
+            kept += [name for _, names in items for name in names]
+        elif keyword in tags.NUMBERS and (number := _numbers(element)) is not None:
+            result.add(number)
+        elif keyword not in tags.NUMBERS and (value := _judged(keyword, element, secret)) is not None:
+            setattr(result, keyword, value)
+        else:
+            continue
+        kept.append(keyword)
+    _cut_table(result)
+    return result, kept
+
+
+_ALL = tags.NUMBERS | tags.TERMS.keys() | tags.UIDS | tags.CLASSES | tags.SEQUENCES
+
+
+def _judged(keyword: str, element: DataElement, secret: bytes) -> object | None:
+    """The text to keep, or None."""
+    values = [str(value).strip() for value in _many(element.value)]
+    if not values or not all(values):
+        return None
+    if keyword in tags.UIDS:
+        return mapped_uid(values[0], secret=secret)
+    if keyword in tags.CLASSES:
+        return values[0] if values[0] in UID_dictionary else None
+    if keyword == "ImageType":  # terms of vendors are left out, the standard's stay
+        values = [value for value in values if value in tags.TERMS[keyword]]
+    return values if values and all(value in tags.TERMS[keyword] for value in values) else None
+
+
+def _numbers(element: DataElement) -> DataElement | None:
+    if element.keyword == "LUTData" and isinstance(element.value, bytes):  # `_cut_table` sees to its length
+        return DataElement(element.tag, "OW", element.value)
+    if element.VR not in dictionary_VR(element.tag).split(" or "):
+        return None
+    try:
+        values = [float(value) for value in _many(element.value)]
+    except (TypeError, ValueError):
+        return None
+    if not values or not all(math.isfinite(value) for value in values):
+        return None
+    multiplicity = dictionary_VM(element.tag)
+    if multiplicity.isdigit() and len(values) != int(multiplicity):
+        return None
+    if element.keyword not in tags.UNBOUNDED and max(abs(value) for value in values) > tags.LARGEST:
+        return None
+    whole = element.VR not in ("DS", "FL", "FD")
+    found = [int(value) if whole else _short(value, element.VR) for value in values]
+    return DataElement(element.tag, element.VR, found if len(found) > 1 else found[0])
+
+
+def _short(value: float, vr: str) -> object:
+    return format_number_as_ds(value) if vr == "DS" else value  # DS holds 16 characters
+
+
+def _cut_table(item: Dataset) -> None:
+    """A lookup table ends where its descriptor says (PS3.3 C.11.1.1); what stands behind it is no table."""
+    if "LUTData" not in item:
+        return
+    if "LUTDescriptor" not in item:
+        del item.LUTData
+        return
+    entries, table = item.LUTDescriptor[0] or 65_536, item.LUTData
+    if isinstance(table, bytes):
+        item["LUTData"].value = table[: 2 * entries if len(table) >= 2 * entries else entries + entries % 2]
+    else:
+        item["LUTData"].value = list(_many(table))[:entries]
+
+
+def _many(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, (MultiValue, list, tuple)) else [] if value in (None, "") else [value]
+
+
+def _frames(dataset: FileDataset, count: int) -> Iterator[NDArray[Any]]:
+    """Decoded one after another, little-endian; colors as RGB."""
+    for index in range(count):
+        plane = pixels.stored(dataset, index)
+        if str(dataset.get("PhotometricInterpretation")) == "PALETTE COLOR" and plane.ndim == 2:
+            plane = pixels.through_palette(dataset, plane)
+        yield np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
+
+
+def _name(result: Dataset, dataset: FileDataset, first: NDArray[Any], secret: bytes) -> None:
+    """What a file must say of itself, where only its meta information says it, or nothing does."""
+    if "SOPClassUID" not in result:
+        named = kinds.sop_class(dataset)
+        result.SOPClassUID = named if named in UID_dictionary else SecondaryCaptureImageStorage
+    if "SOPInstanceUID" not in result:
+        where = [str(result.get(name, "")) for name in ("SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient")]
+        digest = hashlib.sha256(first.tobytes()).hexdigest()
+        result.SOPInstanceUID = mapped_uid("\0".join([digest, *where]), secret=secret)
+
+
+def _describe(result: Dataset, frame: NDArray[Any], count: int) -> None:
+    """Make the elements that describe pixels fit the decoded frames."""
+    color = frame.ndim == 3
+    result.Rows, result.Columns = frame.shape[:2]
+    result.SamplesPerPixel, result.BitsAllocated = 3 if color else 1, 8 * frame.dtype.itemsize
+    if count > 1:
+        result.NumberOfFrames = count
+    if color:
+        result.PhotometricInterpretation, result.PlanarConfiguration = "RGB", 0
+    elif "PhotometricInterpretation" not in result:
+        result.PhotometricInterpretation = "MONOCHROME2"
+    if frame.dtype.kind == "f":
+        for keyword in ("BitsStored", "HighBit", "PixelRepresentation"):
+            result.pop(keyword, None)
+        return
+    stored = result.BitsAllocated if color else int(result.get("BitsStored", result.BitsAllocated))
+    result.BitsStored = min(stored, result.BitsAllocated)
+    result.HighBit, result.PixelRepresentation = result.BitsStored - 1, int(frame.dtype.kind == "i")
+
+
+_PIXELS = {"f4": (0x0008, b"OF"), "f8": (0x0009, b"OD"), "u1": (0x0010, b"OB")}
+"""Element in group 7FE0, and its VR; all others are words in (7FE0,0010)."""
+
+
+def _write_pixels(stream: io.BytesIO, first: NDArray[Any], rest: Iterator[NDArray[Any]], count: int) -> None:
+    """The last element of the file, frame by frame: all frames are never held twice."""
+    element, vr = _PIXELS.get(first.dtype.str[1:], (0x0010, b"OW"))
+    length = first.nbytes * count
+    if length >= 0xFFFFFFFE:
+        raise UnreadableImage("too_large", "The DICOM file's frames take more than a DICOM element can hold (4 GB).")
+    stream.write(struct.pack("<HH2sHI", 0x7FE0, element, vr, 0, length + length % 2))
+    for frame in itertools.chain([first], rest):
+        stream.write(frame.data)
+    stream.write(b"\0" * (length % 2))

@@ -1,0 +1,87 @@
+"""The elements that are kept, by what is demanded of their values.
+
+A value that is free text in any form is never kept: also a coded one stays only if it is one of the standard's own
+terms, as whoever types a name into the wrong field does not mind what the field is for. Numbers are read and written
+anew. Sequences are walked; in their items the same rules hold.
+"""
+
+NUMBERS = frozenset(
+    """
+    SamplesPerPixel Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation PlanarConfiguration NumberOfFrames
+    SmallestImagePixelValue LargestImagePixelValue PixelPaddingValue PixelPaddingRangeLimit PixelAspectRatio
+    PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing SliceThickness SpacingBetweenSlices SliceLocation
+    ImagePositionPatient ImageOrientationPatient InstanceNumber SeriesNumber AcquisitionNumber TemporalPositionIndex
+    InStackPositionNumber DimensionIndexValues
+    WindowCenter WindowWidth RescaleSlope RescaleIntercept LUTDescriptor LUTData
+    MagneticFieldStrength EchoTime EffectiveEchoTime RepetitionTime InversionTime FlipAngle EchoTrainLength EchoNumbers
+    NumberOfAverages ImagingFrequency PixelBandwidth PercentSampling PercentPhaseFieldOfView ReconstructionDiameter
+    LossyImageCompressionRatio
+    """.split()  # noqa: SIM905
+)
+"""Kept if they are finite numbers, as many as the standard has there."""
+
+UNBOUNDED = frozenset(
+    """
+    Rows Columns SmallestImagePixelValue LargestImagePixelValue PixelPaddingValue PixelPaddingRangeLimit
+    WindowCenter WindowWidth RescaleSlope RescaleIntercept LUTDescriptor LUTData ImagingFrequency PixelBandwidth
+    """.split()  # noqa: SIM905
+)
+LARGEST = 99_999
+"""Of NUMBERS, all but the UNBOUNDED are kept up to here: a date or a telephone number in the wrong field has more
+digits."""
+
+TERMS: dict[str, frozenset[str]] = {
+    keyword: frozenset(terms.split())
+    for keyword, terms in {
+        "Modality": "MR OT SC",
+        "PhotometricInterpretation": "MONOCHROME1 MONOCHROME2 RGB",
+        "ImageType": "ORIGINAL DERIVED PRIMARY SECONDARY OTHER M M_FFE M_SE M_IR NORM ND DIS2D DIS3D SE GR T1 T2 NONE "
+        "FLAIR AXIAL VOLUME DIFFUSION PROTON_DENSITY",
+        "BodyPartExamined": "BRAIN HEAD SKULL",
+        "PatientPosition": "HFS HFP HFDR HFDL FFS FFP FFDR FFDL",
+        "MRAcquisitionType": "2D 3D",
+        "ScanningSequence": "SE IR GR EP RM",
+        "SequenceVariant": "SK MTC SS TRSS SP MP OSP NONE",
+        "ScanOptions": "PER RG CG PPG FC PFF PFP SP FS",
+        "BurnedInAnnotation": "YES NO",
+        "RecognizableVisualFeatures": "YES NO",
+        "LossyImageCompression": "00 01",
+        "LossyImageCompressionMethod": "ISO_10918_1 ISO_14495_1 ISO_15444_1",
+        "RescaleType": "US HU OD MGML Z_EFF ED EDW",
+        "ModalityLUTType": "US HU OD",
+        "VOILUTFunction": "LINEAR LINEAR_EXACT SIGMOID",
+        "PresentationLUTShape": "IDENTITY INVERSE",
+        "PixelPresentation": "COLOR MONOCHROME",
+        "VolumetricProperties": "VOLUME SAMPLED DISTORTED MIXED",
+        "ComplexImageComponent": "MAGNITUDE PHASE REAL IMAGINARY MIXED",
+        "AcquisitionContrast": "DIFFUSION FLOW_ENCODED FLUID_ATTENUATED PERFUSION PROTON_DENSITY STIR TAGGING T1 T2 "
+        "T2_STAR TOF UNKNOWN MIXED",
+        "SliceProgressionDirection": "BASE_TO_APEX APEX_TO_BASE",
+    }.items()
+}
+"""Kept if each value is one of the standard's terms."""
+
+UIDS = frozenset(
+    [
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "SOPInstanceUID",
+        "FrameOfReferenceUID",
+        "ConcatenationUID",
+        "SynchronizationFrameOfReferenceUID",
+        "DimensionOrganizationUID",
+    ]
+)
+"""Kept as another UID, always the same for the same one: a series stays together, and a second upload is recognized."""
+
+CLASSES = frozenset({"SOPClassUID"})
+"""Kept if the standard names the UID."""
+
+SEQUENCES = frozenset(
+    """
+    ModalityLUTSequence VOILUTSequence SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
+    PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence FrameContentSequence FrameVOILUTSequence
+    PixelValueTransformationSequence MRImageFrameTypeSequence MRTimingAndRelatedParametersSequence MREchoSequence
+    """.split()  # noqa: SIM905
+)
+"""Walked; what their items hold is judged like everything else."""

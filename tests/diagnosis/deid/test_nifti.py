@@ -1,0 +1,38 @@
+"""De-identification of NIfTI: no word of the header stays, and every voxel does."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from diagnosis.deid.nifti import clean
+from ml.readers import nifti
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_words_go_and_voxels_stay(kind: type) -> None:
+    word = "DOEJANE19"
+    rng = np.random.default_rng(0)
+    affine = np.array([[0, 0, -2.0, 10], [1.5, 0, 0, -20], [0, 1, 0, 5], [0, 0, 0, 1]])
+    image = kind(rng.integers(-500, 500, (6, 7, 8)).astype(np.int16), affine)
+    for name in ("descrip", "aux_file", "intent_name"):
+        image.header[name] = word
+    if kind is nib.Nifti1Image:
+        image.header["db_name"] = word
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", word.encode() * 3))
+    image.header.set_slope_inter(2.0, -3.0)
+    data = image.to_bytes()
+    assert data.count(word.encode()) >= 6
+    before = nifti.open_file(data, max_pixels=10**6)
+    cleaned = clean(before.volume)
+    assert word.encode() not in cleaned
+    after = nifti.open_file(cleaned, max_pixels=10**6)
+    assert (after.format, after.frames, after.letters, after.spacing, after.notes) == (
+        before.format,
+        before.frames,
+        before.letters,
+        before.spacing,
+        before.notes,
+    )
+    for index in range(before.frames):
+        np.testing.assert_array_equal(after.image(index).pixels, before.image(index).pixels)
+    np.testing.assert_allclose(after.volume.affine, before.volume.affine, atol=1e-5)

@@ -1,0 +1,276 @@
+"""De-identification of pictures: no word that stands beside the picture stays, and every pixel does."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from PIL import ImageCms, PngImagePlugin, TiffImagePlugin
+
+from diagnosis.deid import raster
+from ml import readers
+from ml.contracts import Image, UnreadableImage
+from tests import builders
+
+WORD = "QDOEJANEZ"
+STRIPPED = {"JPEG": "JPEG", "PNG": "PNG", "TIFF": "TIFF", "WEBP": "PNG", "BMP": "PNG", "GIF": "PNG"}
+
+
+def cleaned(data: bytes) -> tuple[raster.Cleaned, Image, Image]:
+    before = readers.read(data)
+    found = raster.clean(data, before)
+    assert readers.sniff(found.data) == found.format == STRIPPED[before.format]
+    return found, before, readers.read(found.data)
+
+
+def exif(orientation: int, word: str = WORD) -> Pillow.Exif:
+    """With a description, an artist, a user comment and a place, besides the orientation."""
+    block = Pillow.Exif()
+    block[0x0112], block[0x010E], block[0x013B] = orientation, word, word
+    block.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + word.encode()
+    block.get_ifd(0x8825)[0x001D] = word
+    return block
+
+
+def profile(word: str) -> bytes:
+    """An ICC profile whose description is the word."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made + word.encode() + word.encode("utf-16-be")
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def worded_png(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("PatientName", word)
+    text.add_text("Comment", word, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", f"<x>{word}</x>", zip=True)
+    stream = io.BytesIO()
+    options: dict[str, Any] = {"icc_profile": profile(word)} if picture.mode not in ("I", "I;16") else {}
+    picture.save(stream, "PNG", pnginfo=text, exif=exif(orientation, word), dpi=(300, 300), **options)
+    data = stream.getvalue()
+    end = data.rindex(b"IEND") - 4
+    private = png_chunk(b"prVt", word.encode()) + png_chunk(b"tIME", b"\x07\xe8\x01\x02\x03\x04\x05")
+    return data[:end] + private + data[end:] + word.encode()
+
+
+def worded_jpeg(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    stream = io.BytesIO()
+    thumbnail = builders.jpeg_bytes(builders.phantom(32))
+    block = b"Exif\0\0" + exif(orientation, word).tobytes().removeprefix(b"Exif\0\0") + thumbnail
+    picture.save(stream, "JPEG", exif=block, comment=word, icc_profile=profile(word), quality=90)
+    data = stream.getvalue()
+    blocks = {0xE0: b"JFXX\0\x10" + thumbnail, 0xE1: b"http://ns.adobe.com/xap/1.0/\0", 0xED: b"Photoshop 3.0\0008BIM"}
+    for marker in range(0xE0, 0xF0):
+        body = blocks.get(marker, b"") + word.encode() + word.encode("utf-16-le")
+        data = data[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + data[2:]
+    return data + word.encode()
+
+
+def worded_tiff(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag in (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432):
+        tags[tag] = word
+    tags[274], tags[700], tags[34377], tags[65000] = orientation, word.encode(), b"8BIM" + word.encode(), word
+    tags.tagtype[700] = tags.tagtype[34377] = 7
+    stream = io.BytesIO()
+    picture.save(stream, "TIFF", tiffinfo=tags, icc_profile=profile(word))
+    return stream.getvalue() + word.encode()
+
+
+def worded_webp(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    stream = io.BytesIO()
+    options = {"exif": exif(orientation, word), "xmp": word.encode(), "icc_profile": profile(word)}
+    picture.save(stream, "WEBP", quality=80, **options)
+    return stream.getvalue() + word.encode()
+
+
+def worded_gif(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "GIF", comment=word, save_all=True, append_images=[picture.rotate(90)])
+    return stream.getvalue() + word.encode()
+
+
+def worded_bmp(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "BMP")
+    return stream.getvalue() + word.encode()
+
+
+WRITERS: dict[str, tuple[Callable[[Pillow.Image, int, str], bytes], tuple[str, ...]]] = {
+    "PNG": (worded_png, ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+    "JPEG": (worded_jpeg, ("L", "RGB", "CMYK")),
+    "TIFF": (worded_tiff, ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "CMYK", "LAB")),
+    "WEBP": (worded_webp, ("RGB", "RGBA")),
+    "GIF": (worded_gif, ("1", "L", "P", "RGB")),
+    "BMP": (worded_bmp, ("1", "L", "P", "RGB")),
+}
+CASES = [(kind, mode) for kind, (_, modes) in WRITERS.items() for mode in modes]
+
+
+def picture(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pillow.Image:
+    rng = np.random.default_rng(seed)
+    if mode in ("I;16", "I;16B"):
+        plane = Pillow.fromarray(rng.integers(0, 65536, (height, width)).astype(np.uint16))
+        return plane if mode == "I;16" else Pillow.frombytes("I;16B", plane.size, np.asarray(plane, ">u2").tobytes())
+    if mode in ("I", "F"):
+        dtype = np.int32 if mode == "I" else np.float32
+        return Pillow.fromarray((rng.normal(0, 9e5, (height, width))).astype(dtype))
+    channels = rng.integers(0, 256, (height, width, 4 if color else 1)).astype(np.uint8)
+    rgba = Pillow.fromarray(np.broadcast_to(channels, (height, width, 4)).copy(), "RGBA")
+    if mode == "LAB":
+        return rgba.convert("RGB").convert("LAB")
+    return rgba.convert(mode) if mode == "RGBA" or mode == "LA" else rgba.convert("RGB").convert(mode)
+
+
+@pytest.mark.parametrize(("kind", "mode"), CASES)
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    word=st.text("BCDFGHJKLMNPQRSTVWXYZ", min_size=8, max_size=12),
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    orientation=st.integers(1, 8),
+    seed=st.integers(0, 99),
+    color=st.booleans(),
+)
+def test_words_go_and_pixels_stay(
+    kind: str, mode: str, word: str, width: int, height: int, orientation: int, seed: int, color: bool
+) -> None:
+    write, _ = WRITERS[kind]
+    data = write(picture(mode, width, height, seed=seed, color=color), orientation, word)
+    assert word.encode() in data
+    found, before, after = cleaned(data)
+    for text in (word.encode(), word.encode("utf-16-le"), word.encode("utf-16-be"), word.encode("utf-32-le")):
+        assert text not in found.data
+    assert word not in repr(found.dropped)
+    assert after.pixel_sha256() == before.pixel_sha256()
+    assert (after.width, after.height, after.orientation) == (before.width, before.height, before.orientation)
+    assert after.notes == tuple(note for note in before.notes if "pictures" not in note)
+
+
+def chunks(data: bytes) -> list[bytes]:
+    at, found = 8, []
+    while at < len(data):
+        found.append(data[at + 4 : at + 8])
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return found
+
+
+def test_of_a_png_only_four_kinds_of_chunks_stay() -> None:
+    found, before, _ = cleaned(worded_png(Pillow.fromarray(builders.phantom(64)).convert("P"), 6, WORD))
+    assert before.orientation == 6
+    assert chunks(found.data) == [b"IHDR", b"eXIf", b"PLTE", b"IDAT", b"IEND"]
+    assert len(found.data[found.data.index(b"eXIf") :].partition(b"PLTE")[0]) < 40
+    assert found.dropped == ("EXIF", "color profile", "other data", "text", "time", "trailing bytes")
+
+
+def test_what_hides_behind_a_pngs_pixels_goes() -> None:
+    """More rows than the picture has, and bytes behind the compressed stream."""
+    plane = builders.phantom(16)
+    raw = b"".join(b"\0" + row.tobytes() for row in plane)
+    header = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
+    for packed in (zlib.compress(raw + WORD.encode() * 9, 0), zlib.compress(raw) + WORD.encode()):
+        body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
+        data = b"\x89PNG\r\n\x1a\n" + body
+        assert WORD.encode() in data
+        found, _, after = cleaned(data)
+        np.testing.assert_array_equal(after.pixels, plane)
+        assert found.format == "PNG"
+        assert found.dropped == ("trailing bytes",)
+        at = found.data.index(b"IDAT")
+        length = int.from_bytes(found.data[at - 4 : at], "big")
+        assert zlib.decompress(found.data[at + 4 : at + 4 + length]) == raw
+
+
+def test_an_interlaced_png_is_taken_over_as_it_is() -> None:
+    """Adam7, 11 x 5: each pass has rows of its own."""
+    plane = builders.phantom(11)[:5]
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    rows = [row for x, y, dx, dy in passes for row in plane[y::dy, x::dx] if row.size]
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 11, 5, 8, 0, 0, 0, 1))
+    data = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
+    found, before, _ = cleaned(data)
+    np.testing.assert_array_equal(before.pixels, plane)
+    assert (found.data, found.dropped) == (data, ())
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}])
+def test_a_jpegs_scans_are_taken_over_byte_for_byte(options: dict[str, Any]) -> None:
+    picture = Pillow.fromarray(builders.phantom(96))
+    plain = builders.encode(np.asarray(picture), "JPEG", quality=90, **options)
+    assert cleaned(plain)[0] == raster.Cleaned(plain, "JPEG", ())
+    marked = plain[:2] + b"\xff\xfe\x00\x0b" + WORD.encode() + plain[2:] + WORD.encode()
+    assert cleaned(marked)[0] == raster.Cleaned(plain, "JPEG", ("comment", "trailing bytes"))
+
+
+def test_of_a_jpeg_all_segments_but_the_pictures_go() -> None:
+    found, _, _ = cleaned(worded_jpeg(Pillow.fromarray(builders.phantom(96)), 6, WORD))
+    assert found.dropped == (
+        *("EXIF", "Photoshop data", "XMP", "color profile", "comment", "other data", "thumbnail", "trailing bytes"),
+    )
+    assert found.data.count(b"\xff\xd8\xff") == 1  # no picture in the picture
+    assert len(found.data.partition(b"\xff\xdb")[0]) < 70
+
+
+def test_of_a_tiff_only_tags_that_tell_how_pixels_are_stored_stay() -> None:
+    found, before, _ = cleaned(worded_tiff(Pillow.fromarray(builders.phantom(64)), 5, WORD))
+    assert before.orientation == 5
+    with Pillow.open(io.BytesIO(found.data)) as tiff:
+        assert set(tiff.tag_v2) <= {256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 339}
+    assert found.dropped == ("Photoshop data", "XMP", "color profile", "text and other tags")
+
+
+def test_further_pictures_go_and_are_told() -> None:
+    assert cleaned(builders.gif_bytes(frames=3))[0].dropped == ("further pictures",)
+    stream = io.BytesIO()
+    pages = [Pillow.fromarray(builders.phantom(40, seed=seed)) for seed in range(2)]
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    found, _, after = cleaned(stream.getvalue())
+    assert found.dropped == ("further pictures",)
+    assert after.notes == ()
+    stream = io.BytesIO()
+    pages[0].save(stream, "PNG", save_all=True, append_images=pages[1:])
+    assert cleaned(stream.getvalue())[0].dropped == ("further pictures",)
+
+
+def test_a_file_that_gives_other_pixels_afterwards_is_refused() -> None:
+    """As when a decoder reads something that was taken for metadata."""
+    other = readers.read(builders.png_bytes(builders.phantom(64, seed=1)))
+    with pytest.raises(UnreadableImage) as caught:
+        raster.clean(builders.png_bytes(builders.phantom(64, seed=2)), other)
+    assert caught.value.code == "not_separable"
+
+
+_SEEDS = [
+    write(picture(mode, 24, 16, seed=3, color=True), 6, WORD) for write, modes in WRITERS.values() for mode in modes
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.sampled_from(_SEEDS),
+    changes=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.integers(0, 60),
+)
+def test_of_damaged_files_the_same_picture_or_a_refusal_comes_out(
+    seed: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(seed)
+    for place, value in changes:
+        data[place % len(data)] = value
+    hostile = bytes(data[: len(data) - cut])
+    try:
+        before = readers.read(hostile)
+        found = raster.clean(hostile, before)
+    except UnreadableImage:
+        return
+    assert readers.read(found.data).pixel_sha256() == before.pixel_sha256()
