@@ -1,5 +1,6 @@
 """How single environment variables become settings. Errors are ImproperlyConfigured with the variable's name."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,11 @@ def secret_key(value: str, *, data_dir: Path) -> str:
         "SECRET_KEY is not set. Set it to a long random string that stays the same, "
         'for example: python -c "import secrets; print(secrets.token_urlsafe(64))". `make run` makes one by itself.'
     )
+
+
+def deid_secret(value: str, *, secret_key: str) -> bytes:
+    """DEID_SECRET, or one that follows from SECRET_KEY: a site that changes its SECRET_KEY sets it to keep its UIDs."""
+    return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 
 
 def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
@@ -81,6 +87,28 @@ def engine(value: str) -> str:
     return value
 
 
+def ae_title(value: str) -> str:
+    """DICOM_AE_TITLE: 1 to 16 characters (PS3.5, 6.2)."""
+    if not 0 < len(value.strip()) <= 16 or not value.isascii() or not value.isprintable() or "\\" in value:
+        raise ImproperlyConfigured("DICOM_AE_TITLE must have 1 to 16 plain characters, and no backslash.")
+    return value.strip()
+
+
+def dicomweb_url(value: str) -> str:
+    """DICOMWEB_URL, under which the archive has /studies. Its text is never quoted: it may hold a password."""
+    parts = urlsplit(value)
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        usable = False
+    if value and (not usable or parts.query or parts.fragment):
+        raise ImproperlyConfigured(
+            "DICOMWEB_URL must be an http or https address without ? and #, "
+            "for example https://user:password@pacs.example.org/dicom-web."
+        )
+    return value
+
+
 def logging(*, level: str) -> dict[str, Any]:
     """Key-value lines on standard error, for people and machines alike, with the request's id and user."""
     shared: list[structlog.typing.Processor] = [
@@ -116,6 +144,11 @@ def logging(*, level: str) -> dict[str, Any]:
             "django_structlog": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},  # "received", once for each task
+            # They quote what is sent and asked for: names, accession numbers.
+            "pynetdicom": {"level": "CRITICAL"},
+            "pydicom": {"level": "CRITICAL"},
+            "dicomweb_client": {"level": "CRITICAL"},
+            "urllib3": {"level": "ERROR"},
             "django.request": {"level": "ERROR"},  # what was refused is told by the request's own line
         },
     }

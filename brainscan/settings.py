@@ -109,7 +109,14 @@ WHITENOISE_USE_FINDERS = DEBUG
 MAX_UPLOAD_MB = env.int("MAX_UPLOAD_MB", default=25)
 if MAX_UPLOAD_MB < 1:
     raise ImproperlyConfigured("MAX_UPLOAD_MB must be at least 1 (megabytes for one uploaded file).")
+MAX_ARCHIVE_MB = env.int("MAX_ARCHIVE_MB", default=250)
+if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
+    raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+
+# De-identification. Whoever knows the secret can tell which UID of the site belongs to which UID of a hospital.
+DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY)
+CASE_BY_PATIENT = env.bool("CASE_BY_PATIENT", default=False)
 FILE_UPLOAD_HANDLERS = [
     "diagnosis.uploads.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
@@ -192,6 +199,15 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
+
+# DICOM neighbors. The listener is a process of its own, started where there is a port for it.
+DICOM_AE_TITLE = config.ae_title(env.str("DICOM_AE_TITLE", default="BRAINSCAN"))
+DICOM_PORT = env.int("DICOM_PORT", default=0)
+DICOM_BIND = env.str("DICOM_BIND", default="127.0.0.1")
+DICOM_ALLOWED_AES = env.list("DICOM_ALLOWED_AES", default=[])
+DICOM_USER = env.str("DICOM_USER", default="")
+DICOMWEB_URL = config.dicomweb_url(env.str("DICOMWEB_URL", default=""))
+DICOMWEB_TOKEN = env.str("DICOMWEB_TOKEN", default="")
 
 LOGGING = config.logging(level=env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -18,6 +19,9 @@ Volume = NDArray[np.float32]
 
 SIDE = 256
 """Width and height of a sample picture, pixels."""
+
+THICKNESS = 5
+"""Between the slices of a sample volume, mm."""
 
 PLANES = ("axial", "coronal", "sagittal")
 
@@ -36,11 +40,13 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample case: its reference, the lesion painted in, and where the slices are taken when there is none."""
+    """One sample case: its reference, the lesion painted in, and where the slices are taken when there is none.
+    series: whether the whole volume comes with it."""
 
     reference: str
     lesion: Lesion | None = None
     through: tuple[float, float, float] = (0.45, 0.52, 0.50)
+    series: bool = False
 
     @property
     def cut(self) -> tuple[float, float, float]:
@@ -49,8 +55,8 @@ class Sample:
 
 
 SAMPLES = (
-    Sample("SIM-HEALTHY"),
-    Sample("SIM-LESION-1", Lesion(center=(0.65, 0.62, 0.54), radius=0.085)),
+    Sample("SIM-HEALTHY", series=True),
+    Sample("SIM-LESION-1", Lesion(center=(0.65, 0.62, 0.54), radius=0.085), series=True),
     Sample("SIM-LESION-2", Lesion(center=(0.35, 0.36, 0.52), radius=0.06)),
 )
 
@@ -68,11 +74,13 @@ def load_template() -> Volume:
 
 
 def files(sample: Sample, volume: Volume) -> Iterator[tuple[str, bytes]]:
-    """The sample's pictures as (file name, PNG bytes), one for each plane. The same bytes every time."""
+    """The sample's files as (name, bytes): a PNG of each plane, and perhaps a volume. The same bytes every time."""
     painted = paint(volume, sample.lesion) if sample.lesion else volume
     kind = "lesion" if sample.lesion else "healthy"
     for plane in PLANES:
         yield f"simulated-{kind}-{plane}.png", _png(_on_canvas(cut(painted, plane=plane, at=sample.cut)))
+    if sample.series:
+        yield f"simulated-{kind}-volume.nii", _nifti(painted)
 
 
 def paint(volume: Volume, lesion: Lesion) -> Volume:
@@ -119,6 +127,14 @@ def _on_canvas(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
         picture.resize((width, height), Pillow.Resampling.BICUBIC), ((SIDE - width) // 2, (SIDE - height) // 2)
     )
     return np.asarray(canvas)
+
+
+def _nifti(volume: Volume) -> bytes:
+    """Axial slices of the head, THICKNESS mm apart, as a scanner would have made them."""
+    some = (np.clip(volume[:, :, THICKNESS // 2 :: THICKNESS], 0.0, 1.0) * 255).astype(np.uint8)
+    inside = np.flatnonzero(some.reshape(-1, some.shape[2]).any(axis=0))
+    some = np.ascontiguousarray(some[:, :, inside[0] : inside[-1] + 1])
+    return bytes(nib.Nifti1Image(some, np.diag([1.0, 1.0, THICKNESS, 1.0])).to_bytes())
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

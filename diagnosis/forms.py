@@ -24,8 +24,9 @@ class UploadForm(forms.Form):
     files = forms.FileField(  # type: ignore[assignment]  # the field's name is the API's; Django's own `files` stays
         label="Scans",
         required=False,
-        widget=MultipleFiles(attrs={"accept": ".png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,.gif,image/*"}),
+        widget=MultipleFiles(),
     )
+    confirmed = forms.BooleanField(label="There are no names in these pictures", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {}).setdefault("case", new_reference())

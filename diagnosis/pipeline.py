@@ -1,5 +1,8 @@
 """From a queued prediction to its result: claim → result cache → ml.analyse → record.
 
+A series is read slice by slice, each recorded at once (see `slices`): a run goes on where it was cut off, gives way to
+others after its turn, and stops where it is canceled.
+
 States change only here, each by a conditional UPDATE whose row count is checked. So a message delivered twice does the
 work once, a canceled run's result is dropped, and a worker that died loses nothing: `sweep` queues it again.
 """
@@ -11,11 +14,11 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 import ml
-from diagnosis import audit, model_versions, queue
+from diagnosis import audit, model_versions, queue, slices
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
@@ -23,6 +26,9 @@ from diagnosis.people import Person
 from ml.contracts import Analysis, ModelUnavailable
 
 _log = structlog.get_logger(__name__)
+
+TURN = timedelta(seconds=20)
+"""A series gives way after this long, so that a picture behind it does not wait for hundreds of slices."""
 
 LOST_MESSAGE_AFTER = timedelta(seconds=30)
 """A prediction that has waited this long while the broker holds fewer messages than rows has lost its message."""
@@ -44,7 +50,7 @@ def run(*, prediction_id: int) -> bool:
     """
     claimed = _claim(prediction_id)
     if claimed is None:
-        return False
+        return _come_back(prediction_id)
     try:
         _work(claimed)
     except ModelUnavailable as error:
@@ -62,14 +68,23 @@ def run(*, prediction_id: int) -> bool:
     return True
 
 
+def _come_back(prediction_id: int) -> bool:
+    """A run that waits for more slices is asked again when it has waited long enough."""
+    waiting = Prediction.objects.filter(pk=prediction_id, state=State.QUEUED, not_before__gt=timezone.now()).first()
+    if waiting is not None and waiting.not_before is not None:
+        queue.send(waiting.pk, after=waiting.not_before - timezone.now())
+    return False
+
+
 def retry(*, prediction: Prediction, actor: Person) -> bool:
     """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now,
     or if another run of the same scan and model is live."""
+    version = model_versions.active()
     try:
         with transaction.atomic():
             changed = Prediction.objects.filter(pk=prediction.pk, state__in=(State.FAILED, State.CANCELED)).update(
                 state=State.QUEUED,
-                model_version=model_versions.active(),
+                model_version=version,
                 queued=timezone.now(),
                 started=None,
                 finished=None,
@@ -79,6 +94,8 @@ def retry(*, prediction: Prediction, actor: Person) -> bool:
             )
             if not changed:
                 return False
+            if version != prediction.model_version:
+                slices.forget(prediction)
             audit.record("prediction.retried", actor=actor, target=prediction)
             queue.send_on_commit(prediction)
     except IntegrityError:
@@ -134,9 +151,9 @@ def _resend_lost(now: Any) -> int:
 
 
 def _claim(prediction_id: int) -> Prediction | None:
-    claimed = Prediction.objects.filter(pk=prediction_id, state=State.QUEUED).update(
-        state=State.RUNNING, started=timezone.now(), attempts=F("attempts") + 1
-    )
+    now = timezone.now()
+    ripe = Prediction.objects.filter(Q(not_before=None) | Q(not_before__lte=now), pk=prediction_id, state=State.QUEUED)
+    claimed = ripe.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
     if not claimed:
         return None
     return Prediction.objects.select_related("scan", "model_version").get(pk=prediction_id)
@@ -146,29 +163,46 @@ def _release(claimed: Prediction) -> None:
     _mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now())
 
 
+def _next_turn(claimed: Prediction) -> None:
+    """Back into the queue, behind whoever waits: a turn is over, or slices have come. It is no failed attempt."""
+    if _mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
+        queue.send(claimed.pk)
+
+
 def _work(claimed: Prediction) -> None:
+    if claimed.scan.gathers:
+        slices.arrange(claimed.scan)
     if known := _known_result(claimed):
         vector = Embedding.objects.filter(prediction=known["reused_from"]).values_list("vector", flat=True).first()
         _finish(claimed, vector=vector, **known)
         return
     model = model_versions.load(claimed.model_version)
     try:
-        with claimed.scan.file.open("rb") as file:
-            data = file.read()
+        if claimed.scan.is_series:
+            _read_series(claimed, model)
+        else:
+            _record(claimed, ml.analyse(model, slices.stored(claimed.scan.file)))
     except FileNotFoundError:
         message = "The scan's file is gone from the storage."
         _finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
-        return
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:  # every storage has errors of its own
+    except slices.StorageFault as error:
         if claimed.attempts < STORAGE_ATTEMPTS:
             raise StorageUnavailable(str(error)) from error
         _log.exception("scan cannot be read", prediction=claimed.pk)
         message = f"The scan's file could not be read from the storage, {claimed.attempts} times."
         _finish(claimed, state=State.FAILED, error_code="storage_unavailable", error=message)
-        return
-    _record(claimed, ml.analyse(model, data))
+
+
+def _read_series(claimed: Prediction, model: ml.Model) -> None:
+    """The slices that have no result yet, for one turn; with the last one, what they say together."""
+    for read in slices.outstanding(claimed, model):
+        if not _mine(claimed).update(progress=read):
+            return  # canceled, or taken over
+        if claimed.started and timezone.now() - claimed.started > TURN:
+            _next_turn(claimed)
+            return
+    summary = slices.summarize(claimed, model)
+    _finish(claimed, vector=summary.pop("vector"), **summary)
 
 
 def _known_result(claimed: Prediction) -> dict[str, Any] | None:
@@ -184,6 +218,7 @@ def _known_result(claimed: Prediction) -> dict[str, Any] | None:
     )
     if earlier is None:
         return None
+    slices.copy_results(earlier, claimed)
     copied = (
         "state",
         "outcome",
@@ -193,10 +228,13 @@ def _known_result(claimed: Prediction) -> dict[str, Any] | None:
         "evidence",
         "gate",
         "trained_on",
+        "series",
+        "progress",
         "engine",
         "milliseconds",
     )
-    return {name: getattr(earlier, name) for name in copied} | {"reused_from": earlier}
+    known = {name: getattr(earlier, name) for name in copied} | {"reused_from": earlier}
+    return known | {"key_slice": slices.at(claimed.scan, earlier.key_slice.index) if earlier.key_slice else None}
 
 
 def _record(claimed: Prediction, analysis: Analysis) -> None:
@@ -209,7 +247,11 @@ def _record(claimed: Prediction, analysis: Analysis) -> None:
 def _finish(claimed: Prediction, *, vector: bytes | memoryview | None = None, **fields: Any) -> None:
     """End the run as `fields` say, with the packed embedding by which similar scans find it, both or neither."""
     with transaction.atomic():
-        if not _mine(claimed).update(finished=timezone.now(), **fields):
+        # What came meanwhile has moved `not_before`; whatever this run knows is not the whole series then.
+        if not _mine(claimed).filter(not_before=claimed.not_before).update(finished=timezone.now(), **fields):
+            if _mine(claimed).exists():
+                _next_turn(claimed)
+                return
             _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
         elif vector is not None and claimed.model_version is not None:
             Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)

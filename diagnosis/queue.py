@@ -7,6 +7,7 @@ the sweep, so that an upload succeeds while the broker is down.
 import os
 import socket
 import time
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Avg, DurationField, ExpressionWrapper, F
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from diagnosis.models import Prediction
@@ -29,22 +31,25 @@ _MODELS = f"{_WORKERS}:models"
 WORKER_KEYS = (_WORKERS, _MODELS)
 """What workers say of themselves; of no worth once they are gone."""
 
+_MARGIN = 0.05  # seconds; clocks of machines differ a little
 _BEAT_TTL = 30.0  # seconds without a sign of life after which a worker counts as gone
 _log = structlog.get_logger(__name__)
 
 
 def send_on_commit(prediction: Prediction) -> None:
     """Send the prediction to the worker once the current transaction is in the database."""
-    prediction_id = prediction.pk
-    transaction.on_commit(lambda: send(prediction_id))
+    prediction_id, ripe = prediction.pk, prediction.not_before
+    transaction.on_commit(lambda: send(prediction_id, after=ripe - timezone.now() if ripe else None))
 
 
-def send(prediction_id: int) -> None:
-    """Send a prediction's id to the worker. A broker that does not answer is logged, never raised."""
+def send(prediction_id: int, *, after: timedelta | None = None) -> None:
+    """Send a prediction's id to the worker, which looks at it after that time. A broker that does not answer is logged,
+    never raised."""
     try:
         current_app.send_task(
             RUN_PREDICTION,
             kwargs={"prediction_id": prediction_id},
+            countdown=max(after.total_seconds(), 0.0) + _MARGIN if after is not None else None,
             retry_policy={"max_retries": 1, "interval_start": 0},
         )
     except (OperationalError, redis.RedisError, OSError) as error:

@@ -8,6 +8,7 @@ import io
 import numpy as np
 from PIL import Image as Pillow
 
+from ml import readers
 from ml.contracts import Image
 from ml.preprocess import robust_range
 
@@ -25,6 +26,17 @@ def render(image: Image) -> tuple[bytes, bytes]:
     preview = _png(picture)
     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Pillow.Resampling.BILINEAR)
     return preview, _png(picture)
+
+
+def windowed(data: bytes, frame: int, *, window: int | None) -> bytes:
+    """PNG bytes of a DICOM file's frame under one of its windows; None: from the least gray value to the greatest.
+
+    Raises UnreadableImage.
+    """
+    from ml.readers import dicom  # few requests ask for it, and it brings pydicom
+
+    preview, _ = render(dicom.open_file(data, max_pixels=readers.MAX_PIXELS).image(frame, window=window))
+    return preview
 
 
 def _eight_bit(image: Image) -> np.ndarray:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, State
 from diagnosis.people import Person, Visitor
 
@@ -40,7 +40,8 @@ def scans(user: Visitor) -> QuerySet[Scan]:
 def predictions(user: Visitor) -> QuerySet[Prediction]:
     """The predictions `user` may see, with scan, case, owner and model version, newest first."""
     visible = Prediction.objects.filter(_may_see(user, "scan__case__owner"))
-    return visible.select_related("scan__case__owner", "model_version").defer("model_version__manifest")
+    with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
+    return with_all.defer("model_version__manifest")
 
 
 def result(user: Visitor, *, prediction_id: int) -> QuerySet[Prediction]:
@@ -59,6 +60,17 @@ def case_scans(user: Visitor, *, case: Case) -> QuerySet[Scan]:
     newest_first = Prediction.objects.select_related("model_version").defer("model_version__manifest").order_by("-id")
     prefetch = Prefetch("predictions", queryset=newest_first, to_attr="history")
     return scans(user).filter(case=case).order_by("id").prefetch_related(prefetch)
+
+
+def slices(user: Visitor) -> QuerySet[Slice]:
+    """The slices of series that `user` may see, with their scan, in viewing order."""
+    return Slice.objects.filter(_may_see(user, "scan__case__owner")).select_related("scan").order_by("scan", "index")
+
+
+def slice_results(user: Visitor) -> QuerySet[SliceResult]:
+    """What runs say of slices that `user` may see, with slice, scan and run, in viewing order."""
+    visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner"))
+    return visible.select_related("slice__scan", "prediction").order_by("slice__index")
 
 
 def neighbors(prediction: Prediction) -> tuple[int | None, int | None]:

@@ -59,6 +59,8 @@ class PredictionAdmin(ReadOnly):
                     "score",
                     "types",
                     "trained_on",
+                    "series",
+                    "key_slice",
                     "gate_report",
                 )
             },
@@ -72,6 +74,7 @@ class PredictionAdmin(ReadOnly):
                     "engine",
                     "requested_by",
                     "reused_from",
+                    "progress",
                     "attempts",
                     "error_code",
                     "error",

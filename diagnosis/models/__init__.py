@@ -6,5 +6,6 @@ from diagnosis.models.embedding import Embedding
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.scan import Scan
+from diagnosis.models.slice import Slice, SliceResult
 
-__all__ = ["AuditEvent", "Case", "Embedding", "ModelVersion", "Prediction", "Scan"]
+__all__ = ["AuditEvent", "Case", "Embedding", "ModelVersion", "Prediction", "Scan", "Slice", "SliceResult"]

@@ -51,6 +51,18 @@ class Prediction(models.Model):
     evidence = models.JSONField(null=True, blank=True)
     gate = models.JSONField(null=True, blank=True)
     trained_on = models.BooleanField(default=False, help_text="The model was trained on this picture.")
+    series = models.JSONField(
+        null=True, blank=True, help_text="Of a series: which slices speak, and how far they reach."
+    )
+    key_slice = models.ForeignKey(
+        "diagnosis.Slice",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The most telling slice of a series; `evidence` is its.",
+    )
+    progress = models.PositiveIntegerField(default=0, help_text="Slices that have a result.")
     engine = models.CharField(max_length=20, blank=True, default="")
     milliseconds = models.JSONField(default=dict, blank=True)
     # Never shown to staff: it would tell one person that another has uploaded the same picture.
@@ -60,6 +72,7 @@ class Prediction(models.Model):
     error = models.TextField(blank=True, default="")
     created = models.DateTimeField(auto_now_add=True)
     queued = models.DateTimeField(help_text="When it last entered the queue.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="More slices may come until then.")
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)
 

@@ -1,11 +1,16 @@
-"""A scan: one uploaded image of a case, stored privately under a random name."""
+"""A scan: one image or one series of slices of a case, stored privately under random names.
 
+A series comes as one file of many slices (a volume, a multi-frame object) or as many files that gather in one scan. A
+picture alone has no rows of slices: it is the scan.
+"""
+
+import hashlib
 import uuid
 
 from django.db import models
 from django.urls import reverse
 
-_HEX64 = r"^[0-9a-f]{64}$"
+HEX64 = r"^[0-9a-f]{64}$"
 
 
 def _folder(kind: str, suffix: str) -> str:
@@ -23,8 +28,17 @@ def preview_path(instance: "Scan", filename: str) -> str:
     return _folder("previews", ".png")
 
 
+def combined_digest(gathering: str, digests: list[str]) -> str:
+    """One digest of a series' slices in their order, and of what they gather in, if they came one by one."""
+    return hashlib.sha256("\n".join(["series", gathering, *digests]).encode()).hexdigest()
+
+
 class Scan(models.Model):
-    """One accepted file: what it was called, what it holds, where it lies."""
+    """What was accepted: what it was called, what it holds, where it lies.
+
+    Of a series, `preview` and `thumbnail` show its middle slice, `width` and `height` are those of each slice, and
+    `file` is the only file, or that of the slice that came first.
+    """
 
     case = models.ForeignKey("diagnosis.Case", on_delete=models.PROTECT, related_name="scans")
     name = models.CharField(max_length=255, help_text="The uploader's file name, without its path.")
@@ -35,9 +49,22 @@ class Scan(models.Model):
     size = models.PositiveBigIntegerField(help_text="Bytes of the file.")
     width = models.PositiveIntegerField(help_text="Pixels, as stored in the file.")
     height = models.PositiveIntegerField(help_text="Pixels, as stored in the file.")
-    sha256 = models.CharField(max_length=64, db_index=True, help_text="Of the file's bytes.")
-    pixel_sha256 = models.CharField(max_length=64, db_index=True, help_text="Of the decoded pixels.")
+    sha256 = models.CharField(max_length=64, db_index=True, help_text="Of the stored file's bytes.")
+    pixel_sha256 = models.CharField(max_length=64, db_index=True, help_text="Of the decoded pixels, of all slices.")
     notes = models.JSONField(default=list, blank=True, help_text="How the file was read.")
+    ratio = models.FloatField(null=True, blank=True, help_text="Width by height as shown: pixels need not be square.")
+    frames = models.PositiveIntegerField(default=1, help_text="Slices.")
+    series_uid = models.CharField(
+        max_length=64, blank=True, default="", db_index=True, help_text="As this site maps it."
+    )
+    stack = models.CharField(
+        max_length=64, blank=True, default="", help_text="Which slices of a series belong together."
+    )
+    normal = models.JSONField(null=True, blank=True, help_text="Unit vector across the slices, in the patient's axes.")
+    spacing = models.FloatField(null=True, blank=True, help_text="Millimeters between slices.")
+    letters = models.CharField(max_length=4, blank=True, default="", help_text="At the left, right, upper, lower edge.")
+    windows = models.JSONField(default=list, blank=True, help_text="Center and width of each window of the file.")
+    deidentified = models.JSONField(default=dict, blank=True, help_text="What was kept of the file's header, by name.")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -45,11 +72,12 @@ class Scan(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("case", "pixel_sha256"), name="scan_pixels_unique_per_case"),
             models.CheckConstraint(
-                condition=models.Q(sha256__regex=_HEX64, pixel_sha256__regex=_HEX64), name="scan_digests_are_sha256"
+                condition=models.Q(sha256__regex=HEX64, pixel_sha256__regex=HEX64), name="scan_digests_are_sha256"
             ),
             models.CheckConstraint(
                 condition=models.Q(size__gt=0, width__gt=0, height__gt=0), name="scan_has_size_and_extent"
             ),
+            models.CheckConstraint(condition=models.Q(frames__gt=0), name="scan_has_frames"),
         )
 
     def __str__(self) -> str:
@@ -57,3 +85,23 @@ class Scan(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("scan", args=[self.pk])
+
+    @property
+    def shape(self) -> float:
+        """Width by height of the picture as shown. Rows from before this was kept have square pixels, stored upright or
+        lying, which only their evidence knows."""
+        return self.ratio or self.width / self.height
+
+    @property
+    def is_series(self) -> bool:
+        return self.frames > 1
+
+    @property
+    def gathers(self) -> bool:
+        """Whether its slices come file by file, so that more may still arrive."""
+        return bool(self.stack)
+
+    @property
+    def gathering(self) -> str:
+        """Names what its slices gather in; empty for a scan of one file."""
+        return f"{self.series_uid} {self.stack}" if self.stack else ""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from diagnosis.models import Case, Prediction
+from diagnosis.models import Case, Prediction, Scan
 from diagnosis.people import Person
 from diagnosis.permissions import may_change
 from diagnosis.views import evidence, words
@@ -25,6 +25,9 @@ register.filter("bare", words.bare)
 register.filter("of_hundred", words.of_hundred)
 register.filter("calibrated", words.is_calibrated)
 register.filter("band", words.band)
+register.filter("reach", words.reach)
+register.filter("sides", words.sides)
+register.filter("threshold", words.threshold)
 register.filter("evidence", evidence.shown)
 
 
@@ -42,6 +45,12 @@ def icon(name: str, classes: str = "") -> SafeString:
 @register.filter
 def can_be_changed_by(case: Case, user: Person | AnonymousUser) -> bool:
     return may_change(user, case)
+
+
+@register.filter
+def edges(scan: Scan) -> list[tuple[str, str]]:
+    """The letters at a picture's edges, each with its side; none where the file does not say how the head lies."""
+    return list(zip(scan.letters, ("left", "right", "top", "bottom"), strict=False))
 
 
 @register.filter

@@ -5,8 +5,9 @@ and turned, and is not known here.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from diagnosis.models import Prediction
+from diagnosis.models import Prediction, Scan
 from diagnosis.views import words
 from ml import evidence
 from ml.drawing import OPACITY
@@ -34,18 +35,21 @@ class Shown:
 
 def shown(prediction: Prediction) -> Shown | None:
     """None where the prediction carries no map."""
-    found = evidence.restore(prediction.evidence) if prediction.has_map else None
+    return drawn(prediction.evidence, prediction.scan) if prediction.has_map else None
+
+
+def drawn(stored: dict[str, Any] | None, scan: Scan) -> Shown | None:
+    """The same of any evidence on a picture of `scan`; None without a map."""
+    found = evidence.restore(stored)
     if found is None:
         return None
-    width, height = prediction.scan.width, prediction.scan.height
-    if found.orientation > 4:  # the picture is stored lying
-        width, height = height, width
+    lying = scan.ratio is None and found.orientation > 4
     box = evidence.upright_box(found)
     return Shown(
         where=place(*evidence.upright_peak(found)),
         box=(box[0], box[1], box[2] - box[0], box[3] - box[1]) if box else None,
         share=words.percent(found.share) if found.share is not None else "",
-        ratio=width / height,
+        ratio=1 / scan.shape if lying else scan.shape,
         caption_below=box is not None and box[1] < _HEADROOM,
         caption_right=box is not None and box[0] > 0.5,
     )

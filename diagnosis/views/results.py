@@ -15,6 +15,7 @@ from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
 from diagnosis.permissions import may_change
 from diagnosis.views import waiting, words
+from ml.drawing import OPACITY
 
 
 @require_safe
@@ -31,9 +32,19 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
         "previous": previous,
         "following": following,
         "other_runs": [run for run in runs if run.pk != found.pk],
+        "start": _start(request, found),
+        "opacity": round(OPACITY * 100),
         "view": "result",
     }
     return render(request, "diagnosis/result.html", context)
+
+
+def _start(request: HttpRequest, found: Prediction) -> int:
+    """Index of the slice of a series to show first: the asked one, else the most telling one, else the middle one."""
+    asked = request.GET.get("slice", "")
+    if asked.isascii() and asked.isdecimal() and 1 <= int(asked[:6]) <= found.scan.frames:
+        return int(asked) - 1
+    return found.key_slice.index if found.key_slice else found.scan.frames // 2
 
 
 @require_safe

@@ -33,7 +33,11 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _refuse(request, form)
     try:
         receipt = intake.receive(
-            user=person, files=cast("list[Upload]", files), oversized=dropped, reference=form.cleaned_data["case"]
+            user=person,
+            files=cast("list[Upload]", files),
+            oversized=dropped,
+            reference=form.cleaned_data["case"],
+            confirmed=form.cleaned_data["confirmed"],
         )
     except ValidationError as error:
         form.add_error(None, error)

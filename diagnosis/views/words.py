@@ -4,10 +4,11 @@ Said in one place, so that the worklist, a status fragment and the result page n
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
-from diagnosis.models import Prediction
+from diagnosis.models import Prediction, SliceResult
 from diagnosis.models.prediction import Outcome, State
 
 
@@ -66,11 +67,62 @@ def verdict(prediction: Prediction) -> Verdict:
     return _VERDICTS[prediction.outcome if prediction.state == State.DONE else prediction.state]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Of one slice: `kind` picks the color, `says` tells it in words."""
+
+    kind: str
+    says: str
+
+
+def slice_verdict(result: SliceResult | None) -> Said:
+    """What a run says of a slice, in a few words; None: nothing yet."""
+    if result is None:
+        return Said("queued", "Not analyzed yet")
+    if result.outcome == Outcome.REFUSED or result.tumor_probability is None:
+        return Said("refused", f"Not judged: {(result.gate or {}).get('message') or 'no slice of a brain'}")
+    shown = _VERDICTS["uncertain" if result.uncertain else result.outcome]
+    return Said(shown.kind, f"{shown.word} {percent(result.tumor_probability)}")
+
+
+def reach(prediction: Prediction) -> str:
+    """How far evidence goes through a series, such as `slices 14 to 19 of 40, about 30 mm`; "" where there is none."""
+    extent = (prediction.series or {}).get("extent")
+    if not extent:
+        return ""
+    first, last = extent
+    count, spacing = last - first + 1, prediction.scan.spacing
+    where = f"slice {first + 1}" if count == 1 else f"slices {first + 1} to {last + 1}"
+    long = f", about {count * spacing:.0f} mm" if spacing else ""
+    return f"{where} of {prediction.scan.frames}{long}"
+
+
 def band(prediction: Prediction) -> tuple[float, float] | None:
     """The lowest and the highest probability that the prediction's model calls uncertain; None where it has no band."""
-    calibration = prediction.model_version.manifest.get("calibration") if prediction.model_version else None
-    low, high = (calibration or {}).get("uncertain") or (0.0, 0.0)
+    low, high = _rules(prediction, "calibration").get("uncertain") or (0.0, 0.0)
     return (low, high) if low < high else None
+
+
+def threshold(prediction: Prediction) -> float | None:
+    """From which probability on the prediction's model says tumor; series have one of their own."""
+    if prediction.series is not None:
+        return _rules(prediction, "series").get("threshold")
+    return prediction.model_version.manifest.get("threshold") if prediction.model_version else None
+
+
+def _rules(prediction: Prediction, of_pictures: str) -> dict[str, Any]:
+    manifest = prediction.model_version.manifest if prediction.model_version else {}
+    return manifest.get("series" if prediction.series is not None else of_pictures) or {}
+
+
+def sides(prediction: Prediction) -> str:
+    """How the picture lies in the patient, as far as the file says."""
+    words = {"L": "the patient's left", "R": "the patient's right", "A": "the front", "P": "the back"}
+    words |= {"H": "the head", "F": "the feet"}
+    letters = prediction.scan.letters
+    if len(letters) != 4 or not set(letters) <= set(words):
+        return "Sides are those of the picture. Which side of the patient it shows is not known."
+    return f"The picture's right is {words[letters[1]]}, its upper edge {words[letters[2]]}."
 
 
 def percent(share: float) -> str:

@@ -10,7 +10,8 @@
   const list = document.getElementById("uploads");
   const summary = document.getElementById("upload-summary");
   const blank = document.getElementById("upload-row-template");
-  const limit = Number(form.dataset.maxMb);
+  const limits = { picture: Number(form.dataset.maxMb), many: Number(form.dataset.maxArchiveMb) };
+  const CLUTTER = /(^|\/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini|DICOMDIR)(\/|$)/i; // in folders; no one means to upload it
 
   const AT_ONCE = 2;
   const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
@@ -78,9 +79,10 @@
       for (const file of all.slice(at, at + BATCH)) {
         const row = makeRow(file);
         piece.append(row);
+        const limit = shown(file) ? limits.picture : limits.many;
         if (file.size > limit * 1024 * 1024) {
           const size = (file.size / 1024 / 1024).toFixed(1);
-          say(row, `This file has ${size} MB; at most ${limit} MB are accepted. Export the slice as PNG or JPEG.`);
+          say(row, `This file has ${size} MB; at most ${limit} MB are accepted.`);
         } else waiting.push({ file, row, name });
       }
       list.append(piece);
@@ -103,6 +105,7 @@
     data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     data.append("case", name);
     data.append("files", file, file.name);
+    if (job.confirmed) data.append("confirmed", "on");
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
@@ -122,7 +125,7 @@
       tell();
       pump();
     };
-    request.onload = () => answered(request, row, again);
+    request.onload = () => answered(request, job, again);
     request.onerror = () => say(row, "The connection broke while this file was sent.", again);
     request.onloadend = () => {
       running -= 1;
@@ -131,31 +134,55 @@
     request.send(data);
   }
 
-  function answered(request, row, again) {
+  function answered(request, job, again) {
+    const { row } = job;
     if (new URL(request.responseURL).pathname === document.body.dataset.login) {
       say(row, "You are logged out. Log in again in another tab, then try again.", again);
       return;
     }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    const fresh = page.querySelector(".upload-row");
-    if (!fresh) {
+    const answers = [...page.querySelectorAll(".upload-row")];
+    if (!answers.length) {
       say(row, `The server could not take this file (${request.status}).`, again);
       return;
     }
-    const taken = fresh.dataset.row;
-    const name = part(row, "name").textContent;
     const picture = row.querySelector("img");
-    if (!taken && picture) fresh.querySelector('[data-part="thumb"]')?.replaceWith(picture);
+    if (answers.length === 1 && !answers[0].dataset.row && picture) part(answers[0], "thumb")?.replaceWith(picture);
     else release(row);
-    // What was uploaded before goes by its first name; the row keeps this file's own name in front of it.
-    const stored = fresh.querySelector("[data-open]");
-    if (fresh.hasAttribute("data-repeats") && stored.textContent !== name) part(fresh, "alias").textContent = `${name} = `;
-    if (taken && list.querySelector(`[data-row="${taken}"]`)) twin(fresh);
-    row.replaceWith(document.adoptNode(fresh));
-    htmx.process(fresh);
-    tally[taken ? "sent" : "refused"] += 1;
+    // An archive is one file here and many rows there.
+    for (const fresh of answers) place(document.adoptNode(fresh), job);
+    row.remove();
+    tally[answers.some((fresh) => fresh.dataset.row) ? "sent" : "refused"] += 1;
     tell();
     ensurePoller();
+  }
+
+  function place(fresh, job) {
+    const taken = fresh.dataset.row;
+    const known = taken && list.querySelector(`[data-row="${taken}"]`);
+    if (known && fresh.hasAttribute("data-gathers")) {
+      known.replaceWith(fresh); // one more slice of a series that has its row
+    } else {
+      if (known) twin(fresh);
+      // What was uploaded before goes by its first name; the row keeps this file's own name in front of it.
+      const stored = fresh.querySelector("[data-open]");
+      const alone = fresh.hasAttribute("data-repeats") && stored.textContent !== job.file.name;
+      if (alone) part(fresh, "alias").textContent = `${job.file.name} = `;
+      job.row.before(fresh);
+    }
+    const confirm = part(fresh, "confirm");
+    if (confirm) confirm.onclick = () => sendConfirmed(fresh, job);
+    htmx.process(fresh);
+  }
+
+  // The uploader has looked: what stands in the picture is no name.
+  function sendConfirmed(refused, job) {
+    const row = makeRow(job.file);
+    refused.replaceWith(row);
+    tally.refused -= 1;
+    waiting.push({ ...job, row, confirmed: true });
+    tell();
+    pump();
   }
 
   // The same picture twice on this page: the first row goes on telling, this one points to the same result.
@@ -169,10 +196,12 @@
     fresh.querySelector(".upload-what").append(note);
   }
 
-  input.addEventListener("change", () => {
-    add(input.files);
-    input.value = "";
-  });
+  for (const chooser of form.querySelectorAll('input[type="file"]')) {
+    chooser.addEventListener("change", () => {
+      add([...chooser.files].filter((file) => !CLUTTER.test(file.webkitRelativePath)));
+      chooser.value = "";
+    });
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
 
   for (const kind of ["dragenter", "dragover"]) {
@@ -189,8 +218,23 @@
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     zone.classList.remove("over");
-    add(event.dataTransfer.files);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    if (entries.some((entry) => entry.isDirectory)) Promise.all(entries.map(within)).then((found) => add(found.flat()));
+    else add(event.dataTransfer.files);
   });
+
+  // The files of a dropped folder and of the folders in it. A folder tells its contents a hundred at a time.
+  async function within(entry) {
+    if (CLUTTER.test(entry.name)) return [];
+    if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))];
+    const reader = entry.createReader();
+    const found = [];
+    for (;;) {
+      const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+      if (!some.length) return (await Promise.all(found.map(within))).flat();
+      found.push(...some);
+    }
+  }
 
   list.addEventListener("click", (event) => {
     const button = event.target.closest('[data-part="remove"]');

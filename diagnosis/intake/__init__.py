@@ -1,0 +1,104 @@
+"""The only way in: unpack → validate → de-identify → hash → store → enqueue on commit. Each file is judged alone."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from diagnosis import audit, model_versions
+from diagnosis.intake import store
+from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
+from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
+from diagnosis.intake.store import Intent
+from diagnosis.models import Case
+from diagnosis.models.case import validate_reference
+from diagnosis.names import clean_name
+from diagnosis.people import Person
+from ml.contracts import UnreadableImage
+
+__all__ = ["Accepted", "Receipt", "Rejected", "Upload", "receive"]
+
+LETTERING = (
+    "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
+    "cut it away or export the picture without it. If not, confirm that, and it is taken."
+)
+
+PATIENT_CASE = "PT-"
+"""What references of cases begin with that were opened for a patient's pseudonym."""
+
+
+def receive(
+    *,
+    user: Person,
+    files: Iterable[Upload],
+    oversized: Iterable[str] = (),
+    reference: str = "",
+    simulated: bool = False,
+    confirmed: bool = False,
+) -> Receipt:
+    """Take an upload of `user` into the case called `reference`, or into a new one.
+
+    oversized: names of files that the upload handler dropped for their size.
+    confirmed: the uploader has looked, and letters in the pictures are no name.
+    Raises ValidationError for a reference that is no pseudonymous reference. Never raises for what a file holds.
+    """
+    reference = reference.strip()
+    if reference:
+        _validate(reference)
+    receipt = Receipt()
+    home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
+    intent = Intent(user, model_versions.active(), home, reference, simulated=simulated, confirmed=confirmed)
+    for upload in files:
+        for name, content in unpack(upload):
+            intent = _take(name, content, intent, receipt)
+    if receipt.accepted:
+        receipt.case = intent.case or receipt.accepted[0].scan.case
+    receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]
+    for rejected in receipt.rejected:
+        audit.record("scan.rejected", actor=user, name=rejected.name, code=rejected.code)
+    return receipt
+
+
+def _take(name: str, content: bytes | UnreadableImage, intent: Intent, receipt: Receipt) -> Intent:
+    """One file; the intent for the next, which knows where this one went."""
+    try:
+        if isinstance(content, UnreadableImage):
+            raise content
+        for decoded in decode(name, content):
+            _check_lettering(decoded, intent)
+            accepted = store.accept(decoded, _for_patient(decoded, intent), name=name)
+            receipt.add(accepted)
+            if accepted.duplicate_of != accepted.scan and not _by_patient(decoded, intent):
+                intent = replace(intent, case=accepted.scan.case)  # a known picture's case is not where new ones belong
+    except UnreadableImage as error:
+        receipt.rejected.append(_rejected(name, error))
+    return intent
+
+
+def _check_lettering(decoded: Decoded, intent: Intent) -> None:
+    if decoded.lettered and not intent.confirmed:
+        raise UnreadableImage("lettering", LETTERING)
+
+
+def _by_patient(decoded: Decoded, intent: Intent) -> bool:
+    return bool(settings.CASE_BY_PATIENT and decoded.patient and not intent.reference)
+
+
+def _for_patient(decoded: Decoded, intent: Intent) -> Intent:
+    """Where the site allows it, and nobody named a case, scans of one patient land in one."""
+    if not _by_patient(decoded, intent):
+        return intent
+    reference = PATIENT_CASE + decoded.patient
+    return replace(intent, reference=reference, case=None)
+
+
+def _rejected(name: str, error: UnreadableImage) -> Rejected:
+    return Rejected(name, error.code, error.message, confirmable=error.code == "lettering")
+
+
+def _validate(reference: str) -> None:
+    try:
+        validate_reference(reference)
+    except ValidationError as error:
+        raise ValidationError({"case": error}) from error

@@ -1,0 +1,204 @@
+"""From an uploaded file's bytes to what may be stored: decoded, judged, rendered, and without its patient.
+
+A file that cannot be decoded is refused here, with the rule it broke. One that can be decoded but not judged (blank,
+too small) is stored, and the pipeline refuses it with its reason.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.conf import settings
+
+from diagnosis import renditions
+from diagnosis.deid import dicom as clean_dicom
+from diagnosis.deid import nifti as clean_nifti
+from diagnosis.deid import raster as clean_raster
+from diagnosis.intake.receipt import Upload
+from diagnosis.models.scan import combined_digest
+from diagnosis.names import clean_name
+from ml import readers
+from ml.contracts import Image, UnreadableImage
+from ml.readers import archives, dicom, lettering, nifti, sniffing
+from ml.readers.dicom import about, series
+from ml.readers.dicom.geometry import Place
+
+MEGABYTE = 1024 * 1024
+
+RASTER = "Kept: the picture and its orientation"
+NIFTI = "Kept: voxels, axes and scaling; free text and extensions dropped"
+
+_decoding = threading.Semaphore(1)
+"""One file is decoded at a time in a process: a decoded picture may take a hundred megabytes, a volume more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One slice as it is kept beside its file."""
+
+    pixel_sha256: str
+    preview: bytes
+    thumbnail: bytes
+    width: int
+    height: int
+    ratio: float
+    notes: tuple[str, ...]
+    frame: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What is stored of a file, as one scan or as a slice of one. Its pixels are let go.
+
+    data: the bytes to store. pictures: in viewing order, at least one. gathers: which slices of a series it belongs to,
+    "" for a scan of its own; place: where it lies then. series, instance: UIDs as this site maps them. patient: a
+    pseudonym, "" unknown. lettered: the pictures seem to carry text, or the file says that they do.
+    """
+
+    name: str
+    data: bytes
+    format: str
+    pictures: tuple[Picture, ...]
+    notes: tuple[str, ...] = ()
+    gathers: str = ""
+    series: str = ""
+    instance: str = ""
+    patient: str = ""
+    place: Place | None = None
+    spacing: float | None = None
+    letters: str = ""
+    windows: tuple[tuple[float, float], ...] = ()
+    kept: dict[str, Any] = field(default_factory=dict)
+    lettered: bool = False
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def pixel_sha256(self) -> str:
+        """Of a picture alone its own digest, of several that of theirs; of a slice that gathers, with what it gathers
+        in: the same pixels alone are another scan."""
+        if len(self.pictures) == 1 and not self.gathers:
+            return self.pictures[0].pixel_sha256
+        gathering = f"{self.series} {self.gathers}" if self.gathers else ""
+        return combined_digest(gathering, [one.pixel_sha256 for one in self.pictures])
+
+
+def unpack(upload: Upload) -> Iterator[tuple[str, bytes | UnreadableImage]]:
+    """The files of an upload, by name: itself, or those of the archive that it is. Instead of the bytes stands why a
+    file was not unpacked."""
+    name = clean_name(upload.name)
+    if (upload.size or 0) > settings.MAX_ARCHIVE_MB * MEGABYTE:
+        yield name, too_large(settings.MAX_ARCHIVE_MB)
+        return
+    data = upload.read()
+    if len(data) > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(data):
+        yield name, too_large(settings.MAX_UPLOAD_MB)
+        return
+    if not archives.is_archive(data):
+        yield name, data
+        return
+    try:
+        for member in archives.members(data):
+            yield clean_name(member.name), member.refused or member.data or b""
+    except UnreadableImage as error:
+        yield name, error
+
+
+def too_large(limit: int) -> UnreadableImage:
+    """limit: megabytes."""
+    return UnreadableImage("too_large", f"The file is larger than {limit} MB, the most that is accepted.")
+
+
+def decode(name: str, data: bytes) -> list[Decoded]:
+    """What a file holds: one scan, or several where a multi-frame object has stacks of unlike direction.
+
+    Raises UnreadableImage.
+    """
+    with _decoding:
+        kind = sniffing.sniff(data)
+        if kind == sniffing.DICOM:
+            return _from_dicom(name, data)
+        if kind in (sniffing.NIFTI, sniffing.NIFTI_GZ):
+            return [_from_nifti(name, nifti.inflate(data) if kind == sniffing.NIFTI_GZ else data)]
+        return [_from_raster(name, data)]
+
+
+def _from_raster(name: str, data: bytes) -> Decoded:
+    image = readers.read(data)
+    cleaned = clean_raster.clean(data, image)
+    kept = {"method": RASTER, "dropped": list(cleaned.dropped)}
+    return Decoded(name, cleaned.data, cleaned.format, (_picture(image),), kept=kept, lettered=_lettered(image))
+
+
+def _from_nifti(name: str, data: bytes) -> Decoded:
+    opened = nifti.open_file(data, max_pixels=readers.MAX_PIXELS)
+    pictures = [_picture(opened.image(index), frame=index) for index in range(opened.frames)]
+    return Decoded(
+        name,
+        clean_nifti.clean(opened.volume),
+        opened.format,
+        tuple(pictures),
+        notes=opened.notes,
+        spacing=opened.thickness,
+        letters="".join(opened.letters),
+        kept={"method": NIFTI},
+    )
+
+
+def _from_dicom(name: str, data: bytes) -> list[Decoded]:
+    opened = dicom.open_file(data, max_pixels=readers.MAX_PIXELS)
+    pictures, lettered = [], dicom.burned_in(opened.dataset)
+    for index in range(opened.frames):
+        image = opened.image(index)
+        lettered = lettered or (index in _looked_at(opened.frames) and _lettered(image))
+        pictures.append(_picture(image, frame=index))
+    cleaned = clean_dicom.clean(opened.dataset, secret=settings.DEID_SECRET)
+    common = Decoded(
+        about.title(opened),
+        cleaned.data,
+        "DICOM",
+        tuple(pictures),
+        series=cleaned.series,
+        instance=cleaned.instance,
+        patient=cleaned.patient,
+        windows=about.windows(opened),
+        kept={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
+        lettered=lettered,
+    )
+    place = opened.places[0]
+    if opened.frames == 1 and place is not None and cleaned.series:
+        return [replace(common, gathers=about.stack(opened), place=place, letters="".join(place.letters))]
+    return [
+        replace(
+            common,
+            pictures=tuple(pictures[one.frame] for one in stack.slices),
+            notes=stack.notes,
+            spacing=stack.spacing,
+            letters="".join(stack.letters or ()),
+        )
+        for stack in series.stacks([opened])
+    ]
+
+
+def _looked_at(frames: int) -> tuple[int, ...]:
+    """Frames in which lettering is looked for: whoever burns in text does so in all."""
+    return 0, frames // 2
+
+
+def _lettered(image: Image) -> bool:
+    return lettering.lettering(image) is not None
+
+
+def _ratio(image: Image) -> float:
+    return float(image.pixels.shape[1] / image.pixels.shape[0])
+
+
+def _picture(image: Image, *, frame: int = 0) -> Picture:
+    preview, thumbnail = renditions.render(image)
+    return Picture(
+        image.pixel_sha256(), preview, thumbnail, image.width, image.height, _ratio(image), image.notes, frame
+    )

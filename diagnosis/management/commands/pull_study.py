@@ -1,0 +1,36 @@
+"""`manage.py pull_study --accession N --user NAME`: fetch a study's MR pictures from the archive."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from diagnosis.neighbors import pull, server
+from diagnosis.neighbors.errors import NeighborError
+from diagnosis.people import Person
+
+
+class Command(BaseCommand):
+    help = "Fetch a study's MR pictures from the archive that DICOMWEB_URL names, into a case of USER."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--accession", required=True, help="Accession number, or - to read it from standard input.")
+        parser.add_argument("--user", required=True, help="Who owns the case.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = Person.objects.filter(username=options["user"], is_active=True).first()
+        if user is None:
+            raise CommandError("There is no active account of that name.")
+        # Every user of a machine sees the arguments of its processes; standard input is nobody else's.
+        accession = sys.stdin.readline() if options["accession"] == "-" else options["accession"]
+        try:
+            with server.configured() as archive:
+                receipt = pull.pull(user=user, accession=accession, archive=archive)
+        except NeighborError as error:
+            raise CommandError(error.message) from None
+        for rejected in receipt.rejected:
+            self.stderr.write(f"{rejected.name}: {rejected.detail}")
+        if receipt.case is None:
+            raise CommandError("No picture of the study was taken; the lines above say why.")
+        pictures = sum(accepted.files for accepted in receipt.accepted)
+        self.stdout.write(f"{receipt.case.reference}: {pictures} pictures in {len(receipt.accepted)} scans")
