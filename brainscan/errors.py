@@ -1,4 +1,4 @@
-"""Which error page: problem details under /api/, where scripts read them, HTML everywhere else.
+"""Which error page: problem details under /api/ and /dicomweb/, where scripts read them, HTML everywhere else.
 
 The API turns the exceptions of its own views into problems; what arrives here for it was raised around them.
 """
@@ -41,4 +41,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/dicomweb/"))

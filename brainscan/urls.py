@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from brainscan import health
+from diagnosis.api.dicomweb import StoreView
 from diagnosis.api.problems import unknown_address
 
 urlpatterns = [
@@ -14,9 +15,11 @@ urlpatterns = [
     # The API authenticates by token or session itself, and answers 401 instead of a redirect to the login page.
     path("api/v1/", include("diagnosis.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    # Addresses as the standard has them (PS3.18, 10.5), so without a slash at their end; some clients add one.
+    re_path(r"^dicomweb/studies(?:/(?P<study>[0-9.]+))?/?$", StoreView.as_view(), name="stow"),
     # A page for people, so it asks for a login as pages do. Split: the Content-Security-Policy allows no inline script.
     path("api/docs/", login_required(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api-docs"),
-    re_path(r"^api/", unknown_address),
+    re_path(r"^(?:api|dicomweb)/", unknown_address),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
 ]

@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, cases, files, history, results, similar, upload
+from diagnosis.views import account, archive, cases, files, history, results, similar, slices, upload
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
     path("upload/", upload.upload, name="upload"),
+    path("archive/", archive.pull_page, name="archive"),
     path("history/", history.history, name="history"),
     path("cases/", cases.case_list, name="cases"),
     path("cases/<int:case_id>/", cases.case_detail, name="case"),
@@ -22,9 +23,16 @@ urlpatterns = [
     path("predictions/<int:prediction_id>/", results.prediction, name="prediction"),
     path("predictions/<int:prediction_id>/retry/", results.retry, name="prediction-retry"),
     path("predictions/<int:prediction_id>/cancel/", results.cancel, name="prediction-cancel"),
+    path("predictions/<int:prediction_id>/dicom/", archive.download, name="prediction-dicom"),
+    path("predictions/<int:prediction_id>/send/", archive.send, name="prediction-send"),
     path("predictions/<int:prediction_id>/heatmap/", files.heatmap, name="prediction-heatmap"),
     path("predictions/<int:prediction_id>/overlay/", files.overlay, name="prediction-overlay"),
     path("predictions/<int:prediction_id>/similar/", similar.similar, name="prediction-similar"),
+    path("predictions/<int:prediction_id>/slices/", slices.listing, name="prediction-slices"),
+    path("slices/<int:slice_id>/preview/", slices.preview, name="slice-preview"),
+    path("slices/<int:slice_id>/thumbnail/", slices.thumbnail, name="slice-thumbnail"),
+    path("slice-results/<int:result_id>/heatmap/", slices.heatmap, name="slice-heatmap"),
+    path("slice-results/<int:result_id>/overlay/", slices.overlay, name="slice-overlay"),
     path("status/", results.status, name="status"),
     path("queue/", results.queue_indicator, name="queue"),
 ]

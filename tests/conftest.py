@@ -43,7 +43,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
     """Ids of the predictions that would have gone to the broker, in order."""
     ids: list[int] = []
     if not request.node.get_closest_marker("verification"):
-        monkeypatch.setattr("diagnosis.queue.send", ids.append)
+        monkeypatch.setattr("diagnosis.queue.send", lambda prediction_id, after=None: ids.append(prediction_id))
         monkeypatch.setattr("diagnosis.queue.length", lambda: 0)
     return ids
 

@@ -11,6 +11,11 @@ _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
+def unwanted(env: Mapping[str, str]) -> frozenset[str]:
+    """Programs of the Procfile that this environment does not ask for: the DICOM listener is there for its port."""
+    return frozenset() if (env.get("DICOM_PORT") or "0") != "0" else frozenset({"dicom"})
+
+
 def for_programs(
     environ: Mapping[str, str], *, data_dir: Path, port: int, redis_url: str, cores: int
 ) -> dict[str, str]:

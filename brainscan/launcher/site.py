@@ -41,7 +41,7 @@ def run(*, demo: bool = False) -> None:
             )
             if demo:
                 _load_demo(env)
-            tree = Tree(settings.BASE_DIR / "Procfile", env=env)
+            tree = Tree(settings.BASE_DIR / "Procfile", env=env, without=environment.unwanted(env))
             _serve(tree, valkey=valkey, url=f"http://{_reachable(host)}:{port}", folder=folder)
 
 

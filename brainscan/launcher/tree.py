@@ -1,4 +1,4 @@
-"""Web, worker and beat of the Procfile as one process tree: they start together and end together.
+"""The programs of the Procfile as one process tree: they start together and end together.
 
 honcho's Manager runs them. Four of its habits are changed. A stop asks each program's main process only, so that a
 Celery worker finishes the prediction in hand instead of losing its children. A program that does not listen is killed
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -56,9 +56,9 @@ class _Printer(Printer):  # type: ignore[misc]
 
 
 class Tree(Manager):  # type: ignore[misc]
-    """The programs of a Procfile, run in its folder with `env`; their output is printed line by line."""
+    """A Procfile's programs, less `without`, run in its folder with `env`. Their output is printed line by line."""
 
-    def __init__(self, procfile: Path, *, env: Mapping[str, str]) -> None:
+    def __init__(self, procfile: Path, *, env: Mapping[str, str], without: Collection[str] = ()) -> None:
         super().__init__(_Printer(sys.stdout))
         self._procmgr = _MainProcesses()
         self._process_ctor = _Program
@@ -68,7 +68,8 @@ class Tree(Manager):  # type: ignore[misc]
         shared = {**env, "PYTHONUNBUFFERED": "1"}
         for name, command in parse_procfile(procfile.read_text()).processes.items():
             # exec: the process id is the program's own, not a shell's
-            self.add_process(name, f"exec {command}", env=shared, cwd=str(procfile.parent))
+            if name not in without:
+                self.add_process(name, f"exec {command}", env=shared, cwd=str(procfile.parent))
 
     def start(self) -> None:
         """Start every program. Apart from `run`, because it forks and so has to come before any thread."""

@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from diagnosis import queue, selectors
 from diagnosis.intake import Accepted
-from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models import Case, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import Outcome, State
 
 
@@ -46,6 +46,57 @@ class EvidenceSerializer(serializers.Serializer[Any]):
     share = serializers.FloatField(allow_null=True, help_text="Of all evidence, how much lies in the box, 0 to 1.")
     heatmap_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
     overlay_url = serializers.URLField(allow_null=True, help_text="Null where the model stores no map.")
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """Of a scan of many slices: how far its run is, and which slices speak."""
+
+    frames = serializers.IntegerField(help_text="Slices of the scan.")
+    progress = serializers.IntegerField(help_text="Slices that have a result.")
+    accepted = serializers.IntegerField(allow_null=True, help_text="Slices that the gate let pass.")
+    top = serializers.ListField(
+        child=serializers.IntegerField(), help_text="The most telling slices, by index from 0, strongest first."
+    )
+    extent = serializers.ListField(
+        child=serializers.IntegerField(),
+        min_length=2,
+        max_length=2,
+        allow_null=True,
+        help_text="First and last index of the slices around the strongest that speak for a tumor.",
+    )
+    key_slice = serializers.IntegerField(allow_null=True, help_text="Index of the slice whose evidence is given.")
+    slices_url = serializers.URLField()
+
+
+class SliceSerializer(serializers.Serializer[Any]):
+    """What a run says of one slice. All but `index` and the addresses of pictures are null while it says nothing."""
+
+    index = serializers.IntegerField(source="slice.index")
+    along = serializers.FloatField(source="slice.along", allow_null=True, help_text="Millimeters across the slices.")
+    notes = serializers.ListField(source="slice.notes", child=serializers.CharField())
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    uncertain = serializers.BooleanField()
+    tumor_probability = serializers.FloatField(allow_null=True)
+    type_probabilities = serializers.DictField(child=serializers.FloatField(), allow_null=True)
+    evidence = serializers.SerializerMethodField()
+    gate = GateSerializer()
+    preview_url = serializers.SerializerMethodField()
+
+    @extend_schema_field(EvidenceSerializer(allow_null=True))
+    def get_evidence(self, result: SliceResult) -> dict[str, Any] | None:
+        if not result.evidence:
+            return None
+        return {key: result.evidence.get(key) for key in ("peak", "box", "share")} | {
+            f"{kind}_url": self._address(kind, result) for kind in ("heatmap", "overlay")
+        }
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_preview_url(self, result: SliceResult) -> str:
+        return self._address("preview", result)
+
+    def _address(self, kind: str, result: SliceResult) -> str:
+        where = [result.prediction_id, result.slice.index]
+        return reverse(f"api:prediction-slice-{kind}", args=where, request=self.context.get("request"))
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -90,13 +141,14 @@ class PredictionSerializer(PredictionBriefSerializer):
     milliseconds = serializers.DictField(child=serializers.FloatField())
     gate = GateSerializer(allow_null=True)
     evidence = serializers.SerializerMethodField()
+    series = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
 
     class Meta:
         model = Prediction
         fields: tuple[str, ...] = (
             "id", "url", "state", "outcome", "uncertain", "tumor_probability", "calibrated", "type_probabilities",
-            "evidence", "gate", "trained_on", "model", "engine", "created", "queued", "started", "finished",
+            "evidence", "series", "gate", "trained_on", "model", "engine", "created", "queued", "started", "finished",
             "milliseconds", "attempts", "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
         )  # fmt: skip
         read_only_fields = fields
@@ -117,6 +169,21 @@ class PredictionSerializer(PredictionBriefSerializer):
             if prediction.has_map
             else None
             for kind in ("heatmap", "overlay")
+        }
+
+    @extend_schema_field(SeriesSerializer(allow_null=True))
+    def get_series(self, prediction: Prediction) -> dict[str, Any] | None:
+        if not prediction.scan.is_series:
+            return None
+        said = prediction.series or {}
+        return {
+            "frames": prediction.scan.frames,
+            "progress": prediction.progress,
+            "accepted": said.get("accepted"),
+            "top": said.get("top", []),
+            "extent": said.get("extent"),
+            "key_slice": prediction.key_slice.index if prediction.key_slice else None,
+            "slices_url": reverse("api:prediction-slices", args=[prediction.pk], request=self.context.get("request")),
         }
 
     @extend_schema_field(ErrorSerializer(allow_null=True))
@@ -178,7 +245,8 @@ class ScanFieldsSerializer(serializers.ModelSerializer[Scan]):
     class Meta:
         model = Scan
         fields: tuple[str, ...] = (
-            "id", "url", "name", "format", "width", "height", "size", "sha256", "pixel_sha256", "notes", "created",
+            "id", "url", "name", "format", "width", "height", "frames", "spacing", "letters", "size", "sha256",
+            "pixel_sha256", "notes", "created",
             "case", "case_id", "case_url", "owner", "file_url", "preview_url", "thumbnail_url",
         )  # fmt: skip
         read_only_fields = fields
@@ -255,6 +323,9 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
 
     files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
     case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
+    confirmed = serializers.BooleanField(
+        required=False, help_text="You have looked: text in these pictures is no name. Without it they are not taken."
+    )
 
 
 class EarlierSerializer(serializers.Serializer[Any]):
@@ -272,11 +343,12 @@ class AcceptedSerializer(ScanFieldsSerializer):
     uploaded_as = serializers.CharField(
         help_text="Name of the file in this upload; of a known picture it may differ from `name`."
     )
+    files = serializers.IntegerField(help_text="Files of this upload that belong to the scan.")
     duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
     duplicate_of = EarlierSerializer(allow_null=True)
 
     class Meta(ScanFieldsSerializer.Meta):
-        fields = (*ScanFieldsSerializer.Meta.fields, "uploaded_as", "prediction", "duplicate", "duplicate_of")
+        fields = (*ScanFieldsSerializer.Meta.fields, "uploaded_as", "files", "prediction", "duplicate", "duplicate_of")
         read_only_fields = fields
 
     def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
@@ -284,6 +356,7 @@ class AcceptedSerializer(ScanFieldsSerializer):
         return shown | {
             "prediction": self._brief(accepted.prediction),
             "uploaded_as": accepted.name,
+            "files": accepted.files,
             "duplicate": accepted.duplicate_of is not None,
             "duplicate_of": self._earlier(accepted),
         }
@@ -307,6 +380,7 @@ class RejectedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     code = serializers.CharField()
     detail = serializers.CharField()
+    confirmable = serializers.BooleanField(help_text="Send it again with `confirmed`, if there is no name in it.")
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

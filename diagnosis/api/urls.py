@@ -1,8 +1,9 @@
 """Addresses under /api/v1/. Anything else there is answered by `problems.unknown_address`."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from diagnosis.api import views
+from diagnosis.api import neighbors, views
 
 app_name = "api"
 
@@ -12,4 +13,9 @@ router.register("scans", views.ScanViewSet, basename="scan")
 router.register("predictions", views.PredictionViewSet, basename="prediction")
 router.register("models", views.ModelViewSet, basename="model")
 
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("pull/", neighbors.PullView.as_view(), name="pull"),
+    path("predictions/<int:pk>/dicom/", neighbors.DicomView.as_view(), name="prediction-dicom"),
+    path("predictions/<int:pk>/send/", neighbors.SendView.as_view(), name="prediction-send"),
+]

@@ -23,7 +23,7 @@ from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
 from diagnosis.api.schema import Schema
 from diagnosis.filters import CaseFilter, PredictionFilter, ScanFilter
-from diagnosis.models import ModelVersion, Prediction
+from diagnosis.models import ModelVersion, Prediction, SliceResult
 from diagnosis.people import Person
 from diagnosis.permissions import may_change
 from diagnosis.uploads import oversized
@@ -53,9 +53,11 @@ class Endpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Generi
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
 
 
-def _bytes(summary: str, *media_types: str) -> Any:
+def _bytes(summary: str, *media_types: str, of_slice: bool = False) -> Any:
     """Description of an endpoint that sends a file."""
-    return extend_schema(summary=summary, responses={(200, *media_types): OpenApiTypes.BINARY})
+    index = OpenApiParameter("index", int, OpenApiParameter.PATH, description="Of the slice, from 0")
+    responses = {(200, *media_types): OpenApiTypes.BINARY}
+    return extend_schema(summary=summary, responses=responses, parameters=[index] if of_slice else [])
 
 
 @extend_schema_view(list=extend_schema(summary="Cases"), retrieve=extend_schema(summary="One case with its scans"))
@@ -105,7 +107,11 @@ class ScanViewSet(Endpoint):
                 {"files": ["Send one or more files in the field `files` (curl: -F files=@scan.png)."]}
             )
         receipt = intake.receive(
-            user=self.person, files=uploads, oversized=too_large, reference=str(request.POST.get("case", ""))
+            user=self.person,
+            files=uploads,
+            oversized=too_large,
+            reference=str(request.POST.get("case", "")),
+            confirmed=str(request.POST.get("confirmed", "")).lower() in ("1", "true", "on", "yes"),
         )
         shown = serializers.ReceiptSerializer(receipt, context=self.get_serializer_context()).data
         if not receipt.accepted:
@@ -138,6 +144,17 @@ def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
     )
 
 
+def _of_slice(kind: str) -> Any:
+    """An endpoint of one slice, by its index, below its prediction."""
+    return action(
+        detail=True,
+        filterset_class=None,
+        content_negotiation_class=Pictures,
+        url_path=f"slices/<int:index>/{kind}",
+        url_name=f"slice-{kind}",
+    )
+
+
 @extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
 class PredictionViewSet(Endpoint):
     """Runs of a model on a scan: queued, running, then done, refused, failed or canceled."""
@@ -147,7 +164,8 @@ class PredictionViewSet(Endpoint):
 
     def get_queryset(self) -> QuerySet[Any]:
         if self.action != "list":
-            return selectors.result(self.person, prediction_id=self.kwargs["pk"])
+            # There is no pk while the API describes itself.
+            return selectors.result(self.person, prediction_id=self.kwargs.get("pk", 0))
         # One query for the page's few model versions, instead of a manifest with every row.
         rows = selectors.predictions(self.person).defer(None)
         versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
@@ -193,6 +211,39 @@ class PredictionViewSet(Endpoint):
     def overlay(self, request: Request, pk: int) -> HttpResponseBase:
         """Of the preview's size; each download is audited. 404 `no_evidence` without a map."""
         return responses.overlay(request._request, self._with_map())
+
+    @extend_schema(
+        summary="What is said of each slice of a series", responses={200: serializers.SliceSerializer(many=True)}
+    )
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def slices(self, request: Request, pk: int) -> Response:
+        """In viewing order; while the run goes on, of the slices that have a result. Empty for a picture alone."""
+        rows = selectors.slice_results(self.person).filter(prediction=self.get_object())
+        return Response(serializers.SliceSerializer(rows, many=True, context=self.get_serializer_context()).data)
+
+    @_bytes("A picture of one slice, at most 1024 pixels a side", "image/png", of_slice=True)
+    @_of_slice("preview")
+    def slice_preview(self, request: Request, pk: int, index: int) -> HttpResponseBase:
+        return responses.picture(request._request, self._slice(index).slice.preview)
+
+    @_bytes("Where the model sees tumor in one slice, as a picture", "image/png", of_slice=True)
+    @_of_slice("heatmap")
+    def slice_heatmap(self, request: Request, pk: int, index: int) -> HttpResponseBase:
+        """RGBA, of the preview's size. 404 `no_evidence` without a map."""
+        return responses.heatmap(request._request, self._slice(index, with_map=True))
+
+    @_bytes("One slice with map, box and legend burnt in", "image/png", of_slice=True)
+    @_of_slice("overlay")
+    def slice_overlay(self, request: Request, pk: int, index: int) -> HttpResponseBase:
+        """Of the preview's size; each download is audited. 404 `no_evidence` without a map."""
+        return responses.overlay(request._request, self._slice(index, with_map=True))
+
+    def _slice(self, index: int, *, with_map: bool = False) -> SliceResult:
+        rows = selectors.slice_results(self.person)
+        found = get_object_or_404(rows, prediction=self.kwargs["pk"], slice__index=index)
+        if with_map and not found.has_map:
+            raise NoEvidence
+        return found
 
     @extend_schema(
         summary="Similar past scans",

@@ -8,6 +8,7 @@ from PIL import Image
 
 from diagnosis import demo
 from diagnosis.demo import Lesion, Sample
+from ml.readers import open_file
 
 LESION = Lesion(center=(0.6, 0.5, 0.5), radius=0.1)
 
@@ -81,8 +82,11 @@ def test_the_samples_from_the_real_template() -> None:
     assert volume.shape == (197, 233, 189)
     assert (volume.min(), volume.max()) == (0.0, 1.0)
     assert volume[volume.shape[0] // 2, :, :5].max() < volume[volume.shape[0] // 2, :, 80:100].max()  # neck is below
-    pictures = [data for sample in demo.SAMPLES for _, data in demo.files(sample, volume)]
-    assert len(set(pictures)) == 9
+    files = [(name, data) for sample in demo.SAMPLES for name, data in demo.files(sample, volume)]
+    assert len({data for _, data in files}) == 11
+    for opened in (open_file(data) for name, data in files if name.endswith(".nii")):
+        assert 25 < opened.frames < 38  # of a head, 5 mm apart
+        assert opened.image(opened.frames // 2).pixels.max() > 100
     for sample in demo.SAMPLES[1:]:
         assert sample.lesion is not None
         x, y, z = (int(share * size) for share, size in zip(sample.lesion.center, volume.shape, strict=True))

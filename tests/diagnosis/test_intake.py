@@ -9,7 +9,9 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from diagnosis import intake
+from diagnosis.intake import store
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
+from ml import readers
 from tests import builders
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
 
@@ -66,10 +68,10 @@ def test_a_bad_file_is_rejected_with_its_rule_and_its_neighbors_are_not(user: An
 def test_the_decoded_pixels_are_let_go_before_the_database_is_asked(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While an upload waits for its turn to write, others decode: each would hold up to a hundred megabytes."""
     decoded: list[weakref.ref[Any]] = []
-    read, accept = intake.readers.read, intake._accept
+    read, accept = readers.read, store.accept
 
-    def watched_read(data: bytes) -> Any:
-        image = read(data)
+    def watched_read(*args: Any, **kwargs: Any) -> Any:
+        image = read(*args, **kwargs)
         decoded.append(weakref.ref(image.pixels))
         return image
 
@@ -77,8 +79,8 @@ def test_the_decoded_pixels_are_let_go_before_the_database_is_asked(user: Any, m
         assert decoded and all(pixels() is None for pixels in decoded)
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr("diagnosis.intake.readers.read", watched_read)
-    monkeypatch.setattr("diagnosis.intake._accept", accept_without_pixels)
+    monkeypatch.setattr("diagnosis.intake.decoding.readers.read", watched_read)
+    monkeypatch.setattr("diagnosis.intake.store.accept", accept_without_pixels)
     assert receive(user, upload(builders.png_bytes())).accepted
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brainscan.launcher.environment import for_programs
+from brainscan.launcher.environment import for_programs, unwanted
 
 
 def _env(**environ: str) -> dict[str, str]:
@@ -34,3 +34,8 @@ def test_a_choice_of_the_user_stands() -> None:
 @pytest.mark.parametrize(("bind", "https"), [("", "0"), ("127.0.0.1", "0"), ("[::1]", "0"), ("0.0.0.0", None)])
 def test_plain_http_is_for_the_loopback_only(bind: str, https: str | None) -> None:
     assert _env(BIND=bind).get("HTTPS") == https
+
+
+@pytest.mark.parametrize(("port", "left_out"), [(None, {"dicom"}), ("", {"dicom"}), ("0", {"dicom"}), ("11112", set())])
+def test_the_dicom_listener_is_there_for_its_port(port: str | None, left_out: set[str]) -> None:
+    assert unwanted({} if port is None else {"DICOM_PORT": port}) == left_out

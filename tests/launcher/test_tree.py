@@ -91,3 +91,11 @@ def test_lines_that_are_no_text_are_printed_nevertheless(tmp_path: Path) -> None
     with _start(tmp_path, one=r"printf 'a\377b\nlast\n'") as run:
         assert "a�b" in _read_until(run, "a")
         _read_until(run, "last")
+
+
+def test_a_program_may_be_left_out(tmp_path: Path) -> None:
+    procfile = tmp_path / "Procfile"
+    procfile.write_text("one: echo here\ntwo: echo there\n")
+    code = _RUN.replace("env=os.environ", "env=os.environ, without={'two'}")
+    done = subprocess.run([sys.executable, "-c", code, str(procfile)], capture_output=True, text=True, timeout=60)
+    assert "here" in done.stdout and "there" not in done.stdout

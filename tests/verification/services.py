@@ -4,6 +4,7 @@ Every server listens on loopback, keeps its files in a temporary folder, and is 
 with.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "verify-me-please-42"
@@ -104,7 +105,17 @@ def running_site(data_dir: Path, *, worker: bool = True, **environment: str) -> 
     """`manage.py run_site` over `data_dir`, until its worker has loaded the model; stopped at the end."""
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    unset = {"REDIS_URL", "DATABASE_URL", "SECRET_KEY", "STORAGE_URL", "DJANGO_SETTINGS_MODULE", "ML_MODEL", "HTTPS"}
+    unset = {
+        "DICOM_PORT",
+        "DICOMWEB_URL",
+        "REDIS_URL",
+        "DATABASE_URL",
+        "SECRET_KEY",
+        "STORAGE_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "ML_MODEL",
+        "HTTPS",
+    }
     base = {key: value for key, value in os.environ.items() if key not in unset}
     full = base | {"DATA_DIR": str(data_dir), "PORT": str(port), "ADMIN_PASSWORD": PASSWORD, "HTTPS": "0"} | environment
     log = data_dir.parent / f"{data_dir.name}-{port}.log"
@@ -176,9 +187,70 @@ def postgres_server() -> Iterator[str]:
             run("pg_ctl", "-D", str(cluster), "-w", "-m", "fast", "stop")
 
 
+@dataclass
+class Orthanc:
+    """A DICOM archive with its DICOMweb plugin."""
+
+    url: str
+    user: str
+    password: str
+
+    @property
+    def dicomweb(self) -> str:
+        """The address that DICOMWEB_URL takes, user and password included."""
+        return self.url.replace("http://", f"http://{self.user}:{self.password}@") + "/dicom-web"
+
+    def call(self, path: str, data: bytes | None = None, *, method: str = "") -> Any:
+        """Its own REST API. JSON is decoded."""
+        request = Request(self.url + path, data=data, method=method or ("GET" if data is None else "POST"))
+        secret = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {secret}")
+        with urlopen(request, timeout=60) as response:
+            body = response.read()
+        return json.loads(body) if "json" in response.headers.get("Content-Type", "") else body
+
+
+@contextmanager
+def orthanc_server(folder: Path) -> Iterator[Orthanc]:
+    """Debian's orthanc with orthanc-dicomweb."""
+    port, folder = free_port(), folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    assert plugin.exists(), "orthanc-dicomweb is not installed: apt-get install orthanc-dicomweb"
+    site = Orthanc(f"http://127.0.0.1:{port}", "site", "verify")
+    options = {
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "HttpPort": port,
+        "DicomServerEnabled": False,
+        "AuthenticationEnabled": True,
+        "RegisteredUsers": {site.user: site.password},
+        "Plugins": [str(plugin)],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }
+    (folder / "orthanc.json").write_text(json.dumps(options))
+    with (folder / "log").open("wb") as log:
+        command = [_program("Orthanc"), str(folder / "orthanc.json")]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_for("Orthanc's start", lambda: process.poll() is not None or _listens(port), seconds=30)
+        assert process.poll() is None, (folder / "log").read_text()[-4000:]
+        yield site
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def dcmtk(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of dcmtk's programs. pynetdicom has some of the same names, so they are not taken from the path."""
+    path = shutil.which(program, path="/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+    assert path, f"{program} is not installed: apt-get install dcmtk"
+    return subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=120, errors="replace")
+
+
 def _program(name: str) -> str:
-    path = shutil.which(name)
-    assert path, f"{name} is not installed: apt-get install {name}"
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    assert path, f"{name} is not installed: apt-get install {name.lower()}"
     return path
 
 

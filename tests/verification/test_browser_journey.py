@@ -1,42 +1,15 @@
 """The main job as a person does it, in headless Chromium, on real scans, the real worker and the real model."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.verification.services import PASSWORD, Site
 
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_BURST = 15_000  # milliseconds that a click may take to show its effect
 _JUDGED = re.compile("[Tt]umor|Uncertain")
 _RESULT = 60_000  # milliseconds in which a scan's result must be on the page
-
-
-@pytest.fixture
-def page(site: Site) -> Iterator[Page]:
-    """A browser window; whatever it loads from elsewhere, or logs as an error, fails the test at its end."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "Chromium is not installed: apt-get install chromium"
-    foreign: list[str] = []
-    errors: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
-        window.set_default_timeout(_BURST)
-        window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
-        window.on("pageerror", lambda e: errors.append(str(e)))
-        yield window
-        browser.close()
-    assert foreign == []
-    assert errors == []
-
-
-def _ours(url: str, base: str) -> bool:
-    return url.startswith((base, "data:", "blob:"))
 
 
 def test_log_in_drop_scans_watch_open_find_log_out(

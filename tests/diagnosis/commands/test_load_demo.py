@@ -43,19 +43,20 @@ def test_three_simulated_cases_go_to_the_worker(
         ("SIM-LESION-1", True, user),
         ("SIM-LESION-2", True, user),
     ]
-    assert Scan.objects.count() == 9
+    assert Scan.objects.count() == 11
     assert all(
-        name.startswith("simulated-") and name.endswith(".png") for name in Scan.objects.values_list("name", flat=True)
+        name.startswith("simulated-") and name.endswith((".png", ".nii"))
+        for name in Scan.objects.values_list("name", flat=True)
     )
     assert sorted(sent) == sorted(Prediction.objects.filter(state="queued").values_list("pk", flat=True))
-    assert len(sent) == 9
+    assert len(sent) == 11
 
 
 @pytest.mark.usefixtures("template", "model_version", "user")
 def test_run_again_it_adds_nothing() -> None:
     run("--user", "ada")
     assert "0 added, 3 there before" in run("--user", "ada")
-    assert (Case.objects.count(), Scan.objects.count(), Prediction.objects.count()) == (3, 9, 9)
+    assert (Case.objects.count(), Scan.objects.count(), Prediction.objects.count()) == (3, 11, 11)
 
 
 @pytest.mark.usefixtures("template")

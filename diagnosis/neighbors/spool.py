@@ -1,0 +1,78 @@
+"""Where received files wait for intake: one temporary file without a name for all of one transfer.
+
+It has no name in the file system, so nobody else can open it, and nothing stays behind when the process dies.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+
+class TooLarge(Exception):
+    """A file is larger than one may be; what had arrived of it is let go."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """One file in a spool, as intake takes it."""
+
+    name: str | None
+    size: int
+    _spool: "Spool"
+    _start: int
+
+    def read(self) -> bytes:
+        """All of it. Raises ValueError once the spool is closed."""
+        return self._spool.read(self._start, self.size)
+
+
+class Spool:
+    """Files of one transfer, one after another. A context manager; closing it lets all of them go."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return self._end
+
+    def add(self, name: str, chunks: Iterable[bytes], *, most: int) -> Piece:
+        """Write one file. most: bytes it may have. Raises TooLarge, and OSError when the disk is full."""
+        size = 0
+        for chunk in chunks:
+            if size + len(chunk) > most:
+                raise TooLarge
+            self._write(chunk, self._end + size)
+            size += len(chunk)
+        piece = Piece(name, size, self, self._end)
+        self._end += size
+        return piece
+
+    def read(self, start: int, size: int) -> bytes:
+        """Safe while another thread adds: the file has no position that they would share."""
+        data = bytearray()
+        while len(data) < size and (more := os.pread(self._file.fileno(), size - len(data), start + len(data))):
+            data += more
+        return bytes(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, chunk: bytes, at: int) -> None:
+        rest = memoryview(chunk)
+        while rest:
+            written = os.pwrite(self._file.fileno(), rest, at)
+            rest, at = rest[written:], at + written

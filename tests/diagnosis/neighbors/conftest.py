@@ -1,0 +1,29 @@
+"""What a neighbor sends: MR objects of a made-up patient, whose name must turn up nowhere."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from pydicom.uid import generate_uid
+
+from tests.builders import dicom_bytes, phantom
+
+NAME = "Doe^Jane"
+"""The patient's name in every object sent by these tests."""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """The memory cache outlives a test, and with it what the throttle has counted."""
+    cache.clear()
+
+
+@pytest.fixture
+def mr() -> Callable[..., bytes]:
+    """Makes an MR file; seed: another picture for each. Tags may be given."""
+
+    def make(seed: int = 0, **tags: object) -> bytes:
+        tags = {"PatientName": NAME, "PatientID": "4711", "SOPInstanceUID": generate_uid()} | tags
+        return dicom_bytes(phantom(96, seed=seed), **tags)
+
+    return make
