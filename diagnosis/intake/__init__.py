@@ -55,8 +55,8 @@ def receive(
     if receipt.accepted:
         receipt.case = intent.case or receipt.accepted[0].scan.case
     receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]
-    for rejected in receipt.rejected:
-        audit.record("scan.rejected", actor=user, name=rejected.name, code=rejected.code)
+    for rejected in receipt.rejected:  # without its name: exports call files by their patient
+        audit.record("scan.rejected", actor=user, code=rejected.code)
     return receipt
 
 

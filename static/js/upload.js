@@ -17,6 +17,7 @@
   const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
   const BATCH = 40; // rows made in one go, so that 500 files do not freeze the page
   const waiting = [];
+  const unconfirmed = new Map(); // rows of pictures that may carry names, each with the upload that it came in
   let running = 0;
   let previews = 0;
   const tally = { chosen: 0, sent: 0, refused: 0 };
@@ -152,7 +153,8 @@
     // An archive is one file here and many rows there.
     for (const fresh of answers) place(document.adoptNode(fresh), job);
     row.remove();
-    tally[answers.some((fresh) => fresh.dataset.row) ? "sent" : "refused"] += 1;
+    job.counted = answers.some((fresh) => fresh.dataset.row) ? "sent" : "refused";
+    tally[job.counted] += 1;
     tell();
     ensurePoller();
   }
@@ -171,15 +173,26 @@
       job.row.before(fresh);
     }
     const confirm = part(fresh, "confirm");
-    if (confirm) confirm.onclick = () => sendConfirmed(fresh, job);
+    if (confirm) {
+      unconfirmed.set(fresh, job);
+      confirm.onclick = () => sendConfirmed(fresh, job);
+    }
     htmx.process(fresh);
   }
 
-  // The uploader has looked: what stands in the picture is no name.
+  // The uploader has looked: what stands in the picture is no name. An archive goes again as a whole, for all of its
+  // pictures; what was taken the first time is recognized.
   function sendConfirmed(refused, job) {
+    const same = [...unconfirmed].filter(([, other]) => other === job).map(([row]) => row);
+    const many = same.filter((row) => row.isConnected).length;
+    if (many > 1 && !window.confirm(`This archive has ${many} pictures with text. Have you looked at all of them?`)) return;
     const row = makeRow(job.file);
-    refused.replaceWith(row);
-    tally.refused -= 1;
+    refused.before(row);
+    for (const old of same) {
+      unconfirmed.delete(old);
+      old.remove();
+    }
+    tally[job.counted] -= 1;
     waiting.push({ ...job, row, confirmed: true });
     tell();
     pump();
