@@ -40,7 +40,7 @@ class SeriesCalibration:
     intercept: float
     threshold: float
     uncertain: tuple[float, float]
-    neighbors: float = 0.5
+    neighbors: float
 
     def __post_init__(self) -> None:
         numbers = (self.sharpness, self.slope, self.intercept, self.threshold, *self.uncertain)
@@ -58,10 +58,9 @@ class SeriesCalibration:
         if data["method"] != METHOD:
             raise ValueError(f"unknown method for series: {data['method']!r}")
         low, high = data["uncertain"]
-        sharpness, slope, intercept, threshold = (
-            float(data[name]) for name in ("sharpness", "slope", "intercept", "threshold")
+        sharpness, slope, intercept, threshold, neighbors = (
+            float(data[name]) for name in ("sharpness", "slope", "intercept", "threshold", "neighbors")
         )
-        neighbors = float(data.get("neighbors", 0.5))  # the first artifacts with series do not name it
         return cls(sharpness, slope, intercept, threshold, (float(low), float(high)), neighbors)
 
     def probability(self, pooled: float) -> float:

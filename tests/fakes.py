@@ -86,7 +86,9 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
         calibration=calibration,
         known=none,
         gate=GateModel.from_tensors(open_gate()),
-        series=SeriesCalibration(sharpness=4.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.45, 0.55)),
+        series=SeriesCalibration(
+            sharpness=4.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.45, 0.55), neighbors=0.5
+        ),
     )
 
 

@@ -201,7 +201,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except requests.HTTPError as error:
-        status = error.response.status_code
+        status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise Refused(f"The archive does not let this site in (HTTP {status}).") from None
         raise Refused(f"The archive answered with an error (HTTP {status}).") from None

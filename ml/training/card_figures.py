@@ -205,7 +205,7 @@ def _series(data: dict[str, Any]) -> list[str]:
     if entry is None:
         return []
     facts, figures = entry["facts"], data["metrics"].get("series", {})
-    share = entry.get("neighbors", 0.5)
+    share = entry["neighbors"]
     averaged = f", each averaged with its neighbors, which count {share:g}," if share else ""
     low, high = entry["uncertain"]
     parts = [

@@ -123,8 +123,6 @@ def test_whatever_the_slices_say_the_series_has_a_probability_or_a_reason(
 
 def test_it_is_read_as_the_manifest_holds_it() -> None:
     assert SeriesCalibration.from_dict(ENTRY | {"facts": {"patients": 5}}) == PLAIN
-    unnamed = {key: value for key, value in ENTRY.items() if key != "neighbors"}
-    assert SeriesCalibration.from_dict(unnamed).neighbors == 0.5
 
 
 @pytest.mark.parametrize(
