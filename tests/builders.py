@@ -130,6 +130,14 @@ HTML = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
 TEXT = b"This is a plain text file that was renamed to scan.png.\n"
 
 
+def damaged(data: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
+    """`data` with bytes changed, given as place and value, and so many cut off its end."""
+    changed = bytearray(data)
+    for place, value in changes:
+        changed[place % len(changed)] = value
+    return bytes(changed[: len(changed) - cut])
+
+
 def dicom_dataset(pixels: np.ndarray, **tags: Any) -> Dataset:
     """An MR image of `pixels` (height, width), (frames, height, width) or (height, width, 3), with `tags`."""
     dataset = Dataset()
