@@ -14,14 +14,13 @@ from django.conf import settings
 
 from diagnosis import renditions
 from diagnosis.deid import dicom as clean_dicom
-from diagnosis.deid import nifti as clean_nifti
 from diagnosis.deid import raster as clean_raster
 from diagnosis.intake.receipt import Upload
 from diagnosis.models.scan import combined_digest
 from diagnosis.names import clean_name
 from ml import readers
 from ml.contracts import Image, UnreadableImage
-from ml.readers import archives, dicom, lettering, nifti, sniffing
+from ml.readers import archives, dicom, lettering, sniffing
 from ml.readers.dicom import about, series
 from ml.readers.dicom.geometry import Place
 
@@ -123,7 +122,7 @@ def decode(name: str, data: bytes) -> list[Decoded]:
         if kind == sniffing.DICOM:
             return _from_dicom(name, data)
         if kind in (sniffing.NIFTI, sniffing.NIFTI_GZ):
-            return [_from_nifti(name, nifti.inflate(data) if kind == sniffing.NIFTI_GZ else data)]
+            return [_from_nifti(name, data, zipped=kind == sniffing.NIFTI_GZ)]
         return [_from_raster(name, data)]
 
 
@@ -134,8 +133,12 @@ def _from_raster(name: str, data: bytes) -> Decoded:
     return Decoded(name, cleaned.data, cleaned.format, (_picture(image),), kept=kept, lettered=_lettered(image))
 
 
-def _from_nifti(name: str, data: bytes) -> Decoded:
-    opened = nifti.open_file(data, max_pixels=readers.MAX_PIXELS)
+def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:
+    # Few sites have volumes, and nibabel takes the web process tens of megabytes.
+    from diagnosis.deid import nifti as clean_nifti
+    from ml.readers import nifti
+
+    opened = nifti.open_file(nifti.inflate(data) if zipped else data, max_pixels=readers.MAX_PIXELS)
     pictures = [_picture(opened.image(index), frame=index) for index in range(opened.frames)]
     return Decoded(
         name,

@@ -135,18 +135,23 @@ def test_a_person_drops_a_series_and_goes_through_it(page: Page, site: Site, mak
     third = _shown(page)
     page.locator("[data-part=stage]").press("ArrowDown")
     expect(number).to_have_text("Slice 4 of 12")
-    page.wait_for_function("before => document.querySelector('[data-part=picture]').src !== before", arg=third)
+    wait_for("the next picture", lambda: _shown(page) != third, seconds=10)
     page.locator("[data-part=stage]").hover()
     page.mouse.wheel(0, 80)
     expect(number).to_have_text("Slice 6 of 12")
     page.locator("[data-part=window]").select_option("full")
     expect(picture).to_have_attribute("src", re.compile("window=full"))
     page.locator("[data-part=play]").click()
-    page.wait_for_function(_ALL_SEEN)
+    wait_for("all slices", lambda: page.evaluate(_ALL_SEEN), seconds=30)
     page.locator("[data-part=play]").click()
     assert page.evaluate("document.querySelector('[data-part=picture]').naturalWidth") > 0
 
 
 def _shown(page: Page) -> str:
-    page.wait_for_function("document.querySelector('[data-part=picture]').src.includes('preview')")
-    return str(page.evaluate("document.querySelector('[data-part=picture]').src"))
+    """Address of the picture on view, once it is the large one."""
+    source = "document.querySelector('[data-part=picture]').src"
+    return wait_for("a large picture", lambda: _large(str(page.evaluate(source))), seconds=10)
+
+
+def _large(source: str) -> str | None:
+    return source if "preview" in source else None

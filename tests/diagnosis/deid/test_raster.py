@@ -264,10 +264,7 @@ _SEEDS = [
 def test_of_damaged_files_the_same_picture_or_a_refusal_comes_out(
     seed: bytes, changes: list[tuple[int, int]], cut: int
 ) -> None:
-    data = bytearray(seed)
-    for place, value in changes:
-        data[place % len(data)] = value
-    hostile = bytes(data[: len(data) - cut])
+    hostile = builders.damaged(seed, changes, cut)
     try:
         before = readers.read(hostile)
         found = raster.clean(hostile, before)
