@@ -15,12 +15,21 @@ _POLICY = (
 )
 
 
+_DICOMWEB = "/dicomweb/"
+
+
 class RequestLog(RequestMiddleware):
     """Binds the request's id, person and address to the logging context.
 
     A visitor may send any X-Forwarded-For, so it is heeded only with HTTPS, when a proxy stands in front, and then only
     its last entry: the one that the proxy added.
     """
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Without the query, which may hold names that are searched for, and without the UIDs of a hospital."""
+        path = request.path
+        return f"{request.method} {_DICOMWEB}…" if path.startswith(_DICOMWEB) else f"{request.method} {path}"
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:

@@ -166,7 +166,8 @@ def _release(claimed: Prediction) -> None:
 def _next_turn(claimed: Prediction) -> None:
     """Back into the queue, behind whoever waits: a turn is over, or slices have come. It is no failed attempt."""
     if _mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
-        queue.send(claimed.pk)
+        claimed.refresh_from_db(fields=["not_before"])
+        queue.send_on_commit(claimed)
 
 
 def _work(claimed: Prediction) -> None:
@@ -209,13 +210,12 @@ def _known_result(claimed: Prediction) -> dict[str, Any] | None:
     """The fields of an earlier result for the same pixels and model version, whoever uploaded them."""
     if claimed.model_version_id is None:
         return None
-    earlier = (
-        Prediction.objects.filter(
-            scan__pixel_sha256=claimed.scan.pixel_sha256, model_version=claimed.model_version_id, state__in=REUSABLE
-        )
-        .order_by("id")
-        .first()
+    same = Prediction.objects.filter(
+        scan__pixel_sha256=claimed.scan.pixel_sha256, model_version=claimed.model_version_id, state__in=REUSABLE
     )
+    if claimed.scan.is_series:  # slices may have come after that run, under another model
+        same = same.filter(progress=claimed.scan.frames)
+    earlier = same.order_by("id").first()
     if earlier is None:
         return None
     slices.copy_results(earlier, claimed)

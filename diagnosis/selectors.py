@@ -70,7 +70,7 @@ def slices(user: Visitor) -> QuerySet[Slice]:
 def slice_results(user: Visitor) -> QuerySet[SliceResult]:
     """What runs say of slices that `user` may see, with slice, scan and run, in viewing order."""
     visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner"))
-    return visible.select_related("slice__scan", "prediction").order_by("slice__index")
+    return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
 def neighbors(prediction: Prediction) -> tuple[int | None, int | None]:

@@ -80,7 +80,8 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
         some = rows[start : start + BATCH]
         analyses = ml.analyse_batch(model, [_source(row, whole) for row in some])
         results = [_result(claimed, row, one) for row, one in zip(some, analyses, strict=True)]
-        SliceResult.objects.bulk_create(results)
+        # A run that was canceled and taken up again may still be at work elsewhere, and says the same.
+        SliceResult.objects.bulk_create(results, ignore_conflicts=True)
         done += len(some)
         yield done
 

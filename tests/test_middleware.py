@@ -1,13 +1,14 @@
-"""Whose address stands in the audit trail, and what a password costs."""
+"""Whose address stands in the audit trail, what the log says of a request, and what a password costs."""
 
 from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, get_hashers_by_algorithm
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from brainscan.hashers import Argon2
+from brainscan.middleware import RequestLog
 from diagnosis.models import AuditEvent
 
 WRONG = {"username": "ada", "password": "wrong"}
@@ -51,3 +52,11 @@ def test_a_login_takes_little_memory_and_an_old_password_is_hashed_anew(settings
     assert user.check_password("correct horse")
     user.refresh_from_db()
     assert "m=19456,t=2,p=1" in user.password
+
+
+def test_the_log_names_neither_what_was_searched_for_nor_a_hospitals_uids() -> None:
+    def logged(address: str) -> str:
+        return RequestLog.format_request(RequestFactory().get(address))
+
+    assert logged("/history/?q=Doe") == "GET /history/"
+    assert logged("/dicomweb/studies/1.2.840.19700131?PatientID=4711") == "GET /dicomweb/…"

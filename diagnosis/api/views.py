@@ -118,7 +118,7 @@ class ScanViewSet(Endpoint):
             raise _nothing_accepted(receipt, shown)
         return Response(shown, status=status.HTTP_201_CREATED)
 
-    @_bytes("The file as it was uploaded", *responses.CONTENT_TYPES.values())
+    @_bytes("The file as it is kept", *responses.CONTENT_TYPES.values())
     @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
     def file(self, request: Request, pk: int) -> HttpResponseBase:
         """An attachment under its own name; each download is audited."""

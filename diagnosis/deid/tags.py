@@ -11,6 +11,7 @@ NUMBERS = frozenset(
     SmallestImagePixelValue LargestImagePixelValue PixelPaddingValue PixelPaddingRangeLimit PixelAspectRatio
     PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing SliceThickness SpacingBetweenSlices SliceLocation
     ImagePositionPatient ImageOrientationPatient InstanceNumber SeriesNumber AcquisitionNumber TemporalPositionIndex
+    TemporalPositionIdentifier DiffusionBValue
     InStackPositionNumber DimensionIndexValues
     WindowCenter WindowWidth RescaleSlope RescaleIntercept LUTDescriptor LUTData
     MagneticFieldStrength EchoTime EffectiveEchoTime RepetitionTime InversionTime FlipAngle EchoTrainLength EchoNumbers

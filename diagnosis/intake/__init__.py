@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError
 
 from diagnosis import audit, model_versions
 from diagnosis.intake import store
@@ -17,12 +19,16 @@ from diagnosis.names import clean_name
 from diagnosis.people import Person
 from ml.contracts import UnreadableImage
 
+_log = structlog.get_logger(__name__)
+
 __all__ = ["Accepted", "Receipt", "Rejected", "Upload", "receive"]
 
 LETTERING = (
     "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
     "cut it away or export the picture without it. If not, confirm that, and it is taken."
 )
+
+NOT_STORED = "The file could be read but not stored. The cause is in the server's log."
 
 PATIENT_CASE = "PT-"
 """What references of cases begin with that were opened for a patient's pseudonym."""
@@ -69,10 +75,13 @@ def _take(name: str, content: bytes | UnreadableImage, intent: Intent, receipt: 
             _check_lettering(decoded, intent)
             accepted = store.accept(decoded, _for_patient(decoded, intent), name=name)
             receipt.add(accepted)
-            if accepted.duplicate_of != accepted.scan and not _by_patient(decoded, intent):
+            if accepted.created and not _by_patient(decoded, intent):
                 intent = replace(intent, case=accepted.scan.case)  # a known picture's case is not where new ones belong
     except UnreadableImage as error:
         receipt.rejected.append(_rejected(name, error))
+    except (IntegrityError, DataError):  # values that the database does not take; the other files go on
+        _log.exception("file cannot be stored")
+        receipt.rejected.append(_rejected(name, UnreadableImage("not_stored", NOT_STORED)))
     return intent
 
 

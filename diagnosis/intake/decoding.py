@@ -16,13 +16,14 @@ from diagnosis import renditions
 from diagnosis.deid import dicom as clean_dicom
 from diagnosis.deid import raster as clean_raster
 from diagnosis.intake.receipt import Upload
-from diagnosis.models.scan import combined_digest
+from diagnosis.models.scan import combined_digest, gathering
 from diagnosis.names import clean_name
 from ml import readers
 from ml.contracts import Image, UnreadableImage
 from ml.readers import archives, dicom, lettering, sniffing
 from ml.readers.dicom import about, series
 from ml.readers.dicom.geometry import Place
+from ml.readers.dicom.header import attributes
 
 MEGABYTE = 1024 * 1024
 
@@ -82,8 +83,8 @@ class Decoded:
         in: the same pixels alone are another scan."""
         if len(self.pictures) == 1 and not self.gathers:
             return self.pictures[0].pixel_sha256
-        gathering = f"{self.series} {self.gathers}" if self.gathers else ""
-        return combined_digest(gathering, [one.pixel_sha256 for one in self.pictures])
+        whole = gathering(self.series, self.gathers, self.place.upwards) if self.place else ""
+        return combined_digest(whole, [one.pixel_sha256 for one in self.pictures])
 
 
 def unpack(upload: Upload) -> Iterator[tuple[str, bytes | UnreadableImage]]:
@@ -94,17 +95,21 @@ def unpack(upload: Upload) -> Iterator[tuple[str, bytes | UnreadableImage]]:
         yield name, too_large(settings.MAX_ARCHIVE_MB)
         return
     data = upload.read()
-    if len(data) > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(data):
-        yield name, too_large(settings.MAX_UPLOAD_MB)
-        return
     if not archives.is_archive(data):
-        yield name, data
+        yield name, _within_limit(data)
         return
     try:
         for member in archives.members(data):
-            yield clean_name(member.name), member.refused or member.data or b""
+            yield clean_name(member.name), member.refused or _within_limit(member.data or b"")
     except UnreadableImage as error:
         yield name, error
+
+
+def _within_limit(data: bytes) -> bytes | UnreadableImage:
+    """The bytes, or why they are too many for a picture."""
+    if len(data) > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(data):
+        return too_large(settings.MAX_UPLOAD_MB)
+    return data
 
 
 def too_large(limit: int) -> UnreadableImage:
@@ -139,7 +144,11 @@ def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:
     from ml.readers import nifti
 
     opened = nifti.open_file(nifti.inflate(data) if zipped else data, max_pixels=readers.MAX_PIXELS)
-    pictures = [_picture(opened.image(index), frame=index) for index in range(opened.frames)]
+    pictures, lettered = [], False
+    for index in range(opened.frames):
+        image = opened.image(index)
+        lettered = lettered or (index in _some(opened.frames) and _lettered(image))
+        pictures.append(_picture(image, frame=index))
     return Decoded(
         name,
         clean_nifti.clean(opened.volume),
@@ -149,32 +158,35 @@ def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:
         spacing=opened.thickness,
         letters="".join(opened.letters),
         kept={"method": NIFTI},
+        lettered=lettered,
     )
 
 
 def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     opened = dicom.open_file(data, max_pixels=readers.MAX_PIXELS)
+    place = opened.places[0]
     pictures, lettered = [], dicom.burned_in(opened.dataset)
+    watched = range(opened.frames) if dicom.captured(opened.dataset) else _some(opened.frames)
     for index in range(opened.frames):
         image = opened.image(index)
-        lettered = lettered or (index in _looked_at(opened.frames) and _lettered(image))
+        lettered = lettered or (index in watched and _lettered(image))
         pictures.append(_picture(image, frame=index))
     cleaned = clean_dicom.clean(opened.dataset, secret=settings.DEID_SECRET)
+    known = attributes(cleaned.data)  # what is told of the scan is told from what was kept
     common = Decoded(
-        about.title(opened),
+        about.title(known, place),
         cleaned.data,
         "DICOM",
         tuple(pictures),
         series=cleaned.series,
         instance=cleaned.instance,
         patient=cleaned.patient,
-        windows=about.windows(opened),
+        windows=about.windows(known),
         kept={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
         lettered=lettered,
     )
-    place = opened.places[0]
     if opened.frames == 1 and place is not None and cleaned.series:
-        return [replace(common, gathers=about.stack(opened), place=place, letters="".join(place.letters))]
+        return [replace(common, gathers=about.stack(known), place=place, letters="".join(place.letters))]
     return [
         replace(
             common,
@@ -187,9 +199,10 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     ]
 
 
-def _looked_at(frames: int) -> tuple[int, ...]:
-    """Frames in which lettering is looked for: whoever burns in text does so in all."""
-    return 0, frames // 2
+def _some(frames: int) -> tuple[int, ...]:
+    """Slices in which lettering is looked for, where a scanner made them: stations that burn in text do so in all. Each
+    look may be wrong, and hundreds of them would stop many a clean series."""
+    return 0, frames // 2, frames - 1
 
 
 def _lettered(image: Image) -> bool:

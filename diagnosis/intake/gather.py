@@ -1,7 +1,8 @@
 """Slices that come file by file find the series they belong to.
 
 They belong together if they share series, size, contrast (see `ml.readers.dicom.about.stack`) and direction, and no two
-lie in the same place. A run starts when nothing has come for a moment; what comes later opens it again.
+lie in the same place: what finds its place taken begins another scan of the series. A run starts when nothing has come
+for a moment; what comes later opens it again.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Found:
 def look_up(decoded: Decoded, *, user: Person, reference: str) -> Found:
     """Where a slice belongs among the scans of `user`, in the case called `reference` if one is named.
 
-    Raises UnreadableImage with code `same_place` or `too_many_frames`.
+    Raises UnreadableImage with code `too_many_frames`.
     """
     place = decoded.place
     assert place is not None
@@ -46,24 +47,20 @@ def look_up(decoded: Decoded, *, user: Person, reference: str) -> Found:
     alike = [scan for scan in scans.select_related("case").order_by("id") if _parallel(scan, place)]
     here = [scan for scan in alike if not reference or scan.case.reference == reference]
     elsewhere = next((scan for scan in alike if scan not in here), None)
-    if not here:
-        return Found(elsewhere=elsewhere)
-    scan = here[0]
-    slices = Slice.objects.filter(scan=scan).select_related("scan__case")
     [picture] = decoded.pictures
+    slices = Slice.objects.filter(scan__in=here).select_related("scan__case")
     if known := slices.filter(instance_uid=decoded.instance).first():
         return Found(slice=known)
-    where = along(place, scan)
-    if near := slices.filter(along__gt=where - SAME_PLACE, along__lt=where + SAME_PLACE).first():
-        if near.pixel_sha256 == picture.pixel_sha256:
+    for scan in here:  # several contrasts or times may lie in one place; each is a scan of its own
+        where = along(place, scan)
+        near = slices.filter(scan=scan, along__gt=where - SAME_PLACE, along__lt=where + SAME_PLACE).first()
+        if near is not None and near.pixel_sha256 == picture.pixel_sha256:
             return Found(slice=near)
-        raise UnreadableImage(
-            "same_place",
-            "Set aside: another slice of this series lies in the same place (Image Position, tag (0020,0032)).",
-        )
-    if scan.frames >= MAX_SLICES:
-        raise UnreadableImage("too_many_frames", f"The series has more than {MAX_SLICES:,} slices.")
-    return Found(scan=scan)
+        if near is None:
+            if scan.frames >= MAX_SLICES:
+                raise UnreadableImage("too_many_frames", f"The series has more than {MAX_SLICES:,} slices.")
+            return Found(scan=scan)
+    return Found(elsewhere=elsewhere)
 
 
 def along(place: Place, scan: Scan) -> float:

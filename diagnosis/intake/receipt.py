@@ -20,13 +20,15 @@ class Upload(Protocol):
 @dataclass(slots=True)
 class Accepted:
     """One scan that was taken, called `name` in this upload, and from how many of its files. `duplicate_of` is the scan
-    that showed the same before, if there was one; when it is `scan` itself, nothing was stored anew."""
+    that showed the same before, if there was one; when it is `scan` itself, nothing was stored anew. `created`: the
+    scan did not stand before, neither as a copy nor as a series that this file adds to."""
 
     name: str
     scan: Scan
     prediction: Prediction
     duplicate_of: Scan | None = None
     files: int = 1
+    created: bool = False
 
 
 @dataclass(frozen=True, slots=True)

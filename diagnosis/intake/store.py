@@ -14,14 +14,14 @@ from diagnosis.intake.decoding import Decoded, Picture
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
-from diagnosis.models.prediction import ACTIVE, REUSABLE
+from diagnosis.models.prediction import ACTIVE, REUSABLE, State
 from diagnosis.people import Person
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """Whose upload it is and where it goes. case: where earlier files of the same upload went. reference: as asked
-    for, or derived from the patient's pseudonym, "" for a new case. asked: whether the uploader named it."""
+    for, or derived from the patient's pseudonym, "" for a new case. confirmed: letters in pictures are no name."""
 
     user: Person
     version: ModelVersion | None
@@ -70,11 +70,11 @@ def _alone(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accept
     earlier = here or same.order_by("id").first()
     if earlier is not None and (here is not None or not intent.reference):
         return _repeated(earlier, intent, name)
-    scan = _create_scan(decoded, intent, files, name)
+    scan = _create_scan(decoded, intent, files)
     if len(decoded.pictures) > 1:
         for index, picture in enumerate(decoded.pictures):
             _create_slice(scan, picture, index, files)
-    return Accepted(name, scan, new_prediction(scan, intent), duplicate_of=earlier)
+    return Accepted(name, scan, new_prediction(scan, intent), duplicate_of=earlier, created=True)
 
 
 def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accepted:
@@ -84,9 +84,10 @@ def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Acc
         return _repeated(found.slice.scan, intent, name)
     [picture] = decoded.pictures
     if found.scan is None:
-        scan = _create_scan(decoded, intent, files, name)
+        scan = _create_scan(decoded, intent, files)
         _create_slice(scan, picture, 0, files, decoded)
-        return Accepted(name, scan, new_prediction(scan, intent, wait=True), duplicate_of=found.elsewhere)
+        run = new_prediction(scan, intent, wait=True)
+        return Accepted(name, scan, run, duplicate_of=found.elsewhere, created=True)
     scan = found.scan
     _create_slice(scan, picture, scan.frames, files, decoded)
     gather.count(scan, size=len(decoded.data))
@@ -111,7 +112,7 @@ def _open_case(intent: Intent) -> Case:
     return case
 
 
-def _create_scan(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Scan:
+def _create_scan(decoded: Decoded, intent: Intent, files: _Files) -> Scan:
     middle = decoded.pictures[len(decoded.pictures) // 2]
     case = _open_case(intent)
     scan = Scan(
@@ -167,7 +168,10 @@ def _live_prediction(scan: Scan, intent: Intent) -> Prediction:
 
 
 def _extended(scan: Scan, intent: Intent) -> Prediction:
-    """The scan's live run, which will read the new slice, too."""
+    """The scan's live run, which will read the new slice, too. What somebody canceled stays so until it is retried."""
+    newest = scan.predictions.order_by("-id").first()
+    if newest is not None and newest.state == State.CANCELED:
+        return newest
     live = _live_prediction(scan, intent)
     gather.wait(live, actor=intent.user)
     return live

@@ -6,6 +6,7 @@ picture alone has no rows of slices: it is the scan.
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 from django.db import models
 from django.urls import reverse
@@ -28,9 +29,15 @@ def preview_path(instance: "Scan", filename: str) -> str:
     return _folder("previews", ".png")
 
 
-def combined_digest(gathering: str, digests: list[str]) -> str:
+def gathering(series_uid: str, stack: str, normal: Sequence[float] | None) -> str:
+    """Names what slices gather in: one series may hold blank slices, all alike, in several directions."""
+    direction = " ".join(f"{number + 0.0:.2f}" for number in normal or ())
+    return f"{series_uid} {stack} {direction}".replace("-0.00", "0.00")
+
+
+def combined_digest(whole: str, digests: list[str]) -> str:
     """One digest of a series' slices in their order, and of what they gather in, if they came one by one."""
-    return hashlib.sha256("\n".join(["series", gathering, *digests]).encode()).hexdigest()
+    return hashlib.sha256("\n".join(["series", whole, *digests]).encode()).hexdigest()
 
 
 class Scan(models.Model):
@@ -104,4 +111,4 @@ class Scan(models.Model):
     @property
     def gathering(self) -> str:
         """Names what its slices gather in; empty for a scan of one file."""
-        return f"{self.series_uid} {self.stack}" if self.stack else ""
+        return gathering(self.series_uid, self.stack, self.normal) if self.stack else ""

@@ -10,7 +10,7 @@ from diagnosis import selectors
 
 @require_safe
 def original(request: HttpRequest, scan_id: int) -> HttpResponseBase:
-    """The file as it was uploaded, as an attachment under its own name. Each download is audited."""
+    """The file as it is kept, as an attachment. Each download is audited."""
     return responses.original(request, get_object_or_404(selectors.scans(request.user), pk=scan_id))
 
 

@@ -140,7 +140,8 @@
           if (found.active) setTimeout(() => alive && load(), ASK_AGAIN);
         })
         .catch(() => {
-          part("says").textContent = "The slices could not be loaded. Reload the page to try again.";
+          part("says").textContent = "The slices could not be loaded just now; trying again.";
+          setTimeout(() => alive && load(), ASK_AGAIN);
         });
     }
 

@@ -4,8 +4,10 @@ import itertools
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
 from pydicom.uid import generate_uid
 
 from diagnosis import intake, pipeline, slices
@@ -85,12 +87,13 @@ def test_unlike_slices_do_not_join(user: Any, other: dict[str, Any]) -> None:
     assert list(Scan.objects.values_list("frames", flat=True)) == [1, 1]
 
 
-def test_another_slice_in_the_same_place_is_set_aside(user: Any) -> None:
+def test_another_slice_in_the_same_place_begins_another_scan(user: Any) -> None:
     uid = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
     uid |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     receipt = receive(user, *[builders.dicom_bytes(builders.phantom(96, seed=n), **uid) for n in (0, 1)])
-    assert [(r.code, "(0020,0032)" in r.detail) for r in receipt.rejected] == [("same_place", True)]
-    assert receipt.accepted[0].scan.frames == 1
+    assert receipt.rejected == []
+    assert [a.scan.frames for a in receipt.accepted] == [1, 1]
+    assert Scan.objects.values("series_uid").distinct().count() == 1
 
 
 def test_missing_slices_are_told(user: Any) -> None:
@@ -169,3 +172,79 @@ def test_slices_may_come_in_any_order(user: Any) -> None:
     for scan in Scan.objects.all():
         slices.arrange(scan)
         assert [row.along for row in scan.slices.order_by("index")] == [0, 5, 10]
+
+
+def test_contrasts_of_a_diffusion_series_stay_apart_in_any_order(user: Any) -> None:
+    uid = {"SeriesInstanceUID": generate_uid()}
+    plain, weighted = (builders.dicom_series(4, **uid, DiffusionBValue=value) for value in (0, 1000))
+    receive(user, *[weighted[0], plain[0], plain[1], weighted[1], weighted[2], plain[2], plain[3], weighted[3]])
+    assert sorted(Scan.objects.values_list("frames", "stack")) == [(4, "96x96 b0"), (4, "96x96 b1000")]
+
+
+def test_blank_slices_in_two_directions_are_two_scans(user: Any) -> None:
+    common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
+    blank = np.zeros((96, 96), np.uint8)
+    ways = ([1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1])
+    receipt = receive(
+        user, *[builders.dicom_bytes(blank, ImageOrientationPatient=way, **common) for way in ways], reference="CA-1"
+    )
+    assert (len(receipt.accepted), receipt.rejected) == (2, [])
+
+
+def test_windows_that_are_no_numbers_are_not_kept(user: Any) -> None:
+    files = builders.dicom_series(1, WindowCenter="nan", WindowWidth="100")
+    [accepted] = receive(user, *files).accepted
+    assert accepted.scan.windows == []
+
+
+def test_what_the_database_does_not_take_stops_no_other_file(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = builders.png_bytes(), builders.png_bytes(builders.phantom(96))
+    accept = intake.store.accept
+
+    def refusing(decoded: Any, intent: Any, *, name: str) -> Any:
+        if name == "IM0000":
+            raise IntegrityError("no")
+        return accept(decoded, intent, name=name)
+
+    monkeypatch.setattr("diagnosis.intake.store.accept", refusing)
+    receipt = receive(user, bad, good)
+    assert [r.code for r in receipt.rejected] == ["not_stored"]
+    assert len(receipt.accepted) == 1
+
+
+def test_numbers_that_may_be_dates_are_not_told(user: Any) -> None:
+    files = builders.dicom_series(1, EchoTime=19700131, WindowCenter=19700131, WindowWidth=5)
+    [accepted] = receive(user, *files).accepted
+    told = f"{accepted.scan.name} {accepted.scan.stack} {accepted.scan.windows}"
+    assert "1970" not in told and "1.97" not in told
+
+
+def test_a_slice_of_an_old_case_takes_no_other_file_with_it(user: Any) -> None:
+    files = builders.dicom_series(2)
+    receive(user, files[0], reference="OLD")
+    receipt = receive(user, files[1], builders.png_bytes())
+    assert [a.scan.case.reference == "OLD" for a in receipt.accepted] == [True, False]
+
+
+def test_a_canceled_run_stays_so_when_more_slices_come(user: Any) -> None:
+    files = builders.dicom_series(3)
+    [accepted] = receive(user, *files[:2]).accepted
+    pipeline.cancel(prediction=accepted.prediction, actor=user)
+    [again] = receive(user, files[2]).accepted
+    assert (again.prediction.pk, Prediction.objects.get().state) == (accepted.prediction.pk, "canceled")
+
+
+def test_too_large_a_picture_is_so_in_an_archive_too(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    big = b"\x89PNG" + b"0" * 1_048_577
+    receipt = receive(user, builders.zipped({"big.png": big, "a.png": builders.png_bytes()}))
+    assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
+
+
+@pytest.mark.parametrize("which", [0, 3, 5])
+def test_lettering_on_any_page_of_a_capture_is_seen(user: Any, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    planes = np.stack([builders.phantom(96, seed=n) for n in range(6)])
+    planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
+    monkeypatch.setattr("diagnosis.intake.decoding._lettered", lambda image: bool(image.pixels[0, 0] > 200))
+    data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
+    assert [r.code for r in receive(user, data).rejected] == ["lettering"]

@@ -70,13 +70,14 @@ def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -
 
 
 def test_a_long_series_gives_way_and_goes_on(
-    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: list[int]
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: list[int], django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(pipeline, "TURN", timedelta(0))
     prediction = series(user)
     turns = 0
     while fresh(prediction).state != "done":
-        assert pipeline.run(prediction_id=prediction.pk) and turns < 5
+        with django_capture_on_commit_callbacks(execute=True):
+            assert pipeline.run(prediction_id=prediction.pk) and turns < 5
         turns += 1
     assert (turns, sent) == (4, [prediction.pk] * 3)  # after each pass, and once to bring the slices together
     assert fresh(prediction).attempts == 1  # a turn is no failed attempt
@@ -195,3 +196,23 @@ def test_another_model_says_everything_anew(user: Any, model: Any) -> None:
     ModelVersionFactory(active=True)
     pipeline.retry(prediction=fresh(prediction), actor=user)
     assert (SliceResult.objects.count(), fresh(prediction).progress) == (0, 0)
+
+
+def test_a_result_of_fewer_slices_is_not_that_of_more(user: Any, other_user: Any, model: Any) -> None:
+    """Under an older model the run stands as it was, while its scan has grown."""
+    files = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(builders.dicom_series(6))]
+    old = intake.receive(user=user, files=files[:3]).accepted[0].prediction
+    pipeline.run(prediction_id=old.pk)
+    first = old.model_version
+    ModelVersion.objects.update(active=False)
+    ModelVersionFactory(active=True)
+    grown = intake.receive(user=user, files=files[3:]).accepted[0].prediction
+    pipeline.run(prediction_id=grown.pk)
+    assert (fresh(old).state, fresh(grown).series["accepted"]) == ("done", 6)
+    ModelVersion.objects.update(active=False)
+    ModelVersion.objects.filter(pk=first.pk).update(active=True)
+    for file in files:
+        file.seek(0)
+    theirs = intake.receive(user=other_user, files=files).accepted[0].prediction
+    pipeline.run(prediction_id=theirs.pk)
+    assert (fresh(theirs).reused_from, fresh(theirs).series["accepted"]) == (None, 6)

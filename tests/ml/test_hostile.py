@@ -114,8 +114,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "a gigabyte claimed": (
         lambda: changed(Rows=5000, Columns=5000, NumberOfFrames=20),
-        "dicom_truncated",
-        "(7FE0,0010)",
+        "dicom_too_large",
+        "(0028,0008)",
     ),
     "a gigabyte claimed, compressed": (
         lambda: scan(syntax=RLELossless).replace(

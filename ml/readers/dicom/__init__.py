@@ -12,10 +12,12 @@ from ml.readers.dicom import geometry, kinds, pixels
 from ml.readers.dicom.geometry import Place
 from ml.readers.dicom.header import parse
 
-__all__ = ["MAX_FRAMES", "Opened", "burned_in", "open_file"]
+__all__ = ["MAX_FRAMES", "Opened", "burned_in", "captured", "open_file"]
 
 MAX_FRAMES = 2_000
 """Slices that one file may hold. A head in steps of 0.5 mm has about 400."""
+MAX_BYTES = 512_000_000
+"""Of all frames, unpacked: 500 slices of 512 × 512 with 16 bits fit almost twice."""
 _SQUARE = 0.01
 """Pixels whose sides differ by less are taken as square."""
 _LONGEST = 4.0
@@ -72,8 +74,20 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
             "too_many_frames",
             f"The DICOM file claims {frames:,} frames (tag (0028,0008)); at most {MAX_FRAMES:,} are read.",
         )
+    bits, samples = (int(value) if (value := dataset.get(name)) else 1 for name in ("BitsAllocated", "SamplesPerPixel"))
+    if rows * columns * frames * samples * max(bits, 8) // 8 > MAX_BYTES:
+        raise UnreadableImage(
+            "dicom_too_large",
+            f"The DICOM file's pictures take more than {MAX_BYTES // 1_000_000} MB once they are unpacked (Rows, "
+            "Columns and Number of Frames, tags (0028,0010), (0028,0011) and (0028,0008)).",
+        )
     places = tuple(geometry.place(dataset, index) for index in range(frames))
     return Opened(dataset, frames, kinds.word(dataset, "SeriesInstanceUID"), places, notes)
+
+
+def captured(dataset: Dataset) -> bool:
+    """Whether it is a picture of a screen, into which a station may have written anything."""
+    return kinds.is_capture(dataset)
 
 
 def burned_in(dataset: Dataset) -> bool:

@@ -52,6 +52,11 @@ def parse(data: bytes) -> FileDataset:
     return dataset
 
 
+def attributes(data: bytes) -> FileDataset:
+    """The dataset of a file that this site wrote, without its pixel data."""
+    return dcmread(io.BytesIO(data), stop_before_pixels=True)
+
+
 def _check_inflated(data: bytes) -> None:
     """Inflate a deflated dataset once, keeping nothing, to see how large it is."""
     uid = DeflatedExplicitVRLittleEndian.encode()

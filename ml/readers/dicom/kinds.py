@@ -60,6 +60,11 @@ def check(dataset: Dataset) -> tuple[str, ...]:
     return _check_image_type(dataset)
 
 
+def is_capture(dataset: Dataset) -> bool:
+    """Whether it is a secondary capture: a picture of a screen."""
+    return sop_class(dataset) in _CAPTURED
+
+
 def word(dataset: Dataset, keyword: str) -> str:
     """A value as one line of text without padding; "" where absent or of a kind that is no text."""
     try:
