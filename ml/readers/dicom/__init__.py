@@ -74,7 +74,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
             "too_many_frames",
             f"The DICOM file claims {frames:,} frames (tag (0028,0008)); at most {MAX_FRAMES:,} are read.",
         )
-    bits, samples = (int(value) if (value := dataset.get(name)) else 1 for name in ("BitsAllocated", "SamplesPerPixel"))
+    bits, samples = (_count(dataset, name) for name in ("BitsAllocated", "SamplesPerPixel"))
     if rows * columns * frames * samples * max(bits, 8) // 8 > MAX_BYTES:
         raise UnreadableImage(
             "dicom_too_large",
@@ -97,10 +97,10 @@ def burned_in(dataset: Dataset) -> bool:
 
 
 def _count(dataset: FileDataset, keyword: str) -> int:
-    """A size of the picture. Number of Frames may be absent, and is 1 then."""
+    """A size of the picture. All but its rows and columns may be absent, and are 1 then."""
     try:
         value = dataset.get(keyword)
-        number = int(value) if value not in (None, "") else int(keyword == "NumberOfFrames")
+        number = int(value) if value not in (None, "") else int(keyword not in ("Rows", "Columns"))
     except Exception:
         number = 0
     if number < 1:
