@@ -9,7 +9,7 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from ml.engines import CHOICES
+from ml.engines import CHOICES, missing
 
 
 def secret_key(value: str, *, data_dir: Path) -> str:
@@ -81,9 +81,11 @@ def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
 
 
 def engine(value: str) -> str:
-    """ML_ENGINE, checked against the engines there are."""
+    """ML_ENGINE, checked against the engines there are, and those that are installed."""
     if value not in CHOICES:
         raise ImproperlyConfigured(f"ML_ENGINE is {value!r}; valid engines: {', '.join(CHOICES)}.")
+    if trouble := missing(value):
+        raise ImproperlyConfigured(f"ML_ENGINE is {value!r}, but {trouble}")
     return value
 
 

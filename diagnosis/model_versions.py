@@ -15,6 +15,7 @@ from diagnosis.models import ModelVersion
 from diagnosis.people import Person
 from ml import registry
 from ml.contracts import ModelUnavailable
+from ml.engines import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def load(version: ModelVersion | None) -> ml.Model:
     if version is None:
         raise ModelUnavailable("model_missing", status().problem or "No model version was active.")
     _manifest(version)
-    return ml.load_model(version.path, engine=settings.ML_ENGINE)
+    return ml.load_model(version.path, engine=settings.ML_ENGINE, threads=cores.share(settings.WORKERS))
 
 
 def load_active() -> ml.Model:

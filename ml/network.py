@@ -14,13 +14,11 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from ml.engines import TAPS
 from ml.heads import CELLS, CHANNELS, HIDDEN_UNITS, SHARPNESS
 from ml.preprocess import SIZE
 
 Tensors = dict[str, NDArray[np.float32]]
-
-TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv3"}
-"""What a pass gives, by the layer it comes from. block5 is 14 × 14 × 512: the last pooling is left out."""
 
 TUNED = tuple(f"block{block}_conv{conv}" for block in (4, 5) for conv in (1, 2, 3))
 """Convolutions that training changes."""

@@ -176,10 +176,10 @@ _loaded: dict[tuple[Path, str, str], Model] = {}
 _lock = threading.Lock()
 
 
-def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model:
+def load_model(path: Path | str | None = None, *, engine: str = "auto", threads: int | None = None) -> Model:
     """Load an artifact folder (default: the shipped one), verified, at most once per process, path, digest and engine.
 
-    engine: one of `ml.engines.CHOICES`.
+    engine: one of `ml.engines.CHOICES`. threads: of the processor, for a model not loaded yet; None for all there are.
     Raises ModelUnavailable (missing, damaged, no framework) and ValueError (unknown engine).
     """
     manifest = read_manifest(path)
@@ -190,7 +190,7 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto") -> Model
             try:
                 _loaded[key] = Model(
                     manifest=manifest,
-                    engine=load_engine(engine, tensors),
+                    engine=load_engine(engine, tensors, threads=threads),
                     heads=Heads.from_tensors(tensors),
                     calibration=manifest.calibration,
                     gate=GateModel.from_tensors(tensors),

@@ -61,8 +61,15 @@ def test_storage(tmp_path: Path) -> None:
 
 def test_engine() -> None:
     assert config.engine("auto") == "auto"
-    with pytest.raises(ImproperlyConfigured, match="valid engines: auto, tensorflow"):
+    with pytest.raises(ImproperlyConfigured, match="valid engines: auto, ncnn, tensorflow"):
         config.engine("onnx")
+
+
+def test_an_engine_that_is_not_installed_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.engines.find_spec", lambda _: None)
+    with pytest.raises(ImproperlyConfigured, match="'ncnn', but ncnn is not installed: there is no wheel"):
+        config.engine("ncnn")
+    assert config.engine("auto") == "auto"
 
 
 def test_the_sweep_has_a_queue_that_every_worker_takes_from() -> None:

@@ -3,16 +3,34 @@
 An engine is loaded by name and built from the weights of an artifact. Importing this package imports no framework.
 """
 
+import logging
 from dataclasses import dataclass
-from typing import Protocol
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
+from ml.engines import cores
 
-ENGINES = ("tensorflow",)
+if TYPE_CHECKING:
+    from ml.engines.tensorflow import TensorFlowEngine
+
+ENGINES = ("ncnn", "tensorflow")
 CHOICES = ("auto", *ENGINES)
+
+CONVOLUTIONS = tuple(
+    f"block{block}_conv{conv}" for block, last in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, last + 1)
+)
+"""VGG16's convolutions in their order (Simonyan & Zisserman 2014, configuration D); a pooling parts the blocks."""
+
+TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv3"}
+"""What a pass gives, by the layer it comes from, front to back. block5 is 14 × 14 × 512: the last pooling is left
+out."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +56,61 @@ class Engine(Protocol):
         ...
 
 
-def load_engine(name: str, tensors: dict[str, NDArray[np.float32]]) -> Engine:
-    """Build engine `name` ("auto" picks the best one here) from the base's weights.
+def missing(name: str) -> str:
+    """Why an engine cannot run here, as a sentence; empty if nothing is known against it. Imports nothing."""
+    if name == "ncnn" and find_spec("ncnn") is None:
+        return "ncnn is not installed: there is no wheel of it for this platform, or it was left out."
+    if name == "tensorflow" and find_spec("tensorflow") is None:
+        return "TensorFlow is not installed."
+    return ""
 
+
+def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: int | None = None) -> Engine:
+    """Build engine `name` from the base's weights. "auto": TensorFlow where it has a GPU, else ncnn, else TensorFlow.
+
+    threads: of the processor, None for all that this process has.
     Raises ValueError for a name that is none of CHOICES, ModelUnavailable if its framework cannot be imported.
     """
     if name not in CHOICES:
         raise ValueError(f"Unknown engine {name!r}. Valid engines: {', '.join(CHOICES)}.")
+    threads = threads or cores.available()
+    if name == "tensorflow":
+        return _tensorflow(tensors, threads)
+    if name == "ncnn":
+        return _ncnn(tensors, threads)
+    return _automatic(tensors, threads)
+
+
+def has_accelerator() -> bool:
+    """Whether the machine shows an Nvidia GPU; whether TensorFlow can use it is found out only by loading it."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _automatic(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
+    if has_accelerator() and not missing("tensorflow"):
+        engine = _tensorflow(tensors, threads)
+        if engine.on_gpu:
+            return engine
+    try:
+        return _ncnn(tensors, threads)
+    except ModelUnavailable as error:
+        if error.code != "engine_missing":
+            raise
+        _log.warning("%s TensorFlow is used, which takes longer.", error.message)
+        return _tensorflow(tensors, threads)
+
+
+def _ncnn(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
+    try:
+        from ml.engines.ncnn import NcnnEngine
+    except ImportError as error:
+        raise ModelUnavailable("engine_missing", missing("ncnn") or f"ncnn cannot be imported: {error}.") from error
+    return NcnnEngine(tensors, threads=threads)
+
+
+def _tensorflow(tensors: dict[str, NDArray[np.float32]], threads: int) -> "TensorFlowEngine":
     try:
         from ml.engines.tensorflow import TensorFlowEngine
     except ImportError as error:
         raise ModelUnavailable("engine_missing", f"TensorFlow cannot be imported: {error}") from error
-    return TensorFlowEngine(tensors)
+    return TensorFlowEngine(tensors, threads=threads)

@@ -1,5 +1,6 @@
 """The reference engine: VGG16 in Keras, compiled to one TensorFlow graph. Uses a GPU when TensorFlow sees one."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -19,7 +20,11 @@ class TensorFlowEngine:
 
     name = "tensorflow"
 
-    def __init__(self, tensors: dict[str, NDArray[np.float32]]) -> None:
+    def __init__(self, tensors: dict[str, NDArray[np.float32]], *, threads: int) -> None:
+        """threads: held to once a process has begun to compute; TensorFlow has one pool for all its models."""
+        with contextlib.suppress(RuntimeError):  # it has begun
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         base = build_base(None)
         set_base_tensors(base, tensors)
         signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]

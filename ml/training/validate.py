@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.engines import TAPS
 from ml.engines import Maps as Pass
 from ml.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, Heads, Reading, describe
 from ml.training import metrics
@@ -27,7 +28,7 @@ class Reader:
     def __init__(self, tensors: Tensors) -> None:
         import keras
 
-        from ml.network import TAPS, build_tail
+        from ml.network import build_tail
 
         rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
         kernel, bias = TENSORS[-2:]

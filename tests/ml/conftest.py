@@ -97,7 +97,7 @@ def tiny_artifact(tmp_path: Path, tiny_run: Run) -> Path:
 def fake_model(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """A model of random heads behind `FakeEngine`; `load_model` gives it for that artifact too."""
     monkeypatch.setattr(registry, "_loaded", {})
-    monkeypatch.setattr(registry, "load_engine", lambda name, tensors: FakeEngine())
+    monkeypatch.setattr(registry, "load_engine", lambda name, tensors, threads=None: FakeEngine())
     return registry.load_model(tiny_artifact)
 
 

@@ -128,6 +128,22 @@ def test_serving_never_imports_training() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_predictions_by_ncnn_import_no_tensorflow(tmp_path: Path) -> None:
+    pytest.importorskip("ncnn", reason="there is no ncnn for this platform")
+    file = tmp_path / "scan.png"
+    file.write_bytes(builders.png_bytes())
+    script = (
+        "import sys\n"
+        "from ml.cli import main\n"
+        f"code = main(['predict', '--engine', 'ncnn', {str(file)!r}])\n"
+        "heavy = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["engine"] == "ncnn"
+
+
 def test_as_a_program_it_exits_2_without_a_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ml", "predict", "--model", str(tmp_path), "x.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

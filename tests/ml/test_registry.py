@@ -28,7 +28,7 @@ def code(action: Callable[[], object]) -> str:
 def load_tiny(folder: Path) -> object:
     """Load with an engine that needs no framework."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "load_engine", lambda name, tensors: object())
+        patch.setattr(registry, "load_engine", lambda name, tensors, threads=None: object())
         return load_model(folder)
 
 
@@ -166,7 +166,7 @@ def test_hashes_of_more_pictures_make_another_model(tiny_artifact: Path, tiny_ru
 def test_loaded_once_even_by_many_threads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     monkeypatch.setattr(registry, "_loaded", {})
-    monkeypatch.setattr(registry, "load_engine", lambda name, tensors: built.append(name) or object())
+    monkeypatch.setattr(registry, "load_engine", lambda name, tensors, threads=None: built.append(name) or object())
     models = []
     threads = [threading.Thread(target=lambda: models.append(load_model(tiny_artifact))) for _ in range(8)]
     for thread in threads:
@@ -179,7 +179,7 @@ def test_loaded_once_even_by_many_threads(tiny_artifact: Path, monkeypatch: pyte
 
 def test_weights_without_heads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_loaded", {})
-    monkeypatch.setattr(registry, "load_engine", lambda name, tensors: object())
+    monkeypatch.setattr(registry, "load_engine", lambda name, tensors, threads=None: object())
     monkeypatch.setattr(registry, "read_tensors", lambda manifest: {})
     assert code(lambda: load_model(tiny_artifact)) == "weights_damaged"
 

@@ -1,4 +1,4 @@
-"""The artifact in the repository, on TensorFlow: it loads, answers, and tells real scans apart."""
+"""The artifact in the repository, on each engine: it loads, answers, and tells real scans apart."""
 
 import csv
 import json
@@ -11,6 +11,7 @@ import pytest
 
 from ml import analyse, load_model
 from ml.contracts import ModelUnavailable
+from ml.engines import ENGINES
 from ml.registry import Model, read_manifest, read_tensors
 from tests import builders
 
@@ -19,13 +20,13 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
 MAX_BYTES = 32_000_000
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
+@pytest.fixture(scope="module", params=ENGINES)
+def model(request: pytest.FixtureRequest) -> Model:
     try:
         read_manifest()
     except ModelUnavailable as error:
         pytest.skip(f"no shipped artifact: {error.message}")
-    return load_model(engine="tensorflow")
+    return load_model(engine=request.param)
 
 
 def test_it_is_small_enough_to_ship(model: Model) -> None:
@@ -87,7 +88,7 @@ def test_other_pictures_are_refused_and_brains_are_not(model: Model, real_data: 
 
 
 def test_it_is_loaded_once(model: Model) -> None:
-    assert load_model(engine="tensorflow") is model
+    assert load_model(engine=model.engine.name) is model
 
 
 def test_the_base_is_vgg16(model: Model) -> None:
@@ -120,11 +121,23 @@ def test_from_the_shell_as_the_contract_says(model: Model, tmp_path: Path) -> No
     good, bad = tmp_path / "a.png", tmp_path / "b.png"
     good.write_bytes(builders.png_bytes())
     bad.write_bytes(builders.TEXT)
-    command = [sys.executable, "-m", "ml", "predict", "--batch", "2", str(good), str(bad)]
+    command = [
+        sys.executable,
+        "-m",
+        "ml",
+        "predict",
+        "--engine",
+        model.engine.name,
+        "--batch",
+        "2",
+        str(good),
+        str(bad),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert first["model"] == model.manifest.label
+    assert first["engine"] == model.engine.name
     assert first["outcome"] in ("tumor", "no_tumor", "refused")
     assert set(first) >= {"gate", "evidence", "type_probabilities", "uncertain", "trained_on", "milliseconds"}
     assert second["outcome"] == "refused"

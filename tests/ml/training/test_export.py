@@ -140,7 +140,7 @@ def test_figures_of_the_training_split_are_not_recorded(tiny_artifact: Path) -> 
 
 def test_what_was_exported_loads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.registry._loaded", {})
-    monkeypatch.setattr("ml.registry.load_engine", lambda name, tensors: object())
+    monkeypatch.setattr("ml.registry.load_engine", lambda name, tensors, threads=None: object())
     model = load_model(tiny_artifact)
     assert model.calibration == CALIBRATION
     assert len(model.known.hashes) == 1

@@ -1,0 +1,44 @@
+"""How many threads there are: no more than a container has, and at least one."""
+
+from pathlib import Path
+
+import pytest
+
+from ml.engines import cores
+
+
+@pytest.fixture
+def eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+
+
+@pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8)],
+)
+def test_a_quota_limits_the_cores(tmp_path: Path, limit: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(limit + "\n")
+    assert cores.available(cgroup=tmp_path) == expected
+
+
+@pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize(("quota", "expected"), [("-1", 8), ("300000", 3)])
+def test_the_older_kind_of_quota_does_too(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert cores.available(cgroup=tmp_path) == expected
+
+
+@pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize("text", ["", "max", "a b", "100000 0"])
+def test_what_says_nothing_limits_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    assert cores.available(cgroup=tmp_path) == 8
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(0, 8), (1, 8), (3, 2), (8, 1), (20, 1)])
+def test_workers_share_them(monkeypatch: pytest.MonkeyPatch, workers: int, expected: int) -> None:
+    monkeypatch.setattr(cores, "available", lambda: 8)
+    assert cores.share(workers) == expected

@@ -1,0 +1,73 @@
+"""Which engine is taken, and what is said where there is none."""
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ml import engines
+from ml.contracts import ModelUnavailable
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Engines that say their name; `missing` and `gpu` say what this machine lacks and has."""
+    here: dict[str, Any] = {"missing": set(), "gpu": False, "threads": None}
+
+    def build(name: str) -> Any:
+        def engine(tensors: object, threads: int) -> Any:
+            if name in here["missing"]:
+                raise ModelUnavailable("engine_missing", f"no {name}.")
+            here["threads"] = threads
+            return SimpleNamespace(name=name, on_gpu=here["gpu"])
+
+        return engine
+
+    monkeypatch.setattr(engines, "_ncnn", build("ncnn"))
+    monkeypatch.setattr(engines, "_tensorflow", build("tensorflow"))
+    monkeypatch.setattr(engines, "missing", lambda name: "gone." if name in here["missing"] else "")
+    monkeypatch.setattr(engines, "has_accelerator", lambda: here["gpu"])
+    return here
+
+
+def test_the_fast_one_is_taken(found: dict[str, Any]) -> None:
+    assert engines.load_engine("auto", {}).name == "ncnn"
+
+
+def test_a_gpu_is_used(found: dict[str, Any]) -> None:
+    found["gpu"] = True
+    assert engines.load_engine("auto", {}).name == "tensorflow"
+
+
+def test_without_the_fast_one_the_log_says_so(found: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    found["missing"].add("ncnn")
+    with caplog.at_level(logging.WARNING):
+        assert engines.load_engine("auto", {}).name == "tensorflow"
+    assert "no ncnn. TensorFlow is used" in caplog.text
+
+
+def test_what_was_asked_for_is_never_replaced(found: dict[str, Any]) -> None:
+    found["missing"].add("ncnn")
+    with pytest.raises(ModelUnavailable, match="no ncnn"):
+        engines.load_engine("ncnn", {})
+
+
+def test_threads_are_those_of_the_process_unless_given(found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.cores, "available", lambda: 7)
+    engines.load_engine("ncnn", {})
+    assert found["threads"] == 7
+    engines.load_engine("tensorflow", {}, threads=3)
+    assert found["threads"] == 3
+
+
+def test_a_name_that_is_none_lists_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"'torch'.*auto, ncnn, tensorflow"):
+        engines.load_engine("torch", {})
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_a_package_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    assert "not installed" in engines.missing(name)
+    assert engines.missing("auto") == ""
