@@ -109,7 +109,9 @@ class PredictionFactory(factory.django.DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class: type[Prediction], *args: Any, **kwargs: Any) -> Prediction:
-        return super()._create(model_class, *args, **(_fields_of(kwargs["state"], kwargs["queued"]) | kwargs))
+        prediction = model_class.of(**(_fields_of(kwargs["state"], kwargs["queued"]) | kwargs))
+        prediction.save()
+        return prediction
 
 
 def _fields_of(state: str, queued: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class PredictionAdmin(ReadOnly):
         ("model_version", admin.RelatedOnlyFieldListFilter),
         "created",
     )
-    search_fields = ("scan__name", "scan__case__reference", "scan__case__owner__username", "scan__sha256")
+    search_fields = ("scan_name", "case_reference", "owner__username", "scan__sha256")
     search_help_text = "File, case, owner or SHA-256"
     date_hierarchy = "created"
     actions = ("retry", "cancel")
@@ -85,7 +85,7 @@ class PredictionAdmin(ReadOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        return words.with_calibration(selectors.predictions(request.user))
+        return words.with_calibration(selectors.predictions(request.user)).select_related("owner")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether the actions are offered at all; each row is asked again."""
@@ -127,18 +127,10 @@ class PredictionAdmin(ReadOnly):
     def preview_picture(self, prediction: Prediction) -> SafeString:
         return picture(prediction.scan, route="scan-preview")
 
-    @admin.display(description="Scan", ordering="scan__name")
-    def scan_name(self, prediction: Prediction) -> str:
-        return prediction.scan.name
-
     @admin.display(ordering="scan__case__reference")
     def case(self, prediction: Prediction) -> SafeString:
         case = prediction.scan.case
         return format_html('<a href="{}">{}</a>', case.get_absolute_url(), case)
-
-    @admin.display(ordering="scan__case__owner__username")
-    def owner(self, prediction: Prediction) -> str:
-        return prediction.scan.case.owner.get_username()
 
     @admin.display(description="Result", ordering="outcome")
     def verdict(self, prediction: Prediction) -> SafeString:

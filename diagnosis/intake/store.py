@@ -180,12 +180,13 @@ def _extended(scan: Scan, intent: Intent) -> Prediction:
 def new_prediction(scan: Scan, intent: Intent, *, wait: bool = False) -> Prediction:
     """wait: more slices may come."""
     now = timezone.now()
-    prediction = Prediction.objects.create(
-        scan=scan,
+    prediction = Prediction.of(
+        scan,
         model_version=intent.version,
         requested_by=intent.user,
         queued=now,
         not_before=now + gather.SETTLES if wait else None,
     )
+    prediction.save()
     queue.send_on_commit(prediction)
     return prediction

@@ -1,11 +1,13 @@
 """A case: what a staff member opens for one subject, under a pseudonymous reference."""
 
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTVWXYZ"  # nothing that reads like another character
 
@@ -28,7 +30,7 @@ class Case(models.Model):
     reference = models.CharField(max_length=64, default=new_reference, validators=[validate_reference])
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")
     simulated = models.BooleanField(default=False, help_text="Holds made-up pictures, to try the site with.")
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ("-id",)
@@ -39,6 +41,14 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    def save(self, **kwargs: Any) -> None:
+        """Its runs change hands with it."""
+        new = self._state.adding
+        super().save(**kwargs)
+        if not new:
+            runs = self._meta.apps.get_model("diagnosis", "Prediction").objects.filter(scan__case=self)
+            runs.exclude(owner=self.owner_id).update(owner=self.owner_id)
 
     def get_absolute_url(self) -> str:
         return reverse("case", args=[self.pk])

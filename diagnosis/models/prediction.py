@@ -1,11 +1,15 @@
 """A prediction: one run of one model version on one scan, and the states it passes through."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.urls import reverse
+from django.utils import timezone
 
 from diagnosis.models.model_version import ModelVersion
+from diagnosis.models.scan import Scan
 
 
 class State(models.TextChoices):
@@ -29,10 +33,23 @@ REUSABLE = (State.DONE, State.REFUSED)
 """States that carry a result. Failed and canceled runs never stand for one, or a failure could not be retried."""
 
 
+def score_or(instead: float) -> Func:
+    """The probability, or a number where there is none. Written out, not as a parameter, so that its index serves."""
+    return Func(
+        F("tumor_probability"), template=f"COALESCE(%(expressions)s, {instead})", output_field=models.FloatField()
+    )
+
+
+SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING = score_or(2.0), score_or(-1.0)
+"""What to sort by so that runs without a score stand last, either way."""
+
+
 class Prediction(models.Model):
     """States: queued → running → done | refused | failed | canceled. Changed only in `pipeline`, conditionally.
 
-    model_version is None while the site has no usable model; such a run can only fail or be canceled.
+    model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
+    `of`: owner, case_reference and scan_name repeat what the case and the scan say and never change, so that the
+    worklist filters and sorts by one index, however long it is.
     """
 
     State = State
@@ -42,6 +59,11 @@ class Prediction(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="predictions"
     )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False, help_text="The case's."
+    )
+    case_reference = models.CharField(max_length=64)
+    scan_name = models.CharField(max_length=255)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="")
@@ -70,7 +92,7 @@ class Prediction(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error = models.TextField(blank=True, default="")
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(default=timezone.now, editable=False)
     queued = models.DateTimeField(help_text="When it last entered the queue.")
     not_before = models.DateTimeField(null=True, blank=True, help_text="More slices may come until then.")
     started = models.DateTimeField(null=True, blank=True)
@@ -80,8 +102,18 @@ class Prediction(models.Model):
         ordering = ("-id",)
         indexes = (
             models.Index(fields=("state", "queued"), name="prediction_state_queued"),
-            models.Index(fields=("outcome", "-id"), name="prediction_outcome"),
-            models.Index(fields=("created",), name="prediction_created"),
+            models.Index(fields=("created", "id"), name="prediction_created"),
+            models.Index(fields=("owner", "created", "id"), name="prediction_owner"),
+            models.Index(fields=("outcome", "created", "id"), name="prediction_outcome"),
+            models.Index(fields=("state", "created", "id"), name="prediction_state"),
+            models.Index(fields=("model_version", "created", "id"), name="prediction_model"),
+            models.Index(fields=("created", "id"), condition=Q(uncertain=True), name="prediction_uncertain"),
+            models.Index(fields=("created", "id"), condition=Q(trained_on=True), name="prediction_trained_on"),
+            models.Index(fields=("state", "id"), name="prediction_by_state"),
+            models.Index(fields=("case_reference", "id"), name="prediction_by_case"),
+            models.Index(fields=("scan_name", "id"), name="prediction_by_scan"),
+            models.Index(SCORE_LAST_ASCENDING, "id", name="prediction_by_score"),
+            models.Index(SCORE_LAST_DESCENDING, "id", name="prediction_by_score_down"),
         )
         constraints = (
             models.UniqueConstraint(
@@ -125,6 +157,12 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("prediction", args=[self.pk])
+
+    @classmethod
+    def of(cls, scan: Scan, **fields: Any) -> "Prediction":
+        """A run on a scan, not saved yet, with what it repeats of scan and case."""
+        case = scan.case
+        return cls(scan=scan, owner_id=case.owner_id, case_reference=case.reference, scan_name=scan.name, **fields)
 
     @property
     def is_active(self) -> bool:

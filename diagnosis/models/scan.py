@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 HEX64 = r"^[0-9a-f]{64}$"
 
@@ -72,7 +73,7 @@ class Scan(models.Model):
     letters = models.CharField(max_length=4, blank=True, default="", help_text="At the left, right, upper, lower edge.")
     windows = models.JSONField(default=list, blank=True, help_text="Center and width of each window of the file.")
     deidentified = models.JSONField(default=dict, blank=True, help_text="What was kept of the file's header, by name.")
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ("-id",)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from diagnosis.keyset import COUNTED
 from diagnosis.models import Case, Prediction, Scan
 from diagnosis.people import Person
 from diagnosis.permissions import may_change
@@ -120,6 +121,12 @@ def without(context: template.Context, *keys: str) -> str:
     for key in keys:
         rest.pop(key, None)
     return f"?{rest.urlencode()}"
+
+
+@register.filter
+def counted(number: int) -> str:
+    """A bounded count in words: `1,000+` stands for all that was not counted."""
+    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
 
 
 @register.filter

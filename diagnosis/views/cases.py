@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from diagnosis import selectors
+from diagnosis import keyset, selectors
 from diagnosis.filters import CaseFilter
 from diagnosis.models import Case, Prediction
 from diagnosis.views import words
 from diagnosis.views.history import TABS
 
 CASES_A_PAGE = 25
+NEWEST_FIRST = keyset.Order("id", int, descending=True)
 SCANS_A_PAGE = 60
 
 
@@ -22,11 +23,10 @@ SCANS_A_PAGE = 60
 def case_list(request: HttpRequest) -> HttpResponse:
     """Cases, newest first, each with what its scans' newest predictions say."""
     chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user))
-    page = Paginator(chosen.qs, CASES_A_PAGE).get_page(request.GET.get("page"))
-    page.object_list = _tallied(request, list(page.object_list))
+    page = keyset.page(chosen.qs, NEWEST_FIRST, request.GET, size=CASES_A_PAGE)
+    _tally(request, page.rows)
     context = {
         "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "query": request.GET.get("q", ""),
     }
     return render(request, "diagnosis/cases.html", context)
@@ -56,8 +56,8 @@ def _newest(request: HttpRequest, case: Case) -> QuerySet[Prediction]:
     return rows.alias(newest=newest).filter(pk=F("newest")).order_by("scan_id")
 
 
-def _tallied(request: HttpRequest, cases: list[Case]) -> list[Case]:
-    """The cases with `tally`: how many scans stand under each tab of the worklist. One query."""
+def _tally(request: HttpRequest, cases: list[Case]) -> None:
+    """Give each case `tally`: how many scans stand under each tab of the worklist. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
     rows = (
@@ -70,4 +70,3 @@ def _tallied(request: HttpRequest, cases: list[Case]) -> list[Case]:
     for case in cases:
         row = counts.get(case.pk, {})
         case.tally = [(tab, row[tab.column]) for tab in TABS if row.get(tab.column)]  # type: ignore[attr-defined]
-    return cases

@@ -1,33 +1,37 @@
 """The worklist: every prediction one may see, filtered, sorted and paged, with all of it in the URL."""
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
 
-from django.core.paginator import Paginator
-from django.db.models import Count, F, Q, QuerySet, TextChoices
+from django.db.models import Q, QuerySet, TextChoices
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from diagnosis import selectors
+from diagnosis import keyset, selectors
 from diagnosis.filters import PredictionFilter
+from diagnosis.keyset import Counted, Order
 from diagnosis.models import Prediction
-from diagnosis.models.prediction import Outcome, State
+from diagnosis.models.prediction import SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING, Outcome, State
+from diagnosis.people import Person
 from diagnosis.views import words
 
 PAGE_SIZE = 25
 
 ORDERS = {
-    "when": "created",
-    "case": "scan__case__reference",
-    "scan": "scan__name",
-    "score": "tumor_probability",
-    "state": "state",
-    "owner": "scan__case__owner__username",
+    "when": Order("created", datetime),
+    "case": Order("case_reference"),
+    "scan": Order("scan_name"),
+    "score": Order(SCORE_LAST_ASCENDING, float),
+    "-score": Order(SCORE_LAST_DESCENDING, float),
+    "state": Order("state"),
+    "owner": Order("owner__username"),
 }
-"""Columns one may sort by, as the URL calls them."""
+"""Columns one may sort by, as the URL calls them; what has no score stands last either way."""
 
+PLACES = ("after", "before")
 
 CHOSEN_BY_TABS = ("state", "outcome", "uncertain")
 """Parameters that the tabs set; all others are filters beside them."""
@@ -80,19 +84,17 @@ TABS = (
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """One page of the worklist. At most eight queries, however long it is."""
+    """One page of the worklist. At most nine queries, however long it is."""
     visible = selectors.predictions(request.user)
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
-    rows = words.with_calibration(_ordered(chosen.qs, sort))
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    page.object_list = list(page.object_list)
-    tabs = _tabs(request.GET, visible)
+    page = keyset.page(words.with_calibration(chosen.qs), _order(sort), request.GET, size=PAGE_SIZE)
+    tabs, count = _tabs(request, visible, chosen.qs)
     filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))
     context = {
         "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "count": count,
         "tabs": tabs,
         "filter": chosen,
         "applied": filters,
@@ -101,7 +103,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "view": "row",
         "active": any(row.is_active for row in page),
     }
-    if page.paginator.count == 0:
+    if not page:
         context["samples"] = selectors.cases(request.user).filter(simulated=True)[:3]
         context["nothing_yet"] = not request.GET or not visible.exists()
     return render(request, "diagnosis/history.html", context)
@@ -112,12 +114,9 @@ def _sort(data: QueryDict) -> str:
     return wanted if wanted.removeprefix("-") in ORDERS else "-when"
 
 
-def _ordered(rows: QuerySet[Prediction], sort: str) -> QuerySet[Prediction]:
-    column = F(ORDERS[sort.removeprefix("-")])
-    # What has no score stands last either way; the id makes the order total, so that pages never overlap.
-    if sort.startswith("-"):
-        return rows.order_by(column.desc(nulls_last=True), "-id")
-    return rows.order_by(column.asc(nulls_last=True), "id")
+def _order(sort: str) -> Order:
+    order = ORDERS.get(sort) or ORDERS[sort.removeprefix("-")]
+    return replace(order, descending=sort.startswith("-"))
 
 
 def _columns(sort: str) -> list[dict[str, str]]:
@@ -141,13 +140,18 @@ def _columns(sort: str) -> list[dict[str, str]]:
     return columns
 
 
-def _tabs(data: QueryDict, visible: QuerySet[Prediction]) -> list[dict[str, object]]:
-    """The tabs with their links and counts under all other filters. One query."""
-    others = data.copy()
-    for key in (*CHOSEN_BY_TABS, "page"):
+def _tabs(
+    request: HttpRequest, visible: QuerySet[Prediction], chosen: QuerySet[Prediction]
+) -> tuple[list[dict[str, object]], int]:
+    """The tabs with their links and counts under all other filters, and the count of what is chosen. One query."""
+    data, others = request.GET, request.GET.copy()
+    for key in (*CHOSEN_BY_TABS, *PLACES):
         others.pop(key, None)
-    rows = PredictionFilter(others, queryset=visible).qs.order_by()
-    counts = rows.aggregate(**{tab.column: Count("pk", filter=tab.condition()) for tab in TABS})
+    rows = PredictionFilter(others, queryset=visible).qs
+    counted = {tab.column: Counted(rows.filter(tab.condition())) for tab in TABS}
+    counted["chosen"] = Counted(chosen)
+    me = cast(Person, request.user)
+    counts: Any = Person.objects.filter(pk=me.pk).values(**counted).get()  # one row for all of them to hang on
     now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
     tabs: list[dict[str, object]] = []
     for tab in TABS:
@@ -156,7 +160,7 @@ def _tabs(data: QueryDict, visible: QuerySet[Prediction]) -> list[dict[str, obje
             target.setlist(key, values)
         current = now == {key: set(values) for key, values in tab.parameters().items()}
         tabs.append({"tab": tab, "count": counts[tab.column], "query": target.urlencode(), "current": current})
-    return tabs
+    return tabs, counts["chosen"]
 
 
 def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object]]:

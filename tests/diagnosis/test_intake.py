@@ -171,10 +171,10 @@ def test_a_reference_that_is_no_pseudonym_is_an_error(user: Any, reference: str)
 
 
 def test_a_failed_insert_leaves_no_file_behind(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise RuntimeError("database is gone")
 
-    monkeypatch.setattr(Prediction.objects, "create", fail)
+    monkeypatch.setattr(Prediction, "save", fail)
     with pytest.raises(RuntimeError):
         receive(user, upload(builders.png_bytes()))
     assert not Scan.objects.exists()

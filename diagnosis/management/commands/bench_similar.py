@@ -81,8 +81,8 @@ def _scan(case: Case, number: int) -> Scan:
 
 def _prediction(scan: Scan, version: ModelVersion) -> Prediction:
     now = timezone.now()
-    return Prediction(
-        scan=scan,
+    return Prediction.of(
+        scan,
         model_version=version,
         requested_by=scan.case.owner,
         state=State.DONE,

@@ -1,5 +1,7 @@
 """The worklist: what it shows, filters, sorts and pages, and what that costs."""
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.test import Client
 
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
+from diagnosis.views import history
 from tests.factories import CaseFactory, ModelVersionFactory
 
 Make = Callable[..., Prediction]
@@ -20,15 +23,23 @@ def names(client: Client, query: str = "") -> list[str]:
     return [row.scan.name for row in response.context["page"]]
 
 
+def follow(client: Client, query: str, direction: str) -> str:
+    """The query behind the link to the next or the previous page; empty without one."""
+    body = client.get(f"/history/{query}").content.decode()
+    found = re.search(rf'rel="{direction}-page" href="([^"]+)"', body)
+    return html.unescape(found[1]) if found else ""
+
+
 @pytest.mark.parametrize("rows", [5, 60])
-def test_eight_queries_however_long_it_is(
+def test_nine_queries_however_long_it_is(
     as_user: Client, make: Make, user: User, rows: int, django_assert_max_num_queries: Any
 ) -> None:
     states = list(State)
     for n in range(rows):
         make(case=CaseFactory(owner=user), state=states[n % len(states)], model_version=ModelVersionFactory())
-    with django_assert_max_num_queries(8):
-        as_user.get("/history/?q=axial&sort=-score")
+    for place in ("", follow(as_user, "?q=axial&sort=-score", "next").replace("?", "&"), "&before="):
+        with django_assert_max_num_queries(9):
+            as_user.get(f"/history/?q=axial&sort=-score{place}")
 
 
 def test_one_sees_ones_own(as_user: Client, make: Make, other_user: User) -> None:
@@ -89,10 +100,16 @@ def test_sorting_is_total_and_leaves_what_has_no_score_last(as_user: Client, mak
     assert names(as_user, "?sort=score") == ["low.png", "high.png", "none.png"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["?sort=owner__password", "?page=99999", "?page=x", "?created_after=soon", "?model=zz", "?uncertain=perhaps"],
-)
+NONSENSE = (
+    "?sort=owner__password", "?after=x", "?before=WyJ4Iiwx", "?after=W10", "?after=W1tdLFtdXQ", "?after=%00%ff",
+    "?after=WyIyMDI2LTAxLTAxIiwxXQ",  # a time without a zone
+    "?sort=score&after=WyJ4IiwxXQ",  # a word where a number belongs
+    "?sort=scan&after=WyJcdWQ4MDAiLDFd", "?sort=scan&after=WyJcdTAwMDAiLDFd", "?after=" + "W1tb" * 800,
+    "?created_after=soon", "?model=zz", "?uncertain=perhaps",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("query", NONSENSE)
 def test_nonsense_in_the_url_is_harmless(as_user: Client, make: Make, query: str) -> None:
     make(name="a.png")
     assert names(as_user, query) == ["a.png"]
@@ -102,9 +119,73 @@ def test_pages_do_not_overlap_and_keep_the_filter(as_user: Client, make: Make, u
     case = CaseFactory(owner=user)
     for n in range(30):
         make(case=case, name=f"axial_{n}.png")
-    first, second = names(as_user, "?q=axial"), names(as_user, "?q=axial&page=2")
+    following = follow(as_user, "?q=axial", "next")
+    first, second = names(as_user, "?q=axial"), names(as_user, following)
     assert len(first) == 25 and len(set(first) | set(second)) == 30
-    assert "?q=axial&amp;page=2" in as_user.get("/history/?q=axial").content.decode()
+    assert "q=axial" in following
+
+
+@pytest.mark.parametrize("sort", [f"{sign}{key}" for key in history.ORDERS if key[0] != "-" for sign in ("", "-")])
+def test_every_order_leads_through_all_and_back(
+    client: Client, admin: User, make: Make, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ties, and with rows that have no score."""
+    monkeypatch.setattr(history, "PAGE_SIZE", 4)
+    client.force_login(admin)
+    states = [State.DONE, State.FAILED, State.QUEUED, State.DONE]
+    for n in range(13):
+        score = {"tumor_probability": (0.5, 0.7)[n % 8 == 0]} if states[n % 4] == State.DONE else {}
+        make(case=CaseFactory(reference=f"C-{n % 3}"), name=f"{n % 2}.png", state=states[n % 4], **score)
+
+    def ids(query: str) -> list[int]:
+        return [row.pk for row in client.get(f"/history/{query}").context["page"]]
+
+    pages, query = [], f"?sort={sort}"
+    queries = []
+    while query:
+        queries.append(query)
+        pages.append(ids(query))
+        query = follow(client, query, "next")
+    assert [len(page) for page in pages] == [4, 4, 4, 1]
+    seen = [row for page in pages for row in page]
+    rows = {row.pk: row for row in Prediction.objects.all()}
+    down = sort.startswith("-")
+
+    def key(pk: int) -> Any:
+        row = rows[pk]
+        score = row.tumor_probability
+        return {
+            "when": row.created,
+            "case": row.case_reference,
+            "scan": row.scan_name,
+            "state": row.state,
+            "owner": row.owner.username,
+            "score": (-1 if down else 2) if score is None else score,
+        }[sort.removeprefix("-")]
+
+    assert seen == sorted(rows, key=lambda pk: (key(pk), pk), reverse=down)
+    for number in (3, 2, 1):
+        query = follow(client, queries[number], "prev")
+        assert ids(query) == pages[number - 1]
+    assert ids(f"?sort={sort}&before=") == seen[-4:]
+    assert not follow(client, f"?sort={sort}&before=", "next")
+    assert not follow(client, f"?sort={sort}", "prev")
+
+
+def test_counts_stop_where_they_no_longer_help(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnosis.keyset.COUNTED", 3)
+    monkeypatch.setattr("diagnosis.templatetags.pages.COUNTED", 3)
+    for _ in range(6):
+        make()
+    make(state=State.FAILED)
+    body = as_user.get("/history/").content.decode()
+    assert body.count('<span class="count">3+</span>') == 2  # all, tumor
+    assert '<span class="count">1</span>' in body
+
+
+def test_the_row_says_what_case_and_scan_say(make: Make) -> None:
+    row = make(name="axial.png")
+    assert (row.owner, row.case_reference, row.scan_name) == (row.scan.case.owner, row.scan.case.reference, "axial.png")
 
 
 def test_filters_are_shown_and_can_be_taken_away(as_user: Client, make: Make) -> None:

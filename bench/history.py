@@ -1,0 +1,104 @@
+"""The worklist among many made-up predictions: each filter it offers, each order, its first page and deep ones.
+
+Run as a program in a process of its own (`python -m bench.history URL COUNT`), as the database is chosen when Django
+starts.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench.figures import percentiles
+
+VIEWS = (
+    "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false", "outcome=no_tumor&uncertain=false",
+    "outcome=refused", "uncertain=true", "trained_on=true", "owner=seed-00", "owner=seed-20", "model=2",
+    "case=SEED-0100000", "q=flair", "q=SEED-01234", "q=0777777", "q=seed-03", "q=nothing-is-called-so",
+    "created_after=2024-03-01&created_before=2024-03-31", "created_before=2023-02-01", "owner=seed-05&outcome=refused",
+    "owner=seed-12&state=failed&created_before=2024-06-30", "q=coronal&outcome=tumor&uncertain=false",
+    "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score", "sort=state", "sort=-state", "sort=owner",
+    "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
+)  # fmt: skip
+DEEP = 0.9
+"""How far into the list a deep page lies, as a share of it."""
+
+
+def measure(url: str, *, count: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Milliseconds and queries of every view in the database at `url`, seeded with `count` predictions."""
+    env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "bench-" + "x" * 50, "HTTPS": "0"}
+    for command in (["manage.py", "migrate", "-v", "0"], ["manage.py", "seed_history", str(count)]):
+        subprocess.run([sys.executable, *command], env=env, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.history", str(repeats)], env=env, check=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _here(repeats: int) -> dict[str, Any]:
+    """The same, by Django's test client, which is the web process without the socket."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+    django.setup()
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+    people = get_user_model().objects
+    admin, _ = people.get_or_create(username="seed-admin", defaults={"is_superuser": True, "is_staff": True})
+    times: list[float] = []
+    queries: set[int] = set()
+    views: dict[str, Any] = {}
+    for who, person, asked in (("", admin, VIEWS), ("as seed-00: ", people.get(username="seed-00"), VIEWS[:8])):
+        client = Client(headers={"host": "localhost"})
+        client.force_login(person)
+        for view in asked:
+            for name, query in (("first", view), ("deep", _deep(person, view)), ("last", f"{view}&before=")):
+                taken = []
+                for number in range(repeats + 1):
+                    with CaptureQueriesContext(connection) as captured:
+                        start = perf_counter()
+                        response = client.get(f"/history/?{query}")
+                        milliseconds = (perf_counter() - start) * 1000
+                    if response.status_code != 200:
+                        raise RuntimeError(f"/history/?{query} answered {response.status_code}")
+                    if number:
+                        taken.append(milliseconds)
+                times += taken
+                queries.add(len(captured))
+                views[f"{who}{view or 'everything'}, {name} page"] = percentiles(taken)
+    return {"ms": percentiles(times), "queries": sorted(queries), "views": views}
+
+
+def _deep(person: Any, view: str) -> str:
+    """A view's query with a place near its end, as the links there write it."""
+    from django.http import QueryDict
+
+    from diagnosis import keyset, selectors
+    from diagnosis.filters import PredictionFilter
+    from diagnosis.views.history import _order, _sort
+
+    data = QueryDict(view)
+    order = _order(_sort(data))
+    rows = PredictionFilter(data, queryset=selectors.predictions(person)).qs
+    key = order.expression
+    listed = rows.annotate(sort_key=key).order_by(
+        key.desc() if order.descending else key.asc(), "-id" if order.descending else "id"
+    )
+    total = rows.order_by().count()
+    if not total:
+        return view
+    [row] = listed[int(total * DEEP) : int(total * DEEP) + 1]
+    return f"{view}&after={keyset.token(row)}"
+
+
+if __name__ == "__main__":
+    print(json.dumps(_here(int(sys.argv[1]))))
