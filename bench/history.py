@@ -15,8 +15,8 @@ from typing import Any
 from bench.figures import percentiles
 
 VIEWS = (
-    "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false", "outcome=no_tumor&uncertain=false",
-    "outcome=refused", "uncertain=true", "trained_on=true", "owner=seed-00", "owner=seed-20", "model=2",
+    "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false",
+    "outcome=no_tumor&uncertain=false", "outcome=refused", "uncertain=true", "trained_on=true", "owner=seed-00", "owner=seed-20", "model=2",
     "case=SEED-0100000", "q=flair", "q=SEED-01234", "q=0777777", "q=seed-03", "q=nothing-is-called-so",
     "created_after=2024-03-01&created_before=2024-03-31", "created_before=2023-02-01", "owner=seed-05&outcome=refused",
     "owner=seed-12&state=failed&created_before=2024-06-30", "q=coronal&outcome=tumor&uncertain=false",
@@ -84,10 +84,10 @@ def _deep(person: Any, view: str) -> str:
 
     from diagnosis import keyset, selectors
     from diagnosis.filters import PredictionFilter
-    from diagnosis.views.history import _order, _sort
+    from diagnosis.views.history import order_of
 
     data = QueryDict(view)
-    order = _order(_sort(data))
+    order = order_of(data)
     rows = PredictionFilter(data, queryset=selectors.predictions(person)).qs
     key = order.expression
     listed = rows.annotate(sort_key=key).order_by(
@@ -101,4 +101,4 @@ def _deep(person: Any, view: str) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_here(int(sys.argv[1]))))
+    sys.stdout.write(json.dumps(_here(int(sys.argv[1]))))

@@ -89,7 +89,7 @@ def history(request: HttpRequest) -> HttpResponse:
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
-    page = keyset.page(words.with_calibration(chosen.qs), _order(sort), request.GET, size=PAGE_SIZE)
+    page = keyset.page(words.with_calibration(chosen.qs), order_of(request.GET), request.GET, size=PAGE_SIZE)
     tabs, count = _tabs(request, visible, chosen.qs)
     filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))
     context = {
@@ -114,7 +114,9 @@ def _sort(data: QueryDict) -> str:
     return wanted if wanted.removeprefix("-") in ORDERS else "-when"
 
 
-def _order(sort: str) -> Order:
+def order_of(data: QueryDict) -> Order:
+    """The order that the URL asks for."""
+    sort = _sort(data)
     order = ORDERS.get(sort) or ORDERS[sort.removeprefix("-")]
     return replace(order, descending=sort.startswith("-"))
 
