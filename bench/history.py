@@ -16,12 +16,12 @@ from bench.figures import percentiles
 
 VIEWS = (
     "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false",
-    "outcome=no_tumor&uncertain=false", "outcome=refused", "uncertain=true", "trained_on=true", "owner=seed-00", "owner=seed-20", "model=2",
-    "case=SEED-0100000", "q=flair", "q=SEED-01234", "q=0777777", "q=seed-03", "q=nothing-is-called-so",
-    "created_after=2024-03-01&created_before=2024-03-31", "created_before=2023-02-01", "owner=seed-05&outcome=refused",
-    "owner=seed-12&state=failed&created_before=2024-06-30", "q=coronal&outcome=tumor&uncertain=false",
-    "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score", "sort=state", "sort=-state", "sort=owner",
-    "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
+    "outcome=no_tumor&uncertain=false", "outcome=refused", "uncertain=true", "trained_on=true", "owner=seed-00",
+    "owner=seed-20", "model=2", "case=SEED-0100000", "q=flair", "q=SEED-01234", "q=0777777", "q=seed-03",
+    "q=nothing-is-called-so", "created_after=2024-03-01&created_before=2024-03-31", "created_before=2023-02-01",
+    "owner=seed-05&outcome=refused", "owner=seed-12&state=failed&created_before=2024-06-30",
+    "q=coronal&outcome=tumor&uncertain=false", "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score",
+    "sort=state", "sort=-state", "sort=owner", "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
 )  # fmt: skip
 DEEP = 0.9
 """How far into the list a deep page lies, as a share of it."""
