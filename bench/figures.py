@@ -1,8 +1,22 @@
-"""Numbers as they are written down."""
+"""Times in turns, and numbers as they are written down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 
 import numpy as np
+
+
+def in_turns(runs: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of each run. They take turns, so that a machine that slows down slows all; the first round warms up
+    and is not counted."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(repeats + 1):
+        for name, run in runs.items():
+            start = perf_counter()
+            run()
+            if number:
+                taken[name].append((perf_counter() - start) * 1000)
+    return taken
 
 
 def percentiles(times: Sequence[float]) -> dict[str, float]:

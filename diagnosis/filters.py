@@ -3,7 +3,7 @@
 from typing import Any
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
@@ -22,10 +22,6 @@ class YesNoFilter(django_filters.TypedChoiceFilter):
         super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
 
 
-MOST_OWNERS = 200
-"""People that a search text finds, at most; whoever looks for one of so many types more of the name."""
-
-
 class PredictionFilter(django_filters.FilterSet):
     """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
     created_before, case (reference), q (text)."""
@@ -39,7 +35,7 @@ class PredictionFilter(django_filters.FilterSet):
     model = django_filters.ModelChoiceFilter(
         field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
     )
-    owner = django_filters.CharFilter(field_name="owner__username")
+    owner = django_filters.CharFilter(method="of")
     case = django_filters.CharFilter(field_name="case_reference")
     created = django_filters.DateFromToRangeFilter(label="Uploaded")
     q = django_filters.CharFilter(method="search", label="Case, file or owner")
@@ -52,12 +48,14 @@ class PredictionFilter(django_filters.FilterSet):
         chosen = Q(outcome__in=values)
         return rows.filter(chosen | Q(uncertain=True) if UNCERTAIN in values else chosen)
 
+    def of(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        # By id, which the index begins with; the person is looked up once, before the rows.
+        return rows.filter(owner=Subquery(Person.objects.filter(username=value).values("pk")[:1]))
+
     def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
-        # One condition an index can answer for each; an IN over a join would make the database look at every row.
-        owners = Person.objects.filter(username__icontains=value).order_by("pk").values_list("pk", flat=True)
-        found = Q(case_reference__icontains=value) | Q(scan_name__icontains=value)
-        ids = list(owners[:MOST_OWNERS])
-        return rows.filter(found | Q(owner__in=ids) if ids else found)
+        return rows.filter(
+            Q(case_reference__icontains=value) | Q(scan_name__icontains=value) | Q(owner_name__icontains=value)
+        )
 
 
 class ScanFilter(django_filters.FilterSet):

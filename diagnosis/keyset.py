@@ -83,8 +83,6 @@ def _from(rows: QuerySet[T], order: Order, place: tuple[Any, int] | None, *, bac
     down = order.descending != back
     if place is not None:
         rows = rows.filter(_beyond(order, place, down=down))
-        if isinstance(order.key, str) and "__" in order.key:  # a bound on the other table's own index
-            rows = rows.filter(**{f"{order.key}__{'lte' if down else 'gte'}": place[0]})
     key = order.expression
     keyed = cast("QuerySet[T]", rows.annotate(sort_key=key))
     return keyed.order_by(key.desc(), "-id") if down else keyed.order_by(key.asc(), "id")

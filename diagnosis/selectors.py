@@ -40,8 +40,7 @@ def scans(user: Visitor) -> QuerySet[Scan]:
 
 def predictions(user: Visitor) -> QuerySet[Prediction]:
     """The predictions `user` may see, with scan, case, owner and model version, newest first."""
-    # The case decides; the run's own column finds the rows.
-    visible = Prediction.objects.filter(_may_see(user, "owner", "scan__case__owner"))
+    visible = Prediction.objects.filter(_may_see(user, "owner"))
     with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
     return with_all.defer("model_version__manifest")
 
@@ -98,12 +97,12 @@ def queue_summary() -> dict[str, Any]:
     )
 
 
-def _may_see(user: Visitor, *owner: str) -> Q:
+def _may_see(user: Visitor, owner: str) -> Q:
     if not user.is_authenticated or not user.is_active:
         return Q(pk__in=())
     if user.is_superuser:
         return Q()
-    return Q() if _reads_all(user) else Q(**dict.fromkeys(owner, user.pk))
+    return Q() if _reads_all(user) else Q(**{owner: user.pk})
 
 
 def _reads_all(user: Person) -> bool:

@@ -1,7 +1,6 @@
 """A case: what a staff member opens for one subject, under a pseudonymous reference."""
 
 import secrets
-from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -41,14 +40,6 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return self.reference
-
-    def save(self, **kwargs: Any) -> None:
-        """Its runs change hands with it."""
-        new = self._state.adding
-        super().save(**kwargs)
-        if not new:
-            runs = self._meta.apps.get_model("diagnosis", "Prediction").objects.filter(scan__case=self)
-            runs.exclude(owner=self.owner_id).update(owner=self.owner_id)
 
     def get_absolute_url(self) -> str:
         return reverse("case", args=[self.pk])

@@ -48,8 +48,9 @@ class Prediction(models.Model):
     """States: queued → running → done | refused | failed | canceled. Changed only in `pipeline`, conditionally.
 
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
-    `of`: owner, case_reference and scan_name repeat what the case and the scan say and never change, so that the
-    worklist filters and sorts by one index, however long it is.
+    `of`: owner, owner_name, case_reference and scan_name repeat what case, person and scan say, so that the worklist
+    filters and sorts by one index, however long it is. Triggers of the database keep the first two; the others never
+    change.
     """
 
     State = State
@@ -62,6 +63,7 @@ class Prediction(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False, help_text="The case's."
     )
+    owner_name = models.CharField(max_length=150)
     case_reference = models.CharField(max_length=64)
     scan_name = models.CharField(max_length=255)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
@@ -112,8 +114,11 @@ class Prediction(models.Model):
             models.Index(fields=("state", "id"), name="prediction_by_state"),
             models.Index(fields=("case_reference", "id"), name="prediction_by_case"),
             models.Index(fields=("scan_name", "id"), name="prediction_by_scan"),
+            models.Index(fields=("owner_name", "id"), name="prediction_by_owner"),
             models.Index(SCORE_LAST_ASCENDING, "id", name="prediction_by_score"),
             models.Index(SCORE_LAST_DESCENDING, "id", name="prediction_by_score_down"),
+            models.Index("outcome", SCORE_LAST_ASCENDING, "id", name="prediction_outcome_up"),
+            models.Index("outcome", SCORE_LAST_DESCENDING, "id", name="prediction_outcome_down"),
         )
         constraints = (
             models.UniqueConstraint(
@@ -161,8 +166,9 @@ class Prediction(models.Model):
     @classmethod
     def of(cls, scan: Scan, **fields: Any) -> "Prediction":
         """A run on a scan, not saved yet, with what it repeats of scan and case."""
-        case = scan.case
-        return cls(scan=scan, owner_id=case.owner_id, case_reference=case.reference, scan_name=scan.name, **fields)
+        case, owner = scan.case, scan.case.owner
+        repeated = {"owner": owner, "owner_name": owner.get_username(), "case_reference": case.reference}
+        return cls(scan=scan, scan_name=scan.name, **repeated, **fields)
 
     @property
     def is_active(self) -> bool:

@@ -27,7 +27,7 @@ ORDERS = {
     "score": Order(SCORE_LAST_ASCENDING, float),
     "-score": Order(SCORE_LAST_DESCENDING, float),
     "state": Order("state"),
-    "owner": Order("owner__username"),
+    "owner": Order("owner_name"),
 }
 """Columns one may sort by, as the URL calls them; what has no score stands last either way."""
 
@@ -84,7 +84,7 @@ TABS = (
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """One page of the worklist. At most nine queries, however long it is."""
+    """One page of the worklist. At most eight queries, however long it is."""
     visible = selectors.predictions(request.user)
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
@@ -150,19 +150,21 @@ def _tabs(
     for key in (*CHOSEN_BY_TABS, *PLACES):
         others.pop(key, None)
     rows = PredictionFilter(others, queryset=visible).qs
+    now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
+    current = next((tab for tab in TABS if now == {key: set(values) for key, values in tab.parameters().items()}), None)
     counted = {tab.column: Counted(rows.filter(tab.condition())) for tab in TABS}
-    counted["chosen"] = Counted(chosen)
+    if current is None:
+        counted["chosen"] = Counted(chosen)
     me = cast(Person, request.user)
     counts: Any = Person.objects.filter(pk=me.pk).values(**counted).get()  # one row for all of them to hang on
-    now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
     tabs: list[dict[str, object]] = []
     for tab in TABS:
         target = others.copy()
         for key, values in tab.parameters().items():
             target.setlist(key, values)
-        current = now == {key: set(values) for key, values in tab.parameters().items()}
-        tabs.append({"tab": tab, "count": counts[tab.column], "query": target.urlencode(), "current": current})
-    return tabs, counts["chosen"]
+        count = counts[tab.column]
+        tabs.append({"tab": tab, "count": count, "query": target.urlencode(), "current": tab is current})
+    return tabs, counts[current.column if current else "chosen"]
 
 
 def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object]]:
