@@ -68,7 +68,9 @@ def test_slices_gather_and_a_killed_worker_redoes_none_that_is_done(site: Site, 
     workers = sorted(site.find("celery -A brainscan worker") or site.find("worker"))
     os.kill(workers[-1], signal.SIGKILL)
     done = client.wait(prediction_id, seconds=180)
-    assert (done["state"], done["series"]["frames"], done["series"]["progress"]) == ("done", SLICES, SLICES)
+    assert (done["state"], done["series"]["frames"], done["series"]["progress"]) == ("done", SLICES, SLICES), done[
+        "error"
+    ]
     after = results(site)
     assert before <= after and len(after) == SLICES  # what was known stayed; nothing was said twice
     assert done["outcome"] in ("tumor", "no_tumor") and done["evidence"]["box"]
