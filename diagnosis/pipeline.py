@@ -27,8 +27,9 @@ from ml.contracts import Analysis, ModelUnavailable
 
 _log = structlog.get_logger(__name__)
 
-TURN = timedelta(seconds=20)
-"""A series gives way after this long, so that a picture behind it does not wait for hundreds of slices."""
+TURN = timedelta(seconds=min(20.0, settings.TASK_TIME_LIMIT / 3))
+"""A series gives way after this long, so that a picture behind it does not wait for hundreds of slices, and so that no
+number of slices comes near the time limit."""
 
 LOST_MESSAGE_AFTER = timedelta(seconds=30)
 """A prediction that has waited this long while the broker holds fewer messages than rows has lost its message."""
