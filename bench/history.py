@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench.figures import percentiles
+from ml.benchmark import spread
 
 VIEWS = (
     "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false",
@@ -74,8 +74,8 @@ def _here(repeats: int) -> dict[str, Any]:
                         taken.append(milliseconds)
                 times += taken
                 queries.add(len(captured))
-                views[f"{who}{view or 'everything'}, {name} page"] = percentiles(taken)
-    return {"ms": percentiles(times), "queries": sorted(queries), "views": views}
+                views[f"{who}{view or 'everything'}, {name} page"] = spread(taken)
+    return {"ms": spread(times), "queries": sorted(queries), "views": views}
 
 
 def _deep(person: Any, view: str) -> str:

@@ -9,7 +9,7 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -39,7 +39,7 @@ def measure(model: Model, *, repeats: int) -> dict[str, Any]:
         "preprocess": lambda: (preprocess(decoded), model.known.matches(decoded)),
         "head": lambda: _head(model, maps, geometry),
     }
-    peer = _keras_peer(model)
+    peer = keras_peer(model)
     return {
         "model": model.manifest.label,
         "engine": model.engine.name,
@@ -49,7 +49,7 @@ def measure(model: Model, *, repeats: int) -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "repeats": repeats,
-        "stages_ms": {name: _spread(_times([step], repeats)[0]) for name, step in steps.items()},
+        "stages_ms": {name: spread(in_turns({name: step}, repeats=repeats)[name]) for name, step in steps.items()},
         "forward_ms": [_forward(model, peer, square, batch, repeats) for batch in BATCHES],
         "peak_memory_mb": _peak_memory_mb(),
     }
@@ -82,12 +82,13 @@ def _head(model: Model, maps: Maps, geometry: Geometry) -> None:
 
 def _forward(model: Model, peer: Any, square: Any, batch: int, repeats: int) -> dict[str, Any]:
     inputs = to_network(np.repeat(square[None], batch, axis=0))
-    runs = [lambda: model.engine.forward(inputs), lambda: peer.predict(inputs, verbose=0)]
-    ours, theirs = (_spread([t / batch for t in times]) for times in _times(runs, repeats))
-    return {"batch": batch, "engine": ours, "keras": theirs, "ratio": theirs["median"] / ours["median"]}
+    runs = {"engine": lambda: model.engine.forward(inputs), "keras": lambda: peer.predict(inputs, verbose=0)}
+    times = {name: spread([t / batch for t in taken]) for name, taken in in_turns(runs, repeats=repeats).items()}
+    return {"batch": batch, **times, "ratio": times["keras"]["median"] / times["engine"]["median"]}
 
 
-def _keras_peer(model: Model) -> Any:
+def keras_peer(model: Model) -> Any:
+    """The same convolutions as a Keras model, for its own `predict`."""
     from ml.network import build_base, set_base_tensors
 
     base = build_base(None)
@@ -95,21 +96,23 @@ def _keras_peer(model: Model) -> Any:
     return base
 
 
-def _times(steps: list[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Milliseconds of each step, the steps taking turns; the first round warms up and is not counted."""
-    times: list[list[float]] = [[] for _ in steps]
+def in_turns(runs: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of each run, the runs taking turns; the first round warms up and is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(repeats + 1):
-        for step, taken in zip(steps, times, strict=True):
+        for name, run in runs.items():
             start = perf_counter()
-            step()
+            run()
             if number:
-                taken.append((perf_counter() - start) * 1000)
+                times[name].append((perf_counter() - start) * 1000)
     return times
 
 
-def _spread(times: list[float]) -> dict[str, float]:
-    low, median, high = np.percentile(times, (25, 50, 75))
-    return {"median": round(float(median), 3), "q1": round(float(low), 3), "q3": round(float(high), 3)}
+def spread(times: Sequence[float]) -> dict[str, float]:
+    """Median, quartiles, 95th percentile and maximum."""
+    low, median, high, p95 = np.percentile(times, (25, 50, 75, 95))
+    named = {"median": median, "q1": low, "q3": high, "p95": p95, "max": max(times)}
+    return {name: round(float(value), 3) for name, value in named.items()}
 
 
 def _cell(ms: dict[str, float]) -> str:

@@ -22,7 +22,7 @@ class FakePeer:
 
 @pytest.fixture(autouse=True)
 def _no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "_keras_peer", lambda model: FakePeer())
+    monkeypatch.setattr(benchmark, "keras_peer", lambda model: FakePeer())
 
 
 @pytest.mark.parametrize("json_", [True, False])
@@ -52,6 +52,6 @@ def test_the_head_is_all_that_follows_the_pass(fake_model: Model, monkeypatch: p
 
 def test_engine_and_peer_take_turns() -> None:
     order: list[str] = []
-    times = benchmark._times([lambda: order.append("a"), lambda: order.append("b")], 3)
+    times = benchmark.in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=3)
     assert order == ["a", "b"] * 4
-    assert [len(taken) for taken in times] == [3, 3]
+    assert {name: len(taken) for name, taken in times.items()} == {"a": 3, "b": 3}

@@ -1,0 +1,38 @@
+"""The convolutions alone, engine against engine, for one picture and for eight at once."""
+
+from typing import Any
+
+import numpy as np
+
+from bench.peers import forwards
+from bench.pictures import slices
+from ml import readers
+from ml.benchmark import in_turns, spread
+from ml.preprocess import preprocess, to_network
+from ml.registry import load_model
+
+BATCHES = (1, 8)
+
+
+def measure(*, repeats: int) -> dict[str, Any]:
+    """Milliseconds a picture by batch and engine. Raises RuntimeError where the engines do not agree."""
+    run = forwards(load_model(engine="ncnn"))
+    pictures = np.stack([preprocess(readers.read(data))[0] for data in slices(max(BATCHES))])
+    _agree(run, to_network(pictures[:1]))
+    found = {}
+    for batch in BATCHES:
+        inputs = to_network(pictures[:batch])
+        times = in_turns({name: lambda f=f, i=inputs: f(i) for name, f in run.items()}, repeats=repeats)
+        found[str(batch)] = {name: spread([t / batch for t in taken]) for name, taken in times.items()}
+    return found
+
+
+def _agree(run: Any, inputs: Any) -> None:
+    """No peer may be faster for computing something else."""
+    maps = run["ncnn"](inputs)
+    for name, other in (
+        ("tensorflow", run["tensorflow"](inputs).block5),
+        ("onnxruntime", run["onnxruntime"](inputs)[2]),
+    ):
+        if not np.allclose(maps.block5, other, rtol=1e-2, atol=1e-2 * float(np.abs(other).max())):
+            raise RuntimeError(f"ncnn and {name} do not agree on block5_conv3")

@@ -1,0 +1,95 @@
+"""What several measurements need of a site: a process with its own settings, a queue, a folder, memory by process."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def apart(module: str, *arguments: str, folder: Path, **environment: str) -> dict[str, Any]:
+    """Run a module of ours as a program whose site lies in `folder`; the JSON object that it writes."""
+    ours = {"DATA_DIR": str(folder), "SECRET_KEY": "bench-" + "x" * 50, "HTTPS": "0"}
+    unset = {"DATABASE_URL", "REDIS_URL", "STORAGE_URL", "ML_MODEL", "DJANGO_SETTINGS_MODULE"}
+    env = {name: value for name, value in os.environ.items() if name not in unset} | ours | environment
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@contextlib.contextmanager
+def queue_and_database() -> Iterator[dict[str, str]]:
+    """In this process: Django on a fresh site in DATA_DIR, with the embedded Valkey. The programs' environment."""
+    import django
+
+    from brainscan.launcher import environment
+    from brainscan.launcher.valkey import EmbeddedValkey
+
+    folder = Path(os.environ["DATA_DIR"])
+    valkey = EmbeddedValkey(folder)
+    valkey.start()
+    try:
+        os.environ["REDIS_URL"] = valkey.url
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+        django.setup()
+        from django.core.management import call_command
+
+        import brainscan.celery  # noqa: F401 - tells Celery where the queue is
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("register_model", "--default")
+        yield environment.for_programs(
+            os.environ, data_dir=folder, port=0, redis_url=valkey.url, cores=os.cpu_count() or 1
+        )
+    finally:
+        valkey.stop()
+
+
+def upload(picture: bytes) -> int:
+    """Take a picture in as a form would; the id of its prediction, which waits in the queue."""
+    from django.contrib.auth import get_user_model
+    from django.core.files.base import ContentFile
+
+    from diagnosis import intake
+
+    person, _ = get_user_model().objects.get_or_create(username="bench")
+    receipt = intake.receive(user=person, files=[ContentFile(picture, name="slice.png")], simulated=True)
+    [accepted] = receipt.accepted
+    return int(accepted.prediction.pk)
+
+
+def command(program: str) -> str:
+    """The Procfile's line of a program."""
+    from honcho.environ import parse_procfile
+
+    line: str = parse_procfile((ROOT / "Procfile").read_text()).processes[program]
+    return line
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += tree(int(child))
+    return found
+
+
+def proportional_mb(pid: int) -> float:
+    """Megabytes (10^6 bytes) of a process and its descendants in memory; a page that several share counts once
+    (Pss, Linux kernel, Documentation/filesystems/proc)."""
+    kilobytes = 0
+    for member in tree(pid):
+        lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes * 1024 / 1e6
