@@ -10,7 +10,7 @@ import platform
 import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model, read_tensors
 
 BATCHES = (1, 8)
+SETTLE = 0.1
+"""Seconds between the runs of different engines."""
+
 SIDE = 512
 """Side of the drawn picture, in pixels: what a clinical slice has."""
 
@@ -97,10 +100,14 @@ def keras_peer(model: Model) -> Any:
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of each run, the runs taking turns; the first round warms up and is not counted."""
+    """Milliseconds of each run, the runs taking turns; the first round warms up and is not counted.
+
+    Each waits until the threads of the one before sleep: those of ONNX Runtime and OpenMP spin on for a while.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(repeats + 1):
         for name, run in runs.items():
+            sleep(SETTLE if len(runs) > 1 else 0)
             start = perf_counter()
             run()
             if number:

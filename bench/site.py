@@ -1,0 +1,195 @@
+"""The whole site as `make run` starts it, on its embedded defaults: what a person waits for, and what it bears."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+from bench import processes
+from bench.pictures import heavy, slices
+from ml import readers
+from ml.benchmark import spread
+from ml.preprocess import preprocess, to_network
+from ml.registry import load_model
+from tests.verification.client import Client
+from tests.verification.services import PASSWORD, Site, running_site
+
+LONE, QUEUED, LOT = 25, 200, 20
+"""Scans that come one by one, scans that wait at once, and files in one request."""
+
+ASKED, POLLERS = 600, 4
+"""Status requests in one turn, and how many browsers send them."""
+
+BIG, BIG_MB = 20, 20
+"""Uploads that come at once, and their megabytes."""
+
+
+def measure(*, folder: Path) -> dict[str, Any]:
+    """All that needs a running site, one after the other, so that each finds it at rest."""
+    with running_site(folder / "site", API_RATE="1000000/min", LOG_LEVEL="WARNING") as site:
+        client = Client(site.url, site.token())
+        browser = _browser(site)
+        pictures = list(slices(LONE + QUEUED))
+        found: dict[str, Any] = {"lone": _lone(client, pictures[:LONE])}
+        found["repeated"] = _repeated(client, pictures[:LONE])
+        found["queued"] = _queued(site, client, browser, pictures[LONE:])
+        found["polling"] = _polling(site, found["lone"].pop("last"))
+        found["memory"] = _memory(site, client)
+    return found
+
+
+def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
+    """Milliseconds from the start of an upload to its recorded result, and those of the analysis alone."""
+    waited, engine, row = [], [], {}
+    for number, picture in enumerate(pictures):
+        start = time.time()
+        row = client.wait(_sent(client, [picture], case=f"LONE-{number}")[0])
+        waited.append((_moment(row["finished"]) - start) * 1000)
+        engine.append(row["milliseconds"]["total"])
+    above = [whole - alone for whole, alone in zip(waited, engine, strict=True)]
+    named = {"upload_to_done": waited, "engine": engine, "above": above}
+    return {name: spread(times) for name, times in named.items()} | {"last": row["id"]}
+
+
+def _repeated(client: Client, pictures: list[bytes]) -> dict[str, Any]:
+    """The same pictures in other cases."""
+    waited = []
+    for number, picture in enumerate(pictures):
+        start = time.time()
+        row = client.wait(_sent(client, [picture], case=f"AGAIN-{number}")[0])
+        waited.append((_moment(row["finished"]) - start) * 1000)
+    return spread(waited)
+
+
+def _queued(site: Site, client: Client, browser: requests.Session, pictures: list[bytes]) -> dict[str, Any]:
+    """Scans a second from a full queue, beside the engine's own before and after, while somebody looks at pages."""
+    own = [_engine_alone(pictures)]
+    with _held(site):
+        sent = [
+            prediction
+            for start in range(0, len(pictures), LOT)
+            for prediction in _sent(client, pictures[start : start + LOT], case=f"QUEUE-{start}")
+        ]
+    start, pages = time.time(), []
+    while not _ended(client, sent[-1]):
+        pages.append(_seconds(lambda: browser.get(f"{site.url}/history/", timeout=30).raise_for_status()) * 1000)
+        time.sleep(0.5)
+    rows = [client.wait(prediction) for prediction in sent]
+    assert {row["state"] for row in rows} == {"done"}, {row["state"] for row in rows}
+    rate = len(rows) / (max(_moment(row["finished"]) for row in rows) - start)
+    own.append(_engine_alone(pictures))
+    return {
+        "scans_a_second": round(rate, 2),
+        "engine_a_second": round(float(np.mean(own)), 2),
+        "share": round(rate / float(np.mean(own)), 3),
+        "pages_ms": spread(pages),
+    }
+
+
+def _engine_alone(pictures: list[bytes]) -> float:
+    """Forward passes a second in a row, of pictures that are ready."""
+    model = load_model(engine="ncnn")
+    inputs = to_network(np.stack([preprocess(readers.read(data))[0] for data in pictures[:40]]))
+    model.engine.forward(inputs[:2])
+    return len(inputs) / _seconds(lambda: model.engine.forward(inputs))
+
+
+def _polling(site: Site, prediction: int) -> dict[str, Any]:
+    """Requests a second: the page's own poll, the API's, and the least that this web process answers."""
+    paths = {
+        "live": "/health/live",
+        "page": f"/status/?view=result&id={prediction}",
+        "api": f"/api/v1/predictions/{prediction}/",
+    }
+    taken: dict[str, list[float]] = {name: [] for name in paths}
+    browsers = [_browser(site) for _ in range(POLLERS)]
+    for _ in range(5):
+        for name, path in paths.items():
+            with ThreadPoolExecutor(POLLERS) as pool:
+
+                def ask(browser: requests.Session, address: str = site.url + path) -> None:
+                    for _ in range(ASKED // POLLERS):
+                        browser.get(address, timeout=30).raise_for_status()
+
+                taken[name].append(ASKED / _seconds(lambda pool=pool, ask=ask: list(pool.map(ask, browsers))))
+    return {name: spread(rates) for name, rates in taken.items()}
+
+
+def _memory(site: Site, client: Client) -> dict[str, Any]:
+    """Megabytes of the web processes at rest, and the most while large uploads arrive at once."""
+    [master] = [pid for pid in site.find("gunicorn") if _parent(pid) not in site.find("gunicorn")]
+    rest, seen, over = processes.proportional_mb(master), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            seen.append(processes.proportional_mb(master))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    files = [heavy(BIG_MB, seed=number) for number in range(BIG)]
+    try:
+        with ThreadPoolExecutor(BIG) as pool:
+            sent = list(pool.map(lambda n: _sent(client, [files[n]], case=f"BIG-{n}"), range(BIG)))
+    finally:
+        over.set()
+        watcher.join()
+    for [prediction] in sent:
+        client.wait(prediction)
+    return {"at_rest_mb": round(rest, 1), "most_mb": round(max(seen), 1)}
+
+
+def _sent(client: Client, pictures: list[bytes], *, case: str) -> list[int]:
+    """Upload into a case; the predictions' ids."""
+    status, body = client.upload(*((f"{n}.png", data) for n, data in enumerate(pictures)), case=case)
+    assert status == 201 and not body["rejected"], (status, body)
+    return [int(scan["prediction"]["id"]) for scan in body["scans"]]
+
+
+def _ended(client: Client, prediction: int) -> bool:
+    return bool(client.get(f"/api/v1/predictions/{prediction}/")[1]["finished"])
+
+
+@contextlib.contextmanager
+def _held(site: Site) -> Iterator[None]:
+    """The worker stands still meanwhile, so that all scans wait when it goes on."""
+    workers = site.find(" worker ")
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _browser(site: Site) -> requests.Session:
+    """A session of the first account, as a browser has it."""
+    session = requests.Session()
+    session.get(f"{site.url}/login/", timeout=30).raise_for_status()
+    form = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+    session.post(f"{site.url}/login/", data=form, timeout=30).raise_for_status()
+    assert "sessionid" in session.cookies
+    return session
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
