@@ -88,8 +88,8 @@ def _preceded(version: ModelVersion, current: ModelVersion) -> bool:
 
 
 def active() -> ModelVersion | None:
-    """The version that new predictions use."""
-    return ModelVersion.objects.filter(active=True).first()
+    """The version that new predictions use. Its manifest, which is long, is read when somebody asks for it."""
+    return ModelVersion.objects.filter(active=True).defer("manifest").first()
 
 
 def status() -> Status:

@@ -157,7 +157,8 @@ def _claim(prediction_id: int) -> Prediction | None:
     claimed = ripe.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
     if not claimed:
         return None
-    return Prediction.objects.select_related("scan", "model_version").get(pk=prediction_id)
+    rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
+    return rows.get(pk=prediction_id)
 
 
 def _release(claimed: Prediction) -> None:

@@ -92,9 +92,36 @@ class Model:
 def read_manifest(path: Path | str | None = None) -> Manifest:
     """Read and check the manifest of the artifact folder `path` (default: the shipped one). Touches no weights.
 
+    A file that has not changed since is not read again: every prediction asks for it.
     Raises ModelUnavailable with code `model_missing`, `manifest_invalid` or `preprocessing_mismatch`.
     """
     folder = Path(path) if path is not None else DEFAULT_ARTIFACT
+    stamp = _stamp(folder / "manifest.json")
+    if stamp is None:
+        return _read_manifest(folder)
+    with _manifests_lock:
+        known = _manifests.get(folder)
+    if known is None or known[0] != stamp:
+        known = (stamp, _read_manifest(folder))
+        with _manifests_lock:
+            _manifests[folder] = known
+    return known[1]
+
+
+_Stamp = tuple[int, int, int, int]
+_manifests: dict[Path, tuple[_Stamp, Manifest]] = {}
+_manifests_lock = threading.Lock()
+
+
+def _stamp(file: Path) -> _Stamp | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read_manifest(folder: Path) -> Manifest:
     file = folder / "manifest.json"
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from typing import IO
 
 import ncnn
 import numpy as np
+import threadpoolctl
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
@@ -24,7 +25,7 @@ _INPUT = "input"
 
 _SPARING, _SPARED = ("block5",), " 31=64"
 """Blocks without Winograd's method (ncnn's feature mask, bit 6), whose transformed weights take four times the memory:
-85 MB less in each worker, for one part in eight of a scan's time. The maps of block 5 are small, so it gains least."""
+85 MB less in each worker, for 3 to 12 % of a pass, by machine. The maps of block 5 are small, so it gains least."""
 
 
 class NcnnEngine:
@@ -34,6 +35,7 @@ class NcnnEngine:
 
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""
+        _quiet()
         self._net = ncnn.Net()
         self._net.opt.num_threads = threads
         self._net.opt.use_fp16_storage = self._net.opt.use_fp16_packed = self._net.opt.use_fp16_arithmetic = False
@@ -60,6 +62,12 @@ class NcnnEngine:
                 raise RuntimeError(f"ncnn could not compute {layer}")
             found[tap] = np.ascontiguousarray(np.array(mat).transpose(1, 2, 0))
         return found
+
+
+def _quiet() -> None:
+    """One thread for NumPy's BLAS: those it has would wait, spinning, on the cores that the next pass needs, which then
+    takes twice as long. The heads' products are too small to gain from more."""
+    threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def to_mat(picture: Array) -> ncnn.Mat:
