@@ -19,6 +19,10 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _KINDS = {b"eXIf": "EXIF", b"iCCP": "color profile", b"tIME": "time", b"tEXt": "text", b"zTXt": "text", b"iTXt": "text"}
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _PIECE = 1 << 20
+"""Bytes that are inflated at once."""
+
+Part = bytes | memoryview
+"""Of the file: large ones are looked at where they lie, as a copy of each would be tens of megabytes."""
 
 
 def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
@@ -27,10 +31,11 @@ def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
     Raises ValueError: its chunks cannot be followed to the end, or do not make one picture.
     """
     parts: dict[bytes, bytes] = {}
-    packed, dropped, at = [], set(), len(_SIGNATURE)
+    packed: list[Part] = []
+    view, dropped, at = memoryview(data), set(), len(_SIGNATURE)
     while True:
         length, kind = struct.unpack(">I4s", data[at : at + 8].ljust(8, b"\xff"))
-        body = data[at + 8 : at + 8 + length]
+        body = view[at + 8 : at + 8 + length]
         if len(body) != length:
             raise ValueError("chunk without end")
         at += 12 + length
@@ -39,7 +44,7 @@ def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
         if kind == b"IDAT":
             packed.append(body)
         elif kind in (b"IHDR", b"PLTE", b"tRNS"):
-            parts[kind] = body
+            parts[kind] = bytes(body)
         else:
             dropped.add("further pictures" if kind in _ANIMATION else _KINDS.get(kind, "other data"))
     if at < len(data):
@@ -47,17 +52,17 @@ def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
     header = parts[b"IHDR"] if len(parts.get(b"IHDR", b"")) == 13 else None
     if header is None or header[9] not in _CHANNELS:
         raise ValueError("no header")
-    pixels, exact = _exact(b"".join(packed), _raw_size(header))
+    pixels, exact = _exact(packed, _raw_size(header))
     if not exact:
         dropped.add("trailing bytes")
-    kept = [_SIGNATURE, _chunk(b"IHDR", header)]
+    kept = [_SIGNATURE, *_chunk(b"IHDR", header)]
     if orientation != 1:
-        kept.append(_chunk(b"eXIf", exif(orientation)))
+        kept += _chunk(b"eXIf", exif(orientation))
     if b"PLTE" in parts and header[9] == 3:
-        kept.append(_chunk(b"PLTE", parts[b"PLTE"][:768]))
+        kept += _chunk(b"PLTE", parts[b"PLTE"][:768])
     if b"tRNS" in parts and header[9] in _TRANSPARENCY:
-        kept.append(_chunk(b"tRNS", parts[b"tRNS"][: _TRANSPARENCY[header[9]]]))
-    return b"".join([*kept, _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")]), frozenset(dropped)
+        kept += _chunk(b"tRNS", parts[b"tRNS"][: _TRANSPARENCY[header[9]]])
+    return b"".join([*kept, *_chunk(b"IDAT", *pixels), *_chunk(b"IEND")]), frozenset(dropped)
 
 
 def _raw_size(header: bytes) -> int:
@@ -69,20 +74,26 @@ def _raw_size(header: bytes) -> int:
     return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes)
 
 
-def _exact(packed: bytes, size: int) -> tuple[bytes, bool]:
+def _exact(packed: list[Part], size: int) -> tuple[list[Part], bool]:
     """The compressed pixels, and whether they are as they were: what goes beyond `size` bytes, or stands behind the
     stream, is cut off."""
-    stream, inflated, rest = zlib.decompressobj(), 0, packed
-    while inflated <= size and not stream.eof:
-        found = len(stream.decompress(rest, _PIECE))
-        rest = stream.unconsumed_tail
-        if not found and not rest:
-            break
-        inflated += found
-    if stream.eof and inflated == size and not stream.unused_data:
+    stream, inflated, behind = zlib.decompressobj(), 0, False
+    for piece in (body[at : at + _PIECE] for body in packed for at in range(0, len(body), _PIECE)):
+        behind = behind or stream.eof
+        rest: Part = piece
+        while inflated <= size and not stream.eof:
+            found = len(stream.decompress(rest, _PIECE))
+            rest = stream.unconsumed_tail
+            if not found and not rest:
+                break
+            inflated += found
+    if stream.eof and inflated == size and not stream.unused_data and not behind:
         return packed, True
-    return zlib.compress(zlib.decompressobj().decompress(packed, size)), False
+    return [zlib.compress(zlib.decompressobj().decompress(b"".join(packed), size))], False
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+def _chunk(kind: bytes, *bodies: Part) -> list[Part]:
+    check = zlib.crc32(kind)
+    for body in bodies:
+        check = zlib.crc32(body, check)
+    return [struct.pack(">I", sum(map(len, bodies))), kind, *bodies, struct.pack(">I", check)]

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from diagnosis.deid import jpeg, png
 from diagnosis.deid.exif import exif
 from ml import readers
-from ml.contracts import Image, UnreadableImage
+from ml.contracts import UnreadableImage
 
 _ORIENTATION = 0x0112
 _TURNED_BACK = {
@@ -53,30 +53,31 @@ class Cleaned:
     dropped: tuple[str, ...]
 
 
-def clean(data: bytes, image: Image) -> Cleaned:
-    """The file without anything that is not the picture. image: what `ml.readers.read` gave for `data`.
+def clean(data: bytes, *, kind: str, orientation: int, pixel_sha256: str) -> Cleaned:
+    """The file without anything that is not the picture.
+
+    kind (its format), orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
 
     Of the metadata only the orientation stays. Of several pictures in one file only the first stays, as only that is
     read.
 
     Raises UnreadableImage with code `not_separable`: no way leads to a file with the same pixels.
     """
-    ways: list[Callable[[], Cleaned]] = [lambda: _rewritten(data, image)]
-    if image.format == "JPEG":
-        ways.insert(0, lambda: Cleaned(*_with_format("JPEG", jpeg.stripped(data, image.orientation))))
-    elif image.format == "PNG":
-        ways.insert(0, lambda: Cleaned(*_with_format("PNG", png.stripped(data, image.orientation))))
-    pixels = image.pixel_sha256()
+    ways: list[Callable[[], Cleaned]] = [lambda: _rewritten(data, kind, orientation)]
+    if kind == "JPEG":
+        ways.insert(0, lambda: Cleaned(*_with_format("JPEG", jpeg.stripped(data, orientation))))
+    elif kind == "PNG":
+        ways.insert(0, lambda: Cleaned(*_with_format("PNG", png.stripped(data, orientation))))
     for way in ways:
         try:
             found = way()
-            again = readers.read(found.data, max_pixels=image.width * image.height)
+            again = readers.read(found.data)
         except Exception:  # noqa: S112 - what cannot be taken apart; Pillow raises almost anything
             continue
-        if again.pixel_sha256() == pixels:
+        if again.pixel_sha256() == pixel_sha256:
             return found
     raise UnreadableImage(
-        "not_separable", f"The {image.format} file's picture cannot be told from what else is in it. Export it as PNG."
+        "not_separable", f"The {kind} file's picture cannot be told from what else is in it. Export it as PNG."
     )
 
 
@@ -84,24 +85,24 @@ def _with_format(name: str, found: tuple[bytes, frozenset[str]]) -> tuple[bytes,
     return found[0], name, tuple(sorted(found[1]))
 
 
-def _rewritten(data: bytes, image: Image) -> Cleaned:
+def _rewritten(data: bytes, kind: str, orientation: int) -> Cleaned:
     """Decoded and stored without loss: as TIFF what PNG cannot hold, all else as PNG."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
-        picture = Pillow.open(io.BytesIO(data), formats=[image.format])
+        picture = Pillow.open(io.BytesIO(data), formats=[kind])
         dropped = _named(picture)
         picture.load()
         bare = picture.copy()  # without the tags that Pillow would write again by itself
         transparency = bare.info.get("transparency")
         bare.info = {} if transparency is None else {"transparency": transparency}
-        if image.format == "TIFF":
-            if image.orientation in _TURNED_BACK:  # of a TIFF, Pillow turns the pixels when it loads them
-                bare = bare.transpose(_TURNED_BACK[image.orientation])
-            tags = {_ORIENTATION: image.orientation} if image.orientation != 1 else {}
+        if kind == "TIFF":
+            if orientation in _TURNED_BACK:  # of a TIFF, Pillow turns the pixels when it loads them
+                bare = bare.transpose(_TURNED_BACK[orientation])
+            tags = {_ORIENTATION: orientation} if orientation != 1 else {}
             bare.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
-        turn = {"exif": exif(image.orientation)} if image.orientation != 1 else {}
+        turn = {"exif": exif(orientation)} if orientation != 1 else {}
         bare.save(stream, "PNG", **turn)
     return Cleaned(stream.getvalue(), "PNG", dropped)
 

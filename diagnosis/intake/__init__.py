@@ -12,6 +12,7 @@ from diagnosis import audit, model_versions
 from diagnosis.intake import store
 from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
+from diagnosis.intake.room import Room
 from diagnosis.intake.store import Intent
 from diagnosis.models import Case
 from diagnosis.models.case import validate_reference
@@ -20,6 +21,9 @@ from diagnosis.people import Person
 from ml.contracts import UnreadableImage
 
 _log = structlog.get_logger(__name__)
+
+_room = Room(32 * 1024 * 1024)
+"""One large picture, or many small ones: a file is in memory from being read to being stored, and so are its pixels."""
 
 __all__ = ["Accepted", "Receipt", "Rejected", "Upload", "receive"]
 
@@ -56,8 +60,9 @@ def receive(
     home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
     intent = Intent(user, model_versions.active(), home, reference, simulated=simulated, confirmed=confirmed)
     for upload in files:
-        for name, content in unpack(upload):
-            intent = _take(name, content, intent, receipt)
+        with _room.held(upload.size or 0):
+            for name, content in unpack(upload):
+                intent = _take(name, content, intent, receipt)
     if receipt.accepted:
         receipt.case = intent.case or receipt.accepted[0].scan.case
     receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]

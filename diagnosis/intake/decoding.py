@@ -133,9 +133,12 @@ def decode(name: str, data: bytes) -> list[Decoded]:
 
 def _from_raster(name: str, data: bytes) -> Decoded:
     image = readers.read(data)
-    cleaned = clean_raster.clean(data, image)
+    picture, lettered = _picture(image), _lettered(image)
+    kind, orientation = image.format, image.orientation
+    del image  # the pixels, before those of the cleaned file are read to be compared
+    cleaned = clean_raster.clean(data, kind=kind, orientation=orientation, pixel_sha256=picture.pixel_sha256)
     kept = {"method": RASTER, "dropped": list(cleaned.dropped)}
-    return Decoded(name, cleaned.data, cleaned.format, (_picture(image),), kept=kept, lettered=_lettered(image))
+    return Decoded(name, cleaned.data, cleaned.format, (picture,), kept=kept, lettered=lettered)
 
 
 def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:

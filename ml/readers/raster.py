@@ -20,6 +20,8 @@ from ml.contracts import Image, UnreadableImage
 from ml.readers.color import colored_share
 
 _EXIF_ORIENTATION = 0x0112
+_STRIP = 256  # rows
+
 _LARGEST = 1e30
 """Largest magnitude of a floating-point pixel; above it, sums and differences leave float32."""
 
@@ -39,7 +41,8 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
             picture.load()
             mode = picture.mode
             color = colored_share(picture)
-            pixels = _grayscale(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            pixels = _grayscale(picture)
         except Exception as error:
             raise _decode_error(kind, error) from error
     if pixels.dtype.kind == "f" and not (np.abs(pixels) < _LARGEST).all():
@@ -113,7 +116,17 @@ def _grayscale(picture: Pillow.Image) -> NDArray[Any]:
         picture = picture.getchannel("L")
     if picture.mode not in ("L", "1", "RGB"):
         picture = picture.convert("RGB")
-    return np.array(picture.convert("L"))
+    return _plane(picture if picture.mode == "L" else picture.convert("L"))
+
+
+def _plane(picture: Pillow.Image) -> NDArray[np.uint8]:
+    """A gray picture as an array, strip by strip: `np.array` holds the whole of it three times on the way."""
+    width, height = picture.size
+    plane = np.empty((height, width), np.uint8)
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        plane[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
+    return plane
 
 
 def _notes(mode: str, frames: int, orientation: int) -> tuple[str, ...]:
