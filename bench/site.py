@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import requests
 
 from bench import processes
 from bench.pictures import heavy, slices
-from ml import readers
+from ml import analyse, readers
 from ml.benchmark import spread
+from ml.engines import cores
 from ml.preprocess import preprocess, to_network
 from ml.registry import load_model
 from tests.verification.client import Client
@@ -35,16 +35,24 @@ BIG, BIG_MB = 20, 20
 
 def measure(*, folder: Path) -> dict[str, Any]:
     """All that needs a running site, one after the other, so that each finds it at rest."""
-    with running_site(folder / "site", API_RATE="1000000/min", LOG_LEVEL="WARNING") as site:
+    pictures = list(slices(LONE + QUEUED))
+    found: dict[str, Any] = {}
+    with _site(folder / "site", workers=1) as site:
         client = Client(site.url, site.token())
-        browser = _browser(site)
-        pictures = list(slices(LONE + QUEUED))
-        found: dict[str, Any] = {"lone": _lone(client, pictures[:LONE])}
+        found["lone"] = _lone(client, pictures[:LONE])
         found["repeated"] = _repeated(client, pictures[:LONE])
-        found["queued"] = _queued(site, client, browser, pictures[LONE:])
+        found["queued_1"] = _queued(site, client, pictures[LONE:])
         found["polling"] = _polling(site, found["lone"].pop("last"))
         found["memory"] = _memory(site, client)
+    workers = cores.available()
+    if workers > 1:
+        with _site(folder / "many", workers=workers) as site:
+            found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), pictures[LONE:])
     return found
+
+
+def _site(folder: Path, *, workers: int) -> contextlib.AbstractContextManager[Site]:
+    return running_site(folder, WORKERS=str(workers), API_RATE="1000000/min", LOG_LEVEL="WARNING")
 
 
 def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
@@ -70,9 +78,10 @@ def _repeated(client: Client, pictures: list[bytes]) -> dict[str, Any]:
     return spread(waited)
 
 
-def _queued(site: Site, client: Client, browser: requests.Session, pictures: list[bytes]) -> dict[str, Any]:
-    """Scans a second from a full queue, beside the engine's own before and after, while somebody looks at pages."""
-    own = [_engine_alone(pictures)]
+def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]:
+    """Scans a second from a full queue, while somebody looks at pages. Beside it, before and after: what one process
+    does in a row that has nothing else to do, whole analyses and forward passes alone."""
+    alone, browser = [_alone(pictures)], _browser(site)
     with _held(site):
         sent = [
             prediction
@@ -84,23 +93,26 @@ def _queued(site: Site, client: Client, browser: requests.Session, pictures: lis
         pages.append(_seconds(lambda: browser.get(f"{site.url}/history/", timeout=30).raise_for_status()) * 1000)
         time.sleep(0.5)
     rows = [client.wait(prediction) for prediction in sent]
-    assert {row["state"] for row in rows} == {"done"}, {row["state"] for row in rows}
+    if {row["state"] for row in rows} != {"done"}:
+        raise RuntimeError(f"The queue ended otherwise: { ({row['state'] for row in rows}) }")
     rate = len(rows) / (max(_moment(row["finished"]) for row in rows) - start)
-    own.append(_engine_alone(pictures))
+    alone.append(_alone(pictures))
     return {
         "scans_a_second": round(rate, 2),
-        "engine_a_second": round(float(np.mean(own)), 2),
-        "share": round(rate / float(np.mean(own)), 3),
+        "alone": {name: round(sum(one[name] for one in alone) / len(alone), 2) for name in alone[0]},
         "pages_ms": spread(pages),
     }
 
 
-def _engine_alone(pictures: list[bytes]) -> float:
-    """Forward passes a second in a row, of pictures that are ready."""
-    model = load_model(engine="ncnn")
-    inputs = to_network(np.stack([preprocess(readers.read(data))[0] for data in pictures[:40]]))
-    model.engine.forward(inputs[:2])
-    return len(inputs) / _seconds(lambda: model.engine.forward(inputs))
+def _alone(pictures: list[bytes]) -> dict[str, float]:
+    """Pictures a second in a row, in this process."""
+    model, some = load_model(engine="ncnn"), pictures[:40]
+    inputs = [to_network(preprocess(readers.read(data))[0][None]) for data in some]
+    model.engine.forward(inputs[0])
+    return {
+        "analyses": len(some) / _seconds(lambda: [analyse(model, data) for data in some]),
+        "forward_passes": len(some) / _seconds(lambda: [model.engine.forward(one) for one in inputs]),
+    }
 
 
 def _polling(site: Site, prediction: int) -> dict[str, Any]:
