@@ -151,6 +151,7 @@ TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT", default=60)
 TASK_MAX_ATTEMPTS = 3
 
 CELERY_BROKER_URL = config.broker_url(REDIS_URL)
+CELERY_DB_REUSE_MAX = 10_000  # tasks; Celery would end each by closing the database. `diagnosis.worker` looks after it
 CELERY_TASK_IGNORE_RESULT = True  # the database is the only place where a result is kept
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

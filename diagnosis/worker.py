@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 import structlog
-from celery.signals import heartbeat_sent, worker_process_init, worker_shutdown
+from celery.signals import heartbeat_sent, task_prerun, worker_process_init, worker_shutdown
+from django.db import close_old_connections
 
 from diagnosis import model_versions, queue
 from ml.contracts import ModelUnavailable
@@ -31,6 +32,12 @@ def load_model_first(**_: Any) -> None:
     else:
         _log.info("model loaded", model=model.manifest.label, engine=model.engine.name)
         queue.report_worker(key=owner, model=model.manifest.label)
+
+
+@task_prerun.connect
+def look_after_the_database(**_: Any) -> None:
+    """Before each task, as Django does before each request: a connection that is old or broken is not used again."""
+    close_old_connections()
 
 
 @heartbeat_sent.connect
