@@ -30,8 +30,9 @@ verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly
 
-bench: setup ## Measure the model; prints a table and writes var/bench.json
-	@$(VENV)/python -m ml benchmark
+bench: ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
+	@scripts/install requirements.lock requirements-dev.lock requirements-demo.lock
+	@$(VENV)/python -m bench $(ARGS)
 
 train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
 	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }

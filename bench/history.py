@@ -1,18 +1,21 @@
 """The worklist among many made-up predictions: each filter it offers, each order, its first page and deep ones.
 
-Run as a program in a process of its own (`python -m bench.history URL COUNT`), as the database is chosen when Django
-starts.
+Run as a program in a process of its own (`python -m bench.history COUNT REPEATS`), as the database is chosen when
+Django starts.
 """
 
+import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from bench import processes
 from ml.benchmark import spread
+
+COUNTS = (1_000, 100_000, 1_000_000)
 
 VIEWS = (
     "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false",
@@ -27,19 +30,19 @@ DEEP = 0.9
 """How far into the list a deep page lies, as a share of it."""
 
 
-def measure(url: str, *, count: int, repeats: int, folder: Path) -> dict[str, Any]:
-    """Milliseconds and queries of every view in the database at `url`, seeded with `count` predictions."""
-    env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(folder), "SECRET_KEY": "bench-" + "x" * 50, "HTTPS": "0"}
-    for command in (["manage.py", "migrate", "-v", "0"], ["manage.py", "seed_history", str(count)]):
-        subprocess.run([sys.executable, *command], env=env, check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.history", str(repeats)], env=env, check=True, stdout=subprocess.PIPE
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
+def measure(*, databases: dict[str, str], counts: tuple[int, ...], repeats: int, folder: Path) -> dict[str, Any]:
+    """Milliseconds and queries of every view, by database and by how many predictions it holds: the smallest count
+    first, and the others are added to it. databases: URL by name."""
+    found: dict[str, Any] = {}
+    for name, url in databases.items():
+        for count in sorted(counts):
+            found.setdefault(name, {})[str(count)] = processes.apart(
+                "bench.history", str(count), str(repeats), folder=folder / name, DATABASE_URL=url
+            )
     return found
 
 
-def _here(repeats: int) -> dict[str, Any]:
+def _here(count: int, repeats: int) -> dict[str, Any]:
     """The same, by Django's test client, which is the web process without the socket."""
     import django
 
@@ -51,6 +54,8 @@ def _here(repeats: int) -> dict[str, Any]:
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("seed_history", count, stdout=io.StringIO())
     call_command("collectstatic", interactive=False, verbosity=0)
     people = get_user_model().objects
     admin, _ = people.get_or_create(username="seed-admin", defaults={"is_superuser": True, "is_staff": True})
@@ -101,4 +106,4 @@ def _deep(person: Any, view: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_here(int(sys.argv[1]))))
+    sys.stdout.write(json.dumps(_here(int(sys.argv[1]), int(sys.argv[2]))))

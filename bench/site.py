@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]
     start, pages = time.time(), []
     while not _ended(client, sent[-1]):
         pages.append(_seconds(lambda: browser.get(f"{site.url}/history/", timeout=30).raise_for_status()) * 1000)
-        time.sleep(0.5)
+        time.sleep(1)
     rows = [client.wait(prediction) for prediction in sent]
     if {row["state"] for row in rows} != {"done"}:
         raise RuntimeError(f"The queue ended otherwise: { ({row['state'] for row in rows}) }")
@@ -127,13 +128,15 @@ def _polling(site: Site, prediction: int) -> dict[str, Any]:
     for _ in range(5):
         for name, path in paths.items():
             with ThreadPoolExecutor(POLLERS) as pool:
-
-                def ask(browser: requests.Session, address: str = site.url + path) -> None:
-                    for _ in range(ASKED // POLLERS):
-                        browser.get(address, timeout=30).raise_for_status()
-
-                taken[name].append(ASKED / _seconds(lambda pool=pool, ask=ask: list(pool.map(ask, browsers))))
+                start = time.perf_counter()
+                list(pool.map(partial(_ask, site.url + path), browsers))
+                taken[name].append(ASKED / (time.perf_counter() - start))
     return {name: spread(rates) for name, rates in taken.items()}
+
+
+def _ask(address: str, browser: requests.Session) -> None:
+    for _ in range(ASKED // POLLERS):
+        browser.get(address, timeout=30).raise_for_status()
 
 
 def _memory(site: Site, client: Client) -> dict[str, Any]:

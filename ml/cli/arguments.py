@@ -7,7 +7,7 @@ from pathlib import Path
 from ml.engines import CHOICES
 
 WORK = Path("var/training")
-BENCH = Path("var/bench.json")
+BENCH = Path("var/benchmark.json")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 """Intake: each file judged alone, nothing stored twice, nothing left behind."""
 
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -190,3 +192,28 @@ def test_reading_notes_are_kept(user: Any) -> None:
 def test_factories_make_valid_rows(db: None) -> None:
     for state in Prediction.State.values:
         PredictionFactory(state=state, scan=ScanFactory()).full_clean(exclude=["model_version"])
+
+
+def test_each_file_waits_for_room_before_it_is_read(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    inside = False
+
+    class Recorded(intake.Room):
+        @contextmanager
+        def held(self, wanted: int) -> Iterator[None]:
+            nonlocal inside
+            held.append(wanted)
+            inside = True
+            yield
+            inside = False
+
+    class Watched(SimpleUploadedFile):
+        def read(self, *args: Any) -> bytes:
+            assert inside
+            return bytes(super().read(*args))
+
+    monkeypatch.setattr(intake, "_room", Recorded(1))
+    files = [builders.png_bytes(builders.phantom(96, seed=seed)) for seed in range(2)]
+    receipt = receive(user, *(Watched(f"{n}.png", data) for n, data in enumerate(files)))
+    assert len(receipt.accepted) == 2 and not inside
+    assert held == [len(data) for data in files]

@@ -163,6 +163,21 @@ def test_hashes_of_more_pictures_make_another_model(tiny_artifact: Path, tiny_ru
     assert read_hashes(read_manifest(other)).validation.tolist() == [False, True]
 
 
+def test_a_manifest_is_read_again_when_it_has_changed_and_not_before(
+    tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_manifest(tiny_artifact)
+    monkeypatch.setattr(registry, "_read_manifest", lambda folder: pytest.fail("read again"))
+    assert read_manifest(tiny_artifact) is before
+    monkeypatch.undo()
+    data = json.loads((tiny_artifact / "manifest.json").read_text()) | {"threshold": 0.123}
+    (tiny_artifact / "manifest.json").write_text(json.dumps(data))
+    assert read_manifest(tiny_artifact).threshold == 0.123
+    (tiny_artifact / "manifest.json").unlink()
+    with pytest.raises(ModelUnavailable):
+        read_manifest(tiny_artifact)
+
+
 def test_loaded_once_even_by_many_threads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     monkeypatch.setattr(registry, "_loaded", {})

@@ -1,0 +1,32 @@
+"""One whole prediction from a file's bytes, beside what the prototype did with it."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from bench.pictures import slices
+from ml import analyse
+from ml.benchmark import in_turns, keras_peer, spread
+from ml.preprocess import SIZE, to_network
+from ml.registry import load_model
+
+
+def measure(*, repeats: int) -> dict[str, Any]:
+    """Milliseconds of a prediction, of all in it but the forward pass, and of the prototype's way."""
+    model = load_model(engine="ncnn")
+    keras = keras_peer(model)
+    [data] = slices(1)
+    besides: list[float] = []
+
+    def ours() -> None:
+        taken = analyse(model, data).milliseconds
+        besides.append(taken["total"] - taken["forward"])
+
+    def prototype() -> None:
+        small = np.asarray(Pillow.open(io.BytesIO(data)).convert("L").resize((SIZE, SIZE)), np.float32)
+        keras.predict(to_network(small[None]), verbose=0)
+
+    times = in_turns({"prediction": ours, "prototype": prototype}, repeats=repeats)
+    return {name: spread(taken) for name, taken in times.items()} | {"besides_forward": spread(besides[1:])}

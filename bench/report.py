@@ -1,0 +1,116 @@
+"""The figures as a table: what was measured, beside what, and how they relate."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+START, END = "<!-- bench: start -->", "<!-- bench: end -->"
+HEAD = ("measured", "figure (quartiles)", "beside", "ratio")
+
+Row = tuple[str, str, str, str]
+
+_PEERS = {"tensorflow": "TensorFlow, compiled", "onnxruntime": "ONNX Runtime", "keras_predict": "Keras `predict`"}
+
+
+def rows(figures: dict[str, Any]) -> list[Row]:
+    """The table's lines for the sections that there are."""
+    made = {"forward": _forward, "predict": _predict, "worker": _worker, "site": _site, "history": _history}
+    return [row for name, lines in made.items() if name in figures for row in lines(figures[name])]
+
+
+def terminal(figures: dict[str, Any]) -> str:
+    """The table in columns."""
+    lines = [HEAD, *rows(figures)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    cells = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join([_machine(figures), *cells])
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """The table for docs/performance.md."""
+    lines = [f"| {' | '.join(line)} |" for line in rows(figures)]
+    return "\n".join([_machine(figures) + "\n", f"| {' | '.join(HEAD)} |", "| --- | --- | --- | --- |", *lines])
+
+
+def record(figures: dict[str, Any], page: Path) -> None:
+    """Put the table between the marks of a page. Raises ValueError where it has none."""
+    text = page.read_text(encoding="utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{page} lacks the marks {START} and {END}.")
+    page.write_text(f"{before}{START}\n{markdown(figures)}\n{END}{after}", encoding="utf-8")
+
+
+def _machine(figures: dict[str, Any]) -> str:
+    found = figures["machine"]
+    return f"{found['cpu']}, {found['cores']} cores, Python {found['python']}."
+
+
+def _forward(found: dict[str, Any]) -> Iterator[Row]:
+    for batch, times in found.items():
+        for peer, name in _PEERS.items():
+            yield _beside(f"forward pass, ncnn, batch {batch}", times["ncnn"], name, times[peer], "ms a picture")
+
+
+def _predict(found: dict[str, Any]) -> Iterator[Row]:
+    yield _beside("whole prediction", found["prediction"], "the prototype's way", found["prototype"], "ms")
+    yield _beside(
+        "all but the forward pass in it", found["besides_forward"], "the prediction", found["prediction"], "ms"
+    )
+
+
+def _worker(found: dict[str, Any]) -> Iterator[Row]:
+    ours, theirs = found["ncnn"], found["tensorflow"]
+    yield _beside("worker, start to first result", ours["seconds"], "with TensorFlow", theirs["seconds"], "s")
+    yield _beside("worker's processes, resident", ours["resident_mb"], "with TensorFlow", theirs["resident_mb"], "MB")
+
+
+def _site(found: dict[str, Any]) -> Iterator[Row]:
+    lone = found["lone"]
+    yield _beside("upload to done, site at rest", lone["upload_to_done"], "the analysis in it", lone["engine"], "ms")
+    yield "above the analysis", _cell(lone["above"], "ms"), "", ""
+    yield _beside("the same picture again", found["repeated"], "the first time", lone["upload_to_done"], "ms")
+    for name, queue in found.items():
+        if name.startswith("queued_"):
+            workers = name.removeprefix("queued_")
+            rate, title = queue["scans_a_second"], f"200 scans queued, WORKERS={workers}"
+            for peer, theirs in queue["alone"].items():
+                text = f"{peer.replace('_', ' ')} in a row, {theirs:.1f}/s"
+                yield title, f"{rate:.1f}/s", text, f"{rate / theirs:.2f}"
+            pages = queue["pages_ms"]
+            yield "a page meanwhile", _cell(pages, "ms"), f"slowest {pages['max']:.0f} ms", ""
+    polls = found["polling"]
+    for name, title in (("page", "status polls of a page"), ("api", "of the API")):
+        yield _beside(title, polls[name], "`/health/live`", polls["live"], "/s")
+    memory = found["memory"]
+    ratio = f"{memory['most_mb'] / memory['at_rest_mb']:.2f}"
+    yield (
+        "web, 20 uploads of 20 MB at once",
+        f"{memory['most_mb']:.0f} MB",
+        f"at rest {memory['at_rest_mb']:.0f} MB",
+        ratio,
+    )
+
+
+def _history(found: dict[str, Any]) -> Iterator[Row]:
+    for name, counts in found.items():
+        sizes = sorted(counts, key=int)
+        for count in sizes:
+            here, least = counts[count]["ms"], counts[sizes[0]]["ms"]
+            queries = "–".join(str(number) for number in (counts[count]["queries"][0], counts[count]["queries"][-1]))
+            title = f"history page, {int(count):,} predictions, {name}"
+            figure = f"{_cell(here, 'ms')}, p95 {here['p95']:.0f} ms, {queries} queries"
+            yield title, figure, f"{int(sizes[0]):,} predictions", f"{here['median'] / least['median']:.2f}"
+
+
+def _beside(title: str, ours: dict[str, float], name: str, theirs: dict[str, float], unit: str) -> Row:
+    return title, _cell(ours, unit), f"{name}, {_number(theirs['median'])}", f"{ours['median'] / theirs['median']:.2f}"
+
+
+def _cell(found: dict[str, float], unit: str) -> str:
+    return f"{_number(found['median'])} {unit} ({_number(found['q1'])}–{_number(found['q3'])})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

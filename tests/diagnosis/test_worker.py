@@ -1,0 +1,28 @@
+"""What a worker does besides tasks."""
+
+from typing import Any
+
+import pytest
+from celery.signals import task_prerun
+from django.conf import settings
+
+from diagnosis import worker
+
+
+def test_a_broken_connection_is_not_used_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery would close the connection around each task; here it stays, so somebody has to look whether it lives."""
+    looked: list[bool] = []
+    monkeypatch.setattr(worker, "close_old_connections", lambda: looked.append(True))
+    task_prerun.send(sender=None, task_id="1", task=None)
+    assert looked == [True]
+    assert settings.CELERY_DB_REUSE_MAX > 1
+    assert settings.DATABASES["default"]["CONN_MAX_AGE"] > 0
+
+
+@pytest.mark.django_db
+def test_the_database_answers_after_it(django_assert_num_queries: Any) -> None:
+    from diagnosis.models import Case
+
+    worker.look_after_the_database()
+    with django_assert_num_queries(1):
+        assert Case.objects.count() == 0
