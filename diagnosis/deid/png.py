@@ -62,7 +62,8 @@ def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
         kept += _chunk(b"PLTE", parts[b"PLTE"][:768])
     if b"tRNS" in parts and header[9] in _TRANSPARENCY:
         kept += _chunk(b"tRNS", parts[b"tRNS"][: _TRANSPARENCY[header[9]]])
-    return b"".join([*kept, *_chunk(b"IDAT", *pixels), *_chunk(b"IEND")]), frozenset(dropped)
+    kept += [part for body in pixels for part in _chunk(b"IDAT", body)]
+    return b"".join([*kept, *_chunk(b"IEND", b"")]), frozenset(dropped)
 
 
 def _raw_size(header: bytes) -> int:
@@ -92,8 +93,5 @@ def _exact(packed: list[Part], size: int) -> tuple[list[Part], bool]:
     return [zlib.compress(zlib.decompressobj().decompress(b"".join(packed), size))], False
 
 
-def _chunk(kind: bytes, *bodies: Part) -> list[Part]:
-    check = zlib.crc32(kind)
-    for body in bodies:
-        check = zlib.crc32(body, check)
-    return [struct.pack(">I", sum(map(len, bodies))), kind, *bodies, struct.pack(">I", check)]
+def _chunk(kind: bytes, body: Part) -> list[Part]:
+    return [struct.pack(">I", len(body)), kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))]

@@ -251,7 +251,7 @@ def test_a_file_that_gives_other_pixels_afterwards_is_refused() -> None:
     """As when a decoder reads something that was taken for metadata."""
     other = readers.read(builders.png_bytes(builders.phantom(64, seed=1)))
     with pytest.raises(UnreadableImage) as caught:
-        clean(builders.png_bytes(builders.phantom(64, seed=2)), other)
+        clean(worded_png(Pillow.fromarray(builders.phantom(64, seed=2)), 1, WORD), other)
     assert caught.value.code == "not_separable"
 
 
@@ -293,15 +293,24 @@ def test_a_large_png_is_not_copied_again_and_again() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100, 65_536])
-def test_pixels_in_many_chunks_come_out_as_one(cut: int) -> None:
+def test_pixels_in_many_chunks_are_followed_through_all(cut: int) -> None:
     before = builders.png_bytes(builders.phantom(128))
     at = before.index(b"IDAT")
     [length] = struct.unpack(">I", before[at - 4 : at])
     packed, rest = before[at + 4 : at + 4 + length], before[at + 8 + length :]
     chunks = b"".join(png_chunk(b"IDAT", packed[n : n + cut]) for n in range(0, length, cut))
     split = before[: at - 4] + chunks + rest
-    found, dropped = png.stripped(split, 1)
-    assert not dropped and found == png.stripped(before, 1)[0]
+    assert png.stripped(split, 1) == (split, frozenset())
+
+
+def test_a_file_that_is_its_picture_alone_is_stored_as_it_is_and_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for data in (builders.png_bytes(), builders.jpeg_bytes()):
+        before = readers.read(data)
+        with monkeypatch.context() as patched:
+            patched.setattr(readers, "read", lambda *_, **__: pytest.fail("read again"))
+            assert clean(data, before).data is data
 
 
 def test_what_hides_in_a_chunk_of_its_own_behind_the_pixels_goes() -> None:
