@@ -16,10 +16,8 @@ class Room:
     def held(self, wanted: int) -> Iterator[None]:
         """Hold so many bytes of it until the block ends."""
         taken = min(wanted, self._size)
-        with (
-            self._turn,
-            self._changed,
-        ):  # one waits at the door, so that a large one is not passed by small ones forever
+        # One waits at the door, and the others behind it: a large one is not passed by small ones forever.
+        with self._turn, self._changed:
             self._changed.wait_for(lambda: self._used + taken <= self._size)
             self._used += taken
         try:
