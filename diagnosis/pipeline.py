@@ -3,22 +3,25 @@
 A series is read slice by slice, each recorded at once (see `slices`): a run goes on where it was cut off, gives way to
 others after its turn, and stops where it is canceled.
 
-States change only here, each by a conditional UPDATE whose row count is checked. So a message delivered twice does the
-work once, a canceled run's result is dropped, and a worker that died loses nothing: `sweep` queues it again.
+Where a forward pass over several pictures costs less than so many passes, a run takes along pictures that wait.
+
+States change only here and in `claims`, each by a conditional UPDATE whose row count is checked. So a message delivered
+twice does the work once, a canceled run's result is dropped, and a worker that died loses nothing: `sweep` queues it
+again.
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 import ml
-from diagnosis import audit, model_versions, queue, slices
+from diagnosis import audit, claims, model_versions, queue, slices
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
@@ -49,23 +52,23 @@ def run(*, prediction_id: int) -> bool:
     Raises OperationalError, InterfaceError and StorageUnavailable, all after giving the claim back, for the caller to
     try again.
     """
-    claimed = _claim(prediction_id)
+    claimed = claims.claim(prediction_id)
     if claimed is None:
         return _come_back(prediction_id)
     try:
         _work(claimed)
     except ModelUnavailable as error:
-        _finish(claimed, state=State.FAILED, error_code=error.code, error=error.message)
+        claims.finish(claimed, state=State.FAILED, error_code=error.code, error=error.message)
     except (StorageUnavailable, OperationalError, InterfaceError):
-        _release(claimed)
+        claims.release(claimed)
         raise
     except SoftTimeLimitExceeded:
         message = f"The analysis took longer than the time limit of {settings.TASK_TIME_LIMIT} s."
-        _finish(claimed, state=State.FAILED, error_code="time_limit", error=message)
+        claims.finish(claimed, state=State.FAILED, error_code="time_limit", error=message)
     except Exception:
         _log.exception("prediction failed", prediction=claimed.pk)
         message = "The analysis failed unexpectedly. The cause is in the worker's log."
-        _finish(claimed, state=State.FAILED, error_code="internal", error=message)
+        claims.finish(claimed, state=State.FAILED, error_code="internal", error=message)
     return True
 
 
@@ -151,61 +154,97 @@ def _resend_lost(now: Any) -> int:
     return len(lost)
 
 
-def _claim(prediction_id: int) -> Prediction | None:
-    now = timezone.now()
-    ripe = Prediction.objects.filter(Q(not_before=None) | Q(not_before__lte=now), pk=prediction_id, state=State.QUEUED)
-    claimed = ripe.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
-    if not claimed:
-        return None
-    rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
-    return rows.get(pk=prediction_id)
-
-
-def _release(claimed: Prediction) -> None:
-    _mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now())
-
-
-def _next_turn(claimed: Prediction) -> None:
-    """Back into the queue, behind whoever waits: a turn is over, or slices have come. It is no failed attempt."""
-    if _mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
-        claimed.refresh_from_db(fields=["not_before"])
-        queue.send_on_commit(claimed)
-
-
 def _work(claimed: Prediction) -> None:
     if claimed.scan.gathers:
         slices.arrange(claimed.scan)
-    if known := _known_result(claimed):
-        vector = Embedding.objects.filter(prediction=known["reused_from"]).values_list("vector", flat=True).first()
-        _finish(claimed, vector=vector, **known)
+    if _reuse(claimed):
         return
     model = model_versions.load(claimed.model_version)
     try:
         if claimed.scan.is_series:
             _read_series(claimed, model)
         else:
-            _record(claimed, ml.analyse(model, slices.stored(claimed.scan.file)))
+            _read_picture(claimed, model)
     except FileNotFoundError:
         message = "The scan's file is gone from the storage."
-        _finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
+        claims.finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
     except slices.StorageFault as error:
         if claimed.attempts < STORAGE_ATTEMPTS:
             raise StorageUnavailable(str(error)) from error
         _log.exception("scan cannot be read", prediction=claimed.pk)
         message = f"The scan's file could not be read from the storage, {claimed.attempts} times."
-        _finish(claimed, state=State.FAILED, error_code="storage_unavailable", error=message)
+        claims.finish(claimed, state=State.FAILED, error_code="storage_unavailable", error=message)
 
 
 def _read_series(claimed: Prediction, model: ml.Model) -> None:
     """The slices that have no result yet, for one turn; with the last one, what they say together."""
     for read in slices.outstanding(claimed, model):
-        if not _mine(claimed).update(progress=read):
+        if not claims.mine(claimed).update(progress=read):
             return  # canceled, or taken over
         if claimed.started and timezone.now() - claimed.started > TURN:
-            _next_turn(claimed)
+            claims.next_turn(claimed)
             return
     summary = slices.summarize(claimed, model)
-    _finish(claimed, vector=summary.pop("vector"), **summary)
+    claims.finish(claimed, vector=summary.pop("vector"), **summary)
+
+
+def _read_picture(claimed: Prediction, model: ml.Model) -> None:
+    """The one picture, and those that wait with it where that pays."""
+    company = _company(claimed, model_versions.batch(model))
+    if company:
+        _read_together([claimed, *company], model)
+    else:
+        _record(claimed, ml.analyse(model, slices.stored(claimed.scan.file)))
+
+
+def _company(claimed: Prediction, size: int) -> list[Prediction]:
+    """Up to `size` - 1 other pictures that wait for the same model, claimed; what is known already is ended at once.
+
+    A picture that was tried before goes alone: it may be what ended a worker, and shall take no other along.
+    """
+    if size < 2 or claimed.attempts > 1:
+        return []
+    waiting = Prediction.objects.filter(
+        state=State.QUEUED,
+        attempts=0,
+        not_before=None,
+        model_version=claimed.model_version,
+        scan__frames=1,
+        scan__stack="",
+    )
+    company: list[Prediction] = []
+    pictures = {claimed.scan.pixel_sha256}  # the same one again is left for later, when its result is known
+    for prediction_id, picture in waiting.order_by("queued").values_list("pk", "scan__pixel_sha256")[: 2 * size]:
+        if len(company) == size - 1:
+            break
+        if picture not in pictures and (other := claims.claim(prediction_id)) and not _reuse(other):
+            pictures.add(picture)
+            company.append(other)
+    return company
+
+
+def _read_together(claimed: list[Prediction], model: ml.Model) -> None:
+    """One forward pass for all. Whatever goes wrong, nobody pays for another's fault: who has no result by then goes
+    back into the queue, and alone the next time."""
+    try:
+        sources = [partial(slices.decoded, one.scan.file) for one in claimed]  # one file in memory at a time
+        for one, analysis in zip(claimed, ml.analyse_batch(model, sources), strict=True):
+            _record(one, analysis)
+    except Exception:
+        _log.exception("a batch came to nothing; each picture is read alone", size=len(claimed))
+        for one in claimed:
+            if claims.release(one):
+                queue.send(one.pk)
+
+
+def _reuse(claimed: Prediction) -> bool:
+    """End the run with what is known of the same pixels and model. False if nothing is."""
+    known = _known_result(claimed)
+    if known is None:
+        return False
+    vector = Embedding.objects.filter(prediction=known["reused_from"]).values_list("vector", flat=True).first()
+    claims.finish(claimed, vector=vector, **known)
+    return True
 
 
 def _known_result(claimed: Prediction) -> dict[str, Any] | None:
@@ -243,24 +282,6 @@ def _record(claimed: Prediction, analysis: Analysis) -> None:
     fields = analysis.as_dict()
     del fields["model"]
     state = State.REFUSED if analysis.outcome == "refused" else State.DONE
-    _finish(claimed, vector=None if analysis.embedding is None else pack(analysis.embedding), state=state, **fields)
-
-
-def _finish(claimed: Prediction, *, vector: bytes | memoryview | None = None, **fields: Any) -> None:
-    """End the run as `fields` say, with the packed embedding by which similar scans find it, both or neither."""
-    with transaction.atomic():
-        # What came meanwhile has moved `not_before`; whatever this run knows is not the whole series then.
-        if not _mine(claimed).filter(not_before=claimed.not_before).update(finished=timezone.now(), **fields):
-            if _mine(claimed).exists():
-                _next_turn(claimed)
-                return
-            _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
-        elif vector is not None and claimed.model_version is not None:
-            Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
-
-
-def _mine(claimed: Prediction) -> Any:
-    """The row, as long as this very claim holds it. A retry counts attempts anew, so the claim's time is asked, too."""
-    return Prediction.objects.filter(
-        pk=claimed.pk, state=State.RUNNING, attempts=claimed.attempts, started=claimed.started
+    claims.finish(
+        claimed, vector=None if analysis.embedding is None else pack(analysis.embedding), state=state, **fields
     )

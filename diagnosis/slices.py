@@ -6,6 +6,7 @@ only what is left.
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -13,6 +14,7 @@ from django.db.models import Q
 from django.db.models.fields.files import FieldFile
 
 import ml
+from diagnosis import model_versions
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
@@ -25,7 +27,7 @@ from ml.series import SliceFinding
 from ml.series import summarize as summarized
 
 BATCH = 4
-"""Slices read in one forward pass; as many are lost at most when a worker dies."""
+"""Slices read in one forward pass, or more where the engine gains by it; as many are lost when a worker dies."""
 
 
 class StorageFault(Exception):
@@ -41,6 +43,11 @@ def stored(file: FieldFile) -> bytes:
         raise
     except Exception as error:
         raise StorageFault(str(error)) from error
+
+
+def decoded(file: FieldFile) -> Image:
+    """The picture in a stored file; raises what `stored` does, and UnreadableImage."""
+    return readers.read(stored(file))
 
 
 def at(scan: Scan, index: int) -> Slice | None:
@@ -67,7 +74,7 @@ def arrange(scan: Scan) -> None:
 
 
 def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
-    """Read the slices that have no result yet; after each few, how many have one.
+    """Read the slices that have no result yet; after each pass, how many have one.
 
     Raises FileNotFoundError and StorageFault.
     """
@@ -76,9 +83,10 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
     rows = list(Slice.objects.filter(~Q(results__prediction=claimed), scan=claimed.scan_id).order_by("index"))
     done = claimed.scan.frames - len(rows)
     whole = readers.open_file(stored(claimed.scan.file)) if any(not row.file for row in rows) else None
-    for start in range(0, len(rows), BATCH):
-        some = rows[start : start + BATCH]
-        analyses = ml.analyse_batch(model, [_source(row, whole) for row in some])
+    batch = max(BATCH, model_versions.batch(model))
+    for start in range(0, len(rows), batch):
+        some = rows[start : start + batch]
+        analyses = ml.analyse_batch(model, [partial(_decoded, row, whole) for row in some])
         results = [_result(claimed, row, one) for row, one in zip(some, analyses, strict=True)]
         # A run that was canceled and taken up again may still be at work elsewhere, and says the same.
         SliceResult.objects.bulk_create(results, ignore_conflicts=True)
@@ -86,8 +94,8 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
         yield done
 
 
-def _source(row: Slice, whole: Slices | None) -> bytes | Image:
-    return stored(row.file) if whole is None or row.file else whole.image(row.frame)
+def _decoded(row: Slice, whole: Slices | None) -> Image:
+    return decoded(row.file) if whole is None or row.file else whole.image(row.frame)
 
 
 def _result(claimed: Prediction, row: Slice, analysis: Analysis) -> SliceResult:

@@ -51,6 +51,11 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def batch(self) -> int:
+        """Pictures in one pass that pay on this machine; 1 where each costs as much as alone."""
+        ...
+
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """From inputs (N, 224, 224, 3), BGR minus means, to their maps."""
         ...

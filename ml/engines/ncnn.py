@@ -32,6 +32,7 @@ class NcnnEngine:
     """One ncnn network; a batch is run picture by picture, as each already keeps all threads busy."""
 
     name = "ncnn"
+    batch = 1
 
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner says n
 
 import tensorflow as tf
 
-from ml.engines import Maps
+from ml.engines import Maps, batches
 from ml.network import build_base, set_base_tensors
 from ml.preprocess import SIZE
 
@@ -30,6 +31,11 @@ class TensorFlowEngine:
         signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]
         self._run = tf.function(lambda x: base(x, training=False), input_signature=signature)
         self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compiles now, not on the first scan
+
+    @cached_property
+    def batch(self) -> int:
+        """See `ml.engines.Engine.batch`; measured when first asked for, in a second or so."""
+        return batches.measured(self.forward, full=tf.errors.ResourceExhaustedError)
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """See `ml.engines.Engine.forward`."""

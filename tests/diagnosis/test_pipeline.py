@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
-from diagnosis import pipeline
+from diagnosis import claims, pipeline
 from diagnosis.models import AuditEvent, Prediction
 from ml.contracts import ModelUnavailable
 from ml.evidence import restore, upright_peak
@@ -256,7 +256,7 @@ def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
     def restart_then_analyse(*args: Any) -> Any:
         assert pipeline.cancel(prediction=prediction, actor=user)
         assert pipeline.retry(prediction=prediction, actor=user)
-        assert pipeline._claim(prediction.pk)
+        assert claims.claim(prediction.pk)
         return analyse(*args)
 
     monkeypatch.setattr("ml.analyse", restart_then_analyse)

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from diagnosis import pipeline, selectors
+from diagnosis import claims, pipeline, selectors
 from diagnosis.models import Case, Embedding, Prediction
 from diagnosis.similar import similar
 from ml.contracts import Analysis, Gate
 from ml.contracts import Prediction as Judged
 from tests.embeddings import direction, past
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
+from tests.fakes import fake_model
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +140,7 @@ def analysis(similarity: float = 1.0) -> Analysis:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.model_versions.load", lambda version: None)
+    monkeypatch.setattr("diagnosis.model_versions.load", lambda version: fake_model())
     monkeypatch.setattr("ml.analyse", lambda model, data: analysis())
 
 
@@ -170,7 +171,7 @@ def test_result_and_embedding_are_recorded_both_or_neither(
 
 def test_a_run_that_lost_its_claim_records_none(judged: None, version: Any, user: Any) -> None:
     queued = PredictionFactory(state="queued", model_version=version)
-    claimed = pipeline._claim(queued.pk)
+    claimed = claims.claim(queued.pk)
     assert claimed and pipeline.cancel(prediction=queued, actor=user)
     pipeline._record(claimed, analysis())
     assert not Embedding.objects.exists()
