@@ -49,6 +49,7 @@ def _sections(options: argparse.Namespace, folder: Path) -> dict[str, Callable[[
         "predict": lambda: predict.measure(repeats=options.repeats),
         "worker": lambda: worker.measure(repeats=5, folder=folder / "worker"),
         "site": lambda: site.measure(folder=folder),
+        "batches": lambda: site.batches(folder=folder / "batches"),
         "history": histories,
     }
 
@@ -83,7 +84,7 @@ def _earlier(file: Path, machine: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options() -> argparse.Namespace:
-    names = ("forward", "predict", "worker", "site", "history")
+    names = ("forward", "predict", "worker", "site", "batches", "history")
     p = argparse.ArgumentParser(prog="python -m bench", description="Measure brainscan on this machine.")
     p.add_argument("--only", type=lambda text: text.split(","), default=names, help=f"of {','.join(names)}")
     p.add_argument("--repeats", type=int, default=15, metavar="N", help="runs of each pass and prediction (default 15)")

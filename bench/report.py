@@ -9,12 +9,20 @@ HEAD = ("measured", "figure (quartiles)", "beside", "ratio")
 
 Row = tuple[str, str, str, str]
 
+_ENGINES = {"ncnn": "ncnn", "tensorflow": "TensorFlow"}
 _PEERS = {"tensorflow": "TensorFlow, compiled", "onnxruntime": "ONNX Runtime", "keras_predict": "Keras `predict`"}
 
 
 def rows(figures: dict[str, Any]) -> list[Row]:
     """The table's lines for the sections that there are."""
-    made = {"forward": _forward, "predict": _predict, "worker": _worker, "site": _site, "history": _history}
+    made = {
+        "forward": _forward,
+        "predict": _predict,
+        "worker": _worker,
+        "site": _site,
+        "batches": _batches,
+        "history": _history,
+    }
     return [row for name, lines in made.items() if name in figures for row in lines(figures[name])]
 
 
@@ -91,6 +99,13 @@ def _site(found: dict[str, Any]) -> Iterator[Row]:
         f"at rest {memory['at_rest_mb']:.0f} MB",
         ratio,
     )
+
+
+def _batches(found: dict[str, Any]) -> Iterator[Row]:
+    for engine, rates in found.items():
+        for batch in sorted(set(rates) - {"1"}, key=int):
+            title = f"64 scans queued, {_ENGINES[engine]}, BATCH={batch}"
+            yield _beside(title, rates[batch], "BATCH=1", rates["1"], "/s")
 
 
 def _history(found: dict[str, Any]) -> Iterator[Row]:

@@ -27,6 +27,9 @@ from tests.verification.services import PASSWORD, Site, running_site
 LONE, QUEUED, LOT = 25, 200, 20
 """Scans that come one by one, scans that wait at once, and files in one request."""
 
+ENGINES, BATCHES, BATCHED, BATCH_TURNS = ("ncnn", "tensorflow"), (1, 8), 64, 3
+"""What is tried for batches: engines, pictures in one pass, scans that wait, and how often."""
+
 ASKED, POLLERS = 600, 4
 """Status requests in one turn, and how many browsers send them."""
 
@@ -38,7 +41,7 @@ def measure(*, folder: Path) -> dict[str, Any]:
     """All that needs a running site, one after the other, so that each finds it at rest."""
     pictures = list(slices(LONE + QUEUED))
     found: dict[str, Any] = {}
-    with _site(folder / "site", workers=1) as site:
+    with _site(folder / "site") as site:
         client = Client(site.url, site.token())
         found["lone"] = _lone(client, pictures[:LONE])
         found["repeated"] = _repeated(client, pictures[:LONE])
@@ -47,13 +50,25 @@ def measure(*, folder: Path) -> dict[str, Any]:
         found["memory"] = _memory(site, client)
     workers = cores.available()
     if workers > 1:
-        with _site(folder / "many", workers=workers) as site:
+        with _site(folder / "many", WORKERS=str(workers)) as site:
             found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), pictures[LONE:])
     return found
 
 
-def _site(folder: Path, *, workers: int) -> contextlib.AbstractContextManager[Site]:
-    return running_site(folder, WORKERS=str(workers), API_RATE="1000000/min", LOG_LEVEL="WARNING")
+def batches(*, folder: Path) -> dict[str, Any]:
+    """Scans a second by engine and by how many a worker takes at once, on sites that take turns."""
+    pictures = list(slices(BATCHED))
+    found: dict[str, dict[str, list[float]]] = {engine: {str(batch): [] for batch in BATCHES} for engine in ENGINES}
+    for turn in range(BATCH_TURNS):
+        for engine, rates in found.items():
+            for batch, taken in rates.items():
+                with _site(folder / f"{engine}-{batch}-{turn}", ML_ENGINE=engine, BATCH=batch) as site:
+                    taken.append(_drained(site, Client(site.url, site.token()), pictures)[0])
+    return {engine: {batch: spread(taken) for batch, taken in rates.items()} for engine, rates in found.items()}
+
+
+def _site(folder: Path, **env: str) -> contextlib.AbstractContextManager[Site]:
+    return running_site(folder, worker=True, **env, API_RATE="1000000/min", LOG_LEVEL="WARNING")
 
 
 def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
@@ -82,7 +97,19 @@ def _repeated(client: Client, pictures: list[bytes]) -> dict[str, Any]:
 def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]:
     """Scans a second from a full queue, while somebody looks at pages. Beside it, before and after: what one process
     does in a row that has nothing else to do, whole analyses and forward passes alone."""
-    alone, browser = [_alone(pictures)], _browser(site)
+    alone = [_alone(pictures)]
+    rate, pages = _drained(site, client, pictures)
+    alone.append(_alone(pictures))
+    return {
+        "scans_a_second": round(rate, 2),
+        "alone": {name: round(sum(one[name] for one in alone) / len(alone), 2) for name in alone[0]},
+        "pages_ms": spread(pages),
+    }
+
+
+def _drained(site: Site, client: Client, pictures: list[bytes]) -> tuple[float, list[float]]:
+    """Scans a second from a full queue, and milliseconds of pages that were asked for meanwhile."""
+    browser = _browser(site)
     with _held(site):
         sent = [
             prediction
@@ -96,13 +123,7 @@ def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]
     rows = [client.wait(prediction) for prediction in sent]
     if {row["state"] for row in rows} != {"done"}:
         raise RuntimeError(f"The queue ended otherwise: { ({row['state'] for row in rows}) }")
-    rate = len(rows) / (max(_moment(row["finished"]) for row in rows) - start)
-    alone.append(_alone(pictures))
-    return {
-        "scans_a_second": round(rate, 2),
-        "alone": {name: round(sum(one[name] for one in alone) / len(alone), 2) for name in alone[0]},
-        "pages_ms": spread(pages),
-    }
+    return len(rows) / (max(_moment(row["finished"]) for row in rows) - start), pages
 
 
 def _alone(pictures: list[bytes]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import threadpoolctl
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
@@ -79,6 +80,7 @@ def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: 
     if name not in CHOICES:
         raise ValueError(f"Unknown engine {name!r}. Valid engines: {', '.join(CHOICES)}.")
     threads = threads or cores.available()
+    _quiet()
     if name == "tensorflow":
         return _tensorflow(tensors, threads)
     if name == "ncnn":
@@ -89,6 +91,12 @@ def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: 
 def has_accelerator() -> bool:
     """Whether the machine shows an Nvidia GPU; whether TensorFlow can use it is found out only by loading it."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _quiet() -> None:
+    """One thread for NumPy's BLAS: those it has would wait, spinning, on the cores that the next pass needs, which then
+    takes twice as long. The heads' products are too small to gain from more."""
+    threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def _automatic(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:

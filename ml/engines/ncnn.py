@@ -10,7 +10,6 @@ from typing import IO
 
 import ncnn
 import numpy as np
-import threadpoolctl
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
@@ -36,7 +35,6 @@ class NcnnEngine:
 
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""
-        _quiet()
         self._net = ncnn.Net()
         self._net.opt.num_threads = threads
         self._net.opt.use_fp16_storage = self._net.opt.use_fp16_packed = self._net.opt.use_fp16_arithmetic = False
@@ -63,12 +61,6 @@ class NcnnEngine:
                 raise RuntimeError(f"ncnn could not compute {layer}")
             found[tap] = np.ascontiguousarray(np.array(mat).transpose(1, 2, 0))
         return found
-
-
-def _quiet() -> None:
-    """One thread for NumPy's BLAS: those it has would wait, spinning, on the cores that the next pass needs, which then
-    takes twice as long. The heads' products are too small to gain from more."""
-    threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def to_mat(picture: Array) -> ncnn.Mat:
