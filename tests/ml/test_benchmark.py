@@ -53,5 +53,5 @@ def test_the_head_is_all_that_follows_the_pass(fake_model: Model, monkeypatch: p
 def test_engine_and_peer_take_turns() -> None:
     order: list[str] = []
     times = benchmark.in_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=3)
-    assert order == ["a", "b"] * 4
+    assert order == ["a", "a", "b", "b"] * 3
     assert {name: len(taken) for name, taken in times.items()} == {"a": 3, "b": 3}
