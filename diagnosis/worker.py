@@ -14,6 +14,7 @@ from django.db import close_old_connections
 
 from diagnosis import model_versions, queue
 from ml.contracts import ModelUnavailable
+from ml.engines import quiet_blas
 
 _BEAT_EVERY = 5.0  # seconds; Celery's own heartbeat comes more often than anyone needs to know
 _last_beat = 0.0
@@ -23,6 +24,7 @@ _log = structlog.get_logger(__name__)
 @worker_process_init.connect
 def load_model_first(**_: Any) -> None:
     """In each pool process: load the active model, or log why there is none; tasks will then fail with that reason."""
+    quiet_blas()
     owner = f"{socket.gethostname()}:{os.getppid()}"
     try:
         model = model_versions.load_active()

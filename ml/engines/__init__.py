@@ -80,7 +80,6 @@ def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: 
     if name not in CHOICES:
         raise ValueError(f"Unknown engine {name!r}. Valid engines: {', '.join(CHOICES)}.")
     threads = threads or cores.available()
-    _quiet()
     if name == "tensorflow":
         return _tensorflow(tensors, threads)
     if name == "ncnn":
@@ -88,15 +87,18 @@ def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: 
     return _automatic(tensors, threads)
 
 
+def quiet_blas() -> None:
+    """One thread for NumPy's BLAS in this process: those it has would wait, spinning, on the cores that the next pass
+    needs, which then takes twice as long. The heads' products are too small to gain from more.
+
+    With ncnn it is always so; a process that trains keeps its threads from beginning to end, as sums depend on them.
+    """
+    threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
 def has_accelerator() -> bool:
     """Whether the machine shows an Nvidia GPU; whether TensorFlow can use it is found out only by loading it."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
-
-
-def _quiet() -> None:
-    """One thread for NumPy's BLAS: those it has would wait, spinning, on the cores that the next pass needs, which then
-    takes twice as long. The heads' products are too small to gain from more."""
-    threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def _automatic(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
@@ -118,6 +120,7 @@ def _ncnn(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
         from ml.engines.ncnn import NcnnEngine
     except ImportError as error:
         raise ModelUnavailable("engine_missing", missing("ncnn") or f"ncnn cannot be imported: {error}.") from error
+    quiet_blas()
     return NcnnEngine(tensors, threads=threads)
 
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import threadpoolctl
 
 from ml import engines
 from ml.contracts import ModelUnavailable
@@ -60,13 +59,6 @@ def test_threads_are_those_of_the_process_unless_given(found: dict[str, Any], mo
     assert found["threads"] == 7
     engines.load_engine("tensorflow", {}, threads=3)
     assert found["threads"] == 3
-
-
-@pytest.mark.parametrize("name", engines.ENGINES)
-def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(found: dict[str, Any], name: str) -> None:
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        engines.load_engine(name, {})
-        assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 def test_a_name_that_is_none_lists_those_there_are() -> None:

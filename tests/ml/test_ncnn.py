@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from ml.contracts import ModelUnavailable
-from ml.engines import CONVOLUTIONS, TAPS
+from ml.engines import CONVOLUTIONS, TAPS, load_engine
 
 ncnn = pytest.importorskip("ncnn", reason="there is no ncnn for this platform")
 engine = pytest.importorskip("ml.engines.ncnn")
@@ -87,6 +88,12 @@ def test_ncnn_itself_shares_the_memory() -> None:
 def test_block_5_alone_goes_without_winograd(tensors: dict[str, np.ndarray]) -> None:
     spared = [line for line in engine.description(tensors).splitlines() if line.endswith(" 31=64")]
     assert [line.split()[1] for line in spared] == ["block5_conv1", "block5_conv2", "block5_conv3"]
+
+
+def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(tensors: dict[str, np.ndarray]) -> None:
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        load_engine("ncnn", tensors, threads=1)
+        assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 def test_a_tensor_that_is_absent_is_named(tensors: dict[str, np.ndarray]) -> None:
