@@ -8,19 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
-from django.db import InterfaceError, OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from diagnosis.pipeline import StorageUnavailable
-
-INFRASTRUCTURE_FAULTS = (OperationalError, InterfaceError, RedisConnectionError, StorageUnavailable)
+from diagnosis.pipeline import INFRASTRUCTURE_FAULTS
 
 
 def background_task(*, name: str) -> Callable[[Callable[..., Any]], Any]:
     """Make a function the task `name`. It takes keyword-only ids and makes one domain call."""
     return shared_task(
         name=name,
-        autoretry_for=INFRASTRUCTURE_FAULTS,
+        autoretry_for=(*INFRASTRUCTURE_FAULTS, RedisConnectionError),
         max_retries=5,
         retry_backoff=1,
         retry_backoff_max=30,

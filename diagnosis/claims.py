@@ -14,6 +14,7 @@ from diagnosis import queue
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.prediction import State
 
+_LOOK = 8  # rows that others may be taking just now
 _log = structlog.get_logger(__name__)
 
 
@@ -26,6 +27,20 @@ def claim(prediction_id: int) -> Prediction | None:
         return None
     rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
     return rows.get(pk=prediction_id)
+
+
+def fresh() -> QuerySet[Prediction]:
+    """What waits, is ripe and was never tried, in the order in which it came."""
+    ripe = Q(not_before=None) | Q(not_before__lte=timezone.now())
+    return Prediction.objects.filter(ripe, state=State.QUEUED, attempts=0).order_by("queued", "id")
+
+
+def claim_next() -> Prediction | None:
+    """Take what waits first; None if nothing does. For a worker whose message came too late: it is awake anyway."""
+    for prediction_id in fresh().values_list("pk", flat=True)[:_LOOK]:
+        if taken := claim(prediction_id):
+            return taken
+    return None
 
 
 def release(claimed: Prediction) -> bool:

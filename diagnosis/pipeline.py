@@ -1,9 +1,10 @@
-"""From a queued prediction to its result: claim → result cache → ml.analyse → record.
+"""From a queued prediction to its result: claim → result cache → ml.analyse_each → record.
 
 A series is read slice by slice, each recorded at once (see `slices`): a run goes on where it was cut off, gives way to
 others after its turn, and stops where it is canceled.
 
-Where a forward pass over several pictures costs less than so many passes, a run takes along pictures that wait.
+A run that reads a picture goes on with those that wait (see `line`), so that the next one is read while the network
+is at the last one. A message is therefore a call to work: its own prediction first, else whoever waits longest.
 
 States change only here and in `claims`, each by a conditional UPDATE whose row count is checked. So a message delivered
 twice does the work once, a canceled run's result is dropped, and a worker that died loses nothing: `sweep` queues it
@@ -21,10 +22,11 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.utils import timezone
 
 import ml
-from diagnosis import audit, claims, model_versions, queue, slices
-from diagnosis.models import Embedding, Prediction
+from diagnosis import audit, claims, known, model_versions, queue, slices
+from diagnosis.line import Line
+from diagnosis.models import Prediction
 from diagnosis.models.embedding import pack
-from diagnosis.models.prediction import ACTIVE, REUSABLE, State
+from diagnosis.models.prediction import ACTIVE, State
 from diagnosis.people import Person
 from ml.contracts import Analysis, ModelUnavailable
 
@@ -46,20 +48,36 @@ class StorageUnavailable(Exception):
     """The scan's file could not be read just now; the run goes back to the queue and is tried again."""
 
 
-def run(*, prediction_id: int) -> bool:
-    """Run one prediction to its end. False when there was nothing to do: already claimed, ended or canceled.
+INFRASTRUCTURE_FAULTS = (OperationalError, InterfaceError, StorageUnavailable)
+"""What is no fault of the scan: the claim is given back, and the run is tried again."""
 
-    Raises OperationalError, InterfaceError and StorageUnavailable, all after giving the claim back, for the caller to
-    try again.
+
+def run(*, prediction_id: int) -> bool:
+    """Run one prediction to its end, or the one that waits longest if this one was taken along, ended or canceled.
+
+    False when there was nothing to do. Raises OperationalError, InterfaceError and StorageUnavailable, all after giving
+    the claim back, for the caller to try again.
     """
-    claimed = claims.claim(prediction_id)
+    if claimed := claims.claim(prediction_id):
+        _run(claimed)
+        return True
+    _come_back(prediction_id)
+    claimed = claims.claim_next()
     if claimed is None:
-        return _come_back(prediction_id)
+        return False
+    try:
+        _run(claimed)
+    except INFRASTRUCTURE_FAULTS:  # the caller would try again with the prediction that it knows
+        queue.send(claimed.pk)
+    return True
+
+
+def _run(claimed: Prediction) -> None:
     try:
         _work(claimed)
     except ModelUnavailable as error:
         claims.finish(claimed, state=State.FAILED, error_code=error.code, error=error.message)
-    except (StorageUnavailable, OperationalError, InterfaceError):
+    except INFRASTRUCTURE_FAULTS:
         claims.release(claimed)
         raise
     except SoftTimeLimitExceeded:
@@ -69,15 +87,13 @@ def run(*, prediction_id: int) -> bool:
         _log.exception("prediction failed", prediction=claimed.pk)
         message = "The analysis failed unexpectedly. The cause is in the worker's log."
         claims.finish(claimed, state=State.FAILED, error_code="internal", error=message)
-    return True
 
 
-def _come_back(prediction_id: int) -> bool:
+def _come_back(prediction_id: int) -> None:
     """A run that waits for more slices is asked again when it has waited long enough."""
     waiting = Prediction.objects.filter(pk=prediction_id, state=State.QUEUED, not_before__gt=timezone.now()).first()
     if waiting is not None and waiting.not_before is not None:
         queue.send(waiting.pk, after=waiting.not_before - timezone.now())
-    return False
 
 
 def retry(*, prediction: Prediction, actor: Person) -> bool:
@@ -157,14 +173,14 @@ def _resend_lost(now: Any) -> int:
 def _work(claimed: Prediction) -> None:
     if claimed.scan.gathers:
         slices.arrange(claimed.scan)
-    if _reuse(claimed):
+    if known.reuse(claimed):
         return
     model = model_versions.load(claimed.model_version)
     try:
         if claimed.scan.is_series:
             _read_series(claimed, model)
         else:
-            _read_picture(claimed, model)
+            _read_pictures(claimed, model)
     except FileNotFoundError:
         message = "The scan's file is gone from the storage."
         claims.finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
@@ -188,94 +204,22 @@ def _read_series(claimed: Prediction, model: ml.Model) -> None:
     claims.finish(claimed, vector=summary.pop("vector"), **summary)
 
 
-def _read_picture(claimed: Prediction, model: ml.Model) -> None:
-    """The one picture, and those that wait with it where that pays."""
-    company = _company(claimed, model_versions.batch(model))
-    if company:
-        _read_together([claimed, *company], model)
-    else:
-        _record(claimed, ml.analyse(model, slices.stored(claimed.scan.file)))
+def _read_pictures(claimed: Prediction, model: ml.Model) -> None:
+    """The one picture, and those behind it in line, each recorded while the network is at the next.
 
-
-def _company(claimed: Prediction, size: int) -> list[Prediction]:
-    """Up to `size` - 1 other pictures that wait for the same model, claimed; what is known already is ended at once.
-
-    A picture that was tried before goes alone: it may be what ended a worker, and shall take no other along.
+    Nobody pays for another's fault: who has no result by then goes back into the queue, and alone the next time.
     """
-    if size < 2 or claimed.attempts > 1:
-        return []
-    waiting = Prediction.objects.filter(
-        state=State.QUEUED,
-        attempts=0,
-        not_before=None,
-        model_version=claimed.model_version,
-        scan__frames=1,
-        scan__stack="",
-    )
-    company: list[Prediction] = []
-    pictures = {claimed.scan.pixel_sha256}  # the same one again is left for later, when its result is known
-    for prediction_id, picture in waiting.order_by("queued").values_list("pk", "scan__pixel_sha256")[: 2 * size]:
-        if len(company) == size - 1:
-            break
-        if picture not in pictures and (other := claims.claim(prediction_id)) and not _reuse(other):
-            pictures.add(picture)
-            company.append(other)
-    return company
-
-
-def _read_together(claimed: list[Prediction], model: ml.Model) -> None:
-    """One forward pass for all. Whatever goes wrong, nobody pays for another's fault: who has no result by then goes
-    back into the queue, and alone the next time."""
+    line = Line(claimed)
+    sources = (partial(slices.decoded, one.scan.file) for one in line)
     try:
-        sources = [partial(slices.decoded, one.scan.file) for one in claimed]  # one file in memory at a time
-        for one, analysis in zip(claimed, ml.analyse_batch(model, sources), strict=True):
-            _record(one, analysis)
+        for analysis in ml.analyse_each(model, sources, batch=model_versions.batch(model)):
+            _record(line.held[0], analysis)
+            line.held.popleft()
     except Exception:
-        _log.exception("a batch came to nothing; each picture is read alone", size=len(claimed))
-        for one in claimed:
-            if claims.release(one):
-                queue.send(one.pk)
-
-
-def _reuse(claimed: Prediction) -> bool:
-    """End the run with what is known of the same pixels and model. False if nothing is."""
-    known = _known_result(claimed)
-    if known is None:
-        return False
-    vector = Embedding.objects.filter(prediction=known["reused_from"]).values_list("vector", flat=True).first()
-    claims.finish(claimed, vector=vector, **known)
-    return True
-
-
-def _known_result(claimed: Prediction) -> dict[str, Any] | None:
-    """The fields of an earlier result for the same pixels and model version, whoever uploaded them."""
-    if claimed.model_version_id is None:
-        return None
-    same = Prediction.objects.filter(
-        scan__pixel_sha256=claimed.scan.pixel_sha256, model_version=claimed.model_version_id, state__in=REUSABLE
-    )
-    if claimed.scan.is_series:  # slices may have come after that run, under another model
-        same = same.filter(progress=claimed.scan.frames)
-    earlier = same.order_by("id").first()
-    if earlier is None:
-        return None
-    slices.copy_results(earlier, claimed)
-    copied = (
-        "state",
-        "outcome",
-        "uncertain",
-        "tumor_probability",
-        "type_probabilities",
-        "evidence",
-        "gate",
-        "trained_on",
-        "series",
-        "progress",
-        "engine",
-        "milliseconds",
-    )
-    known = {name: getattr(earlier, name) for name in copied} | {"reused_from": earlier}
-    return known | {"key_slice": slices.at(claimed.scan, earlier.key_slice.index) if earlier.key_slice else None}
+        if all(one is claimed for one in line.held):
+            raise
+        _log.exception("pictures in line go back into the queue", pictures=[one.pk for one in line.held])
+        line.give_back()
 
 
 def _record(claimed: Prediction, analysis: Analysis) -> None:

@@ -7,6 +7,7 @@ only what is left.
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -27,7 +28,8 @@ from ml.series import SliceFinding
 from ml.series import summarize as summarized
 
 BATCH = 4
-"""Slices read in one forward pass, or more where the engine gains by it; as many are lost when a worker dies."""
+"""Slices in one forward pass, or more where the engine gains by it; their results are written together, and of no more
+than twice as many the work is lost when a worker dies."""
 
 
 class StorageFault(Exception):
@@ -84,12 +86,11 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
     done = claimed.scan.frames - len(rows)
     whole = readers.open_file(stored(claimed.scan.file)) if any(not row.file for row in rows) else None
     batch = max(BATCH, model_versions.batch(model))
-    for start in range(0, len(rows), batch):
-        some = rows[start : start + batch]
-        analyses = ml.analyse_batch(model, [partial(_decoded, row, whole) for row in some])
-        results = [_result(claimed, row, one) for row, one in zip(some, analyses, strict=True)]
+    analyses = ml.analyse_each(model, (partial(_decoded, row, whole) for row in rows), batch=batch)
+    read = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=True))
+    while some := list(islice(read, batch)):
         # A run that was canceled and taken up again may still be at work elsewhere, and says the same.
-        SliceResult.objects.bulk_create(results, ignore_conflicts=True)
+        SliceResult.objects.bulk_create(some, ignore_conflicts=True)
         done += len(some)
         yield done
 

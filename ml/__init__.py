@@ -4,8 +4,8 @@ No Django, no Celery, no settings: importable and testable alone. Importing it l
 with the first `load_model`.
 """
 
-from ml.analysis import analyse, analyse_batch
+from ml.analysis import analyse, analyse_each
 from ml.registry import Model, load_model
 from ml.whole_series import SeriesAnalysis, analyse_series
 
-__all__ = ["Model", "SeriesAnalysis", "analyse", "analyse_batch", "analyse_series", "load_model"]
+__all__ = ["Model", "SeriesAnalysis", "analyse", "analyse_each", "analyse_series", "load_model"]

@@ -1,9 +1,11 @@
 """Pictures through one model: read, gate, preprocess, one forward pass, heads.
 
-Everything that is shown comes from that one pass.
+Everything that is shown comes from that one pass. Of many pictures the next ones are read while the network is at the
+last ones, so that none of a machine's cores waits for another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -28,33 +30,39 @@ def analyse(model: Model, image: Source, *, max_pixels: int = readers.MAX_PIXELS
     Never raises for what is in the picture: a file that cannot be read, or holds nothing to judge, gives an Analysis
     with outcome `refused` and the reason in `gate`. `milliseconds` has read, preprocess, forward, head and total.
     """
-    return analyse_batch(model, [image], max_pixels=max_pixels)[0]
+    group = [_prepare(model, image, max_pixels)]
+    [analysis] = _read(model, group, _pass(model, group))
+    return analysis
 
 
-def analyse_batch(model: Model, images: Sequence[Source], *, max_pixels: int = readers.MAX_PIXELS) -> list[Analysis]:
-    """Analyse several pictures in one forward pass; one Analysis each, in order, as `analyse` gives.
+def analyse_each(
+    model: Model, images: Iterable[Source], *, batch: int = 1, max_pixels: int = readers.MAX_PIXELS
+) -> Iterator[Analysis]:
+    """Analyse pictures, `batch` of them in a forward pass; one Analysis each, in order, as `analyse` gives.
+
+    A pass runs in a thread of its own. Meanwhile the next pictures are taken from `images`, read and prepared, and the
+    caller is at work on what was yielded last. An error that `images`, or a function in it, raises comes after the
+    results of the pictures before it.
 
     The time of the shared steps, forward and head, is divided evenly among the pictures that took part.
     """
-    prepared = [_prepare(model, image, max_pixels) for image in images]
-    accepted = [item for item in prepared if item.square is not None]
-    read: list[_Read] = []
-    forward = head = 0.0
-    if accepted:
-        start = perf_counter()
-        maps = model.engine.forward(to_network(np.stack([item.square for item in accepted if item.square is not None])))
-        middle = perf_counter()
-        read = _read(model, maps, accepted)
-        forward, head = (middle - start) / len(accepted), (perf_counter() - middle) / len(accepted)
-    coming = iter(read)
-    results = []
-    for item in prepared:
-        taken = {"read": item.read, "preprocess": item.preprocess, "forward": 0.0, "head": 0.0}
-        if item.square is None:
-            results.append(_analysis(model, _Read(item.gate), taken))
-        else:
-            results.append(_analysis(model, next(coming), taken | {"forward": forward, "head": head}))
-    return results
+    groups = _groups(model, images, batch, max_pixels)
+    running: tuple[list[_Prepared], Future[_Passed]] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="forward") as network:
+        while True:
+            group, error = None, None
+            try:
+                group = next(groups, None)
+            except Exception as raised:
+                error = raised
+            following = (group, network.submit(_pass, model, group)) if group else None
+            if running is not None:
+                yield from _read(model, running[0], running[1].result())
+            if error is not None:
+                raise error
+            if following is None:
+                return
+            running = following
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,14 @@ class _Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class _Passed:
+    """What the network gave for those of a group that were accepted (None: there are none), and its seconds."""
+
+    maps: Maps | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Read:
     """What is known of one picture after the pass, or after it was refused before."""
 
@@ -78,6 +94,23 @@ class _Read:
     prediction: Prediction | None = None
     evidence: Evidence | None = None
     embedding: NDArray[np.float32] | None = None
+
+
+def _groups(model: Model, images: Iterable[Source], batch: int, max_pixels: int) -> Iterator[list[_Prepared]]:
+    """So many pictures at a time, ready for the network; those before an error still come, and then it is raised."""
+    group: list[_Prepared] = []
+    try:
+        for image in images:
+            group.append(_prepare(model, image, max_pixels))
+            if len(group) == batch:
+                yield group
+                group = []
+    except Exception:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
@@ -100,7 +133,30 @@ def _decoded(image: Source, max_pixels: int) -> Image:
     return image() if callable(image) else readers.read(image, max_pixels=max_pixels)
 
 
-def _read(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
+def _pass(model: Model, group: list[_Prepared]) -> _Passed:
+    squares = [one.square for one in group if one.square is not None]
+    if not squares:
+        return _Passed(None, 0.0)
+    start = perf_counter()
+    maps = model.engine.forward(to_network(np.stack(squares)))
+    return _Passed(maps, perf_counter() - start)
+
+
+def _read(model: Model, group: list[_Prepared], passed: _Passed) -> list[Analysis]:
+    """The results of a group from its maps."""
+    start, accepted = perf_counter(), [one for one in group if one.square is not None]
+    findings = iter(_judged(model, passed.maps, accepted) if passed.maps is not None else ())
+    shared = {"forward": passed.seconds, "head": perf_counter() - start}
+    results = []
+    for one in group:
+        took_part = one.square is not None
+        found = next(findings) if took_part else _Read(one.gate)
+        of_shared = {stage: value / len(accepted) if took_part else 0.0 for stage, value in shared.items()}
+        results.append(_analysis(model, found, {"read": one.read, "preprocess": one.preprocess} | of_shared))
+    return results
+
+
+def _judged(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
     reading = model.heads.read(maps.block5)
     probabilities = model.calibration.probability(reading.logits)
     cells = model.calibration.cells(reading.cells)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ml.analysis import analyse_batch
+from ml.analysis import analyse_each
 from ml.contracts import Analysis, ModelUnavailable
 from ml.readers import Slices
 from ml.registry import Model
@@ -64,7 +64,7 @@ def analyse_series(
 ) -> SeriesAnalysis:
     """Analyse every slice of an opened file, and bring the results together; one slice has its own result.
 
-    progress: called after each pass with the number of slices done and of all.
+    progress: called after each slice with the number of slices done and of all.
     Raises ModelUnavailable with code `series_unfitted`: there are several slices, and this model judges single ones.
     Never raises for what is in a slice: one that cannot be decoded is refused, and the others are judged.
     """
@@ -72,9 +72,8 @@ def analyse_series(
     if frames > 1 and model.series is None:
         raise ModelUnavailable("series_unfitted", f"{model.manifest.label} judges single slices, and no series.")
     found: list[Analysis] = []
-    for start in range(0, frames, batch):
-        part = range(start, min(start + batch, frames))
-        found += analyse_batch(model, [partial(slices.image, index) for index in part])
+    for analysis in analyse_each(model, (partial(slices.image, index) for index in range(frames)), batch=batch):
+        found.append(analysis)
         if progress is not None:
             progress(len(found), frames)
     stages = found[0].milliseconds

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml import benchmark as bench
 from ml import readers
-from ml.analysis import analyse_batch
+from ml.analysis import analyse_each
 from ml.contracts import Analysis, UnreadableImage
 from ml.registry import Model, load_model
 from ml.whole_series import analyse_series
@@ -18,10 +18,8 @@ def predict(options: argparse.Namespace) -> int:
     """One JSON object for each file, in order. A file that is refused is an answer, not an error. One of many slices is
     a series, unless the model judges none."""
     model = load_model(options.model, engine=options.engine)
-    for start in range(0, len(options.files), options.batch):
-        part = options.files[start : start + options.batch]
-        for file, analysis in zip(part, analyse_batch(model, part), strict=True):
-            print(json.dumps({"file": str(file), **_said(model, file, analysis)}, allow_nan=False), flush=True)
+    for file, analysis in zip(options.files, analyse_each(model, options.files, batch=options.batch), strict=True):
+        print(json.dumps({"file": str(file), **_said(model, file, analysis)}, allow_nan=False), flush=True)
     return 0
 
 

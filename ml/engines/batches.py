@@ -25,7 +25,7 @@ _TRIES = 3
 def measured(forward: Callable[[NDArray[np.float32]], object], *, full: type[Exception] = MemoryError) -> int:
     """The largest power of two up to MOST to which each doubling pays; 1 where none does.
 
-    full: what `forward` raises where a batch does not fit into memory.
+    full: what `forward` raises where a batch does not fit, as its memory or that of what it calls ends.
     """
     size, cost = 1, _seconds(forward, 1)
     while size < MOST:

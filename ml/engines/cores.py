@@ -1,20 +1,21 @@
 """How many threads an engine may use: the cores that this process really has, shared among the workers of a machine."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-_CGROUP = Path("/sys/fs/cgroup")
-_V1 = ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
+_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_V2, _V1 = ("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
-def available(*, cgroup: Path = _CGROUP) -> int:
-    """Cores of this process, at least 1: what its affinity allows, and no more than its container's quota.
+def available(*, cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:
+    """Cores of this process, at least 1: what its affinity allows, and no more than a quota of its container, its
+    service, or whatever these lie in.
 
     Reads `cpu.max` of cgroup v2 and the CFS quota of v1 (Linux kernel, Documentation/admin-guide/cgroup-v2).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota(cgroup)
-    return max(1, min(cores, int(quota + 0.5)) if quota else cores)
+    return max(1, min([cores, *(int(quota + 0.5) for quota in _quotas(cgroups, own))]))
 
 
 def share(workers: int) -> int:
@@ -22,12 +23,29 @@ def share(workers: int) -> int:
     return max(1, available() // max(workers, 1))
 
 
-def _quota(cgroup: Path) -> float | None:
-    """Cores that the container may use; None where there is no limit."""
-    for names in (("cpu.max",), _V1):
-        try:
-            limit, period = " ".join((cgroup / name).read_text(encoding="ascii") for name in names).split()
-            return int(limit) / int(period) if int(limit) > 0 else None
-        except (OSError, ValueError, ZeroDivisionError):  # absent, or "max": no limit
+def _quotas(cgroups: Path, own: Path) -> Iterator[float]:
+    """Cores that each group which this process is in may use, where it says a number."""
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    for line in ["0::/", *lines]:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
             continue
-    return None
+        root, names = (cgroups / "cpu", _V1) if controllers else (cgroups, _V2)
+        group = root if "/.." in path else root / path.lstrip("/")  # "..": outside of what is mounted here
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(root):
+                break
+            if quota := _quota(folder, names):
+                yield quota
+
+
+def _quota(folder: Path, names: tuple[str, ...]) -> float | None:
+    """None where there is no limit."""
+    try:
+        limit, period = " ".join((folder / name).read_text(encoding="ascii") for name in names).split()
+        return int(limit) / int(period) if int(limit) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # absent, or "max": no limit
+        return None

@@ -35,7 +35,7 @@ class TensorFlowEngine:
     @cached_property
     def batch(self) -> int:
         """See `ml.engines.Engine.batch`; measured when first asked for, in a second or so."""
-        return batches.measured(self.forward, full=tf.errors.ResourceExhaustedError)
+        return batches.measured(self.forward, full=tf.errors.OpError)
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """See `ml.engines.Engine.forward`."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ml.analysis import analyse_batch
+from ml.analysis import analyse_each
 from ml.contracts import Analysis
 from ml.registry import Model
 from ml.training import gallery, series_report
@@ -78,7 +78,6 @@ def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
 
 def _analyses(model: Model, rows: list[Row], *, batch: int, name: str) -> Iterator[Analysis]:
     with tqdm(total=len(rows), desc=f"evaluate {name}", unit="img", mininterval=2) as bar:
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
-            yield from analyse_batch(model, [row.path for row in part])
-            bar.update(len(part))
+        for analysis in analyse_each(model, (row.path for row in rows), batch=batch):
+            yield analysis
+            bar.update()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ml.analysis import analyse_batch
+from ml.analysis import analyse_each
 from ml.contracts import Gate
 from ml.registry import Model
 from ml.training.gate_data import kind
@@ -18,9 +18,7 @@ def gate_report(model: Model, rows: list[Row], *, split: str, batch: int = 8) ->
     kinds it knows; for unknown kinds see the manifest's leave-one-kind-out figures.
     """
     asked = [*brain_rows(rows, split), *(row for row in rows if row.label == NOT_BRAIN)]
-    verdicts: list[Gate] = []
-    for start in range(0, len(asked), batch):
-        verdicts += [result.gate for result in analyse_batch(model, [row.path for row in asked[start : start + batch]])]
+    verdicts = [result.gate for result in analyse_each(model, (row.path for row in asked), batch=batch)]
     return {"split": split, **summarize(asked, verdicts)}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.analysis import analyse_batch
+from ml.analysis import analyse_each
 from ml.contracts import BrainscanError
 from ml.registry import Model
 from ml.series import METHOD, SliceFinding, pool, pooled_logits
@@ -51,12 +51,8 @@ class SeriesError(BrainscanError):
 def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
     """What the model says of each slice, by its row's key; through the path that serves."""
     rows = list({row.key: row for one in series for row in one.rows}.values())
-    findings: Findings = {}
-    for start in range(0, len(rows), batch):
-        part = rows[start : start + batch]
-        results = analyse_batch(model, [row.path for row in part])
-        findings |= {row.key: finding(result) for row, result in zip(part, results, strict=True)}
-    return findings
+    results = analyse_each(model, (row.path for row in rows), batch=batch)
+    return {row.key: finding(result) for row, result in zip(rows, results, strict=True)}
 
 
 def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:

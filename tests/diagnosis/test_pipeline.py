@@ -77,8 +77,12 @@ def test_a_probability_in_the_band_is_uncertain_whatever_the_outcome(
 
 
 def test_a_picture_of_the_training_is_recorded_as_such(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    analyse = pipeline.ml.analyse
-    monkeypatch.setattr("ml.analyse", lambda *args: replace(analyse(*args), trained_on=True))
+    analyse_each = pipeline.ml.analyse_each
+
+    def known(*args: Any, **kwargs: Any) -> Any:
+        return (replace(one, trained_on=True) for one in analyse_each(*args, **kwargs))
+
+    monkeypatch.setattr("ml.analyse_each", known)
     prediction = queued()
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).trained_on
@@ -165,7 +169,7 @@ def test_the_shipped_folder_that_is_gone_fails_and_says_why() -> None:
 
 
 def test_an_unexpected_error_fails_the_run_and_hides_its_text(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.analyse", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("ml.analyse_each", lambda *a, **k: 1 / 0)
     prediction = queued()
     pipeline.run(prediction_id=prediction.pk)
     failed = fresh(prediction)
@@ -177,10 +181,10 @@ def test_an_unexpected_error_fails_the_run_and_hides_its_text(model: Any, monkey
 def test_an_infrastructure_fault_gives_the_claim_back_and_is_raised(
     model: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    def analyse(*_: Any) -> None:
+    def analyse_each(*_: Any, **__: Any) -> None:
         raise fault
 
-    monkeypatch.setattr("ml.analyse", analyse)
+    monkeypatch.setattr("ml.analyse_each", analyse_each)
     prediction = queued()
     with pytest.raises(type(fault)):
         pipeline.run(prediction_id=prediction.pk)
@@ -188,10 +192,10 @@ def test_an_infrastructure_fault_gives_the_claim_back_and_is_raised(
 
 
 def test_a_result_that_the_database_refuses_fails_for_good(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def analyse(*_: Any) -> None:
+    def analyse_each(*_: Any, **__: Any) -> None:
         raise IntegrityError("CHECK constraint failed")
 
-    monkeypatch.setattr("ml.analyse", analyse)
+    monkeypatch.setattr("ml.analyse_each", analyse_each)
     prediction = queued()
     assert pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).error_code) == ("failed", "internal")
@@ -222,26 +226,26 @@ def test_a_file_that_is_gone_fails_for_good(model: Any) -> None:
 
 def test_a_run_canceled_meanwhile_drops_its_result(model: Any, monkeypatch: pytest.MonkeyPatch, user: Any) -> None:
     prediction = queued()
-    analyse = pipeline.ml.analyse
+    analyse_each = pipeline.ml.analyse_each
 
-    def cancel_then_analyse(*args: Any) -> Any:
+    def cancel_then_analyse(*args: Any, **kwargs: Any) -> Any:
         assert pipeline.cancel(prediction=prediction, actor=user)
-        return analyse(*args)
+        return analyse_each(*args, **kwargs)
 
-    monkeypatch.setattr("ml.analyse", cancel_then_analyse)
+    monkeypatch.setattr("ml.analyse_each", cancel_then_analyse)
     pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).outcome) == ("canceled", "")
 
 
 def test_a_run_taken_over_meanwhile_drops_its_result(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = queued()
-    analyse = pipeline.ml.analyse
+    analyse_each = pipeline.ml.analyse_each
 
-    def lose_claim(*args: Any) -> Any:
+    def lose_claim(*args: Any, **kwargs: Any) -> Any:
         Prediction.objects.filter(pk=prediction.pk).update(attempts=2)
-        return analyse(*args)
+        return analyse_each(*args, **kwargs)
 
-    monkeypatch.setattr("ml.analyse", lose_claim)
+    monkeypatch.setattr("ml.analyse_each", lose_claim)
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).state == "running"
 
@@ -251,15 +255,15 @@ def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
 ) -> None:
     """Both runs are their row's first attempt, but only the second one may write its result."""
     prediction = queued()
-    analyse = pipeline.ml.analyse
+    analyse_each = pipeline.ml.analyse_each
 
-    def restart_then_analyse(*args: Any) -> Any:
+    def restart_then_analyse(*args: Any, **kwargs: Any) -> Any:
         assert pipeline.cancel(prediction=prediction, actor=user)
         assert pipeline.retry(prediction=prediction, actor=user)
         assert claims.claim(prediction.pk)
-        return analyse(*args)
+        return analyse_each(*args, **kwargs)
 
-    monkeypatch.setattr("ml.analyse", restart_then_analyse)
+    monkeypatch.setattr("ml.analyse_each", restart_then_analyse)
     pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).attempts) == ("running", 1)
 

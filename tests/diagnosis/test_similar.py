@@ -141,7 +141,7 @@ def analysis(similarity: float = 1.0) -> Analysis:
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.model_versions.load", lambda version: fake_model())
-    monkeypatch.setattr("ml.analyse", lambda model, data: analysis())
+    monkeypatch.setattr("ml.analyse_each", lambda model, sources, batch: (analysis() for _ in sources))
 
 
 def test_a_run_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:

@@ -1,15 +1,19 @@
 """One picture through a model: refusals are answers, batches change nothing, times are told."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ml import hashes, readers
-from ml.analysis import analyse, analyse_batch
+from ml.analysis import analyse, analyse_each
+from ml.contracts import Image
+from ml.engines import Maps
 from ml.heads import CELLS
 from ml.registry import Model
 from tests import builders
@@ -121,7 +125,7 @@ def test_a_batch_is_one_forward_pass_in_order(fake_model: Model) -> None:
     files = [builders.png_bytes(builders.phantom(100 + n)) for n in range(3)]
     mixed = [files[0], b"", files[1], builders.TEXT, files[2]]
     fake_model.engine.calls.clear()  # type: ignore[attr-defined]
-    results = analyse_batch(fake_model, mixed)
+    results = list(analyse_each(fake_model, mixed, batch=len(mixed)))
     assert fake_model.engine.calls == [3]  # type: ignore[attr-defined]
     assert [result.outcome == "refused" for result in results] == [False, True, False, True, False]
     for file, result in zip(files, (results[0], results[2], results[4]), strict=True):
@@ -131,8 +135,62 @@ def test_a_batch_is_one_forward_pass_in_order(fake_model: Model) -> None:
         assert result.prediction.tumor_probability == pytest.approx(alone.tumor_probability, abs=1e-6)
 
 
-def test_an_empty_batch(fake_model: Model) -> None:
-    assert analyse_batch(fake_model, []) == []
+@pytest.mark.parametrize(("batch", "calls"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (5, [5]), (8, [5])])
+def test_so_many_pictures_in_a_pass(fake_model: Model, batch: int, calls: list[int]) -> None:
+    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(5)]
+    alone = [analyse(fake_model, picture).prediction for picture in pictures]
+    fake_model.engine.calls.clear()  # type: ignore[attr-defined]
+    assert [result.prediction for result in analyse_each(fake_model, iter(pictures), batch=batch)] == alone
+    assert fake_model.engine.calls == calls  # type: ignore[attr-defined]
+
+
+def test_no_pictures_no_results(fake_model: Model) -> None:
+    assert list(analyse_each(fake_model, [])) == []
+
+
+def test_the_next_picture_is_read_while_the_network_is_at_the_last(fake_model: Model) -> None:
+    """The first pass cannot end before the second picture was asked for."""
+    asked, forward = threading.Event(), fake_model.engine.forward
+
+    def waits(batch: Any) -> Maps:
+        assert asked.wait(30)
+        return forward(batch)
+
+    def pictures() -> Iterator[bytes]:
+        yield builders.png_bytes()
+        asked.set()
+        yield builders.png_bytes(builders.phantom(120))
+
+    fake_model.engine.forward = waits  # type: ignore[method-assign]
+    assert len(list(analyse_each(fake_model, pictures()))) == 2
+
+
+def test_no_more_are_read_than_one_ahead(fake_model: Model) -> None:
+    taken: list[int] = []
+    pictures = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
+    for done, _ in enumerate(analyse_each(fake_model, pictures)):
+        assert len(taken) <= done + 2
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: int) -> None:
+    def lost() -> Image:
+        raise FileNotFoundError("gone")
+
+    pictures = [builders.png_bytes(), builders.png_bytes(builders.phantom(120)), b"", lost, builders.png_bytes()]
+    results = analyse_each(fake_model, pictures, batch=batch)
+    assert [next(results).gate.accepted for _ in range(3)] == [True, True, False]
+    with pytest.raises(FileNotFoundError):
+        next(results)
+
+
+def test_an_error_of_the_network_reaches_the_caller(fake_model: Model) -> None:
+    def breaks(batch: Any) -> Maps:
+        raise RuntimeError("no memory")
+
+    fake_model.engine.forward = breaks  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="no memory"):
+        list(analyse_each(fake_model, [builders.png_bytes()] * 3))
 
 
 def test_the_callers_pixel_limit_holds(fake_model: Model) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml import load_model
-from ml.analysis import analyse_batch
+from ml.analysis import analyse
 from ml.contracts import Analysis
 from ml.heads import CELLS
 
@@ -29,7 +29,7 @@ def pairs(real_data: Path) -> list[tuple[Analysis, Analysis]]:
     for source in sources:
         paths += [real_data / rows[n]["path"] for n in drawn if rows[n]["source"] == source][:A_SOURCE]
     models = [load_model(engine=name) for name in ("tensorflow", "ncnn")]
-    return [(one, other) for path in paths for one, other in [[analyse_batch(model, [path])[0] for model in models]]]
+    return [(one, other) for path in paths for one, other in [[analyse(model, path) for model in models]]]
 
 
 def test_outcomes_are_equal(pairs: list[tuple[Analysis, Analysis]]) -> None:
