@@ -6,6 +6,7 @@ drawn later, by whoever shows them, from the record alone: no network, no framew
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -152,18 +153,16 @@ def _shift(line: Array, at: int) -> float:
 
 def _region(cells: Array, row: int, column: int, least: float) -> tuple[float, float, float, float]:
     """Extent, in fractions of the square, of what hangs together with a cell at `least` or more on the smooth map."""
-    weights = _weights((np.arange(CELLS * _FINE) + 0.5) / _FINE)
+    side, weights = CELLS * _FINE, _fine_weights()
     allowed = weights @ cells @ weights.T >= least
-    found = np.zeros_like(allowed)
+    framed = np.zeros((side + 2, side + 2), bool)
+    found = framed[1:-1, 1:-1]
     center = slice(_FINE // 2 - 1, _FINE // 2 + 1)
     found[row * _FINE :, column * _FINE :][center, center] = True
     size = 0
     while size != (size := int(found.sum())):  # grows by one sample a round until it fills what is allowed
-        padded = np.pad(found, 1)
-        grown = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-        found |= grown & allowed
+        found |= (framed[:-2, 1:-1] | framed[2:, 1:-1] | framed[1:-1, :-2] | framed[1:-1, 2:]) & allowed
     rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
-    side = CELLS * _FINE
     x0, y0, x1, y1 = (int(edge) / side for edge in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
     return x0, y0, x1, y1
 
@@ -171,6 +170,12 @@ def _region(cells: Array, row: int, column: int, least: float) -> tuple[float, f
 def _share(cells: Array, edges: tuple[float, float, float, float]) -> float:
     x0, y0, x1, y1 = edges
     return min(float(_overlap(y0, y1) @ cells @ _overlap(x0, x1) / cells.sum()), 1.0)
+
+
+@cache
+def _fine_weights() -> Array:
+    """Of the samples in which a region is traced."""
+    return _weights((np.arange(CELLS * _FINE) + 0.5) / _FINE)
 
 
 def _weights(positions: Array) -> Array:

@@ -25,6 +25,8 @@ class TensorFlowEngine:
         """threads: held to once a process has begun to compute; TensorFlow has one pool for all its models."""
         with contextlib.suppress(RuntimeError):  # it has begun
             tf.config.threading.set_intra_op_parallelism_threads(threads)
+        # A graphics processor would shorten float32 to 10 bits to multiply; results must not depend on the machine.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         base = build_base(None)
         set_base_tensors(base, tensors)

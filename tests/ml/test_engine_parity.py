@@ -50,3 +50,10 @@ def test_the_evidence_is_in_the_same_place(pairs: list[tuple[Analysis, Analysis]
     same = [np.argmax(one.heat) == np.argmax(other.heat) for one, other in both]
     assert all(len(one.heat) == CELLS * CELLS for one, _ in both)
     assert np.mean(same) >= 0.99
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_gpu_would_compute_in_full_precision() -> None:
+    import tensorflow as tf
+
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()

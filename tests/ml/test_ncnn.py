@@ -1,5 +1,10 @@
 """The ncnn engine against convolutions written out in NumPy, on a network with VGG16's shape and few channels."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import threadpoolctl
@@ -106,3 +111,13 @@ def test_weights_that_end_too_early_are_damage(tensors: dict[str, np.ndarray], m
     monkeypatch.setattr(engine, "write_weights", lambda tensors, into: into.write(b"\0" * 100))
     with pytest.raises(ModelUnavailable, match="cannot load"):
         engine.NcnnEngine(tensors, threads=1)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP tells its settings")
+@pytest.mark.parametrize(("set_to", "found"), [(None, "PASSIVE"), ("active", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_told_otherwise(set_to: str | None, found: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    env |= {"OMP_DISPLAY_ENV": "true"} | ({"OMP_WAIT_POLICY": set_to} if set_to else {})
+    done = subprocess.run([sys.executable, "-c", "import ml.engines.ncnn"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"OMP_WAIT_POLICY = '{found}'" in done.stderr
