@@ -1,6 +1,7 @@
 """The only way in: unpack → validate → de-identify → hash → store → enqueue on commit. Each file is judged alone."""
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 
 import structlog
@@ -60,15 +61,25 @@ def receive(
     home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
     intent = Intent(user, model_versions.active(), home, reference, simulated=simulated, confirmed=confirmed)
     for upload in files:
-        with _room.held(upload.size or 0):
-            for name, content in unpack(upload):
-                intent = _take(name, content, intent, receipt)
+        intent = _take_apart(upload, intent, receipt)
     if receipt.accepted:
         receipt.case = intent.case or receipt.accepted[0].scan.case
     receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]
     for rejected in receipt.rejected:  # without its name: exports call files by their patient
         audit.record("scan.rejected", actor=user, code=rejected.code)
     return receipt
+
+
+def _take_apart(upload: Upload, intent: Intent, receipt: Receipt) -> Intent:
+    """The files of one upload, each read when there is room for it, and let go before the next."""
+    try:
+        with closing(unpack(upload)) as files:
+            for file in files:
+                with _room.held(file.size):
+                    intent = _take(file.name, file.read(), intent, receipt)
+    except UnreadableImage as error:  # of an archive; what came out of it stays
+        receipt.rejected.append(_rejected(clean_name(upload.name), error))
+    return intent
 
 
 def _take(name: str, content: bytes | UnreadableImage, intent: Intent, receipt: Receipt) -> Intent:

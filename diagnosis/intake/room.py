@@ -14,15 +14,19 @@ class Room:
 
     @contextmanager
     def held(self, wanted: int) -> Iterator[None]:
-        """Hold so many bytes of it until the block ends."""
+        """Hold so many bytes of it until the block ends. Who wants none does not wait."""
         taken = min(wanted, self._size)
-        # One waits at the door, and the others behind it: a large one is not passed by small ones forever.
-        with self._turn, self._changed:
-            self._changed.wait_for(lambda: self._used + taken <= self._size)
-            self._used += taken
+        if taken:
+            self._take(taken)
         try:
             yield
         finally:
             with self._changed:
                 self._used -= taken
                 self._changed.notify_all()
+
+    def _take(self, wanted: int) -> None:
+        # One waits at the door, and the others behind it: a large one is not passed by small ones forever.
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: self._used + wanted <= self._size)
+            self._used += wanted

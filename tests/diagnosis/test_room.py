@@ -1,9 +1,17 @@
 """A process holds no more bytes of files than it has room for."""
 
+import random
 import threading
 import time
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from django.core.files.base import ContentFile
+
+from diagnosis import intake
 from diagnosis.intake.room import Room
+from tests.builders import zipped
 
 
 def _enter(room: Room, wanted: int, entered: list[int], leave: threading.Event) -> threading.Thread:
@@ -67,3 +75,98 @@ def test_room_is_given_back_after_an_error() -> None:
             pass
     with room.held(10):
         pass
+
+
+def test_who_wants_nothing_does_not_wait() -> None:
+    room = Room(10)
+    with room.held(10), room.held(0):
+        pass
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Intake without a database: what it takes is noted by `taken`, in the room of a thousand bytes."""
+    monkeypatch.setattr(intake, "_room", Room(1000))
+    monkeypatch.setattr(intake.model_versions, "active", lambda: None)
+    return SimpleNamespace(pk=None)
+
+
+def _receive(user: Any, name: str, data: bytes) -> None:
+    intake.receive(user=user, files=[ContentFile(data, name=name)])
+
+
+def _archive(size: int) -> bytes:
+    """Three files of `size` bytes that do not pack."""
+    noise = random.Random(0)
+    return zipped({f"{number}.png": noise.randbytes(size) for number in range(3)})
+
+
+def test_a_small_file_passes_while_an_archive_is_taken_in(nobody: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, passed = [], threading.Event()
+
+    def take(name: str, content: bytes, intent: Any, receipt: Any) -> Any:
+        taken.append(name)
+        if name == "small.png":
+            passed.set()
+        elif name == "1.png":
+            threading.Thread(target=_receive, args=(nobody, "small.png", b"s" * 300), daemon=True).start()
+            assert passed.wait(10)
+        return intent
+
+    monkeypatch.setattr(intake, "_take", take)
+    _receive(nobody, "a.zip", _archive(600))
+    assert taken == ["0.png", "1.png", "small.png", "2.png"]
+
+
+def test_a_file_waits_for_one_of_an_archive_and_not_for_all(nobody: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the archive takes all room; who comes meanwhile is next."""
+    taken: list[str] = []
+    other = threading.Thread(target=_receive, args=(nobody, "small.png", b"s" * 300), daemon=True)
+
+    def take(name: str, content: bytes, intent: Any, receipt: Any) -> Any:
+        taken.append(name)
+        if name == "0.png":
+            other.start()
+            assert _stands_at_the_door()
+        return intent
+
+    monkeypatch.setattr(intake, "_take", take)
+    _receive(nobody, "a.zip", _archive(5000))
+    other.join(10)
+    assert taken == ["0.png", "small.png", "1.png", "2.png"]
+
+
+def _stands_at_the_door() -> bool:
+    deadline = time.monotonic() + 10
+    while not intake._room._turn.locked() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return intake._room._turn.locked()
+
+
+@pytest.mark.parametrize("data", [_archive(5000), b"x" * 700])
+def test_room_is_free_after_a_fault(nobody: Any, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    def fault(*args: Any) -> Any:
+        raise OSError
+
+    monkeypatch.setattr(intake, "_take", fault)
+    with pytest.raises(OSError):
+        _receive(nobody, "a", data)
+    with intake._room.held(1000):
+        pass
+
+
+def test_each_file_of_an_archive_holds_what_it_unpacks_to_and_none_beside_it(
+    nobody: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    files = {f"{number}.png": bytes(200_000 + number) for number in range(3)}
+
+    def take(name: str, content: bytes, intent: Any, receipt: Any) -> Any:
+        held.append(intake._room._used)
+        assert content == files[name]
+        return intent
+
+    monkeypatch.setattr(intake, "_room", Room(10**9))
+    monkeypatch.setattr(intake, "_take", take)
+    _receive(nobody, "a.zip", zipped(files))
+    assert held == [200_000, 200_001, 200_002]
