@@ -1,16 +1,46 @@
-"""How many bytes of files a process holds at once, however many requests bring them."""
+"""How many bytes of files a process holds at once, and how many uploads, however many requests bring them."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Room:
-    """Room for `size` bytes. Who finds too little waits, in turn; what is larger than all of it goes alone."""
+class Busy(Exception):
+    """All places are taken. seconds: after which it is worth asking again."""
 
-    def __init__(self, size: int) -> None:
+    seconds = 5
+
+    def __str__(self) -> str:
+        return "The site is taking in as many uploads as it can just now. Nothing of this one was kept. Try again soon."
+
+
+class Room:
+    """Room for `size` bytes. Who finds too little waits, in turn; what is larger than all of it goes alone.
+
+    places: for how many there is one at a time. Whoever waits keeps a thread of the web server busy, and waits for more
+    than bytes: one file is decoded at a time. So it is all uploads under way that are counted, and some threads are
+    always left for pages.
+    """
+
+    def __init__(self, size: int, *, places: int = 1) -> None:
         self._size, self._used = size, 0
         self._turn, self._changed = threading.Lock(), threading.Condition()
+        self._places, self._mine = threading.Semaphore(places), threading.local()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place until the block ends. A thread that has one needs no second. Raises Busy, at once."""
+        if getattr(self._mine, "taken", False):
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        self._mine.taken = True
+        try:
+            yield
+        finally:
+            self._mine.taken = False
+            self._places.release()
 
     @contextmanager
     def held(self, wanted: int) -> Iterator[None]:

@@ -53,7 +53,7 @@ class Stored:
 def store(*, user: Person, read: Callable[[int], bytes], boundary: str, study: str = "") -> Stored:
     """Take the objects of a request into cases of `user`. study: the only study whose objects are taken.
 
-    Raises multipart.Malformed and TooMany, before anything is stored.
+    Raises multipart.Malformed, TooMany and intake.Busy, before anything is stored.
     """
     most = settings.MAX_ARCHIVE_MB * 1024 * 1024
     fates: list[Fate | None] = []

@@ -1,4 +1,4 @@
-"""A process holds no more bytes of files than it has room for."""
+"""A process holds no more bytes of files than it has room for, and no more uploads than it has places for."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from diagnosis import intake
-from diagnosis.intake.room import Room
+from diagnosis.intake.room import Busy, Room
 from tests.builders import zipped
 
 
@@ -83,10 +83,42 @@ def test_who_wants_nothing_does_not_wait() -> None:
         pass
 
 
+def test_so_many_have_a_place_and_the_next_is_told_at_once() -> None:
+    room, entered, leave = Room(10, places=2), [], threading.Event()
+
+    def stay() -> None:
+        with room.place(), room.place():  # what it takes within its own place needs no other
+            entered.append(1)
+            leave.wait(10)
+
+    threads = [threading.Thread(target=stay, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert _until(entered, 2)
+    with pytest.raises(Busy), room.place():
+        pass
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    with room.place():
+        pass
+
+
+def test_a_place_is_given_back_after_an_error() -> None:
+    room = Room(10, places=1)
+    for _ in range(3):
+        with pytest.raises(ValueError), room.place():
+            raise ValueError
+
+
+def test_most_threads_of_the_web_server_may_upload_and_some_may_not(settings: Any) -> None:
+    assert settings.UPLOADS_AT_ONCE == 24  # of the 32 that gunicorn.py starts
+
+
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Intake without a database: what it takes is noted by `taken`, in the room of a thousand bytes."""
-    monkeypatch.setattr(intake, "_room", Room(1000))
+    monkeypatch.setattr(intake, "_room", Room(1000, places=3))
     monkeypatch.setattr(intake.model_versions, "active", lambda: None)
     return SimpleNamespace(pk=None)
 
@@ -144,14 +176,15 @@ def _stands_at_the_door() -> bool:
 
 
 @pytest.mark.parametrize("data", [_archive(5000), b"x" * 700])
-def test_room_is_free_after_a_fault(nobody: Any, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+def test_room_and_place_are_free_after_a_fault(nobody: Any, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     def fault(*args: Any) -> Any:
         raise OSError
 
     monkeypatch.setattr(intake, "_take", fault)
-    with pytest.raises(OSError):
-        _receive(nobody, "a", data)
-    with intake._room.held(1000):
+    for _ in range(4):  # more often than there are places
+        with pytest.raises(OSError):
+            _receive(nobody, "a", data)
+    with intake._room.held(1000), intake.place():
         pass
 
 

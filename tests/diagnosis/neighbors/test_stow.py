@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 from rest_framework.authtoken.models import Token
 
+from diagnosis import intake
 from diagnosis.api.dicomweb import StoreView
 from diagnosis.models import AuditEvent, Case, Scan
 from diagnosis.neighbors import stow
@@ -232,6 +233,20 @@ def test_hostile_bodies_never_break_it(post: Any, noise: bytes) -> None:
 
 def test_the_limit_of_parts_is_that_of_uploads() -> None:
     assert django_settings.DATA_UPLOAD_MAX_NUMBER_FILES == 1000
+
+
+def test_where_no_place_is_free_nothing_is_taken(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    response = post(body(mr(0), mr(1)))
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json()["code"] == "busy"
+    assert not Scan.objects.exists()
+
+
+def test_one_place_is_enough_for_all_studies_of_a_request(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=1))
+    assert post(body(mr(0, StudyInstanceUID=generate_uid()), mr(1, StudyInstanceUID=generate_uid()))).status_code == 200
+    assert Scan.objects.count() == 2
 
 
 def test_a_large_object_is_not_read_to_learn_which_it_is(mr: Mr, post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
