@@ -10,7 +10,9 @@ import resource
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-threads = int(os.environ.get("WEB_THREADS", "8"))
+# Uploads wait for room in memory, and each that waits keeps a thread. Three quarters of the threads may be theirs
+# (`UPLOADS_AT_ONCE`), so there must be enough of them that the rest can answer pages and polls.
+threads = int(os.environ.get("WEB_THREADS", "32"))
 timeout = 120  # seconds; a batch of large uploads over a slow line
 graceful_timeout = 10
 keepalive = 5

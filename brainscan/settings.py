@@ -114,6 +114,8 @@ MAX_ARCHIVE_MB = env.int("MAX_ARCHIVE_MB", default=250)
 if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
     raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+# Of the web server's threads, those that may be busy with uploads at a time. The others answer pages.
+UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)
 
 # De-identification. Whoever knows the secret can tell which UID of the site belongs to which UID of a hospital.
 DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY)

@@ -31,6 +31,8 @@ def test_every_file_that_pydicom_ships_is_read_or_refused_as_the_document_says()
         ("a gzipped NIfTI volume", f"{nifti.MAX_RATIO} times"),
         ("files of an archive", f"{archives.MAX_MEMBERS:,}"),
         ("entries of an archive", f"{archives.MAX_ENTRIES:,}"),
+        ("the list of files in a ZIP archive", f"{archives._MAX_LIST // 10**6:,} MB"),
+        ("names and comments before a file of a tar archive", f"{archives._MAX_HEADERS // 10**6:,} MB"),
         ("a file of an archive, unpacked |", f"{archives.MAX_MEMBER // 10**6:,} MB"),
         ("all files of an archive", f"{archives.MAX_TOTAL // 10**6:,} MB"),
         ("a file of an archive, unpacked, beyond 16 MB", f"{archives.MAX_RATIO} times"),

@@ -34,6 +34,8 @@ from rest_framework.fields import get_error_detail
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
+from diagnosis import intake
+
 MEDIA_TYPE = "application/problem+json"
 
 _log = structlog.get_logger(__name__)
@@ -130,6 +132,12 @@ class _Unavailable(exceptions.APIException):
     wait = 5
 
 
+class _Busy(exceptions.APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "busy"
+    wait = intake.Busy.seconds
+
+
 class _TooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The form fields of the request are too large."
@@ -147,6 +155,8 @@ def _known(error: Exception) -> exceptions.APIException | None:
             return exceptions.PermissionDenied()
         case ValidationError():
             return exceptions.ValidationError(get_error_detail(error))
+        case intake.Busy():
+            return _Busy(str(error))
         case RequestDataTooBig():
             return _TooLarge()
         case TooManyFilesSent():

@@ -1,6 +1,7 @@
 """The only way in: unpack → validate → de-identify → hash → store → enqueue on commit. Each file is judged alone."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 
 import structlog
@@ -12,7 +13,7 @@ from diagnosis import audit, model_versions
 from diagnosis.intake import store
 from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
-from diagnosis.intake.room import Room
+from diagnosis.intake.room import Busy, Room
 from diagnosis.intake.store import Intent
 from diagnosis.models import Case
 from diagnosis.models.case import validate_reference
@@ -22,10 +23,10 @@ from ml.contracts import UnreadableImage
 
 _log = structlog.get_logger(__name__)
 
-_room = Room(32 * 1024 * 1024)
+_room = Room(32 * 1024 * 1024, places=settings.UPLOADS_AT_ONCE, patience=2.0)
 """One large picture, or many small ones: a file is in memory from being read to being stored, and so are its pixels."""
 
-__all__ = ["Accepted", "Receipt", "Rejected", "Upload", "receive"]
+__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "place", "receive"]
 
 LETTERING = (
     "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
@@ -36,6 +37,14 @@ NOT_STORED = "The file could be read but not stored. The cause is in the server'
 
 PATIENT_CASE = "PT-"
 """What references of cases begin with that were opened for a patient's pseudonym."""
+
+
+def place() -> AbstractContextManager[None]:
+    """For as long as the block lasts, a place among those who upload. What `receive` takes within it needs no other.
+
+    Raises Busy.
+    """
+    return _room.place()
 
 
 def receive(
@@ -51,24 +60,42 @@ def receive(
 
     oversized: names of files that the upload handler dropped for their size.
     confirmed: the uploader has looked, and letters in the pictures are no name.
-    Raises ValidationError for a reference that is no pseudonymous reference. Never raises for what a file holds.
+    Raises ValidationError for a reference that is no pseudonymous reference, and Busy, both before anything is stored.
+    Never raises for what a file holds.
     """
     reference = reference.strip()
     if reference:
         _validate(reference)
+    with place():
+        return _received(user, files, oversized, reference, simulated=simulated, confirmed=confirmed)
+
+
+def _received(
+    user: Person, files: Iterable[Upload], oversized: Iterable[str], reference: str, *, simulated: bool, confirmed: bool
+) -> Receipt:
     receipt = Receipt()
     home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
     intent = Intent(user, model_versions.active(), home, reference, simulated=simulated, confirmed=confirmed)
     for upload in files:
-        with _room.held(upload.size or 0):
-            for name, content in unpack(upload):
-                intent = _take(name, content, intent, receipt)
+        intent = _take_apart(upload, intent, receipt)
     if receipt.accepted:
         receipt.case = intent.case or receipt.accepted[0].scan.case
     receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]
     for rejected in receipt.rejected:  # without its name: exports call files by their patient
         audit.record("scan.rejected", actor=user, code=rejected.code)
     return receipt
+
+
+def _take_apart(upload: Upload, intent: Intent, receipt: Receipt) -> Intent:
+    """The files of one upload, each read when there is room for it, and let go before the next."""
+    try:
+        with closing(unpack(upload)) as files:
+            for file in files:
+                with _room.held(file.size):
+                    intent = _take(file.name, file.read(), intent, receipt)
+    except UnreadableImage as error:  # of an archive; what came out of it stays
+        receipt.rejected.append(_rejected(clean_name(upload.name), error))
+    return intent
 
 
 def _take(name: str, content: bytes | UnreadableImage, intent: Intent, receipt: Receipt) -> Intent:

@@ -6,7 +6,7 @@ too small) is stored, and the pipeline refuses it with its reason.
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,16 @@ NIFTI = "Kept: voxels, axes and scaling; free text and extensions dropped"
 
 _decoding = threading.Semaphore(1)
 """One file is decoded at a time in a process: a decoded picture may take a hundred megabytes, a volume more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A file before it is read. size: bytes of memory that it takes then. read: its bytes, once, before the next file
+    is asked for; or why there are none."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes | UnreadableImage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +97,33 @@ class Decoded:
         return combined_digest(whole, [one.pixel_sha256 for one in self.pictures])
 
 
-def unpack(upload: Upload) -> Iterator[tuple[str, bytes | UnreadableImage]]:
-    """The files of an upload, by name: itself, or those of the archive that it is. Instead of the bytes stands why a
-    file was not unpacked."""
-    name = clean_name(upload.name)
-    if (upload.size or 0) > settings.MAX_ARCHIVE_MB * MEGABYTE:
-        yield name, too_large(settings.MAX_ARCHIVE_MB)
+def unpack(upload: Upload) -> Generator[Packed, None, None]:
+    """The files of an upload: itself, or those of the archive that it is, none of them read yet.
+
+    Raises UnreadableImage where an archive cannot be taken further apart, as reading one of its files may.
+    """
+    name, size = clean_name(upload.name), upload.size or 0
+    if size > settings.MAX_ARCHIVE_MB * MEGABYTE:
+        yield _refused(name, too_large(settings.MAX_ARCHIVE_MB))
         return
-    data = upload.read()
-    if not archives.is_archive(data):
-        yield name, _within_limit(data)
+    head = upload.read(archives.HEAD)
+    upload.seek(0)
+    if not archives.is_archive(head):
+        yield _within_limit(Packed(name, size, upload.read), head)
         return
-    try:
-        for member in archives.members(data):
-            yield clean_name(member.name), member.refused or _within_limit(member.data or b"")
-    except UnreadableImage as error:
-        yield name, error
+    for member in archives.members(upload):
+        yield _within_limit(Packed(clean_name(member.name), member.size, member.read), member.head)
 
 
-def _within_limit(data: bytes) -> bytes | UnreadableImage:
-    """The bytes, or why they are too many for a picture."""
-    if len(data) > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(data):
-        return too_large(settings.MAX_UPLOAD_MB)
-    return data
+def _within_limit(file: Packed, head: bytes) -> Packed:
+    """The file, or why its bytes are too many for a picture; then none of them is read. head: the first of them."""
+    if file.size > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(head):
+        return _refused(file.name, too_large(settings.MAX_UPLOAD_MB))
+    return file
+
+
+def _refused(name: str, error: UnreadableImage) -> Packed:
+    return Packed(name, 0, lambda: error)
 
 
 def too_large(limit: int) -> UnreadableImage:

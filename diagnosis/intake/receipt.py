@@ -4,17 +4,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from diagnosis.models import Case, Prediction, Scan
+from ml.readers.packed import BinaryFile
 
 
-class Upload(Protocol):
-    """What intake needs of an uploaded file; Django's UploadedFile has it."""
+class Upload(BinaryFile, Protocol):
+    """What intake needs of an uploaded file, which stands at its beginning; Django's File has it."""
 
     name: str | None
 
     @property
     def size(self) -> int | None: ...
-
-    def read(self) -> bytes: ...
 
 
 @dataclass(slots=True)

@@ -50,13 +50,15 @@ def hand_in(
     """Give the objects to intake; their fates, in their order, and a receipt for each study.
 
     reference: of the case where they go, "" to leave that to intake.
-    The pieces' names must differ. Raises what intake raises when the database is away.
+    The pieces' names must differ. Raises what intake raises when the database is away, and intake.Busy before anything
+    is stored.
     """
     arrived = list(arrivals)
     studies: dict[str, list[Piece]] = {}
     for one in arrived:
         studies.setdefault(one.identity.study or one.identity.instance, []).append(one.piece)
-    receipts = [intake.receive(user=user, files=pieces, reference=reference) for pieces in studies.values()]
+    with intake.place():
+        receipts = [intake.receive(user=user, files=pieces, reference=reference) for pieces in studies.values()]
     refused = {item.name: reason(item.code) for receipt in receipts for item in receipt.rejected}
     return [Fate(one.identity, refused.get(str(one.piece.name))) for one in arrived], receipts
 

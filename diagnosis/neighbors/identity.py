@@ -14,8 +14,8 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 _PREAMBLE = 128
-_INFLATED = 1 << 20
-"""Bytes of a deflated dataset that are inflated to find the UIDs, which stand near its beginning."""
+HEAD = 1 << 20
+"""Bytes of a file, or of what a deflated one inflates to, in which UIDs are looked for: they stand near its start."""
 _WANTED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
 _LAST = 0x0020000D
 """Tag of the last of them in a file."""
@@ -35,7 +35,7 @@ class Identity:
 
 
 def identify(data: bytes) -> Identity:
-    """Read the UIDs of a DICOM file. Raises NotDicom."""
+    """Read the UIDs of a DICOM file; its first HEAD bytes are enough. Raises NotDicom."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values
         try:
@@ -58,7 +58,7 @@ def _head(data: bytes) -> Dataset:
     syntax = UID(str(meta.get("TransferSyntaxUID", "")))
     if syntax == DeflatedExplicitVRLittleEndian:
         # Inflated as far as needed: a small file may claim to hold gigabytes.
-        stream = io.BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), _INFLATED))
+        stream = io.BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), HEAD))
     return read_dataset(
         stream,
         is_implicit_VR=syntax == ImplicitVRLittleEndian,

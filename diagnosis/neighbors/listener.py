@@ -17,7 +17,7 @@ from pydicom import uid
 from pynetdicom import AE, evt
 from pynetdicom.transport import ThreadedAssociationServer
 
-from diagnosis import audit
+from diagnosis import audit, intake
 from diagnosis.neighbors import arrivals, bounds
 from diagnosis.neighbors.arrivals import CANNOT_UNDERSTAND, MISMATCH, OUT_OF_RESOURCES, Arrival
 from diagnosis.neighbors.bounds import Budget
@@ -148,7 +148,7 @@ class Listener:
         try:
             with _database(), structlog.contextvars.bound_contextvars(ip=sender.address):
                 return self._take(event, sender)
-        except (OSError, MemoryError, Error) as error:
+        except (OSError, MemoryError, Error, intake.Busy) as error:
             _log.warning("an object was not taken", sender=sender.title, error=type(error).__name__)
             return OUT_OF_RESOURCES
         except Exception as error:  # its text may quote what was received

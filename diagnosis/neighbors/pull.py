@@ -33,8 +33,8 @@ class Interrupted(NeighborError):
 def pull(*, user: Person, accession: str, archive: Archive) -> intake.Receipt:
     """Fetch the study with this accession number into a case of `user`.
 
-    Raises InvalidAccession, NothingFound, Ambiguous, TooMuch, what `Archive` raises, and Interrupted once something has
-    been stored.
+    Raises InvalidAccession, NothingFound, Ambiguous, TooMuch, what `Archive` raises, intake.Busy before a picture is
+    fetched, and Interrupted once something has been stored.
     """
     wanted = _find(accession.strip(), archive)
     fetched = _Fetched(archive, wanted)

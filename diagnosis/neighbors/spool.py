@@ -23,10 +23,23 @@ class Piece:
     size: int
     _spool: "Spool"
     _start: int
+    _at: int = 0
 
-    def read(self) -> bytes:
-        """All of it. Raises ValueError once the spool is closed."""
-        return self._spool.read(self._start, self.size)
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes from where it stands, or all. Raises ValueError once the spool is closed."""
+        left = self.size - self._at
+        data = self._spool.read(self._start + self._at, left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Never beyond its ends."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        self._at = min(max(base + offset, 0), self.size)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
 
 class Spool:

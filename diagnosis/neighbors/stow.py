@@ -11,7 +11,7 @@ from django.conf import settings
 
 from diagnosis.neighbors import arrivals, multipart
 from diagnosis.neighbors.arrivals import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Arrival, Fate
-from diagnosis.neighbors.identity import NotDicom, identify
+from diagnosis.neighbors.identity import HEAD, NotDicom, identify
 from diagnosis.neighbors.spool import Spool, TooLarge
 from diagnosis.people import Person
 
@@ -53,7 +53,7 @@ class Stored:
 def store(*, user: Person, read: Callable[[int], bytes], boundary: str, study: str = "") -> Stored:
     """Take the objects of a request into cases of `user`. study: the only study whose objects are taken.
 
-    Raises multipart.Malformed and TooMany, before anything is stored.
+    Raises multipart.Malformed, TooMany and intake.Busy, before anything is stored.
     """
     most = settings.MAX_ARCHIVE_MB * 1024 * 1024
     fates: list[Fate | None] = []
@@ -68,7 +68,8 @@ def store(*, user: Person, read: Callable[[int], bytes], boundary: str, study: s
                 continue
             try:
                 piece = spool.add(f"stored-{number:04}.dcm", part.chunks, most=most)
-                identity = identify(piece.read())
+                identity = identify(piece.read(HEAD))
+                piece.seek(0)
             except TooLarge:
                 nameless.append(OUT_OF_RESOURCES)
             except NotDicom:

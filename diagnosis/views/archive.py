@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from diagnosis import audit, selectors
+from diagnosis import audit, intake, selectors
 from diagnosis.neighbors import outbox, pull, server
 from diagnosis.neighbors.errors import NeighborError
 from diagnosis.people import Person
@@ -31,6 +31,10 @@ def pull_page(request: HttpRequest) -> HttpResponse:
         receipt = error.receipt
     except NeighborError as error:
         return render(request, "diagnosis/archive.html", {"error": error.message}, status=400)
+    except intake.Busy as busy:
+        response = render(request, "diagnosis/archive.html", {"error": str(busy)}, status=503)
+        response.headers["Retry-After"] = str(busy.seconds)
+        return response
     if receipt.case is None:
         return render(request, "diagnosis/archive.html", {"rejected": receipt.rejected}, status=400)
     if receipt.rejected:

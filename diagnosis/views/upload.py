@@ -20,7 +20,8 @@ _RECENT = 8
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    """The form; on POST what became of each file. 200 if any was taken, 413 if all were too large, else 400."""
+    """The form; on POST what became of each file. 200 if any was taken, 413 if all were too large, 503 if no place was
+    free, else 400."""
     person = cast(Person, request.user)
     if request.method != "POST":
         return _page(request, UploadForm(initial=_initial(request)))
@@ -42,6 +43,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     except ValidationError as error:
         form.add_error(None, error)
         return _refuse(request, form)
+    except intake.Busy as busy:
+        form.add_error(None, str(busy))
+        return _later(_refuse(request, form, status=503), busy)
     return _answer(request, receipt)
 
 
@@ -81,13 +85,18 @@ def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
     return {"uploaded": uploaded, "rejected": receipt.rejected, "active": active, "view": "upload"}
 
 
-def _refuse(request: HttpRequest, form: UploadForm) -> HttpResponse:
+def _later(response: HttpResponse, busy: intake.Busy) -> HttpResponse:
+    response.headers["Retry-After"] = str(busy.seconds)
+    return response
+
+
+def _refuse(request: HttpRequest, form: UploadForm, *, status: int = 400) -> HttpResponse:
     if _wants_rows(request):
         words_of_errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
         name = next((file.name for file in request.FILES.getlist("files")), "")
         rejected = [{"name": name, "code": "invalid", "detail": words_of_errors}]
-        return render(request, "diagnosis/_fragments/upload_rows.html", {"rejected": rejected}, status=400)
-    return _page(request, form, status=400)
+        return render(request, "diagnosis/_fragments/upload_rows.html", {"rejected": rejected}, status=status)
+    return _page(request, form, status=status)
 
 
 def _wants_rows(request: HttpRequest) -> bool:

@@ -76,9 +76,12 @@ def sniff(data: bytes) -> str:
 
 def may_hold_many(head: bytes) -> bool:
     """Whether the first bytes (512 or more) are those of an archive, of DICOM or of a volume: files that hold many
-    slices may be larger than a picture."""
+    slices may be larger than a picture. Volumes that are not read are among them; `sniff` says so of them."""
     magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
-    return head.startswith(magic) or head[257:262] == b"ustar" or _stack_kind(head) is not None
+    try:
+        return head.startswith(magic) or head[257:262] == b"ustar" or _stack_kind(head) is not None
+    except UnreadableImage:
+        return True
 
 
 def _stack_kind(data: bytes) -> str | None:

@@ -15,6 +15,7 @@
 
   const AT_ONCE = 2;
   const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
+  const TRIES = 4; // of a file that finds the site busy, before its row says that it was not taken
   const BATCH = 40; // rows made in one go, so that 500 files do not freeze the page
   const waiting = [];
   const unconfirmed = new Map(); // rows of pictures that may carry names, each with the upload that it came in
@@ -122,17 +123,38 @@
       part(row, "bar").hidden = false;
       bar.value = 0;
       tally.refused -= 1;
+      job.tries = 0;
       waiting.push(job);
       tell();
       pump();
     };
-    request.onload = () => answered(request, job, again);
+    let resting = false;
+    request.onload = () => {
+      resting = tryLater(request, job);
+      if (!resting) answered(request, job, again);
+    };
     request.onerror = () => say(row, "The connection broke while this file was sent.", again);
     request.onloadend = () => {
+      if (resting) return;
       running -= 1;
       pump();
     };
     request.send(data);
+  }
+
+  // The site takes in as many uploads as it can. The file keeps its turn while it rests, so that those behind it rest
+  // too; how long differs from page to page, or all would come back at once.
+  function tryLater(request, job) {
+    const seconds = Number(request.getResponseHeader("Retry-After"));
+    const tries = job.tries || 0;
+    if (request.status !== 503 || !seconds || tries >= TRIES) return false;
+    job.tries = tries + 1;
+    part(job.row, "bar-text").textContent = "Busy, trying again …";
+    setTimeout(() => {
+      running -= 1;
+      send(job);
+    }, 1000 * seconds * (1 + Math.random()));
+    return true;
   }
 
   function answered(request, job, again) {
@@ -145,6 +167,10 @@
     const answers = [...page.querySelectorAll(".upload-row")];
     if (!answers.length) {
       say(row, `The server could not take this file (${request.status}).`, again);
+      return;
+    }
+    if (request.status === 503) {
+      say(row, answers[0].querySelector(".said").textContent, again);
       return;
     }
     const picture = row.querySelector("img");
@@ -193,7 +219,7 @@
       old.remove();
     }
     tally[job.counted] -= 1;
-    waiting.push({ ...job, row, confirmed: true });
+    waiting.push({ ...job, row, confirmed: true, tries: 0 });
     tell();
     pump();
   }

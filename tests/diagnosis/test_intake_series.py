@@ -1,6 +1,9 @@
 """Series on their way in: slices find each other, archives come apart, no patient comes with them."""
 
+import io
 import itertools
+import tarfile
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
@@ -239,6 +242,42 @@ def test_too_large_a_picture_is_so_in_an_archive_too(user: Any, settings: Any) -
     big = b"\x89PNG" + b"0" * 1_048_577
     receipt = receive(user, builders.zipped({"big.png": big, "a.png": builders.png_bytes()}))
     assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
+
+
+def test_what_is_too_large_in_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    data = builders.zipped({"big.png": b"\x89PNG\r\n\x1a\n" + bytes(15_000_000)})
+    tracemalloc.start()
+    try:
+        receipt = receive(user, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
+    assert peak < 3_000_000
+
+
+def test_of_an_archive_that_is_cut_off_stays_what_came_before(user: Any) -> None:
+    files = {f"{n}.png": builders.png_bytes(builders.phantom(96, seed=n)) for n in range(3)}
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    whole = stream.getvalue()
+    receipt = receive(user, whole[: whole.index(files["2.png"]) + 100])
+    assert [accepted.name for accepted in receipt.accepted] == ["0.png", "1.png"]
+    assert [(r.name, r.code) for r in receipt.rejected] == [("IM0000", "archive_damaged")]
+
+
+def test_a_file_whose_size_lies_is_refused_alone(user: Any) -> None:
+    data = bytearray(builders.zipped({"bomb.png": bytes(50_000), "a.png": builders.png_bytes()}))
+    central = data.index(b"PK\x01\x02")
+    data[central + 24 : central + 28] = (3).to_bytes(4, "little")
+    receipt = receive(user, bytes(data))
+    assert [accepted.name for accepted in receipt.accepted] == ["a.png"]
+    assert [(r.name, r.code) for r in receipt.rejected] == [("bomb.png", "archive_member_damaged")]
 
 
 @pytest.mark.parametrize("which", [0, 3, 5])

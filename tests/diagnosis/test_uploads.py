@@ -34,3 +34,13 @@ def test_no_file_of_a_visitor_is_kept(path: str, user: Any, monkeypatch: pytest.
     client.force_login(user)
     assert post() == 403
     assert kept == ["a.png"]
+
+
+def test_a_volume_of_a_kind_that_is_not_read_is_refused_with_the_reason(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    data = b"NRRD0005\ntype: short\ndimension: 3\nencoding: gzip\n\n" + bytes(1_500_000)
+    client = Client()
+    client.force_login(user)
+    response = client.post("/upload/", {"files": SimpleUploadedFile("brain.nrrd", data)})
+    assert response.status_code == 400
+    assert "stored as NRRD" in response.content.decode()

@@ -4,9 +4,12 @@ import gzip
 import io
 import struct
 import tarfile
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,13 +18,15 @@ from ml.contracts import UnreadableImage
 from ml.readers import archives
 from tests.formats import FILES as SHIPPED
 
+METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
-def zipped(files: dict[str, bytes], *, links: tuple[str, ...] = ()) -> bytes:
+
+def zipped(files: dict[str, bytes], *, links: tuple[str, ...] = (), method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w") as archive:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = method
             if name in links:
                 entry.external_attr = 0o120777 << 16
             archive.writestr(entry, data)
@@ -44,22 +49,104 @@ def tarred(files: dict[str, bytes], *, mode: str = "w:gz", **more: bytes) -> byt
 
 def outcomes(data: bytes) -> dict[str, Any]:
     assert archives.is_archive(data)
-    return {member.name: member.refused.code if member.refused else member.data for member in archives.members(data)}
+    found = {member.name: member.read() for member in archives.members(data)}
+    return {name: what.code if isinstance(what, UnreadableImage) else what for name, what in found.items()}
 
 
 def trouble(data: bytes) -> str:
     with pytest.raises(UnreadableImage) as caught:
-        list(archives.members(data))
+        outcomes(data)
     return caught.value.code
+
+
+def lying(files: dict[str, bytes], size: int, **options: Any) -> bytes:
+    """A ZIP archive whose files claim to have `size` bytes."""
+    data = bytearray(zipped(files, **options))
+    at = 0
+    while (at := data.find(b"PK\x01\x02", at + 1)) > 0:
+        data[at + 24 : at + 28] = size.to_bytes(4, "little")
+    return bytes(data)
+
+
+def peak(work: Callable[[], object]) -> int:
+    """Most bytes of memory that Python had at once for it."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 FILES = {"study/1.dcm": b"one", "2.png": b"two", "deep/er/3": b""}
 HOSTILE = {"../up": b"1", "/etc/cron": b"1", "a/../../b": b"1", "C:\\windows": b"1", "..\\up": b"1"}
 
 
-@pytest.mark.parametrize("data", [zipped(FILES), tarred(FILES), tarred(FILES, mode="w")])
+ALL = [tarred(FILES), tarred(FILES, mode="w"), *(zipped(FILES, method=method) for method in METHODS)]
+
+
+@pytest.mark.parametrize("data", ALL)
 def test_files_one_after_another(data: bytes) -> None:
     assert outcomes(data) == FILES
+
+
+class Watched(io.BytesIO):
+    """Knows how far it was read."""
+
+    far = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.far = max(self.far, self.tell())
+        return data
+
+
+@pytest.mark.parametrize("pack", [tarred, lambda files: tarred(files, mode="w")])
+def test_an_archive_is_read_as_its_files_are_asked_for(pack: Any) -> None:
+    data = pack({str(number): np.random.default_rng(number).bytes(300_000) for number in range(5)})
+    file = Watched(data)
+    found = archives.members(file)
+    assert next(found).size == 300_000
+    assert file.far < 200_000
+    found.close()
+    assert not file.closed
+
+
+def test_a_zip_archive_is_read_a_little_at_a_time() -> None:
+    class Counted(io.BytesIO):
+        most = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            self.most = max(self.most, len(data))
+            return data
+
+    files = {str(number): np.random.default_rng(number).bytes(300_000) for number in range(5)}
+    file = Counted(zipped(files))
+    assert {member.name: member.read() for member in archives.members(file)} == files
+    assert file.most < 100_000
+    assert not file.closed
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, mode="w")])
+def test_a_file_that_is_not_wanted_need_not_be_read(pack: Any) -> None:
+    files = {str(number): bytes([number]) * 300_000 for number in range(4)}
+    assert [member.size for member in archives.members(pack(files))] == [300_000] * 4
+    found = [member.read() for member in archives.members(pack(files)) if member.name in "13"]
+    assert found == [files["1"], files["3"]]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, mode="w")])
+def test_one_file_is_in_memory_at_a_time_and_once(pack: Any) -> None:
+    noise = np.random.default_rng(0).bytes(4_000_000)
+    data = pack({str(number): noise for number in range(4)})
+    file = io.BytesIO(data)
+
+    def take() -> None:
+        for member in archives.members(file):
+            assert member.read() == noise
+
+    assert peak(take) < 1.5 * len(noise)
 
 
 @pytest.mark.parametrize("data", [zipped(FILES | HOSTILE), tarred(FILES | HOSTILE)])
@@ -115,6 +202,67 @@ def test_a_size_that_lies_does_not_help(monkeypatch: pytest.MonkeyPatch) -> None
     data[central + 24 : central + 28] = (3).to_bytes(4, "little")
     found = outcomes(bytes(data))["bomb"]
     assert found in ("archive_member_damaged", "archive_member_too_large") or len(found) <= 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [0, 3, 70_000])
+def test_a_size_that_lies_is_all_that_is_unpacked(method: int, size: int) -> None:
+    data = lying({"a": b"1", "bomb": bytes(30_000_000)}, size, method=method)
+    found: dict[str, Any] = {}
+    assert peak(lambda: found.update(outcomes(data))) < 2_000_000
+    assert found["bomb"] == "archive_member_damaged"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_checksum_that_differs_is_damage(method: int) -> None:
+    data = bytearray(zipped({"a": bytes(range(256)) * 400, "b": b"1"}, method=method))
+    data[data.index(b"PK\x01\x02") + 16] ^= 1
+    assert outcomes(bytes(data)) == {"a": "archive_member_damaged", "b": b"1"}
+
+
+def test_the_list_of_a_zip_archive_is_not_read_if_it_is_long() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(100):
+            entry = zipfile.ZipInfo(f"{number:0>60000}")
+            archive.writestr(entry, b"")
+    data = stream.getvalue()
+    assert trouble(data) == "archive_too_many"
+    assert peak(lambda: trouble(data)) < 6_000_000
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
+def test_a_header_that_claims_to_be_huge_is_not_read(kind: bytes) -> None:
+    """As tarfile reads long names and comments at once."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("a")
+        entry.type, entry.size = kind, 40_000_000
+        archive.addfile(entry, io.BytesIO(b"1" * entry.size))
+    assert trouble(stream.getvalue()) == "archive_bomb"
+    assert peak(lambda: trouble(stream.getvalue())) < 4_000_000
+
+
+def test_headers_of_headers_without_end_are_damage() -> None:
+    entry = tarfile.TarInfo("a")
+    entry.type = tarfile.XHDTYPE
+    assert trouble(entry.tobuf() * 1500) == "archive_damaged"
+
+
+def test_names_of_a_tar_archive_are_let_go() -> None:
+    """Each has a megabyte's tenth, and tarfile would keep them all."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(200):
+            entry = tarfile.TarInfo("a" * 100_000 + str(number))
+            archive.addfile(entry)
+    data = stream.getvalue()
+
+    def walk() -> None:
+        for member in archives.members(data):
+            assert member.read() == b""
+
+    assert peak(walk) < 4_000_000
 
 
 @pytest.mark.parametrize("data", [zipped(FILES)[:-25], tarred(FILES)[:120], b"PK\x03\x04" + b"\0" * 40])
@@ -191,7 +339,7 @@ def test_a_dicomdir_is_passed_over_whatever_its_name() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    seed=st.sampled_from([zipped(FILES), tarred(FILES), tarred(FILES, mode="w")]),
+    seed=st.sampled_from(ALL),
     changes=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=10),
     cut=st.integers(0, 60),
 )
@@ -201,6 +349,7 @@ def test_of_damaged_archives_files_or_a_reason_come_out(seed: bytes, changes: li
         data[place % len(data)] = value
     try:
         for member in archives.members(bytes(data[: len(data) - cut])):
-            assert (member.data is None) == (member.refused is not None)
+            found = member.read()
+            assert len(found) <= member.size if isinstance(found, bytes) else found.code.startswith("archive_")
     except UnreadableImage as error:
         assert error.code.startswith("archive_")

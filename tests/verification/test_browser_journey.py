@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests import builders
 from tests.verification.services import PASSWORD, Site
 
 _JUDGED = re.compile("[Tt]umor|Uncertain")
@@ -89,6 +90,41 @@ def test_a_message_from_an_injected_name_stays_text(page: Page, site: Site, real
     page.goto("/history/?q=NAMES-1")
     expect(page.locator("table tbody")).to_contain_text(name)
     assert dialogs == []
+
+
+def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, tmp_path: Path) -> None:
+    page.goto("/login/?next=/upload/")
+    page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    picture = tmp_path / "busy.png"
+    picture.write_bytes(builders.png_bytes(builders.phantom(128, seed=77)))
+    refusals = _be_busy(page, times=7)
+    rows = page.locator("#uploads > li")
+    _drop(page, [picture])
+    expect(rows).to_contain_text("Busy, trying again")
+    expect(rows).to_contain_text("The site is busy.")  # after five tries
+    assert len(refusals) == 5
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#uploads > li[data-row]")).to_have_count(1)
+    assert len(refusals) == 7
+    expect(page.locator("#upload-summary")).to_have_text("1 file sent")
+
+
+def _be_busy(page: Page, *, times: int) -> list[str]:
+    """Uploads are turned away so many times, as the site does it, and then let through."""
+    refusals: list[str] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST" or len(refusals) == times:
+            route.fallback()
+            return
+        refusals.append(route.request.url)
+        row = '<li class="upload-row"><span class="said">The site is busy.</span></li>'
+        route.fulfill(status=503, headers={"Retry-After": "0.2"}, content_type="text/html", body=row)
+
+    page.route("**/upload/", answer)
+    return refusals
 
 
 def _look_at_evidence(page: Page) -> None:

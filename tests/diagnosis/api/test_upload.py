@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
+from diagnosis import intake
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from tests.builders import HTML, SVG, TEXT, bomb_png, jpeg_bytes, phantom, png_bytes, polyglot
 from tests.factories import CaseFactory
@@ -284,3 +285,14 @@ def test_readers_may_open_cases_of_their_own(login: Any, reader: User) -> None:
 def test_anonymous_is_401(anonymous: APIClient, problem: Any) -> None:
     problem(upload(anonymous, picture()), 401, "not_authenticated")
     assert not Scan.objects.exists()
+
+
+def test_where_no_place_is_free_nothing_is_taken(
+    api: APIClient, problem: Any, monkeypatch: pytest.MonkeyPatch, user: User
+) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    response = upload(api, picture())
+    assert "Try again soon" in problem(response, 503, "busy")["detail"]
+    assert response["Retry-After"] == "5"
+    assert not Case.objects.exists() and not AuditEvent.objects.filter(action__startswith="scan").exists()
+    problem(upload(api, picture(), case="no reference"), 400, "invalid")

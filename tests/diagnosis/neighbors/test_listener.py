@@ -17,6 +17,7 @@ from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, generate_uid
 from pynetdicom import AE
 
+from diagnosis import intake
 from diagnosis.models import AuditEvent, Case, Scan
 from diagnosis.neighbors import bounds, listener
 from diagnosis.neighbors.bounds import Budget, Limited
@@ -291,3 +292,9 @@ def test_the_command_says_what_is_missing(user: User, settings: Any, changes: di
         setattr(settings, name, value)
     with pytest.raises(CommandError, match=said):
         call_command("dicom_listener")
+
+
+def test_no_place_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    assert store(start(), mr()) == [0xA700]
+    assert not Scan.objects.exists()

@@ -3,12 +3,12 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from pydicom import dcmread
@@ -31,22 +31,9 @@ Mr = Callable[..., bytes]
 pytestmark = pytest.mark.django_db
 
 
-@dataclass
-class File:
-    name: str | None
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self) -> bytes:
-        return self.data
-
-
 def done(user: User, *files: bytes) -> Prediction:
     """A prediction on what intake made of the files, whose results are in."""
-    receipt = intake.receive(user=user, files=[File(f"{n}.dcm", data) for n, data in enumerate(files)])
+    receipt = intake.receive(user=user, files=[SimpleUploadedFile(f"{n}.dcm", data) for n, data in enumerate(files)])
     assert not receipt.rejected, receipt.rejected
     [accepted] = receipt.accepted
     version = ModelVersionFactory()
@@ -175,7 +162,8 @@ def test_an_unknown_kind(single: Prediction, api: Any) -> None:
 
 def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any, archive: Archive) -> None:
     png = done(user, png_bytes(phantom(96, seed=5)))
-    waiting = intake.receive(user=user, files=[File("x.dcm", dicom_bytes(phantom(96, seed=6)))]).accepted[0].prediction
+    upload = SimpleUploadedFile("x.dcm", dicom_bytes(phantom(96, seed=6)))
+    waiting = intake.receive(user=user, files=[upload]).accepted[0].prediction
     bare = done(user, dicom_bytes(phantom(96, seed=7), StudyInstanceUID=""))
     for prediction, word in ((png, "PNG"), (waiting, "queued"), (bare, "UIDs")):
         for call, path in ((api().get, "dicom"), (api().post, "send")):

@@ -14,6 +14,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from brainscan import config
+from diagnosis import intake
 from diagnosis.models import AuditEvent, Case, Scan
 from diagnosis.neighbors import server
 from tests.builders import dicom_bytes, phantom
@@ -279,3 +280,15 @@ class TestPage:
         settings.DICOMWEB_URL = ""
         assert "no archive" in as_user.get("/archive/").content.decode()
         assert "/archive/" not in as_user.get("/upload/").content.decode()
+
+
+def test_where_no_place_is_free_no_picture_is_fetched(
+    study: Archive, api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    page = Client()
+    page.force_login(user)
+    for response in (ask(api), page.post("/archive/", {"accession": ACCESSION})):
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert "Try again soon" in response.content.decode()
+    assert not Scan.objects.exists()

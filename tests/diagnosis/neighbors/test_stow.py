@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
@@ -14,8 +15,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 from rest_framework.authtoken.models import Token
 
+from diagnosis import intake
 from diagnosis.api.dicomweb import StoreView
 from diagnosis.models import AuditEvent, Case, Scan
+from diagnosis.neighbors import stow
+from diagnosis.neighbors.identity import HEAD, identify
+from diagnosis.neighbors.spool import Spool
 from tests.builders import dicom_bytes, phantom, png_bytes
 from tests.diagnosis.neighbors.conftest import NAME
 
@@ -228,3 +233,39 @@ def test_hostile_bodies_never_break_it(post: Any, noise: bytes) -> None:
 
 def test_the_limit_of_parts_is_that_of_uploads() -> None:
     assert django_settings.DATA_UPLOAD_MAX_NUMBER_FILES == 1000
+
+
+def test_where_no_place_is_free_nothing_is_taken(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    response = post(body(mr(0), mr(1)))
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json()["code"] == "busy"
+    assert not Scan.objects.exists()
+
+
+def test_one_place_is_enough_for_all_studies_of_a_request(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=1))
+    assert post(body(mr(0, StudyInstanceUID=generate_uid()), mr(1, StudyInstanceUID=generate_uid()))).status_code == 200
+    assert Scan.objects.count() == 2
+
+
+def test_a_large_object_is_not_read_to_learn_which_it_is(mr: Mr, post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def watched(data: bytes) -> Any:
+        seen.append(len(data))
+        return identify(data)
+
+    monkeypatch.setattr(stow, "identify", watched)
+    assert post(body(dicom_bytes(np.zeros((1200, 1200), np.uint16)))).status_code in (200, 409)
+    assert seen == [HEAD]
+
+
+def test_a_piece_is_read_like_a_file() -> None:
+    with Spool() as spool:
+        spool.add("before", [b"12345"], most=5)
+        piece = spool.add("piece", [b"abc", b"defgh"], most=8)
+        spool.add("after", [b"67890"], most=5)
+        assert (piece.read(3), piece.tell(), piece.read(), piece.read()) == (b"abc", 3, b"defgh", b"")
+        assert (piece.seek(-2, 2), piece.read(99)) == (6, b"gh")
+        assert (piece.seek(1), piece.seek(1, 1), piece.read(2)) == (1, 2, b"cd")

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from diagnosis import intake
 from diagnosis.models import Case, Prediction, Scan
 from tests.builders import TEXT, phantom, png_bytes
 
@@ -103,3 +104,16 @@ def test_an_upload_without_token_is_refused(user: User) -> None:
     client.force_login(user)
     assert client.post("/upload/", {"files": picture()}).status_code == 403
     assert not Scan.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, XHR])
+def test_where_no_place_is_free_the_page_says_when_to_come_back(
+    as_user: Client, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    response = as_user.post("/upload/", {"case": "CA-1", "files": picture()}, headers=headers)
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"
+    assert "Try again soon" in response.content.decode()
+    assert ("upload-row" in response.content.decode().split("<template")[0]) == bool(headers)
+    assert not Case.objects.exists()
