@@ -7,6 +7,7 @@ import sys
 from tests.verification.services import ROOT, postgres_server
 
 FILES = (
+    "tests/diagnosis/test_hostile_addresses.py",
     "tests/diagnosis/test_models.py",
     "tests/diagnosis/test_triggers.py",
     "tests/diagnosis/views/test_history.py",
