@@ -1,6 +1,7 @@
-"""The app's start: audit signals and system checks."""
+"""The app's start: audit signals, system checks, and the database's triggers around each `migrate`."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class DiagnosisConfig(AppConfig):
@@ -10,4 +11,7 @@ class DiagnosisConfig(AppConfig):
     verbose_name = "Diagnosis support"
 
     def ready(self) -> None:
-        from diagnosis import checks, signals  # noqa: F401  (importing registers them)
+        from diagnosis import checks, signals, triggers  # noqa: F401  (importing registers the first two)
+
+        pre_migrate.connect(triggers.before_migrate, sender=self)
+        post_migrate.connect(triggers.after_migrate, sender=self)

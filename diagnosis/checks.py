@@ -1,10 +1,13 @@
 """System checks: things that start but would not work."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections
 
+from diagnosis import triggers
 from ml import registry
 from ml.contracts import ModelUnavailable
 
@@ -17,3 +20,19 @@ def model_artifact(**_: Any) -> list[CheckMessage]:
     except ModelUnavailable as error:
         return [Warning(error.message, hint="The site starts, says so, and predicts nothing.", id="diagnosis.W001")]
     return []
+
+
+@register(Tags.database)
+def owner_triggers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What decides who sees a result follows its case. `check --database default` asks, and so does `migrate`."""
+    away = sorted({one.name for alias in databases or () for one in triggers.missing(connections[alias])})
+    if not away:
+        return []
+    return [
+        Warning(
+            f"The database lacks triggers as this version needs them: {', '.join(away)}. A case that changes hands "
+            "may stay in its former owner's worklist.",
+            hint="`manage.py migrate` makes them, and puts right what went wrong without them.",
+            id="diagnosis.W002",
+        )
+    ]

@@ -1,8 +1,10 @@
 """Filters of predictions and scans, the same for pages and API."""
 
+from datetime import UTC
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet, Subquery
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -22,6 +24,24 @@ class YesNoFilter(django_filters.TypedChoiceFilter):
         super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
 
 
+class DaysField(django_filters.fields.DateRangeField):
+    """Two days of the site's time zone. Near the first and the last day there is, that may be no time of UTC."""
+
+    def compress(self, data_list: Any) -> slice | None:
+        try:
+            days: slice | None = super().compress(data_list)
+            for moment in (days.start, days.stop) if days else ():
+                if moment is not None:
+                    moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError("Enter a valid date.", code="invalid") from error
+        return days
+
+
+class DaysFilter(django_filters.DateFromToRangeFilter):
+    field_class = DaysField
+
+
 class PredictionFilter(django_filters.FilterSet):
     """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
     created_before, case (reference), q (text)."""
@@ -37,7 +57,7 @@ class PredictionFilter(django_filters.FilterSet):
     )
     owner = django_filters.CharFilter(method="of")
     case = django_filters.CharFilter(field_name="case_reference")
-    created = django_filters.DateFromToRangeFilter(label="Uploaded")
+    created = DaysFilter(label="Uploaded")
     q = django_filters.CharFilter(method="search", label="Case, file or owner")
 
     class Meta:
@@ -63,7 +83,7 @@ class ScanFilter(django_filters.FilterSet):
 
     case = django_filters.CharFilter(field_name="case__reference")
     owner = django_filters.CharFilter(field_name="case__owner__username")
-    created = django_filters.DateFromToRangeFilter()
+    created = DaysFilter()
     q = django_filters.CharFilter(method="search", label="Case or file")
 
     class Meta:
@@ -78,7 +98,7 @@ class CaseFilter(django_filters.FilterSet):
     """owner (user name), created_after, created_before, q (text in the reference)."""
 
     owner = django_filters.CharFilter(field_name="owner__username")
-    created = django_filters.DateFromToRangeFilter()
+    created = DaysFilter()
     q = django_filters.CharFilter(field_name="reference", lookup_expr="icontains")
 
     class Meta:

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from django.db.models import BooleanField, F, Func, IntegerField, Model, QuerySet, Subquery, Value
@@ -107,17 +107,27 @@ def _place(text: str, kind: type) -> tuple[Any, int] | None:
     try:
         value, row_id = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         if kind is datetime:
-            value = datetime.fromisoformat(value)
+            value = _utc(datetime.fromisoformat(value))
         str(value).encode()
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
     if type(value) is not kind or type(row_id) is not int or not 0 <= row_id < 2**63:
         return None
     return (value, row_id) if _storable(value) else None
 
 
+def _utc(moment: datetime) -> datetime:
+    """In UTC: SQLite would have to bring it there itself, and PostgreSQL reads no zone with a fraction of a second.
+
+    Raises ValueError for a time without a zone, OverflowError for one before the first year or after the last.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a place in time has a zone")
+    return moment.astimezone(UTC)
+
+
 def _storable(value: Any) -> bool:
     """Whether a database takes it: PostgreSQL has no zero characters and no numbers of 65 bits."""
     if isinstance(value, datetime):
-        return value.tzinfo is not None
+        return True
     return "\0" not in value if isinstance(value, str) else abs(value) < 2**63

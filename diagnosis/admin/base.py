@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,7 +16,17 @@ from diagnosis.models import Scan
 NOTHING = "–"
 
 
-class ReadOnly(admin.ModelAdmin):
+class Listed(admin.ModelAdmin):
+    """A list that says so when its address asks for what no database can compare, as it does for other nonsense."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().changelist_view(request, extra_context)
+        except (OverflowError, ValueError, DataError):
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+
+class ReadOnly(Listed):
     """Rows may be seen by those with the view permission, and changed by nobody: not even by a superuser."""
 
     list_per_page = 50

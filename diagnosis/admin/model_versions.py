@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from diagnosis import model_versions
 from diagnosis.admin import artifacts
-from diagnosis.admin.base import pretty
+from diagnosis.admin.base import Listed, pretty
 from diagnosis.models import ModelVersion
 from diagnosis.people import Person
 from ml.contracts import ModelUnavailable
@@ -63,7 +63,7 @@ class RegisterForm(forms.ModelForm):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(admin.ModelAdmin):
+class ModelVersionAdmin(Listed):
     """Registered artifacts are never edited: another artifact is another version."""
 
     list_display = ("label", "active", "usable", "calibrated", "registered", "registered_by")

@@ -7,6 +7,8 @@ from django.contrib.auth import admin as auth
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 
+from diagnosis.admin.base import Listed
+
 Person = get_user_model()
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -15,7 +17,7 @@ admin.site.unregister(Person)
 
 
 @admin.register(Person)
-class PersonAdmin(auth.UserAdmin):
+class PersonAdmin(Listed, auth.UserAdmin):
     """Staff with the permission may make and mend accounts. Only superusers hand out rights or touch superusers."""
 
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")

@@ -16,6 +16,9 @@ from diagnosis.people import Person
 from diagnosis.permissions import may_change
 from diagnosis.views import words
 
+SOURCE = "reused_from"
+"""For superusers alone: it tells that somebody, whose cases others may not see, uploaded the same picture."""
+
 
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnly):
@@ -73,7 +76,7 @@ class PredictionAdmin(ReadOnly):
                     "version",
                     "engine",
                     "requested_by",
-                    "reused_from",
+                    SOURCE,
                     "progress",
                     "attempts",
                     "error_code",
@@ -86,6 +89,14 @@ class PredictionAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         return words.with_calibration(selectors.predictions(request.user)).select_related("owner")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Prediction | None = None) -> Any:
+        whole = super().get_fieldsets(request, obj)
+        return whole if request.user.is_superuser else [(name, _public(options)) for name, options in whole]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        told = lookup.split("__")[0] != SOURCE or request.user.is_superuser
+        return told and super().lookup_allowed(lookup, value, request)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether the actions are offered at all; each row is asked again."""
@@ -160,6 +171,10 @@ class PredictionAdmin(ReadOnly):
     @admin.display(description="Milliseconds")
     def stages(self, prediction: Prediction) -> SafeString | str:
         return pretty(prediction.milliseconds)
+
+
+def _public(options: Any) -> Any:
+    return options | {"fields": tuple(field for field in options["fields"] if field != SOURCE)}
 
 
 def _predictions(count: int) -> str:

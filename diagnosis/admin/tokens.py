@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from rest_framework.authtoken import admin as authtoken
 from rest_framework.authtoken.models import Token, TokenProxy
 
+from diagnosis.admin.base import Listed
+
 
 def masked(token: Token) -> str:
     """Enough of a token to tell it from another."""
@@ -21,7 +23,7 @@ admin.site.unregister(TokenProxy)
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(authtoken.TokenAdmin):
+class TokenAdmin(Listed, authtoken.TokenAdmin):
     """Tokens may be deleted, which revokes them at once."""
 
     list_display = ("masked_key", "user", "created")

@@ -158,3 +158,20 @@ def test_the_permission_alone_does_not_reach_other_peoples_runs(as_staff: Callab
     mine.refresh_from_db()
     unseen.refresh_from_db()
     assert (mine.state, unseen.state) == ("canceled", "queued")
+
+
+def test_only_superusers_learn_that_somebody_else_uploaded_the_same_picture(
+    as_admin: Client, as_staff: Callable[..., Client]
+) -> None:
+    client, foreign = as_staff("view_prediction"), PredictionFactory()
+    person = User.objects.get(pk=client.session["_auth_user_id"])
+    mine = PredictionFactory(scan__case__owner=person, reused_from=foreign)
+    alone = PredictionFactory(scan__case__owner=person)
+    for browser, told in ((as_admin, True), (client, False)):
+        page = browser.get(url("prediction", mine.pk)).content.decode()
+        assert ("Reused from" in page, str(foreign) in page) == (told, told)
+    for lookup in ("reused_from", "reused_from__exact", "reused_from__id__exact"):
+        assert client.get(url("prediction"), {lookup: foreign.pk}).status_code == 400
+    assert client.get(url("prediction"), {"reused_from__isnull": "False"}).status_code == 400
+    found = as_admin.get(url("prediction"), {"reused_from__isnull": "False"}).context["cl"].queryset
+    assert mine in found and alone not in found

@@ -103,6 +103,9 @@ def test_sorting_is_total_and_leaves_what_has_no_score_last(as_user: Client, mak
 NONSENSE = (
     "?sort=owner__password", "?after=x", "?before=WyJ4Iiwx", "?after=W10", "?after=W1tdLFtdXQ", "?after=%00%ff",
     "?after=WyIyMDI2LTAxLTAxIiwxXQ",  # a time without a zone
+    "?after=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgMV0",  # before the first year
+    "?after=WyI5OTk5LTEyLTMxVDIzOjU5OjU5LTE0OjAwIiwgMV0",  # after the last
+    "?sort=when&after=WyIyMDI0LTAxLTAxVDAwOjAwOjAwKzIzOjU5OjU5LjUiLCAxXQ",  # half a second in the zone
     "?sort=score&after=WyJ4IiwxXQ",  # a word where a number belongs
     "?sort=scan&after=WyJcdWQ4MDAiLDFd", "?sort=scan&after=WyJcdTAwMDAiLDFd", "?after=" + "W1tb" * 800,
     "?created_after=soon", "?model=zz", "?uncertain=perhaps",

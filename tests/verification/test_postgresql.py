@@ -1,0 +1,23 @@
+"""What the fast tests say of the database on SQLite, said again on PostgreSQL, where writers overlap."""
+
+import os
+import subprocess
+import sys
+
+from tests.verification.services import ROOT, postgres_server
+
+FILES = (
+    "tests/diagnosis/test_hostile_addresses.py",
+    "tests/diagnosis/test_models.py",
+    "tests/diagnosis/test_triggers.py",
+    "tests/diagnosis/views/test_history.py",
+)
+
+
+def test_the_same_on_postgresql() -> None:
+    with postgres_server() as database_url:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES]
+        environment = os.environ | {"DATABASE_URL": database_url}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    assert "skipped" not in done.stdout
