@@ -46,7 +46,8 @@ class PredictionFilter(django_filters.FilterSet):
     """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
     created_before, case (reference), q (text)."""
 
-    state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices)
+    # Nothing is joined that could repeat a row, and to look for repeated ones takes the whole list.
+    state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices, distinct=False)
     outcome = django_filters.MultipleChoiceFilter(
         choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="said"
     )
