@@ -1,6 +1,6 @@
 """Pictures that one run reads in a row: the one it was sent for, and those that wait behind it.
 
-Each is claimed when its turn comes, so that nobody is held for longer than it takes to read two or three of them, and a
+Each is claimed when its turn comes, so that nobody is held for longer than it takes to read a few of them, and a
 picture that comes alone has nobody to wait for. Their own messages find them done later.
 """
 

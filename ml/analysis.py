@@ -4,6 +4,7 @@ Everything that is shown comes from that one pass. Of many pictures the next one
 last ones, so that none of a machine's cores waits for another.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ml.engines import Maps
 from ml.evidence import locate
 from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model
+from ml.shares import SharedClock
 
 Source = Path | str | bytes | Image | Callable[[], Image]
 """A picture: a path, a file's bytes, decoded, or what decodes it, so that one of many is in memory at a time."""
@@ -31,7 +33,7 @@ def analyse(model: Model, image: Source, *, max_pixels: int = readers.MAX_PIXELS
     with outcome `refused` and the reason in `gate`. `milliseconds` has read, preprocess, forward, head and total.
     """
     group = [_prepare(model, image, max_pixels)]
-    [analysis] = _read(model, group, _pass(model, group))
+    [analysis] = _read(model, group, _pass(model, group, SharedClock()))
     return analysis
 
 
@@ -40,29 +42,31 @@ def analyse_each(
 ) -> Iterator[Analysis]:
     """Analyse pictures, `batch` of them in a forward pass; one Analysis each, in order, as `analyse` gives.
 
-    A pass runs in a thread of its own. Meanwhile the next pictures are taken from `images`, read and prepared, and the
-    caller is at work on what was yielded last. An error that `images`, or a function in it, raises comes after the
-    results of the pictures before it.
+    Passes run in threads of their own, as many at once as the engine gains by. Meanwhile the next pictures are taken
+    from `images`, read and prepared, and the caller is at work on what was yielded last. An error that `images`, or a
+    function in it, raises comes after the results of the pictures before it.
 
-    The time of the shared steps, forward and head, is divided evenly among the pictures that took part.
+    The time of what is shared, a batch or the cores of passes at once, is divided among the pictures that took part.
     """
-    groups = _groups(model, images, batch, max_pixels)
-    running: tuple[list[_Prepared], Future[_Passed]] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="forward") as network:
+    groups, passes = _groups(model, images, batch, max_pixels), model.engine.at_once
+    running: deque[tuple[list[_Prepared], Future[_Passed]]] = deque()
+    clock = SharedClock()
+    with ThreadPoolExecutor(passes, thread_name_prefix="forward") as network:
         while True:
             group, error = None, None
             try:
                 group = next(groups, None)
             except Exception as raised:
                 error = raised
-            following = (group, network.submit(_pass, model, group)) if group else None
-            if running is not None:
-                yield from _read(model, running[0], running[1].result())
+            if group is not None:
+                running.append((group, network.submit(_pass, model, group, clock)))
+            while running and (group is None or len(running) > passes):
+                done, passed = running.popleft()
+                yield from _read(model, done, passed.result())
             if error is not None:
                 raise error
-            if following is None:
+            if group is None:
                 return
-            running = following
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +137,13 @@ def _decoded(image: Source, max_pixels: int) -> Image:
     return image() if callable(image) else readers.read(image, max_pixels=max_pixels)
 
 
-def _pass(model: Model, group: list[_Prepared]) -> _Passed:
+def _pass(model: Model, group: list[_Prepared], clock: SharedClock) -> _Passed:
     squares = [one.square for one in group if one.square is not None]
     if not squares:
         return _Passed(None, 0.0)
-    start = perf_counter()
-    maps = model.engine.forward(to_network(np.stack(squares)))
-    return _Passed(maps, perf_counter() - start)
+    with clock.work() as seconds:
+        maps = model.engine.forward(to_network(np.stack(squares)))
+    return _Passed(maps, *seconds)
 
 
 def _read(model: Model, group: list[_Prepared], passed: _Passed) -> list[Analysis]:

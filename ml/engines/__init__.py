@@ -53,6 +53,11 @@ class Engine(Protocol):
     name: str
 
     @property
+    def at_once(self) -> int:
+        """Passes that get more done at once than one after the other, from threads of the caller."""
+        ...
+
+    @property
     def batch(self) -> int:
         """Pictures in one pass that pay on this machine; 1 where each costs as much as alone."""
         ...

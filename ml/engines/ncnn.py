@@ -33,13 +33,15 @@ _SPARING, _SPARED = ("block5",), " 31=64"
 
 
 class NcnnEngine:
-    """One ncnn network; a batch is run picture by picture, as each already keeps all threads busy."""
+    """One ncnn network, which several passes may use at once; a batch is run picture by picture."""
 
     name = "ncnn"
     batch = 1
 
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""
+        # At the end of each layer a pass waits for its slowest thread; another one has the cores meanwhile.
+        self.at_once = 2 if threads > 1 else 1
         self._net = ncnn.Net()
         self._net.opt.num_threads = threads
         self._net.opt.use_fp16_storage = self._net.opt.use_fp16_packed = self._net.opt.use_fp16_arithmetic = False

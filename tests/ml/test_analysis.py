@@ -165,11 +165,31 @@ def test_the_next_picture_is_read_while_the_network_is_at_the_last(fake_model: M
     assert len(list(analyse_each(fake_model, pictures()))) == 2
 
 
-def test_no_more_are_read_than_one_ahead(fake_model: Model) -> None:
+@pytest.mark.parametrize("passes", [1, 2])
+def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, passes: int) -> None:
+    """Each pass but the last waits until as many as that are in it together."""
+    together, forward, most, inside = threading.Barrier(passes), fake_model.engine.forward, [0], [0]
+
+    def meets(batch: Any) -> Maps:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        together.wait(30)
+        inside[0] -= 1
+        return forward(batch)
+
+    fake_model.engine.at_once, fake_model.engine.forward = passes, meets  # type: ignore[misc, method-assign]
+    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(4)]
+    assert len(list(analyse_each(fake_model, pictures))) == 4
+    assert most == [passes]
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_no_more_are_read_than_one_ahead(fake_model: Model, passes: int) -> None:
+    fake_model.engine.at_once = passes  # type: ignore[misc]
     taken: list[int] = []
     pictures = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
     for done, _ in enumerate(analyse_each(fake_model, pictures)):
-        assert len(taken) <= done + 2
+        assert len(taken) <= done + passes + 1
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])

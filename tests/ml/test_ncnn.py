@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -111,6 +112,22 @@ def test_weights_that_end_too_early_are_damage(tensors: dict[str, np.ndarray], m
     monkeypatch.setattr(engine, "write_weights", lambda tensors, into: into.write(b"\0" * 100))
     with pytest.raises(ModelUnavailable, match="cannot load"):
         engine.NcnnEngine(tensors, threads=1)
+
+
+def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
+    running = engine.NcnnEngine(tensors, threads=2)
+    assert running.at_once == 2
+    inputs = [pictures(1) * factor for factor in (1.0, 0.5, -1.0, 2.0)]
+    alone = [running.forward(one) for one in inputs]
+    with ThreadPoolExecutor(2) as threads:
+        together = list(threads.map(running.forward, inputs * 3))
+    for one, other in zip(alone * 3, together, strict=True):
+        for tap in TAPS:
+            np.testing.assert_array_equal(getattr(one, tap), getattr(other, tap))
+
+
+def test_one_thread_has_nothing_to_fill(tensors: dict[str, np.ndarray]) -> None:
+    assert engine.NcnnEngine(tensors, threads=1).at_once == 1
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP tells its settings")
