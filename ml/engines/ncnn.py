@@ -4,14 +4,9 @@ The network is written from the artifact's tensors into a temporary folder, load
 the artifact stays the only one. No framework besides ncnn is imported.
 """
 
-import os
 import tempfile
 from pathlib import Path
 from typing import IO
-
-# Read by OpenMP once, when ncnn brings it. Its threads would wait for each other by spinning: a pass then takes half as
-# long again while anything else needs one of the cores, and nothing is gained while nothing does.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import ncnn
 import numpy as np

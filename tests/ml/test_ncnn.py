@@ -1,9 +1,5 @@
 """The ncnn engine against convolutions written out in NumPy, on a network with VGG16's shape and few channels."""
 
-import os
-import platform
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -128,13 +124,3 @@ def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
 
 def test_one_thread_has_nothing_to_fill(tensors: dict[str, np.ndarray]) -> None:
     assert engine.NcnnEngine(tensors, threads=1).at_once == 1
-
-
-@pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP tells its settings")
-@pytest.mark.parametrize(("set_to", "found"), [(None, "PASSIVE"), ("active", "ACTIVE")])
-def test_threads_sleep_while_they_wait_unless_told_otherwise(set_to: str | None, found: str) -> None:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    env |= {"OMP_DISPLAY_ENV": "true"} | ({"OMP_WAIT_POLICY": set_to} if set_to else {})
-    done = subprocess.run([sys.executable, "-c", "import ml.engines.ncnn"], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert f"OMP_WAIT_POLICY = '{found}'" in done.stderr
