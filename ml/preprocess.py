@@ -86,10 +86,11 @@ def preprocess(image: Image) -> tuple[NDArray[np.float32], Geometry]:
     plane = image.pixels.astype(np.float32)
     if image.pixels.dtype.kind == "f":  # any unit and size of number, so brought near 1 before anything is compared
         plane /= max(float(np.abs(plane).max()), float(np.finfo(np.float32).tiny))
-    low, high = robust_range(plane)
+    levels = image.pixels if image.pixels.dtype == np.uint8 else plane  # the same numbers; those of bytes are counted
+    low, high = robust_range(levels)
     x0, y0, x1, y1 = _head_box(plane, high - low)
     crop = plane[y0:y1, x0:x1]
-    low, high = robust_range(crop)
+    low, high = robust_range(levels[y0:y1, x0:x1])
     crop = np.clip((crop - low) / max(high - low, 1e-6), 0.0, 1.0) * np.float32(255)
     side = max(crop.shape)
     pad_y, pad_x = (side - crop.shape[0]) // 2, (side - crop.shape[1]) // 2
@@ -110,8 +111,21 @@ def to_network(squares: NDArray[np.float32]) -> NDArray[np.float32]:
 def robust_range(plane: NDArray[Any]) -> tuple[float, float]:
     """The 0.5th and 99.5th percentile of a plane, from at most about 65,000 evenly spaced pixels."""
     step = max(1, int(np.sqrt(plane.size / 65_536)))
-    low, high = np.percentile(plane[::step, ::step], (_LOW, _HIGH))
+    some = plane[::step, ::step]
+    if some.dtype == np.uint8:
+        return _counted(some, _LOW), _counted(some, _HIGH)
+    low, high = np.percentile(some, (_LOW, _HIGH))
     return float(low), float(high)
+
+
+def _counted(levels: NDArray[np.uint8], percent: float) -> float:
+    """What np.percentile gives, to the last bit, in a tenth of its time: bytes need no sorting."""
+    place = (levels.size - 1) * (percent / 100)
+    below = int(place)
+    up_to = np.cumsum(np.bincount(levels.ravel(), minlength=256))
+    one, other = np.searchsorted(up_to, (below, min(below + 1, levels.size - 1)), side="right")
+    share, step = place - below, float(other - one)
+    return float(one + step * share if share < 0.5 else other - step * (1 - share))
 
 
 def _head_box(plane: NDArray[np.float32], spread: float) -> tuple[int, int, int, int]:
@@ -122,8 +136,8 @@ def _head_box(plane: NDArray[np.float32], spread: float) -> tuple[int, int, int,
         return whole
     border = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
     foreground = np.abs(plane - np.median(border)) > _FOREGROUND * spread
-    rows = np.flatnonzero(foreground.mean(axis=1) > _LINE_SHARE)
-    columns = np.flatnonzero(foreground.mean(axis=0) > _LINE_SHARE)
+    rows = np.flatnonzero(np.count_nonzero(foreground, axis=1) / width > _LINE_SHARE)
+    columns = np.flatnonzero(np.count_nonzero(foreground, axis=0) / height > _LINE_SHARE)
     if not len(rows) or not len(columns):
         return whole
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from ml import readers
 from ml.contracts import Image
-from ml.preprocess import CHANNEL_MEANS_BGR, SIZE, preprocess, to_network
+from ml.preprocess import CHANNEL_MEANS_BGR, SIZE, preprocess, robust_range, to_network
 from tests import builders
 
 
@@ -170,3 +170,12 @@ def test_any_plane_gives_numbers_in_range(pixels: np.ndarray) -> None:
     assert np.isfinite(square).all()
     assert square.min() >= -0.01
     assert square.max() <= 255.01
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_counted_percentiles_are_those_of_numpy_to_the_last_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    side = rng.integers(1, 250, 2)
+    plane = (rng.random(side) ** rng.integers(1, 9) * rng.integers(1, 257)).astype(np.uint8)
+    expected = np.percentile(plane.astype(np.float32), (0.5, 99.5))
+    assert robust_range(plane) == (float(expected[0]), float(expected[1]))
