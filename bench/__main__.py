@@ -35,7 +35,7 @@ def main() -> int:
                 options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(report.terminal(figures))
     if options.record:
-        report.record(figures, PAGE)
+        report.record(figures, PAGE, sections=options.only)
     return 0
 
 
@@ -84,7 +84,7 @@ def _earlier(file: Path, machine: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options() -> argparse.Namespace:
-    names = ("forward", "predict", "worker", "site", "batches", "history")
+    names = report.SECTIONS
     p = argparse.ArgumentParser(prog="python -m bench", description="Measure brainscan on this machine.")
     p.add_argument("--only", type=lambda text: text.split(","), default=names, help=f"of {','.join(names)}")
     p.add_argument("--repeats", type=int, default=15, metavar="N", help="runs of each pass and prediction (default 15)")
@@ -96,7 +96,7 @@ def _options() -> argparse.Namespace:
         help="predictions in the history (default 1000,100000,1000000)",
     )
     p.add_argument("--out", type=Path, default=OUT, metavar="FILE", help=f"where the figures go (default {OUT})")
-    p.add_argument("--record", action="store_true", help="also write the table into docs/performance.md")
+    p.add_argument("--record", action="store_true", help="also write what was measured into docs/performance.md")
     options = p.parse_args()
     if unknown := set(options.only) - set(names):
         p.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(names)}")

@@ -1,10 +1,10 @@
 """The figures as a table: what was measured, beside what, and how they relate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-START, END = "<!-- bench: start -->", "<!-- bench: end -->"
 HEAD = ("measured", "figure (quartiles)", "beside", "ratio")
 
 Row = tuple[str, str, str, str]
@@ -15,15 +15,7 @@ _PEERS = {"tensorflow": "TensorFlow, compiled", "onnxruntime": "ONNX Runtime", "
 
 def rows(figures: dict[str, Any]) -> list[Row]:
     """The table's lines for the sections that there are."""
-    made = {
-        "forward": _forward,
-        "predict": _predict,
-        "worker": _worker,
-        "site": _site,
-        "batches": _batches,
-        "history": _history,
-    }
-    return [row for name, lines in made.items() if name in figures for row in lines(figures[name])]
+    return [row for name, lines in _SECTIONS.items() if name in figures for row in lines(figures[name])]
 
 
 def terminal(figures: dict[str, Any]) -> str:
@@ -34,20 +26,29 @@ def terminal(figures: dict[str, Any]) -> str:
     return "\n".join([_machine(figures), *cells])
 
 
-def markdown(figures: dict[str, Any]) -> str:
-    """The table for docs/performance.md."""
-    lines = [f"| {' | '.join(line)} |" for line in rows(figures)]
-    return "\n".join([_machine(figures) + "\n", f"| {' | '.join(HEAD)} |", "| --- | --- | --- | --- |", *lines])
+def marks(section: str) -> tuple[str, str]:
+    """What stands before and after a section's table in a page."""
+    return f"<!-- bench {section}: start -->", f"<!-- bench {section}: end -->"
 
 
-def record(figures: dict[str, Any], page: Path) -> None:
-    """Put the table between the marks of a page. Raises ValueError where it has none."""
+def record(figures: dict[str, Any], page: Path, *, sections: Iterable[str]) -> None:
+    """Put the tables of some sections between their marks in a page, with today's date and the machine; the others stay
+    as they were measured. Raises ValueError where the page lacks marks."""
     text = page.read_text(encoding="utf-8")
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"{page} lacks the marks {START} and {END}.")
-    page.write_text(f"{before}{START}\n{markdown(figures)}\n{END}{after}", encoding="utf-8")
+    for section in sections:
+        start, end = marks(section)
+        before, found, rest = text.partition(start)
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ValueError(f"{page} lacks the marks {start} and {end}.")
+        text = f"{before}{start}\n{_markdown(figures, section)}\n{end}{after}"
+    page.write_text(text, encoding="utf-8")
+
+
+def _markdown(figures: dict[str, Any], section: str) -> str:
+    lines = [f"| {' | '.join(line)} |" for line in _SECTIONS[section](figures[section])]
+    title = f"{datetime.now(UTC):%Y-%m-%d}, {_machine(figures)}\n"
+    return "\n".join([title, f"| {' | '.join(HEAD)} |", "| --- | --- | --- | --- |", *lines])
 
 
 def _machine(figures: dict[str, Any]) -> str:
@@ -117,6 +118,17 @@ def _history(found: dict[str, Any]) -> Iterator[Row]:
             title = f"history page, {int(count):,} predictions, {name}"
             figure = f"{_cell(here, 'ms')}, p95 {here['p95']:.0f} ms, {queries} queries"
             yield title, figure, f"{int(sizes[0]):,} predictions", f"{here['median'] / least['median']:.2f}"
+
+
+_SECTIONS = {
+    "forward": _forward,
+    "predict": _predict,
+    "worker": _worker,
+    "site": _site,
+    "batches": _batches,
+    "history": _history,
+}
+SECTIONS = tuple(_SECTIONS)
 
 
 def _beside(title: str, ours: dict[str, float], name: str, theirs: dict[str, float], unit: str) -> Row:

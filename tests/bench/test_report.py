@@ -8,6 +8,7 @@ import pytest
 
 from bench import report
 from bench.__main__ import PAGE, _earlier, _options
+from bench.report import marks
 
 MACHINE = {"cpu": "a processor", "cores": 2, "python": "3.11"}
 
@@ -68,23 +69,27 @@ def test_sections_that_were_not_measured_have_no_lines() -> None:
     assert "a processor, 2 cores" in report.terminal(some)
 
 
-def test_the_table_goes_between_the_marks_and_can_be_replaced(tmp_path: Path) -> None:
+def test_the_tables_go_between_their_marks_and_can_be_replaced(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.START}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    blocks = "\n".join(f"{start}\nold {name}\n{end}" for name in ("predict", "worker") for start, end in [marks(name)])
+    page.write_text(f"before\n{blocks}\nafter\n", encoding="utf-8")
     for _ in range(2):
-        report.record(figures(), page)
+        report.record(figures(), page, sections=["predict"])
         text = page.read_text(encoding="utf-8")
-        assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
-        assert text.count("| measured |") == 1
-    page.write_text("no marks", encoding="utf-8")
+        assert text.startswith("before\n") and text.endswith("\nafter\n")
+        assert "old predict" not in text and "old worker" in text  # what was not measured stays
+        assert text.count("| measured |") == text.count("a processor, 2 cores") == text.count("whole prediction") == 1
     with pytest.raises(ValueError, match="marks"):
-        report.record(figures(), page)
+        report.record(figures(), page, sections=["predict", "history"])
 
 
-def test_the_page_of_the_documentation_holds_a_whole_table() -> None:
-    text = PAGE.read_text(encoding="utf-8").split(report.START)[1].split(report.END)[0]
-    for row in report.rows(figures()):
-        assert f"| {row[0]} |" in text, f"docs/performance.md lacks a line {row[0]!r}: make bench ARGS=--record"
+def test_the_page_of_the_documentation_holds_whole_tables() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name in report.SECTIONS:
+        start, end = marks(name)
+        table = text.split(start)[1].split(end)[0]
+        for row in report.rows({name: figures()[name]}):
+            assert f"| {row[0]} |" in table, f"docs/performance.md lacks a line {row[0]!r}: make bench ARGS=--record"
 
 
 def test_figures_of_another_machine_are_not_mixed_in(tmp_path: Path) -> None:
