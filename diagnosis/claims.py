@@ -3,6 +3,7 @@
 So a message delivered twice does the work once, and the result of a run that was canceled or taken over is dropped.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,15 +15,19 @@ from diagnosis import queue
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.prediction import State
 
+AGAIN_AFTER = timedelta(seconds=30)
+"""Who was given back has a message of its own in the queue, as a rule; after so long it is taken to be lost."""
+
 _LOOK = 8  # rows that others may be taking just now
 _log = structlog.get_logger(__name__)
 
 
-def claim(prediction_id: int) -> Prediction | None:
-    """Take a prediction that waits and is ripe; None if it does not, or somebody else was faster."""
+def claim(prediction_id: int, **only: Any) -> Prediction | None:
+    """Take a prediction that waits and is ripe; None if it does not, or somebody else was faster. `only` if its row
+    still is so."""
     now = timezone.now()
-    ripe = Prediction.objects.filter(Q(not_before=None) | Q(not_before__lte=now), pk=prediction_id, state=State.QUEUED)
-    claimed = ripe.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
+    waiting = Prediction.objects.filter(_ripe(now), pk=prediction_id, state=State.QUEUED, **only)
+    claimed = waiting.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
     if not claimed:
         return None
     rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
@@ -31,16 +36,27 @@ def claim(prediction_id: int) -> Prediction | None:
 
 def fresh() -> QuerySet[Prediction]:
     """What waits, is ripe and was never tried, in the order in which it came."""
-    ripe = Q(not_before=None) | Q(not_before__lte=timezone.now())
-    return Prediction.objects.filter(ripe, state=State.QUEUED, attempts=0).order_by("queued", "id")
+    return _waiting().filter(attempts=0)
 
 
 def claim_next() -> Prediction | None:
-    """Take what waits first; None if nothing does. For a worker whose message came too late: it is awake anyway."""
-    for prediction_id in fresh().values_list("pk", flat=True)[:_LOOK]:
+    """Take what waits first; None if nothing does. For a worker whose message came too late: it is awake anyway.
+
+    What was tried before has a message of its own, and is waited for; but not behind a queue that never ends.
+    """
+    mine = Q(attempts=0) | Q(queued__lt=timezone.now() - AGAIN_AFTER)
+    for prediction_id in _waiting().filter(mine).values_list("pk", flat=True)[:_LOOK]:
         if taken := claim(prediction_id):
             return taken
     return None
+
+
+def _waiting() -> QuerySet[Prediction]:
+    return Prediction.objects.filter(_ripe(timezone.now()), state=State.QUEUED).order_by("queued", "id")
+
+
+def _ripe(now: datetime) -> Q:
+    return Q(not_before=None) | Q(not_before__lte=now)
 
 
 def release(claimed: Prediction) -> bool:

@@ -18,9 +18,6 @@ from diagnosis.models import Prediction
 TURN = timedelta(seconds=min(3.0, settings.TASK_TIME_LIMIT / 6))
 """After so long the run ends, whoever waits: a worker that is to stop, and the sweep, wait no longer for it."""
 
-AGAIN_AFTER = timedelta(seconds=30)
-"""Who was given back has a message of its own in the queue, as a rule; another is sent in case it was lost."""
-
 _LOOK = 8  # rows; others may be taking some of them just now
 
 
@@ -45,7 +42,7 @@ class Line:
         """All that are held, back into the queue; each goes alone the next time."""
         for one in self.held:
             if claims.release(one):
-                queue.send(one.pk, after=None if one is self.first else AGAIN_AFTER)
+                queue.send(one.pk, after=None if one is self.first else claims.AGAIN_AFTER)
 
     def _next(self) -> Prediction | None:
         """Claim the picture that waits longest; what is known already is ended at once.
@@ -58,7 +55,7 @@ class Line:
                 return None
             if any(picture == one.scan.pixel_sha256 for one in self.held):
                 continue  # left for later, when its result is known
-            other = claims.claim(prediction_id)
+            other = claims.claim(prediction_id, model_version=version)
             if other is None:
                 continue
             self.held.append(other)

@@ -194,12 +194,14 @@ def _work(claimed: Prediction) -> None:
 
 def _read_series(claimed: Prediction, model: ml.Model) -> None:
     """The slices that have no result yet, for one turn; with the last one, what they say together."""
-    for read in slices.outstanding(claimed, model):
+    assert claimed.started is not None
+    read = claimed.scan.frames
+    for read in slices.outstanding(claimed, model, until=claimed.started + TURN):
         if not claims.mine(claimed).update(progress=read):
             return  # canceled, or taken over
-        if claimed.started and timezone.now() - claimed.started > TURN:
-            claims.next_turn(claimed)
-            return
+    if read < claimed.scan.frames:
+        claims.next_turn(claimed)
+        return
     summary = slices.summarize(claimed, model)
     claims.finish(claimed, vector=summary.pop("vector"), **summary)
 

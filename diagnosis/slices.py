@@ -4,8 +4,9 @@ Each slice's result is a row of its own, written as soon as it is known. A run t
 only what is left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import Q
 from django.db.models.fields.files import FieldFile
+from django.utils import timezone
 
 import ml
 from diagnosis import model_versions
@@ -21,15 +23,15 @@ from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
 from ml import readers
-from ml.contracts import Analysis, Image, ModelUnavailable
+from ml.contracts import Analysis, Image, ModelUnavailable, UnreadableImage
 from ml.readers import Slices
 from ml.readers.dicom import geometry
 from ml.series import SliceFinding
 from ml.series import summarize as summarized
 
 BATCH = 4
-"""Slices in one forward pass, or more where the engine gains by it; their results are written together, and of no more
-than twice as many the work is lost when a worker dies."""
+"""Slices in one forward pass, or more where the engine gains by it; their results are written together. The work of a
+few times as many is lost when a worker dies: what passes at once are at, and what was read ahead."""
 
 
 class StorageFault(Exception):
@@ -48,8 +50,22 @@ def stored(file: FieldFile) -> bytes:
 
 
 def decoded(file: FieldFile) -> Image:
-    """The picture in a stored file; raises what `stored` does, and UnreadableImage."""
-    return readers.read(stored(file))
+    """The picture in a stored file; raises what `stored` does, UnreadableImage, and SoftTimeLimitExceeded."""
+    data = stored(file)
+    return _in_time(lambda: readers.read(data))
+
+
+def _in_time(read: Callable[[], Image]) -> Image:
+    """The time limit may fall into a decoder, which takes it for damage of the file; it is no word on the picture."""
+    try:
+        return read()
+    except UnreadableImage as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, SoftTimeLimitExceeded):
+                raise SoftTimeLimitExceeded from error
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 def at(scan: Scan, index: int) -> Slice | None:
@@ -75,8 +91,9 @@ def arrange(scan: Scan) -> None:
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
 
 
-def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
-    """Read the slices that have no result yet; after each pass, how many have one.
+def outstanding(claimed: Prediction, model: ml.Model, *, until: datetime) -> Iterator[int]:
+    """Read the slices that have no result yet, at least a batch, and more until that time; after each batch, how many
+    have a result.
 
     Raises FileNotFoundError and StorageFault.
     """
@@ -86,8 +103,9 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
     done = claimed.scan.frames - len(rows)
     whole = readers.open_file(stored(claimed.scan.file)) if any(not row.file for row in rows) else None
     batch = max(BATCH, model_versions.batch(model))
-    analyses = ml.analyse_each(model, (partial(_decoded, row, whole) for row in rows), batch=batch)
-    read = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=True))
+    some_rows = (row for number, row in enumerate(rows) if number < batch or timezone.now() < until)
+    analyses = ml.analyse_each(model, (partial(_decoded, row, whole) for row in some_rows), batch=batch)
+    read = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=False))
     while some := list(islice(read, batch)):
         # A run that was canceled and taken up again may still be at work elsewhere, and says the same.
         SliceResult.objects.bulk_create(some, ignore_conflicts=True)
@@ -96,7 +114,7 @@ def outstanding(claimed: Prediction, model: ml.Model) -> Iterator[int]:
 
 
 def _decoded(row: Slice, whole: Slices | None) -> Image:
-    return decoded(row.file) if whole is None or row.file else whole.image(row.frame)
+    return decoded(row.file) if whole is None or row.file else _in_time(partial(whole.image, row.frame))
 
 
 def _result(claimed: Prediction, row: Slice, analysis: Analysis) -> SliceResult:

@@ -51,7 +51,8 @@ def analyse_each(
     groups, passes = _groups(model, images, batch, max_pixels), model.engine.at_once
     running: deque[tuple[list[_Prepared], Future[_Passed]]] = deque()
     clock = SharedClock()
-    with ThreadPoolExecutor(passes, thread_name_prefix="forward") as network:
+    network = ThreadPoolExecutor(passes, thread_name_prefix="forward")
+    try:
         while True:
             group, error = None, None
             try:
@@ -60,13 +61,15 @@ def analyse_each(
                 error = raised
             if group is not None:
                 running.append((group, network.submit(_pass, model, group, clock)))
-            while running and (group is None or len(running) > passes):
+            while running and (group is None or len(running) > passes or running[0][1].done()):
                 done, passed = running.popleft()
                 yield from _read(model, done, passed.result())
             if error is not None:
                 raise error
             if group is None:
                 return
+    finally:
+        network.shutdown(cancel_futures=True)  # of a caller that has seen enough
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class Listed(admin.ModelAdmin):
     """A list that says so when its address asks for what no database can compare, as it does for other nonsense."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method != "GET" or ERROR_FLAG in request.GET:  # what fails there is not the address
+            return super().changelist_view(request, extra_context)
         try:
             return super().changelist_view(request, extra_context)
         except (OverflowError, ValueError, DataError):

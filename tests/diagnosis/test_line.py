@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 from django.utils import timezone
 
-from diagnosis import known, line, model_versions, pipeline
+from diagnosis import claims, known, line, model_versions, pipeline
 from diagnosis.models import Embedding, Prediction
+from ml.engines import Maps
 from tests import builders
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.fakes import fake_model
@@ -16,10 +18,20 @@ from tests.fakes import fake_model
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=[1, 4], ids=["one by one", "in batches"])
+@pytest.fixture(params=[(1, 1), (1, 2), (4, 1)], ids=["one by one", "two at once", "in batches"])
 def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
-    settings.BATCH = request.param
+    """Each picture has a probability of its own, by its mean gray."""
+    settings.BATCH, at_once = request.param
     fake = fake_model(0.9)
+    forward = fake.engine.forward
+
+    def telling(batch: Any) -> Maps:
+        maps = forward(batch)
+        maps.block5[...] *= 1 + batch.mean(axis=(1, 2, 3))[:, None, None, None] / 1000
+        return maps
+
+    monkeypatch.setattr(fake.engine, "at_once", at_once)
+    monkeypatch.setattr(fake.engine, "forward", telling)
     monkeypatch.setattr("diagnosis.model_versions.load", lambda version: fake)
     return fake
 
@@ -99,6 +111,7 @@ def test_each_has_the_result_that_it_has_alone(
     alone = waiting(ModelVersionFactory(), 3)
     for row in alone:
         pipeline.run(prediction_id=row.pk)
+    assert len({Prediction.objects.get(pk=row.pk).tumor_probability for row in together}) == 3
     for one, other in zip(together, alone, strict=True):
         one.refresh_from_db()
         other.refresh_from_db()
@@ -282,3 +295,40 @@ def test_one_that_is_canceled_meanwhile_drops_its_result_alone(
     monkeypatch.setattr(pipeline, "_record", cancel_then_record)
     pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "canceled", "done"]
+
+
+def test_what_was_tried_before_is_not_kept_behind_a_queue_that_never_ends(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "TURN", timedelta(0))
+    late = timezone.now() - claims.AGAIN_AFTER - timedelta(seconds=1)
+    rows = waiting(version, 2)
+    Prediction.objects.filter(pk=rows[0].pk).update(attempts=1, queued=late)
+    assert pipeline.run(prediction_id=rows[1].pk + 1000)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_another_model_that_was_chosen_in_between_reads_it_later(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, other = waiting(version, 2), ModelVersionFactory()
+    claim = claims.claim
+
+    def late(prediction_id: int, **only: Any) -> Prediction | None:
+        if prediction_id == rows[1].pk:
+            Prediction.objects.filter(pk=prediction_id).update(model_version=other)
+        return claim(prediction_id, **only)
+
+    monkeypatch.setattr(claims, "claim", late)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_a_time_limit_in_a_decoder_is_no_word_on_the_picture(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = waiting(version, 1)[0]
+    monkeypatch.setattr("PIL.Image.Image.load", raising(SoftTimeLimitExceeded()))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", raising(SoftTimeLimitExceeded()))
+    pipeline.run(prediction_id=row.pk)
+    assert (states([row]), Prediction.objects.get(pk=row.pk).error_code) == (["failed"], "time_limit")

@@ -79,7 +79,7 @@ def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -
     Prediction.objects.update(started=timezone.now() - timedelta(hours=1))
     assert pipeline.sweep() == 1
     pipeline.run(prediction_id=prediction.pk)
-    assert passes[3:] == [4, 2]  # what died with the worker, and the rest
+    assert passes[-2:] == [4, 2]  # what died with the worker, and the rest
     assert (fresh(prediction).state, fresh(prediction).progress) == ("done", 10)
 
 
@@ -93,7 +93,7 @@ def test_a_long_series_gives_way_and_goes_on(
         with django_capture_on_commit_callbacks(execute=True):
             assert pipeline.run(prediction_id=prediction.pk) and turns < 5
         turns += 1
-    assert (turns, sent) == (4, [prediction.pk] * 3)  # after each pass, and once to bring the slices together
+    assert (turns, sent) == (3, [prediction.pk] * 2)  # after each pass; the last brings the slices together
     assert fresh(prediction).attempts == 1  # a turn is no failed attempt
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,36 @@ def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: in
     assert [next(results).gate.accepted for _ in range(3)] == [True, True, False]
     with pytest.raises(FileNotFoundError):
         next(results)
+
+
+def test_a_result_does_not_wait_for_pictures_that_come_slowly(fake_model: Model) -> None:
+    fake_model.engine.at_once, forward, passed = 2, fake_model.engine.forward, threading.Event()  # type: ignore[misc]
+
+    def tells(batch: Any) -> Maps:
+        maps = forward(batch)
+        passed.set()
+        return maps
+
+    def pictures() -> Iterator[bytes]:
+        for n in range(3):
+            taken.append(n)
+            if n == 1:
+                assert passed.wait(30)
+                time.sleep(0.2)  # until the first pass has said so
+            yield builders.png_bytes(builders.phantom(100 + n))
+
+    fake_model.engine.forward = tells  # type: ignore[method-assign]
+    taken: list[int] = []
+    next(analyse_each(fake_model, pictures()))
+    assert taken == [0, 1]
+
+
+def test_who_has_seen_enough_waits_for_no_pass_that_has_not_begun(fake_model: Model) -> None:
+    pictures = (builders.png_bytes(builders.phantom(100 + n)) for n in range(9))
+    results = analyse_each(fake_model, pictures)
+    next(results)
+    results.close()
+    assert len(fake_model.engine.calls) <= 3  # type: ignore[attr-defined]
 
 
 def test_an_error_of_the_network_reaches_the_caller(fake_model: Model) -> None:
