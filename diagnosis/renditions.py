@@ -4,6 +4,7 @@ The original is never sent inline, so no byte that an uploader chose is interpre
 """
 
 import io
+import zlib
 
 import numpy as np
 from PIL import Image as Pillow
@@ -51,5 +52,6 @@ def _eight_bit(image: Image) -> np.ndarray:
 
 def _png(picture: Pillow.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    # Runs alone: gray noise repeats nothing else, so this takes a quarter of the default's time for as many bytes.
+    picture.save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()
