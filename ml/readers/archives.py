@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import PurePosixPath
+from typing import Self
 
 from ml.contracts import UnreadableImage
 from ml.readers.packed import CHUNK, BinaryFile, Bounded, Gunzipped, Stream, opened
@@ -196,7 +197,7 @@ class _Unzipped:
 def _tarred(file: BinaryFile, *, gzipped: bool) -> Generator[Member, None, None]:
     source = _Gunzipped(file) if gzipped else _Plain(file.read)
     with _tar_errors():
-        archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115 - closed below
+        archive = tarfile.open(fileobj=source, mode="r|", tarinfo=_Entry)  # noqa: SIM115 - closed below
     with archive:
         for number in count():
             with _tar_errors():
@@ -215,6 +216,20 @@ def _tarred(file: BinaryFile, *, gzipped: bool) -> Generator[Member, None, None]
                 yield Member(entry.name, refused=refused)
             else:
                 yield _begun(entry.name, max(entry.size, 0), _guarded(stream.read))
+
+
+class _Entry(tarfile.TarInfo):
+    """A header. tarfile takes one that is damaged, or cut off, for the end of the archive, as long as one came before;
+    the end is a block of zeros."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 @contextmanager
