@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from ml import gate, readers
 from ml.contracts import TUMOR_TYPES, Analysis, Evidence, Gate, Image, Prediction, UnreadableImage
-from ml.engines import Maps
 from ml.evidence import locate
 from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model
 from ml.shares import SharedClock
+from ml.vgg16 import Maps
 
 Source = Path | str | bytes | Image | Callable[[], Image]
 """A picture: a path, a file's bytes, decoded, or what decodes it, so that one of many is in memory at a time."""

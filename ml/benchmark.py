@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ml import gate, readers
-from ml.engines import Maps
 from ml.evidence import locate
 from ml.preprocess import Geometry, preprocess, to_network
 from ml.registry import Model, read_tensors
+from ml.vgg16 import Maps
 
 BATCHES = (1, 8)
 SETTLE = 0.1

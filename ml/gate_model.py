@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Gate
-from ml.engines import Maps
+from ml.vgg16 import Maps
 
 Array = NDArray[np.float32]
 

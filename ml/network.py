@@ -14,9 +14,9 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ml.engines import TAPS
 from ml.heads import CELLS, CHANNELS, HIDDEN_UNITS, SHARPNESS
 from ml.preprocess import SIZE
+from ml.vgg16 import TAPS
 
 Tensors = dict[str, NDArray[np.float32]]
 

@@ -4,7 +4,6 @@ An engine is loaded by name and built from the weights of an artifact. Importing
 """
 
 import logging
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
 from ml.engines import cores
+from ml.vgg16 import Maps
 
 if TYPE_CHECKING:
     from ml.engines.tensorflow import TensorFlowEngine
@@ -22,29 +22,7 @@ if TYPE_CHECKING:
 ENGINES = ("ncnn", "tensorflow")
 CHOICES = ("auto", *ENGINES)
 
-CONVOLUTIONS = tuple(
-    f"block{block}_conv{conv}" for block, last in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, last + 1)
-)
-"""VGG16's convolutions in their order (Simonyan & Zisserman 2014, configuration D); a pooling parts the blocks."""
-
-TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv3"}
-"""What a pass gives, by the layer it comes from, front to back. block5 is 14 × 14 × 512: the last pooling is left
-out."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Maps:
-    """What one pass over N pictures gives, float32: the heads read `block5`, the gate asks the others, too.
-
-    block3: (N, 28, 28, 256) after the pooling. block4: (N, 14, 14, 512) after the pooling. block5: (N, 14, 14, 512)
-    of block5_conv3.
-    """
-
-    block3: NDArray[np.float32]
-    block4: NDArray[np.float32]
-    block5: NDArray[np.float32]
 
 
 class Engine(Protocol):

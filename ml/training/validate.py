@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.engines import TAPS
-from ml.engines import Maps as Pass
 from ml.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, Heads, Reading, describe
 from ml.training import metrics
 from ml.training.dataset import Draw, tumor_targets, type_targets
 from ml.training.features import Maps
 from ml.training.targets import POSITIVE
+from ml.vgg16 import TAPS
+from ml.vgg16 import Maps as Pass
 
 Floats = NDArray[np.float32]
 Tensors = dict[str, Floats]

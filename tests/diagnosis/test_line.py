@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from diagnosis import claims, known, line, model_versions, pipeline
 from diagnosis.models import Embedding, Prediction
-from ml.engines import Maps
+from ml.vgg16 import Maps
 from tests import builders
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.fakes import fake_model

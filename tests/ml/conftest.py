@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ml import hashes, registry
 from ml.calibration import Calibration
-from ml.engines import Maps
 from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS
 from ml.registry import Model
 from ml.training.export import Run, export
 from ml.training.splits import COLUMNS
+from ml.vgg16 import Maps
 from tests.builders import phantom, png_bytes
 from tests.fakes import open_gate
 

@@ -14,9 +14,9 @@ import pytest
 from ml import hashes, readers
 from ml.analysis import analyse, analyse_each
 from ml.contracts import Image
-from ml.engines import Maps
 from ml.heads import CELLS
 from ml.registry import Model
+from ml.vgg16 import Maps
 from tests import builders
 from tests.fakes import HOT_CELL
 from tests.fakes import fake_model as stand_in

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.engines import Maps
 from ml.gate_model import CHANNELS, GRID, KINDS, PREFIX, REASONS, SUMMARY, TENSORS, THRESHOLD, GateModel, summary
+from ml.vgg16 import Maps
 
 K = 3
 

@@ -7,7 +7,8 @@ import pytest
 import threadpoolctl
 
 from ml.contracts import ModelUnavailable
-from ml.engines import CONVOLUTIONS, TAPS, load_engine
+from ml.engines import load_engine
+from ml.vgg16 import CONVOLUTIONS, TAPS
 
 ncnn = pytest.importorskip("ncnn", reason="there is no ncnn for this platform")
 engine = pytest.importorskip("ml.engines.ncnn")
