@@ -73,9 +73,9 @@ def _here(count: int, repeats: int) -> dict[str, Any]:
                 with CaptureQueriesContext(connection) as captured:  # untimed: to note each query down takes time, too
                     if (status := client.get(address).status_code) != 200:
                         raise RuntimeError(f"{address} answered {status}")
+                queries.add(len(captured))
                 taken = [_milliseconds(partial(client.get, address)) for _ in range(repeats)]
                 times += taken
-                queries.add(len(captured))
                 views[f"{who}{view or 'everything'}, {name} page"] = spread(taken)
     return {"ms": spread(times), "queries": sorted(queries), "views": views}
 

@@ -74,9 +74,7 @@ class PredictionFilter(django_filters.FilterSet):
         return rows.filter(owner=Subquery(Person.objects.filter(username=value).values("pk")[:1]))
 
     def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
-        return rows.filter(
-            Q(case_reference__icontains=value) | Q(scan_name__icontains=value) | Q(owner_name__icontains=value)
-        )
+        return rows.filter(searched__icontains=value)
 
 
 class ScanFilter(django_filters.FilterSet):

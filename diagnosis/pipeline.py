@@ -26,7 +26,7 @@ from diagnosis import audit, claims, known, model_versions, queue, slices
 from diagnosis.line import Line
 from diagnosis.models import Prediction
 from diagnosis.models.embedding import pack
-from diagnosis.models.prediction import ACTIVE, State
+from diagnosis.models.prediction import ACTIVE, STOPPED, State
 from diagnosis.people import Person
 from ml.contracts import Analysis, ModelUnavailable
 
@@ -102,7 +102,7 @@ def retry(*, prediction: Prediction, actor: Person) -> bool:
     version = model_versions.active()
     try:
         with transaction.atomic():
-            changed = Prediction.objects.filter(pk=prediction.pk, state__in=(State.FAILED, State.CANCELED)).update(
+            changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED).update(
                 state=State.QUEUED,
                 model_version=version,
                 queued=timezone.now(),

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Concat
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,9 +29,22 @@ class Outcome(models.TextChoices):
 
 
 ACTIVE = (State.QUEUED, State.RUNNING)
-ENDED = (State.DONE, State.REFUSED, State.FAILED, State.CANCELED)
+STOPPED = (State.FAILED, State.CANCELED)
+"""Ended without a result; may be retried."""
+ENDED = (State.DONE, State.REFUSED, *STOPPED)
 REUSABLE = (State.DONE, State.REFUSED)
 """States that carry a result. Failed and canceled runs never stand for one, or a failure could not be retried."""
+
+
+class Standing(models.TextChoices):
+    """What a run is to whoever looks through the worklist: one thing only, made of state, outcome and band."""
+
+    ACTIVE = "active", "In progress"
+    TUMOR = "tumor", "Tumor"
+    UNCERTAIN = "uncertain", "Uncertain"
+    NO_TUMOR = "no_tumor", "No tumor"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Failed"
 
 
 def score_or(instead: float) -> Func:
@@ -94,6 +108,22 @@ class Prediction(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error = models.TextField(blank=True, default="")
+    standing = models.GeneratedField(
+        expression=Case(
+            When(state__in=ACTIVE, then=Value(Standing.ACTIVE)),
+            When(state__in=STOPPED, then=Value(Standing.FAILED)),
+            When(uncertain=True, then=Value(Standing.UNCERTAIN)),
+            default=F("outcome"),
+        ),
+        output_field=models.CharField(max_length=10, choices=Standing.choices),
+        db_persist=True,
+    )
+    searched = models.GeneratedField(
+        expression=Concat("case_reference", Value("\n"), "scan_name", Value("\n"), "owner_name"),
+        output_field=models.TextField(),
+        db_persist=True,
+        help_text="What a search looks through. PostgreSQL has an index of its trigrams.",
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
     queued = models.DateTimeField(help_text="When it last entered the queue.")
     not_before = models.DateTimeField(null=True, blank=True, help_text="More slices may come until then.")
@@ -106,6 +136,9 @@ class Prediction(models.Model):
             models.Index(fields=("state", "queued"), name="prediction_state_queued"),
             models.Index(fields=("created", "id"), name="prediction_created"),
             models.Index(fields=("owner", "created", "id"), name="prediction_owner"),
+            # What the worklist counts is in the index itself, the text that is searched too.
+            models.Index(fields=("owner", "standing", "id"), name="prediction_owner_standing"),
+            models.Index(fields=("standing", "model_version", "id"), include=("searched",), name="prediction_standing"),
             models.Index(fields=("outcome", "created", "id"), name="prediction_outcome"),
             models.Index(fields=("state", "created", "id"), name="prediction_state"),
             models.Index(fields=("model_version", "created", "id"), name="prediction_model"),
@@ -177,7 +210,7 @@ class Prediction(models.Model):
 
     @property
     def can_retry(self) -> bool:
-        return self.state in (State.FAILED, State.CANCELED)
+        return self.state in STOPPED
 
     @property
     def can_cancel(self) -> bool:

@@ -1,7 +1,5 @@
 """The list of cases, and one case with all its scans."""
 
-from typing import Any
-
 from django.core.paginator import Paginator
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -60,13 +58,8 @@ def _tally(request: HttpRequest, cases: list[Case]) -> None:
     """Give each case `tally`: how many scans stand under each tab of the worklist. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
-    rows = (
-        Prediction.objects.filter(pk__in=scans.values("latest"))
-        .order_by()
-        .values("scan__case")
-        .annotate(**{tab.column: Count("pk", filter=tab.condition()) for tab in TABS if tab.key != "all"})
-    )
-    counts: dict[int, Any] = {row["scan__case"]: row for row in rows}
+    rows = Prediction.objects.filter(pk__in=scans.values("latest")).order_by().values_list("scan__case", "standing")
+    counts = {(case, standing): n for case, standing, n in rows.annotate(n=Count("pk"))}
     for case in cases:
-        row = counts.get(case.pk, {})
-        case.tally = [(tab, row[tab.column]) for tab in TABS if row.get(tab.column)]  # type: ignore[attr-defined]
+        by_tab = ((tab, counts.get((case.pk, tab.standing), 0)) for tab in TABS)
+        case.tally = [(tab, n) for tab, n in by_tab if n]  # type: ignore[attr-defined]

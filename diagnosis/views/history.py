@@ -1,10 +1,12 @@
 """The worklist: every prediction one may see, filtered, sorted and paged, with all of it in the URL."""
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
-from django.db.models import Q, QuerySet, TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -12,10 +14,17 @@ from django.views.decorators.http import require_safe
 
 from diagnosis import keyset, selectors
 from diagnosis.filters import PredictionFilter
-from diagnosis.keyset import Counted, Order
+from diagnosis.keyset import COUNTED, Counted, Order
 from diagnosis.models import Prediction
-from diagnosis.models.prediction import SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING, Outcome, State
-from diagnosis.people import Person
+from diagnosis.models.prediction import (
+    ACTIVE,
+    SCORE_LAST_ASCENDING,
+    SCORE_LAST_DESCENDING,
+    STOPPED,
+    Outcome,
+    Standing,
+    State,
+)
 from diagnosis.views import words
 
 PAGE_SIZE = 25
@@ -39,52 +48,34 @@ CHOSEN_BY_TABS = ("state", "outcome", "uncertain")
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A saved view: a name and the states and outcomes it shows. `uncertain`: only these, or none of them."""
+    """A saved view: a name, what it shows (None: all), and what stands for that in the URL."""
 
-    key: str
     label: str
-    kind: str = ""
-    states: tuple[str, ...] = ()
-    outcomes: tuple[str, ...] = ()
-    uncertain: bool | None = None
+    standing: Standing | None = None
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def column(self) -> str:
-        """What its count is called in a query: its key alone may be the name of a field."""
-        return f"count_{self.key}"
-
-    def condition(self) -> Q:
-        chosen = Q()
-        if self.states:
-            chosen &= Q(state__in=self.states)
-        if self.outcomes:
-            chosen &= Q(outcome__in=self.outcomes)
-        if self.uncertain is not None:
-            chosen &= Q(uncertain=self.uncertain)
-        return chosen
-
-    def parameters(self) -> dict[str, list[str]]:
-        """What stands for it in the URL."""
-        chosen = {"state": list(self.states), "outcome": list(self.outcomes)}
-        if self.uncertain is not None:
-            chosen["uncertain"] = ["true" if self.uncertain else "false"]
-        return {key: values for key, values in chosen.items() if values}
+    def kind(self) -> str:
+        """By which icon and color it is known."""
+        if self.standing is None:
+            return ""
+        return "running" if self.standing is Standing.ACTIVE else self.standing.value.replace("_", "-")
 
 
 TABS = (
-    Tab("all", "All"),
-    Tab("active", "In progress", "running", states=(State.QUEUED, State.RUNNING)),
-    Tab("tumor", "Tumor", "tumor", outcomes=(Outcome.TUMOR,), uncertain=False),
-    Tab("uncertain", "Uncertain", "uncertain", uncertain=True),
-    Tab("no_tumor", "No tumor", "no-tumor", outcomes=(Outcome.NO_TUMOR,), uncertain=False),
-    Tab("refused", "Refused", "refused", outcomes=(Outcome.REFUSED,)),
-    Tab("failed", "Failed", "failed", states=(State.FAILED, State.CANCELED)),
+    Tab("All"),
+    Tab("In progress", Standing.ACTIVE, {"state": ACTIVE}),
+    Tab("Tumor", Standing.TUMOR, {"outcome": (Outcome.TUMOR,), "uncertain": ("false",)}),
+    Tab("Uncertain", Standing.UNCERTAIN, {"uncertain": ("true",)}),
+    Tab("No tumor", Standing.NO_TUMOR, {"outcome": (Outcome.NO_TUMOR,), "uncertain": ("false",)}),
+    Tab("Refused", Standing.REFUSED, {"outcome": (Outcome.REFUSED,)}),
+    Tab("Failed", Standing.FAILED, {"state": STOPPED}),
 )
 
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """One page of the worklist. At most eight queries, however long it is."""
+    """One page of the worklist. At most nine queries, however long it is."""
     visible = selectors.predictions(request.user)
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
@@ -145,26 +136,37 @@ def _columns(sort: str) -> list[dict[str, str]]:
 def _tabs(
     request: HttpRequest, visible: QuerySet[Prediction], chosen: QuerySet[Prediction]
 ) -> tuple[list[dict[str, object]], int]:
-    """The tabs with their links and counts under all other filters, and the count of what is chosen. One query."""
+    """The tabs with their links and counts under all other filters, and the count of what is chosen."""
     data, others = request.GET, request.GET.copy()
     for key in (*CHOSEN_BY_TABS, *PLACES):
         others.pop(key, None)
-    rows = PredictionFilter(others, queryset=visible).qs
     now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
-    current = next((tab for tab in TABS if now == {key: set(values) for key, values in tab.parameters().items()}), None)
-    counted = {tab.column: Counted(rows.filter(tab.condition())) for tab in TABS}
-    if current is None:
-        counted["chosen"] = Counted(chosen)
-    me = cast(Person, request.user)
-    counts: Any = Person.objects.filter(pk=me.pk).values(**counted).get()  # one row for all of them to hang on
+    current = next((tab for tab in TABS if now == {key: set(values) for key, values in tab.parameters.items()}), None)
+    counts = _counts(PredictionFilter(others, queryset=visible).qs, other=None if current else chosen)
     tabs: list[dict[str, object]] = []
     for tab in TABS:
         target = others.copy()
-        for key, values in tab.parameters().items():
-            target.setlist(key, values)
-        count = counts[tab.column]
+        for key, values in tab.parameters.items():
+            target.setlist(key, list(values))
+        count = counts[tab.standing or "all"]
         tabs.append({"tab": tab, "count": count, "query": target.urlencode(), "current": tab is current})
-    return tabs, counts[current.column if current else "chosen"]
+    return tabs, counts[(current.standing or "all") if current else "other"]
+
+
+def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -> Counter[str]:
+    """How many rows there are of each standing, of "all", and in `other`; COUNTED + 1 at most. Two queries, the second
+    only where the first, a look at that many rows, has not told it all."""
+    seen = list(rows.order_by().values_list("standing", flat=True)[: COUNTED + 1])
+    counts = Counter({"all": len(seen)} | Counter(seen))
+    unknown = {} if other is None else {"other": other}
+    if len(seen) > COUNTED:
+        unknown |= {standing: rows.filter(standing=standing) for standing in Standing.values}
+    if unknown:
+        # Whose names are no fields of the row on which they hang; any row will do, and there is one, or all are zero.
+        asked = {f"count_{name}": Counted(some) for name, some in unknown.items()}
+        row = Prediction.objects.order_by("pk").values(**asked).first() or {}
+        counts = Counter(counts | {name: row.get(f"count_{name}", 0) for name in unknown})
+    return counts
 
 
 def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from diagnosis import keyset
 from diagnosis.models import Case, Prediction
 from diagnosis.models.prediction import State
 from diagnosis.views import history
@@ -62,12 +63,33 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
     make(name="d.png", state=State.QUEUED)
     make(name="e.png", uncertain=True, tumor_probability=0.52)
     response = as_user.get("/history/?outcome=tumor&uncertain=false")
-    assert [t["tab"].key for t in response.context["tabs"] if t["current"]] == ["tumor"]
-    counts = {t["tab"].key: t["count"] for t in response.context["tabs"]}
-    assert counts == {"all": 5, "active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
+    assert [t["tab"].standing for t in response.context["tabs"] if t["current"]] == ["tumor"]
+    counts = {t["tab"].standing: t["count"] for t in response.context["tabs"]}
+    assert counts == {None: 5, "active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
     assert names(as_user, "?outcome=tumor&uncertain=false") == ["a.png"]
     assert names(as_user, "?uncertain=true") == names(as_user, "?outcome=uncertain") == ["e.png"]
     assert names(as_user, "?state=queued&state=running") == ["d.png"]
+
+
+@pytest.mark.parametrize("query", ["", "?state=failed", "?outcome=tumor"])
+def test_counts_end_where_they_are_bounded(
+    as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for number in range(5):
+        make(name=f"{number}.png")
+    make(name="failed.png", state=State.FAILED)
+    exact = as_user.get(f"/history/{query}").context
+    monkeypatch.setattr(keyset, "COUNTED", 2)
+    monkeypatch.setattr(history, "COUNTED", 2)
+    bounded = as_user.get(f"/history/{query}").context
+    for before, after in zip(exact["tabs"], bounded["tabs"], strict=True):
+        assert after["count"] == min(before["count"], 3)
+    assert (exact["count"], bounded["count"]) == {"": (6, 3), "?state=failed": (1, 1), "?outcome=tumor": (5, 3)}[query]
+
+
+@pytest.mark.parametrize("query", ["?state=done", "?outcome=tumor"])
+def test_what_no_tab_stands_for_is_counted_on_an_empty_site(as_user: Client, query: str) -> None:
+    assert as_user.get(f"/history/{query}").context["count"] == 0
 
 
 def test_an_uncertain_one_is_called_so_with_its_number(as_user: Client, make: Make) -> None:
