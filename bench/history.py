@@ -8,8 +8,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -70,20 +68,24 @@ def _here(count: int, repeats: int) -> dict[str, Any]:
         for view in asked:
             for name, query in (("first", view), ("deep", _deep(person, view)), ("last", f"{view}&before=")):
                 address = f"/history/?{query}"
+                _ask(client, address)
                 with CaptureQueriesContext(connection) as captured:  # untimed: to note each query down takes time, too
-                    if (status := client.get(address).status_code) != 200:
-                        raise RuntimeError(f"{address} answered {status}")
+                    _ask(client, address)
                 queries.add(len(captured))
-                taken = [_milliseconds(partial(client.get, address)) for _ in range(repeats)]
+                taken = [_ask(client, address) for _ in range(repeats)]
                 times += taken
                 views[f"{who}{view or 'everything'}, {name} page"] = spread(taken)
     return {"ms": spread(times), "queries": sorted(queries), "views": views}
 
 
-def _milliseconds(call: Callable[[], object]) -> float:
+def _ask(client: Any, address: str) -> float:
+    """Milliseconds of a page."""
     start = perf_counter()
-    call()
-    return (perf_counter() - start) * 1000
+    response = client.get(address)
+    milliseconds = (perf_counter() - start) * 1000
+    if response.status_code != 200:
+        raise RuntimeError(f"{address} answered {response.status_code}")
+    return milliseconds
 
 
 def _deep(person: Any, view: str) -> str:

@@ -218,3 +218,6 @@ DICOMWEB_TOKEN = env.str("DICOMWEB_TOKEN", default="")
 
 LOGGING = config.logging(level=env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
+SILENCED_SYSTEM_CHECKS = ["models.W040"]
+"""SQLite leaves out what an index only carries along, and needs it less."""

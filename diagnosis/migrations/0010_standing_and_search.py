@@ -6,23 +6,14 @@ from django.db import migrations, models
 OLD = ("scan_name", "case_reference", "owner_name")
 
 
-def make_text_index(apps, schema_editor):
-    """One instead of three. What was written last waits in a list that each search goes through, so that is short."""
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    for column in OLD:
-        schema_editor.execute(f"DROP INDEX IF EXISTS prediction_{column}_text")
-    if _has_trigrams(schema_editor):
-        schema_editor.execute(
-            "CREATE INDEX prediction_searched_text ON diagnosis_prediction "
-            "USING gin (upper(searched) gin_trgm_ops) WITH (gin_pending_list_limit = 64)"
-        )
+def drop_old(apps, schema_editor):
+    """First, as each new column writes the table anew, and all its indexes with it."""
+    if schema_editor.connection.vendor == "postgresql":
+        for column in OLD:
+            schema_editor.execute(f"DROP INDEX IF EXISTS prediction_{column}_text")
 
 
-def drop_text_index(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
-        return
-    schema_editor.execute("DROP INDEX IF EXISTS prediction_searched_text")
+def make_old(apps, schema_editor):
     if _has_trigrams(schema_editor):
         for column in OLD:
             schema_editor.execute(
@@ -30,7 +21,23 @@ def drop_text_index(apps, schema_editor):
             )
 
 
+def make_new(apps, schema_editor):
+    """One instead of three. What was written last waits in a list that each search goes through, so that is short."""
+    if _has_trigrams(schema_editor):
+        schema_editor.execute(
+            "CREATE INDEX prediction_searched_text ON diagnosis_prediction "
+            "USING gin (upper(searched) gin_trgm_ops) WITH (gin_pending_list_limit = 64)"
+        )
+
+
+def drop_new(apps, schema_editor):
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("DROP INDEX IF EXISTS prediction_searched_text")
+
+
 def _has_trigrams(schema_editor):
+    if schema_editor.connection.vendor != "postgresql":
+        return False
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
         return cursor.fetchone() is not None
@@ -44,6 +51,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(drop_old, make_old),
         migrations.AddField(
             model_name='prediction',
             name='searched',
@@ -62,5 +70,5 @@ class Migration(migrations.Migration):
             model_name='prediction',
             index=models.Index(fields=['standing', 'model_version', 'id'], include=('searched',), name='prediction_standing'),
         ),
-        migrations.RunPython(make_text_index, drop_text_index),
+        migrations.RunPython(make_new, drop_new),
     ]

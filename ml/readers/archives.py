@@ -201,7 +201,7 @@ def _tarred(file: BinaryFile, *, gzipped: bool) -> Generator[Member, None, None]
     with archive:
         for number in count():
             with _tar_errors():
-                entry = archive.next()
+                entry = _next(archive, gzipped=gzipped)
             if entry is None:
                 return
             if number >= MAX_ENTRIES:
@@ -218,9 +218,13 @@ def _tarred(file: BinaryFile, *, gzipped: bool) -> Generator[Member, None, None]
                 yield _begun(entry.name, max(entry.size, 0), _guarded(stream.read))
 
 
+class _NoEnd(tarfile.ReadError):
+    """The archive ends where another header, or the mark of the end, would have to stand."""
+
+
 class _Entry(tarfile.TarInfo):
     """A header. tarfile takes one that is damaged, or cut off, for the end of the archive, as long as one came before;
-    the end is a block of zeros."""
+    the mark of the end is a block of zeros."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
@@ -228,8 +232,20 @@ class _Entry(tarfile.TarInfo):
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
+        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+            raise _NoEnd from error
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
+
+
+def _next(archive: tarfile.TarFile, *, gzipped: bool) -> tarfile.TarInfo | None:
+    """The next header, None at the end. Of a gzipped archive, gzip has told that nothing is missing."""
+    try:
+        return archive.next()
+    except _NoEnd:
+        if gzipped:
+            return None
+        raise
 
 
 @contextmanager
@@ -237,6 +253,9 @@ def _tar_errors() -> Iterator[None]:
     """A tar archive has no list: where it is damaged, what follows cannot be found."""
     try:
         yield
+    except _NoEnd as error:
+        message = "The tar archive breaks off without the mark of its end: files may be missing."
+        raise UnreadableImage("archive_damaged", message) from error
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, RecursionError) as error:
         raise UnreadableImage("archive_damaged", "The tar archive is damaged or cut off.") from error
 

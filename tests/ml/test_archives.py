@@ -270,23 +270,26 @@ def test_a_damaged_archive_says_so(data: bytes) -> None:
     assert trouble(data) == "archive_damaged"
 
 
-@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress])
+@pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("fault", ["cut before it", "cut within it", "damaged", "cut before the end"])
-def test_a_tar_archive_that_breaks_off_at_a_header_gives_what_came_before_and_says_so(
-    pack: Callable[[bytes], bytes], fault: str
-) -> None:
+def test_a_tar_archive_that_breaks_off_at_a_header_gives_what_came_before_and_says_so(zipped: bool, fault: str) -> None:
     data = bytearray(tarred({"a": b"1", "b": b"2"}, mode="w"))
     second, end = data.index(b"b\0"), 4 * 512
     if fault == "damaged":
         data[second + 150] ^= 1  # its checksum
-    cut = {"cut before it": second, "cut within it": second + 100, "cut before the end": end}.get(fault, len(data))
-    members, found = archives.members(pack(bytes(data[:cut]))), []
-    with pytest.raises(UnreadableImage) as caught:
-        while True:
-            member = next(members)
+    cut = bytes(data[: {"cut before it": second, "cut within it": second + 100, "cut before the end": end}.get(fault)])
+    members, found = archives.members(gzip.compress(cut) if zipped else cut), []
+    try:
+        for member in members:
             found.append((member.name, member.read()))
-    assert caught.value.code == "archive_damaged"
+        trouble = ""
+    except UnreadableImage as error:
+        trouble = error.code
     assert found == [("a", b"1"), ("b", b"2")][: 2 if fault == "cut before the end" else 1]
+    whole = zipped and fault.startswith(
+        "cut before"
+    )  # some writers leave the end mark out, and gzip vouches for the rest
+    assert trouble == ("" if whole else "archive_damaged")
 
 
 def test_a_damaged_file_in_an_archive_leaves_the_others() -> None:
