@@ -73,7 +73,7 @@ def calibrate(
     if len(np.unique(truth)) < 2:
         raise CalibrationError("The validation split has only one class; a calibration needs both.")
     weights = source_weights(rows)
-    draws = resamples(rows, seed=seed)
+    draws = resamples(rows, seed=seed, times=RESAMPLES)
     curve = _fitted(scores, truth, weights, draws)
     temperature = type_temperature(rows, type_logits)
     plain = Calibration(curve.slope, curve.intercept, temperature, lapses=curve.lapses)
@@ -103,7 +103,7 @@ def source_weights(rows: list[Row]) -> Floats:
     return np.asarray(weights / weights.mean(), np.float64)
 
 
-def resamples(rows: list[Row], *, seed: int, times: int = RESAMPLES) -> Ints:
+def resamples(rows: list[Row], *, seed: int, times: int) -> Ints:
     """(times, N) how often each row is drawn when groups are drawn with replacement, each source keeping its number."""
     names, inverse = np.unique([row.group for row in rows], return_inverse=True)
     source_of = {row.group: row.source for row in rows}

@@ -76,7 +76,7 @@ def test_few_patients_make_it_less_sure() -> None:
             logits.append((2 if ill else -2) + own + rng.normal(0, 1))
     scores, truth, weights = np.array(logits), tumor_targets(rows), calibrate.source_weights(rows)
     plain = curve.fit(scores, curve.platt_targets(truth, weights), weights)
-    bagged = curve.bagged(scores, truth, weights, calibrate.resamples(rows, seed=0))
+    bagged = curve.bagged(scores, truth, weights, calibrate.resamples(rows, seed=0, times=40))
     sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, bagged)]
     assert sure[1] < sure[0] - 0.005
 
