@@ -108,6 +108,7 @@ class Prediction(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error = models.TextField(blank=True, default="")
+    # PostgreSQL alters no column that these two are made of: a migration that does takes them away before.
     standing = models.GeneratedField(
         expression=Case(
             When(state__in=ACTIVE, then=Value(Standing.ACTIVE)),

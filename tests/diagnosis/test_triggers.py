@@ -79,7 +79,7 @@ def standing() -> set[str]:
     return NAMES & set(triggers._standing(connection))
 
 
-ALTERED = [(Case, "reference"), (Prediction, "scan_name"), (User, "username"), (Scan, "name")]
+ALTERED = [(Case, "reference"), (Prediction, "error_code"), (User, "username"), (Scan, "name")]
 
 
 @pytest.mark.parametrize(("model", "column"), ALTERED, ids=lambda value: getattr(value, "__name__", value))
