@@ -121,9 +121,9 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(model: Any, pixels: An
 def test_the_same_pixels_and_model_reuse_the_result_across_people(model: Any) -> None:
     version = ModelVersionFactory()
     first = queued(model_version=version)
-    again = queued(model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
     pipeline.run(prediction_id=first.pk)
     Prediction.objects.filter(pk=first.pk).update(trained_on=True, uncertain=True)
+    again = queued(model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
     pipeline.run(prediction_id=again.pk)
     assert model.engine.passes == 1
     assert fresh(again).reused_from == first

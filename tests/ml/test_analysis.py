@@ -224,7 +224,7 @@ def test_a_result_does_not_wait_for_pictures_that_come_slowly(fake_model: Model)
     fake_model.engine.forward = tells  # type: ignore[method-assign]
     taken: list[int] = []
     next(analyse_each(fake_model, pictures()))
-    assert taken == [0, 1]
+    assert taken in ([0], [0, 1])  # whether the first pass was over before the second picture was asked for, or not
 
 
 def test_who_has_seen_enough_waits_for_no_pass_that_has_not_begun(fake_model: Model) -> None:
