@@ -52,6 +52,6 @@ def _eight_bit(image: Image) -> np.ndarray:
 
 def _png(picture: Pillow.Image) -> bytes:
     buffer = io.BytesIO()
-    # Runs alone: a scan's noise repeats nothing else, so this takes a quarter of the default's time for as many bytes.
+    # Runs alone: a scan's noise repeats nothing else, and to search for it took most of an upload's time.
     picture.save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()

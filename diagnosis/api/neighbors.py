@@ -16,8 +16,9 @@ from rest_framework.views import APIView
 from diagnosis import audit, selectors
 from diagnosis.api.dicomweb import OneAnswer
 from diagnosis.api.problems import MEDIA_TYPE
+from diagnosis.api.receipts import ReceiptSerializer
 from diagnosis.api.schema import Schema
-from diagnosis.api.serializers import ProblemSerializer, ReceiptSerializer
+from diagnosis.api.serializers import ProblemSerializer
 from diagnosis.models import Prediction
 from diagnosis.neighbors import outbox, pull, server
 from diagnosis.neighbors.errors import NeighborError

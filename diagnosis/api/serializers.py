@@ -8,12 +8,11 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from diagnosis import queue, selectors
-from diagnosis.intake import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import Outcome, State
 
 
-def _link(view: str, source: str | None = None) -> Any:
+def link(view: str, source: str | None = None) -> Any:
     """The absolute address of what `source` points to, or of the thing itself."""
     if source is None:
         return serializers.HyperlinkedIdentityField(view_name=f"api:{view}")
@@ -110,7 +109,7 @@ class PredictionBriefSerializer(serializers.ModelSerializer[Prediction]):
     """A prediction as its scan mentions it."""
 
     outcome = serializers.ChoiceField(choices=Outcome.choices, allow_null=True)
-    url = _link("prediction-detail")
+    url = link("prediction-detail")
 
     class Meta:
         model = Prediction
@@ -130,10 +129,10 @@ class PredictionSerializer(PredictionBriefSerializer):
     """
 
     name = serializers.CharField(source="scan.name", help_text="File name of the scan.")
-    scan_url = _link("scan-detail", "scan")
+    scan_url = link("scan-detail", "scan")
     case = serializers.CharField(source="scan.case.reference")
     case_id = serializers.IntegerField(source="scan.case_id")
-    case_url = _link("case-detail", "scan.case")
+    case_url = link("case-detail", "scan.case")
     owner = serializers.CharField(source="scan.case.owner.username")
     model = serializers.SerializerMethodField(help_text="name@digest12")
     calibrated = serializers.SerializerMethodField()
@@ -215,8 +214,8 @@ class SimilarSerializer(serializers.Serializer[Any]):
     """A past scan that looks like the one asked about, by the prediction of the same model version."""
 
     similarity = serializers.FloatField(help_text="Cosine of the two embeddings: 1 is the same to the model.")
-    thumbnail_url = _link("scan-thumbnail", "prediction.scan")
-    preview_url = _link("scan-preview", "prediction.scan")
+    thumbnail_url = link("scan-thumbnail", "prediction.scan")
+    preview_url = link("scan-preview", "prediction.scan")
     prediction = PredictionSerializer()
 
 
@@ -232,13 +231,13 @@ class SimilarListSerializer(serializers.Serializer[Any]):
 class ScanFieldsSerializer(serializers.ModelSerializer[Scan]):
     """One accepted file, without its predictions."""
 
-    url = _link("scan-detail")
-    file_url = _link("scan-file")
-    preview_url = _link("scan-preview")
-    thumbnail_url = _link("scan-thumbnail")
+    url = link("scan-detail")
+    file_url = link("scan-file")
+    preview_url = link("scan-preview")
+    thumbnail_url = link("scan-thumbnail")
     case = serializers.CharField(source="case.reference")
     case_id = serializers.IntegerField()
-    case_url = _link("case-detail", "case")
+    case_url = link("case-detail", "case")
     owner = serializers.CharField(source="case.owner.username")
     notes = serializers.ListField(child=serializers.CharField())
 
@@ -271,7 +270,7 @@ class ScanSerializer(ScanFieldsSerializer):  # needs rows with `history` prefetc
 class CaseSerializer(serializers.ModelSerializer[Case]):
     """What a person opened for one subject."""
 
-    url = _link("case-detail")
+    url = link("case-detail")
     owner = serializers.CharField(source="owner.username")
     scan_count = serializers.IntegerField()
 
@@ -299,7 +298,7 @@ class CaseDetailSerializer(CaseSerializer):
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """A registered model, as its manifest describes it. Where its files lie on the server is not told."""
 
-    url = _link("model-detail")
+    url = link("model-detail")
     label = serializers.CharField(help_text="name@digest12, as predictions name it")  # type: ignore[assignment]
     calibrated = serializers.BooleanField()
     threshold = serializers.FloatField(source="manifest.threshold", default=None, allow_null=True)
@@ -314,85 +313,6 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
-class _UploadedFile(serializers.FileField):
-    """Described as bytes in either direction; DRF would describe the address of a stored file."""
-
-
-class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake` judges what comes
-    """The form of an upload."""
-
-    files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
-    case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
-    confirmed = serializers.BooleanField(
-        required=False, help_text="You have looked: text in these pictures is no name. Without it they are not taken."
-    )
-
-
-class EarlierSerializer(serializers.Serializer[Any]):
-    """The scan that showed the same picture before."""
-
-    scan = serializers.IntegerField()
-    url = serializers.URLField()
-    prediction = PredictionBriefSerializer(allow_null=True)
-
-
-class AcceptedSerializer(ScanFieldsSerializer):
-    """One file that was taken: its scan, its prediction, and what it repeats."""
-
-    prediction = PredictionBriefSerializer()
-    uploaded_as = serializers.CharField(
-        help_text="Name of the file in this upload; of a known picture it may differ from `name`."
-    )
-    files = serializers.IntegerField(help_text="Files of this upload that belong to the scan.")
-    duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
-    duplicate_of = EarlierSerializer(allow_null=True)
-
-    class Meta(ScanFieldsSerializer.Meta):
-        fields = (*ScanFieldsSerializer.Meta.fields, "uploaded_as", "files", "prediction", "duplicate", "duplicate_of")
-        read_only_fields = fields
-
-    def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
-        shown = dict(ScanFieldsSerializer(accepted.scan, context=self.context).data)
-        return shown | {
-            "prediction": self._brief(accepted.prediction),
-            "uploaded_as": accepted.name,
-            "files": accepted.files,
-            "duplicate": accepted.duplicate_of is not None,
-            "duplicate_of": self._earlier(accepted),
-        }
-
-    def _brief(self, prediction: Prediction | None) -> dict[str, Any] | None:
-        return dict(PredictionBriefSerializer(prediction, context=self.context).data) if prediction else None
-
-    def _earlier(self, accepted: Accepted) -> dict[str, Any] | None:
-        earlier = accepted.duplicate_of
-        if earlier is None:
-            return None
-        same = earlier.pk == accepted.scan.pk
-        prediction = accepted.prediction if same else earlier.predictions.order_by("-id").first()
-        url = reverse("api:scan-detail", args=[earlier.pk], request=self.context["request"])
-        return {"scan": earlier.pk, "url": url, "prediction": self._brief(prediction)}
-
-
-class RejectedSerializer(serializers.Serializer[Any]):
-    """One file that was not taken: the rule it broke, and a sentence for its uploader."""
-
-    name = serializers.CharField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    confirmable = serializers.BooleanField(help_text="Send it again with `confirmed`, if there is no name in it.")
-
-
-class ReceiptSerializer(serializers.Serializer[Any]):
-    """What became of an upload, file by file. `case` is the reference, ready to be sent with the next upload."""
-
-    case = serializers.CharField(source="case.reference", default=None, allow_null=True)
-    case_id = serializers.IntegerField(source="case.pk", default=None, allow_null=True)
-    case_url = _link("case-detail", "case")
-    scans = AcceptedSerializer(source="accepted", many=True)
-    rejected = RejectedSerializer(many=True)
-
-
 class ProblemSerializer(serializers.Serializer[Any]):
     """Problem details (RFC 9457). `code` is stable; `detail` is a sentence for a person."""
 
@@ -406,13 +326,3 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()), required=False, help_text="Sentences by field."
     )
-
-
-class NothingAcceptedSerializer(ProblemSerializer):
-    """An upload of which no file was taken: the problem, and the keys of a receipt besides."""
-
-    case = serializers.CharField(allow_null=True, required=False)
-    case_id = serializers.IntegerField(allow_null=True, required=False)
-    case_url = serializers.URLField(allow_null=True, required=False)
-    scans = AcceptedSerializer(many=True, required=False)
-    rejected = RejectedSerializer(many=True, required=False)

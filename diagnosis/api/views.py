@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from diagnosis import bytes as responses
 from diagnosis import intake, pipeline, selectors, similar
-from diagnosis.api import serializers
+from diagnosis.api import receipts, serializers
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
 from diagnosis.api.schema import Schema
@@ -90,13 +90,11 @@ class ScanViewSet(Endpoint):
 
     @extend_schema(
         summary="Upload scans",
-        request={"multipart/form-data": serializers.UploadSerializer},
+        request={"multipart/form-data": receipts.UploadSerializer},
         responses={
-            201: serializers.ReceiptSerializer,
-            (400, MEDIA_TYPE): OpenApiResponse(
-                serializers.NothingAcceptedSerializer, "No file was taken, or none came"
-            ),
-            (413, MEDIA_TYPE): OpenApiResponse(serializers.NothingAcceptedSerializer, "All files were too large"),
+            201: receipts.ReceiptSerializer,
+            (400, MEDIA_TYPE): OpenApiResponse(receipts.NothingAcceptedSerializer, "No file was taken, or none came"),
+            (413, MEDIA_TYPE): OpenApiResponse(receipts.NothingAcceptedSerializer, "All files were too large"),
         },
     )
     def create(self, request: Request) -> Response:
@@ -113,7 +111,7 @@ class ScanViewSet(Endpoint):
             reference=str(request.POST.get("case", "")),
             confirmed=str(request.POST.get("confirmed", "")).lower() in ("1", "true", "on", "yes"),
         )
-        shown = serializers.ReceiptSerializer(receipt, context=self.get_serializer_context()).data
+        shown = receipts.ReceiptSerializer(receipt, context=self.get_serializer_context()).data
         if not receipt.accepted:
             raise _nothing_accepted(receipt, shown)
         return Response(shown, status=status.HTTP_201_CREATED)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import QuerySet, TextChoices
 from django.forms import ModelChoiceField
@@ -157,15 +157,17 @@ def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -
     """How many rows there are of each standing, of "all", and in `other`; COUNTED + 1 at most. Two queries, the second
     only where the first, a look at that many rows, has not told it all."""
     seen = list(rows.order_by().values_list("standing", flat=True)[: COUNTED + 1])
-    counts = Counter({"all": len(seen)} | Counter(seen))
+    counts = Counter(seen)
+    counts["all"] = len(seen)
     unknown = {} if other is None else {"other": other}
     if len(seen) > COUNTED:
         unknown |= {standing: rows.filter(standing=standing) for standing in Standing.values}
     if unknown:
         # Whose names are no fields of the row on which they hang; any row will do, and there is one, or all are zero.
         asked = {f"count_{name}": Counted(some) for name, some in unknown.items()}
-        row = Prediction.objects.order_by("pk").values(**asked).first() or {}
-        counts = Counter(counts | {name: row.get(f"count_{name}", 0) for name in unknown})
+        row: Any = Prediction.objects.order_by("pk").values(**asked).first() or {}
+        for name in unknown:
+            counts[name] = row.get(f"count_{name}", 0)
     return counts
 
 

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -77,6 +78,22 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
     assert names(as_user, "?outcome=tumor&uncertain=false") == ["a.png"]
     assert names(as_user, "?uncertain=true") == names(as_user, "?outcome=uncertain") == ["e.png"]
     assert names(as_user, "?state=queued&state=running") == ["d.png"]
+
+
+def test_a_tab_shows_what_it_counts(as_user: Client, make: Make) -> None:
+    """It filters by what the URL says, and counts by where each run stands."""
+    for state in State:
+        if state is not State.DONE:
+            make(name=f"{state}.png", state=state)
+    for outcome, score, uncertain in product(("tumor", "no_tumor"), (0.45, 0.55), (False, True)):
+        make(name=f"{outcome}{score}{uncertain}.png", outcome=outcome, tumor_probability=score, uncertain=uncertain)
+    seen = []
+    for tab in as_user.get("/history/").context["tabs"][1:]:
+        page = as_user.get(f"/history/?{tab['query']}").context["page"]
+        assert {row.standing for row in page} == {tab["tab"].standing}
+        assert len(page) == tab["count"]
+        seen += [row.pk for row in page]
+    assert sorted(seen) == sorted(Prediction.objects.values_list("pk", flat=True))
 
 
 @pytest.mark.parametrize("query", ["", "?state=failed", "?outcome=tumor"])

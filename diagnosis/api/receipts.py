@@ -1,0 +1,99 @@
+"""What is sent with an upload, and what became of it, file by file."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from diagnosis.api.serializers import PredictionBriefSerializer, ProblemSerializer, ScanFieldsSerializer, link
+from diagnosis.intake import Accepted
+from diagnosis.models import Prediction
+
+
+class _UploadedFile(serializers.FileField):
+    """Described as bytes in either direction; DRF would describe the address of a stored file."""
+
+
+class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake` judges what comes
+    """The form of an upload."""
+
+    files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
+    case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
+    confirmed = serializers.BooleanField(
+        required=False, help_text="You have looked: text in these pictures is no name. Without it they are not taken."
+    )
+
+
+class EarlierSerializer(serializers.Serializer[Any]):
+    """The scan that showed the same picture before."""
+
+    scan = serializers.IntegerField()
+    url = serializers.URLField()
+    prediction = PredictionBriefSerializer(allow_null=True)
+
+
+class AcceptedSerializer(ScanFieldsSerializer):
+    """One file that was taken: its scan, its prediction, and what it repeats."""
+
+    prediction = PredictionBriefSerializer()
+    uploaded_as = serializers.CharField(
+        help_text="Name of the file in this upload; of a known picture it may differ from `name`."
+    )
+    files = serializers.IntegerField(help_text="Files of this upload that belong to the scan.")
+    duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
+    duplicate_of = EarlierSerializer(allow_null=True)
+
+    class Meta(ScanFieldsSerializer.Meta):
+        fields = (*ScanFieldsSerializer.Meta.fields, "uploaded_as", "files", "prediction", "duplicate", "duplicate_of")
+        read_only_fields = fields
+
+    def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
+        shown = dict(ScanFieldsSerializer(accepted.scan, context=self.context).data)
+        return shown | {
+            "prediction": self._brief(accepted.prediction),
+            "uploaded_as": accepted.name,
+            "files": accepted.files,
+            "duplicate": accepted.duplicate_of is not None,
+            "duplicate_of": self._earlier(accepted),
+        }
+
+    def _brief(self, prediction: Prediction | None) -> dict[str, Any] | None:
+        return dict(PredictionBriefSerializer(prediction, context=self.context).data) if prediction else None
+
+    def _earlier(self, accepted: Accepted) -> dict[str, Any] | None:
+        earlier = accepted.duplicate_of
+        if earlier is None:
+            return None
+        same = earlier.pk == accepted.scan.pk
+        prediction = accepted.prediction if same else earlier.predictions.order_by("-id").first()
+        url = reverse("api:scan-detail", args=[earlier.pk], request=self.context["request"])
+        return {"scan": earlier.pk, "url": url, "prediction": self._brief(prediction)}
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    """One file that was not taken: the rule it broke, and a sentence for its uploader."""
+
+    name = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    confirmable = serializers.BooleanField(help_text="Send it again with `confirmed`, if there is no name in it.")
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What became of an upload, file by file. `case` is the reference, ready to be sent with the next upload."""
+
+    case = serializers.CharField(source="case.reference", default=None, allow_null=True)
+    case_id = serializers.IntegerField(source="case.pk", default=None, allow_null=True)
+    case_url = link("case-detail", "case")
+    scans = AcceptedSerializer(source="accepted", many=True)
+    rejected = RejectedSerializer(many=True)
+
+
+class NothingAcceptedSerializer(ProblemSerializer):
+    """An upload of which no file was taken: the problem, and the keys of a receipt besides."""
+
+    case = serializers.CharField(allow_null=True, required=False)
+    case_id = serializers.IntegerField(allow_null=True, required=False)
+    case_url = serializers.URLField(allow_null=True, required=False)
+    scans = AcceptedSerializer(many=True, required=False)
+    rejected = RejectedSerializer(many=True, required=False)
