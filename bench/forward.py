@@ -8,9 +8,9 @@ import numpy as np
 from bench.peers import forwards
 from bench.pictures import slices
 from ml import readers
-from ml.benchmark import in_turns, spread
+from ml.cli.benchmark import in_turns, spread
+from ml.inference.registry import load_model
 from ml.preprocess import preprocess, to_network
-from ml.registry import load_model
 
 BATCHES = (1, 8)
 

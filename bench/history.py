@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from bench import processes
-from ml.benchmark import spread
+from ml.cli.benchmark import spread
 
 COUNTS = (1_000, 100_000, 1_000_000)
 
@@ -92,8 +92,8 @@ def _deep(person: Any, view: str) -> str:
     """A view's query with a place near its end, as the links there write it."""
     from django.http import QueryDict
 
-    from diagnosis import keyset, selectors
-    from diagnosis.filters import PredictionFilter
+    from diagnosis.access import pagination, selectors
+    from diagnosis.access.filters import PredictionFilter
     from diagnosis.views.history import order_of
 
     data = QueryDict(view)
@@ -107,7 +107,7 @@ def _deep(person: Any, view: str) -> str:
     if not total:
         return view
     [row] = listed[int(total * DEEP) : int(total * DEEP) + 1]
-    return f"{view}&after={keyset.token(row)}"
+    return f"{view}&after={pagination.token(row)}"
 
 
 if __name__ == "__main__":

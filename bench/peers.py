@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.benchmark import keras_peer
+from ml.cli.benchmark import keras_peer
 from ml.engines import cores, load_engine
+from ml.inference.registry import Model, read_tensors
+from ml.model.vgg16 import CONVOLUTIONS, TAPS
 from ml.preprocess import SIZE
-from ml.registry import Model, read_tensors
-from ml.vgg16 import CONVOLUTIONS, TAPS
 
 Array = NDArray[np.float32]
 Forward = Callable[[Array], object]
-"""Takes (N, 224, 224, 3), BGR minus means, and computes the three maps of `ml.vgg16.Maps`."""
+"""Takes (N, 224, 224, 3), BGR minus means, and computes the three maps of `ml.model.vgg16.Maps`."""
 
 
 def forwards(model: Model) -> dict[str, Forward]:

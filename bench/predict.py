@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image as Pillow
 
 from bench.pictures import slices
-from ml import analyse
-from ml.benchmark import in_turns, keras_peer, spread
+from ml import analyze
+from ml.cli.benchmark import in_turns, keras_peer, spread
+from ml.inference.registry import load_model
 from ml.preprocess import SIZE, to_network
-from ml.registry import load_model
 
 
 def measure(*, repeats: int) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def measure(*, repeats: int) -> dict[str, Any]:
     besides: list[float] = []
 
     def ours() -> None:
-        taken = analyse(model, data).milliseconds
+        taken = analyze(model, data).milliseconds
         besides.append(taken["total"] - taken["forward"])
 
     def prototype() -> None:

@@ -16,11 +16,11 @@ import requests
 
 from bench import processes
 from bench.pictures import heavy, slices
-from ml import analyse, readers
-from ml.benchmark import spread
+from ml import analyze, readers
+from ml.cli.benchmark import spread
 from ml.engines import cores
+from ml.inference.registry import load_model
 from ml.preprocess import preprocess, to_network
-from ml.registry import load_model
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, Site, running_site
 
@@ -132,7 +132,7 @@ def _alone(pictures: list[bytes]) -> dict[str, float]:
     inputs = [to_network(preprocess(readers.read(data))[0][None]) for data in some]
     model.engine.forward(inputs[0])
     return {
-        "analyses": len(some) / _seconds(lambda: [analyse(model, data) for data in some]),
+        "analyses": len(some) / _seconds(lambda: [analyze(model, data) for data in some]),
         "forward_passes": len(some) / _seconds(lambda: [model.engine.forward(one) for one in inputs]),
     }
 

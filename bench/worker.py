@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
-from ml.benchmark import spread
+from ml.cli.benchmark import spread
 
 ENGINES = ("ncnn", "tensorflow")
 LONGEST = 120.0

@@ -1,4 +1,7 @@
-"""The Celery application. Its settings are Django's, under CELERY_; how tasks behave is in `diagnosis.background`."""
+"""The Celery application. Its settings are Django's, under CELERY_.
+
+How tasks behave is in `diagnosis.inference.task_policy`.
+"""
 
 import os
 
@@ -8,5 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
 
 app = Celery("brainscan")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(related_name="tasks")
-app.autodiscover_tasks(["diagnosis"], related_name="worker")
+app.autodiscover_tasks(["diagnosis.inference"], related_name="tasks")
+app.autodiscover_tasks(["diagnosis.inference"], related_name="worker")

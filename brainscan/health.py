@@ -8,7 +8,7 @@ from django.db.utils import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from diagnosis import model_versions, queue
+from diagnosis.inference import broker, model_versions
 
 
 @login_not_required
@@ -22,14 +22,14 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when database, broker and model are usable, else 503. `worker` tells whether one is loaded and waiting."""
-    database, broker, model = _database(), queue.broker_status(), model_versions.status()
+    database, reached, model = _database(), broker.broker_status(), model_versions.status()
     report: dict[str, Any] = {
         "database": database,
-        "broker": broker,
+        "broker": reached,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
-        "worker": queue.worker_status() if broker["ready"] else {"ready": False, "count": 0},
+        "worker": broker.worker_status() if reached["ready"] else {"ready": False, "count": 0},
     }
-    usable = database["ready"] and broker["ready"] and model.usable
+    usable = database["ready"] and reached["ready"] and model.usable
     return JsonResponse({"status": "ok" if usable else "unavailable"} | report, status=200 if usable else 503)
 
 

@@ -86,7 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "diagnosis.context.site",
+                "diagnosis.presentation.context_processors.site",
             ],
         },
     }
@@ -121,14 +121,14 @@ UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)
 DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY)
 CASE_BY_PATIENT = env.bool("CASE_BY_PATIENT", default=False)
 FILE_UPLOAD_HANDLERS = [
-    "diagnosis.uploads.SizeLimit",
+    "diagnosis.intake.upload_handler.SizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
-AUTHENTICATION_BACKENDS = ["diagnosis.accounts.Accounts"]
+AUTHENTICATION_BACKENDS = ["diagnosis.access.backends.Accounts"]
 PASSWORD_HASHERS = [
     "brainscan.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -136,7 +136,7 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-] + [{"NAME": "diagnosis.passwords.EndToken"}]
+] + [{"NAME": "diagnosis.access.token_revocation.EndToken"}]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"
@@ -157,7 +157,7 @@ TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT", default=60)
 TASK_MAX_ATTEMPTS = 3
 
 CELERY_BROKER_URL = config.broker_url(REDIS_URL)
-CELERY_DB_REUSE_MAX = 10_000  # tasks; Celery would end each by closing the database. `diagnosis.worker` looks after it
+CELERY_DB_REUSE_MAX = 10_000  # tasks; Celery would close the database after each. `inference.worker` looks after it
 CELERY_TASK_IGNORE_RESULT = True  # the database is the only place where a result is kept
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -11,7 +11,8 @@ class DiagnosisConfig(AppConfig):
     verbose_name = "Diagnosis support"
 
     def ready(self) -> None:
-        from diagnosis import checks, signals, triggers  # noqa: F401  (importing registers the first two)
+        from diagnosis import checks, signals  # noqa: F401  (importing registers them)
+        from diagnosis.models import owner_triggers
 
-        pre_migrate.connect(triggers.before_migrate, sender=self)
-        post_migrate.connect(triggers.after_migrate, sender=self)
+        pre_migrate.connect(owner_triggers.before_migrate, sender=self)
+        post_migrate.connect(owner_triggers.after_migrate, sender=self)

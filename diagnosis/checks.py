@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
-from diagnosis import triggers
-from ml import registry
+from diagnosis.models import owner_triggers as triggers
 from ml.contracts import ModelUnavailable
+from ml.inference import registry
 
 
 @register

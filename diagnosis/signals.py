@@ -7,8 +7,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from diagnosis import audit
-from diagnosis.names import clean_name
+from diagnosis.access import audit
+from diagnosis.intake.file_names import clean_name
 
 _ADMIN_ACTIONS = {1: "admin.added", 2: "admin.changed", 3: "admin.deleted"}
 

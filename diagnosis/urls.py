@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, archive, cases, files, history, results, similar, slices, upload
+from diagnosis.views import account, cases, files, history, pacs, results, similar, slices, upload
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -12,7 +12,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
     path("upload/", upload.upload, name="upload"),
-    path("archive/", archive.pull_page, name="archive"),
+    path("archive/", pacs.pull_page, name="archive"),
     path("history/", history.history, name="history"),
     path("cases/", cases.case_list, name="cases"),
     path("cases/<int:case_id>/", cases.case_detail, name="case"),
@@ -23,8 +23,8 @@ urlpatterns = [
     path("predictions/<int:prediction_id>/", results.prediction, name="prediction"),
     path("predictions/<int:prediction_id>/retry/", results.retry, name="prediction-retry"),
     path("predictions/<int:prediction_id>/cancel/", results.cancel, name="prediction-cancel"),
-    path("predictions/<int:prediction_id>/dicom/", archive.download, name="prediction-dicom"),
-    path("predictions/<int:prediction_id>/send/", archive.send, name="prediction-send"),
+    path("predictions/<int:prediction_id>/dicom/", pacs.download, name="prediction-dicom"),
+    path("predictions/<int:prediction_id>/send/", pacs.send, name="prediction-send"),
     path("predictions/<int:prediction_id>/heatmap/", files.heatmap, name="prediction-heatmap"),
     path("predictions/<int:prediction_id>/overlay/", files.overlay, name="prediction-overlay"),
     path("predictions/<int:prediction_id>/similar/", similar.similar, name="prediction-similar"),

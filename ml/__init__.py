@@ -4,8 +4,8 @@ No Django, no Celery, no settings: importable and testable alone. Importing it l
 with the first `load_model`.
 """
 
-from ml.analysis import analyse, analyse_each
-from ml.registry import Model, load_model
-from ml.whole_series import SeriesAnalysis, analyse_series
+from ml.inference.analysis import analyze, analyze_each
+from ml.inference.registry import Model, load_model
+from ml.inference.series import SeriesAnalysis, analyze_series
 
-__all__ = ["Model", "SeriesAnalysis", "analyse", "analyse_each", "analyse_series", "load_model"]
+__all__ = ["Model", "SeriesAnalysis", "analyze", "analyze_each", "analyze_series", "load_model"]

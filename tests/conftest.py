@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from diagnosis import vectors
+from diagnosis.similarity import embedding_index
 from tests.factories import ModelVersionFactory, UserFactory
 
 DATA = Path(os.environ.get("BRAINSCAN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -34,7 +34,7 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    vectors.forget()  # what a search read from another test's database, whose rows are gone and numbers used anew
+    embedding_index.forget()  # rows of another test's database are gone
     yield
 
 
@@ -43,8 +43,10 @@ def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
     """Ids of the predictions that would have gone to the broker, in order."""
     ids: list[int] = []
     if not request.node.get_closest_marker("verification"):
-        monkeypatch.setattr("diagnosis.queue.send", lambda prediction_id, after=None: ids.append(prediction_id))
-        monkeypatch.setattr("diagnosis.queue.length", lambda: 0)
+        monkeypatch.setattr(
+            "diagnosis.inference.broker.send", lambda prediction_id, after=None: ids.append(prediction_id)
+        )
+        monkeypatch.setattr("diagnosis.inference.broker.length", lambda: 0)
     return ids
 
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import ENDED, State
-from ml.evidence import locate
-from ml.heads import CELLS
+from ml.evidence.localize import locate
+from ml.model.heads import CELLS
 from ml.preprocess import Geometry
 from tests.builders import phantom, png_bytes
 

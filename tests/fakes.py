@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.calibration import Calibration
-from ml.gate_model import KINDS, PREFIX, SUMMARY, GateModel
-from ml.hashes import METHOD, TrainingHashes
-from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
+from ml.inference.registry import FORMAT, Manifest, Model
+from ml.inference.series_summary import SeriesCalibration
+from ml.model.calibration import Calibration
+from ml.model.gate import KINDS, PREFIX, SUMMARY, GateModel
+from ml.model.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
+from ml.model.training_hashes import METHOD, TrainingHashes
+from ml.model.vgg16 import Maps
 from ml.preprocess import VERSION
-from ml.registry import FORMAT, Manifest, Model
-from ml.series import SeriesCalibration
-from ml.vgg16 import Maps
 
 HOT_CELL = (5, 9)
 """Row and column of the one cell in which the fake model sees all its evidence."""

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     state: dict[str, Any] = {"ready": True}
-    monkeypatch.setattr("diagnosis.queue.broker_status", lambda: state)
-    monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    monkeypatch.setattr("diagnosis.inference.broker.broker_status", lambda: state)
+    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
     return state
 
 
@@ -36,8 +36,8 @@ def test_not_ready_without_the_broker(client: Client, broker: Any) -> None:
 
 
 def test_ready_with_a_usable_model(client: Client, broker: Any, tmp_path: Any) -> None:
-    from diagnosis import model_versions
-    from tests.diagnosis.test_model_versions import artifact
+    from diagnosis.inference import model_versions
+    from tests.diagnosis.inference.test_model_versions import artifact
 
     model_versions.activate(version=model_versions.register(path=artifact(tmp_path / "m")))
     response = client.get("/health/ready")

@@ -11,7 +11,7 @@ from brainscan.wsgi import application
 from django.urls import get_resolver
 from django.test import Client
 get_resolver().url_patterns
-import diagnosis.tasks
+import diagnosis.inference.tasks
 response = Client(headers={"host": "localhost"}).get("/health/live")
 assert response.status_code == 200, response.content
 heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "matplotlib", "ncnn", "nilearn"})
@@ -32,7 +32,7 @@ worker_process_init.send(sender=None)
 import ml
 from diagnosis import model_versions
 from tests import builders
-analysis = ml.analyse(model_versions.load_active(), builders.png_bytes())
+analysis = ml.analyze(model_versions.load_active(), builders.png_bytes())
 heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "matplotlib", "nilearn"})
 print("engine:", analysis.engine, "heavy:", heavy)
 """

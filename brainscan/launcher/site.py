@@ -18,7 +18,7 @@ from brainscan.launcher import account, announce, data_dir, environment, lifetim
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.tree import SIGNALS, Tree
 from brainscan.launcher.valkey import EmbeddedValkey
-from diagnosis import queue
+from diagnosis.inference import broker
 
 STARTING = "Starting: database, queue, web, and a worker that loads the model. Address and account follow."
 
@@ -71,7 +71,7 @@ def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
     try:
         valkey.start()
         # A run that was killed left signs of life of its workers, which would make this one look ready too soon.
-        valkey.forget(*queue.WORKER_KEYS)
+        valkey.forget(*broker.WORKER_KEYS)
         yield valkey.url, valkey
     finally:
         valkey.stop()

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from diagnosis.admin.base import NOTHING
 from diagnosis.models import ModelVersion
-from ml import registry
+from ml.inference import registry
 
 _COLUMNS = (
     ("sensitivity", "Sensitivity"),

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 
-from diagnosis import selectors
+from diagnosis.access import selectors
 from diagnosis.admin.base import ReadOnly, picture
 from diagnosis.models import Case, Scan
 

@@ -12,11 +12,11 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from diagnosis import model_versions
+from diagnosis.access.users import Person
 from diagnosis.admin import artifacts
 from diagnosis.admin.base import Listed, pretty
+from diagnosis.inference import model_versions
 from diagnosis.models import ModelVersion
-from diagnosis.people import Person
 from ml.contracts import ModelUnavailable
 
 

@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from diagnosis import audit, pipeline, selectors
+from diagnosis.access import audit, selectors
+from diagnosis.access.permissions import may_change
+from diagnosis.access.users import Person
 from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
+from diagnosis.inference import pipeline
 from diagnosis.models import Prediction
-from diagnosis.people import Person
-from diagnosis.permissions import may_change
-from diagnosis.views import words
+from diagnosis.presentation import labels
 
 SOURCE = "reused_from"
 """For superusers alone: it tells that somebody, whose cases others may not see, uploaded the same picture."""
@@ -88,7 +89,7 @@ class PredictionAdmin(ReadOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        return words.with_calibration(selectors.predictions(request.user)).select_related("owner")
+        return labels.with_calibration(selectors.predictions(request.user)).select_related("owner")
 
     def get_fieldsets(self, request: HttpRequest, obj: Prediction | None = None) -> Any:
         whole = super().get_fieldsets(request, obj)
@@ -145,19 +146,19 @@ class PredictionAdmin(ReadOnly):
 
     @admin.display(description="Result", ordering="outcome")
     def verdict(self, prediction: Prediction) -> SafeString:
-        said = words.verdict(prediction)
+        said = labels.verdict(prediction)
         return format_html('<span class="verdict verdict-{}">{}</span>', said.kind, said.word)
 
     @admin.display(ordering="tumor_probability")
     def score(self, prediction: Prediction) -> str:
-        return words.score(prediction) or NOTHING
+        return labels.score(prediction) or NOTHING
 
     @admin.display(description="Tumor type")
     def types(self, prediction: Prediction) -> SafeString | str:
         """Only where a tumor was found or is suspected: without one, the types' shares mean nothing."""
         found = prediction.type_probabilities if prediction.likely_type else None
         shares = sorted((found or {}).items(), key=lambda pair: -pair[1])
-        return format_html_join(", ", "{} {}", ((name, words.percent(share)) for name, share in shares)) or NOTHING
+        return format_html_join(", ", "{} {}", ((name, labels.percent(share)) for name, share in shares)) or NOTHING
 
     @admin.display(description="Model", ordering="model_version__name", empty_value=NOTHING)
     def version(self, prediction: Prediction) -> str | None:

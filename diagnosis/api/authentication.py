@@ -4,8 +4,8 @@ from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 
-from diagnosis import selectors
-from diagnosis.people import Person
+from diagnosis.access import selectors
+from diagnosis.access.users import Person
 
 
 class Tokens(TokenAuthentication):

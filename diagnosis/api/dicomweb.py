@@ -11,8 +11,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from diagnosis.neighbors import multipart, stow
-from diagnosis.people import Person
+from diagnosis.access.users import Person
+from diagnosis.dicom import multipart, stow
 
 MEDIA_TYPE = "application/dicom+json"
 

@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from diagnosis import queue, selectors
+from diagnosis.access import selectors
+from diagnosis.inference import broker
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import Outcome, State
 
@@ -207,7 +208,7 @@ class PredictionDetailSerializer(PredictionSerializer):  # needs rows from `sele
 
     def get_estimated_seconds(self, prediction: Prediction) -> float | None:
         position = self.get_position(prediction)
-        return None if position is None else queue.estimate(position)
+        return None if position is None else broker.estimate(position)
 
 
 class SimilarSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from diagnosis.api import neighbors, views
+from diagnosis.api import pacs, views
 
 app_name = "api"
 
@@ -15,7 +15,7 @@ router.register("models", views.ModelViewSet, basename="model")
 
 urlpatterns = [
     *router.urls,
-    path("pull/", neighbors.PullView.as_view(), name="pull"),
-    path("predictions/<int:pk>/dicom/", neighbors.DicomView.as_view(), name="prediction-dicom"),
-    path("predictions/<int:pk>/send/", neighbors.SendView.as_view(), name="prediction-send"),
+    path("pull/", pacs.PullView.as_view(), name="pull"),
+    path("predictions/<int:pk>/dicom/", pacs.DicomView.as_view(), name="prediction-dicom"),
+    path("predictions/<int:pk>/send/", pacs.SendView.as_view(), name="prediction-send"),
 ]

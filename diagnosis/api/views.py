@@ -16,17 +16,20 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from diagnosis import bytes as responses
-from diagnosis import intake, pipeline, selectors, similar
+from diagnosis import intake
+from diagnosis.access import selectors
+from diagnosis.access.filters import CaseFilter, PredictionFilter, ScanFilter
+from diagnosis.access.permissions import may_change
+from diagnosis.access.users import Person
 from diagnosis.api import receipts, serializers
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
 from diagnosis.api.schema import Schema
-from diagnosis.filters import CaseFilter, PredictionFilter, ScanFilter
+from diagnosis.inference import pipeline
+from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import ModelVersion, Prediction, SliceResult
-from diagnosis.people import Person
-from diagnosis.permissions import may_change
-from diagnosis.uploads import oversized
+from diagnosis.presentation import responses
+from diagnosis.similarity import search
 
 
 class Pictures(BaseContentNegotiation):
@@ -246,14 +249,14 @@ class PredictionViewSet(Endpoint):
     @extend_schema(
         summary="Similar past scans",
         parameters=[
-            OpenApiParameter("limit", int, description=f"1 to {similar.MAX_LIMIT}", default=similar.DEFAULT_LIMIT)
+            OpenApiParameter("limit", int, description=f"1 to {search.MAX_LIMIT}", default=search.DEFAULT_LIMIT)
         ],
         responses={200: serializers.SimilarListSerializer},
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def similar(self, request: Request, pk: int) -> Response:
         """Those of other cases that you may see, by the same model version, one of each case; copies are left out."""
-        found = similar.similar(self.person, prediction=self.get_object(), limit=_limit(request))
+        found = search.similar(self.person, prediction=self.get_object(), limit=_limit(request))
         shown = {"available": found is not None, "results": found or []}
         return Response(serializers.SimilarListSerializer(shown, context=self.get_serializer_context()).data)
 
@@ -277,9 +280,9 @@ class PredictionViewSet(Endpoint):
 
 
 def _limit(request: Request) -> int:
-    asked = request.query_params.get("limit", str(similar.DEFAULT_LIMIT))
-    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= similar.MAX_LIMIT):
-        raise ValidationError({"limit": [f"Give a whole number from 1 to {similar.MAX_LIMIT}."]})
+    asked = request.query_params.get("limit", str(search.DEFAULT_LIMIT))
+    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= search.MAX_LIMIT):
+        raise ValidationError({"limit": [f"Give a whole number from 1 to {search.MAX_LIMIT}."]})
     return int(asked)
 
 

@@ -38,7 +38,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from diagnosis.deid import tags
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import kinds, pixels
+from ml.readers.dicom import object_type, pixels
 
 METHOD = [
     "Allow-list after PS3.15 Annex E Basic Profile",
@@ -221,7 +221,7 @@ def _frames(dataset: FileDataset, count: int) -> Iterator[NDArray[Any]]:
 def _name(result: Dataset, dataset: FileDataset, first: NDArray[Any], secret: bytes) -> None:
     """What a file must say of itself, where only its meta information says it, or nothing does."""
     if "SOPClassUID" not in result:
-        named = kinds.sop_class(dataset)
+        named = object_type.sop_class(dataset)
         result.SOPClassUID = named if named in UID_dictionary else SecondaryCaptureImageStorage
     if "SOPInstanceUID" not in result:
         where = [str(result.get(name, "")) for name in ("SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient")]

@@ -9,16 +9,17 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 
-from diagnosis import audit, model_versions
+from diagnosis.access import audit
+from diagnosis.access.users import Person
+from diagnosis.inference import model_versions
 from diagnosis.intake import store
 from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
+from diagnosis.intake.file_names import clean_name
+from diagnosis.intake.limits import Busy, Room
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
-from diagnosis.intake.room import Busy, Room
 from diagnosis.intake.store import Intent
 from diagnosis.models import Case
 from diagnosis.models.case import validate_reference
-from diagnosis.names import clean_name
-from diagnosis.people import Person
 from ml.contracts import UnreadableImage
 
 _log = structlog.get_logger(__name__)

@@ -12,15 +12,15 @@ from typing import Any
 
 from django.conf import settings
 
-from diagnosis import renditions
 from diagnosis.deid import dicom as clean_dicom
 from diagnosis.deid import raster as clean_raster
+from diagnosis.intake import previews
+from diagnosis.intake.file_names import clean_name
 from diagnosis.intake.receipt import Upload
 from diagnosis.models.scan import combined_digest, gathering
-from diagnosis.names import clean_name
 from ml import readers
 from ml.contracts import Image, UnreadableImage
-from ml.readers import archives, dicom, lettering, sniffing
+from ml.readers import archives, burned_in_text, dicom, sniffing
 from ml.readers.dicom import about, series
 from ml.readers.dicom.geometry import Place
 from ml.readers.dicom.header import attributes
@@ -223,7 +223,7 @@ def _some(frames: int) -> tuple[int, ...]:
 
 
 def _lettered(image: Image) -> bool:
-    return lettering.lettering(image) is not None
+    return burned_in_text.lettering(image) is not None
 
 
 def _ratio(image: Image) -> float:
@@ -231,7 +231,7 @@ def _ratio(image: Image) -> float:
 
 
 def _picture(image: Image, *, frame: int = 0) -> Picture:
-    preview, thumbnail = renditions.render(image)
+    preview, thumbnail = previews.render(image)
     return Picture(
         image.pixel_sha256(), preview, thumbnail, image.width, image.height, _ratio(image), image.notes, frame
     )

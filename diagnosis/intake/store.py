@@ -8,14 +8,15 @@ from django.db import IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from diagnosis import audit, queue
-from diagnosis.intake import gather
+from diagnosis.access import audit
+from diagnosis.access.users import Person
+from diagnosis.inference import broker
+from diagnosis.intake import series
 from diagnosis.intake.decoding import Decoded, Picture
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
-from diagnosis.people import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _alone(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accept
 
 def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accepted:
     """A slice of a series whose other slices come in files of their own."""
-    found = gather.look_up(decoded, user=intent.user, reference=intent.reference)
+    found = series.look_up(decoded, user=intent.user, reference=intent.reference)
     if found.slice is not None:
         return _repeated(found.slice.scan, intent, name)
     [picture] = decoded.pictures
@@ -90,7 +91,7 @@ def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Acc
         return Accepted(name, scan, run, duplicate_of=found.elsewhere, created=True)
     scan = found.scan
     _create_slice(scan, picture, scan.frames, files, decoded)
-    gather.count(scan, size=len(decoded.data))
+    series.count(scan, size=len(decoded.data))
     audit.record("scan.extended", actor=intent.user, target=scan, sha256=decoded.sha256)
     return Accepted(name, scan, _extended(scan, intent))
 
@@ -154,7 +155,7 @@ def _create_slice(scan: Scan, picture: Picture, index: int, files: _Files, own: 
     )
     if own is not None and own.place is not None:
         row.instance_uid = own.instance
-        row.along = gather.along(own.place, scan)
+        row.along = series.along(own.place, scan)
         files.save(row.file, own.data)
     files.save(row.preview, picture.preview)
     files.save(row.thumbnail, picture.thumbnail)
@@ -173,7 +174,7 @@ def _extended(scan: Scan, intent: Intent) -> Prediction:
     if newest is not None and newest.state == State.CANCELED:
         return newest
     live = _live_prediction(scan, intent)
-    gather.wait(live, actor=intent.user)
+    series.wait(live, actor=intent.user)
     return live
 
 
@@ -185,8 +186,8 @@ def new_prediction(scan: Scan, intent: Intent, *, wait: bool = False) -> Predict
         model_version=intent.version,
         requested_by=intent.user,
         queued=now,
-        not_before=now + gather.SETTLES if wait else None,
+        not_before=now + series.SETTLES if wait else None,
     )
     prediction.save()
-    queue.send_on_commit(prediction)
+    broker.send_on_commit(prediction)
     return prediction

@@ -27,7 +27,7 @@ def score_or(instead):
 
 
 class Migration(migrations.Migration):
-    """The triggers that keep owner and owner_name stand in diagnosis/triggers.py: SQLite would lose them here."""
+    """The triggers that keep owner and owner_name stand in diagnosis/models/owner_triggers.py: SQLite would lose them here."""
 
     dependencies = [("diagnosis", "0008_worklist_indexes"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 

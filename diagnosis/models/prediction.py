@@ -64,7 +64,7 @@ class Prediction(models.Model):
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
     `of`: owner, owner_name, case_reference and scan_name repeat what case, person and scan say, so that the worklist
     filters and sorts by one index, however long it is. Triggers of the database keep the first two as they are
-    (`diagnosis.triggers`), from the insert on; the others never change.
+    (`diagnosis.models.owner_triggers`), from the insert on; the others never change.
     """
 
     State = State

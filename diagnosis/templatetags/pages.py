@@ -11,24 +11,24 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from diagnosis.keyset import COUNTED
+from diagnosis.access.pagination import COUNTED
+from diagnosis.access.permissions import may_change
+from diagnosis.access.users import Person
 from diagnosis.models import Case, Prediction, Scan
-from diagnosis.people import Person
-from diagnosis.permissions import may_change
-from diagnosis.views import evidence, words
+from diagnosis.presentation import evidence, labels
 
 register = template.Library()
 
-register.filter("verdict", words.verdict)
-register.filter("score", words.score)
-register.filter("percent", words.percent)
-register.filter("bare", words.bare)
-register.filter("of_hundred", words.of_hundred)
-register.filter("calibrated", words.is_calibrated)
-register.filter("band", words.band)
-register.filter("reach", words.reach)
-register.filter("sides", words.sides)
-register.filter("threshold", words.threshold)
+register.filter("verdict", labels.verdict)
+register.filter("score", labels.score)
+register.filter("percent", labels.percent)
+register.filter("bare", labels.bare)
+register.filter("of_hundred", labels.of_hundred)
+register.filter("calibrated", labels.is_calibrated)
+register.filter("band", labels.band)
+register.filter("reach", labels.reach)
+register.filter("sides", labels.sides)
+register.filter("threshold", labels.threshold)
 register.filter("evidence", evidence.shown)
 
 
@@ -86,8 +86,8 @@ def elapsed(prediction: Prediction) -> str:
 
 
 @register.filter
-def behavior(tumor_type: str) -> words.Behavior | None:
-    return words.BEHAVIORS.get(tumor_type)
+def behavior(tumor_type: str) -> labels.Behavior | None:
+    return labels.BEHAVIORS.get(tumor_type)
 
 
 @register.filter

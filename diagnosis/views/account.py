@@ -6,7 +6,7 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 
-from diagnosis import audit
+from diagnosis.access import audit
 
 
 class Login(auth.LoginView):

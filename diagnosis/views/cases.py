@@ -6,14 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from diagnosis import keyset, selectors
-from diagnosis.filters import CaseFilter
+from diagnosis.access import pagination, selectors
+from diagnosis.access.filters import CaseFilter
 from diagnosis.models import Case, Prediction
-from diagnosis.views import words
+from diagnosis.presentation import labels
 from diagnosis.views.history import TABS
 
 CASES_A_PAGE = 25
-NEWEST_FIRST = keyset.Order("id", int, descending=True)
+NEWEST_FIRST = pagination.Order("id", int, descending=True)
 SCANS_A_PAGE = 60
 
 
@@ -21,7 +21,7 @@ SCANS_A_PAGE = 60
 def case_list(request: HttpRequest) -> HttpResponse:
     """Cases, newest first, each with what its scans' newest predictions say."""
     chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user))
-    page = keyset.page(chosen.qs, NEWEST_FIRST, request.GET, size=CASES_A_PAGE)
+    page = pagination.page(chosen.qs, NEWEST_FIRST, request.GET, size=CASES_A_PAGE)
     _tally(request, page.rows)
     context = {
         "page": page,
@@ -34,7 +34,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
 def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
     """One case: its scans, each with its newest prediction."""
     case = get_object_or_404(selectors.cases(request.user), pk=case_id)
-    newest = words.with_calibration(_newest(request, case))
+    newest = labels.with_calibration(_newest(request, case))
     page = Paginator(newest, SCANS_A_PAGE).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     context = {

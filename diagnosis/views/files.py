@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from diagnosis import bytes as responses
-from diagnosis import selectors
+from diagnosis.access import selectors
+from diagnosis.presentation import responses
 
 
 @require_safe

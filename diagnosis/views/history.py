@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from diagnosis import keyset, selectors
-from diagnosis.filters import PredictionFilter
-from diagnosis.keyset import COUNTED, Counted, Order
+from diagnosis.access import pagination, selectors
+from diagnosis.access.filters import PredictionFilter
+from diagnosis.access.pagination import COUNTED, Counted, Order
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import (
     ACTIVE,
@@ -25,7 +25,7 @@ from diagnosis.models.prediction import (
     Standing,
     State,
 )
-from diagnosis.views import words
+from diagnosis.presentation import labels
 
 PAGE_SIZE = 25
 
@@ -80,7 +80,7 @@ def history(request: HttpRequest) -> HttpResponse:
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
-    page = keyset.page(words.with_calibration(chosen.qs), order_of(request.GET), request.GET, size=PAGE_SIZE)
+    page = pagination.page(labels.with_calibration(chosen.qs), order_of(request.GET), request.GET, size=PAGE_SIZE)
     tabs, count = _tabs(request, visible, chosen.qs)
     filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))
     context = {
@@ -114,7 +114,7 @@ def order_of(data: QueryDict) -> Order:
 
 def _columns(sort: str) -> list[dict[str, str]]:
     """The table's head: which columns sort, which one does now, and what a click would make of it."""
-    labels = {
+    headings = {
         "case": "Case",
         "scan": "Scan",
         "score": "Outcome",
@@ -124,7 +124,7 @@ def _columns(sort: str) -> list[dict[str, str]]:
         "when": "When",
     }
     columns = []
-    for key, label in labels.items():
+    for key, label in headings.items():
         current = key and sort.removeprefix("-") == key
         first = f"-{key}" if key in ("when", "score") else key
         following = (key if sort.startswith("-") else f"-{key}") if current else first
@@ -193,5 +193,5 @@ def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object
 
 
 def _listed(name: str, values: list[str] | None, choices: type[TextChoices]) -> str:
-    labels = dict(choices.choices)
-    return f"{name}: {', '.join(str(labels.get(value, value.capitalize())) for value in values)}" if values else ""
+    named = dict(choices.choices)
+    return f"{name}: {', '.join(str(named.get(value, value.capitalize())) for value in values)}" if values else ""

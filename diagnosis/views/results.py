@@ -10,23 +10,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from diagnosis import audit, pipeline, queue, selectors
+from diagnosis.access import audit, selectors
+from diagnosis.access.permissions import may_change
+from diagnosis.inference import broker, pipeline
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
-from diagnosis.permissions import may_change
-from diagnosis.views import waiting, words
-from ml.drawing import OPACITY
+from diagnosis.presentation import estimates, labels
+from ml.evidence.drawing import OPACITY
 
 
 @require_safe
 def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """A result, or how far it is. Looking at a result is audited."""
     found = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
-    waiting.with_estimates([found], look_up=True)
+    estimates.with_estimates([found], look_up=True)
     if found.state in REUSABLE:
         audit.record("result.viewed", actor=request.user, target=found)
     previous, following = selectors.neighbors(found)
-    runs = words.with_calibration(selectors.predictions(request.user).filter(scan=found.scan_id))
+    runs = labels.with_calibration(selectors.predictions(request.user).filter(scan=found.scan_id))
     context = {
         "p": found,
         "previous": previous,
@@ -61,16 +62,16 @@ def status(request: HttpRequest) -> HttpResponse:
 
     One request serves a whole page, and its answer takes the polling element away once nothing is in progress.
     """
-    asked = waiting.polled_ids(request.GET.getlist("id"))
+    asked = estimates.polled_ids(request.GET.getlist("id"))
     view = _view(request.GET)
-    rows = words.with_calibration(selectors.statuses(request.user, prediction_ids=asked)) if asked else ()
-    known = waiting.with_estimates(rows, look_up=False)
+    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=asked)) if asked else ()
+    known = estimates.with_estimates(rows, look_up=False)
     context = {
         "active": [row for row in known if row.is_active],
         "ended": [row for row in known if not row.is_active],
         "unknown": sorted(set(asked) - {row.pk for row in known}),
         "view": view,
-        "fragment": waiting.FRAGMENTS[view],
+        "fragment": estimates.FRAGMENTS[view],
         "oob": True,
     }
     return render(request, "diagnosis/_fragments/status.html", context)
@@ -81,11 +82,11 @@ def queue_indicator(request: HttpRequest) -> HttpResponse:
     """How busy the site is, for the top bar."""
     summary = selectors.queue_summary()
     busy = summary["waiting"] + summary["running"]
-    each = waiting.seconds_each(look_up=True) if busy else None
+    each = estimates.seconds_each(look_up=True) if busy else None
     context = summary | {
         "busy": busy,
         "estimate": None if each is None else each * busy,
-        "worker": queue.worker_status(),
+        "worker": broker.worker_status(),
     }
     return render(request, "diagnosis/_fragments/queue.html", context)
 
@@ -109,15 +110,15 @@ def _change(request: HttpRequest, prediction_id: int, action: Callable[..., bool
     if not request.headers.get("HX-Request"):
         return redirect(_way_back(request, found))
     view = _view(request.POST)
-    rows = words.with_calibration(selectors.statuses(request.user, prediction_ids=[prediction_id]))
-    [row] = waiting.with_estimates(rows, look_up=False)
-    context = {"p": row, "view": view, "fragment": waiting.FRAGMENTS[view], "announce": True}
+    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=[prediction_id]))
+    [row] = estimates.with_estimates(rows, look_up=False)
+    context = {"p": row, "view": view, "fragment": estimates.FRAGMENTS[view], "announce": True}
     return render(request, "diagnosis/_fragments/changed.html", context)
 
 
 def _view(data: Any) -> str:
     view = data.get("view", "")
-    return view if view in waiting.FRAGMENTS else "row"
+    return view if view in estimates.FRAGMENTS else "row"
 
 
 def _way_back(request: HttpRequest, found: Prediction) -> str:

@@ -7,10 +7,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from diagnosis import bytes as responses
-from diagnosis import selectors
+from diagnosis.access import selectors
 from diagnosis.models import Slice, SliceResult
-from diagnosis.views import evidence, words
+from diagnosis.presentation import evidence, labels, responses
 
 
 @require_safe
@@ -26,7 +25,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
 
 def _described(row: Slice, result: SliceResult | None, place: int) -> dict[str, Any]:
     drawn = evidence.drawn(result.evidence, row.scan) if result else None
-    shown = words.slice_verdict(result)
+    shown = labels.slice_verdict(result)
     return {
         "id": row.pk,
         "number": place + 1,

@@ -7,13 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from diagnosis import intake, selectors
-from diagnosis.forms import UploadForm
+from diagnosis import intake
+from diagnosis.access import selectors
+from diagnosis.access.users import Person
 from diagnosis.intake import Receipt, Upload
+from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import Prediction
-from diagnosis.people import Person
-from diagnosis.uploads import oversized
-from diagnosis.views import waiting, words
+from diagnosis.presentation import estimates, labels
+from diagnosis.views.forms import UploadForm
 
 _RECENT = 8
 
@@ -70,8 +71,8 @@ def _all_too_large(receipt: Receipt) -> bool:
 def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
     """What the row templates need: the accepted predictions, each knowing what it repeats, and the rejected files."""
     ids = [accepted.prediction.pk for accepted in receipt.accepted]
-    statuses = words.with_calibration(selectors.statuses(request.user, prediction_ids=ids)) if ids else ()
-    known = {row.pk: row for row in waiting.with_estimates(statuses, look_up=True)}
+    statuses = labels.with_calibration(selectors.statuses(request.user, prediction_ids=ids)) if ids else ()
+    known = {row.pk: row for row in estimates.with_estimates(statuses, look_up=True)}
     uploaded: list[Prediction] = []
     for accepted in receipt.accepted:
         row = known.get(accepted.prediction.pk)

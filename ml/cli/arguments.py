@@ -123,7 +123,7 @@ def _positive(text: str) -> int:
 
 
 _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
-    "predict": (_predict, "Analyse files; one JSON object a line, in order."),
+    "predict": (_predict, "Analyze files; one JSON object a line, in order."),
     "benchmark": (_benchmark, "Measure the model on this machine, against Keras in the same run."),
     "train": (_train, "Train on a data table, export the artifact and evaluate it on the test split."),
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),

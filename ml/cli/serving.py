@@ -6,19 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ml import benchmark as bench
 from ml import readers
-from ml.analysis import analyse_each
+from ml.cli import benchmark as bench
 from ml.contracts import Analysis, UnreadableImage
-from ml.registry import Model, load_model
-from ml.whole_series import analyse_series
+from ml.inference.analysis import analyze_each
+from ml.inference.registry import Model, load_model
+from ml.inference.series import analyze_series
 
 
 def predict(options: argparse.Namespace) -> int:
     """One JSON object for each file, in order. A file that is refused is an answer, not an error. One of many slices is
     a series, unless the model judges none."""
     model = load_model(options.model, engine=options.engine)
-    for file, analysis in zip(options.files, analyse_each(model, options.files, batch=options.batch), strict=True):
+    for file, analysis in zip(options.files, analyze_each(model, options.files, batch=options.batch), strict=True):
         print(json.dumps({"file": str(file), **_said(model, file, analysis)}, allow_nan=False), flush=True)
     return 0
 
@@ -31,7 +31,7 @@ def _said(model: Model, file: Path, analysis: Analysis) -> dict[str, Any]:
         opened = readers.open_file(file)
     except UnreadableImage:  # it has changed since
         return analysis.as_dict()
-    return analyse_series(model, opened).as_dict()
+    return analyze_series(model, opened).as_dict()
 
 
 def benchmark(options: argparse.Namespace) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ml.registry import load_model, read_manifest
+from ml.inference.registry import load_model, read_manifest
+from ml.training.evaluation.tables import markdown
 from ml.training.settings import NAME, Settings
-from ml.training.tables import markdown
 
 
 def train(options: argparse.Namespace) -> int:
@@ -27,9 +27,9 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Figures of one split, through the path that serves."""
-    from ml.training import evaluate
+    from ml.training.data.table import read_table
+    from ml.training.evaluation import evaluate
     from ml.training.export import record
-    from ml.training.splits import read_table
 
     if options.record and options.split == "train":
         print("brainscan: --record takes the figures of the validation or the test split.", file=sys.stderr)
@@ -47,10 +47,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def fit_series(options: argparse.Namespace) -> int:
     """How slices speak for a series, fitted anew beside an artifact's weights; a new artifact is written."""
-    from ml.training import series_fit
+    from ml.training.calibration import series_fit
+    from ml.training.calibration.synthetic_series import build
+    from ml.training.data.table import read_table, split_rows
     from ml.training.export import with_series
-    from ml.training.series_made import build
-    from ml.training.splits import read_table, split_rows
 
     rows = split_rows(read_table(options.data), "val")
     model = load_model(options.model, engine=options.engine)
@@ -63,11 +63,12 @@ def fit_series(options: argparse.Namespace) -> int:
 
 def evaluate_series(options: argparse.Namespace) -> int:
     """Figures of whole series of one split, by patient."""
-    from ml.training import series_fit, series_report
+    from ml.training.calibration import series_fit
+    from ml.training.calibration.synthetic_series import build
+    from ml.training.data.table import read_table
+    from ml.training.evaluation import series_report
+    from ml.training.evaluation.tables import series_table
     from ml.training.export import record_series
-    from ml.training.series_made import build
-    from ml.training.splits import read_table
-    from ml.training.tables import series_table
 
     series = build(read_table(options.data), split=options.split)
     if not series:
@@ -87,8 +88,8 @@ def evaluate_series(options: argparse.Namespace) -> int:
 
 def audit(options: argparse.Namespace) -> int:
     """What stands in two splits, pair by pair. Exit status 1 where anything does."""
-    from ml.training import audit
-    from ml.training.splits import read_table
+    from ml.training.data import audit
+    from ml.training.data.table import read_table
 
     least = audit.MIN_CORRELATION if options.min_correlation is None else options.min_correlation
     rows = read_table(options.data, apart=False)
@@ -111,10 +112,10 @@ def export(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """The side-by-side table: the prototype's protocol is trained and judged anew, the rest is read from files."""
-    from ml.training import compare
-    from ml.training.documents import Documents
-    from ml.training.prototype import DenseHead, Features
-    from ml.training.splits import check_trainable, read_table
+    from ml.training.data.table import check_trainable, read_table
+    from ml.training.evaluation import compare
+    from ml.training.evaluation.documents import Documents
+    from ml.training.evaluation.prototype import DenseHead, Features
 
     if (status := _weights_missing(options)) is not None:
         return status
@@ -135,8 +136,8 @@ def compare(options: argparse.Namespace) -> int:
 
 def card(options: argparse.Namespace) -> int:
     """The model card, to a file or to standard output."""
-    from ml.training.card import card
-    from ml.training.documents import Documents
+    from ml.training.evaluation.card import card
+    from ml.training.evaluation.documents import Documents
 
     text = card(read_manifest(options.model), Documents.read())
     if options.out is None:

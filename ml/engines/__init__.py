@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
 from ml.engines import cores
-from ml.vgg16 import Maps
+from ml.model.vgg16 import Maps
 
 if TYPE_CHECKING:
     from ml.engines.tensorflow import TensorFlowEngine

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
+from ml.model.vgg16 import CONVOLUTIONS, TAPS, Maps
 from ml.preprocess import SIZE
-from ml.vgg16 import CONVOLUTIONS, TAPS, Maps
 
 Array = NDArray[np.float32]
 

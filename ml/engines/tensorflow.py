@@ -12,9 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner says n
 import tensorflow as tf
 
 from ml.engines import batches
-from ml.network import build_base, set_base_tensors
+from ml.model.keras_network import build_base, set_base_tensors
+from ml.model.vgg16 import Maps
 from ml.preprocess import SIZE
-from ml.vgg16 import Maps
 
 
 class TensorFlowEngine:

@@ -1,4 +1,4 @@
-"""From a finished run to an artifact that `ml.registry` loads: float16 weights without pickle, and a manifest.
+"""From a finished run to an artifact that the registry loads: float16 weights without pickle, and a manifest.
 
 An artifact is written beside its place and moved there whole, so a reader never finds half of one.
 """
@@ -19,8 +19,8 @@ from safetensors.numpy import load_file, save, save_file
 
 from ml import preprocess
 from ml.contracts import TUMOR_TYPES, BrainscanError
-from ml.heads import CELLS, EMBEDDING, HIDDEN_UNITS, SHARPNESS
-from ml.registry import FILES, FORMAT, read_manifest
+from ml.inference.registry import FILES, FORMAT, read_manifest
+from ml.model.heads import CELLS, EMBEDDING, HIDDEN_UNITS, SHARPNESS
 from ml.training.settings import NAME
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -62,9 +62,9 @@ class ExportError(BrainscanError):
 class Run:
     """A finished training.
 
-    tensors: base, heads and gate, float32. hashes: of the training pictures, as `ml.hashes.build` gives them, with what
-    the manifest says of them. fitted: the manifest's threshold, calibration and operating point. gate, training: how
-    the gate was made, and what was done.
+    tensors: base, heads and gate, float32. hashes: of the training pictures, as `training_hashes.build` gives them,
+    with what the manifest says of them. fitted: the manifest's threshold, calibration and operating point. gate,
+    training: how the gate was made, and what was done.
     """
 
     tensors: Tensors
@@ -129,7 +129,7 @@ def half(tensors: Tensors) -> dict[str, NDArray[np.float16]]:
 
 
 def manifest(run: Run, weights: bytes, *, name: str) -> dict[str, Any]:
-    """The manifest of `run` with these weights, as `ml.registry.read_manifest` reads it."""
+    """The manifest of `run` with these weights, as `ml.inference.registry.read_manifest` reads it."""
     return {
         "format": FORMAT,
         "name": name,

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.registry import load_model
-from ml.training import counterfactual, evaluate, export
-from ml.training.augment import RECIPE
-from ml.training.copies import apart, left_out
-from ml.training.dataset import Draw
-from ml.training.features import Extractor, base_weights, tensors_digest
-from ml.training.finish import finish
-from ml.training.fit import Examples, Fitted, fit
-from ml.training.sampling import draws, made_draws
+from ml.inference.registry import load_model
+from ml.training import export
+from ml.training.data import counterfactual
+from ml.training.data.augment import RECIPE
+from ml.training.data.dataset import Draw
+from ml.training.data.near_duplicates import apart, left_out
+from ml.training.data.sampling import draws, made_draws
+from ml.training.data.sources import BASE_WEIGHTS, describe
+from ml.training.data.table import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
+from ml.training.detector.features import Extractor, base_weights, tensors_digest
+from ml.training.detector.fit import Examples, Fitted, fit
+from ml.training.evaluation import evaluate
+from ml.training.fit_heads import finish
 from ml.training.settings import NAME, Settings
-from ml.training.sources import BASE_WEIGHTS, describe
-from ml.training.splits import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def train(job: Job) -> dict[str, Any]:
 def learn(job: Job, rows: list[Row], *, less: dict[str, int]) -> export.Run:
     """Everything that is learned from the training split and fitted to the validation split. less: how many pictures of
     each split were left out of `rows`, being copies."""
-    from ml.network import fast_policy
+    from ml.model.keras_network import fast_policy
 
     policy, settings = fast_policy(), job.settings
     base = base_weights(job.weights)
@@ -101,7 +103,7 @@ def _facts(
 
 
 def _draw_history(fitted: Fitted, work: Path) -> None:
-    from ml.training import plots
+    from ml.training.evaluation import plots
 
     (work / "evaluation").mkdir(parents=True, exist_ok=True)
     plots.history(fitted.history, work / "evaluation" / "history.png")

@@ -11,7 +11,7 @@ import redis
 from brainscan.launcher import site
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.valkey import EmbeddedValkey, socket_path
-from diagnosis import queue
+from diagnosis.inference import broker
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_signs_of_life_of_a_killed_run_are_forgotten(folder: Path, monkeypatch: 
     killed = EmbeddedValkey(folder)
     killed.start()
     with redis.Redis.from_url(killed.url) as client:
-        for key in queue.WORKER_KEYS:
+        for key in broker.WORKER_KEYS:
             client.hset(key, "host:1", "1")
     _store(killed, "1")
     killed.stop()

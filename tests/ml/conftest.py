@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml import hashes, registry
-from ml.calibration import Calibration
-from ml.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS
-from ml.registry import Model
+from ml.inference import registry
+from ml.inference.registry import Model
+from ml.model import training_hashes
+from ml.model.calibration import Calibration
+from ml.model.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS
+from ml.model.vgg16 import Maps
+from ml.training.data.table import COLUMNS
 from ml.training.export import Run, export
-from ml.training.splits import COLUMNS
-from ml.vgg16 import Maps
 from tests.builders import phantom, png_bytes
 from tests.fakes import open_gate
 
@@ -66,7 +67,7 @@ def random_heads(seed: int = 0) -> dict[str, NDArray[np.float32]]:
 def tiny_run() -> Run:
     """A run whose base is one small tensor: enough for everything but the convolutions. It knows one picture."""
     base = {"block1_conv1/kernel": np.ones((3, 3, 3, 4), np.float32)}
-    data, hashed = hashes.build([np.arange(64, dtype=np.uint8).reshape(2, 32)], ["train"])
+    data, hashed = training_hashes.build([np.arange(64, dtype=np.uint8).reshape(2, 32)], ["train"])
     training = {
         "command": "make train DATA=folder",
         "seed": 1,

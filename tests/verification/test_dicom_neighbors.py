@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from pydicom.uid import generate_uid
 
 from ml import readers
-from ml.readers.lettering import lettering
+from ml.readers.burned_in_text import lettering
 from tests.builders import dicom_bytes
 from tests.verification.client import Client
 from tests.verification.services import Orthanc, Site, dcmtk, free_port, orthanc_server, running_site, wait_for

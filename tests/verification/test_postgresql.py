@@ -8,8 +8,8 @@ from tests.verification.services import ROOT, postgres_server
 
 FILES = (
     "tests/diagnosis/test_hostile_addresses.py",
-    "tests/diagnosis/test_models.py",
-    "tests/diagnosis/test_triggers.py",
+    "tests/diagnosis/models/test_models.py",
+    "tests/diagnosis/models/test_owner_triggers.py",
     "tests/diagnosis/views/test_history.py",
 )
 

@@ -12,11 +12,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from diagnosis import selectors, vectors
+from diagnosis.access import selectors
 from diagnosis.models import Case, Embedding, ModelVersion, Prediction, Scan
 from diagnosis.models.embedding import DIMENSIONS, pack
 from diagnosis.models.prediction import Outcome, State
-from diagnosis.similar import similar
+from diagnosis.similarity import embedding_index
+from diagnosis.similarity.search import similar
 
 OWNERS = 50
 SEARCHES = 20
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                 "Run: DATA_DIR=$(mktemp -d) SECRET_KEY=bench .venv/bin/python manage.py bench_similar"
             )
         version = _fill(options["count"])
-        index = vectors.index(version.pk)
+        index = embedding_index.index(version.pk)
         read = _seconds(index.refresh)
         self._say("scans", f"{len(index):,}")
         self._say("read into memory, once a process", f"{read:.2f} s")

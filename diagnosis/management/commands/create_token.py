@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from rest_framework.authtoken.models import Token
 
-from diagnosis import audit
+from diagnosis.access import audit
 
 
 class Command(BaseCommand):

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from diagnosis.neighbors import peers
-from diagnosis.neighbors.errors import Misconfigured
-from diagnosis.neighbors.listener import Listener, Options
-from diagnosis.people import Person
+from diagnosis.access.users import Person
+from diagnosis.dicom import allowed_aes
+from diagnosis.dicom.errors import Misconfigured
+from diagnosis.dicom.store_scp import Listener, Options
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
                 title=settings.DICOM_AE_TITLE,
                 address=settings.DICOM_BIND,
                 port=settings.DICOM_PORT,
-                peers=peers.parse(settings.DICOM_ALLOWED_AES),
+                peers=allowed_aes.parse(settings.DICOM_ALLOWED_AES),
                 user=settings.DICOM_USER,
                 most=settings.MAX_ARCHIVE_MB * 1024 * 1024,
             )

@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diagnosis import demo, intake
+from diagnosis.access.users import Person
 from diagnosis.models import Case
-from diagnosis.people import Person
 
 
 class Command(BaseCommand):

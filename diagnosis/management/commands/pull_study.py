@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from diagnosis.neighbors import pull, server
-from diagnosis.neighbors.errors import NeighborError
-from diagnosis.people import Person
+from diagnosis.access.users import Person
+from diagnosis.dicom import dicomweb, retrieve
+from diagnosis.dicom.errors import NeighborError
 
 
 class Command(BaseCommand):
@@ -24,8 +24,8 @@ class Command(BaseCommand):
         # Every user of a machine sees the arguments of its processes; standard input is nobody else's.
         accession = sys.stdin.readline() if options["accession"] == "-" else options["accession"]
         try:
-            with server.configured() as archive:
-                receipt = pull.pull(user=user, accession=accession, archive=archive)
+            with dicomweb.configured() as archive:
+                receipt = retrieve.pull(user=user, accession=accession, archive=archive)
         except NeighborError as error:
             raise CommandError(error.message) from None
         for rejected in receipt.rejected:

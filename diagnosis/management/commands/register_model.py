@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from diagnosis import model_versions
+from diagnosis.inference import model_versions
 from diagnosis.models import ModelVersion
 from ml.contracts import ModelUnavailable
 

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from PIL import Image as Pillow
 
+from diagnosis.access.users import Person
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import Outcome, State
-from diagnosis.people import Person
 
 OWNERS = 40
 SCANS_A_CASE = 5

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileDataset
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers.color import colored_share
-from ml.readers.dicom import geometry, kinds, pixels
+from ml.readers.dicom import geometry, object_type, pixels
 from ml.readers.dicom.geometry import Place
 from ml.readers.dicom.header import parse
 
@@ -61,7 +61,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     `kinds.check`; further codes are `too_many_pixels`, `too_many_frames` and `dicom_damaged`.
     """
     dataset = parse(data)
-    notes = kinds.check(dataset)
+    notes = object_type.check(dataset)
     rows, columns, frames = (_count(dataset, name) for name in ("Rows", "Columns", "NumberOfFrames"))
     if rows * columns > max_pixels:
         raise UnreadableImage(
@@ -82,18 +82,18 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
             "Columns and Number of Frames, tags (0028,0010), (0028,0011) and (0028,0008)).",
         )
     places = tuple(geometry.place(dataset, index) for index in range(frames))
-    return Opened(dataset, frames, kinds.word(dataset, "SeriesInstanceUID"), places, notes)
+    return Opened(dataset, frames, object_type.word(dataset, "SeriesInstanceUID"), places, notes)
 
 
 def captured(dataset: Dataset) -> bool:
     """Whether it is a picture of a screen, into which a station may have written anything."""
-    return kinds.is_capture(dataset)
+    return object_type.is_capture(dataset)
 
 
 def burned_in(dataset: Dataset) -> bool:
     """Whether the file itself says that its pixels hold what may identify the patient (Burned In Annotation, tag
-    (0028,0301)). Silence and NO prove nothing; see `ml.readers.lettering`."""
-    return kinds.word(dataset, "BurnedInAnnotation").upper() == "YES"
+    (0028,0301)). Silence and NO prove nothing; see `ml.readers.burned_in_text`."""
+    return object_type.word(dataset, "BurnedInAnnotation").upper() == "YES"
 
 
 def _count(dataset: FileDataset, keyword: str) -> int:

@@ -7,7 +7,7 @@ hold anything.
 from pydicom.dataset import Dataset
 
 from ml.readers.dicom.geometry import Place
-from ml.readers.dicom.kinds import words
+from ml.readers.dicom.object_type import words
 from ml.readers.dicom.pixels import numbers
 
 _BRIGHTEST = 99_999  # also False for NaN; a date in the wrong field has more digits

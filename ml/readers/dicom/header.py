@@ -15,7 +15,7 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import kinds
+from ml.readers.dicom import object_type
 
 MAX_INFLATED = 512_000_000
 """Bytes that a deflated file may inflate to: 500 slices of 512 × 512 with 16 bits fit twice."""
@@ -42,7 +42,7 @@ def parse(data: bytes) -> FileDataset:
         try:
             _check_inflated(data)
             dataset = dcmread(io.BytesIO(data), force=True)
-            named = kinds.sop_class(dataset)
+            named = object_type.sop_class(dataset)
         except UnreadableImage:
             raise
         except Exception as error:  # pydicom raises almost anything on hostile bytes

@@ -24,7 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from ml.readers.dicom import apart
+from ml.readers.dicom import decoder_process
 
 _JPEG2000_SIZE = re.compile(rb"\xff\x4f\xff\x51..(..)(.{32})(..)", re.DOTALL)
 """Start of codestream and image and tile size (ISO/IEC 15444-1, A.5.1): capabilities, eight sizes, components."""
@@ -52,7 +52,7 @@ def decode(dataset: Dataset, index: int) -> NDArray[Any]:
     if syntax in (JPEGLossless, JPEGLosslessSV1):
         stream = _stream(dataset, index)
         _check_size(dataset, _jpeg(stream))
-        return apart.decode(dataset, stream)
+        return decoder_process.decode(dataset, stream)
     if syntax in JPEGTransferSyntaxes:
         _check_size(dataset, _jpeg(_stream(dataset, index)))
         return pixel_array(dataset, index=index, decoding_plugin="pillow")

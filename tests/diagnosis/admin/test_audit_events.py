@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis import audit
+from diagnosis.access import audit
 from diagnosis.models import AuditEvent
 from tests.factories import CaseFactory
 

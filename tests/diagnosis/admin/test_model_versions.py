@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from diagnosis import model_versions
 from diagnosis.admin import artifacts
+from diagnosis.inference import model_versions
 from diagnosis.models import AuditEvent, ModelVersion
-from ml import registry
-from tests.diagnosis.test_model_versions import artifact
+from ml.inference import registry
+from tests.diagnosis.inference.test_model_versions import artifact
 from tests.factories import ModelVersionFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db

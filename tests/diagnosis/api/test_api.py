@@ -109,7 +109,7 @@ class TestProblems:
         def broken(*_: Any) -> None:
             raise RuntimeError("secret words")
 
-        monkeypatch.setattr("diagnosis.selectors.cases", broken)
+        monkeypatch.setattr("diagnosis.access.selectors.cases", broken)
         with pytest.raises(RuntimeError):  # error monitors hear of it
             api.get(CASES)
         api.raise_request_exception = False
@@ -125,7 +125,7 @@ class TestProblems:
         def away(*_: Any) -> None:
             raise OperationalError("no connection")
 
-        monkeypatch.setattr("diagnosis.selectors.cases", away)
+        monkeypatch.setattr("diagnosis.access.selectors.cases", away)
         response = api.get(CASES)
         problem(response, 503, "unavailable")
         assert int(response["Retry-After"]) > 0

@@ -115,7 +115,7 @@ def test_drawn_pictures_are_kept_privately_and_not_drawn_twice(
 ) -> None:
     first = api.get(f"{URL}{done.pk}/{kind}/")
     assert "private" in first["Cache-Control"] and first["X-Content-Type-Options"] == "nosniff"
-    monkeypatch.setattr(f"ml.drawing.{kind}_png", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(f"ml.evidence.drawing.{kind}_png", lambda *_, **__: 1 / 0)
     assert api.get(f"{URL}{done.pk}/{kind}/", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from diagnosis.models import ModelVersion
-from tests.diagnosis.test_model_versions import artifact
+from tests.diagnosis.inference.test_model_versions import artifact
 
 pytestmark = pytest.mark.django_db
 

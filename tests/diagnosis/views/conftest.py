@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from diagnosis.model_versions import Status
+from diagnosis.inference.model_versions import Status
 from diagnosis.models import Prediction
-from diagnosis.views import waiting
+from diagnosis.presentation import estimates
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No average run time from another test, and no broker that is asked for workers."""
-    monkeypatch.setattr(waiting, "_average", None)
-    monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": True, "count": 1, "models": []})
+    monkeypatch.setattr(estimates, "_average", None)
+    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": True, "count": 1, "models": []})
 
 
 @pytest.fixture
 def usable_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.model_versions.status", lambda: Status(usable=True, label="m@1"))
+    monkeypatch.setattr("diagnosis.inference.model_versions.status", lambda: Status(usable=True, label="m@1"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis import keyset
+from diagnosis.access import pagination
 from diagnosis.models import Case, Prediction
 from diagnosis.models.prediction import State
 from diagnosis.views import history
@@ -104,7 +104,7 @@ def test_counts_end_where_they_are_bounded(
         make(name=f"{number}.png")
     make(name="failed.png", state=State.FAILED)
     exact = as_user.get(f"/history/{query}").context
-    monkeypatch.setattr(keyset, "COUNTED", 2)
+    monkeypatch.setattr(pagination, "COUNTED", 2)
     monkeypatch.setattr(history, "COUNTED", 2)
     bounded = as_user.get(f"/history/{query}").context
     for before, after in zip(exact["tabs"], bounded["tabs"], strict=True):
@@ -223,7 +223,7 @@ def test_every_order_leads_through_all_and_back(
 
 
 def test_counts_stop_where_they_no_longer_help(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.keyset.COUNTED", 3)
+    monkeypatch.setattr("diagnosis.access.pagination.COUNTED", 3)
     monkeypatch.setattr("diagnosis.templatetags.pages.COUNTED", 3)
     for _ in range(6):
         make()

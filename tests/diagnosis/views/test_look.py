@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import colormap
-from ml.drawing import OPACITY
+from ml.evidence import colormap
+from ml.evidence.drawing import OPACITY
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))

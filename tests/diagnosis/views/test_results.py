@@ -10,8 +10,8 @@ from django.test import Client
 
 from diagnosis.models import AuditEvent, Prediction, Scan
 from diagnosis.models.prediction import State
-from diagnosis.views import words
-from diagnosis.views.evidence import place
+from diagnosis.presentation import labels
+from diagnosis.presentation.evidence import place
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, evidence
 
 Make = Callable[..., Prediction]
@@ -236,10 +236,10 @@ def test_a_script_gets_the_row_and_a_form_goes_back_to_its_page_only(as_user: Cl
     ],
 )
 def test_a_probability_never_claims_certainty(share: float, said: str, sentence: str) -> None:
-    assert words.percent(share) == said
-    assert sentence in words.of_hundred(share)
+    assert labels.percent(share) == said
+    assert sentence in labels.of_hundred(share)
 
 
 @pytest.mark.parametrize(("score", "said"), [(0.93, "0.93"), (0.9991, "> 0.99"), (0.001, "< 0.01"), (0.5, "0.50")])
 def test_neither_does_a_bare_score(score: float, said: str) -> None:
-    assert words.bare(score) == said
+    assert labels.bare(score) == said

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image as Pillow
 
-from diagnosis import intake, pipeline
+from diagnosis import intake
+from diagnosis.inference import pipeline
 from diagnosis.models import AuditEvent, Prediction, Slice, SliceResult
 from ml.readers import read
 from tests import builders
@@ -29,8 +30,8 @@ def series(user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 
 def done(user: Any, files: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Prediction:
-    monkeypatch.setattr("diagnosis.model_versions.load", lambda version: fake_model(0.9))
-    monkeypatch.setattr("diagnosis.intake.gather.SETTLES", timedelta(0))
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
+    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
     uploads = [SimpleUploadedFile(f"IM{n}", data) for n, data in enumerate(files)]
     prediction = intake.receive(user=user, files=uploads).accepted[0].prediction
     pipeline.run(prediction_id=prediction.pk)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
-from diagnosis.views import waiting
+from diagnosis.presentation import estimates
 from tests.factories import CaseFactory
 
 Make = Callable[..., Prediction]
@@ -51,8 +51,8 @@ def test_the_poller_goes_when_all_have_ended_and_the_end_is_announced(as_user: C
 
 
 def test_the_estimate_is_told_from_memory(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.queue.estimate", lambda position: 4.0 * position)
-    waiting.seconds_each(look_up=True)
+    monkeypatch.setattr("diagnosis.inference.broker.estimate", lambda position: 4.0 * position)
+    estimates.seconds_each(look_up=True)
     make(state=State.QUEUED)
     assert "about 8 s" in poll(as_user, make(state=State.QUEUED).pk)
 
@@ -79,7 +79,7 @@ def test_others_predictions_are_not_told(as_user: Client, make: Make, other_user
 
 
 def test_at_most_200_are_answered() -> None:
-    assert len(waiting.polled_ids(str(n) for n in range(1000))) == waiting.MAX_POLLED
+    assert len(estimates.polled_ids(str(n) for n in range(1000))) == estimates.MAX_POLLED
 
 
 def test_the_queue_indicator_says_how_busy_the_site_is(as_user: Client, make: Make, other_user: User) -> None:
@@ -90,15 +90,15 @@ def test_the_queue_indicator_says_how_busy_the_site_is(as_user: Client, make: Ma
 
 
 def test_the_queue_indicator_says_when_no_worker_is_there(as_user: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
     assert "No worker" in as_user.get("/queue/").content.decode()
 
 
 def test_no_estimate_is_told_while_no_worker_is_there(
     as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diagnosis.queue.estimate", lambda position: 4.0 * position)
-    monkeypatch.setattr("diagnosis.queue.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    monkeypatch.setattr("diagnosis.inference.broker.estimate", lambda position: 4.0 * position)
+    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
     make(state=State.QUEUED)
     assert "about" not in as_user.get("/queue/").content.decode()
-    assert waiting.seconds_each(look_up=True) is None
+    assert estimates.seconds_each(look_up=True) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.training import calibrate
+from ml.training.calibration import calibrate
 
 
 @pytest.fixture(autouse=True)

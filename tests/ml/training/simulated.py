@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import TUMOR_TYPES, Analysis, Evidence, Gate, Prediction
-from ml.training.splits import Row
+from ml.training.data.table import Row
 
 
 def row(number: int, **changes: object) -> Row:

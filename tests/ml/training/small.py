@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.heads import CELLS, CHANNELS
-from ml.network import TUNED
+from ml.model.heads import CELLS, CHANNELS
+from ml.model.keras_network import TUNED
 from ml.preprocess import SIZE
-from ml.training import targets
-from ml.training.dataset import Draw
-from ml.training.features import Maps
-from ml.training.fit import Examples
+from ml.training.data import targets
+from ml.training.data.dataset import Draw
+from ml.training.detector.features import Maps
+from ml.training.detector.fit import Examples
 from tests.ml.training.simulated import row
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
 def tail(tensors: Tensors) -> Any:
-    """As `ml.network.build_tail`, but it pools first and looks at one cell at a time."""
+    """As `ml.model.keras_network.build_tail`, but it pools first and looks at one cell at a time."""
     import keras
     from keras import layers
 
@@ -37,8 +37,8 @@ def tail(tensors: Tensors) -> Any:
 
 def use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train and validate with the small tail."""
-    monkeypatch.setattr("ml.training.detector.build_tail", tail)  # first: importing it binds the real one
-    monkeypatch.setattr("ml.network.build_tail", tail)
+    monkeypatch.setattr("ml.training.detector.network.build_tail", tail)  # first: importing it binds the real one
+    monkeypatch.setattr("ml.model.keras_network.build_tail", tail)
 
 
 def base(seed: int = 0) -> Tensors:

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file
 
 from ml import preprocess
 from ml.contracts import TUMOR_TYPES
-from ml.heads import TENSORS
-from ml.registry import FILES, FORMAT, load_model, read_hashes, read_manifest, read_tensors
+from ml.inference.registry import FILES, FORMAT, load_model, read_hashes, read_manifest, read_tensors
+from ml.model.heads import TENSORS
 from ml.training.export import ExportError, Run, export, half, record
 from tests.ml.conftest import CALIBRATION
 
@@ -139,8 +139,8 @@ def test_figures_of_the_training_split_are_not_recorded(tiny_artifact: Path) -> 
 
 
 def test_what_was_exported_loads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.registry._loaded", {})
-    monkeypatch.setattr("ml.registry.load_engine", lambda name, tensors, threads=None: object())
+    monkeypatch.setattr("ml.inference.registry._loaded", {})
+    monkeypatch.setattr("ml.inference.registry.load_engine", lambda name, tensors, threads=None: object())
     model = load_model(tiny_artifact)
     assert model.calibration == CALIBRATION
     assert len(model.known.hashes) == 1

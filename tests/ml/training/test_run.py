@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ml.cli import main
-from ml.registry import read_hashes, read_manifest, read_tensors
-from ml.training import finish, run
-from ml.training.dataset import tumor_targets
-from ml.training.features import Extractor
+from ml.inference.registry import read_hashes, read_manifest, read_tensors
+from ml.training import fit_heads, run
+from ml.training.data.dataset import tumor_targets
+from ml.training.detector.features import Extractor
 from ml.training.settings import Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
@@ -37,23 +37,23 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     takes thousands of pictures; and, as two steps teach next to nothing, logits that a calibration can be fitted to."""
     import keras
 
-    from ml.network import base_tensors, build_base
+    from ml.model.keras_network import base_tensors, build_base
 
     def drawn(weights: str) -> dict[str, Any]:
         keras.utils.set_random_seed(3)
         tensors = base_tensors(build_base(None))
         return {name: tensor.astype("float16").astype("float32") for name, tensor in tensors.items()}
 
-    calibrate = finish.calibrate
+    calibrate = fit_heads.calibrate
 
     def separable(rows: list[Any], logits: Any, types: Any) -> Any:
         assert logits.shape == (len(rows),)
         assert np.isfinite(logits).all()
         return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
 
-    monkeypatch.setattr(finish, "collect", lambda forward, rows, *, seed: (None, None, None))
-    monkeypatch.setattr(finish, "fit_gate", lambda *pictures, val, seed: (open_gate(), {"what": "open"}))
-    monkeypatch.setattr(finish, "calibrate", separable)
+    monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (None, None, None))
+    monkeypatch.setattr(fit_heads, "fit_gate", lambda *pictures, val, seed: (open_gate(), {"what": "open"}))
+    monkeypatch.setattr(fit_heads, "calibrate", separable)
     monkeypatch.setattr(run, "apart", lambda rows: rows)  # phantoms look alike
     monkeypatch.setattr(run, "base_weights", drawn)
     monkeypatch.setattr("ml.cli.training.Settings", lambda: Settings(batch=2))

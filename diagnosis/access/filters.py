@@ -1,0 +1,106 @@
+"""Filters of predictions and scans, the same for pages and API."""
+
+from datetime import UTC
+from typing import Any
+
+import django_filters
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet, Subquery
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+
+from diagnosis.access.users import Person
+from diagnosis.models import Case, ModelVersion, Prediction, Scan
+
+UNCERTAIN = "uncertain"
+"""Chosen as an outcome: all whose probability lies in the uncertain band, whatever the threshold makes of it."""
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class YesNoFilter(django_filters.TypedChoiceFilter):
+    """`true` or `false`; anything else is an error, where django-filter's own boolean would pass it over."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
+
+
+class DaysField(django_filters.fields.DateRangeField):
+    """Two days of the site's time zone. Near the first and the last day there is, that may be no time of UTC."""
+
+    def compress(self, data_list: Any) -> slice | None:
+        try:
+            days: slice | None = super().compress(data_list)
+            for moment in (days.start, days.stop) if days else ():
+                if moment is not None:
+                    moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError("Enter a valid date.", code="invalid") from error
+        return days
+
+
+class DaysFilter(django_filters.DateFromToRangeFilter):
+    field_class = DaysField
+
+
+class PredictionFilter(django_filters.FilterSet):
+    """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
+    created_before, case (reference), q (text)."""
+
+    # Nothing is joined that could repeat a row, and to look for repeated ones takes the whole list.
+    state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices, distinct=False)
+    outcome = django_filters.MultipleChoiceFilter(
+        choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="said"
+    )
+    uncertain = YesNoFilter()
+    trained_on = YesNoFilter()
+    model = django_filters.ModelChoiceFilter(
+        field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
+    )
+    owner = django_filters.CharFilter(method="of")
+    case = django_filters.CharFilter(field_name="case_reference")
+    created = DaysFilter(label="Uploaded")
+    q = django_filters.CharFilter(method="search", label="Case, file or owner")
+
+    class Meta:
+        model = Prediction
+        fields = ("state", "outcome", "uncertain", "trained_on", "model", "owner", "case", "created", "q")
+
+    def said(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
+        chosen = Q(outcome__in=values)
+        return rows.filter(chosen | Q(uncertain=True) if UNCERTAIN in values else chosen)
+
+    def of(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        # By id, which the index begins with; the person is looked up once, before the rows.
+        return rows.filter(owner=Subquery(Person.objects.filter(username=value).values("pk")[:1]))
+
+    def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        # A new line parts the texts that are searched, and none of them has one.
+        return rows.none() if "\n" in value else rows.filter(searched__icontains=value)
+
+
+class ScanFilter(django_filters.FilterSet):
+    """case (reference), owner (user name), created_after, created_before, sha256, q (text)."""
+
+    case = django_filters.CharFilter(field_name="case__reference")
+    owner = django_filters.CharFilter(field_name="case__owner__username")
+    created = DaysFilter()
+    q = django_filters.CharFilter(method="search", label="Case or file")
+
+    class Meta:
+        model = Scan
+        fields = ("case", "owner", "created", "sha256", "q")
+
+    def search(self, rows: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        return rows.filter(Q(case__reference__icontains=value) | Q(name__icontains=value))
+
+
+class CaseFilter(django_filters.FilterSet):
+    """owner (user name), created_after, created_before, q (text in the reference)."""
+
+    owner = django_filters.CharFilter(field_name="owner__username")
+    created = DaysFilter()
+    q = django_filters.CharFilter(field_name="reference", lookup_expr="icontains")
+
+    class Meta:
+        model = Case
+        fields = ("owner", "created", "q")

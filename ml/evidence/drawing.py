@@ -1,0 +1,117 @@
+"""The evidence as PNG: the map alone, to lay over the scan, and the scan with map, box and legend burnt in.
+
+Drawn when somebody looks, from the record of a prediction and a picture of the scan. Both pictures are upright, as the
+scan is shown.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from ml.contracts import Evidence
+from ml.evidence import colormap, localize
+
+VERSION = 1
+"""Counted up whenever the same record would be drawn differently, so that no kept copy is taken for it."""
+
+MAX_SIDE = 1024
+"""Longest side, in pixels, of what is drawn: it bounds memory, at about 20 bytes a pixel, whatever the scan's size."""
+
+OPACITY = 0.6
+"""Of the hottest parts of the map, unless asked otherwise: a bright tumor's edge is still seen through it."""
+
+_WORDS_FROM = 360  # pixels of width and height from which the legend has words; below, they would cover the head
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+
+
+def heatmap_png(found: Evidence, *, size: tuple[int, int]) -> bytes:
+    """The map as an RGBA PNG, transparent where there is no evidence.
+
+    size: width and height of the upright picture it will lie over; drawn smaller, in proportion, above MAX_SIDE.
+    """
+    return _png(_heat(found, _bounded(size)))
+
+
+def overlay_png(scan: Pillow.Image, found: Evidence, *, opacity: float = OPACITY) -> bytes:
+    """The scan with map, box and a small legend burnt in, as an RGB PNG of the scan's size, at most MAX_SIDE a side.
+
+    scan: 8-bit gray and upright. opacity: 0 to 1, of the hottest parts. The legend lies in the lower left corner.
+    """
+    size = _bounded(scan.size)
+    picture = scan.convert("L").resize(size, Pillow.Resampling.BILINEAR) if scan.size != size else scan.convert("L")
+    heat = _heat(found, size)
+    strength = heat.getchannel("A").point([round(value * opacity) for value in range(256)])
+    drawn = Pillow.composite(heat.convert("RGB"), picture.convert("RGB"), strength)
+    _draw_box(drawn, found)
+    _draw_legend(drawn, found)
+    return _png(drawn)
+
+
+def _heat(found: Evidence, size: tuple[int, int]) -> Pillow.Image:
+    shades = (localize.plane(found, size=size) * 255).round().astype(np.uint8)
+    return Pillow.fromarray(colormap.table()[shades])
+
+
+def _bounded(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, MAX_SIDE / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _draw_box(picture: Pillow.Image, found: Evidence) -> None:
+    """White between two dark lines, so that it is seen on bright tissue, on air and on paper."""
+    box = localize.upright_box(found)
+    if box is None:
+        return
+    width, height = picture.size
+    x0, y0, x1, y1 = (round(v * side) for v, side in zip(box, (width, height) * 2, strict=True))
+    x1, y1 = min(max(x1, x0 + 2), width - 1), min(max(y1, y0 + 2), height - 1)
+    x0, y0 = min(x0, x1), min(y0, y1)
+    line = max(1, max(picture.size) // 400)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((x0 - line, y0 - line, x1 + line, y1 + line), outline=_BLACK, width=3 * line)
+    draw.rectangle((x0, y0, x1, y1), outline=_WHITE, width=line)
+
+
+def _draw_legend(picture: Pillow.Image, found: Evidence) -> None:
+    """A scale from weak to strong, and what the box means, on a dark ground in the lower left corner."""
+    width, height = picture.size
+    text = max(10, width // 50)
+    font = ImageFont.load_default(text)
+    gap = text // 2
+    words = ["Research use, not a diagnosis"]
+    words.append("No localized evidence" if found.share is None else f"Box: {said_share(found.share)} of the evidence")
+    scale = colormap.colors(np.linspace(colormap.COLD, 1, text * 6))
+    bar = Pillow.fromarray(np.repeat(scale[None], max(text // 2, 3), axis=0))
+    if width < _WORDS_FROM or height < _WORDS_FROM:
+        if width > bar.width + 2 * gap and height > bar.height + 2 * gap:
+            picture.paste(bar, (gap, height - gap - bar.height))
+        return
+    draw = ImageDraw.Draw(picture, "RGBA")
+    weak = round(draw.textlength("weak", font)) + gap
+    wide = max(
+        weak + bar.width + gap + round(draw.textlength("strong", font)),
+        *(round(draw.textlength(w, font)) for w in words),
+    )
+    step = round(text * 1.4)
+    top = height - 3 * step - 2 * gap
+    draw.rectangle((0, top, wide + 2 * gap, height), fill=(0, 0, 0, 170))
+    for number, line in enumerate(words):
+        draw.text((gap, top + gap + number * step), line, fill=_WHITE, font=font)
+    last = top + gap + 2 * step
+    draw.text((gap, last), "weak", fill=_WHITE, font=font)
+    draw.text((gap + weak + bar.width + gap, last), "strong", fill=_WHITE, font=font)
+    picture.paste(bar, (gap + weak, last + (text - bar.height) // 2 + text // 8))
+
+
+def said_share(share: float) -> str:
+    """`64 %`, without decimals, and never a `100 %` or `0 %` that rounding made up."""
+    rounded = round(share * 100)
+    return "> 99 %" if rounded >= 100 else "< 1 %" if rounded <= 0 else f"{rounded} %"
+
+
+def _png(picture: Pillow.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)  # half the time of the default for a few percent more bytes
+    return buffer.getvalue()

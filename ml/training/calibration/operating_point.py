@@ -1,0 +1,142 @@
+"""Where "tumor" begins, and where the model says that it is unsure; both on calibrated validation probabilities.
+
+The threshold keeps a stated sensitivity and is otherwise the one of greatest balanced accuracy. On a few hundred
+pictures the best cut hangs on single ones, so it is the median over resampled patients, lowered where the whole split
+demands it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ml.training.data.dataset import tumor_targets
+from ml.training.data.table import Row
+from ml.training.evaluation import metrics
+from ml.training.evaluation.metrics import Floats, Ints
+
+SENSITIVITY = 0.95
+ALTERNATIVES = (0.9, 0.95, 0.97, 0.98, 0.99)
+ERROR = 0.1
+MAX_SHARE = 0.15
+
+RULE = (
+    "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, sources weighing as "
+    "the root of their pictures; median over resampled groups, lowered to where the whole split keeps the target"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """threshold: calibrated probability from which on it is tumor. target: the sensitivity asked for."""
+
+    threshold: float
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Calibrated probabilities called uncertain. error: above this chance of being wrong. share: of weighted rows."""
+
+    low: float
+    high: float
+    error: float
+    share: float
+
+
+def choose(
+    probabilities: Floats, truth: Ints, weights: Floats, draws: Ints, *, sensitivity: float = SENSITIVITY
+) -> Point:
+    """The operating point. draws: (times, N), how often each row is drawn (`calibrate.resamples`)."""
+    cuts = candidates(probabilities)
+    highest = float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= sensitivity - 1e-12]))
+    found = []
+    for draw in draws:
+        drawn = weights * draw
+        if drawn[truth == 1].sum() and drawn[truth == 0].sum():
+            found.append(_best(cuts, probabilities, truth, drawn, sensitivity))
+    return Point(min(round(float(np.median(found)), 4), _down(highest)), sensitivity)
+
+
+def candidates(probabilities: Floats) -> Floats:
+    """Cuts halfway, in the logit, between neighboring probabilities, and one below them all."""
+    ordered = np.clip(np.unique(probabilities), 1e-9, 1 - 1e-9)
+    z = np.log(ordered / (1 - ordered))
+    middle = 1 / (1 + np.exp(-(z[1:] + z[:-1]) / 2))
+    return np.concatenate([[ordered[0] / 2], middle])
+
+
+def rates(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """Weighted sensitivity and specificity at each cut."""
+    order = np.argsort(probabilities, kind="stable")
+    below = np.searchsorted(probabilities[order], cuts, side="left")
+    ill = np.append(0, np.cumsum((weights * (truth == 1))[order]))
+    well = np.append(0, np.cumsum((weights * (truth == 0))[order]))
+    return 1 - ill[below] / ill[-1], well[below] / well[-1]
+
+
+def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> Band:
+    """Where the calibration expects the answer to be wrong more often than in one of ten cases.
+
+    With error e the band is e to 1 - e, stretched to the threshold where that lies outside. If it would hold more than
+    MAX_SHARE of the weighted rows, e is raised by hundredths until it does not. It never has zero width.
+    """
+    for hundredths in range(round(ERROR * 100), 50):
+        error = hundredths / 100
+        low, high = min(error, _down(threshold)), max(1 - error, threshold)
+        share = float(np.average((probabilities >= low) & (probabilities <= high), weights=weights))
+        if share <= MAX_SHARE:
+            break
+    return Band(round(low, 4), round(high, 4), error, share)
+
+
+def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weights: Floats) -> dict[str, Any]:
+    """JSON-ready: the rules, what the point costs on validation, what other targets would, and who is uncertain."""
+    truth = tumor_targets(rows)
+    called = (probabilities >= point.threshold).astype(np.int64)
+    unsure = (probabilities >= band.low) & (probabilities <= band.high)
+    wrong = called != truth
+    return {
+        "rule": RULE,
+        "sensitivity_target": point.target,
+        "validation": {
+            "sensitivity": metrics.sensitivity(truth, called),
+            "specificity": metrics.specificity(truth, called),
+            "weighted_sensitivity": _at(point.threshold, probabilities, truth, weights)[0],
+            "weighted_specificity": _at(point.threshold, probabilities, truth, weights)[1],
+        },
+        "alternatives": [_alternative(target, probabilities, truth, weights) for target in ALTERNATIVES],
+        "uncertain": {
+            "rule": f"the calibration expects more than {band.error:.0%} of such answers to be wrong",
+            "error": band.error,
+            "share": float(unsure.mean()),
+            "weighted_share": band.share,
+            "wrong_inside": float(wrong[unsure].mean()) if unsure.any() else None,
+            "wrong_outside": float(wrong[~unsure].mean()) if (~unsure).any() else None,
+        },
+    }
+
+
+def _best(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats, sensitivity: float) -> float:
+    """Of the cuts that keep the sensitivity, the middle one of those with the greatest balanced accuracy."""
+    found, spared = rates(cuts, probabilities, truth, weights)
+    quality = np.where(found >= sensitivity - 1e-12, found + spared, -1)
+    best = np.flatnonzero(quality >= quality.max() - 1e-12)
+    return float(cuts[best[len(best) // 2]])
+
+
+def _alternative(target: float, probabilities: Floats, truth: Ints, weights: Floats) -> dict[str, float]:
+    cuts = candidates(probabilities)
+    cut = _down(float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= target - 1e-12])))
+    found, spared = _at(cut, probabilities, truth, weights)
+    return {"sensitivity_target": target, "threshold": cut, "sensitivity": found, "specificity": spared}
+
+
+def _at(cut: float, probabilities: Floats, truth: Ints, weights: Floats) -> tuple[float, float]:
+    found, spared = rates(np.array([cut]), probabilities, truth, weights)
+    return float(found[0]), float(spared[0])
+
+
+def _down(value: float) -> float:
+    """Rounded to four digits, never up: a threshold keeps its sensitivity."""
+    return float(np.floor(value * 10_000) / 10_000)

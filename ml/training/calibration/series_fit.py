@@ -1,0 +1,171 @@
+"""How slices speak for a series: fitted on whole patients of the validation split.
+
+The series are those of `synthetic_series`. Training patients cannot serve: the network knows them by heart. The
+form, a log-mean-exp between mean and maximum with or without the neighbors, is chosen by log loss, each patient judged
+by a line that was fitted without any slice of it. Few patients speak, so it is three numbers in all, and Platt's
+smoothed targets (`ml.training.calibration.platt_fit`) keep the line from being surer than they allow.
+
+`python -m ml fit-series` makes the figures: the manifest's `series.facts.candidates` has all forms, and the bare mean
+and maximum.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.contracts import BrainscanError
+from ml.inference.analysis import analyze_each
+from ml.inference.registry import Model
+from ml.inference.series import finding
+from ml.inference.series_summary import METHOD, SliceFinding, pool, pooled_logits
+from ml.training.calibration import operating_point
+from ml.training.calibration.platt_fit import line, platt_targets
+from ml.training.calibration.synthetic_series import KINDS, Series, made
+from ml.training.data.table import Row
+from ml.training.evaluation import metrics
+from ml.training.evaluation.metrics import Floats, Ints
+
+SHARPNESS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+"""Candidates, from nearly the mean of the logits to nearly their maximum."""
+NEIGHBORS = (0.0, 0.5)
+"""Candidates of what a neighbor counts beside the slice."""
+
+RULE = (
+    "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, patients weighing the "
+    "same; median over resampled patients, lowered to where the whole split keeps the target"
+)
+
+_DIGITS = 5
+
+Findings = dict[str, SliceFinding]
+Score = Callable[[Sequence[SliceFinding]], float]
+
+
+class SeriesError(BrainscanError):
+    """The table has too few patients to fit or judge series, or what they say is no use."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("series_failed", message)
+
+
+def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
+    """What the model says of each slice, by its row's key; through the path that serves."""
+    rows = list({row.key: row for one in series for row in one.rows}.values())
+    results = analyze_each(model, (row.path for row in rows), batch=batch)
+    return {row.key: finding(result) for row, result in zip(rows, results, strict=True)}
+
+
+def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
+    """The manifest's entry `series`: what decides, and under `facts` how it was found.
+
+    rows: of the validation split. findings: of their slices, by key; refused ones are left out of the series. Threshold
+    and band lie on the held-out probabilities, by the rules that hold for single pictures.
+    Raises SeriesError: fewer than three patients with series, or the pooled logits do not rise with tumor.
+    """
+    rows = [row for row in rows if row.key in findings and findings[row.key].accepted]
+    series = made(rows)
+    patients = np.array([one.subject for one in series])
+    if len(set(patients)) < 3:
+        raise SeriesError("Fewer than three patients have slices with and without a tumor in one sequence.")
+    forms: dict[str, Score] = {"mean": _mean, "maximum": _maximum}
+    forms |= {f"{sharpness}, {near}": _form(sharpness, near) for sharpness in SHARPNESS for near in NEIGHBORS}
+    held_out = {name: _held_out(rows, series, findings, form) for name, form in forms.items()}
+    truth, weights = _truth(series), _weights(series)
+    losses = {name: _loss(truth, held_out[name], weights) for name in forms}
+    pairs = {f"{sharpness}, {near}": (sharpness, near) for sharpness in SHARPNESS for near in NEIGHBORS}
+    best = min(pairs, key=lambda name: losses[name])
+    slope, intercept = _line(series, findings, forms[best])
+    if slope <= 0:
+        raise SeriesError(f"The validation series do not rise with tumor: the fitted slope is {slope}.")
+    judged = held_out[best]
+    point = operating_point.choose(judged, truth, weights, _draws(patients))
+    band = operating_point.uncertain_band(judged, weights, point.threshold)
+    return {
+        "method": METHOD,
+        "sharpness": pairs[best][0],
+        "neighbors": pairs[best][1],
+        "slope": round(slope, _DIGITS),
+        "intercept": round(intercept, _DIGITS),
+        "threshold": point.threshold,
+        "uncertain": [band.low, band.high],
+        "facts": {
+            "split": "val",
+            "patients": len(set(patients)),
+            "series": len(series),
+            "rule": RULE,
+            "sensitivity_target": point.target,
+            "uncertain_error": band.error,
+            "candidates": {name: round(loss, 4) for name, loss in losses.items()},
+            "cross_validated": {kind: _rates(series, judged, kind, point.threshold) for kind in KINDS},
+        },
+    }
+
+
+def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any] | None:
+    """The same from rows with their calibrated probabilities; None where fewer than three patients have series."""
+    if len({one.subject for one in made(rows)}) < 3:
+        return None
+    return fit(rows, {row.key: SliceFinding(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
+
+
+def _mean(slices: Sequence[SliceFinding]) -> float:
+    return float(pooled_logits(slices, neighbors=0.0).mean())
+
+
+def _maximum(slices: Sequence[SliceFinding]) -> float:
+    return float(pooled_logits(slices, neighbors=0.0).max())
+
+
+def _form(sharpness: float, neighbors: float) -> Score:
+    return lambda slices: pool(pooled_logits(slices, neighbors=neighbors), sharpness)
+
+
+def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings, form: Score) -> Floats:
+    """Probabilities of the series, the line of each patient fitted to series without a slice of that patient."""
+    scores, patients = _scores(series, findings, form), np.array([one.subject for one in series])
+    probabilities = np.empty(len(series))
+    for name in np.unique(patients):
+        slope, intercept = _line(made([row for row in rows if row.subject != name]), findings, form)
+        out = patients == name
+        probabilities[out] = 1 / (1 + np.exp(-np.clip(slope * scores[out] + intercept, -40, 40)))
+    return probabilities
+
+
+def _line(series: Sequence[Series], findings: Findings, form: Score) -> tuple[float, float]:
+    truth, weights = _truth(series), _weights(series)
+    return line(_scores(series, findings, form), platt_targets(truth, weights), weights)
+
+
+def _scores(series: Sequence[Series], findings: Findings, form: Score) -> Floats:
+    return np.array([form([findings[row.key] for row in one.rows]) for one in series])
+
+
+def _truth(series: Sequence[Series]) -> Ints:
+    return np.array([one.tumor for one in series], np.int64)
+
+
+def _weights(series: Sequence[Series]) -> Floats:
+    return np.array([one.weight for one in series])
+
+
+def _loss(truth: Ints, probabilities: Floats, weights: Floats) -> float:
+    kept = np.clip(probabilities, 1e-7, 1 - 1e-7)
+    return float(-np.average(np.log(np.where(truth == 1, kept, 1 - kept)), weights=weights))
+
+
+def _rates(series: Sequence[Series], probabilities: Floats, kind: str, threshold: float) -> dict[str, float]:
+    here = np.array([kind in one.kinds for one in series])
+    truth, called = _truth(series)[here], (probabilities[here] >= threshold).astype(np.int64)
+    return {
+        "sensitivity": metrics.sensitivity(truth, called),
+        "specificity": metrics.specificity(truth, called),
+        "auroc": metrics.auroc(truth, probabilities[here]),
+    }
+
+
+def _draws(patients: Any, *, times: int = 200, seed: int = 0) -> Ints:
+    """(times, N) how often each series is drawn when patients are drawn with replacement."""
+    names, inverse = np.unique(patients, return_inverse=True)
+    taken = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=times)
+    return np.asarray(taken[:, inverse], np.int64)

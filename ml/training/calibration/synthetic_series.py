@@ -1,0 +1,107 @@
+"""Series with and without a tumor, made from the slices of a table's patients.
+
+A patient's slices of one sequence serve where some have a tumor and some have none. All of them are a series with a
+tumor; those without it alone are one without. All such patients of the table have a tumor, so the second kind is a head
+with the tumor's slices taken out: what lies beside a tumor is often changed, too, and a small one may reach into it.
+That makes the figures hard rather than flattering.
+
+Half of a table's slices may show the tumor, as they were picked so; in a hospital's series it may be a tenth, and the
+series is longer. What is fitted to the former alone misses small tumors. So further series are made: two neighboring
+tumor slices among those without, and both kinds with the tumor-free slices of two more patients on top of the head. No
+head looks so; to a rule that knows slices by their probabilities alone, it is a long series.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ml.training.data.table import Row, split_rows
+
+FEWEST_SLICES = 3
+"""With a tumor, and without, of a patient and sequence that serve."""
+
+SMALL = 2
+"""Slices on which a small tumor is seen."""
+
+MORE = 2
+"""Patients whose tumor-free slices make a series long."""
+
+WHOLE, SMALL_TUMOR, LONG = "whole", "small tumor", "small tumor, long series"
+KINDS = (WHOLE, SMALL_TUMOR, LONG)
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Rows in the order of their slices, and whether a tumor is among them. subject: the patient it counts for.
+    kinds: those of KINDS that it is a part of; a series without a tumor may serve two. weight: what it counts in a fit,
+    where patients count the same, and of a patient each kind."""
+
+    subject: str
+    sequence: str
+    tumor: bool
+    rows: tuple[Row, ...]
+    kinds: tuple[str, ...]
+    weight: float
+
+
+def build(rows: Sequence[Row], *, split: str) -> list[Series]:
+    """The series of a split; none with fewer than two patients. Raises TableError where files are absent."""
+    return made(split_rows(list(rows), split))
+
+
+def made(rows: Sequence[Row]) -> list[Series]:
+    """The series that rows make; none with fewer than two patients."""
+    healthy, ill = _parts(rows)
+    sequences: dict[str, int] = defaultdict(int)
+    for subject, _ in healthy:
+        sequences[subject] += 1
+    if len(sequences) < 2:
+        return []
+    found = []
+    for pair in healthy:
+        share = len(healthy) / len(sequences) / sequences[pair[0]]  # of both classes, of this patient and sequence
+        free, more = healthy[pair], _more(pair, healthy)
+        windows = [ill[pair][start : start + SMALL] for start in range(len(ill[pair]) - SMALL + 1)]
+        found += [
+            Series(*pair, False, tuple(free), (WHOLE, SMALL_TUMOR), share / 2),
+            Series(*pair, False, (*free, *more), (LONG,), share / 2),
+            Series(*pair, True, _ordered([*free, *ill[pair]]), (WHOLE,), share / 3),
+        ]
+        for window in windows:
+            small = _ordered([*free, *window])
+            found.append(Series(*pair, True, small, (SMALL_TUMOR,), share / 3 / len(windows)))
+            found.append(Series(*pair, True, (*small, *more), (LONG,), share / 3 / len(windows)))
+    return found
+
+
+def _parts(rows: Sequence[Row]) -> tuple[dict[Pair, list[Row]], dict[Pair, list[Row]]]:
+    """The ordered slices without and with a tumor, by patient and sequence, of those that have enough of both."""
+    together: dict[Pair, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.subject and row.sequence:
+            together[row.subject, row.sequence].append(row)
+    healthy, ill = {}, {}
+    for pair, members in sorted(together.items()):
+        free, seen = (list(_ordered([row for row in members if row.tumor == tumor])) for tumor in (False, True))
+        if min(len(free), len(seen)) >= FEWEST_SLICES:
+            healthy[pair], ill[pair] = free, seen
+    return healthy, ill
+
+
+def _more(pair: Pair, healthy: dict[Pair, list[Row]]) -> list[Row]:
+    """The tumor-free slices of the next patients with this sequence, in a ring."""
+    ring = [other for other in healthy if other[1] == pair[1]]
+    at = ring.index(pair)
+    return [row for other in (ring[at + 1 :] + ring[:at])[:MORE] for row in healthy[other]]
+
+
+def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=_number))
+
+
+def _number(row: Row) -> tuple[int, ...]:
+    """The last number of a file's name that stands by itself: that of the slice."""
+    return tuple(int(number) for number in re.findall(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", row.path.stem)[-1:])

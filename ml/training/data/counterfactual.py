@@ -1,0 +1,207 @@
+"""What if: a patient's slice without the tumor, and another patient's with it.
+
+Slices with and without a tumor differ in more than the tumor: they lie at different heights of different heads, and a
+network can learn that instead. So where a mask says exactly what is tumor, further training pictures are made in which
+that is the only thing that differs: a slice healed, its tumor covered with the tissue of the other side; a tumor
+carried onto another patient's slice, as CarveMix does (Zhang et al. 2021, "CarveMix: a simple data augmentation method
+for brain lesion segmentation"); and, since both leave seams, healthy tissue carried over in the tumor's shape.
+"""
+
+import zlib
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageFilter
+
+from ml import readers
+from ml.preprocess import SIZE, preprocess
+from ml.training.data import targets
+from ml.training.data.table import Change, Row
+from ml.training.data.targets import HEALTHY, IGNORED, TUMOR
+
+VERSION = 1
+"""Changes whenever a made picture would change; maps in a cache are known by it."""
+
+GRAFTS = 4
+"""Slices of others that each tumor is carried onto; every second one was healed before."""
+
+Square = NDArray[np.float32]
+Region = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Rng = np.random.Generator
+
+_AIR = 0.12 * 255  # darker is air or fluid
+_TRIES = 8  # places that are tried before a tumor is said not to fit
+_TURN, _ZOOM, _SHIFT = 30.0, (0.74, 1.28), 18  # degrees, factors, pixels by which a tumor is moved at most
+_FITS = 0.9  # share of the tumor that must lie in the other head
+_FEWEST, _RING = 30, 60  # pixels: of a tumor; of the tissue around it by which gray levels are matched
+_CENTRAL = 0.05  # share of a tumor's surroundings that the other side's tumor may cover, or it cannot heal it
+_GAIN = (0.6, 1.6)
+
+
+class _Place(NamedTuple):
+    """A piece as it lies where it was moved to: gray values and shape, both (224, 224)."""
+
+    gray: Square
+    shape: Mask
+
+
+def rows(train: list[Row], *, seed: int) -> list[Row]:
+    """Rows of all pictures that can be made from `train`, for every tumor with a mask; `made` makes them.
+
+    A slice serves another only within its source and sequence, and from another patient. Deterministic.
+    """
+    marked = [row for row in train if row.tumor and row.mask is not None]
+    covered = {row.key: _healed(row) for row in marked}
+    covered = {key: row for key, row in covered.items() if made(row) is not None}
+    found = list(covered.values())
+    for tumor in marked:
+        rng = _rng(seed, tumor.key)
+        others = [
+            row
+            for row in train
+            if (row.source, row.sequence) == (tumor.source, tumor.sequence) and row.group != tumor.group
+        ]
+        healthy = [row for row in others if not row.tumor]
+        mended = [covered[row.key] for row in others if row.key in covered]
+        for number in range(GRAFTS):
+            hosts = mended if number % 2 else healthy
+            if hosts:
+                found.append(_grafted(hosts[rng.integers(len(hosts))], tumor, number))
+        if len(healthy) > 1:
+            host, filling = (healthy[n] for n in rng.choice(len(healthy), 2, replace=False))
+            found.append(_filled(host, tumor, filling))
+    return [row for row in found if made(row) is not None]
+
+
+def plain(row: Row) -> tuple[Square, Region]:
+    """The square (224, 224), 0 to 255, of a picture of the table, as serving sees it, and its `targets.region`.
+
+    Raises UnreadableImage or OSError where a file cannot be read.
+    """
+    square, geometry = preprocess(readers.read(row.path))
+    return square, targets.region(row, geometry)
+
+
+def made(row: Row) -> tuple[Square, Region] | None:
+    """The square (224, 224), 0 to 255, of a row with a change, and its region as of `targets.region`. None if it cannot
+    be made: a tumor crosses the middle, or does not fit.
+
+    Raises UnreadableImage or OSError where a file cannot be read.
+    """
+    change = row.change
+    if change is None:
+        raise ValueError(f"{row.key} is a picture of the table.")
+    square, region = _remembered(change.of)
+    if change.healed:
+        mended = _heal(square, region == TUMOR)
+        if mended is None:
+            return None
+        square, region = mended, np.full_like(region, HEALTHY)
+    if change.tumor is not None:
+        tumor, shape = _remembered(change.tumor)
+        source = tumor if change.filling is None else _remembered(change.filling)[0]
+        put = _graft(square, source, shape == TUMOR, _rng(0, row.key))
+        if put is None:
+            return None
+        square, region = put
+        if change.filling is not None:
+            region = np.full_like(region, HEALTHY)
+    return square, region
+
+
+def _healed(row: Row) -> Row:
+    change = Change(row, healed=True)
+    return replace(row, key=f"{row.key}, healed", label="no_tumor", type="", boxes=(), mask=None, change=change)
+
+
+def _grafted(host: Row, tumor: Row, number: int) -> Row:
+    """host: a healthy or a healed row."""
+    change = replace(host.change or Change(host), tumor=tumor)
+    key = f"{host.key}, with the tumor of {tumor.key}, {number}"
+    return replace(host, key=key, label="tumor", type=tumor.type, change=change)
+
+
+def _filled(host: Row, tumor: Row, filling: Row) -> Row:
+    key = f"{host.key}, with {filling.key} in the shape of {tumor.key}"
+    return replace(host, key=key, change=Change(host, tumor=tumor, filling=filling))
+
+
+_remembered = lru_cache(maxsize=1024)(plain)
+
+
+def _heal(square: Square, tumor: Mask) -> Square | None:
+    """The other side's tissue over the tumor; None if the tumor crosses the middle, or nothing surrounds it."""
+    columns = np.flatnonzero((_soft(square > _AIR, 4) > 0.5).any(axis=0))
+    if len(columns) < 2 or not tumor.any():
+        return None
+    mirror = np.clip(columns[0] + columns[-1] - np.arange(SIZE), 0, SIZE - 1)
+    wide, near = _soft(tumor, 6) > 0.01, _soft(tumor, 3) > 0.02
+    if (wide & wide[:, mirror]).sum() > _CENTRAL * wide.sum():
+        return None
+    return _blend(square, _Place(square[:, mirror], near), wide & ~near, soft=3, firm=1.3)
+
+
+def _graft(square: Square, source: Square, shape: Mask, rng: Rng) -> tuple[Square, Region] | None:
+    """What `source` has in `shape`, at about the same place of `square`; None if no place is found."""
+    head = _soft(square > _AIR, 6) > 0.6
+    if not shape.any():
+        return None
+    for _ in range(_TRIES):
+        place = _moved(source, shape, rng)
+        if place.shape.sum() < _FEWEST or (place.shape & head).sum() < _FITS * place.shape.sum():
+            continue
+        near = _soft(place.shape, 5) > 0.02
+        around = (_soft(place.shape, 9) > 0.01) & ~near
+        blended = _blend(square, place, around, soft=int(rng.integers(1, 4)), firm=rng.uniform(1.2, 1.8))
+        if blended is None:
+            continue
+        region = np.full((SIZE, SIZE), HEALTHY, np.uint8)
+        region[near] = IGNORED
+        region[place.shape & head] = TUMOR
+        return blended, region
+    return None
+
+
+def _moved(source: Square, shape: Mask, rng: Rng) -> _Place:
+    """Mirrored or not, turned and resized about the shape's center, and shifted."""
+    if rng.random() < 0.5:
+        source, shape = source[:, ::-1], shape[:, ::-1]
+    center = np.argwhere(shape).mean(axis=0)[::-1]
+    angle = np.deg2rad(rng.uniform(-_TURN, _TURN))
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    back = turn / np.exp(rng.uniform(*np.log(_ZOOM)))
+    offset = center - back @ (center + rng.uniform(-_SHIFT, _SHIFT, 2))
+    matrix = (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1])
+
+    def move(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        picture = Pillow.fromarray(np.ascontiguousarray(plane))
+        moved = picture.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR)
+        return np.asarray(moved, np.float32)
+
+    return _Place(move(source), move(shape.astype(np.float32)) > 0.5)
+
+
+def _blend(square: Square, place: _Place, around: Mask, *, soft: int, firm: float) -> Square | None:
+    """`place` over `square`, its gray levels matched by the tissue around it, its edge soft; None without tissue."""
+    tissue = around & (square > _AIR) & (place.gray > _AIR)
+    if tissue.sum() < _RING:
+        return None
+    gain = np.clip(np.median(square[tissue]) / np.median(place.gray[tissue]), *_GAIN)
+    weight = np.clip(_soft(_soft(place.shape, soft), 2) * firm, 0, 1)
+    mixed = square * (1 - weight) + place.gray * gain * weight
+    return np.asarray(np.clip(mixed, 0, 255), np.float32)
+
+
+def _soft(shape: NDArray[np.bool_] | NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    """A shape with an edge `radius` pixels soft, 0 to 1."""
+    picture = Pillow.fromarray(np.round(np.asarray(shape, np.float32) * 255).astype(np.uint8))
+    return np.asarray(picture.filter(ImageFilter.BoxBlur(radius)), np.float32) / np.float32(255)
+
+
+def _rng(seed: int, key: str) -> Rng:
+    return np.random.default_rng((seed, zlib.crc32(key.encode())))

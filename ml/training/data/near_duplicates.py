@@ -1,0 +1,46 @@
+"""Copies of one picture on two sides of the split, which a table's groups may miss: resized or sharpened web copies."""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml import readers
+from ml.model import training_hashes
+from ml.training.data.table import NOT_BRAIN, SPLITS, Row, brain_rows
+
+
+def fingerprints(rows: list[Row]) -> tuple[list[Row], NDArray[np.uint8]]:
+    """The brain pictures of the training and validation split, in the table's order, and their hashes (N, 2, 32)."""
+    known = [row for row in brain_rows(rows) if row.split in ("train", "val")]
+    return known, _hashed(known)
+
+
+def apart(rows: list[Row]) -> list[Row]:
+    """All rows but brain pictures that one of a later split matches: what is learned from is in no split that judges,
+    and what chooses the threshold is not in the test. The order stays."""
+    brains = {split: brain_rows(rows, split) for split in SPLITS}
+    prints = {split: _hashed(brains[split]) for split in SPLITS}
+    copied: set[str] = set()
+    for number, split in enumerate(SPLITS[:-1]):
+        later = np.concatenate([prints[name] for name in SPLITS[number + 1 :]])
+        matched = _matched(later, prints[split])
+        copied.update(row.key for row, copy in zip(brains[split], matched, strict=True) if copy)
+    return [row for row in rows if row.label == NOT_BRAIN or row.key not in copied]
+
+
+def left_out(rows: list[Row], kept: list[Row]) -> dict[str, int]:
+    """How many of `rows` are not among `kept`, by split."""
+    less = Counter(row.split for row in rows)
+    less.subtract(Counter(row.split for row in kept))
+    return {split: less[split] for split in SPLITS[:-1]}
+
+
+def _hashed(rows: list[Row]) -> NDArray[np.uint8]:
+    return np.array([training_hashes.fingerprint(readers.read(row.path)) for row in rows], np.uint8).reshape(-1, 2, 32)
+
+
+def _matched(hashed: NDArray[np.uint8], others: NDArray[np.uint8]) -> list[bool]:
+    """Which of `others` (M, 2, 32) match one of `hashed` (N, 2, 32)."""
+    same = training_hashes.distances(hashed, others) <= training_hashes.MAX_DISTANCE
+    return [bool(one.any()) for one in same]

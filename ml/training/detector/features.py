@@ -1,0 +1,147 @@
+"""The trunk's maps of clean and augmented training pictures, computed once and kept on disk as float16.
+
+Blocks 1 to 3 of VGG16 keep ImageNet's weights, so their output for a picture never changes while the rest learns: they
+run once per copy instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at its chunk.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ml import preprocess
+from ml.preprocess import to_network
+from ml.training.data import counterfactual, dataset, targets
+from ml.training.data.augment import RECIPE
+from ml.training.data.dataset import Draw
+
+Tensors = dict[str, NDArray[np.float32]]
+
+CHUNK = 256
+BATCH = 16
+
+
+def base_weights(weights: str | Path) -> Tensors:
+    """The base's weights, "imagenet" or a local Keras file, rounded to float16 so that training sees what ships."""
+    from ml.model.keras_network import base_tensors, build_base
+
+    tensors = base_tensors(build_base(weights))
+    return {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
+
+
+def tensors_digest(tensors: Tensors) -> str:
+    """Hex sha256 over names and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+class Maps:
+    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws, left on disk until asked for."""
+
+    def __init__(self, parts: list[tuple[NDArray[np.float16], NDArray[np.int8]]]) -> None:
+        self._parts = [maps for maps, _ in parts]
+        self.cells = np.concatenate([cells for _, cells in parts])
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.float16]:
+        """Maps (n, 28, 28, 256) of these draws, in this order."""
+        return np.stack([self._parts[i // CHUNK][i % CHUNK] for i in indices.tolist()])
+
+
+class Extractor:
+    """Computes and caches the trunk's maps. The trunk is built only if something is not in the cache.
+
+    policy: Keras' dtype policy, as `ml.model.keras_network.precision` takes it.
+    """
+
+    def __init__(self, tensors: Tensors, *, cache: Path, seed: int, policy: str) -> None:
+        self._tensors = {name: tensor for name, tensor in tensors.items() if name < "block4"}
+        self._all = tensors
+        self._digest = tensors_digest(self._tensors)
+        self._cache = cache
+        self._seed = seed
+        self._policy = policy
+        self._trunk: Any = None
+
+    def maps(self, draws: Sequence[Draw], *, name: str) -> Maps:
+        """Maps and cells of `draws`, in order. name: for the progress bar."""
+        parts = [draws[start : start + CHUNK] for start in range(0, len(draws), CHUNK)]
+        bar: tqdm[NoReturn] = tqdm(total=len(draws), desc=f"{name}, blocks 1 to 3", unit="img", mininterval=5)
+        with bar:
+            return Maps([self._chunk(part, bar) for part in parts])
+
+    def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; nothing is kept."""
+        return self._forward(to_network(squares))
+
+    def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+        key = self._key(draws)
+        file, beside = self._cache / f"{key}.npy", self._cache / f"{key}-{_marks(draws)}.cells.npy"
+        if not (file.exists() and beside.exists()):
+            self._compute(draws, file, beside, bar)
+        else:
+            bar.update(len(draws))
+        return np.load(file, mmap_mode="r", allow_pickle=False), np.load(beside, allow_pickle=False)
+
+    def _compute(self, draws: Sequence[Draw], file: Path, beside: Path, bar: "tqdm[NoReturn]") -> None:
+        maps, cells = [], []
+        for squares, targeted in dataset.batches(draws, size=BATCH, seed=self._seed):
+            maps.append(np.asarray(self._forward(to_network(squares)), np.float16))
+            cells.append(targeted)
+            bar.update(len(squares))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for array, place in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
+            unfinished = place.with_suffix(".part.npy")
+            np.save(unfinished, array)
+            unfinished.replace(place)
+
+    def _forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        import tensorflow as tf
+
+        if self._trunk is None:
+            from ml.model.keras_network import build_trunk, precision
+
+            with precision(self._policy):
+                trunk = build_trunk(self._all)
+            self._trunk = tf.function(lambda x: tf.cast(trunk(x, training=False), tf.float32), reduce_retracing=True)
+        return np.asarray(self._trunk(tf.constant(batch)))
+
+    def _key(self, draws: Sequence[Draw]) -> str:
+        """Everything a chunk's maps depend on."""
+        files = [(row.key, round_, _content(row.path)) for row, round_ in draws]
+        recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
+        content = [preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files]
+        if made := [[_content(file) for file in row.files] for row, _ in draws if row.change]:
+            content += [counterfactual.VERSION, made]
+        return _digest(content)[:32]
+
+
+def _marks(draws: Sequence[Draw]) -> str:
+    """What a chunk's cells depend on beside its maps: where the table says that tumors are."""
+    marks = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
+    return _digest([targets.VERSION, marks])[:16]
+
+
+def _content(file: Path) -> str:
+    """Not the time of change: data that was copied anew is the same data."""
+    facts = file.stat()
+    return _sha256(file, facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _sha256(file: Path, size: int, changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _digest(content: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

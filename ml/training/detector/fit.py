@@ -1,0 +1,156 @@
+"""Training of blocks 4 and 5 with the heads on the trunk's maps: seeded, with averaged weights, resumed after a stop.
+
+Adam with a rate of its own for each part, rising for the blocks at first and falling as a cosine (Loshchilov & Hutter
+2017). What ships is the moving average of the weights (Polyak & Juditsky 1992).
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ml.model.heads import EMBEDDING
+from ml.training.data.dataset import Draw, tumor_targets, type_targets
+from ml.training.detector.features import Maps, tensors_digest
+from ml.training.detector.validate import Reader, figures
+from ml.training.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+NORM_EXAMPLES = 512
+_LEAST = 1e-3  # of the greatest spread; a direction with less is left out of the embedding, as float16 cannot hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Maps of N draws and the draws themselves."""
+
+    maps: Maps
+    draws: list[Draw]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Tuned convolutions and heads as float32 tensors, standardization folded in, and each section's log."""
+
+    tensors: dict[str, Floats]
+    history: list[dict[str, float]]
+
+
+def fit(
+    train: Examples, val: Examples, *, settings: Settings, base: dict[str, Floats], work: Path, policy: str
+) -> Fitted:
+    """Train. `work` keeps a checkpoint after every section; a run that was stopped goes on from there.
+
+    val: only looked at, for the log. policy: Keras' dtype policy of the convolutions.
+    """
+    import keras
+    import tensorflow as tf
+
+    from ml.training.detector.network import Detector
+
+    keras.utils.set_random_seed(settings.seed)
+    rows = [row for row, _ in train.draws]
+    tumor, kinds = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
+    detector = Detector.build(base, *moments(train, base, policy), settings=settings, policy=policy)
+    detector.type_weights = tf.constant(type_weights(kinds))
+    folder = work / "checkpoints" / _digest(train, settings, base, policy)
+    state = tf.train.Checkpoint(**detector.state())
+    manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
+    difficulty = np.ones(len(rows))
+    history: list[dict[str, float]] = []
+    if manager.latest_checkpoint:
+        state.restore(manager.latest_checkpoint).expect_partial()
+        number = int(manager.latest_checkpoint.rpartition("-")[2])
+        saved = json.loads(_progress(folder, number).read_text(encoding="utf-8"))
+        history, difficulty = saved["history"], np.array(saved["difficulty"])
+    for section in range(len(history), settings.sections):
+        order = _order(difficulty, section, settings)
+        totals: list[Floats] = []
+        bar = tqdm(range(settings.steps), desc=f"section {section + 1} of {settings.sections}", mininterval=10)
+        for step in bar:
+            chosen = order[step * settings.batch : (step + 1) * settings.batch]
+            detector.schedule((section + step / settings.steps) / settings.sections)
+            maps = train.maps.take(chosen)
+            losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], kinds[chosen])
+            difficulty[chosen] = each
+            totals.append(losses)
+            if step % 20 == 0:
+                bar.set_postfix({"loss": f"{np.mean([t.sum() for t in totals[-50:]]):.3f}"})
+        names = ("picture", "cell", "location", "type")
+        seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
+        history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
+        _log.info("section %d: %s", section + 1, history[-1])
+        difficulty = difficulty.round(4)  # as kept, so that a run that was stopped draws as one that was not
+        content = json.dumps({"history": history, "difficulty": difficulty.tolist()})
+        folder.mkdir(parents=True, exist_ok=True)
+        _progress(folder, section + 1).write_text(content, encoding="utf-8")  # first: a checkpoint is never without it
+        manager.save(checkpoint_number=section + 1)
+        _progress(folder, section).unlink(missing_ok=True)
+    return Fitted(detector.tensors(), history)
+
+
+def _progress(folder: Path, number: int) -> Path:
+    """What goes with checkpoint `number`."""
+    return folder / f"progress-{number}.json"
+
+
+def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (512,) of block5_conv3 with the weights training starts from."""
+    from ml.model.keras_network import build_tail, precision
+
+    with precision(policy):
+        tail = build_tail(base)
+    maps = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
+    outputs = np.asarray(tail.predict(maps.astype(np.float32), batch_size=32, verbose=0), np.float32)
+    flat = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
+    # A channel that is never on says nothing; dividing by its zero would.
+    return flat.mean(axis=0).astype(np.float32), np.maximum(flat.std(axis=0), 1e-3 * flat.std()).astype(np.float32)
+
+
+def type_weights(kinds: NDArray[np.int32]) -> Floats:
+    """(3,) weights that lift rare types by the root of their rarity; their mean over the pictures is 1."""
+    counts = np.maximum(np.bincount(kinds[kinds >= 0], minlength=3), 1)
+    weights = 1 / np.sqrt(counts)
+    return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+
+
+def embedding(described: Floats) -> tuple[Floats, Floats]:
+    """Kernel (1024, 64) and bias (64,) of a whitened principal component projection of described pictures (N, 1024).
+
+    Where fewer than 64 directions vary, the rest of the embedding is 0.
+    """
+    mean = described.mean(axis=0)
+    _, values, vectors = np.linalg.svd(described - mean, full_matrices=False)
+    varying = values[:EMBEDDING] > _LEAST * values[0]
+    scale = np.sqrt(len(described)) / values[:EMBEDDING][varying]
+    kernel = np.zeros((described.shape[1], EMBEDDING), np.float32)
+    kernel[:, : len(scale)] = vectors[:EMBEDDING][varying].T * scale
+    return kernel, np.asarray(-mean @ kernel, np.float32)
+
+
+def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) -> Ints:
+    """Draws of a section. The first pass takes each once; then pictures that were judged wrong come more often, up to
+    six times as often as those judged right (hard mining)."""
+    size = settings.steps * settings.batch
+    once = np.random.default_rng(settings.seed).permutation(len(difficulty))[section * size : (section + 1) * size]
+    weights = np.clip(difficulty / max(difficulty.mean(), 1e-6), 0.5, 3.0) ** settings.hard
+    rng = np.random.default_rng((settings.seed, section))
+    rest = rng.choice(len(difficulty), size - len(once), p=weights / weights.sum())
+    return np.asarray(np.concatenate([once, rest]), np.int64)
+
+
+def _digest(train: Examples, settings: Settings, base: dict[str, Floats], policy: str) -> str:
+    """Everything that a training's result depends on."""
+    drawn = [(row.key, row.label, row.type, round_) for row, round_ in train.draws]
+    cells = hashlib.sha256(train.maps.cells.tobytes()).hexdigest()
+    content = [settings.as_dict(), policy, tensors_digest(base), cells, drawn]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -1,0 +1,54 @@
+"""What the detector is taught: the picture's answer, each cell's, where the evidence is, and the tumor's type.
+
+All functions take logits and give one number for a batch, in TensorFlow.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from ml.model.heads import SHARPNESS
+from ml.training.data.targets import BESIDE, NEGATIVE, POSITIVE
+
+Tensor = Any
+HARDEST = 8
+"""Cells outside the tumor that look most like one, counted again: hard negatives."""
+
+
+def picture_losses(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
+    """(N,) cross-entropy of the smooth maximum of the cells (N, 14, 14) against tumor (N,), labels smoothed."""
+    logits = tf.reduce_logsumexp(SHARPNESS * cells, axis=(1, 2)) / SHARPNESS
+    return tf.nn.sigmoid_cross_entropy_with_logits(tumor * (1 - 2 * smoothing) + smoothing, logits)
+
+
+def cell_loss(cells: Tensor, targets: Tensor) -> Tensor:
+    """Positive cells, negative cells and the hardest negative ones of each picture weigh alike."""
+    inside = tf.cast(targets == POSITIVE, tf.float32)
+    outside = tf.cast(targets == NEGATIVE, tf.float32)
+    missed = _mean(tf.nn.softplus(-cells), inside)
+    false = tf.nn.softplus(cells) * outside
+    hardest = tf.math.top_k(tf.reshape(false, (-1, false.shape[1] * false.shape[2])), HARDEST).values
+    return tf.reduce_mean(missed + _mean(false, outside) + 0.5 * tf.reduce_mean(hardest, axis=1))
+
+
+def location_loss(cells: Tensor, targets: Tensor) -> Tensor:
+    """How much of the evidence lies outside a tumor of known place, the rim beside it included: -log(share inside)."""
+    inside = targets == POSITIVE
+    known = inside | (targets == NEGATIVE) | (targets == BESIDE)
+    marked = tf.cast(tf.reduce_any(inside, axis=(1, 2)), tf.float32)
+    low = tf.constant(-1e4, tf.float32)
+    within = tf.reduce_logsumexp(tf.where(inside, SHARPNESS * cells, low), axis=(1, 2))
+    total = tf.reduce_logsumexp(tf.where(known, SHARPNESS * cells, low), axis=(1, 2))
+    return tf.reduce_sum((total - within) * marked) / tf.maximum(tf.reduce_sum(marked), 1.0)
+
+
+def type_loss(types: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy of the type's logits (N, 3) where the type is known; weights: (3,) of the types."""
+    known = tf.cast(targets >= 0, tf.float32)
+    index = tf.maximum(targets, 0)
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(index, types) * tf.gather(weights, index) * known
+    return tf.reduce_sum(each) / tf.maximum(tf.reduce_sum(known), 1.0)
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    return tf.reduce_sum(values * mask, axis=(1, 2)) / tf.maximum(tf.reduce_sum(mask, axis=(1, 2)), 1.0)

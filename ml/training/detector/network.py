@@ -1,0 +1,120 @@
+"""The part of the network that learns: blocks 4 and 5 with the heads, their optimizers, and averaged weights.
+
+Imports TensorFlow; only `fit` imports it, when a training runs.
+"""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ml.model.heads import CHANNELS
+from ml.model.keras_network import TUNED, build_heads, build_tail, precision
+from ml.training.detector import losses
+from ml.training.settings import Settings
+
+Floats = NDArray[np.float32]
+
+PRIOR = -4.0
+"""First bias of a cell: few cells of a picture are tumor."""
+
+
+class Detector:
+    """Tail and heads with one optimizer for each of heads, block 5 and block 4."""
+
+    def __init__(self, tail: keras.Model, heads: keras.Model, settings: Settings, norm: tuple[Floats, Floats]) -> None:
+        self.tail, self.heads, self.settings, self._norm = tail, heads, settings, norm
+        self.type_weights = tf.ones(3)
+        blocks = {n: [w for name in TUNED if name.startswith(f"block{n}") for w in self._weights(name)] for n in (4, 5)}
+        self._groups = [heads.trainable_variables, blocks[5], blocks[4]]
+        self._optimizers = [
+            keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, global_clipnorm=5.0)
+            for rate in settings.rates
+        ]
+        for optimizer, group in zip(self._optimizers, self._groups, strict=True):
+            optimizer.build(group)
+        self._trained = [weight for group in self._groups for weight in group]
+        self._averages = [tf.Variable(weight.value, trainable=False) for weight in self._trained]
+        self._update = tf.function(self._losses_and_update, reduce_retracing=True)
+
+    @classmethod
+    def build(
+        cls, base: dict[str, Floats], mean: Floats, std: Floats, *, settings: Settings, policy: str
+    ) -> "Detector":
+        """Blocks start from `base`, heads from random weights. mean, std: as `fit.moments` gives them."""
+        with precision(policy):
+            tail = build_tail(base)
+            heads = build_heads(mean=mean, std=std, dropout=settings.dropout, prior=PRIOR)
+        return cls(tail, heads, settings, (mean, std))
+
+    def schedule(self, progress: float) -> None:
+        """Set the rates for `progress` from 0 to 1 of the whole training."""
+        falling = 0.5 * (1 + math.cos(math.pi * progress)) + 0.005
+        rising = min(1.0, progress / max(self.settings.warm_up, 1e-6))
+        for number, (optimizer, rate) in enumerate(zip(self._optimizers, self.settings.rates, strict=True)):
+            optimizer.learning_rate = rate * falling * (rising if number else 1.0)
+
+    def step(
+        self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, kinds: NDArray[np.int32]
+    ) -> tuple[Floats, Floats]:
+        """One step on a batch. Returns the four losses and the picture loss of each example (N,)."""
+        batch = (tf.constant(maps.astype(np.float32)), tf.constant(cells), tf.constant(tumor), tf.constant(kinds))
+        parts, each = self._update(*batch)
+        return np.asarray(parts, np.float32), np.asarray(each, np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint has to hold. Keras by itself leaves out where its random draws stand."""
+        state = {"tail": self.tail, "heads": self.heads, "averages": self._averages}
+        drawing = [layer for layer in self.heads.layers if getattr(layer, "seed_generator", None)]
+        optimizers = {f"optimizer{n}": optimizer for n, optimizer in enumerate(self._optimizers)}
+        return state | optimizers | {"dropout": [layer.seed_generator.state.value for layer in drawing]}
+
+    def tensors(self) -> dict[str, Floats]:
+        """Averaged weights by their names in the weights file, standardization folded in."""
+        averaged = {
+            id(w): np.asarray(a.numpy(), np.float32) for w, a in zip(self._trained, self._averages, strict=True)
+        }
+
+        def layer(model: keras.Model, name: str) -> tuple[Floats, Floats]:
+            kernel, bias = (averaged[id(weight)] for weight in model.get_layer(name).trainable_variables)
+            return kernel, bias
+
+        named = {name: layer(self.tail, name) for name in TUNED}
+        named |= {name: layer(self.heads, name) for name in ("cell_hidden", "cell", "type_hidden", "type")}
+        mean, std = self._norm
+        for name in ("cell_hidden", "type_hidden"):
+            kernel, bias = named[name]
+            scaled = kernel / np.tile(std, len(kernel) // CHANNELS)[:, None]
+            named[name] = scaled, bias - np.tile(mean, len(kernel) // CHANNELS) @ scaled
+        return {
+            f"{name}/{part}": w
+            for name, pair in named.items()
+            for part, w in zip(("kernel", "bias"), pair, strict=True)
+        }
+
+    def _weights(self, name: str) -> list[Any]:
+        return list(self.tail.get_layer(name).trainable_variables)
+
+    def _losses_and_update(self, maps: Any, cells: Any, tumor: Any, kinds: Any) -> Any:
+        s = self.settings
+        with tf.GradientTape() as tape:
+            read = self.heads(tf.cast(self.tail(maps, training=True), tf.float32), training=True)
+            each = losses.picture_losses(read["cells"], tumor, s.smoothing)
+            parts = tf.stack(
+                [
+                    tf.reduce_mean(each),
+                    losses.cell_loss(read["cells"], cells),
+                    s.location_weight * losses.location_loss(read["cells"], cells),
+                    s.type_weight * losses.type_loss(read["types"], kinds, self.type_weights),
+                ]
+            )
+            total = tf.reduce_sum(parts)
+        gradients = iter(tape.gradient(total, [weight.value for weight in self._trained]))
+        for optimizer, group in zip(self._optimizers, self._groups, strict=True):
+            optimizer.apply_gradients([(next(gradients), weight) for weight in group])
+        for average, weight in zip(self._averages, self._trained, strict=True):
+            average.assign(s.average * average + (1 - s.average) * weight.value)
+        return parts, each

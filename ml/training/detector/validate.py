@@ -1,0 +1,79 @@
+"""What tuned weights, rounded as they ship, say of the trunk's maps: passes, readings, and a training's figures."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, Heads, Reading, describe
+from ml.model.vgg16 import TAPS
+from ml.model.vgg16 import Maps as Pass
+from ml.training.data.dataset import Draw, tumor_targets, type_targets
+from ml.training.data.targets import POSITIVE
+from ml.training.detector.features import Maps
+from ml.training.evaluation import metrics
+
+Floats = NDArray[np.float32]
+Tensors = dict[str, Floats]
+
+BATCH = 32
+
+
+class Reader:
+    """Blocks 4 and 5 in float32, and the heads in NumPy, over the trunk's maps.
+
+    tensors: blocks 4 and 5 and the heads; the embedding may be left out, and then reads as zeros.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        import keras
+
+        from ml.model.keras_network import build_tail
+
+        rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
+        kernel, bias = TENSORS[-2:]
+        rounded.setdefault(kernel, np.zeros((2 * CHANNELS, EMBEDDING), np.float32))
+        rounded.setdefault(bias, np.zeros(EMBEDDING, np.float32))
+        self._heads = Heads.from_tensors(rounded)
+        tail = build_tail(rounded)
+        outputs = [tail.get_layer(TAPS["block4"]).output, tail.output]
+        self._tail = keras.Model(tail.input, outputs)
+
+    def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Pass]:
+        """What a pass gives for the draws of `indices`, or all, in order and in batches."""
+        chosen = np.arange(len(maps)) if indices is None else indices
+        for start in range(0, len(chosen), BATCH):
+            block3 = maps.take(chosen[start : start + BATCH]).astype(np.float32)
+            block4, block5 = self._tail(block3, training=False)
+            yield Pass(block3=block3, block4=np.asarray(block4), block5=np.asarray(block5))
+
+    def read(self, maps: Maps) -> Reading:
+        """Readings of all draws."""
+        parts = [self._heads.read(one.block5) for one in self.passes(maps)]
+        return Reading(*(np.concatenate([getattr(part, name) for part in parts]) for name in Reading.__slots__))
+
+    def described(self, one: Pass) -> Floats:
+        """(n, 1024), what the embedding is made of; see `ml.model.heads.describe`."""
+        cells = self._heads.read(one.block5).cells.reshape(-1, CELLS * CELLS)
+        return describe(one.block5.reshape(-1, CELLS * CELLS, CHANNELS), cells)
+
+
+def figures(reading: Reading, maps: Maps, draws: list[Draw]) -> dict[str, float]:
+    """AUROC pooled and by source and sequence where both classes stand; where known, accuracy of the type and how often
+    the hottest cell is on the tumor."""
+    rows = [row for row, _ in draws]
+    tumor, kinds = tumor_targets(rows), type_targets(rows)
+    logits = reading.logits.astype(np.float64)
+    found = {"auroc": metrics.auroc(tumor, logits)}
+    strata = np.array([f"{row.source} {row.sequence}".strip() for row in rows])
+    for name in sorted(set(strata)):
+        here = strata == name
+        if 0 < tumor[here].sum() < here.sum():
+            found[f"auroc {name}"] = metrics.auroc(tumor[here], logits[here])
+    if (known := kinds >= 0).any():
+        found["type accuracy"] = float(np.mean(reading.types[known].argmax(axis=1) == kinds[known]))
+    if (marked := (maps.cells == POSITIVE).any(axis=(1, 2))).any():
+        hottest = reading.cells.reshape(len(rows), -1).argmax(axis=1)
+        inside = maps.cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE
+        found["hottest"] = float(np.mean(inside[marked]))
+    return {name: round(float(value), 4) for name, value in found.items()}

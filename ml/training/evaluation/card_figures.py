@@ -1,0 +1,290 @@
+"""The measured part of the model card: figures, calibration, operating point, gate, comparison, failures."""
+
+from typing import Any
+
+from ml.training.evaluation import compare, tables
+from ml.training.evaluation.documents import Documents
+from ml.training.evaluation.report import POOLED
+from ml.training.evaluation.tables import figure, line, percent
+
+NOTHING = "Nothing yet: the artifact has not been evaluated on a test split."
+
+
+def sections(data: dict[str, Any], documents: Documents) -> list[str]:
+    """Sections of the card, each with its heading."""
+    test = data["metrics"]["test"]
+    measured = [_figures(test, data["metrics"]["validation"]), _evidence(test)] if test else []
+    return [
+        *(measured or [f"## What was measured\n\n{NOTHING}"]),
+        _calibration(data["operating_point"].get("calibration"), test),
+        _operating_point(data["operating_point"], test),
+        _gate(data["gate"], test),
+        *_series(data),
+        _comparison(test, documents),
+        *([_gallery(test["worst"])] if test else []),
+    ]
+
+
+def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
+    pooled = test["sources"][POOLED]
+    parts = [
+        "## What was measured",
+        "On the test split, which took no part in training, calibration or the choice of the operating point, through "
+        "the same code that serves. In brackets: 95% bootstrap intervals, resampled by group. `type`: accuracy of the "
+        "tumor type where it is known. `on the tumor`: how often the hottest place lies in the table's box or mask.",
+        tables.markdown(test),
+        "\n".join(_alone(test)),
+        "Read the lines of the single sources, not the pooled one. Where a source holds one class only, recognizing "
+        "the source is as good as recognizing the tumor, and the pooled figures reward it. " + _hardest(test),
+        "By tumor type, where it is known:",
+        tables.types(test) if test["types"] else "",
+        "Confusion matrix, all sources:",
+        tables.confusion(pooled["confusion"]),
+        "Tumor type, all pictures with a known type:",
+        tables.confusion(pooled["type"]["confusion"]),
+        "![ROC](figures/roc.png) ![Reliability](figures/reliability.png)",
+        *_without_copies(test.get("without_copies")),
+    ]
+    if validation:
+        parts += ["On the validation split, which chose calibration and operating point:", tables.markdown(validation)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _without_copies(rest: dict[str, Any] | None) -> list[str]:
+    if not rest or not rest["copies"]:
+        return []
+    return [
+        f"{rest['copies']} of these test pictures are copies of a training or validation picture by the artifact's own "
+        "hashes: resized, sharpened or squashed, so that the table's groups miss them (`python -m ml audit` names "
+        "them). Without them:",
+        tables.markdown(rest),
+    ]
+
+
+def _alone(test: dict[str, Any]) -> list[str]:
+    return [
+        f"- {name}: no AUROC, {numbers['auroc']['reason']}."
+        for name, numbers in test["sources"].items()
+        if numbers["auroc"]["value"] is None
+    ]
+
+
+def _hardest(test: dict[str, Any]) -> str:
+    """Point at the stratum with the lowest AUROC among those that have both classes."""
+    strata = {**test["sources"], **test["sequences"]}
+    both = {
+        name: numbers["auroc"]["value"]
+        for name, numbers in strata.items()
+        if name != POOLED and numbers["auroc"]["value"] is not None
+    }
+    if not both:
+        return ""
+    name = min(both, key=lambda stratum: both[stratum])
+    return f"The lowest AUROC of a source or sequence with both classes is {both[name]:.3f} ({name})."
+
+
+def _evidence(test: dict[str, Any]) -> str:
+    found = test["sources"][POOLED]["evidence"]
+    if found["in_box_or_mask"]["value"] is None:
+        return "## Where the evidence lies\n\nNot measured: the table does not say where the tumors are."
+    text = (
+        f"The hottest place lies in the box or mask of the tumor in {figure(found['in_box_or_mask'])} of "
+        f"{found['in_box_or_mask']['n']} tumor slices, whether or not they were called tumor."
+    )
+    if found["in_mask"]["value"] is not None:
+        text += (
+            f" On the outlined mask itself, the stricter judge: {figure(found['in_mask'])} of {found['in_mask']['n']}."
+        )
+    text += (
+        f" The box that is drawn overlaps the tumor's box by {figure(found['box_overlap'])} (intersection over union, "
+        "0 where none is drawn); it is a pointer, not an outline."
+    )
+    return f"## Where the evidence lies\n\n{text}"
+
+
+def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> str:
+    parts = ["## How honest the probabilities are"]
+    if fitted:
+        head = ["validation split", "expected calibration error", "of equal mass", "Brier score", "log loss"]
+        rows = [line(head), line(["---"] * len(head))]
+        for name, label in (
+            ("before", "the network's own score"),
+            ("after", "calibrated"),
+            ("cross_validated", "calibrated, each patient by a fit without it"),
+        ):
+            if numbers := fitted[name]:
+                keys = ("expected_calibration_error", "equal_mass_error", "brier", "log_loss")
+                rows.append(line([label, *(f"{numbers[key]:.3f}" for key in keys)]))
+        parts += [f"{fitted['method']}.", "\n".join(rows)]
+    if test:
+        pooled = test["sources"][POOLED]
+        parts.append(
+            f"On the test split the expected calibration error (15 bins of equal width) is "
+            f"{figure(pooled['calibration_error'])}, over bins of equal mass {figure(pooled['equal_mass_error'])}; the "
+            f"Brier score is {figure(pooled['brier'])}. Intervals of calibration errors lean upwards, as every "
+            "resample adds noise. Those of single sources stand in the table above."
+        )
+    return "\n\n".join(parts)
+
+
+def _operating_point(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
+    parts = ["## The operating point, and what it costs"]
+    if not facts:
+        return f"{parts[0]}\n\nNothing is recorded of how the threshold was chosen."
+    at = facts["validation"]
+    parts.append(
+        f"Rule: {facts['rule']}. Target sensitivity: {facts['sensitivity_target']:.2f}. It costs, on validation: "
+        f"sensitivity {at['sensitivity']:.3f}, specificity {at['specificity']:.3f}"
+        f" (sources weighed: {at['weighted_sensitivity']:.3f} and {at['weighted_specificity']:.3f})."
+    )
+    if test:
+        pooled = test["sources"][POOLED]
+        parts.append(
+            f"On the test split: sensitivity {figure(pooled['sensitivity'])}, "
+            f"specificity {figure(pooled['specificity'])}."
+        )
+    rows = [line(["target sensitivity", "threshold", "sensitivity", "specificity"]), line(["---"] * 4)]
+    for other in facts["alternatives"]:
+        numbers = [other["sensitivity_target"], other["threshold"], other["sensitivity"], other["specificity"]]
+        rows.append(line([f"{numbers[0]:.2f}", f"{numbers[1]:.4f}", f"{numbers[2]:.3f}", f"{numbers[3]:.3f}"]))
+    unsure = facts["uncertain"]
+    parts += [
+        "Other targets on validation, sources weighed, at the highest threshold that keeps them:",
+        "\n".join(rows),
+    ]
+    text = (
+        f"Uncertain is a result where {unsure['rule']}: {percent(unsure['share'])} of the validation split, wrong in "
+        f"{percent(unsure['wrong_inside'])} of cases, against {percent(unsure['wrong_outside'])} outside the band."
+    )
+    if test and (seen := test["sources"][POOLED]["uncertain"]):
+        text += (
+            f" On the test split: {percent(seen['share'])}, wrong in {percent(seen['wrong_inside'])}, against "
+            f"{percent(seen['wrong_outside'])} outside."
+        )
+    return "\n\n".join([*parts, text])
+
+
+def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
+    parts = ["## What it refuses"]
+    if facts:
+        kept, turned = facts["leave_one_kind_out_all"], facts["wrongly_refused_all"]
+        parts.append(
+            "Pictures that are no MRI slice of a brain are refused with a reason. The gate is judged on kinds that it "
+            f"never saw: each kind was left out of a gate's training in turn. Refused, all kinds: {_share(kept)}; "
+            f"brain slices of the validation split wrongly refused: {_share(turned)}."
+        )
+        rows = [line(["left out", "refused"]), line(["---"] * 2)]
+        rows += [line([name, _share(item)]) for name, item in facts["leave_one_kind_out"].items()]
+        rows += [
+            line([f"{name} (drawn in code)", _share(item)]) for name, item in facts["leave_one_family_out"].items()
+        ]
+        parts.append("\n".join(rows))
+        rows = [line(["brains of", "wrongly refused", "by a gate without this source"]), line(["---"] * 3)]
+        away = facts["leave_one_source_out_wrongly_refused"]
+        for name in sorted({*facts["wrongly_refused"], *away}):
+            shipped = facts["wrongly_refused"].get(name)
+            rows.append(line([name, _share(shipped), _share(away.get(name))]))
+        parts.append("\n".join(rows))
+    else:
+        parts.append("Nothing is recorded of the gate.")
+    if test:
+        pooled = test["sources"][POOLED]["refusals"]
+        reasons = ", ".join(f"{code} {n}" for code, n in pooled["reasons"].items()) or "none"
+        parts.append(f"Brain slices of the test split refused: {figure(pooled['share'])} ({reasons}).")
+        if others := test["not_brain"]:
+            parts.append(f"Other pictures of the test split refused: {figure(others[POOLED]['refused'])}.")
+    return "\n\n".join(parts)
+
+
+_SPLITS = (("val", "validation", "which chose form, line and threshold"), ("test", "test", "which chose nothing"))
+
+
+def _series(data: dict[str, Any]) -> list[str]:
+    """What holds of whole series; nothing where the model judges none."""
+    entry = data.get("series")
+    if entry is None:
+        return []
+    facts, figures = entry["facts"], data["metrics"].get("series", {})
+    share = entry["neighbors"]
+    averaged = f", each averaged with its neighbors, which count {share:g}," if share else ""
+    low, high = entry["uncertain"]
+    parts = [
+        "## Whole series",
+        f"Slices of one series become one result: their logits{averaged} are brought together "
+        f"by a log-mean-exp of sharpness {entry['sharpness']:g} (0 is their mean, infinity their maximum), "
+        f"and a line through that (slope {entry['slope']:.4f}, intercept {entry['intercept']:.4f}) gives the "
+        f"probability. Tumor from {entry['threshold']:.4f} upwards, uncertain from {low:.4f} to {high:.4f}. Fitted on "
+        f"{facts['patients']} validation patients, in {facts['series']} series made of their slices.",
+        "All patients with series have a tumor. A series without one is a head without the tumor's slices, whose "
+        "neighbors may hold its edge; one with a small tumor has two neighboring tumor slices; a long one has the "
+        "tumor-free slices of two more patients besides. No healthy head, and no complete series of a hospital, stands "
+        "behind these figures, and with so few patients the intervals say less than they seem to.",
+    ]
+    for split, name, role in _SPLITS:
+        if split in figures:
+            parts += [f"On the {name} split, {role}; intervals by patient:", tables.series_table(figures[split])]
+    if not figures:
+        parts.append("Not measured yet: `python -m ml evaluate-series --data folder --record`.")
+    return ["\n\n".join(parts)]
+
+
+def _share(item: dict[str, Any] | None) -> str:
+    if item is None or item["share"] is None:
+        return "–"
+    return f"{item['share']:.3f} of {item['pictures']}"
+
+
+def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:
+    head = "## Where 99% comes from"
+    found = documents.comparison
+    if found is None:
+        return f"{head}\n\nNot measured yet: `{compare.COMMAND}`."
+    leak = found["leak"]
+    return "\n\n".join(
+        [
+            head,
+            "The usual demos freeze VGG16, put one dense layer on its averaged features, augment every picture, and "
+            "then split the copies at random. Rebuilt on the training pictures of this table, that protocol reports "
+            f"an accuracy of {figure(found['reported']['accuracy'])}. Of the pictures it tests itself with, "
+            f"{percent(leak['same_picture'])} have a copy among those it learned from, and "
+            f"{percent(leak['same_group'])} a slice of the same patient or cluster. Below, the same network is judged "
+            "on patients, and on a hospital, that it never saw.",
+            compare.table(test, documents.baseline, found),
+            f"The prototype's thresholds are 0.5, as in the demos. Made by `{found['command']}`.",
+        ]
+    )
+
+
+_KINDS = (
+    ("missed", "Tumors it missed, the surest first"),
+    ("false_alarms", "Tumors it saw where there is none, the surest first"),
+    ("mistyped", "Tumors it found and named wrongly"),
+    ("misplaced", "Tumors it found with the hottest place elsewhere"),
+)
+
+
+def _gallery(worst: dict[str, list[dict[str, Any]]]) -> str:
+    parts = [
+        "## Its worst errors",
+        "On the test split, each patient or cluster once. Places are in the picture (upper left is the picture's), "
+        "sizes in the picture's area.",
+    ]
+    for kind, title in _KINDS:
+        entries = worst[kind]
+        parts.append(f"{title}:" if entries else f"{title}: none.")
+        if entries:
+            parts.append("\n".join(f"- {_described(kind, entry)}" for entry in entries))
+    return "\n\n".join(parts)
+
+
+def _described(kind: str, entry: dict[str, Any]) -> str:
+    what = " ".join(filter(None, (entry["source"], entry["sequence"], entry["type"])))
+    parts = [what]
+    if tumor := entry["tumor"]:
+        parts.append(f"tumor in the {tumor['where']}, {tumor['from']} over {tumor['share']:.1%} of the picture")
+    parts.append(f"probability {entry['probability']:.3f}{', called uncertain' if entry['uncertain'] else ''}")
+    if kind == "mistyped":
+        parts.append(f"called {entry['said_type']} with {entry['type_probability']:.2f}")
+    if entry["hottest"]:
+        parts.append(f"hottest place {entry['hottest']}")
+    return "; ".join(parts) + "."

@@ -1,0 +1,37 @@
+"""The measured figures that the documents are written from, beside the manifest: committed JSON files, no pictures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.contracts import BrainscanError
+
+FOLDER = Path(__file__).resolve().parents[3] / "docs" / "figures"
+BASELINE = "baseline.json"
+COMPARISON = "comparison.json"
+
+
+class DocumentError(BrainscanError):
+    """A file of figures is missing or damaged."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("figures_missing", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """baseline: test figures of the artifact before this one. comparison: of `python -m ml compare`, None before it."""
+
+    baseline: dict[str, Any]
+    comparison: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, folder: Path = FOLDER) -> "Documents":
+        """Raises DocumentError: the baseline is missing, or a file is no JSON."""
+        try:
+            baseline = json.loads((folder / BASELINE).read_text(encoding="utf-8"))
+            file = folder / COMPARISON
+            return cls(baseline, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None)
+        except (OSError, ValueError) as error:
+            raise DocumentError(f"Figures in {folder} cannot be read: {error}.") from error

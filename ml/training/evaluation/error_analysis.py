@@ -1,0 +1,87 @@
+"""The worst errors of an evaluation, in words: what was in the picture, what the model said, and how sure it was.
+
+No picture and no file name: what a reader needs is the kind of case in which the model fails. Each patient or cluster
+stands for itself once in a list.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contracts import TUMOR_TYPES
+from ml.training.data.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
+from ml.training.data.table import Row
+from ml.training.evaluation import localization
+from ml.training.evaluation.scored import Scored
+
+MOST = 5
+"""Entries of each kind."""
+
+
+def worst(scored: Scored, *, threshold: float) -> dict[str, list[dict[str, Any]]]:
+    """JSON-ready entries, worst first: "missed", "false_alarms", "mistyped" and "misplaced".
+
+    missed: tumors of least probability. false_alarms: no tumor, highest probability. mistyped: found tumors with the
+    surest wrong type. misplaced: surely found tumors whose hottest place is outside box and mask.
+    """
+    truth, called = tumor_targets(scored.rows) == 1, scored.scores >= threshold
+    kinds = type_targets(scored.rows)
+    wrong_type = truth & called & (kinds != UNKNOWN_TYPE) & (scored.types.argmax(axis=1) != kinds)
+    outside = truth & called & (scored.place("in_any") == 0)
+    return {
+        "missed": _entries(scored, truth & ~called, -scored.scores),
+        "false_alarms": _entries(scored, ~truth & called, scored.scores),
+        "mistyped": _entries(scored, wrong_type, scored.types.max(axis=1, initial=0)),
+        "misplaced": _entries(scored, outside, scored.scores),
+    }
+
+
+def _entries(scored: Scored, chosen: NDArray[np.bool_], badness: NDArray[np.float64]) -> list[dict[str, Any]]:
+    entries, seen = [], set()
+    for number in sorted(np.flatnonzero(chosen), key=lambda n: (-badness[n], scored.rows[n].key)):
+        row = scored.rows[number]
+        if row.group not in seen:
+            seen.add(row.group)
+            entries.append(_entry(scored, int(number)))
+    return entries[:MOST]
+
+
+def _entry(scored: Scored, number: int) -> dict[str, Any]:
+    row, types = scored.rows[number], scored.types[number]
+    peak = None if scored.peaks is None or np.isnan(scored.peaks[number]).any() else scored.peaks[number]
+    best = int(types.argmax())
+    return {
+        "source": row.source,
+        "sequence": row.sequence or None,
+        "type": row.type or None,
+        "tumor": _tumor(row),
+        "probability": round(float(scored.scores[number]), 4),
+        "said_type": TUMOR_TYPES[best],
+        "type_probability": round(float(types[best]), 4),
+        "hottest": None if peak is None else where(float(peak[0]), float(peak[1])),
+        "uncertain": bool(scored.uncertain[number]) if scored.uncertain is not None else False,
+    }
+
+
+def _tumor(row: Row) -> dict[str, Any] | None:
+    """Size and place of the tumor as the table has it; None where it does not."""
+    if not row.tumor:
+        return None
+    mask = localization.read_mask(row)
+    if mask is not None and mask.any():
+        y, x = np.nonzero(mask)
+        middle = (x.mean() + 0.5) / mask.shape[1], (y.mean() + 0.5) / mask.shape[0]
+        return {"share": round(float(mask.mean()), 4), "from": "mask", "where": where(*map(float, middle))}
+    if not row.boxes:
+        return None
+    x0, y0, x1, y1 = max(row.boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+    share = round((x1 - x0) * (y1 - y0), 4)
+    return {"share": share, "from": "box", "where": where((x0 + x1) / 2, (y0 + y1) / 2)}
+
+
+def where(x: float, y: float) -> str:
+    """A place in the picture, not in the patient: thirds of its width and height, in words."""
+    column = ("left", "center", "right")[min(int(x * 3), 2)]
+    line = ("upper", "middle", "lower")[min(int(y * 3), 2)]
+    return "center" if (line, column) == ("middle", "center") else f"{line} {column}"

@@ -1,0 +1,83 @@
+"""A split through the shipped path: the artifact is loaded and asked as the app asks it, file by file."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ml.contracts import Analysis
+from ml.inference.analysis import analyze_each
+from ml.inference.registry import Model
+from ml.inference.series import finding
+from ml.training.calibration.synthetic_series import made
+from ml.training.data.table import NOT_BRAIN, Row, split_rows
+from ml.training.evaluation import error_analysis, series_report
+from ml.training.evaluation.report import others, report
+from ml.training.evaluation.scored import Refused, Scored, scored
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tuple[dict[str, Any], Scored]:
+    """Score every picture of `split` and sum up. Returns the JSON-ready report and the scores behind it.
+
+    Raises TableError if the split has no pictures of brains. Other pictures of the split stand under "not_brain".
+    """
+    chosen = split_rows(rows, split)
+    foreign = [row for row in rows if row.label == NOT_BRAIN and row.split == split]
+    start = time.perf_counter()
+    results = list(_analyses(model, [*chosen, *foreign], batch=batch, name=split))
+    said, refused = scored(chosen, results[: len(chosen)])
+    known = {row.key for row, result in zip(chosen, results, strict=False) if result.trained_on}
+    threshold = model.manifest.threshold
+    summary = {
+        "model": model.manifest.label,
+        "engine": model.engine.name,
+        "split": split,
+        **report(said, threshold=threshold, refused=refused),
+        "not_brain": others(foreign, results[len(chosen) :]),
+        "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
+        "series": _series(model, chosen, results),
+        "worst": error_analysis.worst(said, threshold=threshold),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+    return summary, said
+
+
+def _without_copies(said: Scored, refused: list[Refused], known: set[str], threshold: float) -> dict[str, Any]:
+    """The same figures on pictures that the artifact's hashes do not know. Of web collections, a table's groups may
+    miss copies that were resized or sharpened, and those measure memory."""
+    unseen = said.only(np.array([row.key not in known for row in said.rows], bool))
+    rest = [item for item in refused if item.row.key not in known]
+    figures = report(unseen, threshold=threshold, refused=rest)
+    return {"copies": len(known), "sources": figures["sources"], "sequences": figures["sequences"]}
+
+
+def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
+    """Figures of whole series; None where the model judges none, or the split has too few patients with series."""
+    series = made(rows)
+    if model.series is None or not series:
+        return None
+    findings = {row.key: finding(result) for row, result in zip(rows, results, strict=False)}
+    return series_report.evaluate(model.series, series, findings, threshold=model.manifest.threshold)
+
+
+def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
+    """Write evaluation.json and the pictures (none of them shows a scan) to `out`; returns the files."""
+    from ml.training.evaluation import plots
+
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / EVALUATION
+    file.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return [file, *plots.write_all(summary, scored, out)]
+
+
+def _analyses(model: Model, rows: list[Row], *, batch: int, name: str) -> Iterator[Analysis]:
+    with tqdm(total=len(rows), desc=f"evaluate {name}", unit="img", mininterval=2) as bar:
+        for analysis in analyze_each(model, (row.path for row in rows), batch=batch):
+            yield analysis
+            bar.update()

@@ -1,0 +1,76 @@
+"""Is the evidence on the tumor? The hottest place and the box, held against the boxes and masks of the data table.
+
+Everything is in fractions of the stored picture's width and height, as the table and `ml.contracts.Evidence` have it.
+A mask is the stricter judge: a box's corners are mostly healthy tissue.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from ml.contracts import Evidence
+from ml.training.data.table import Row
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What one row's evidence is worth. None where the table does not say where the tumor is, or there is none.
+
+    in_any: the hottest place lies in a box or in the mask. in_mask: in the mask. overlap: intersection over union of
+    the evidence's box with the best of the row's boxes, 0 without an evidence box.
+    """
+
+    in_any: bool | None = None
+    in_mask: bool | None = None
+    overlap: float | None = None
+
+
+def place(row: Row, evidence: Evidence | None) -> Place:
+    """Judge one row. Raises OSError if its mask cannot be read."""
+    if not row.tumor or evidence is None or not (row.boxes or row.mask):
+        return Place()
+    mask = read_mask(row)
+    in_mask = None if mask is None else bool(mask[_pixel(evidence.peak, mask.shape)])
+    x, y = evidence.peak
+    in_box = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in row.boxes)
+    boxes = row.boxes or ((bounds(mask),) if mask is not None and mask.any() else ())
+    overlap = max((iou(evidence.box, box) for box in boxes), default=0.0) if evidence.box else 0.0
+    return Place(in_any=in_box or bool(in_mask), in_mask=in_mask, overlap=overlap)
+
+
+def read_mask(row: Row) -> NDArray[np.bool_] | None:
+    """(height, width) of the row's mask, true where the tumor is; None where the table names none."""
+    if row.mask is None:
+        return None
+    with Pillow.open(row.mask) as file:
+        return np.asarray(file.convert("L")) > 127
+
+
+def bounds(mask: NDArray[np.bool_]) -> Box:
+    """The smallest box around the mask's pixels, of which there is at least one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    return columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
+
+
+def iou(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes; 0 where both are empty."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    common = max(width, 0.0) * max(height, 0.0)
+    union = _area(one) + _area(other) - common
+    return float(common / union) if union > 0 else 0.0
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _pixel(point: tuple[float, float], shape: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of the pixel at a point; 1.0 is the last one."""
+    height, width = shape
+    return min(int(point[1] * height), height - 1), min(int(point[0] * width), width - 1)

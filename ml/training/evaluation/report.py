@@ -1,0 +1,86 @@
+"""Scores of a split, summed up: per source, sequence and type and pooled, with intervals.
+
+The same report for validation and test. `ml.training.evaluation.summary` measures one stratum; here the strata are cut.
+"""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ml.contracts import TUMOR_TYPES, Analysis
+from ml.training.data.table import Row
+from ml.training.evaluation.scored import Refused, Scored
+from ml.training.evaluation.summary import rate, summarize, type_summary
+
+POOLED = "pooled"
+
+
+def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = None) -> dict[str, Any]:
+    """{"threshold": …, "sources": {name: summary, …, "pooled": summary}, "sequences": …, "types": …}, JSON-ready.
+
+    sequences: by "source/sequence", of rows whose sequence is known. types: by tumor type, of rows whose type is known.
+    """
+    refused = refused or []
+    sources = _strata([row.source for row in scored.rows], [item.row.source for item in refused])
+    sequences = _strata([_sequence(row) for row in scored.rows], [_sequence(item.row) for item in refused])
+    return {
+        "threshold": threshold,
+        "interval": "95% bootstrap by group",
+        "sources": {
+            **{name: _stratum(scored, refused, name, _source, threshold) for name in sources},
+            POOLED: summarize(scored, threshold=threshold, refused=refused),
+        },
+        "sequences": {name: _stratum(scored, refused, name, _sequence, threshold) for name in sequences},
+        "types": {
+            kind: type_summary(scored.only(_mask(scored, kind)), kind, threshold=threshold)
+            for kind in TUMOR_TYPES
+            if _mask(scored, kind).any()
+        },
+    }
+
+
+def others(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
+    """What became of pictures that are no brain: by kind, the share refused, and how many were called tumor.
+
+    A row's kind is what stands before "--" in its file's name, else its source. None without such rows.
+    """
+    if not rows:
+        return None
+    kinds = np.array([row.path.name.split("--")[0] if "--" in row.path.name else row.source for row in rows])
+    groups = np.array([row.group for row in rows])
+    turned = np.array([result.outcome == "refused" for result in results], np.float64)
+    summaries = {}
+    for name in [*sorted(set(kinds)), POOLED]:
+        here = np.ones(len(rows), bool) if name == POOLED else kinds == name
+        outcomes = Counter(result.outcome for result, kept in zip(results, here, strict=True) if kept)
+        reasons = Counter(result.gate.reason for result, kept in zip(results, here, strict=True) if kept)
+        summaries[name] = {
+            "n": int(here.sum()),
+            "refused": rate(groups[here], turned[here], "no such picture"),
+            "called_tumor": outcomes["tumor"],
+            "called_no_tumor": outcomes["no_tumor"],
+            "reasons": {str(reason): n for reason, n in sorted(reasons.items(), key=str) if reason},
+        }
+    return summaries
+
+
+def _stratum(scored: Scored, refused: list[Refused], name: str, of: Any, threshold: float) -> dict[str, Any]:
+    here = np.array([of(row) == name for row in scored.rows], bool)
+    return summarize(scored.only(here), threshold=threshold, refused=[item for item in refused if of(item.row) == name])
+
+
+def _mask(scored: Scored, kind: str) -> Any:
+    return np.array([row.type == kind for row in scored.rows], bool)
+
+
+def _source(row: Row) -> str:
+    return row.source
+
+
+def _sequence(row: Row) -> str:
+    return f"{row.source}/{row.sequence}" if row.sequence else ""
+
+
+def _strata(*names: list[str]) -> list[str]:
+    return sorted({name for part in names for name in part if name})

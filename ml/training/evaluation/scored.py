@@ -1,0 +1,77 @@
+"""What a model said of the rows of a split, as arrays that a report can cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contracts import TUMOR_TYPES, Analysis
+from ml.training.data.table import Row
+from ml.training.evaluation.localization import Place, place
+from ml.training.evaluation.metrics import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that the gate turned away, and the code of the rule."""
+
+    row: Row
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model said of N rows. Rows that the gate refused are not in it.
+
+    scores: (N,) calibrated tumor probability. types: (N, 3). uncertain: (N,) whether it was called so; None: no one.
+    places: N, whether the evidence is on the tumor. peaks: (N, 2) the hottest place, NaN without evidence.
+    """
+
+    rows: list[Row]
+    scores: Floats
+    types: Floats
+    uncertain: NDArray[np.bool_] | None = None
+    places: tuple[Place, ...] | None = None
+    peaks: Floats | None = None
+
+    def only(self, keep: NDArray[np.bool_]) -> "Scored":
+        """The rows where `keep` (N,) is true."""
+        chosen = np.flatnonzero(keep)
+        return Scored(**{field.name: _take(getattr(self, field.name), chosen) for field in fields(self)})
+
+    def place(self, name: str) -> Floats:
+        """(N,) one field of the places as numbers, NaN where it is not known."""
+        if self.places is None:
+            return np.full(len(self.rows), np.nan)
+        values = [getattr(item, name) for item in self.places]
+        return np.array([np.nan if value is None else float(value) for value in values], np.float64)
+
+
+def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, list[Refused]]:
+    """Sort what the model said of each row into judged and refused."""
+    judged = [(row, one, one.prediction) for row, one in zip(rows, results, strict=True) if one.prediction]
+    refused = [
+        Refused(row, one.gate.reason or "") for row, one in zip(rows, results, strict=True) if not one.prediction
+    ]
+    nowhere = (np.nan, np.nan)
+    peaks = [one.evidence.peak if one.evidence else nowhere for _, one, _ in judged]
+    said = Scored(
+        rows=[row for row, _, _ in judged],
+        scores=np.array([p.tumor_probability for _, _, p in judged], np.float64),
+        types=np.array([[p.type_probabilities[kind] for kind in TUMOR_TYPES] for _, _, p in judged]).reshape(-1, 3),
+        uncertain=np.array([p.uncertain for _, _, p in judged], bool),
+        places=tuple(place(row, one.evidence) for row, one, _ in judged),
+        peaks=np.array(peaks, np.float64).reshape(-1, 2),
+    )
+    return said, refused
+
+
+def _take(value: Any, chosen: NDArray[np.int64]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, np.ndarray):
+        return value[chosen]
+    items = [value[n] for n in chosen]
+    return tuple(items) if isinstance(value, tuple) else items

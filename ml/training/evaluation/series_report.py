@@ -1,0 +1,58 @@
+"""Figures of whole series of a split, by patient, through the code that serves (`ml.inference.series_summary`).
+
+Beside the fitted rule stand what one would do without it: the mean and the maximum of the slices, and calling a tumor
+wherever any slice is called one. Intervals resample patients.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.inference.series_summary import SeriesCalibration, SliceFinding, summarize
+from ml.training.calibration.synthetic_series import KINDS, LONG, SMALL_TUMOR, WHOLE, Series
+from ml.training.evaluation import metrics
+from ml.training.evaluation.summary import measure
+
+ALL = "all"
+
+
+def evaluate(
+    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceFinding], *, threshold: float
+) -> dict[str, Any]:
+    """JSON-ready figures of whole series, all and each sequence, and of those with a small tumor. threshold: from which
+    a single slice is called tumor. Series that are refused are counted, and stand in no other figure."""
+    strata = {ALL: [one for one in series if WHOLE in one.kinds]}
+    for name in sorted({one.sequence for one in series}):
+        strata[name] = [one for one in strata[ALL] if one.sequence == name]
+    strata |= {kind: [one for one in series if kind in one.kinds] for kind in KINDS if kind in (SMALL_TUMOR, LONG)}
+    return {name: _figures(calibration, members, findings, threshold) for name, members in strata.items()}
+
+
+def _figures(
+    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceFinding], threshold: float
+) -> dict[str, Any]:
+    slices = [[findings[row.key] for row in one.rows] for one in series]
+    said = [summarize(calibration, one, threshold=threshold) for one in slices]
+    kept = [number for number, one in enumerate(said) if one.tumor_probability is not None]
+    truth = np.array([series[number].tumor for number in kept], np.int64)
+    patients = np.array([series[number].subject for number in kept])
+    scores = np.array([said[number].tumor_probability for number in kept], np.float64)
+    called = np.array([said[number].outcome == "tumor" for number in kept], np.int64)
+    of_slices = [np.array([one.tumor_probability for one in slices[n] if one.accepted], np.float64) for n in kept]
+    mean, most = (np.array([kind(one) for one in of_slices], np.float64) for kind in (np.mean, np.max))
+    any_ = (most >= threshold).astype(np.int64)
+    ill, well, both = "no series with a tumor", "no series without a tumor", "only one class"
+    return {
+        "patients": len(set(patients)),
+        "series": len(kept),
+        "refused": len(series) - len(kept),
+        "sensitivity": measure(patients, lambda i: metrics.sensitivity(truth[i], called[i]), ill),
+        "specificity": measure(patients, lambda i: metrics.specificity(truth[i], called[i]), well),
+        "auroc": measure(patients, lambda i: metrics.auroc(truth[i], scores[i]), both),
+        "calibration_error": measure(patients, lambda i: metrics.calibration_error(truth[i], scores[i]), "no series"),
+        "auroc_of_mean": measure(patients, lambda i: metrics.auroc(truth[i], mean[i]), both),
+        "auroc_of_maximum": measure(patients, lambda i: metrics.auroc(truth[i], most[i]), both),
+        "sensitivity_of_any": measure(patients, lambda i: metrics.sensitivity(truth[i], any_[i]), ill),
+        "specificity_of_any": measure(patients, lambda i: metrics.specificity(truth[i], any_[i]), well),
+    }

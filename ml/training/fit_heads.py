@@ -1,0 +1,49 @@
+"""From tuned weights to everything else an artifact holds: embedding, gate, calibration and training hashes.
+
+All of it is read from the same passes; only the calibrations and the thresholds look at the validation split.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ml.model import training_hashes
+from ml.training.calibration import series_fit
+from ml.training.calibration.calibrate import calibrate
+from ml.training.data.near_duplicates import fingerprints
+from ml.training.data.table import Row
+from ml.training.detector import fit
+from ml.training.detector.features import Extractor, Tensors
+from ml.training.detector.fit import Examples
+from ml.training.detector.validate import Reader
+from ml.training.export import Run
+from ml.training.gate.data import collect
+from ml.training.gate.fit import fit_gate
+
+
+def finish(
+    rows: list[Row],
+    tensors: Tensors,
+    train: Examples,
+    val: Examples,
+    *,
+    extractor: Extractor,
+    seed: int,
+    facts: dict[str, Any],
+) -> Run:
+    """The finished run. rows: those that were used, copies left out. tensors: base with tuned blocks, and heads without
+    the embedding."""
+    reader = Reader(tensors)
+    clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])
+    described = np.concatenate([reader.described(one) for one in reader.passes(train.maps, clean)])
+    kernel, bias = fit.embedding(described)
+    tensors = tensors | {"embedding/kernel": kernel, "embedding/bias": bias}
+    known, prints = fingerprints(rows)
+    read = reader.read(val.maps)
+    judged_rows = [row for row, _ in val.draws]
+    fitted = calibrate(judged_rows, read.logits, read.types)
+    series = series_fit.entry(judged_rows, fitted.calibration.probability(read.logits).tolist())
+    brains, others, held_out = collect(extractor.forward, rows, seed=seed)
+    gate, judged = fit_gate(brains, others, val=held_out, seed=seed)
+    data, hashed = training_hashes.build(prints, [row.split for row in known])
+    return Run(tensors | gate, data, hashed, fitted.manifest() | {"series": series}, judged, facts)

@@ -1,0 +1,68 @@
+"""Pictures that are no brain, made in code: they close the space around brains that a few known kinds leave open.
+
+The known kinds (radiographs, ultrasound, photographs, documents) are four points in an endless space. Here are drawn,
+from a seed, surfaces, pages, rough phantoms of other body parts, and spoiled brains. `draw` makes picture `number` of a
+seed whatever else is made, so a run can be repeated in pieces.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contracts import Image
+from ml.training.gate.negatives import bodies, drawings, scrambles, textures
+from ml.training.gate.negatives.canvas import Painter, Plane, unit
+
+PAINTERS: dict[str, tuple[Painter, ...]] = {
+    "texture": (
+        textures.noise,
+        textures.gradient,
+        textures.pattern,
+        textures.cells,
+        textures.clouds,
+        textures.landscape,
+    ),
+    "drawing": (drawings.text, drawings.table, drawings.plot, drawings.shapes, drawings.screen),
+    "body": (bodies.trunk, bodies.limbs, bodies.column, bodies.hand, bodies.fundus, bodies.spot),
+}
+"""Families of pictures drawn from nothing."""
+
+SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "detail": scrambles.detail}
+"""What makes a picture of a brain no longer one. Family "scrambled"."""
+
+FAMILIES = (*PAINTERS, "scrambled", "masked")
+
+
+def draw(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
+    """Picture `number` of `seed`: its family (one of FAMILIES) and the picture, as a reader would give it. Pure.
+
+    brains: preprocessed squares (224, 224), 0 to 255, to spoil; training pictures only. Families take turns; without
+    brains, those that need one are drawn from PAINTERS instead.
+    """
+    rng = np.random.default_rng((seed, number))
+    family = FAMILIES[number % len(FAMILIES)]
+    if family in PAINTERS:
+        return family, _image(_painted(family, rng))
+    if family == "masked":
+        return family, _image(scrambles.masked(_painted(str(rng.choice(list(PAINTERS))), rng), rng))
+    if not len(brains):
+        return "texture", _image(_painted("texture", rng))
+    brain = unit(brains[int(rng.integers(len(brains)))])
+    spoil = SPOILERS[str(rng.choice(list(SPOILERS)))]
+    return family, _image(spoil(brain, rng))
+
+
+def in_a_head(square: NDArray[np.float32], *, seed: int, number: int) -> Image:
+    """A known negative's square (224, 224) through a head-shaped hole in black, so that its outline is no excuse."""
+    return _image(scrambles.masked(unit(square), np.random.default_rng((seed, number, 1))))
+
+
+def _painted(family: str, rng: np.random.Generator) -> Plane:
+    painters = PAINTERS[family]
+    return painters[int(rng.integers(len(painters)))](rng)
+
+
+def _image(plane: Plane) -> Image:
+    pixels = np.rint(np.clip(np.nan_to_num(plane), 0.0, 1.0) * 255).astype(np.uint8)
+    return Image(pixels=pixels, format="synthetic", width=pixels.shape[1], height=pixels.shape[0])

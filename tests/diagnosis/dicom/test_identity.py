@@ -1,0 +1,77 @@
+"""UIDs of received files, whatever their encoding, and nothing of files that are none."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    MRImageStorage,
+)
+
+from diagnosis.dicom.identity import Identity, NotDicom, identify
+from diagnosis.dicom.spool import Piece, Spool, TooLarge
+from tests.builders import dicom_bytes, phantom
+
+UIDS = {"SOPInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
+IDENTITY = Identity(MRImageStorage, "1.2.3.4", "1.2.3")
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+        JPEG2000Lossless,
+    ],
+)
+def test_uids_are_read_in_every_transfer_syntax(syntax: str) -> None:
+    pixels = phantom(64).astype(np.uint16)
+    assert identify(dicom_bytes(pixels, syntax=syntax, **UIDS)) == IDENTITY
+
+
+def test_a_study_may_be_absent_but_an_instance_not() -> None:
+    assert identify(dicom_bytes(phantom(64), **UIDS | {"StudyInstanceUID": ""})).study == ""
+    with pytest.raises(NotDicom):
+        identify(dicom_bytes(phantom(64), **UIDS).replace(b"1.2.3.4\x00", b"x.y.3.4\x00"))
+
+
+def test_a_deflated_bomb_is_not_inflated() -> None:
+    data = dicom_bytes(phantom(64), syntax=DeflatedExplicitVRLittleEndian, **UIDS)
+    length = struct.unpack("<I", data[140:144])[0]
+    inflated = zlib.decompress(data[144 + length :], -zlib.MAX_WBITS)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = packer.compress(inflated) + packer.compress(bytes(200_000_000)) + packer.flush()
+    assert identify(data[: 144 + length] + bomb) == IDENTITY
+
+
+@given(st.binary(max_size=400))
+def test_hostile_bytes_are_no_dicom(noise: bytes) -> None:
+    for data in (noise, bytes(128) + b"DICM" + noise, dicom_bytes(phantom(64), **UIDS)[: 132 + len(noise) // 4]):
+        with pytest.raises(NotDicom):
+            identify(data)
+
+
+def test_pieces_of_a_spool_stay_apart() -> None:
+    with Spool() as spool:
+        first = spool.add("a", [b"12", b"3"], most=3)
+        with pytest.raises(TooLarge):
+            spool.add("b", [b"12", b"34"], most=3)
+        second = spool.add("c", [b"45"], most=3)
+        assert (first.read(), first.size, second.read(), spool.size) == (b"123", 3, b"45", 5)
+
+
+def test_a_closed_spool_gives_nothing() -> None:
+    with Spool() as spool:
+        piece: Piece = spool.add("a", [b"1"], most=1)
+    with pytest.raises(ValueError, match="closed"):
+        piece.read()

@@ -1,0 +1,300 @@
+"""The C-STORE listener on loopback: who may send, what is taken, and which status says why not."""
+
+import contextlib
+import io
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from pydicom import dcmread
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, generate_uid
+from pynetdicom import AE
+
+from diagnosis import intake
+from diagnosis.dicom import limits, store_scp
+from diagnosis.dicom.allowed_aes import Peer
+from diagnosis.dicom.limits import Budget, Limited
+from diagnosis.dicom.store_scp import CLASSES, VERIFICATION, Listener, Options
+from diagnosis.dicom.study_cases import Homes
+from diagnosis.models import AuditEvent, Case, Scan
+from ml.readers.dicom import object_type
+from tests.builders import dicom_dataset, dicom_file, phantom
+from tests.diagnosis.dicom.conftest import NAME
+
+Mr = Callable[..., bytes]
+Start = Callable[..., int]
+OPTIONS = Options("BRAINSCAN", "127.0.0.1", 0, (Peer("MR1", "127.0.0.1"),), "ada", 1024 * 1024)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def start(user: User) -> Iterator[Start]:
+    """Starts a listener; its port."""
+    running: list[Listener] = []
+
+    def run(**changes: Any) -> int:
+        running.append(Listener(replace(OPTIONS, **changes)))
+        return running[-1].start()
+
+    yield run
+    for one in running:
+        one.stop()
+
+
+def associate(port: int, *, title: str = "MR1", called: str = "BRAINSCAN", syntax: str = ExplicitVRLittleEndian) -> Any:
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
+    entity.add_requested_context(VERIFICATION)
+    entity.add_requested_context(MRImageStorage, syntax)
+    entity.add_requested_context(CTImageStorage)
+    return entity.associate("127.0.0.1", port, ae_title=called)
+
+
+def series(mr: Mr, count: int) -> list[bytes]:
+    """Slices of one series, 5 mm apart."""
+    place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
+    same = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()} | place
+    return [mr(n, ImagePositionPatient=[0, 0, 5 * n], **same) for n in range(count)]
+
+
+def store(port: int, *files: bytes) -> list[int]:
+    """The status of each object, sent in one association."""
+    association = associate(port)
+    assert association.is_established
+    statuses = [association.send_c_store(dcmread(io.BytesIO(data))).Status for data in files]
+    association.release()
+    return statuses
+
+
+def test_the_list_of_classes_is_that_of_the_readers() -> None:
+    assert {str(name) for name in CLASSES} == set(object_type._MR) | set(object_type._CAPTURED)
+
+
+def test_an_echo_is_answered(start: Start) -> None:
+    association = associate(start())
+    assert association.send_c_echo().Status == 0x0000
+    association.release()
+
+
+def test_a_series_is_stored_before_it_is_answered(start: Start, user: User, mr: Mr) -> None:
+    assert store(start(), *series(mr, 3)) == [0, 0, 0]
+    scan = Scan.objects.get(case__owner=user)
+    assert (scan.frames, scan.format) == (3, "DICOM")
+    [event] = AuditEvent.objects.filter(action="association.used")
+    assert (event.actor, event.address, event.details) == ("ada", "127.0.0.1", {"sender": "MR1"})
+
+
+def test_slices_find_their_series_across_associations(start: Start, mr: Mr) -> None:
+    port = start()
+    assert [store(port, data) for data in series(mr, 3)] == [[0]] * 3
+    assert Scan.objects.get().frames == 3
+
+
+def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: Mr) -> None:
+    first, second = generate_uid(), generate_uid()
+    files = [mr(n, StudyInstanceUID=study) for n, study in enumerate([first, second, first])]
+    assert store(start(), *files) == [0, 0, 0]
+    assert sorted(case.scans.count() for case in Case.objects.all()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("peers", "title", "called"),
+    [
+        ((), "MR1", "BRAINSCAN"),
+        ((Peer("MR1"),), "MR2", "BRAINSCAN"),
+        ((Peer("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN"),
+        ((Peer("MR1"),), "MR1", "OTHER"),
+    ],
+)
+def test_whoever_is_not_on_the_list_is_rejected(start: Start, peers: tuple[Peer, ...], title: str, called: str) -> None:
+    association = associate(start(peers=peers), title=title, called=called)
+    assert association.is_rejected
+
+
+def test_other_kinds_of_objects_are_not_negotiated(start: Start) -> None:
+    association = associate(start())
+    accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
+    association.release()
+    assert accepted == {VERIFICATION, MRImageStorage}
+
+
+def test_a_compressed_object_is_taken(start: Start) -> None:
+    dataset = dicom_dataset(phantom(64), StudyInstanceUID=generate_uid())
+    compressed = dcmread(io.BytesIO(dicom_file(dataset, syntax=JPEG2000Lossless)))
+    association = associate(start(), syntax=JPEG2000Lossless)
+    assert association.send_c_store(compressed).Status == 0x0000
+    association.release()
+
+
+def test_what_cannot_be_read_is_answered_and_noted(start: Start, mr: Mr) -> None:
+    damaged = dcmread(io.BytesIO(mr(PatientName="Doe^Jane")))
+    damaged.PixelData = damaged.PixelData[:100]
+    stream = io.BytesIO()
+    damaged.save_as(stream)
+    spine = mr(1, BodyPartExamined="LSPINE")
+    assert store(start(), stream.getvalue(), spine, mr(2)) == [0xC000, 0xC000, 0]
+    events = AuditEvent.objects.filter(action="scan.rejected")
+    assert sorted(event.details["code"] for event in events) == ["dicom_truncated", "not_brain"]
+    assert all("Doe" not in str(event.details) for event in events)
+    assert {event.address for event in events} == {"127.0.0.1"}
+
+
+def test_an_object_that_is_not_what_its_message_says_is_a_mismatch(start: Start, mr: Mr) -> None:
+    dataset = dcmread(io.BytesIO(mr()))
+    association = associate(start())
+    original = association.dimse.send_msg
+
+    def renamed(primitive: Any, context_id: int) -> None:
+        primitive.AffectedSOPInstanceUID = "1.2.3.4"
+        original(primitive, context_id)
+
+    association.dimse.send_msg = renamed
+    status = association.send_c_store(dataset).Status
+    association.release()
+    assert status == 0xA900
+
+
+def test_an_object_that_is_too_large_is_dropped_and_the_next_is_taken(start: Start, mr: Mr) -> None:
+    port = start(most=20_000)
+    large = dicom_dataset(phantom(512))
+    assert store(port, dicom_file(large), mr()) == [0xA700, 0]
+
+
+def test_what_comes_at_the_same_time_is_limited_together() -> None:
+    budget = Budget(one=10, together=15)
+    first, second = Limited(budget), Limited(budget)
+    first.write(b"1234567890")
+    second.write(b"123456")
+    assert (first.overflowed, second.overflowed) == (False, True)
+    first.release()
+    third = Limited(budget)
+    third.write(b"1234567890")
+    assert not third.overflowed
+    del third  # its association ended
+    fourth = Limited(budget)
+    fourth.write(b"12345678901")
+    assert fourth.overflowed and fourth.getvalue() == b""
+    assert budget.take(15)
+
+
+def test_a_study_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    homes = Homes()
+    homes.keep("1.2", "CA-1")
+    assert (homes.get("1.2"), homes.get("1.3")) == ("CA-1", "")
+    monkeypatch.setattr("diagnosis.dicom.study_cases.KEPT", 0)
+    assert homes.get("1.2") == ""
+
+
+def test_only_so_many_studies_are_known() -> None:
+    homes = Homes()
+    for number in range(300):
+        homes.keep(f"1.{number}", "CA-1")
+    assert (homes.get("1.0"), homes.get("1.299")) == ("", "CA-1")
+
+
+def test_nothing_is_taken_for_an_account_that_is_not_active(start: Start, user: User, mr: Mr) -> None:
+    user.is_active = False
+    user.save()
+    assert store(start(), mr()) == [0x0124]
+
+
+def test_a_database_that_is_away_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: Any, **options: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("diagnosis.intake.receive", gone)
+    assert store(start(), mr()) == [0xA700]
+
+
+def test_an_unforeseen_fault_is_a_processing_failure_that_quotes_nothing(
+    start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(data: bytes) -> None:
+        raise RuntimeError("Doe^Jane")
+
+    monkeypatch.setattr(store_scp, "identify", broken)
+    assert store(start(), mr()) == [0x0110]
+    assert "RuntimeError" in caplog.text and "Doe" not in caplog.text
+
+
+def test_associations_at_once_are_limited(start: Start) -> None:
+    port = start()
+    held = [associate(port) for _ in range(store_scp.ASSOCIATIONS)]
+    assert all(one.is_established for one in held)
+    assert associate(port).is_rejected
+    for one in held:
+        one.release()
+    time.sleep(0.5)
+    again = associate(port)
+    assert again.is_established
+    again.release()
+
+
+def test_a_stranger_cannot_make_it_hold_much(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data unit that claims gigabytes is refused at its first bytes, before anybody knows who sends it."""
+    port = start()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(struct.pack(">BBL", 1, 0, 0xFFFFFFF0))
+        line.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert line.recv(100) == b""
+    assert limits.MAX_PDU < 0xFFFFFFF0
+    ready = associate(port)
+    assert ready.is_established
+    ready.release()
+
+
+def test_noise_ends_a_connection_and_nothing_else(start: Start) -> None:
+    port = start()
+    for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x06" + b"x" * 6, b"\x01\x00\x00\x00\x00\x02xx"):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+            line.sendall(noise)
+    ready = associate(port)
+    assert ready.send_c_echo().Status == 0x0000
+    ready.release()
+
+
+def test_nothing_of_the_patient_is_kept_or_logged(start: Start, mr: Mr, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    study = generate_uid()
+    assert store(start(), mr(0, StudyInstanceUID=study), mr(1, StudyInstanceUID=study)[:-500]) == [0, 0xC000]
+    told = caplog.text + repr(list(AuditEvent.objects.values())) + repr(list(Scan.objects.values()))
+    assert NAME not in told and study not in told
+    for scan in Scan.objects.all():
+        with scan.file.open() as file:
+            stored = file.read()
+        assert NAME.encode() not in stored and study.encode() not in stored
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"DICOM_PORT": 0}, "DICOM_PORT"),
+        ({"DICOM_USER": "nobody"}, "DICOM_USER"),
+        ({"DICOM_ALLOWED_AES": ["A@"]}, "DICOM_ALLOWED_AES"),
+        ({"DICOM_BIND": "192.0.2.1"}, "DICOM_BIND"),
+    ],
+)
+def test_the_command_says_what_is_missing(user: User, settings: Any, changes: dict[str, Any], said: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    good = {"DICOM_PORT": free, "DICOM_USER": "ada", "DICOM_ALLOWED_AES": ["MR1"], "DICOM_BIND": "127.0.0.1"}
+    for name, value in (good | changes).items():
+        setattr(settings, name, value)
+    with pytest.raises(CommandError, match=said):
+        call_command("dicom_listener")
+
+
+def test_no_place_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    assert store(start(), mr()) == [0xA700]
+    assert not Scan.objects.exists()

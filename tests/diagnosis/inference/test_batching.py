@@ -1,0 +1,348 @@
+"""Pictures that wait are read in a row, in batches where they pay; each still has a fate of its own."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import OperationalError
+from django.utils import timezone
+
+from diagnosis.inference import batching, model_versions, pipeline, result_cache, transitions
+from diagnosis.models import Embedding, Prediction
+from ml.model.vgg16 import Maps
+from tests import builders
+from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
+from tests.fakes import fake_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=[(1, 1), (1, 2), (4, 1)], ids=["one by one", "two at once", "in batches"])
+def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    """Each picture has a probability of its own, by its mean gray."""
+    settings.BATCH, at_once = request.param
+    fake = fake_model(0.9)
+    forward = fake.engine.forward
+
+    def telling(batch: Any) -> Maps:
+        maps = forward(batch)
+        maps.block5[...] *= 1 + batch.mean(axis=(1, 2, 3))[:, None, None, None] / 1000
+        return maps
+
+    monkeypatch.setattr(fake.engine, "at_once", at_once)
+    monkeypatch.setattr(fake.engine, "forward", telling)
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake)
+    return fake
+
+
+@pytest.fixture
+def version() -> Any:
+    return ModelVersionFactory()
+
+
+def waiting(version: Any, count: int) -> list[Prediction]:
+    """Pictures in the order in which they came, all different."""
+    now = timezone.now()
+    return [
+        PredictionFactory(
+            state="queued",
+            model_version=version,
+            queued=now - timedelta(seconds=count - number),
+            scan=ScanFactory(
+                data=builders.png_bytes(builders.phantom(160, seed=number)), pixel_sha256=f"{number:064x}"
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def raising(error: Exception) -> Any:
+    def call(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    return call
+
+
+def states(rows: list[Prediction]) -> list[str]:
+    return [Prediction.objects.get(pk=row.pk).state for row in rows]
+
+
+def passes(model: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures each pass will have had."""
+    sizes: list[int] = []
+    forward = model.engine.forward
+    monkeypatch.setattr(model.engine, "forward", lambda batch: sizes.append(len(batch)) or forward(batch))
+    return sizes
+
+
+def broken(row: Prediction) -> None:
+    row.scan.file.storage.delete(row.scan.file.name)
+
+
+def test_one_run_reads_all_that_wait_in_their_order(model: Any, version: Any) -> None:
+    rows = waiting(version, 6)
+    assert pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done"] * 6
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.outcome, row.attempts) == ("tumor", 1)
+        assert Embedding.objects.filter(prediction=row).exists()
+    assert [row.finished for row in rows] == sorted(row.finished for row in rows)
+    assert not pipeline.run(prediction_id=rows[1].pk)  # its own message comes later, and finds nothing to do
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, [1] * 6), (4, [4, 2]), (0, [1] * 6)])
+def test_a_pass_has_as_many_as_pay(
+    model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, size: int, expected: list[int]
+) -> None:
+    settings.BATCH = size  # 0: as the engine found, and the fake one found none
+    sizes = passes(model, monkeypatch)
+    pipeline.run(prediction_id=waiting(version, 6)[0].pk)
+    assert sizes == expected
+
+
+def test_each_has_the_result_that_it_has_alone(
+    model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = waiting(version, 3)
+    pipeline.run(prediction_id=together[0].pk)
+    monkeypatch.setattr(batching, "TURN", timedelta(0))
+    alone = waiting(ModelVersionFactory(), 3)
+    for row in alone:
+        pipeline.run(prediction_id=row.pk)
+    assert len({Prediction.objects.get(pk=row.pk).tumor_probability for row in together}) == 3
+    for one, other in zip(together, alone, strict=True):
+        one.refresh_from_db()
+        other.refresh_from_db()
+        for name in ("state", "outcome", "uncertain", "tumor_probability", "type_probabilities", "evidence", "gate"):
+            assert getattr(one, name) == getattr(other, name), name
+
+
+def test_a_message_that_comes_too_late_is_for_whoever_waits_longest(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "TURN", timedelta(0))
+    rows = waiting(version, 3)
+    Prediction.objects.filter(pk=rows[2].pk).update(attempts=1)  # tried before: it has a message of its own
+    assert pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued", "queued"]
+    assert pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "done", "queued"]
+    assert not pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "done", "queued"]
+
+
+def test_what_fails_under_anothers_message_has_one_of_its_own_again(
+    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = waiting(version, 1)[0]
+    monkeypatch.setattr("diagnosis.inference.series.stored", raising(pipeline.slices.StorageFault("away")))
+    assert pipeline.run(prediction_id=row.pk + 1000)
+    assert states([row]) == ["queued"]
+    assert sent == [row.pk]
+
+
+def test_a_turn_ends(model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "TURN", timedelta(0))
+    rows = waiting(version, 2)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_the_engine_says_how_many_pay_unless_the_site_does(model: Any, settings: Any) -> None:
+    settings.BATCH = 4
+    model.engine.batch = 16
+    assert model_versions.batch(model) == 4
+    settings.BATCH = 0
+    assert model_versions.batch(model) == 16
+
+
+def test_what_was_tried_before_or_is_not_ripe_is_passed_by(model: Any, version: Any) -> None:
+    first, tried, unripe, _ = rows = waiting(version, 4)
+    Prediction.objects.filter(pk=tried.pk).update(attempts=1)
+    Prediction.objects.filter(pk=unripe.pk).update(not_before=timezone.now() + timedelta(hours=1))
+    pipeline.run(prediction_id=first.pk)
+    assert states(rows) == ["done", "queued", "queued", "done"]
+
+
+@pytest.mark.parametrize("kind", ["series", "gathering", "another model"])
+def test_nobody_passes_a_series_or_another_models_run(model: Any, version: Any, kind: str) -> None:
+    first, other, _ = rows = waiting(version, 3)
+    if kind == "another model":
+        Prediction.objects.filter(pk=other.pk).update(model_version=ModelVersionFactory())
+    else:
+        fields = {"frames": 5} if kind == "series" else {"stack": "abc"}
+        type(other.scan).objects.filter(pk=other.scan_id).update(**fields)
+    pipeline.run(prediction_id=first.pk)
+    assert states(rows) == ["done", "queued", "queued"]
+
+
+def test_what_was_tried_before_takes_nobody_along(model: Any, version: Any) -> None:
+    rows = waiting(version, 2)
+    Prediction.objects.filter(pk=rows[0].pk).update(attempts=1)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_the_same_picture_twice_and_a_known_one_cost_no_pass(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = waiting(version, 1)[0]
+    pipeline.run(prediction_id=earlier.pk)
+    first, same, again, other = rows = waiting(version, 4)
+    pictures = type(first.scan).objects
+    for row, twin in ((first, "f" * 64), (same, "f" * 64), (again, earlier.scan.pixel_sha256), (other, "e" * 64)):
+        pictures.filter(pk=row.scan_id).update(pixel_sha256=twin)
+    sizes = passes(model, monkeypatch)
+    pipeline.run(prediction_id=first.pk)
+    pipeline.run(prediction_id=same.pk)
+    assert states(rows) == ["done"] * 4
+    assert sum(sizes) == 2
+    assert Prediction.objects.get(pk=again.pk).reused_from == earlier
+    assert Prediction.objects.get(pk=same.pk).reused_from == first
+
+
+def test_what_cannot_be_judged_is_refused_and_the_others_are_read(model: Any, version: Any) -> None:
+    rows = waiting(version, 3)
+    with rows[1].scan.file.open("wb") as file:
+        file.write(b"no picture")
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "refused", "done"]
+
+
+def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: list[int]) -> None:
+    rows = waiting(version, 3)
+    broken(rows[1])
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued", "queued"]
+    assert sent == [rows[1].pk]
+    for row in rows[1:]:
+        pipeline.run(prediction_id=row.pk)
+    assert states(rows) == ["done", "failed", "done"]
+    assert Prediction.objects.get(pk=rows[1].pk).error_code == "file_missing"
+
+
+def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: list[int]) -> None:
+    rows = waiting(version, 2)
+    broken(rows[0])
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["failed", "queued"]
+    assert sent == []
+
+
+@pytest.mark.parametrize("fault", [OperationalError("database is locked"), RuntimeError("a bug")])
+def test_a_fault_while_others_are_claimed_strands_nobody(
+    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    rows = waiting(version, 4)
+    reuse = result_cache.reuse
+
+    def fails_at_the_third(claimed: Prediction) -> bool:
+        if claimed.pk == rows[2].pk:
+            raise fault
+        return reuse(claimed)
+
+    monkeypatch.setattr(result_cache, "reuse", fails_at_the_third)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "done", "queued", "queued"]
+    assert sent == [rows[2].pk]
+
+
+def test_a_broken_network_sends_all_back_and_each_goes_alone(
+    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = waiting(version, 3)
+    decoded, second = pipeline.slices.decoded, threading.Event()
+
+    def tells(file: Any) -> Any:
+        if file.name == rows[1].scan.file.name:
+            second.set()
+        return decoded(file)
+
+    def breaks(batch: Any) -> None:
+        assert second.wait(30)  # so that two are claimed by then
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr("diagnosis.inference.series.decoded", tells)
+    monkeypatch.setattr(model.engine, "forward", breaks)
+    pipeline.run(prediction_id=rows[0].pk)
+    held = [row.pk for row, state in zip(rows, states(rows), strict=True) if Prediction.objects.get(pk=row.pk).attempts]
+    assert len(held) > 1
+    assert set(states(rows)) == {"queued"}
+    assert sent == held
+    for row in rows[: len(held)]:
+        pipeline.run(prediction_id=row.pk)
+    assert {Prediction.objects.get(pk=pk).error_code for pk in held} == {"internal"}
+
+
+def test_what_was_recorded_before_a_fault_stays(
+    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = waiting(version, 3)
+    record = pipeline._record
+
+    def fails_once(claimed: Prediction, analysis: Any) -> None:
+        if claimed.pk == rows[1].pk:
+            raise OperationalError("deadlock")
+        record(claimed, analysis)
+
+    monkeypatch.setattr(pipeline, "_record", fails_once)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued", "queued"]
+    held = [row.pk for row in rows[1:] if Prediction.objects.get(pk=row.pk).attempts]  # the third one may not be yet
+    assert sent == held and rows[1].pk in held
+
+
+def test_one_that_is_canceled_meanwhile_drops_its_result_alone(
+    model: Any, version: Any, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = waiting(version, 3)
+    record = pipeline._record
+
+    def cancel_then_record(claimed: Prediction, analysis: Any) -> None:
+        if claimed.pk == rows[1].pk:
+            assert pipeline.cancel(prediction=rows[1], actor=user)
+        record(claimed, analysis)
+
+    monkeypatch.setattr(pipeline, "_record", cancel_then_record)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "canceled", "done"]
+
+
+def test_what_was_tried_before_is_not_kept_behind_a_queue_that_never_ends(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "TURN", timedelta(0))
+    late = timezone.now() - transitions.AGAIN_AFTER - timedelta(seconds=1)
+    rows = waiting(version, 2)
+    Prediction.objects.filter(pk=rows[0].pk).update(attempts=1, queued=late)
+    assert pipeline.run(prediction_id=rows[1].pk + 1000)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_another_model_that_was_chosen_in_between_reads_it_later(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, other = waiting(version, 2), ModelVersionFactory()
+    claim = transitions.claim
+
+    def late(prediction_id: int, **only: Any) -> Prediction | None:
+        if prediction_id == rows[1].pk:
+            Prediction.objects.filter(pk=prediction_id).update(model_version=other)
+        return claim(prediction_id, **only)
+
+    monkeypatch.setattr(transitions, "claim", late)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert states(rows) == ["done", "queued"]
+
+
+def test_a_time_limit_in_a_decoder_is_no_word_on_the_picture(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = waiting(version, 1)[0]
+    monkeypatch.setattr("PIL.Image.Image.load", raising(SoftTimeLimitExceeded()))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", raising(SoftTimeLimitExceeded()))
+    pipeline.run(prediction_id=row.pk)
+    assert (states([row]), Prediction.objects.get(pk=row.pk).error_code) == (["failed"], "time_limit")

@@ -1,0 +1,221 @@
+"""A series through the pipeline: slice by slice, resumable, cancelable, and one result in the end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from diagnosis import intake
+from diagnosis.inference import pipeline
+from diagnosis.inference import series as inference_series
+from diagnosis.models import Embedding, ModelVersion, Prediction, SliceResult
+from tests import builders
+from tests.factories import ModelVersionFactory
+from tests.fakes import fake_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, model_version: Any) -> Any:
+    fake = fake_model(0.9)
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake)
+    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    return fake
+
+
+def series(user: Any, count: int = 10, **kwargs: Any) -> Prediction:
+    files = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(builders.dicom_series(count, **kwargs))]
+    return intake.receive(user=user, files=files).accepted[0].prediction
+
+
+def when_read(monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]) -> None:
+    """Call when the first slice's result is there."""
+    result = inference_series._result
+    waiting = [call]
+
+    def called(*args: Any) -> SliceResult:
+        if waiting:
+            waiting.pop()()
+        return result(*args)
+
+    monkeypatch.setattr(inference_series, "_result", called)
+
+
+def fresh(prediction: Prediction) -> Prediction:
+    return Prediction.objects.get(pk=prediction.pk)
+
+
+def test_every_slice_gets_a_result_and_all_of_them_one(user: Any, model: Any) -> None:
+    prediction = series(user)
+    assert pipeline.run(prediction_id=prediction.pk)
+    done = fresh(prediction)
+    assert (done.state, done.outcome, done.progress, done.engine) == ("done", "tumor", 10, "fake")
+    assert done.tumor_probability == pytest.approx(0.9, abs=0.001)  # all slices say so, and so does their line
+    assert done.series["accepted"] == 10 and done.series["extent"] == [0, 9] and len(done.series["top"]) == 5
+    assert done.key_slice.index == done.series["top"][0]
+    assert done.evidence == done.slice_results.get(slice=done.key_slice).evidence
+    assert SliceResult.objects.filter(prediction=done, outcome="tumor").count() == 10
+    assert Embedding.objects.filter(prediction=done).exists()
+    assert model.engine.passes == 3  # ten slices, four a pass
+
+
+def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -> None:
+    prediction = series(user)
+    forward, passes = model.engine.forward, []
+
+    def dies(batch: Any) -> Any:
+        passes.append(len(batch))
+        if len(passes) == 2:
+            raise SystemExit  # as a worker that is killed: nothing is cleaned up
+        return forward(batch)
+
+    model.engine.forward = dies
+    with pytest.raises(SystemExit):
+        pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).progress) == ("running", 4)
+    Prediction.objects.update(started=timezone.now() - timedelta(hours=1))
+    assert pipeline.sweep() == 1
+    pipeline.run(prediction_id=prediction.pk)
+    assert passes[-2:] == [4, 2]  # what died with the worker, and the rest
+    assert (fresh(prediction).state, fresh(prediction).progress) == ("done", 10)
+
+
+def test_a_long_series_gives_way_and_goes_on(
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(pipeline, "TURN", timedelta(0))
+    prediction = series(user)
+    turns = 0
+    while fresh(prediction).state != "done":
+        with django_capture_on_commit_callbacks(execute=True):
+            assert pipeline.run(prediction_id=prediction.pk) and turns < 5
+        turns += 1
+    assert (turns, sent) == (3, [prediction.pk] * 2)  # after each pass; the last brings the slices together
+    assert fresh(prediction).attempts == 1  # a turn is no failed attempt
+
+
+def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction = series(user, 16)
+    when_read(monkeypatch, lambda: pipeline.cancel(prediction=prediction, actor=user))
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).progress) == ("canceled", 0)
+    assert model.engine.passes == 2  # the next one was under way
+
+
+def test_slices_that_come_while_it_runs_are_read_too(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = builders.dicom_series(6)
+    upload = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(files)]
+    prediction = intake.receive(user=user, files=upload[:5]).accepted[0].prediction
+    when_read(monkeypatch, lambda: upload[5:] and intake.receive(user=user, files=[upload.pop()]))
+    pipeline.run(prediction_id=prediction.pk)
+    assert fresh(prediction).state == "queued"  # what it knew was not the whole series
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).series["accepted"]) == ("done", 6)
+
+
+def test_it_waits_until_no_more_slices_come(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(minutes=1))
+    asked: list[Any] = []
+    monkeypatch.setattr("diagnosis.inference.broker.send", lambda number, after=None: asked.append(after))
+    prediction = series(user)
+    assert not pipeline.run(prediction_id=prediction.pk)
+    assert fresh(prediction).state == "queued"
+    assert [timedelta(seconds=50) < after <= timedelta(minutes=1) for after in asked] == [True]
+
+
+def test_the_same_series_of_another_person_is_not_computed_again(user: Any, other_user: Any, model: Any) -> None:
+    files = builders.dicom_series(6)
+
+    def upload(person: Any) -> Prediction:
+        uploads = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(files)]
+        return intake.receive(user=person, files=uploads).accepted[0].prediction
+
+    first, second = upload(user), upload(other_user)
+    for prediction in (first, second):
+        pipeline.run(prediction_id=prediction.pk)
+    assert model.engine.passes == 2  # six slices, once
+    assert fresh(second).tumor_probability == fresh(first).tumor_probability
+    assert fresh(second).key_slice.scan == second.scan
+    assert second.slice_results.count() == 6
+
+
+def test_a_volume_is_read_frame_by_frame(user: Any, model: Any) -> None:
+    [accepted] = intake.receive(user=user, files=[SimpleUploadedFile("v.nii", builders.nifti_bytes(5))]).accepted
+    pipeline.run(prediction_id=accepted.prediction.pk)
+    assert (fresh(accepted.prediction).state, fresh(accepted.prediction).series["accepted"]) == ("done", 5)
+
+
+def test_a_series_of_blank_slices_is_refused_with_the_commonest_reason(user: Any, model: Any) -> None:
+    planes = builders.nifti_bytes(5, blank=True)
+    [accepted] = intake.receive(user=user, files=[SimpleUploadedFile("v.nii", planes)]).accepted
+    pipeline.run(prediction_id=accepted.prediction.pk)
+    refused = fresh(accepted.prediction)
+    assert (refused.state, refused.outcome, refused.gate["reason"]) == ("refused", "refused", "blank")
+    assert refused.gate["message"].startswith("Only 0 of 5 slices")
+
+
+def test_a_model_without_a_rule_for_series_says_so(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: replace(model, series=None))
+    prediction = series(user)
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).error_code) == ("failed", "no_series")
+
+
+def test_a_series_of_one_slice_is_that_slice(user: Any, model: Any) -> None:
+    prediction = series(user, 1)
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, fresh(prediction).series) == ("done", None)
+    assert not SliceResult.objects.exists()
+
+
+def test_order_is_that_of_the_places(user: Any, model: Any) -> None:
+    prediction = series(user, 4)
+    inference_series.arrange(prediction.scan)
+    assert list(prediction.scan.slices.order_by("index").values_list("along", flat=True)) == [0, 5, 10, 15]
+
+
+def test_another_model_says_everything_anew(user: Any, model: Any) -> None:
+    prediction = series(user, 6)
+    forward = model.engine.forward
+
+    def fails(batch: Any) -> Any:
+        if model.engine.passes:
+            raise RuntimeError("boom")
+        return forward(batch)
+
+    model.engine.forward = fails
+    pipeline.run(prediction_id=prediction.pk)
+    assert (fresh(prediction).state, SliceResult.objects.count()) == ("failed", 4)
+    model.engine.forward = forward
+    pipeline.retry(prediction=fresh(prediction), actor=user)
+    assert SliceResult.objects.count() == 4  # of the same model: they stand
+    Prediction.objects.update(state="failed", error_code="x", finished=timezone.now())
+    ModelVersion.objects.update(active=False)
+    ModelVersionFactory(active=True)
+    pipeline.retry(prediction=fresh(prediction), actor=user)
+    assert (SliceResult.objects.count(), fresh(prediction).progress) == (0, 0)
+
+
+def test_a_result_of_fewer_slices_is_not_that_of_more(user: Any, other_user: Any, model: Any) -> None:
+    """Under an older model the run stands as it was, while its scan has grown."""
+    files = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(builders.dicom_series(6))]
+    old = intake.receive(user=user, files=files[:3]).accepted[0].prediction
+    pipeline.run(prediction_id=old.pk)
+    first = old.model_version
+    ModelVersion.objects.update(active=False)
+    ModelVersionFactory(active=True)
+    grown = intake.receive(user=user, files=files[3:]).accepted[0].prediction
+    pipeline.run(prediction_id=grown.pk)
+    assert (fresh(old).state, fresh(grown).series["accepted"]) == ("done", 6)
+    ModelVersion.objects.update(active=False)
+    ModelVersion.objects.filter(pk=first.pk).update(active=True)
+    for file in files:
+        file.seek(0)
+    theirs = intake.receive(user=other_user, files=files).accepted[0].prediction
+    pipeline.run(prediction_id=theirs.pk)
+    assert (fresh(theirs).reused_from, fresh(theirs).series["accepted"]) == (None, 6)

@@ -1,0 +1,290 @@
+"""Series on their way in: slices find each other, archives come apart, no patient comes with them."""
+
+import io
+import itertools
+import tarfile
+import tracemalloc
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
+from pydicom.uid import generate_uid
+
+from diagnosis import intake
+from diagnosis.inference import pipeline, series
+from diagnosis.models import AuditEvent, Case, Prediction, Scan, Slice
+from ml.readers import read
+from tests import builders
+from tests.fakes import fake_model
+
+pytestmark = pytest.mark.django_db
+
+
+def receive(user: Any, *files: bytes, **kwargs: Any) -> intake.Receipt:
+    uploads = [SimpleUploadedFile(f"IM{number:04}", data) for number, data in enumerate(files)]
+    return intake.receive(user=user, files=uploads, **kwargs)
+
+
+def test_the_files_of_a_series_become_one_scan_in_order_of_place(user: Any, sent: list[int]) -> None:
+    files = builders.dicom_series(5)
+    receipt = receive(user, *[files[n] for n in (3, 0, 4, 1, 2)], reference="CA-1")
+    [accepted] = receipt.accepted
+    assert (accepted.files, accepted.duplicate_of, receipt.rejected) == (5, None, [])
+    [scan] = Scan.objects.all()
+    assert (scan.frames, scan.name, scan.letters, scan.format) == (5, "Series 5, axial", "RLAP", "DICOM")
+    series.arrange(scan)
+    rows = list(scan.slices.order_by("index"))
+    assert [row.along for row in rows] == [0, 5, 10, 15, 20]
+    assert (scan.spacing, scan.preview.name) == (5, rows[2].preview.name)
+    with rows[1].file.open() as stored:
+        assert (read(stored.read()).pixels == read(files[1]).pixels).all()
+    [prediction] = Prediction.objects.all()
+    assert prediction.not_before is not None
+    assert scan.size == sum(row.file.size for row in rows)
+
+
+def test_slices_that_come_one_by_one_join_and_keep_one_run(user: Any) -> None:
+    for data in builders.dicom_series(3):
+        receive(user, data)
+    assert (Scan.objects.count(), Slice.objects.count(), Prediction.objects.count()) == (1, 3, 1)
+    assert [e.action for e in AuditEvent.objects.order_by("id")] == [
+        *("case.opened", "scan.uploaded", "scan.extended", "scan.extended")
+    ]
+
+
+def test_the_same_series_again_stores_nothing(user: Any) -> None:
+    files = builders.dicom_series(3)
+    receive(user, *files, reference="CA-1")
+    [accepted] = receive(user, *files).accepted
+    assert accepted.duplicate_of == accepted.scan
+    assert (Scan.objects.count(), Slice.objects.count(), Prediction.objects.count()) == (1, 3, 1)
+
+
+def test_in_another_case_the_series_stands_anew_and_says_where_it_is_too(user: Any) -> None:
+    files = builders.dicom_series(3)
+    [first] = receive(user, *files, reference="CA-1").accepted
+    [second] = receive(user, *files, reference="CA-2").accepted
+    assert (second.duplicate_of, second.scan.frames) == (None, 3)
+    assert second.scan.case.reference == "CA-2" and first.scan.case.reference == "CA-1"
+
+
+def test_nobody_joins_the_series_of_another_person(user: Any, other_user: Any) -> None:
+    files = builders.dicom_series(4)
+    receive(user, *files[:2])
+    receive(other_user, *files[2:])
+    assert sorted(Scan.objects.values_list("case__owner__username", "frames")) == [("ada", 2), ("grace", 2)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"EchoTime": 90}, {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, {"SeriesInstanceUID": generate_uid()}],
+    ids=lambda tags: next(iter(tags)),
+)
+def test_unlike_slices_do_not_join(user: Any, other: dict[str, Any]) -> None:
+    common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0], "EchoTime": 20}
+    common |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    receive(user, builders.dicom_bytes(builders.phantom(96), **common))
+    receive(user, builders.dicom_bytes(builders.phantom(96, seed=1), **(common | other)))
+    assert list(Scan.objects.values_list("frames", flat=True)) == [1, 1]
+
+
+def test_another_slice_in_the_same_place_begins_another_scan(user: Any) -> None:
+    uid = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
+    uid |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    receipt = receive(user, *[builders.dicom_bytes(builders.phantom(96, seed=n), **uid) for n in (0, 1)])
+    assert receipt.rejected == []
+    assert [a.scan.frames for a in receipt.accepted] == [1, 1]
+    assert Scan.objects.values("series_uid").distinct().count() == 1
+
+
+def test_missing_slices_are_told(user: Any) -> None:
+    files = builders.dicom_series(7)
+    del files[3]
+    receive(user, *files)
+    scan = Scan.objects.get()
+    series.arrange(scan)
+    assert "Slices are missing in 1 place." in scan.notes
+
+
+def test_a_volume_is_one_scan_of_many_slices(user: Any) -> None:
+    [accepted] = receive(user, builders.nifti_bytes(6)).accepted
+    scan = accepted.scan
+    assert (scan.frames, scan.format, scan.spacing, scan.letters, scan.gathers) == (6, "NIfTI-1", 5, "RLAP", False)
+    assert list(scan.slices.values_list("index", "frame", "file")) == [(n, n, "") for n in range(6)]
+    assert accepted.prediction.not_before is None
+    assert receive(user, builders.nifti_bytes(6)).accepted[0].duplicate_of == scan
+
+
+def test_an_archive_is_its_files_each_judged_alone(user: Any) -> None:
+    files = {f"study/IM{number}": data for number, data in enumerate(builders.dicom_series(3))}
+    files |= {"study/readme.txt": b"hello there", "../out.png": builders.png_bytes(), "a.png": builders.png_bytes()}
+    receipt = receive(user, builders.zipped(files), reference="CA-1")
+    assert sorted((a.scan.name, a.files) for a in receipt.accepted) == [("Series 5, axial", 3), ("a.png", 1)]
+    assert sorted((r.name, r.code) for r in receipt.rejected) == [("out.png", "archive_path"), ("readme.txt", "text")]
+    assert {scan.case.reference for scan in Scan.objects.all()} == {"CA-1"}
+
+
+def test_files_of_one_patient_land_in_one_case_where_the_site_allows_it(user: Any, settings: Any) -> None:
+    settings.CASE_BY_PATIENT = True
+    for number, patient in enumerate(["4711", "4711", "0815"]):
+        receive(user, *builders.dicom_series(2, PatientID=patient, EchoTime=number + 1))
+    assert sorted(case.scans.count() for case in Case.objects.all()) == [1, 2]
+    assert not Case.objects.filter(reference__contains="4711").exists()
+    receive(user, *builders.dicom_series(2, PatientID="4711"), reference="CA-9")
+    assert Case.objects.get(reference="CA-9").scans.count() == 1
+
+
+def test_without_the_sites_leave_each_upload_opens_a_case(user: Any) -> None:
+    for _ in range(2):
+        receive(user, *builders.dicom_series(2))
+    assert Case.objects.count() == 2
+
+
+def test_text_in_a_picture_must_be_confirmed(user: Any) -> None:
+    files = builders.dicom_series(1, BurnedInAnnotation="YES")
+    receipt = receive(user, *files)
+    assert [(r.code, r.confirmable) for r in receipt.rejected] == [("lettering", True)]
+    assert not Scan.objects.exists() and not Case.objects.exists()
+    receive(user, *files, confirmed=True)
+    assert AuditEvent.objects.get(action="scan.uploaded").details["confirmed_without_names"] is True
+
+
+def test_a_slice_that_comes_after_the_result_opens_the_run_again(
+    user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
+    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    files = builders.dicom_series(3)
+    [accepted] = receive(user, *files[:2]).accepted
+    pipeline.run(prediction_id=accepted.prediction.pk)
+    assert Prediction.objects.get().state == "done"
+    receive(user, files[2])
+    [again] = Prediction.objects.all()
+    assert (again.pk, again.state, again.outcome, again.series) == (accepted.prediction.pk, "queued", "", None)
+    assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
+    pipeline.run(prediction_id=again.pk)
+    assert Prediction.objects.get().series["accepted"] == 3
+
+
+def test_slices_may_come_in_any_order(user: Any) -> None:
+    for order in itertools.islice(itertools.permutations(range(3)), 0, 6, 2):
+        files = builders.dicom_series(3)
+        receive(user, *[files[n] for n in order])
+    for scan in Scan.objects.all():
+        series.arrange(scan)
+        assert [row.along for row in scan.slices.order_by("index")] == [0, 5, 10]
+
+
+def test_contrasts_of_a_diffusion_series_stay_apart_in_any_order(user: Any) -> None:
+    uid = {"SeriesInstanceUID": generate_uid()}
+    plain, weighted = (builders.dicom_series(4, **uid, DiffusionBValue=value) for value in (0, 1000))
+    receive(user, *[weighted[0], plain[0], plain[1], weighted[1], weighted[2], plain[2], plain[3], weighted[3]])
+    assert sorted(Scan.objects.values_list("frames", "stack")) == [(4, "96x96 b0"), (4, "96x96 b1000")]
+
+
+def test_blank_slices_in_two_directions_are_two_scans(user: Any) -> None:
+    common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
+    blank = np.zeros((96, 96), np.uint8)
+    ways = ([1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1])
+    receipt = receive(
+        user, *[builders.dicom_bytes(blank, ImageOrientationPatient=way, **common) for way in ways], reference="CA-1"
+    )
+    assert (len(receipt.accepted), receipt.rejected) == (2, [])
+
+
+def test_windows_that_are_no_numbers_are_not_kept(user: Any) -> None:
+    files = builders.dicom_series(1, WindowCenter="nan", WindowWidth="100")
+    [accepted] = receive(user, *files).accepted
+    assert accepted.scan.windows == []
+
+
+def test_what_the_database_does_not_take_stops_no_other_file(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = builders.png_bytes(), builders.png_bytes(builders.phantom(96))
+    accept = intake.store.accept
+
+    def refusing(decoded: Any, intent: Any, *, name: str) -> Any:
+        if name == "IM0000":
+            raise IntegrityError("no")
+        return accept(decoded, intent, name=name)
+
+    monkeypatch.setattr("diagnosis.intake.store.accept", refusing)
+    receipt = receive(user, bad, good)
+    assert [r.code for r in receipt.rejected] == ["not_stored"]
+    assert len(receipt.accepted) == 1
+
+
+def test_numbers_that_may_be_dates_are_not_told(user: Any) -> None:
+    files = builders.dicom_series(1, EchoTime=19700131, WindowCenter=19700131, WindowWidth=5)
+    [accepted] = receive(user, *files).accepted
+    told = f"{accepted.scan.name} {accepted.scan.stack} {accepted.scan.windows}"
+    assert "1970" not in told and "1.97" not in told
+
+
+def test_a_slice_of_an_old_case_takes_no_other_file_with_it(user: Any) -> None:
+    files = builders.dicom_series(2)
+    receive(user, files[0], reference="OLD")
+    receipt = receive(user, files[1], builders.png_bytes())
+    assert [a.scan.case.reference == "OLD" for a in receipt.accepted] == [True, False]
+
+
+def test_a_canceled_run_stays_so_when_more_slices_come(user: Any) -> None:
+    files = builders.dicom_series(3)
+    [accepted] = receive(user, *files[:2]).accepted
+    pipeline.cancel(prediction=accepted.prediction, actor=user)
+    [again] = receive(user, files[2]).accepted
+    assert (again.prediction.pk, Prediction.objects.get().state) == (accepted.prediction.pk, "canceled")
+
+
+def test_too_large_a_picture_is_so_in_an_archive_too(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    big = b"\x89PNG" + b"0" * 1_048_577
+    receipt = receive(user, builders.zipped({"big.png": big, "a.png": builders.png_bytes()}))
+    assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
+
+
+def test_what_is_too_large_in_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    data = builders.zipped({"big.png": b"\x89PNG\r\n\x1a\n" + bytes(15_000_000)})
+    tracemalloc.start()
+    try:
+        receipt = receive(user, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
+    assert peak < 3_000_000
+
+
+def test_of_an_archive_that_is_cut_off_stays_what_came_before(user: Any) -> None:
+    files = {f"{n}.png": builders.png_bytes(builders.phantom(96, seed=n)) for n in range(3)}
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    whole = stream.getvalue()
+    receipt = receive(user, whole[: whole.index(files["2.png"]) + 100])
+    assert [accepted.name for accepted in receipt.accepted] == ["0.png", "1.png"]
+    assert [(r.name, r.code) for r in receipt.rejected] == [("IM0000", "archive_damaged")]
+
+
+def test_a_file_whose_size_lies_is_refused_alone(user: Any) -> None:
+    data = bytearray(builders.zipped({"bomb.png": bytes(50_000), "a.png": builders.png_bytes()}))
+    central = data.index(b"PK\x01\x02")
+    data[central + 24 : central + 28] = (3).to_bytes(4, "little")
+    receipt = receive(user, bytes(data))
+    assert [accepted.name for accepted in receipt.accepted] == ["a.png"]
+    assert [(r.name, r.code) for r in receipt.rejected] == [("bomb.png", "archive_member_damaged")]
+
+
+@pytest.mark.parametrize("which", [0, 3, 5])
+def test_lettering_on_any_page_of_a_capture_is_seen(user: Any, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    planes = np.stack([builders.phantom(96, seed=n) for n in range(6)])
+    planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
+    monkeypatch.setattr("diagnosis.intake.decoding._lettered", lambda image: bool(image.pixels[0, 0] > 200))
+    data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
+    assert [r.code for r in receive(user, data).rejected] == ["lettering"]

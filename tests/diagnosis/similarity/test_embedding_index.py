@@ -1,0 +1,166 @@
+"""The matrix in memory: in step with the database, exact, and safe to grow while it is searched."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diagnosis.models import Embedding
+from diagnosis.models.embedding import pack, unpack
+from diagnosis.similarity import embedding_index
+from tests.embeddings import direction, past
+from tests.factories import ModelVersionFactory, PredictionFactory
+
+NOBODY = "f" * 64
+
+
+@pytest.fixture
+def version(db: None) -> Any:
+    return ModelVersionFactory()
+
+
+@pytest.fixture
+def index(version: Any) -> embedding_index.Index:
+    return embedding_index.Index(version.pk)
+
+
+def found(index: embedding_index.Index, owner: Any, **left_out: Any) -> list[int]:
+    asked = {"owners": [owner.pk], "other_than_case": 0, "other_than_pixels": NOBODY} | left_out
+    return [near.prediction_id for near in index.nearest(direction(1.0), **asked)]
+
+
+def test_it_reads_what_is_new_in_one_query(
+    index: embedding_index.Index, version: Any, user: Any, django_assert_num_queries: Any
+) -> None:
+    first = past(user, version, 0.5)
+    index.refresh()
+    second = past(user, version, 0.9)
+    past(user, ModelVersionFactory(), 0.99)
+    with django_assert_num_queries(1):
+        index.refresh()
+    assert (found(index, user), len(index)) == ([second.pk, first.pk], 2)
+
+
+def test_a_row_whose_id_was_taken_earlier_and_committed_later_is_not_missed(
+    index: embedding_index.Index, version: Any, user: Any
+) -> None:
+    slow, quick = past(user, version, 0.5), past(user, version, 0.4)
+    vector = slow.embedding.vector
+    number = slow.embedding.pk
+    slow.embedding.delete()
+    index.refresh()
+    Embedding.objects.create(pk=number, prediction=slow, model_version=version, vector=vector)
+    index.refresh()
+    index.refresh()
+    assert found(index, user) == [slow.pk, quick.pk]
+
+
+def test_expired_it_reads_everything_anew(index: embedding_index.Index, version: Any, user: Any) -> None:
+    gone, kept = past(user, version, 0.9), past(user, version, 0.5)
+    index.refresh()
+    gone.embedding.delete()
+    index.refresh()
+    assert len(index) == 2
+    index.expire()
+    index.refresh()
+    assert found(index, user) == [kept.pk]
+
+
+def test_after_an_hour_it_reads_everything_anew(
+    index: embedding_index.Index, version: Any, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.refresh()
+    past(user, version, 0.9).embedding.delete()
+    past(user, version, 0.8)
+    index.refresh()
+    now = embedding_index.time.monotonic()
+    monkeypatch.setattr(embedding_index.time, "monotonic", lambda: now + 3601)
+    index.refresh()
+    assert len(index) == 1
+
+
+def test_only_the_named_owners_cases_are_searched(
+    index: embedding_index.Index, version: Any, user: Any, other_user: Any
+) -> None:
+    mine = past(user, version, -0.5)
+    for _ in range(3):
+        past(other_user, version, 0.999)
+    index.refresh()
+    assert found(index, user) == [mine.pk]
+
+
+def test_one_of_each_case_each_picture_once_and_neither_ones_own(
+    index: embedding_index.Index, version: Any, user: Any
+) -> None:
+    best = past(user, version, 0.9)
+    same_case = PredictionFactory(scan__case=best.scan.case).scan
+    past(user, version, 0.8, scan=same_case)
+    copy = past(user, version, 0.7)
+    copy.scan.pixel_sha256 = best.scan.pixel_sha256
+    copy.scan.save()
+    last = past(user, version, 0.6)
+    index.refresh()
+    assert found(index, user) == [best.pk, last.pk]
+    assert found(index, user, other_than_case=best.scan.case_id) == [copy.pk, last.pk]
+    assert found(index, user, other_than_pixels=best.scan.pixel_sha256) == [
+        same_case.predictions.latest("id").pk,
+        last.pk,
+    ]
+
+
+def test_similarity_is_the_cosine(index: embedding_index.Index, version: Any, user: Any) -> None:
+    past(user, version, 0.25)
+    index.refresh()
+    [near] = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NOBODY)
+    assert near.similarity == pytest.approx(0.25, abs=0.01)
+
+
+def test_nothing_in_it_finds_nothing(index: embedding_index.Index, user: Any) -> None:
+    index.refresh()
+    assert found(index, user) == []
+
+
+def test_a_search_under_way_goes_on_while_rows_are_added(index: embedding_index.Index, version: Any, user: Any) -> None:
+    first = past(user, version, 0.5)
+    index.refresh()
+    search = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NOBODY)
+    past(user, version, 0.9)
+    index.refresh()
+    assert [near.prediction_id for near in search][-1] == first.pk
+
+
+def test_two_versions_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = embedding_index.index(1)
+    assert embedding_index.index(1) is first
+    embedding_index.index(2)
+    embedding_index.index(1)
+    embedding_index.index(3)
+    assert embedding_index.index(1) is first
+    assert list(embedding_index._indexes) == [3, 1]
+
+
+@given(st.integers(0, 700), st.integers(0, 2**32 - 1))
+def test_the_order_is_that_of_a_full_sort(count: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=count).astype(np.float32)
+    assert list(embedding_index._descending(scores)) == np.argsort(-scores, kind="stable").tolist()
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1))
+def test_scores_are_products_however_many_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, vector = rng.integers(-127, 128, (9_000, 64), np.int8), rng.normal(size=64).astype(np.float32)
+    assert np.allclose(embedding_index._scores(rows, vector), rows.astype(np.float64) @ vector / 127, atol=1e-4)
+
+
+def test_a_vector_comes_back_as_it_was_stored() -> None:
+    vector = direction(0.3)
+    assert unpack(memoryview(pack(vector))) == pytest.approx(vector, abs=0.001)
+
+
+@pytest.mark.parametrize("bad", [np.zeros(64), np.ones(64), np.full(64, np.nan), np.eye(1, 63)[0]])
+def test_what_is_no_unit_vector_is_not_stored(bad: Any) -> None:
+    with pytest.raises(ValueError, match="unit length"):
+        pack(bad.astype(np.float32))

@@ -1,0 +1,184 @@
+"""Similar past cases: whose they are, how many there are, and that nobody learns of what they may not see."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from diagnosis.access import selectors
+from diagnosis.inference import pipeline, transitions
+from diagnosis.models import Case, Embedding, Prediction
+from diagnosis.similarity.search import similar
+from ml.contracts import Analysis, Gate
+from ml.contracts import Prediction as Judged
+from tests.embeddings import direction, past
+from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
+from tests.fakes import fake_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version() -> Any:
+    return ModelVersionFactory()
+
+
+@pytest.fixture
+def asked(user: Any, version: Any) -> Prediction:
+    """The prediction whose like is looked for."""
+    return past(user, version, 1.0)
+
+
+def ids(person: Any, prediction: Prediction, **options: Any) -> list[int] | None:
+    [loaded] = selectors.result(person, prediction_id=prediction.pk)
+    found = similar(person, prediction=loaded, **options)
+    return None if found is None else [one.prediction.pk for one in found]
+
+
+def test_most_similar_first_and_at_most_so_many(user: Any, version: Any, asked: Prediction) -> None:
+    far, near, nearer = (past(user, version, value) for value in (0.1, 0.7, 0.9))
+    assert ids(user, asked) == [nearer.pk, near.pk, far.pk]
+    assert ids(user, asked, limit=2) == [nearer.pk, near.pk]
+
+
+def test_it_is_full_of_ones_own_however_near_others_scans_are(
+    user: Any, other_user: Any, version: Any, asked: Prediction
+) -> None:
+    own = [past(user, version, 0.1 * n) for n in (3, 2, 1)]
+    for _ in range(300):
+        past(other_user, version, 0.999)
+    assert ids(user, asked) == [p.pk for p in own]
+
+
+def test_others_scans_change_nothing_of_what_one_finds(
+    user: Any, other_user: Any, version: Any, asked: Prediction
+) -> None:
+    own = past(user, version, 0.5)
+    past(other_user, version, 0.9)
+    twin = past(other_user, version, 0.5)
+    twin.scan.pixel_sha256 = own.scan.pixel_sha256
+    twin.scan.save()
+    assert ids(user, asked) == [own.pk]
+
+
+def test_readers_and_admins_search_all(
+    reader: Any, admin: Any, other_user: Any, version: Any, asked: Prediction
+) -> None:
+    theirs = past(other_user, version, 0.8)
+    assert ids(reader, asked) == ids(admin, asked) == [theirs.pk]
+
+
+def test_permissions_hold_at_once(reader: Any, other_user: Any, version: Any, asked: Prediction, user: Any) -> None:
+    theirs = past(other_user, version, 0.8)
+    assert ids(reader, asked) == [theirs.pk]
+    reader.groups.clear()
+    [loaded] = selectors.result(user, prediction_id=asked.pk)
+    assert similar(reader, prediction=loaded) == []
+    user.is_active = False
+    assert similar(user, prediction=loaded) == []
+
+
+def test_a_case_that_changed_hands_is_not_shown_to_its_old_owner(
+    user: Any, other_user: Any, version: Any, asked: Prediction
+) -> None:
+    given_away, kept = past(user, version, 0.9), past(user, version, 0.5)
+    assert ids(user, asked) == [given_away.pk, kept.pk]
+    Case.objects.filter(pk=given_away.scan.case_id).update(owner=other_user)
+    assert ids(user, asked, limit=1) == [kept.pk]
+    theirs = past(other_user, version, 1.0)
+    assert ids(other_user, theirs) == [given_away.pk]
+
+
+def test_what_was_deleted_is_gone_and_its_place_is_filled(user: Any, version: Any, asked: Prediction) -> None:
+    deleted, kept = past(user, version, 0.9), past(user, version, 0.5)
+    assert ids(user, asked, limit=1) == [deleted.pk]
+    deleted.delete()
+    assert not Embedding.objects.filter(prediction=deleted.pk).exists()
+    assert ids(user, asked, limit=1) == [kept.pk]
+
+
+def test_another_model_version_is_another_language(user: Any, asked: Prediction) -> None:
+    past(user, ModelVersionFactory(), 0.99)
+    assert ids(user, asked) == []
+
+
+def test_copies_and_slices_of_the_same_case_are_left_out(user: Any, version: Any, asked: Prediction) -> None:
+    past(user, version, 0.9, scan=ScanFactory(case=asked.scan.case))
+    copy = past(user, version, 1.0)
+    copy.scan.pixel_sha256 = asked.scan.pixel_sha256
+    copy.scan.save()
+    assert ids(user, asked) == []
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "refused", "failed", "canceled"])
+def test_what_is_not_done_has_none(user: Any, version: Any, state: str) -> None:
+    assert ids(user, PredictionFactory(scan__case__owner=user, model_version=version, state=state)) is None
+
+
+def test_a_result_from_before_there_were_embeddings_has_none(user: Any, version: Any) -> None:
+    assert ids(user, PredictionFactory(scan__case__owner=user, model_version=version)) is None
+
+
+def test_it_costs_four_queries_however_many_there_are(
+    user: Any, version: Any, asked: Prediction, django_assert_num_queries: Any
+) -> None:
+    for number in range(30):
+        past(user, version, (number + 1) / 100)
+    [loaded] = selectors.result(user, prediction_id=asked.pk)
+    user.reads_all = False  # as whoever sends a request is loaded
+    with django_assert_num_queries(4):
+        found = similar(user, prediction=loaded, limit=20) or []
+        assert (
+            len({(one.prediction.scan.case.owner.username, one.prediction.model_version.label) for one in found}) == 1
+        )
+    assert len(found) == 20
+
+
+def analysis(similarity: float = 1.0) -> Analysis:
+    judged = Judged("tumor", 0.9, {"glioma": 0.7, "meningioma": 0.2, "pituitary": 0.1})
+    return Analysis("tumor", Gate(True), "m@1", "fake", judged, embedding=direction(similarity))
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model())
+    monkeypatch.setattr("ml.analyze_each", lambda model, sources, batch: (analysis() for _ in sources))
+
+
+def test_a_run_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:
+    first = PredictionFactory(state="queued", model_version=version, scan__case__owner=user)
+    again = PredictionFactory(state="queued", model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
+    other = past(user, version, 0.8)
+    for queued in (first, again):
+        pipeline.run(prediction_id=queued.pk)
+        queued.refresh_from_db()
+    assert again.reused_from == first
+    assert bytes(first.embedding.vector) == bytes(again.embedding.vector)
+    assert (again.embedding.model_version, ids(user, first)) == (version, [other.pk])
+
+
+def test_result_and_embedding_are_recorded_both_or_neither(
+    judged: None, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise IntegrityError("no space")
+
+    monkeypatch.setattr(Embedding.objects, "create", refuse)
+    queued = PredictionFactory(state="queued", model_version=version)
+    pipeline.run(prediction_id=queued.pk)
+    queued.refresh_from_db()
+    assert (queued.state, queued.outcome, queued.tumor_probability) == ("failed", "", None)
+
+
+def test_a_run_that_lost_its_claim_records_none(judged: None, version: Any, user: Any) -> None:
+    queued = PredictionFactory(state="queued", model_version=version)
+    claimed = transitions.claim(queued.pk)
+    assert claimed and pipeline.cancel(prediction=queued, actor=user)
+    pipeline._record(claimed, analysis())
+    assert not Embedding.objects.exists()
+
+
+def test_the_database_holds_64_numbers_or_none(user: Any, version: Any) -> None:
+    prediction = PredictionFactory(scan__case__owner=user, model_version=version)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Embedding.objects.create(prediction=prediction, model_version=version, vector=b"short")

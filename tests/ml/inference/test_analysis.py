@@ -1,0 +1,249 @@
+"""One picture through a model: refusals are answers, batches change nothing, times are told."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml import readers
+from ml.contracts import Image
+from ml.inference.analysis import analyze, analyze_each
+from ml.inference.registry import Model
+from ml.model import training_hashes
+from ml.model.heads import CELLS
+from ml.model.vgg16 import Maps
+from tests import builders
+from tests.fakes import HOT_CELL
+from tests.fakes import fake_model as stand_in
+
+
+def test_a_slice_is_judged(fake_model: Model) -> None:
+    result = analyze(fake_model, builders.png_bytes())
+    assert result.outcome in ("tumor", "no_tumor")
+    assert result.gate.accepted
+    assert result.model == fake_model.manifest.label
+    assert result.engine == "fake"
+    assert set(result.milliseconds) == {"read", "preprocess", "forward", "head", "total"}
+    assert result.milliseconds["total"] > 0
+
+
+def test_everything_is_read_from_the_one_pass() -> None:
+    model = stand_in(0.9)
+    result = analyze(model, builders.png_bytes())
+    assert model.engine.passes == 1  # type: ignore[attr-defined]
+    assert result.prediction is not None
+    assert result.evidence is not None
+    assert result.embedding is not None
+    assert result.prediction.tumor_probability == pytest.approx(0.9, abs=1e-4)
+    assert result.prediction.type_probabilities == pytest.approx({"glioma": 0.7, "meningioma": 0.2, "pituitary": 0.1})
+    assert result.evidence.box is not None
+    row, column = HOT_CELL
+    assert result.evidence.heat.index(max(result.evidence.heat)) == row * CELLS + column
+    assert result.embedding.shape == (64,)
+    assert result.embedding.dtype == np.float32
+    assert np.linalg.norm(result.embedding) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_record_has_the_names_of_the_contract() -> None:
+    judged = analyze(stand_in(0.9), builders.png_bytes()).as_dict()
+    assert {"outcome", "uncertain", "tumor_probability", "type_probabilities", "evidence", "gate"} < set(judged)
+    assert {"model", "engine", "milliseconds", "trained_on"} < set(judged)
+    assert set(judged["evidence"]) == {"peak", "box", "share", "heat", "square", "orientation"}
+    assert "embedding" not in judged
+    json.dumps(judged, allow_nan=False)
+    refused = analyze(stand_in(0.9), b"").as_dict()
+    assert set(refused) == set(judged)
+    assert refused["tumor_probability"] is refused["type_probabilities"] is refused["evidence"] is None
+    assert refused["uncertain"] is refused["trained_on"] is False
+
+
+@pytest.mark.parametrize(
+    ("score", "outcome", "uncertain"),
+    [(0.30, "no_tumor", False), (0.41, "no_tumor", True), (0.52, "tumor", True), (0.70, "tumor", False)],
+)
+def test_within_its_band_the_model_says_that_it_is_unsure(score: float, outcome: str, uncertain: bool) -> None:
+    result = analyze(stand_in(score, uncertain=(0.4, 0.6)), builders.png_bytes())
+    assert result.outcome == outcome
+    assert result.prediction is not None
+    assert result.prediction.uncertain is uncertain
+    assert result.as_dict()["uncertain"] is uncertain
+
+
+def test_the_threshold_itself_is_tumor(fake_model: Model) -> None:
+    def outcome(threshold: float) -> str:
+        manifest = replace(fake_model.manifest, data=fake_model.manifest.data | {"threshold": threshold})
+        return analyze(replace(fake_model, manifest=manifest), builders.png_bytes()).outcome
+
+    prediction = analyze(fake_model, builders.png_bytes()).prediction
+    assert prediction is not None
+    assert outcome(prediction.tumor_probability) == "tumor"
+    assert outcome(float(np.nextafter(prediction.tumor_probability, 2))) == "no_tumor"
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_picture_of_the_training_is_known_again(part: str) -> None:
+    shown, other = builders.phantom(seed=1), builders.phantom(200, lesion=False)[:, 20:]
+    print_ = training_hashes.fingerprint(readers.read(builders.png_bytes(shown)))
+    known = training_hashes.load(training_hashes.build([print_], [part])[0], method=training_hashes.METHOD)
+    model = replace(stand_in(0.9), known=known)
+    assert analyze(model, builders.jpeg_bytes(shown)).trained_on
+    assert analyze(model, builders.jpeg_bytes(shown)).as_dict()["trained_on"] is True
+    assert not analyze(model, builders.png_bytes(other)).trained_on
+
+
+@pytest.mark.parametrize(("tumor", "outcome"), [(True, "tumor"), (False, "no_tumor")])
+def test_the_outcome_is_the_models(sure_model: Callable[[bool], Model], tumor: bool, outcome: str) -> None:
+    assert analyze(sure_model(tumor), builders.png_bytes()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "empty"), (builders.SVG, "markup"), (builders.png_bytes(builders.phantom(8)), "too_small")],
+)
+def test_a_refusal_runs_no_network(fake_model: Model, data: bytes, reason: str) -> None:
+    calls = len(fake_model.engine.calls)  # type: ignore[attr-defined]
+    result = analyze(fake_model, data)
+    assert result.outcome == "refused"
+    assert result.gate.reason == reason
+    assert result.prediction is result.evidence is result.embedding is None
+    assert result.milliseconds["forward"] == result.milliseconds["head"] == 0
+    assert len(fake_model.engine.calls) == calls  # type: ignore[attr-defined]
+
+
+def test_path_bytes_and_image_answer_alike(fake_model: Model, tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(builders.jpeg_bytes())
+    sources = [file, str(file), builders.jpeg_bytes(), readers.read(file)]
+    assert len({analyze(fake_model, source).prediction.tumor_probability for source in sources}) == 1  # type: ignore[union-attr]
+
+
+def test_a_batch_is_one_forward_pass_in_order(fake_model: Model) -> None:
+    files = [builders.png_bytes(builders.phantom(100 + n)) for n in range(3)]
+    mixed = [files[0], b"", files[1], builders.TEXT, files[2]]
+    fake_model.engine.calls.clear()  # type: ignore[attr-defined]
+    results = list(analyze_each(fake_model, mixed, batch=len(mixed)))
+    assert fake_model.engine.calls == [3]  # type: ignore[attr-defined]
+    assert [result.outcome == "refused" for result in results] == [False, True, False, True, False]
+    for file, result in zip(files, (results[0], results[2], results[4]), strict=True):
+        alone = analyze(fake_model, file).prediction
+        assert alone is not None
+        assert result.prediction is not None
+        assert result.prediction.tumor_probability == pytest.approx(alone.tumor_probability, abs=1e-6)
+
+
+@pytest.mark.parametrize(("batch", "calls"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (5, [5]), (8, [5])])
+def test_so_many_pictures_in_a_pass(fake_model: Model, batch: int, calls: list[int]) -> None:
+    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(5)]
+    alone = [analyze(fake_model, picture).prediction for picture in pictures]
+    fake_model.engine.calls.clear()  # type: ignore[attr-defined]
+    assert [result.prediction for result in analyze_each(fake_model, iter(pictures), batch=batch)] == alone
+    assert fake_model.engine.calls == calls  # type: ignore[attr-defined]
+
+
+def test_no_pictures_no_results(fake_model: Model) -> None:
+    assert list(analyze_each(fake_model, [])) == []
+
+
+def test_the_next_picture_is_read_while_the_network_is_at_the_last(fake_model: Model) -> None:
+    """The first pass cannot end before the second picture was asked for."""
+    asked, forward = threading.Event(), fake_model.engine.forward
+
+    def waits(batch: Any) -> Maps:
+        assert asked.wait(30)
+        return forward(batch)
+
+    def pictures() -> Iterator[bytes]:
+        yield builders.png_bytes()
+        asked.set()
+        yield builders.png_bytes(builders.phantom(120))
+
+    fake_model.engine.forward = waits  # type: ignore[method-assign]
+    assert len(list(analyze_each(fake_model, pictures()))) == 2
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, passes: int) -> None:
+    """Each pass but the last waits until as many as that are in it together."""
+    together, forward, most, inside = threading.Barrier(passes), fake_model.engine.forward, [0], [0]
+
+    def meets(batch: Any) -> Maps:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        together.wait(30)
+        inside[0] -= 1
+        return forward(batch)
+
+    fake_model.engine.at_once, fake_model.engine.forward = passes, meets  # type: ignore[misc, method-assign]
+    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(4)]
+    assert len(list(analyze_each(fake_model, pictures))) == 4
+    assert most == [passes]
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_no_more_are_read_than_one_ahead(fake_model: Model, passes: int) -> None:
+    fake_model.engine.at_once = passes  # type: ignore[misc]
+    taken: list[int] = []
+    pictures = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
+    for done, _ in enumerate(analyze_each(fake_model, pictures)):
+        assert len(taken) <= done + passes + 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: int) -> None:
+    def lost() -> Image:
+        raise FileNotFoundError("gone")
+
+    pictures = [builders.png_bytes(), builders.png_bytes(builders.phantom(120)), b"", lost, builders.png_bytes()]
+    results = analyze_each(fake_model, pictures, batch=batch)
+    assert [next(results).gate.accepted for _ in range(3)] == [True, True, False]
+    with pytest.raises(FileNotFoundError):
+        next(results)
+
+
+def test_a_result_does_not_wait_for_pictures_that_come_slowly(fake_model: Model) -> None:
+    fake_model.engine.at_once, forward, passed = 2, fake_model.engine.forward, threading.Event()  # type: ignore[misc]
+
+    def tells(batch: Any) -> Maps:
+        maps = forward(batch)
+        passed.set()
+        return maps
+
+    def pictures() -> Iterator[bytes]:
+        for n in range(3):
+            taken.append(n)
+            if n == 1:
+                assert passed.wait(30)
+                time.sleep(0.2)  # until the first pass has said so
+            yield builders.png_bytes(builders.phantom(100 + n))
+
+    fake_model.engine.forward = tells  # type: ignore[method-assign]
+    taken: list[int] = []
+    next(analyze_each(fake_model, pictures()))
+    assert taken in ([0], [0, 1])  # whether the first pass was over before the second picture was asked for, or not
+
+
+def test_who_has_seen_enough_waits_for_no_pass_that_has_not_begun(fake_model: Model) -> None:
+    pictures = (builders.png_bytes(builders.phantom(100 + n)) for n in range(9))
+    results = analyze_each(fake_model, pictures)
+    next(results)
+    results.close()
+    assert len(fake_model.engine.calls) <= 3  # type: ignore[attr-defined]
+
+
+def test_an_error_of_the_network_reaches_the_caller(fake_model: Model) -> None:
+    def breaks(batch: Any) -> Maps:
+        raise RuntimeError("no memory")
+
+    fake_model.engine.forward = breaks  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="no memory"):
+        list(analyze_each(fake_model, [builders.png_bytes()] * 3))
+
+
+def test_the_callers_pixel_limit_holds(fake_model: Model) -> None:
+    assert analyze(fake_model, builders.png_bytes(), max_pixels=100).gate.reason == "too_many_pixels"

@@ -1,0 +1,153 @@
+"""Slices together: no loud slice decides alone, no part of the neck refuses a head, and one number always comes out."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.inference.series_summary import (
+    FEWEST,
+    METHOD,
+    MOST_TOP,
+    SeriesCalibration,
+    SliceFinding,
+    pool,
+    pooled_logits,
+    summarize,
+)
+
+PLAIN = SeriesCalibration(sharpness=2.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6), neighbors=0.0)
+ENTRY = {
+    "method": METHOD,
+    "sharpness": 2.0,
+    "slope": 1.0,
+    "intercept": 0.0,
+    "threshold": 0.5,
+    "uncertain": [0.4, 0.6],
+    "neighbors": 0.0,
+}
+GLIOMA = {"glioma": 0.8, "meningioma": 0.1, "pituitary": 0.1}
+PITUITARY = {"glioma": 0.1, "meningioma": 0.1, "pituitary": 0.8}
+
+
+def seen(*probabilities: float | None, types: dict[str, float] = GLIOMA) -> list[SliceFinding]:
+    """Slices with these probabilities; None: refused as no brain."""
+    refused = SliceFinding(False, reason="not_brain", message="It shows no brain.")
+    return [refused if p is None else SliceFinding(True, p, types) for p in probabilities]
+
+
+def test_the_pooled_logit_lies_between_mean_and_maximum() -> None:
+    logits = np.array([-2.0, 0.0, 3.0])
+    assert pool(logits, 1e-6) == pytest.approx(logits.mean(), abs=1e-4)
+    assert pool(logits, 1e6) == pytest.approx(3.0, abs=1e-4)
+    assert pool(logits, 2.0) == pytest.approx(math.log(sum(math.exp(2 * z) for z in logits) / 3) / 2)
+
+
+def test_every_slice_twice_is_the_same_series() -> None:
+    """As a scanner's thinner slices would be; a sum or a count would tell them apart."""
+    once = summarize(PLAIN, seen(0.1, 0.9, 0.2), threshold=0.5)
+    twice = summarize(PLAIN, seen(0.1, 0.1, 0.9, 0.9, 0.2, 0.2), threshold=0.5)
+    assert twice.tumor_probability == pytest.approx(once.tumor_probability)
+
+
+def test_the_more_healthy_slices_the_less_one_loud_slice_says() -> None:
+    short, long = (summarize(PLAIN, seen(0.8, *[0.05] * n), threshold=0.5) for n in (3, 60))
+    assert short.outcome == "tumor"
+    assert long.outcome == "no_tumor"
+
+
+def test_neighbors_that_were_judged_are_averaged() -> None:
+    assert pooled_logits(seen(0.5, 0.9, None, 0.5), neighbors=0.5) == pytest.approx(
+        [math.log(9) / 2 / 1.5, math.log(9) / 1.5, 0.0]
+    )
+    assert pooled_logits(seen(0.5, 0.9), neighbors=0.0) == pytest.approx([0.0, math.log(9)])
+
+
+def test_line_and_band_make_the_answer() -> None:
+    sure = summarize(PLAIN, seen(0.9, 0.9), threshold=0.5)
+    assert (sure.outcome, sure.uncertain) == ("tumor", False)
+    assert sure.tumor_probability == pytest.approx(0.9)
+    shifted = SeriesCalibration(2.0, 2.0, -4.0, 0.5, (0.4, 0.6), 0.0)
+    found = summarize(shifted, seen(0.9, 0.9), threshold=0.5)
+    assert found.tumor_probability == pytest.approx(1 / (1 + math.exp(4 - 2 * math.log(9))))
+    assert found.uncertain
+    assert found.outcome == "tumor"
+
+
+def test_the_most_telling_slices_and_the_run_around_the_first() -> None:
+    found = summarize(PLAIN, seen(0.6, 0.1, 0.7, 0.95, 0.8, 0.2, 0.3, 0.1), threshold=0.5)
+    assert found.top == (3, 4, 2, 0, 6)
+    assert len(found.top) == MOST_TOP
+    assert found.extent == (2, 4)
+    assert summarize(PLAIN, seen(0.4, 0.1), threshold=0.5).extent is None
+
+
+def test_the_type_is_that_of_the_slices_which_speak_for_a_tumor() -> None:
+    slices = [*seen(0.9, types=PITUITARY), *seen(0.1, 0.1, types=GLIOMA)]
+    types = summarize(PLAIN, slices, threshold=0.5).type_probabilities
+    assert types is not None
+    assert types["pituitary"] == pytest.approx((0.9 * 0.8 + 0.2 * 0.1) / 1.1)
+    assert sum(types.values()) == pytest.approx(1)
+
+
+def test_refused_slices_at_both_ends_do_no_harm() -> None:
+    bare, ends = (summarize(PLAIN, seen(*p), threshold=0.5) for p in ((0.2, 0.9), (None, None, 0.2, 0.9, None)))
+    assert ends.tumor_probability == bare.tumor_probability
+    assert ends.accepted == 2
+    assert ends.top == (3, 2)
+
+
+def test_too_few_judged_slices_refuse_the_series_and_say_the_commonest_reason() -> None:
+    slices = [*seen(*[None] * 9, 0.99), SliceFinding(False, reason="blank", message="It is blank.")]
+    found = summarize(PLAIN, slices, threshold=0.5)
+    assert found.outcome == "refused"
+    assert found.tumor_probability is None
+    assert found.top == ()
+    assert not found.gate.accepted
+    assert found.gate.reason == "not_brain"
+    assert found.gate.threshold == FEWEST
+    assert "1 of 11" in (found.gate.message or "")
+    assert "It shows no brain." in (found.gate.message or "")
+    assert summarize(PLAIN, [], threshold=0.5).gate.reason == "no_slices"
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=40), st.floats(0, 1))
+def test_whatever_the_slices_say_the_series_has_a_probability_or_a_reason(
+    probabilities: list[float | None], neighbors: float
+) -> None:
+    calibration = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), neighbors)
+    found = summarize(calibration, seen(*probabilities), threshold=0.3)
+    if found.outcome == "refused":
+        assert found.gate.message
+        return
+    assert found.tumor_probability is not None
+    assert 0 < found.tumor_probability < 1
+    assert (found.outcome == "tumor") == (found.tumor_probability >= 0.5)
+    assert all(probabilities[index] is not None for index in found.top)
+    if found.extent:
+        assert found.extent[0] <= found.top[0] <= found.extent[1]
+
+
+def test_it_is_read_as_the_manifest_holds_it() -> None:
+    assert SeriesCalibration.from_dict(ENTRY | {"facts": {"patients": 5}}) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "maximum"},
+        {"sharpness": 0},
+        {"slope": -1},
+        {"intercept": math.inf},
+        {"threshold": 1},
+        {"uncertain": [0.6, 0.4]},
+        {"uncertain": [0.4]},
+        {"neighbors": 1.5},
+        {"sharpness": None},
+    ],
+)
+def test_one_that_cannot_be_used_is_told(wrong: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        SeriesCalibration.from_dict(ENTRY | wrong)

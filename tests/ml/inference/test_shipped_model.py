@@ -1,0 +1,143 @@
+"""The artifact in the repository, on each engine: it loads, answers, and tells real scans apart."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml import analyze, load_model
+from ml.contracts import ModelUnavailable
+from ml.engines import ENGINES
+from ml.inference.registry import Model, read_manifest, read_tensors
+from tests import builders
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+
+MAX_BYTES = 32_000_000
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def model(request: pytest.FixtureRequest) -> Model:
+    try:
+        read_manifest()
+    except ModelUnavailable as error:
+        pytest.skip(f"no shipped artifact: {error.message}")
+    return load_model(engine=request.param)
+
+
+def test_it_is_small_enough_to_ship(model: Model) -> None:
+    assert model.manifest.file("weights").stat().st_size <= MAX_BYTES
+
+
+def test_split(data: Path, source: str) -> list[dict[str, str]]:
+    """Rows of one source of the test split: no picture or patient of them was trained on."""
+    with (data / "scans.csv").open(newline="") as stream:
+        return [row for row in csv.DictReader(stream) if row["split"] == "test" and row["source"] == source]
+
+
+test_split.__test__ = False  # type: ignore[attr-defined]
+
+
+def test_a_real_scan_gets_everything(model: Model, real_data: Path) -> None:
+    row = test_split(real_data, "cheng")[0]
+    result = analyze(model, real_data / row["path"])
+    assert result.outcome in ("tumor", "no_tumor"), result.gate
+    assert result.prediction is not None
+    assert 0 <= result.prediction.tumor_probability <= 1
+    assert sum(result.prediction.type_probabilities.values()) == pytest.approx(1, abs=1e-4)
+    assert result.evidence is not None
+    assert all(0 <= place <= 1 for place in result.evidence.peak)
+    assert result.embedding is not None
+    assert np.linalg.norm(result.embedding) == pytest.approx(1, abs=1e-4)
+    assert not result.trained_on
+
+
+def test_a_training_picture_is_known(model: Model, real_data: Path) -> None:
+    with (real_data / "scans.csv").open(newline="") as stream:
+        row = next(row for row in csv.DictReader(stream) if row["split"] == "train" and row["source"] == "cheng")
+    assert analyze(model, real_data / row["path"]).trained_on
+
+
+@pytest.mark.parametrize("name", ["noise", "gradient", "checks", "flat", "strip", "phantom"])
+def test_what_is_no_brain_is_never_a_confident_tumor(model: Model, name: str) -> None:
+    y, x = np.mgrid[:256, :256]
+    plane = {
+        "noise": np.random.default_rng(1).integers(0, 256, (256, 256)),
+        "gradient": x,
+        "checks": (x // 16 + y // 16) % 2 * 255,
+        "flat": np.full((256, 256), 90),
+        "strip": np.full((300, 1), 90),
+        "phantom": builders.phantom(256),
+    }[name]
+    result = analyze(model, builders.png_bytes(plane.astype(np.uint8)))
+    assert result.outcome == "refused"
+    assert result.gate.reason
+    assert result.gate.message
+
+
+def test_other_pictures_are_refused_and_brains_are_not(model: Model, real_data: Path) -> None:
+    """A sample: docs/model-card.md has every kind and source."""
+    others = sorted((real_data / "images" / "not-brain-mri").iterdir())[::12]
+    assert np.mean([analyze(model, path).outcome == "refused" for path in others]) >= 0.8
+    brains = [real_data / row["path"] for row in test_split(real_data, "tcga-lgg")[::16]]
+    assert np.mean([analyze(model, path).outcome == "refused" for path in brains]) <= 0.1
+
+
+def test_it_is_loaded_once(model: Model) -> None:
+    assert load_model(engine=model.engine.name) is model
+
+
+def test_the_base_is_vgg16(model: Model) -> None:
+    tensors = read_tensors(model.manifest)
+    convolutions = [name for name in tensors if name.startswith("block") and name.endswith("/kernel")]
+    assert len(convolutions) == 13
+    assert sum(tensor.size for name, tensor in tensors.items() if name.startswith("block")) == 14_714_688
+
+
+def test_it_answers_the_same_every_time(model: Model, real_data: Path) -> None:
+    path = real_data / test_split(real_data, "br35h")[0]["path"]
+    answers = {str(analyze(model, path).prediction) for _ in range(2)}
+    assert len(answers) == 1
+    assert "None" not in answers
+
+
+def test_it_tells_real_scans_apart(model: Model, real_data: Path) -> None:
+    """Twelve test-split pictures of a source that has both classes, of groups that were never trained on."""
+    rows = test_split(real_data, "br35h")
+    scores: dict[str, list[float]] = {"tumor": [], "no_tumor": []}
+    for row in rows[:: max(1, len(rows) // 40)]:
+        judged = analyze(model, real_data / row["path"]) if len(scores[row["label"]]) < 6 else None
+        if judged and judged.prediction:
+            scores[row["label"]].append(judged.prediction.tumor_probability)
+    assert min(map(len, scores.values())) >= 4
+    assert np.mean(scores["tumor"]) > np.mean(scores["no_tumor"]) + 0.3
+
+
+def test_from_the_shell_as_the_contract_says(model: Model, tmp_path: Path) -> None:
+    good, bad = tmp_path / "a.png", tmp_path / "b.png"
+    good.write_bytes(builders.png_bytes())
+    bad.write_bytes(builders.TEXT)
+    command = [
+        sys.executable,
+        "-m",
+        "ml",
+        "predict",
+        "--engine",
+        model.engine.name,
+        "--batch",
+        "2",
+        str(good),
+        str(bad),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["model"] == model.manifest.label
+    assert first["engine"] == model.engine.name
+    assert first["outcome"] in ("tumor", "no_tumor", "refused")
+    assert set(first) >= {"gate", "evidence", "type_probabilities", "uncertain", "trained_on", "milliseconds"}
+    assert second["outcome"] == "refused"

@@ -1,0 +1,163 @@
+"""Training: it learns, it goes on after a stop as if there had been none, and what it draws is what was meant."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.model.heads import EMBEDDING
+from ml.training.detector import fit as fitting
+from ml.training.detector.fit import embedding, fit, type_weights
+from ml.training.settings import Settings
+from tests.ml.training import small
+
+SETTINGS = Settings(sections=2, steps=8, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
+
+
+class Stopped(Exception):
+    """The process was ended from outside."""
+
+
+def test_rare_types_weigh_as_the_root_of_their_rarity() -> None:
+    kinds = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
+    weights = type_weights(kinds)
+    assert weights[1] == weights[2] == pytest.approx(2 * weights[0])
+    assert weights[kinds[kinds >= 0]].mean() == pytest.approx(1, rel=1e-5)
+    assert np.isfinite(type_weights(np.full(3, -1, np.int32))).all()
+
+
+def test_the_embedding_is_white() -> None:
+    rng = np.random.default_rng(0)
+    described = (rng.normal(0, 1, (120, 100)) @ rng.normal(0, 1, (100, 1024)) + rng.normal(0, 5, 1024)).astype(
+        np.float32
+    )
+    kernel, bias = embedding(described)
+    assert kernel.shape == (1024, EMBEDDING)
+    projected = described @ kernel + bias
+    np.testing.assert_allclose(projected.mean(axis=0), 0, atol=1e-2)
+    np.testing.assert_allclose(np.cov(projected, rowvar=False, bias=True), np.eye(EMBEDDING), atol=1e-2)
+
+
+def test_an_embedding_of_few_pictures_fits_half_precision() -> None:
+    described = np.random.default_rng(0).gamma(2, 1, (8, 1024)).astype(np.float32)
+    kernel, bias = embedding(described)
+    assert np.isfinite(kernel.astype(np.float16)).all()
+    assert np.isfinite(bias.astype(np.float16)).all()
+    projected = described @ kernel + bias
+    np.testing.assert_allclose(projected.std(axis=0)[:7], 1, atol=1e-2)
+    assert not projected[:, 7:].any()
+
+
+def test_pictures_that_do_not_differ_have_no_embedding() -> None:
+    kernel, bias = embedding(np.ones((5, 1024), np.float32))
+    assert not kernel.any()
+    assert not bias.any()
+
+
+def test_every_draw_comes_once_before_any_comes_again() -> None:
+    settings = replace(SETTINGS, sections=4, steps=5, batch=4)
+    orders = [fitting._order(np.ones(50), section, settings) for section in range(4)]
+    assert [len(order) for order in orders] == [20] * 4
+    assert sorted(np.concatenate(orders)[:50].tolist()) == list(range(50))
+    np.testing.assert_array_equal(orders[3], fitting._order(np.ones(50), 3, settings))
+
+
+def test_what_was_judged_wrong_comes_more_often_but_not_without_end() -> None:
+    difficulty = np.concatenate([np.full(100, 0.01), [50.0]])
+    settings = replace(SETTINGS, sections=9, steps=100, batch=32)
+    drawn = Counter(fitting._order(difficulty, 5, settings).tolist())
+    assert 4 < drawn[100] / np.mean([drawn[n] for n in range(100)]) < 8.5
+    even = Counter(fitting._order(difficulty, 5, replace(settings, hard=0.0)).tolist())
+    assert 0.4 < even[100] / np.mean([even[n] for n in range(100)]) < 2
+
+
+def test_where_nothing_was_judged_wrong_all_come_alike() -> None:
+    drawn = fitting._order(np.zeros(10), 5, replace(SETTINGS, sections=9))
+    assert set(drawn.tolist()) == set(range(10))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.use(monkeypatch)
+    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
+
+    def run(name: str) -> fitting.Fitted:
+        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
+
+    whole = run("whole")
+    names = {"picture", "cell", "location", "type", "auroc", "type accuracy", "hottest"}
+    assert [set(section) for section in whole.history] == [names | {"auroc here"}] * 2
+    assert whole.history[1]["picture"] < whole.history[0]["picture"]
+    assert whole.history[1]["location"] <= whole.history[0]["location"] < 0.5
+    assert whole.history[-1]["auroc"] > 0.9
+    assert whole.history[-1]["hottest"] > 0.7
+    assert {tensor.dtype for tensor in whole.tensors.values()} == {np.dtype(np.float32)}
+
+    seen = fitting.figures
+
+    def stop(*given: object) -> dict[str, float]:
+        monkeypatch.setattr(fitting, "figures", interrupt)
+        return seen(*given)  # type: ignore[arg-type]
+
+    def interrupt(*given: object) -> dict[str, float]:
+        raise Stopped
+
+    monkeypatch.setattr(fitting, "figures", stop)
+    with pytest.raises(Stopped):
+        run("stopped")
+    monkeypatch.setattr(fitting, "figures", seen)
+    resumed = run("stopped")
+    assert resumed.history[0] == pytest.approx(whole.history[0], abs=1e-3)
+    assert resumed.history[1] == pytest.approx(whole.history[1], abs=1e-3)
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)
+
+    def learns(*given: object) -> None:
+        raise AssertionError("a finished training was run again")
+
+    monkeypatch.setattr("ml.training.detector.network.Detector.step", learns)
+    again = run("whole")
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
+    moved = train.maps.cells.copy()
+    train.maps.cells[:] = np.roll(moved, 1, axis=0)
+    with pytest.raises(AssertionError, match="run again"):
+        run("whole")  # other boxes: another training
+    [progress] = tmp_path.glob("stopped/checkpoints/*/progress-*.json")
+    assert progress.name == "progress-2.json"
+    assert json.loads(progress.read_text())["history"] == resumed.history
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("section", [1, 2])
+def test_a_stop_before_a_checkpoint_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: int) -> None:
+    """Between the two files that make one: the section before it is taken up, and nothing is mixed."""
+    import tensorflow as tf
+
+    small.use(monkeypatch)
+    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
+
+    def run(name: str) -> fitting.Fitted:
+        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
+
+    whole = run("whole")
+    save = tf.train.CheckpointManager.save
+
+    def stop(self: object, checkpoint_number: int) -> object:
+        if checkpoint_number == section:
+            raise Stopped
+        return save(self, checkpoint_number=checkpoint_number)
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", stop)
+    with pytest.raises(Stopped):
+        run("stopped")
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
+    resumed = run("stopped")
+    assert resumed.history[1] == pytest.approx(whole.history[1], abs=1e-3)
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)

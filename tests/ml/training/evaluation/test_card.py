@@ -1,0 +1,202 @@
+"""The model card: says what the manifest and the committed figures say, and docs hold that of the shipped artifact."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml.cli import main
+from ml.contracts import ModelUnavailable
+from ml.inference.registry import Manifest, read_manifest
+from ml.training.calibration import series_fit
+from ml.training.calibration.calibrate import calibrate
+from ml.training.calibration.synthetic_series import made
+from ml.training.data.table import Row
+from ml.training.evaluation import error_analysis, series_report, tables
+from ml.training.evaluation.card import card
+from ml.training.evaluation.documents import DocumentError, Documents
+from ml.training.evaluation.report import report
+from ml.training.evaluation.scored import scored
+from tests.ml.training.calibration.test_series_fit import patients, said
+from tests.ml.training.simulated import analysis, population, row
+
+DOCS = Path(__file__).resolve().parents[4] / "docs"
+SHARE = {"share": 0.9812, "pictures": 111}
+GATE = {
+    "leave_one_kind_out": {"ultrasound": SHARE},
+    "leave_one_family_out": {"surfaces": SHARE},
+    "leave_one_source_out_wrongly_refused": {"br35h": {"share": 0.01, "pictures": 100}},
+    "wrongly_refused": {"cheng": {"share": 0.0, "pictures": 144}},
+    "leave_one_kind_out_all": SHARE,
+    "wrongly_refused_all": {"share": 0.0039, "pictures": 519},
+}
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Manifest:
+    """The manifest of the shipped artifact."""
+    try:
+        return read_manifest()
+    except ModelUnavailable as error:
+        pytest.skip(f"no shipped artifact: {error.message}")
+
+
+@pytest.fixture
+def evaluated() -> dict[str, Any]:
+    """A test report with every kind of error in it."""
+    rows: list[Row] = []
+    results = []
+    for n in range(40):
+        ill = n % 2 == 0
+        boxes = ((0.1, 0.1, 0.3, 0.3),) if ill else ()
+        kind = "glioma" if ill else ""
+        rows.append(row(n, label="tumor" if ill else "no_tumor", type=kind, source="web", boxes=boxes, split="test"))
+        results.append(analysis(0.9 if ill else 0.1, peak=(0.2, 0.2), box=(0.1, 0.1, 0.3, 0.3)))
+    results[0] = analysis(0.2, peak=(0.9, 0.9), uncertain=True)
+    results[1] = analysis(0.97)
+    results[2] = analysis(0.9, kind="pituitary", peak=(0.2, 0.2))
+    results[4] = analysis(0.9, peak=(0.9, 0.1))
+    results[5] = analysis(None)
+    said, refused = scored(rows, results)
+    return {
+        "split": "test",
+        "model": "m@1",
+        **report(said, threshold=0.5, refused=refused),
+        "not_brain": None,
+        "worst": error_analysis.worst(said, threshold=0.5),
+    }
+
+
+@pytest.fixture
+def full(tiny_artifact: Path, evaluated: dict[str, Any]) -> Manifest:
+    """A manifest with everything that an artifact has once it is measured."""
+    manifest = read_manifest(tiny_artifact)
+    rows, logits = population(300, slope=0.4)
+    fit = calibrate(rows, logits, np.zeros((300, 3)))
+    entries = {**fit.manifest(), "gate": GATE, "metrics": {"validation": evaluated, "test": evaluated}}
+    return replace(manifest, data=manifest.data | entries)
+
+
+def documents(comparison: dict[str, Any] | None = None) -> Documents:
+    return replace(Documents.read(), comparison=comparison)
+
+
+def test_docs_hold_the_card_of_the_shipped_artifact(shipped: Manifest) -> None:
+    assert (DOCS / "model-card.md").read_text(encoding="utf-8") == card(shipped, Documents.read()), (
+        "docs/model-card.md is out of date: python -m ml card --out docs/model-card.md"
+    )
+
+
+def test_the_readme_states_the_shipped_figures(shipped: Manifest) -> None:
+    text = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    test, gate = shipped.data["metrics"]["test"], shipped.data["gate"]
+    pooled = test["sources"]["pooled"]
+    flair, t1c = (test["sequences"][f"tcga-lgg/{name}"]["auroc"]["value"] for name in ("flair", "t1c"))
+    sensitivity, specificity = pooled["sensitivity"]["value"], pooled["specificity"]["value"]
+    assert f"pooled AUROC is {pooled['auroc']['value']:.2f}," in text
+    assert f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} at its threshold" in text
+    assert f"AUROC is {flair:.2f} for FLAIR and {t1c:.2f} for T1 post-contrast" in text
+    assert f"turned away {100 * gate['leave_one_kind_out_all']['share']:.0f} %" in text
+    assert f"In {100 * pooled['evidence']['in_box_or_mask']['value']:.0f} % of test slices" in text
+
+
+def test_it_names_sources_licenses_and_what_it_is_not(shipped: Manifest) -> None:
+    text = " ".join(card(shipped, Documents.read()).split())
+    assert "not a diagnosis" in text
+    for source, facts in shipped.data["training"]["sources"].items():
+        assert f"| {source} |" in text
+        assert facts["license"] in text
+    for limit in shipped.data["limits"]:
+        assert " ".join(limit.split()) in text
+
+
+def test_the_manifest_names_no_machine(shipped: Manifest) -> None:
+    text = (shipped.path / "manifest.json").read_text(encoding="utf-8")
+    assert not re.search(r'"/|[ =]/\w+/|[A-Z]:\\', text)
+
+
+def test_it_tells_what_was_measured(full: Manifest) -> None:
+    text = " ".join(card(full, documents()).split())
+    pooled = full.data["metrics"]["test"]["sources"]["pooled"]
+    for name in ("sensitivity", "specificity", "auroc", "calibration_error"):
+        assert f"{pooled[name]['value']:.3f} ({pooled[name]['interval'][0]:.3f}" in text
+    assert "Target sensitivity: 0.95" in text
+    assert "| ultrasound | 0.981 of 111 |" in text
+    assert "brain slices of the validation split wrongly refused: 0.004 of 519" in text
+    assert "| cheng | 0.000 of 144 | – |" in text
+    assert "in the box or mask of the tumor in 0.900" in text
+    assert "calibrated, each patient by a fit without it" in text
+    assert "| glioma | 20 | 20 |" in text
+
+
+def test_the_gallery_describes_and_shows_nothing(full: Manifest) -> None:
+    text = card(full, documents())
+    gallery_ = " ".join(text[text.index("## Its worst errors") : text.index("## Limits")].split())
+    assert "web glioma; tumor in the upper left, box over 4.0% of the picture; probability 0.200, called uncertain" in (
+        gallery_
+    )
+    assert "- web; probability 0.970" in gallery_
+    assert "called pituitary with 0.80" in gallery_
+    assert "hottest place upper right" in gallery_
+    assert not re.search(r"\.(png|jpe?g)|images/", gallery_)
+
+
+def test_the_comparison_says_where_the_accuracy_comes_from(full: Manifest) -> None:
+    measured = {"value": 0.991, "interval": [0.98, 0.995]}
+    figures = dict.fromkeys(("accuracy", "sensitivity", "specificity", "auroc"), measured)
+    found = {
+        "command": "a command",
+        "reported": figures,
+        "leak": {"same_picture": 0.96, "same_group": 0.99},
+        "held_out": {"pooled": figures, "tcga-lgg/flair": figures},
+        "unseen_hospital": None,
+    }
+    text = " ".join(card(full, documents(found)).split())
+    assert "reports an accuracy of 0.991 (0.980–0.995)" in text
+    assert "96.0% have a copy among those it learned from" in text
+    assert "| baseline vgg16-gap-1@1c82e7f29757 | test split |" in text
+    assert "| this model | test split |" in text
+    assert "Not measured yet" in card(full, documents(None))
+
+
+def test_an_artifact_without_test_figures_says_so(tiny_artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["card", "--model", str(tiny_artifact)]) == 0
+    said = capsys.readouterr().out
+    assert "has not been evaluated" in said
+    assert "Nothing is recorded of the gate." in said
+
+
+def test_it_is_written_where_told(tiny_artifact: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "card.md"
+    assert main(["card", "--model", str(tiny_artifact), "--out", str(target)]) == 0
+    assert target.read_text(encoding="utf-8") == card(read_manifest(tiny_artifact), Documents.read())
+
+
+def test_figures_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"baseline\.json"):
+        Documents.read(tmp_path)
+    (tmp_path / "baseline.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DocumentError):
+        Documents.read(tmp_path)
+    (tmp_path / "baseline.json").write_text("{}", encoding="utf-8")
+    assert Documents.read(tmp_path).comparison is None
+
+
+def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Manifest) -> None:
+    assert "## Whole series" not in card(full, documents())
+    rows = patients(4)
+    entry = series_fit.fit(rows, said(rows))
+    full = replace(full, data=full.data | {"series": entry})
+    assert "evaluate-series" in card(full, documents())
+    calibration = full.series
+    assert calibration is not None
+    figures = series_report.evaluate(calibration, made(rows), said(rows), threshold=0.5)
+    full.data["metrics"]["series"] = {"test": figures}
+    text = card(full, documents())
+    assert f"sharpness {entry['sharpness']:g}" in " ".join(text.split())
+    assert f"4 validation patients, in {entry['facts']['series']} series" in " ".join(text.split())
+    assert tables.series_table(figures) in text
+    assert "No healthy head" in " ".join(text.split())

@@ -1,0 +1,102 @@
+"""What the gate learns from: a small table through a trunk that is no network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ml.contracts import Gate
+from ml.model.gate import SUMMARY
+from ml.training.data.table import read_table
+from ml.training.gate import perturbations
+from ml.training.gate.data import collect, kind
+from ml.training.gate.report import summarize
+from tests.builders import phantom
+from tests.ml.conftest import table_row
+
+
+def forward(squares: np.ndarray) -> np.ndarray:
+    """The square itself in the first channel, 28 × 28."""
+    maps = np.zeros((len(squares), 28, 28, 256), np.float32)
+    maps[..., 0] = squares.reshape(-1, 28, 8, 28, 8).mean(axis=(2, 4))
+    return maps
+
+
+def rows(make_table: Callable[..., Path]) -> list:
+    other = {"label": "not_brain_mri", "type": "", "source": "not-brain-mri"}
+    table = make_table(
+        [
+            table_row(0),
+            table_row(1, label="no_tumor", type="", source="there"),
+            table_row(2, split="val"),
+            table_row(3, split="test"),
+            table_row(4, path="images/natural--dog.png", **other),
+            table_row(5, path="images/plain.png", **other),
+            table_row(6, path="images/natural--cat.png", split="test", **other),
+        ]
+    )
+    return read_table(table)
+
+
+def test_kinds_come_from_file_names(make_table: Callable[..., Path]) -> None:
+    assert [kind(row) for row in rows(make_table)[4:6]] == ["natural", "not-brain-mri"]
+
+
+def test_what_is_collected(make_table: Callable[..., Path]) -> None:
+    brains, others, val = collect(forward, rows(make_table), seed=1, drawn=10, template=0)
+    assert brains.names == ("here",) * 5 + ("there",) * 5
+    assert brains.plain.tolist() == [True, False, False, False, False] * 2
+    assert val.names == ("here",) and val.plain.all()
+    assert others.names.count("natural") == 5  # the one of the training split, and its copies
+    assert others.only("natural").summaries.shape == (1, SUMMARY)
+    assert {"texture", "drawing", "masked"} <= set(others.names)
+    assert all(np.isfinite(part.summaries).all() for part in (brains, others, val))
+
+
+def test_it_collects_the_same_again(make_table: Callable[..., Path]) -> None:
+    table = rows(make_table)
+    first, again = (collect(forward, table, seed=2, drawn=10, template=0) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.summaries, other.summaries)
+
+
+def test_a_stripped_head_has_lost_its_skull() -> None:
+    y, x = np.mgrid[-112:112, -112:112]
+    radius = np.hypot(x, y)
+    head = np.where(radius < 100, 120.0, 0.0).astype(np.float32)
+    head[(radius >= 94) & (radius < 100)] = 255.0
+    for seed in range(8):
+        bare = perturbations.stripped(head, np.random.default_rng(seed))
+        assert bare.shape == head.shape
+        assert bare.min() >= 0 and bare.max() <= 255
+        assert bare[112, 112] >= 0.8 * bare.max() > 0  # in the head it had less than half of the skull's gray
+
+
+def test_a_black_square_stays_one() -> None:
+    assert not perturbations.stripped(np.zeros((224, 224), np.float32), np.random.default_rng(0)).any()
+
+
+def test_a_lettered_head_is_still_there() -> None:
+    head = np.asarray(phantom(224), np.float32)
+    changed = 0
+    for seed in range(8):
+        shown = perturbations.annotated(head, np.random.default_rng(seed))
+        assert shown.shape == head.shape
+        assert shown.max() <= 255
+        corners = np.concatenate(
+            [shown[y, x].ravel() for y in (slice(24), slice(-24, None)) for x in (slice(24), slice(-24, None))]
+        )
+        changed += bool((corners > 100).any())
+        assert np.median(shown[100:124, 60:164]) > 40  # the brain, in its middle
+    assert changed >= 6
+
+
+def test_the_report_counts_by_kind_and_source(make_table: Callable[..., Path]) -> None:
+    table = rows(make_table)
+    said = [Gate(True)] * 3 + [Gate(False, reason="not_mri_xray")] + [Gate(False, reason="not_mri_color"), Gate(True)]
+    report = summarize(table[:6], said)
+    assert report["refused"]["natural"] == {"share": 1.0, "pictures": 1}
+    assert report["refused_all"] == {"share": 0.5, "pictures": 2}
+    assert report["wrongly_refused"]["here"] == {"share": 0.3333, "pictures": 3}
+    assert report["wrongly_refused_all"] == {"share": 0.25, "pictures": 4}
+    assert report["reasons"] == {"here": {"not_mri_xray": 1}, "natural": {"not_mri_color": 1}}

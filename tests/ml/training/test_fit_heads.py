@@ -1,0 +1,68 @@
+"""From tuned weights to a run: the embedding of clean training pictures, calibration on validation, known pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.model.calibration import Calibration
+from ml.model.heads import TENSORS
+from ml.training import fit_heads as finishing
+from ml.training.data.table import read_table
+from ml.training.detector.features import Extractor
+from ml.training.detector.fit import Examples
+from ml.training.fit_heads import finish
+from tests.fakes import open_gate
+from tests.ml.conftest import random_heads, table_row
+from tests.ml.training import small
+
+Make = Callable[..., Path]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.use(monkeypatch)
+    rows = read_table(make_table([table_row(1), table_row(2, split="val")]))
+    train, val = small.examples(9), small.examples(6, seed=1, split="val")
+    heads = {name: tensor for name, tensor in random_heads().items() if not name.startswith("embedding")}
+    tensors = small.base() | heads
+    seen: dict[str, object] = {}
+    calibrate, whiten = finishing.calibrate, finishing.fit.embedding
+
+    def calibrated(given: list, logits: np.ndarray, types: np.ndarray) -> object:
+        seen.update(rows=given, logits=logits, types=types)
+        return calibrate(given, np.array([3.0, -3.0] * 3), types)
+
+    def whitened(described: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen["described"] = described
+        return whiten(described)
+
+    def of_series(given: list, probabilities: list[float]) -> dict[str, int]:
+        seen.update(series=(given, probabilities))
+        return {"sharpness": 2}
+
+    monkeypatch.setattr(finishing.series_fit, "entry", of_series)
+    monkeypatch.setattr(finishing, "calibrate", calibrated)
+    monkeypatch.setattr(finishing.fit, "embedding", whitened)
+    monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (forward, rows, seed))
+    monkeypatch.setattr(finishing, "fit_gate", lambda *given, val, seed: (open_gate(), {"given": [*given, val, seed]}))
+    extractor = Extractor(tensors, cache=tmp_path, seed=1, policy="float32")
+    done = finish(rows, tensors, Examples(train.maps, train.draws), val, extractor=extractor, seed=5, facts={"seed": 1})
+    assert set(done.tensors) == {*TENSORS, *small.base(), *open_gate()}
+    assert done.gate == {"given": [extractor.forward, rows, 5, 5]}
+    assert seen["rows"] == [row for row, _ in val.draws]
+    assert np.shape(seen["logits"]) == (6,)
+    assert np.shape(seen["types"]) == (6, 3)
+    clean = sum(round_ == 0 for _, round_ in train.draws)
+    assert np.shape(seen["described"]) == (clean, 1024)
+    assert done.fitted["series"] == {"sharpness": 2}
+    given, probabilities = seen["series"]  # type: ignore[misc]
+    assert given == [row for row, _ in val.draws]
+    expected = Calibration.from_manifest(done.fitted["calibration"]).probability(np.asarray(seen["logits"]))
+    assert probabilities == pytest.approx(expected.tolist())
+    assert 0 < done.fitted["threshold"] < 1
+    assert done.fitted["calibration"]["slope"] > 0
+    assert done.training == {"seed": 1}
+    assert done.hashed["count"] == {"train": 1, "val": 1}
