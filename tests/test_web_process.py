@@ -30,7 +30,7 @@ call_command("register_model", "--default")
 from celery.signals import worker_process_init
 worker_process_init.send(sender=None)
 import ml
-from diagnosis import model_versions
+from diagnosis.inference import model_versions
 from tests import builders
 analysis = ml.analyze(model_versions.load_active(), builders.png_bytes())
 heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "matplotlib", "nilearn"})

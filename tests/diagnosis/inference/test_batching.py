@@ -138,7 +138,7 @@ def test_what_fails_under_anothers_message_has_one_of_its_own_again(
     model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
-    monkeypatch.setattr("diagnosis.inference.series.stored", raising(pipeline.slices.StorageFault("away")))
+    monkeypatch.setattr("diagnosis.inference.series.stored", raising(pipeline.series.StorageFault("away")))
     assert pipeline.run(prediction_id=row.pk + 1000)
     assert states([row]) == ["queued"]
     assert sent == [row.pk]
@@ -254,7 +254,7 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
     model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
-    decoded, second = pipeline.slices.decoded, threading.Event()
+    decoded, second = pipeline.series.decoded, threading.Event()
 
     def tells(file: Any) -> Any:
         if file.name == rows[1].scan.file.name:
