@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, cases, files, history, pacs, results, similar, slices, upload
+from diagnosis.views import account, cases, files, history, pacs, results, similar, slices, status, upload
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -33,6 +33,6 @@ urlpatterns = [
     path("slices/<int:slice_id>/thumbnail/", slices.thumbnail, name="slice-thumbnail"),
     path("slice-results/<int:result_id>/heatmap/", slices.heatmap, name="slice-heatmap"),
     path("slice-results/<int:result_id>/overlay/", slices.overlay, name="slice-overlay"),
-    path("status/", results.status, name="status"),
-    path("queue/", results.queue_indicator, name="queue"),
+    path("status/", status.status, name="status"),
+    path("queue/", status.queue_indicator, name="queue"),
 ]

@@ -30,7 +30,7 @@ class PredictionAdmin(ReadOnly):
         "scan_name",
         "case",
         "owner",
-        "verdict",
+        "result",
         "score",
         "state",
         "version",
@@ -49,7 +49,7 @@ class PredictionAdmin(ReadOnly):
     search_help_text = "File, case, owner or SHA-256"
     date_hierarchy = "created"
     actions = ("retry", "cancel")
-    readonly_fields = ("preview_picture", "verdict", "score", "types", "gate_report", "stages")
+    readonly_fields = ("preview_picture", "result", "score", "types", "gate_report", "stages")
     fieldsets = (
         (
             None,
@@ -59,7 +59,7 @@ class PredictionAdmin(ReadOnly):
                     "scan",
                     "case",
                     "owner",
-                    "verdict",
+                    "result",
                     "score",
                     "types",
                     "trained_on",
@@ -145,9 +145,9 @@ class PredictionAdmin(ReadOnly):
         return format_html('<a href="{}">{}</a>', case.get_absolute_url(), case)
 
     @admin.display(description="Result", ordering="outcome")
-    def verdict(self, prediction: Prediction) -> SafeString:
-        said = labels.verdict(prediction)
-        return format_html('<span class="verdict verdict-{}">{}</span>', said.kind, said.word)
+    def result(self, prediction: Prediction) -> SafeString:
+        label = labels.status_label(prediction)
+        return format_html('<span class="result result-{}">{}</span>', label.status, label.word)
 
     @admin.display(ordering="tumor_probability")
     def score(self, prediction: Prediction) -> str:

@@ -128,12 +128,12 @@ class ScanViewSet(Endpoint):
     @_bytes("A picture of the scan, at most 1024 pixels a side", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
     def preview(self, request: Request, pk: int) -> HttpResponseBase:
-        return responses.picture(request._request, self.get_object().preview)
+        return responses.image(request._request, self.get_object().preview)
 
     @_bytes("A picture of the scan, at most 96 pixels a side", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=Pictures)
     def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
-        return responses.picture(request._request, self.get_object().thumbnail)
+        return responses.image(request._request, self.get_object().thumbnail)
 
 
 def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
@@ -225,7 +225,7 @@ class PredictionViewSet(Endpoint):
     @_bytes("A picture of one slice, at most 1024 pixels a side", "image/png", of_slice=True)
     @_of_slice("preview")
     def slice_preview(self, request: Request, pk: int, index: int) -> HttpResponseBase:
-        return responses.picture(request._request, self._slice(index).slice.preview)
+        return responses.image(request._request, self._slice(index).slice.preview)
 
     @_bytes("Where the model sees tumor in one slice, as a picture", "image/png", of_slice=True)
     @_of_slice("heatmap")

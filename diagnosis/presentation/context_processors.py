@@ -1,4 +1,4 @@
-"""What every template may know of the site."""
+"""What every template may know about the site."""
 
 from typing import Any
 
@@ -10,15 +10,18 @@ from diagnosis.inference import model_versions
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """`site.model` (its status; looked up only when a template asks), `site.max_upload_mb`, `site.max_archive_mb`,
-    `site.archive` (whether one is configured), `site.user_is_manager`."""
+    """The variable `site`.
+
+    model: status of the active model, looked up only when a template uses it. max_upload_mb, max_archive_mb: limits
+    for one file. archive: whether a DICOM archive is configured. user_is_manager: whether the user may open the admin.
+    """
     user = getattr(request, "user", None)
     return {
         "site": {
             "model": SimpleLazyObject(model_versions.status),
             "max_upload_mb": settings.MAX_UPLOAD_MB,
-            "archive": bool(settings.DICOMWEB_URL),
             "max_archive_mb": settings.MAX_ARCHIVE_MB,
+            "archive": bool(settings.DICOMWEB_URL),
             "user_is_manager": bool(user and user.is_active and user.is_staff),
         }
     }

@@ -1,8 +1,8 @@
-"""The bytes of a scan as responses, for pages and API alike. Whoever calls has found out that the person may see it.
+"""A scan's files as HTTP responses, for pages and API alike. The caller has checked that the user may see the scan.
 
-Previews and thumbnails are pictures we made. The original is somebody else's file: it only ever leaves as a download
-that no browser will interpret. The evidence is drawn when it is asked for, over the preview, which has at most 1024
-pixels a side: a large scan costs no more memory than any other.
+Previews and thumbnails are images that this site made. The original came from somewhere else, so it only leaves as a
+download that no browser will interpret. Evidence is drawn on request over the preview, which has at most 1024 pixels a
+side, so a large scan costs no more memory than a small one.
 """
 
 import hashlib
@@ -38,21 +38,20 @@ _DAY = 24 * 60 * 60
 
 
 def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
-    """The file as it is kept, as an attachment under its own name; each download is audited. A series that came as many
-    files comes as a ZIP archive of them.
+    """The stored file as an attachment under its own name; a series stored as several files is a ZIP archive of them.
 
-    Raises Http404 if the storage no longer has it.
+    Each download is audited. Raises Http404 if the file is gone from the storage.
     """
     etag = _etag(scan.file, *([scan.frames] if scan.gathers else []))
-    known = _unchanged(request, etag)
-    if known is not None:
-        return known
-    several = scan.gathers and scan.is_series
+    not_modified = _not_modified(request, etag)
+    if not_modified is not None:
+        return not_modified
+    several_files = scan.gathers and scan.is_series
     response = FileResponse(
-        _zipped(scan) if several else _open(scan.file),
+        _zipped(scan) if several_files else _open(scan.file),
         as_attachment=True,
         filename=_file_name(scan),
-        content_type=ZIP if several else CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
+        content_type=ZIP if several_files else CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
     )
     response.headers["ETag"] = etag
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -63,12 +62,13 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 
 
 def _file_name(scan: Scan) -> str:
-    ending = {"DICOM": ".zip" if scan.is_series and scan.gathers else ".dcm"}.get(scan.format, "")
-    return scan.name if not ending else f"scan-{scan.pk}{ending}"
+    if scan.format != "DICOM":
+        return scan.name
+    return f"scan-{scan.pk}{'.zip' if scan.is_series and scan.gathers else '.dcm'}"
 
 
 def _zipped(scan: Scan) -> IO[bytes]:
-    """The files of a series in their order, on disk until they are sent."""
+    """A ZIP archive of a series' files in viewing order, kept on disk until it is sent."""
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     with zipfile.ZipFile(archive, "w") as into:
         for row in Slice.objects.filter(scan=scan).order_by("index"):
@@ -78,96 +78,91 @@ def _zipped(scan: Scan) -> IO[bytes]:
     return archive
 
 
-def picture(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
-    """One of our PNGs, a preview or a thumbnail. Raises Http404 if the storage no longer has it."""
-    response = _unchanged(request, _etag(file))
-    if response is None:
-        response = FileResponse(_open(file), content_type="image/png")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["ETag"] = _etag(file)
-    return _kept_privately(response)
+def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
+    """A preview or thumbnail as PNG. Raises Http404 if the file is gone from the storage."""
+    return _png(request, _etag(file), lambda: FileResponse(_open(file), content_type="image/png"))
 
 
-def windowed(request: HttpRequest, slice: Slice, window: int | None) -> HttpResponseBase:
-    """A slice of a DICOM series under another window of its file; None: from the least gray value to the greatest.
+def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpResponseBase:
+    """A slice of a DICOM series as PNG, with the window of that number from its file; None shows the full range.
 
-    Raises Http404 if the storage no longer has it, or if it is of another format.
+    Raises Http404 if the file is gone from the storage or is not DICOM.
     """
     if slice.scan.format != "DICOM":
         raise Http404("only DICOM files offer windows")
     file = slice.file or slice.scan.file
-    etag = _etag(file, "window", window, slice.frame)
-    response = _unchanged(request, etag)
-    if response is None:
+
+    def render() -> HttpResponse:
         with _open(file) as stored:
-            picture = previews.windowed(stored.read(), slice.frame, window=window)
-        response = HttpResponse(picture, content_type="image/png")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["ETag"] = etag
-    return _kept_privately(response)
+            return HttpResponse(previews.windowed(stored.read(), slice.frame, window=window), content_type="image/png")
+
+    return _png(request, _etag(file, "window", window, slice.frame), render)
 
 
-Judged = Prediction | SliceResult
-"""What carries evidence: a run, or what it says of one slice."""
+HasEvidence = Prediction | SliceResult
 
 
-def heatmap(request: HttpRequest, judged: Judged) -> HttpResponseBase:
-    """The evidence alone, to lay over the preview: an RGBA PNG of its size. Raises Http404 where there is none."""
-    return _drawn(request, judged, "heatmap", lambda scan, found: drawing.heatmap_png(found, size=scan.size))
+def heatmap(request: HttpRequest, source: HasEvidence) -> HttpResponseBase:
+    """The evidence map as an RGBA PNG of the preview's size, to lay over it. Raises Http404 without evidence."""
+    return _drawn(request, source, "heatmap", lambda preview, found: drawing.heatmap_png(found, size=preview.size))
 
 
-def overlay(request: HttpRequest, judged: Judged) -> HttpResponseBase:
-    """The preview with map, box and legend burnt in; each download is audited. Raises Http404 where there is none."""
-    response = _drawn(request, judged, "overlay", lambda scan, found: drawing.overlay_png(scan, found))
+def overlay(request: HttpRequest, source: HasEvidence) -> HttpResponseBase:
+    """The preview with map, box and legend drawn into it; each download is audited. Raises Http404 without evidence."""
+    response = _drawn(request, source, "overlay", lambda preview, found: drawing.overlay_png(preview, found))
     if request.method != "HEAD" and response.status_code == 200:
-        audit.record("overlay.downloaded", actor=request.user, target=_run(judged))
+        audit.record("overlay.downloaded", actor=request.user, target=_prediction(source))
     return response
 
 
-def _run(judged: Judged) -> Prediction:
-    return judged if isinstance(judged, Prediction) else judged.prediction
+def _prediction(source: HasEvidence) -> Prediction:
+    return source if isinstance(source, Prediction) else source.prediction
 
 
-def _preview(judged: Judged) -> FieldFile:
-    """The picture that the evidence was found in; of a series, that of its most telling slice."""
-    if isinstance(judged, SliceResult):
-        return judged.slice.preview
-    return judged.key_slice.preview if judged.key_slice else judged.scan.preview
+def _preview(source: HasEvidence) -> FieldFile:
+    """The image in which the evidence was found; for a series, that of its key slice."""
+    if isinstance(source, SliceResult):
+        return source.slice.preview
+    return source.key_slice.preview if source.key_slice else source.scan.preview
 
 
 def _drawn(
-    request: HttpRequest, judged: Judged, kind: str, draw: Callable[[Pillow.Image, Evidence], bytes]
+    request: HttpRequest, source: HasEvidence, name: str, draw: Callable[[Pillow.Image, Evidence], bytes]
 ) -> HttpResponseBase:
-    found = localize.restore(judged.evidence)
+    found = localize.restore(source.evidence)
     if found is None:
-        raise Http404("this prediction carries no map")
-    preview = _preview(judged)
-    etag = _etag(preview, kind, drawing.VERSION, judged.pk, _run(judged).finished)
-    response = _unchanged(request, etag)
+        raise Http404("this prediction has no evidence map")
+    preview = _preview(source)
+
+    def render() -> HttpResponse:
+        with _open(preview) as file, Pillow.open(file) as image:
+            return HttpResponse(draw(image, found), content_type="image/png")
+
+    etag = _etag(preview, name, drawing.VERSION, source.pk, _prediction(source).finished)
+    return _png(request, etag, render)
+
+
+def _png(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """304 if the browser has this version, else what `render` returns. Only the user's own browser may cache it."""
+    response = _not_modified(request, etag)
     if response is None:
-        with _open(preview) as file, Pillow.open(file) as scan:
-            response = HttpResponse(draw(scan, found), content_type="image/png")
+        response = render()
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["ETag"] = etag
-    return _kept_privately(response)
-
-
-def _kept_privately(response: HttpResponseBase) -> HttpResponseBase:
-    """Only the browser of the person who may see it keeps it."""
     response.headers["Cache-Control"] = f"private, max-age={_DAY}"
     return response
 
 
 def _etag(file: FieldFile, *drawn: object) -> str:
-    """A stored name is never written twice, so the name alone tells whether a copy is good. Hashed: it is not told.
+    """An ETag from the stored name, which is never reused, and from whatever decides what is drawn over the file.
 
-    drawn: whatever else decides what is drawn over the file.
+    Hashed, so that it does not reveal the stored name.
     """
     named = ":".join(map(str, (file.name, *drawn)))
     return f'"{hashlib.sha256(named.encode()).hexdigest()[:32]}"'
 
 
-def _unchanged(request: HttpRequest, etag: str) -> HttpResponseBase | None:
+def _not_modified(request: HttpRequest, etag: str) -> HttpResponseBase | None:
     answer = get_conditional_response(request, etag=etag)
     return answer if isinstance(answer, HttpResponseNotModified) else None
 

@@ -1,4 +1,4 @@
-"""Template tags of the pages: icons from the sprite, and a prediction in words."""
+"""Template tags and filters of the pages: icons, predictions in words, times, query strings."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -19,22 +19,22 @@ from diagnosis.presentation import evidence, labels
 
 register = template.Library()
 
-register.filter("verdict", labels.verdict)
+register.filter("status_label", labels.status_label)
 register.filter("score", labels.score)
 register.filter("percent", labels.percent)
-register.filter("bare", labels.bare)
+register.filter("plain_score", labels.plain_score)
 register.filter("of_hundred", labels.of_hundred)
 register.filter("calibrated", labels.is_calibrated)
-register.filter("band", labels.band)
-register.filter("reach", labels.reach)
+register.filter("uncertain_band", labels.uncertain_band)
+register.filter("extent", labels.extent)
 register.filter("sides", labels.sides)
 register.filter("threshold", labels.threshold)
-register.filter("evidence", evidence.shown)
+register.filter("evidence", evidence.of_prediction)
 
 
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
-    """An icon of the sprite. It only decorates: the word beside it carries the meaning."""
+    """An icon of the sprite, hidden from screen readers: the word beside it carries the meaning."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         classes,
@@ -50,19 +50,19 @@ def can_be_changed_by(case: Case, user: Person | AnonymousUser) -> bool:
 
 @register.filter
 def edges(scan: Scan) -> list[tuple[str, str]]:
-    """The letters at a picture's edges, each with its side; none where the file does not say how the head lies."""
+    """The letters at an image's edges (L, R, A, P, H, F), each with its edge; empty if the file has no orientation."""
     return list(zip(scan.letters, ("left", "right", "top", "bottom"), strict=False))
 
 
 @register.filter
-def bar(share: float | None) -> str:
-    """A share (0 to 1) as a CSS length, whatever the language of the page."""
-    return f"{min(max(share or 0.0, 0.0), 1.0) * 100:.1f}%"
+def bar(fraction: float | None) -> str:
+    """A fraction (0 to 1) as a CSS percentage."""
+    return f"{min(max(fraction or 0.0, 0.0), 1.0) * 100:.1f}%"
 
 
 @register.filter
 def seconds(value: float | None) -> str:
-    """A duration in words short enough for a table: `4 s`, `2 min`."""
+    """A duration in seconds, short enough for a table: `4 s`, `2 min`."""
     if value is None:
         return ""
     if value < 1:
@@ -72,7 +72,7 @@ def seconds(value: float | None) -> str:
 
 @register.filter
 def milliseconds(value: float | None) -> str:
-    """A stage's time: `12 ms`, `1.24 s`."""
+    """A duration in milliseconds: `12 ms`, `1.24 s`."""
     if value is None:
         return ""
     return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"
@@ -80,7 +80,7 @@ def milliseconds(value: float | None) -> str:
 
 @register.filter
 def elapsed(prediction: Prediction) -> str:
-    """How long the prediction has waited or run in its present state."""
+    """How long the prediction has been queued or running."""
     since: datetime | None = prediction.started or prediction.queued
     return seconds((timezone.now() - since).total_seconds()) if since else ""
 
@@ -97,20 +97,20 @@ def types(prediction: Prediction) -> list[tuple[str, float]]:
 
 
 @register.filter
-def mark(share: float | None) -> str:
-    """Where a label stands on a scale: its share, kept far enough from both ends for the words to fit."""
-    return f"{min(max(share or 0.0, 0.24), 0.76) * 100:.1f}%"
+def mark(fraction: float | None) -> str:
+    """Where a label stands on a scale: its fraction, kept far enough from both ends for the text to fit."""
+    return f"{min(max(fraction or 0.0, 0.24), 0.76) * 100:.1f}%"
 
 
 @register.filter
 def values(data: QueryDict, key: str) -> list[str]:
-    """All values of a parameter, to carry them on in a form."""
+    """All values of a query parameter, for a form's hidden inputs."""
     return data.getlist(key) if data else []
 
 
 @register.simple_tag
 def querystring_for(**parameters: str) -> str:
-    """A query string of these parameters alone, unlike `querystring`, which keeps the current ones."""
+    """A query string of these parameters alone; Django's `querystring` keeps the current ones."""
     return "?" + urlencode(parameters)
 
 
@@ -125,13 +125,13 @@ def without(context: template.Context, *keys: str) -> str:
 
 @register.filter
 def counted(number: int) -> str:
-    """A bounded count in words: `1,000+` stands for all that was not counted."""
+    """A count for people. Counting stops at COUNTED, so a larger number reads `1,000+`."""
     return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
 
 
 @register.filter
 def ago(moment: datetime) -> str:
-    """How long ago, in one short unit; from a week on, the date."""
+    """How long ago, in one short unit; after a week, the date."""
     past = (timezone.now() - moment).total_seconds()
     if past >= 7 * 86400:
         return f"{timezone.localtime(moment):%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""The bytes of scans, each behind the same question as its page: may this person see it?"""
+"""A scan's files. Each is served only to users who may open the scan's page."""
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -10,20 +10,20 @@ from diagnosis.presentation import responses
 
 @require_safe
 def original(request: HttpRequest, scan_id: int) -> HttpResponseBase:
-    """The file as it is kept, as an attachment. Each download is audited."""
+    """The stored file as an attachment. Each download is audited."""
     return responses.original(request, get_object_or_404(selectors.scans(request.user), pk=scan_id))
 
 
 @require_safe
 def preview(request: HttpRequest, scan_id: int) -> HttpResponseBase:
     """PNG, at most 1024 pixels a side."""
-    return responses.picture(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).preview)
+    return responses.image(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).preview)
 
 
 @require_safe
 def thumbnail(request: HttpRequest, scan_id: int) -> HttpResponseBase:
     """PNG, at most 96 pixels a side."""
-    return responses.picture(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).thumbnail)
+    return responses.image(request, get_object_or_404(selectors.scans(request.user), pk=scan_id).thumbnail)
 
 
 @require_safe
@@ -34,5 +34,5 @@ def heatmap(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
 
 @require_safe
 def overlay(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
-    """The preview with the evidence burnt in, PNG. Each download is audited."""
+    """The preview with the evidence drawn into it, PNG. Each download is audited."""
     return responses.overlay(request, get_object_or_404(selectors.predictions(request.user), pk=prediction_id))

@@ -55,8 +55,8 @@ class Tab:
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def kind(self) -> str:
-        """By which icon and color it is known."""
+    def status(self) -> str:
+        """Names the tab's icon and color."""
         if self.standing is None:
             return ""
         return "running" if self.standing is Standing.ACTIVE else self.standing.value.replace("_", "-")

@@ -1,4 +1,4 @@
-"""The slices of a series: what one run says of each, and their pictures."""
+"""The slices of a series: what one prediction says about each, and their images."""
 
 from typing import Any
 
@@ -14,60 +14,59 @@ from diagnosis.presentation import evidence, labels, responses
 
 @require_safe
 def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
-    """For the viewer: each slice with its addresses and what the run says of it so far. Three queries."""
+    """For the viewer: each slice with its URLs and its result so far. Three queries."""
     prediction = get_object_or_404(selectors.predictions(request.user), pk=prediction_id)
     results = {row.slice_id: row for row in selectors.slice_results(request.user).filter(prediction=prediction)}
     rows = selectors.slices(request.user).filter(scan=prediction.scan_id)
-    first = {row.pk: place for place, row in enumerate(rows)}
-    described = [_described(row, results.get(row.pk), first[row.pk]) for row in rows]
+    described = [_described(row, results.get(row.pk), number=number) for number, row in enumerate(rows, start=1)]
     return JsonResponse({"active": prediction.is_active, "slices": described})
 
 
-def _described(row: Slice, result: SliceResult | None, place: int) -> dict[str, Any]:
-    drawn = evidence.drawn(result.evidence, row.scan) if result else None
-    shown = labels.slice_verdict(result)
+def _described(row: Slice, result: SliceResult | None, *, number: int) -> dict[str, Any]:
+    layer = evidence.from_stored(result.evidence, scan=row.scan) if result else None
+    label = labels.slice_label(result)
     return {
         "id": row.pk,
-        "number": place + 1,
+        "number": number,
         "along": row.along,
-        "kind": shown.kind,
-        "says": shown.says,
+        "status": label.status,
+        "label": label.text,
         "probability": result.tumor_probability if result else None,
-        "box": drawn.box if drawn else None,
-        "caption": f"{drawn.share} of this slice's evidence" if drawn and drawn.box else "",
-        "where": drawn.where if drawn else "",
+        "box": layer.box if layer else None,
+        "caption": f"{layer.in_box} of this slice's evidence" if layer and layer.box else "",
+        "region": layer.region if layer else "",
         "preview": reverse("slice-preview", args=[row.pk]),
         "thumbnail": reverse("slice-thumbnail", args=[row.pk]),
-        "map": reverse("slice-heatmap", args=[result.pk]) if result and drawn and drawn.box else None,
-        "overlay": reverse("slice-overlay", args=[result.pk]) if result and drawn and drawn.box else None,
+        "map": reverse("slice-heatmap", args=[result.pk]) if result and layer and layer.box else None,
+        "overlay": reverse("slice-overlay", args=[result.pk]) if result and layer and layer.box else None,
     }
 
 
 @require_safe
 def preview(request: HttpRequest, slice_id: int) -> HttpResponseBase:
-    """PNG, at most 1024 pixels a side. `window`: a number from 0 for one of the file's windows, `full` for none."""
+    """PNG, at most 1024 pixels a side. `?window=`: the number, from 0, of one of the file's windows, or `full`."""
     row = get_object_or_404(selectors.slices(request.user), pk=slice_id)
     asked = request.GET.get("window", "")
     if not asked:
-        return responses.picture(request, row.preview)
+        return responses.image(request, row.preview)
     if asked != "full" and not (asked.isascii() and asked.isdecimal() and len(asked) < 3):
         raise Http404("a window is a number, or `full`")
-    return responses.windowed(request, row, None if asked == "full" else int(asked))
+    return responses.windowed(request, row, window=None if asked == "full" else int(asked))
 
 
 @require_safe
 def thumbnail(request: HttpRequest, slice_id: int) -> HttpResponseBase:
     """PNG, at most 96 pixels a side."""
-    return responses.picture(request, get_object_or_404(selectors.slices(request.user), pk=slice_id).thumbnail)
+    return responses.image(request, get_object_or_404(selectors.slices(request.user), pk=slice_id).thumbnail)
 
 
 @require_safe
 def heatmap(request: HttpRequest, result_id: int) -> HttpResponseBase:
-    """Where a run sees tumor in one slice: PNG of the preview's size, transparent elsewhere."""
+    """Where the model sees tumor in one slice: PNG of the preview's size, transparent elsewhere."""
     return responses.heatmap(request, get_object_or_404(selectors.slice_results(request.user), pk=result_id))
 
 
 @require_safe
 def overlay(request: HttpRequest, result_id: int) -> HttpResponseBase:
-    """The slice with the evidence burnt in, PNG. Each download is audited."""
+    """The slice with the evidence drawn into it, PNG. Each download is audited."""
     return responses.overlay(request, get_object_or_404(selectors.slice_results(request.user), pk=result_id))

@@ -69,7 +69,7 @@
       map.hidden = !slice.map;
       if (slice.map) {
         map.src = slice.map;
-        map.alt = `Evidence map over the slice: strongest in the ${slice.where} of the picture.`;
+        map.alt = `Evidence map over the slice: strongest in the ${slice.region} of the picture.`;
       }
       frame(slice);
       tell(slice);
@@ -97,10 +97,10 @@
     function tell(slice) {
       const words = `Slice ${slice.number} of ${slices.length}`;
       slider.value = slice.number;
-      slider.setAttribute("aria-valuetext", `${words}: ${slice.says}`);
+      slider.setAttribute("aria-valuetext", `${words}: ${slice.label}`);
       part("number").textContent = words;
-      part("says").textContent = slice.says;
-      part("says").className = `kind-${slice.kind}`;
+      part("says").textContent = slice.label;
+      part("says").className = `status-${slice.status}`;
       part("here").style.left = `${(100 * (at + 0.5)) / slices.length}%`;
       const overlay = part("overlay");
       overlay.hidden = !slice.overlay;
@@ -122,7 +122,7 @@
           bar.setAttribute("y", 1 - height);
           bar.setAttribute("width", 0.84);
           bar.setAttribute("height", height);
-          bar.setAttribute("class", `kind-${slice.kind}`);
+          bar.setAttribute("class", `status-${slice.status}`);
           return bar;
         }),
       );

@@ -120,7 +120,7 @@ def test_what_no_tab_stands_for_is_counted_on_an_empty_site(as_user: Client, que
 def test_an_uncertain_one_is_called_so_with_its_number(as_user: Client, make: Make) -> None:
     make(uncertain=True, tumor_probability=0.52)
     body = as_user.get("/history/").content.decode()
-    assert "chip kind-uncertain" in body and "chip kind-tumor" not in body
+    assert "chip status-uncertain" in body and "chip status-tumor" not in body
     assert "0.52" in body and "glioma" in body
 
 

@@ -10,8 +10,6 @@ from django.test import Client
 
 from diagnosis.models import AuditEvent, Prediction, Scan
 from diagnosis.models.prediction import State
-from diagnosis.presentation import labels
-from diagnosis.presentation.evidence import place
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, evidence
 
 Make = Callable[..., Prediction]
@@ -45,7 +43,7 @@ UNSURE = {"outcome": "no_tumor", "uncertain": True, "tumor_probability": 0.48}
 def test_an_uncertain_one_says_so_its_number_and_the_band(as_user: Client, make: Make) -> None:
     manifest = {"calibration": {"uncertain": [0.31, 0.62]}, "threshold": 0.5}
     body = body_of(as_user, make(model_version=ModelVersionFactory(manifest=manifest), **UNSURE))
-    assert 'kind-uncertain" aria-labelledby="headline"' in body and "Too close to call: from 31 % to 62 %" in body
+    assert 'status-uncertain" aria-labelledby="headline"' in body and "Too close to call: from 31 % to 62 %" in body
     assert "48 %" in body and "about 48 show a tumor" in body
     assert "No tumor seen" not in body and "Not an all-clear" not in body
     assert "Type, if it is a tumor" in body
@@ -97,21 +95,6 @@ def test_no_localized_evidence_is_said_and_no_box_drawn(as_user: Client, make: M
 def test_without_a_map_the_scan_stands_alone(as_user: Client, make: Make, fields: dict[str, object]) -> None:
     body = body_of(as_user, make(**fields))
     assert "/preview/" in body and "heatmap" not in body and "overlay" not in body and "data-opacity" not in body
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "said"),
-    [
-        (0.2, 0.2, "upper left quarter"),
-        (0.8, 0.2, "upper right quarter"),
-        (0.2, 0.9, "lower left quarter"),
-        (0.5, 0.9, "lower half"),
-        (0.9, 0.48, "right half"),
-        (0.52, 0.48, "middle"),
-    ],
-)
-def test_places_in_words(x: float, y: float, said: str) -> None:
-    assert place(x, y) == said
 
 
 def test_the_page_costs_eight_queries_with_or_without_evidence(
@@ -224,22 +207,3 @@ def test_a_script_gets_the_row_and_a_form_goes_back_to_its_page_only(as_user: Cl
     assert "Canceled" in response.content.decode() and "<tr " in response.content.decode()
     assert as_user.post(address, {"next": "/history/?page=2"})["Location"] == "/history/?page=2"
     assert as_user.post(address, {"next": "//evil.example/"})["Location"] == f"/predictions/{prediction.pk}/"
-
-
-@pytest.mark.parametrize(
-    ("share", "said", "sentence"),
-    [
-        (0.93, "93 %", "about 93 show"),
-        (0.999, "> 99 %", "more than 99 show"),
-        (0.001, "< 1 %", "fewer than 1 show"),
-        (0.01, "1 %", "about 1 shows"),
-    ],
-)
-def test_a_probability_never_claims_certainty(share: float, said: str, sentence: str) -> None:
-    assert labels.percent(share) == said
-    assert sentence in labels.of_hundred(share)
-
-
-@pytest.mark.parametrize(("score", "said"), [(0.93, "0.93"), (0.9991, "> 0.99"), (0.001, "< 0.01"), (0.5, "0.50")])
-def test_neither_does_a_bare_score(score: float, said: str) -> None:
-    assert labels.bare(score) == said

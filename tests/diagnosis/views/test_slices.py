@@ -47,14 +47,14 @@ def test_the_listing_has_each_slice_in_order(
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
     first = found["slices"][0]
-    assert (first["kind"], first["says"], len(first["box"])) == ("tumor", "Tumor 90 %", 4)
+    assert (first["status"], first["label"], len(first["box"])) == ("tumor", "Tumor 90 %", 4)
     assert first["caption"].endswith("of this slice's evidence")
 
 
 def test_slices_without_a_result_say_so(as_user: Client, series: Prediction) -> None:
     SliceResult.objects.filter(slice__index=2).delete()
     found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()["slices"][2]
-    assert (found["says"], found["probability"], found["map"], found["box"]) == ("Not analyzed yet", None, None, None)
+    assert (found["label"], found["probability"], found["map"], found["box"]) == ("Not analyzed yet", None, None, None)
 
 
 def addresses(series: Prediction) -> list[str]:
@@ -139,7 +139,7 @@ def test_the_page_of_a_series(as_user: Client, series: Prediction, django_assert
     ).content.decode()  # fmt: skip
     for letter, side in (("R", "left"), ("L", "right"), ("A", "top"), ("P", "bottom")):
         assert f'edge-{side}" aria-hidden="true">{letter}<' in text
-    assert "The picture&#x27;s right is the patient&#x27;s left" in text
+    assert "The image&#x27;s right is the patient&#x27;s left" in text
 
 
 def test_the_files_of_a_series_come_as_an_archive(as_user: Client, series: Prediction) -> None:

@@ -1,0 +1,70 @@
+"""The status poll that every page shares, and the queue indicator in the top bar.
+
+One request polls for a whole page. Each answer holds a fragment per prediction, which htmx swaps in wherever that
+prediction stands; once nothing is in progress, the answer removes the polling element.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from diagnosis.access import selectors
+from diagnosis.inference import broker
+from diagnosis.presentation import estimates, labels
+
+FRAGMENTS = {
+    "row": "diagnosis/_fragments/history_row.html",
+    "upload": "diagnosis/_fragments/upload_row.html",
+    "badge": "diagnosis/_fragments/scan_card.html",
+    "result": "diagnosis/_fragments/result_ready.html",
+}
+"""The template that replaces an ended prediction's row, by the `view` parameter: the page that polls."""
+
+MAX_POLLED = 200
+"""Most predictions that one request answers for. static/js/app.js asks for as many, and for the rest as those end."""
+
+
+@require_safe
+def status(request: HttpRequest) -> HttpResponse:
+    """The state of each asked prediction that the user may see, as fragments."""
+    asked = polled_ids(request.GET.getlist("id"))
+    view = requested_view(request.GET)
+    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=asked)) if asked else ()
+    found = estimates.with_estimates(rows, look_up=False)
+    context = {
+        "active": [row for row in found if row.is_active],
+        "ended": [row for row in found if not row.is_active],
+        "unknown": sorted(set(asked) - {row.pk for row in found}),
+        "view": view,
+        "fragment": FRAGMENTS[view],
+        "oob": True,
+    }
+    return render(request, "diagnosis/_fragments/status.html", context)
+
+
+@require_safe
+def queue_indicator(request: HttpRequest) -> HttpResponse:
+    """How busy the site is, for the top bar."""
+    summary = selectors.queue_summary()
+    busy = summary["waiting"] + summary["running"]
+    each = estimates.seconds_each(look_up=True) if busy else None
+    context = summary | {
+        "busy": busy,
+        "estimate": None if each is None else each * busy,
+        "worker": broker.worker_status(),
+    }
+    return render(request, "diagnosis/_fragments/queue.html", context)
+
+
+def requested_view(data: Mapping[str, str]) -> str:
+    """The `view` parameter; the worklist's row for any value that is not a key of FRAGMENTS."""
+    view = data.get("view", "")
+    return view if view in FRAGMENTS else "row"
+
+
+def polled_ids(values: Iterable[str]) -> list[int]:
+    """The ids among `values`, each once, at most MAX_POLLED. Anything else is skipped."""
+    numbers = dict.fromkeys(int(v) for v in values if v.isascii() and v.isdecimal() and len(v) < 19)
+    return list(numbers)[:MAX_POLLED]

@@ -1,0 +1,76 @@
+"""The estimated time until a queued prediction is done."""
+
+import pytest
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import State
+from diagnosis.presentation import estimates
+
+READY = {"ready": True, "count": 1, "models": []}
+
+
+class Broker:
+    """Stands in for `inference.broker`: counts look-ups."""
+
+    def __init__(self) -> None:
+        self.ready, self.seconds, self.lookups = True, 4.0, 0
+
+    def estimate(self, position: int) -> float:
+        self.lookups += 1
+        return self.seconds * position
+
+    def worker_status(self) -> dict[str, object]:
+        return READY | {"ready": self.ready}
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    found = Broker()
+    monkeypatch.setattr(estimates, "broker", found)
+    return found
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still; `clock[0]` is its time in seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(estimates, "_average", None)
+    monkeypatch.setattr("diagnosis.presentation.estimates.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_poll_looks_nothing_up(broker: Broker, clock: list[float]) -> None:
+    assert estimates.seconds_each(look_up=False) is None
+    assert broker.lookups == 0
+
+
+def test_a_page_looks_up_at_most_every_ten_seconds(broker: Broker, clock: list[float]) -> None:
+    assert estimates.seconds_each(look_up=True) == 4.0
+    broker.seconds = 7.0
+    clock[0] += 10
+    assert estimates.seconds_each(look_up=True) == 4.0
+    clock[0] += 0.1
+    assert estimates.seconds_each(look_up=True) == 7.0
+    assert broker.lookups == 2
+
+
+def test_a_cached_average_expires_after_a_minute(broker: Broker, clock: list[float]) -> None:
+    estimates.seconds_each(look_up=True)
+    clock[0] += 60
+    assert estimates.seconds_each(look_up=False) == 4.0
+    clock[0] += 0.1
+    assert estimates.seconds_each(look_up=False) is None
+
+
+def test_without_a_worker_there_is_no_estimate(broker: Broker, clock: list[float]) -> None:
+    broker.ready = False
+    assert estimates.seconds_each(look_up=True) is None
+
+
+def test_only_queued_rows_get_an_estimate_by_their_position(broker: Broker, clock: list[float]) -> None:
+    third = Prediction(state=State.QUEUED)
+    third.position = 3  # type: ignore[attr-defined]
+    running = Prediction(state=State.RUNNING)
+    assert estimates.with_estimates([third, running], look_up=True) == [third, running]
+    assert vars(third)["estimate"] == 12.0
+    assert not hasattr(running, "estimate")
