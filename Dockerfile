@@ -4,8 +4,8 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 brainscan && install -d -o brainscan /data
 WORKDIR /srv/brainscan
 
-COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-serve.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock
 COPY . .
 
 ENV PYTHONUNBUFFERED=1 DATA_DIR=/data BIND=0.0.0.0 PORT=8000

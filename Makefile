@@ -5,16 +5,19 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test verify bench train lint types format lock coverage clean
+.PHONY: help setup setup-train setup-dev run demo test verify bench train lint types format lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-setup: ## Make .venv and install the locked packages (PYTHON= names an interpreter)
-	@scripts/install requirements.lock
+setup: ## Make .venv and install what a site needs to serve (PYTHON= names an interpreter)
+	@scripts/install requirements-serve.lock
 
-setup-dev:
-	@scripts/install requirements.lock requirements-dev.lock
+setup-train: setup-train ## Add TensorFlow: for training, and for predictions on a GPU
+	@scripts/install requirements-train.lock
+
+setup-dev: setup-train
+	@scripts/install requirements-dev.lock
 
 run: setup ## Start the site on http://127.0.0.1:8000 (PORT=, DATA_DIR=, ADMIN_PASSWORD=); Ctrl-C stops it
 	@exec $(VENV)/python manage.py run_site
@@ -30,11 +33,11 @@ verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly
 
-bench: ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
-	@scripts/install requirements.lock requirements-dev.lock requirements-demo.lock
+bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
+	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m bench $(ARGS)
 
-train: setup ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
+train: setup-train ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
 	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)" $(ARGS)

@@ -50,7 +50,7 @@ def missing(name: str) -> str:
     if name == "ncnn" and find_spec("ncnn") is None:
         return "ncnn is not installed: there is no wheel of it for this platform, or it was left out."
     if name == "tensorflow" and find_spec("tensorflow") is None:
-        return "TensorFlow is not installed."
+        return "TensorFlow is not installed; `make setup-train` installs it."
     return ""
 
 
@@ -111,5 +111,6 @@ def _tensorflow(tensors: dict[str, NDArray[np.float32]], threads: int) -> "Tenso
     try:
         from ml.engines.tensorflow import TensorFlowEngine
     except ImportError as error:
-        raise ModelUnavailable("engine_missing", f"TensorFlow cannot be imported: {error}") from error
+        problem = missing("tensorflow") or f"TensorFlow cannot be imported: {error}."
+        raise ModelUnavailable("engine_missing", problem) from error
     return TensorFlowEngine(tensors, threads=threads)
