@@ -26,7 +26,7 @@ def test_every_direct_requirement_has_its_reason_beside_it() -> None:
 def test_the_serving_lock_holds_the_list_without_what_only_training_needs() -> None:
     training, serving = named("requirements-train.txt"), named("requirements-serve.lock")
     assert named("requirements.txt") - training <= serving
-    assert serving & training == set()
+    assert serving & training <= {"tqdm"}  # ncnn brings tqdm along
 
 
 def test_the_training_lock_pins_the_same_versions_as_the_serving_lock() -> None:
