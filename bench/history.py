@@ -94,20 +94,16 @@ def _deep(person: Any, view: str) -> str:
 
     from diagnosis.access import pagination, selectors
     from diagnosis.access.filters import PredictionFilter
-    from diagnosis.views.history import order_of
+    from diagnosis.views.history import requested_order
 
     data = QueryDict(view)
-    order = order_of(data)
+    order = requested_order(data)
     rows = PredictionFilter(data, queryset=selectors.predictions(person)).qs
-    key = order.expression
-    listed = rows.annotate(sort_key=key).order_by(
-        key.desc() if order.descending else key.asc(), "-id" if order.descending else "id"
-    )
     total = rows.order_by().count()
     if not total:
         return view
-    [row] = listed[int(total * DEEP) : int(total * DEEP) + 1]
-    return f"{view}&after={pagination.token(row)}"
+    [row] = pagination.sorted_rows(rows, order)[int(total * DEEP) : int(total * DEEP) + 1]
+    return f"{view}&after={pagination.cursor(row)}"
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ FILE_UPLOAD_HANDLERS = [
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
-AUTHENTICATION_BACKENDS = ["diagnosis.access.backends.Accounts"]
+AUTHENTICATION_BACKENDS = ["diagnosis.access.backends.UserBackend"]
 PASSWORD_HASHERS = [
     "brainscan.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -136,7 +136,7 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-] + [{"NAME": "diagnosis.access.token_revocation.EndToken"}]
+] + [{"NAME": "diagnosis.access.token_revocation.TokenRevocationValidator"}]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"

@@ -109,7 +109,7 @@ class PredictionFactory(factory.django.DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class: type[Prediction], *args: Any, **kwargs: Any) -> Prediction:
-        prediction = model_class.of(**(_fields_of(kwargs["state"], kwargs["queued"]) | kwargs))
+        prediction = model_class.for_scan(**(_fields_of(kwargs["state"], kwargs["queued"]) | kwargs))
         prediction.save()
         return prediction
 

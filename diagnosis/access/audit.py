@@ -9,14 +9,14 @@ from typing import Any
 import structlog
 from django.db.models import Model
 
-from diagnosis.access.users import Visitor
+from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent
 
 
 def record(
     action: str,
     *,
-    actor: Visitor | None = None,
+    actor: AnyUser | None = None,
     target: Model | None = None,
     **details: Any,
 ) -> AuditEvent:

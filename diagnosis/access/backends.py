@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 
 from diagnosis.access import selectors
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 
 
-class Accounts(ModelBackend):
-    """Django's accounts; a session's person comes with `reads_all`, in the same query."""
+class UserBackend(ModelBackend):
+    """Django's accounts; a session's person comes with `is_reader`, in the same query."""
 
-    def get_user(self, user_id: Any) -> Person | None:
-        person = Person.objects.annotate(reads_all=selectors.is_reader("pk")).filter(pk=user_id).first()
+    def get_user(self, user_id: Any) -> User | None:
+        person = User.objects.annotate(is_reader=selectors.in_reader_group("pk")).filter(pk=user_id).first()
         return person if person is not None and self.user_can_authenticate(person) else None

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet, Subquery
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 
 UNCERTAIN = "uncertain"
@@ -71,7 +71,7 @@ class PredictionFilter(django_filters.FilterSet):
 
     def of(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
         # By id, which the index begins with; the person is looked up once, before the rows.
-        return rows.filter(owner=Subquery(Person.objects.filter(username=value).values("pk")[:1]))
+        return rows.filter(owner=Subquery(User.objects.filter(username=value).values("pk")[:1]))
 
     def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
         # A new line parts the texts that are searched, and none of them has one.

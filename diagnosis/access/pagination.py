@@ -1,7 +1,7 @@
-"""Pages of a list by where the last one ended, so that a deep page costs what the first one does.
+"""Keyset pagination: a page is found by the last row of the one before, so a deep page costs as much as the first.
 
-A page's place is the key of a row and its id: `?after=` or `?before=` with both, as JSON in base64. Counts stop at
-COUNTED, as the exact number of a long list takes a look at all of it.
+A cursor holds a row's sort key and id, as JSON in URL-safe base64. `?after=` and `?before=` take one. Counts stop at
+COUNT_LIMIT, because the exact count of a long list reads all of it.
 """
 
 import base64
@@ -14,18 +14,21 @@ from typing import Any, Generic, TypeVar, cast
 from django.db.models import BooleanField, F, Func, IntegerField, Model, QuerySet, Subquery, Value
 from django.http import QueryDict
 
-COUNTED = 1000
-"""Rows that are counted; of more, a page says just that."""
+COUNT_LIMIT = 1000
+"""Rows that are counted exactly; a longer list is shown as "1,000+"."""
 
 T = TypeVar("T", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Sort by `key`, a field's name or an expression that is never null, of type `kind`, then by id the same way."""
+    """Sort by `key`, then by id in the same direction.
+
+    key: a field name or an expression that is never null. value_type: the Python type of its values.
+    """
 
     key: str | Func
-    kind: type = str
+    value_type: type = str
     descending: bool = False
 
     @property
@@ -35,11 +38,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list, and the places before and after them; empty where there is no more."""
+    """The rows of one page, and cursors to the pages beside it; a cursor is empty where there is no such page."""
 
     rows: list[T]
-    previous: str = ""
-    following: str = ""
+    previous_cursor: str = ""
+    next_cursor: str = ""
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.rows)
@@ -48,86 +51,90 @@ class Page(Generic[T]):
         return len(self.rows)
 
 
-class Counted(Subquery):
-    """How many rows a query has, at most COUNTED + 1: an expression, so that many counts are one query."""
+class BoundedCount(Subquery):
+    """The number of rows of a query, at most COUNT_LIMIT + 1: an expression, so that many counts run as one query."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
 
     def __init__(self, rows: QuerySet[Any]) -> None:
-        super().__init__(rows.order_by().values("pk")[: COUNTED + 1], output_field=IntegerField())
+        super().__init__(rows.order_by().values("pk")[: COUNT_LIMIT + 1], output_field=IntegerField())
 
 
 def page(rows: QuerySet[T], order: Order, data: QueryDict, *, size: int) -> Page[T]:
-    """The page that `?after=` or `?before=` names; an empty `?before=` is the last, and what names none the first.
+    """The page that `?after=` or `?before=` asks for: the last one for an empty `?before=`, else the first by default.
 
-    One query, or two for a `before` with less than a page before it.
+    One query; two where `?before=` leaves less than a page, because then the whole first page is shown.
     """
-    to_end = data.get("before") == ""
-    place = _place(data.get("before") or data.get("after", ""), order.kind)
-    back = to_end or ("before" in data and place is not None)
-    found = list(_from(rows, order, place, back=back)[: size + 1])
-    if back and len(found) <= size:  # the first page, whole
-        back, place = False, None
-        found = list(_from(rows, order, None, back=False)[: size + 1])
+    is_last = data.get("before") == ""
+    position = _decode(data.get("before") or data.get("after", ""), order.value_type)
+    backward = is_last or ("before" in data and position is not None)
+    found = list(_from(rows, order, position, backward=backward)[: size + 1])
+    if backward and len(found) <= size:
+        backward, position = False, None
+        found = list(_from(rows, order, None, backward=False)[: size + 1])
     more, found = len(found) > size, found[:size]
-    if back:
+    if backward:
         found.reverse()
     if not found:
         return Page([])
-    before = more if back else place is not None
-    following = not to_end if back else more
-    return Page(found, token(found[0]) if before else "", token(found[-1]) if following else "")
+    has_previous = more if backward else position is not None
+    has_next = not is_last if backward else more
+    return Page(found, cursor(found[0]) if has_previous else "", cursor(found[-1]) if has_next else "")
 
 
-def _from(rows: QuerySet[T], order: Order, place: tuple[Any, int] | None, *, back: bool) -> QuerySet[T]:
-    down = order.descending != back
-    if place is not None:
-        rows = rows.filter(_beyond(order, place, down=down))
+def sorted_rows(rows: QuerySet[T], order: Order, *, backward: bool = False) -> QuerySet[T]:
+    """The rows in order, each with its key as `sort_key`, which `cursor` reads."""
     key = order.expression
     keyed = cast("QuerySet[T]", rows.annotate(sort_key=key))
-    return keyed.order_by(key.desc(), "-id") if down else keyed.order_by(key.asc(), "id")
+    return keyed.order_by(key.desc(), "-id") if order.descending != backward else keyed.order_by(key.asc(), "id")
 
 
-def _beyond(order: Order, place: tuple[Any, int], *, down: bool) -> Func:
-    """Compares the pair (key, id) as a whole, which one index with both answers."""
-    sides = ((order.expression, F("id")), tuple(map(Value, place)))
-    pairs = (Func(*side, template="(%(expressions)s)", output_field=BooleanField()) for side in sides)
-    sign = " < " if down else " > "
-    return Func(*pairs, template="%(expressions)s", arg_joiner=sign, output_field=BooleanField())
-
-
-def token(row: Any) -> str:
-    """The place of a row that was loaded with its `sort_key`."""
+def cursor(row: Any) -> str:
+    """The cursor of a row from `sorted_rows`."""
     key = row.sort_key.isoformat() if isinstance(row.sort_key, datetime) else row.sort_key
     return base64.urlsafe_b64encode(json.dumps([key, row.pk]).encode()).decode().rstrip("=")
 
 
-def _place(text: str, kind: type) -> tuple[Any, int] | None:
-    """None for what no page of this order has written."""
+def _from(rows: QuerySet[T], order: Order, position: tuple[Any, int] | None, *, backward: bool) -> QuerySet[T]:
+    if position is not None:
+        rows = rows.filter(_beyond(order, position, descending=order.descending != backward))
+    return sorted_rows(rows, order, backward=backward)
+
+
+def _beyond(order: Order, position: tuple[Any, int], *, descending: bool) -> Func:
+    """Compares (key, id) as one row value, which an index over both columns answers."""
+    sides = ((order.expression, F("id")), tuple(map(Value, position)))
+    pairs = (Func(*side, template="(%(expressions)s)", output_field=BooleanField()) for side in sides)
+    sign = " < " if descending else " > "
+    return Func(*pairs, template="%(expressions)s", arg_joiner=sign, output_field=BooleanField())
+
+
+def _decode(text: str, value_type: type) -> tuple[Any, int] | None:
+    """The key and id in a cursor; None for text that is not a cursor of this order."""
     try:
         value, row_id = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        if kind is datetime:
+        if value_type is datetime:
             value = _utc(datetime.fromisoformat(value))
         str(value).encode()
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None
-    if type(value) is not kind or type(row_id) is not int or not 0 <= row_id < 2**63:
+    if type(value) is not value_type or type(row_id) is not int or not 0 <= row_id < 2**63:
         return None
     return (value, row_id) if _storable(value) else None
 
 
 def _utc(moment: datetime) -> datetime:
-    """In UTC: SQLite would have to bring it there itself, and PostgreSQL reads no zone with a fraction of a second.
+    """Converted to UTC here, because SQLite does not convert and PostgreSQL rejects offsets with fractional seconds.
 
-    Raises ValueError for a time without a zone, OverflowError for one before the first year or after the last.
+    Raises ValueError for a time without an offset, OverflowError for one before year 1 or after year 9999 in UTC.
     """
     if moment.tzinfo is None:
-        raise ValueError("a place in time has a zone")
+        raise ValueError("a cursor's time needs a UTC offset")
     return moment.astimezone(UTC)
 
 
 def _storable(value: Any) -> bool:
-    """Whether a database takes it: PostgreSQL has no zero characters and no numbers of 65 bits."""
+    """Whether a database accepts it: PostgreSQL takes no NUL characters and no integers over 64 bits."""
     if isinstance(value, datetime):
         return True
     return "\0" not in value if isinstance(value, str) else abs(value) < 2**63

@@ -1,7 +1,7 @@
 """Every read of pages and API. Who may see what is decided here, once: people see their own cases, admins and the
 group "reader" see all.
 
-Whether somebody is a reader is known with the person (`is_reader`), so that the rule is a plain condition on the
+Whether somebody is a reader is known with the person (`in_reader_group`), so that the rule is a plain condition on the
 owner, which an index answers.
 """
 
@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from diagnosis.access.users import Person, Visitor
+from diagnosis.access.users import AnyUser, User
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, State
 
@@ -20,61 +20,61 @@ READERS = "reader"
 """Name of the group whose members see everybody's cases."""
 
 
-def visible_owners(user: Visitor) -> QuerySet[Person, int]:
+def visible_owners(user: AnyUser) -> QuerySet[User, int]:
     """Ids of the people whose cases `user` may see. For searches that the database cannot do; their results still go
     through `predictions`."""
-    return Person.objects.filter(_may_see(user, "pk")).values_list("pk", flat=True)
+    return User.objects.filter(_may_see(user, "pk")).values_list("pk", flat=True)
 
 
-def cases(user: Visitor) -> QuerySet[Case]:
+def cases(user: AnyUser) -> QuerySet[Case]:
     """The cases `user` may see, with owner and number of scans (`scan_count`), newest first."""
     count = Scan.objects.filter(case=OuterRef("pk")).order_by().values("case").annotate(n=Count("pk")).values("n")
     visible = Case.objects.filter(_may_see(user, "owner")).select_related("owner")
     return visible.annotate(scan_count=Coalesce(Subquery(count, output_field=IntegerField()), 0))
 
 
-def scans(user: Visitor) -> QuerySet[Scan]:
+def scans(user: AnyUser) -> QuerySet[Scan]:
     """The scans `user` may see, with case and owner, newest first."""
     return Scan.objects.filter(_may_see(user, "case__owner")).select_related("case__owner")
 
 
-def predictions(user: Visitor) -> QuerySet[Prediction]:
+def predictions(user: AnyUser) -> QuerySet[Prediction]:
     """The predictions `user` may see, with scan, case, owner and model version, newest first."""
     visible = Prediction.objects.filter(_may_see(user, "owner"))
     with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
     return with_all.defer("model_version__manifest")
 
 
-def result(user: Visitor, *, prediction_id: int) -> QuerySet[Prediction]:
+def result(user: AnyUser, *, prediction_id: int) -> QuerySet[Prediction]:
     """One prediction with all that its page shows, queue position included."""
     everything = predictions(user).defer(None).filter(pk=prediction_id)
     return _with_position(everything)
 
 
-def statuses(user: Visitor, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
+def statuses(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
     """The given predictions, as far as `user` may see them, each with `position` in the queue. One query."""
     return _with_position(predictions(user).filter(pk__in=list(prediction_ids)))
 
 
-def case_scans(user: Visitor, *, case: Case) -> QuerySet[Scan]:
+def case_scans(user: AnyUser, *, case: Case) -> QuerySet[Scan]:
     """A case's scans, oldest first, each with its predictions in `history`, newest first. Two queries."""
     newest_first = Prediction.objects.select_related("model_version").defer("model_version__manifest").order_by("-id")
     prefetch = Prefetch("predictions", queryset=newest_first, to_attr="history")
     return scans(user).filter(case=case).order_by("id").prefetch_related(prefetch)
 
 
-def slices(user: Visitor) -> QuerySet[Slice]:
+def slices(user: AnyUser) -> QuerySet[Slice]:
     """The slices of series that `user` may see, with their scan, in viewing order."""
     return Slice.objects.filter(_may_see(user, "scan__case__owner")).select_related("scan").order_by("scan", "index")
 
 
-def slice_results(user: Visitor) -> QuerySet[SliceResult]:
+def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
     """What runs say of slices that `user` may see, with slice, scan and run, in viewing order."""
     visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner"))
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
-def neighbors(prediction: Prediction) -> tuple[int | None, int | None]:
+def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:
     """Ids of the previous and the next scan's newest prediction within the case. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     row = Scan.objects.filter(case=prediction.scan.case_id).annotate(latest=Subquery(latest)).order_by("id")
@@ -97,21 +97,21 @@ def queue_summary() -> dict[str, Any]:
     )
 
 
-def _may_see(user: Visitor, owner: str) -> Q:
+def _may_see(user: AnyUser, owner: str) -> Q:
     if not user.is_authenticated or not user.is_active:
         return Q(pk__in=())
     if user.is_superuser:
         return Q()
-    return Q() if _reads_all(user) else Q(**{owner: user.pk})
+    return Q() if _is_reader(user) else Q(**{owner: user.pk})
 
 
-def _reads_all(user: Person) -> bool:
+def _is_reader(user: User) -> bool:
     """Whether the user is a reader. Who sent a request was loaded with the answer; of anyone else it is asked here."""
-    known: bool | None = getattr(user, "reads_all", None)
+    known: bool | None = getattr(user, "is_reader", None)
     return Group.objects.filter(user=user.pk, name=READERS).exists() if known is None else known
 
 
-def is_reader(person: str) -> Exists:
+def in_reader_group(person: str) -> Exists:
     """Annotates whether the person of that column is a member of the group that sees everybody's cases."""
     return Exists(Group.objects.filter(user=OuterRef(person), name=READERS))
 

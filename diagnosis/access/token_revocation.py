@@ -7,7 +7,7 @@ from rest_framework.authtoken.models import Token
 from diagnosis.access import audit
 
 
-class EndToken:
+class TokenRevocationValidator:
     """A password validator that takes any password; Django tells it when one was changed. Whoever changes a password
     means to shut others out, so the person's API token ends as their other sessions do."""
 

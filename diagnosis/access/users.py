@@ -1,8 +1,7 @@
-"""The people of the site, for annotations: somebody with an account, and whoever sends a request."""
+"""User types for annotations: an account, and whoever sends a request (who may be anonymous)."""
 
-from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.models import User as Person
+from django.contrib.auth.models import AnonymousUser, User
 
-Visitor = Person | AnonymousUser
+AnyUser = User | AnonymousUser
 
-__all__ = ["Person", "Visitor"]
+__all__ = ["AnyUser", "User"]

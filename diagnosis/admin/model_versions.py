@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.admin import artifacts
 from diagnosis.admin.base import Listed, pretty
 from diagnosis.inference import model_versions
@@ -23,7 +23,7 @@ from ml.contracts import ModelUnavailable
 class RegisterForm(forms.ModelForm):
     """One field: the artifact's folder. The form is valid once the artifact has been verified and registered."""
 
-    actor: Person
+    actor: User
     folder = forms.CharField(
         max_length=500,
         widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off", "spellcheck": "false"}),
@@ -99,7 +99,7 @@ class ModelVersionAdmin(Listed):
         return super().has_delete_permission(request, obj) and not needed
 
     def has_activate_permission(self, request: HttpRequest) -> bool:
-        return cast(Person, request.user).has_perm("diagnosis.change_modelversion")
+        return cast(User, request.user).has_perm("diagnosis.change_modelversion")
 
     @admin.action(description="Activate the selected model version", permissions=["activate"])
     def activate(self, request: HttpRequest, rows: QuerySet[ModelVersion]) -> None:
@@ -110,7 +110,7 @@ class ModelVersionAdmin(Listed):
         if problem := model_versions.problem(version):
             messages.error(request, f"{version} was not activated. {problem}")
             return
-        model_versions.activate(version=version, actor=cast(Person, request.user))
+        model_versions.activate(version=version, actor=cast(User, request.user))
         messages.success(request, f"{version} is active: it makes every new prediction from now on.")
         if settings.ML_MODEL:
             messages.warning(request, "ML_MODEL is set, so the next start of the site activates that model again.")

@@ -9,14 +9,14 @@ from django.http import HttpRequest
 
 from diagnosis.admin.base import Listed
 
-Person = get_user_model()
+User = get_user_model()
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 # Importing `auth` registered Django's page; this one takes its place.
-admin.site.unregister(Person)
+admin.site.unregister(User)
 
 
-@admin.register(Person)
+@admin.register(User)
 class PersonAdmin(Listed, auth.UserAdmin):
     """Staff with the permission may make and mend accounts. Only superusers hand out rights or touch superusers."""
 

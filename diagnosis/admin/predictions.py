@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
 from diagnosis.inference import pipeline
 from diagnosis.models import Prediction
@@ -101,7 +101,7 @@ class PredictionAdmin(ReadOnly):
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether the actions are offered at all; each row is asked again."""
-        return cast(Person, request.user).has_perm("diagnosis.change_prediction")
+        return cast(User, request.user).has_perm("diagnosis.change_prediction")
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Who looks at a result leaves a trace, here as on its page."""
@@ -121,7 +121,7 @@ class PredictionAdmin(ReadOnly):
 
     def _each(self, request: HttpRequest, rows: QuerySet[Prediction], act: Callable[..., bool], done: str) -> None:
         """Do `act` to each row that the person may change; the pipeline decides by its state, and keeps the audit."""
-        person = cast(Person, request.user)
+        person = cast(User, request.user)
         results = [may_change(person, row.scan.case) and act(prediction=row, actor=person) for row in rows]
         count = sum(results)
         if count:

@@ -5,18 +5,18 @@ from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 
 from diagnosis.access import selectors
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 
 
 class Tokens(TokenAuthentication):
-    """DRF's tokens; their person comes with `reads_all`, in the same query, as a session's does."""
+    """DRF's tokens; their person comes with `is_reader`, in the same query, as a session's does."""
 
-    def authenticate_credentials(self, key: str) -> tuple[Person, Token]:
-        known = Token.objects.select_related("user").annotate(reads_all=selectors.is_reader("user"))
+    def authenticate_credentials(self, key: str) -> tuple[User, Token]:
+        known = Token.objects.select_related("user").annotate(is_reader=selectors.in_reader_group("user"))
         token = known.filter(key=key).first()
         if token is None:
             raise AuthenticationFailed("Invalid token.")
         if not token.user.is_active:
             raise AuthenticationFailed("User inactive or deleted.")
-        token.user.reads_all = token.reads_all
+        token.user.is_reader = token.is_reader
         return token.user, token

@@ -11,7 +11,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import multipart, stow
 
 MEDIA_TYPE = "application/dicom+json"
@@ -49,7 +49,7 @@ class StoreView(APIView):
                 raise UnsupportedMediaType(
                     request.content_type, 'Send multipart/related; type="application/dicom" with DICOM files as parts.'
                 )
-            stored = stow.store(user=cast(Person, request.user), read=_reader(request), boundary=boundary, study=study)
+            stored = stow.store(user=cast(User, request.user), read=_reader(request), boundary=boundary, study=study)
         except multipart.Malformed as error:
             raise ParseError(f"The multipart body cannot be read: {error}.") from error
         except stow.TooMany as error:

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.api.dicomweb import OneAnswer
 from diagnosis.api.problems import MEDIA_TYPE
 from diagnosis.api.receipts import ReceiptSerializer
@@ -78,7 +78,7 @@ class PullView(APIView):
         fails half-way."""
         asked = PullSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        person = cast(Person, request.user)
+        person = cast(User, request.user)
         try:
             with dicomweb.configured() as archive:
                 receipt = retrieve.pull(user=person, accession=asked.validated_data["accession"], archive=archive)
@@ -129,7 +129,7 @@ class SendView(APIView):
             raise PermissionDenied("Only the case's owner or an administrator may send its results.")
         try:
             with dicomweb.configured() as archive:
-                sent = export.send(user=cast(Person, request.user), prediction=prediction, archive=archive)
+                sent = export.send(user=cast(User, request.user), prediction=prediction, archive=archive)
         except NeighborError as error:
             raise ArchiveProblem(error) from None
         except FileNotFoundError:

@@ -20,7 +20,7 @@ from diagnosis import intake
 from diagnosis.access import selectors
 from diagnosis.access.filters import CaseFilter, PredictionFilter, ScanFilter
 from diagnosis.access.permissions import may_change
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.api import receipts, serializers
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
@@ -48,9 +48,9 @@ class Endpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Generi
     lookup_value_converter = "int"
 
     @property
-    def person(self) -> Person:
+    def person(self) -> User:
         """Who asks; nobody else gets as far as a method here."""
-        return cast(Person, self.request.user)
+        return cast(User, self.request.user)
 
     def get_object(self) -> Any:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])

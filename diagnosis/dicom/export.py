@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from diagnosis.access import audit, selectors
-from diagnosis.access.users import Person, Visitor
+from diagnosis.access.users import AnyUser, User
 from diagnosis.dicom.dicomweb import Archive
 from diagnosis.dicom.errors import NothingToSend
 from diagnosis.dicom.results import Result, Source
@@ -23,7 +23,7 @@ REPORT, CAPTURES = "sr", "sc"
 KINDS = (REPORT, CAPTURES)
 
 
-def result_of(user: Visitor, prediction: Prediction) -> Result:
+def result_of(user: AnyUser, prediction: Prediction) -> Result:
     """What `prediction`, which `user` may see, says.
 
     Raises NothingToSend, and FileNotFoundError if the storage has lost the scan.
@@ -83,7 +83,7 @@ def pack(result: Result, *, kinds: tuple[str, ...] = KINDS) -> IO[bytes]:
     return packed
 
 
-def send(*, user: Person, prediction: Prediction, archive: Archive) -> int:
+def send(*, user: User, prediction: Prediction, archive: Archive) -> int:
     """Store report and captures in the archive; how many objects.
 
     The same result always makes the same objects, so that sending again replaces them.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from diagnosis import intake
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom.identity import Identity
 from diagnosis.dicom.spool import Piece
 
@@ -44,9 +44,7 @@ class Fate:
     reason: int | None = None
 
 
-def hand_in(
-    user: Person, arrivals: Iterable[Arrival], *, reference: str = ""
-) -> tuple[list[Fate], list[intake.Receipt]]:
+def hand_in(user: User, arrivals: Iterable[Arrival], *, reference: str = "") -> tuple[list[Fate], list[intake.Receipt]]:
     """Give the objects to intake; their fates, in their order, and a receipt for each study.
 
     reference: of the case where they go, "" to leave that to intake.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from diagnosis import intake
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom.dicomweb import Archive, Instance
 from diagnosis.dicom.errors import Ambiguous, InvalidAccession, NeighborError, NothingFound, TooMuch
 from diagnosis.dicom.spool import Piece, Spool
@@ -31,7 +31,7 @@ class Interrupted(NeighborError):
         self.receipt = receipt
 
 
-def pull(*, user: Person, accession: str, archive: Archive) -> intake.Receipt:
+def pull(*, user: User, accession: str, archive: Archive) -> intake.Receipt:
     """Fetch the study with this accession number into a case of `user`.
 
     Raises InvalidAccession, NothingFound, Ambiguous, TooMuch, what `Archive` raises, intake.Busy before a picture is

@@ -19,7 +19,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from diagnosis import intake
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import ingest, limits
 from diagnosis.dicom.allowed_aes import Peer
 from diagnosis.dicom.identity import NotDicom, identify
@@ -159,7 +159,7 @@ class Listener:
             event.request.DataSet.release()
 
     def _take(self, event: Any, sender: Sender) -> int:
-        user = Person.objects.filter(username=self._options.user, is_active=True).first()
+        user = User.objects.filter(username=self._options.user, is_active=True).first()
         if user is None:
             _log.error("DICOM_USER is no active account; nothing is taken")
             return NOT_AUTHORIZED

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import ingest, multipart
 from diagnosis.dicom.identity import HEAD, NotDicom, identify
 from diagnosis.dicom.ingest import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Arrival, Fate
@@ -50,7 +50,7 @@ class Stored:
         return found
 
 
-def store(*, user: Person, read: Callable[[int], bytes], boundary: str, study: str = "") -> Stored:
+def store(*, user: User, read: Callable[[int], bytes], boundary: str, study: str = "") -> Stored:
     """Take the objects of a request into cases of `user`. study: the only study whose objects are taken.
 
     Raises multipart.Malformed, TooMany and intake.Busy, before anything is stored.

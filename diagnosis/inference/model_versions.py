@@ -11,7 +11,7 @@ from django.db import transaction
 
 import ml
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.models import ModelVersion
 from ml.contracts import ModelUnavailable
 from ml.engines import cores
@@ -28,7 +28,7 @@ class Status:
     version: ModelVersion | None = None
 
 
-def register(*, path: Path | str, actor: Person | None = None) -> ModelVersion:
+def register(*, path: Path | str, actor: User | None = None) -> ModelVersion:
     """Make an artifact folder known, its files' digests verified. Registering it again updates its path and manifest.
 
     Raises ModelUnavailable: missing, damaged, or made for another preprocessing.
@@ -52,7 +52,7 @@ def register(*, path: Path | str, actor: Person | None = None) -> ModelVersion:
     return version
 
 
-def activate(*, version: ModelVersion, actor: Person | None = None) -> None:
+def activate(*, version: ModelVersion, actor: User | None = None) -> None:
     """Use `version` for every prediction from now on."""
     with transaction.atomic():
         ModelVersion.objects.filter(active=True).exclude(pk=version.pk).update(active=False)

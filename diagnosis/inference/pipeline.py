@@ -23,7 +23,7 @@ from django.utils import timezone
 
 import ml
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.inference import broker, model_versions, result_cache, series, transitions
 from diagnosis.inference.batching import Line
 from diagnosis.models import Prediction
@@ -97,7 +97,7 @@ def _come_back(prediction_id: int) -> None:
         broker.send(waiting.pk, after=waiting.not_before - timezone.now())
 
 
-def retry(*, prediction: Prediction, actor: Person) -> bool:
+def retry(*, prediction: Prediction, actor: User) -> bool:
     """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now,
     or if another run of the same scan and model is live."""
     version = model_versions.active()
@@ -124,7 +124,7 @@ def retry(*, prediction: Prediction, actor: Person) -> bool:
     return True
 
 
-def cancel(*, prediction: Prediction, actor: Person) -> bool:
+def cancel(*, prediction: Prediction, actor: User) -> bool:
     """End a waiting or running prediction. False if it has ended by now."""
     with transaction.atomic():
         changed = Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(

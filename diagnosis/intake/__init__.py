@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.inference import model_versions
 from diagnosis.intake import store
 from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
@@ -50,7 +50,7 @@ def place() -> AbstractContextManager[None]:
 
 def receive(
     *,
-    user: Person,
+    user: User,
     files: Iterable[Upload],
     oversized: Iterable[str] = (),
     reference: str = "",
@@ -72,7 +72,7 @@ def receive(
 
 
 def _received(
-    user: Person, files: Iterable[Upload], oversized: Iterable[str], reference: str, *, simulated: bool, confirmed: bool
+    user: User, files: Iterable[Upload], oversized: Iterable[str], reference: str, *, simulated: bool, confirmed: bool
 ) -> Receipt:
     receipt = Receipt()
     home = Case.objects.filter(owner=user, reference=reference).first() if reference else None

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.inference import broker
 from diagnosis.intake.decoding import Decoded
 from diagnosis.models import Embedding, Prediction, Scan, Slice
@@ -37,7 +37,7 @@ class Found:
     elsewhere: Scan | None = None
 
 
-def look_up(decoded: Decoded, *, user: Person, reference: str) -> Found:
+def look_up(decoded: Decoded, *, user: User, reference: str) -> Found:
     """Where a slice belongs among the scans of `user`, in the case called `reference` if one is named.
 
     Raises UnreadableImage with code `too_many_frames`.
@@ -76,7 +76,7 @@ def count(scan: Scan, *, size: int) -> None:
     scan.refresh_from_db(fields=["frames", "size"])
 
 
-def wait(prediction: Prediction, *, actor: Person) -> None:
+def wait(prediction: Prediction, *, actor: User) -> None:
     """A slice has come: a run that waits does so a moment longer, one that runs will find it, and one that has ended is
     opened again. What it said is in the audit row."""
     later = timezone.now() + SETTLES

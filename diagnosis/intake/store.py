@@ -9,7 +9,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from diagnosis.access import audit
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.inference import broker
 from diagnosis.intake import series
 from diagnosis.intake.decoding import Decoded, Picture
@@ -24,7 +24,7 @@ class Intent:
     """Whose upload it is and where it goes. case: where earlier files of the same upload went. reference: as asked
     for, or derived from the patient's pseudonym, "" for a new case. confirmed: letters in pictures are no name."""
 
-    user: Person
+    user: User
     version: ModelVersion | None
     case: Case | None = None
     reference: str = ""
@@ -57,7 +57,7 @@ def _store(decoded: Decoded, intent: Intent, name: str) -> Accepted:
     try:
         with transaction.atomic():
             # One upload of a person at a time looks and stores, or twins would open a case each.
-            Person.objects.select_for_update(no_key=True).get(pk=intent.user.pk)
+            User.objects.select_for_update(no_key=True).get(pk=intent.user.pk)
             return _gathered(decoded, intent, files, name) if decoded.gathers else _alone(decoded, intent, files, name)
     except BaseException:
         for written in files.names:
@@ -181,7 +181,7 @@ def _extended(scan: Scan, intent: Intent) -> Prediction:
 def new_prediction(scan: Scan, intent: Intent, *, wait: bool = False) -> Prediction:
     """wait: more slices may come."""
     now = timezone.now()
-    prediction = Prediction.of(
+    prediction = Prediction.for_scan(
         scan,
         model_version=intent.version,
         requested_by=intent.user,

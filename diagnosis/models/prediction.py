@@ -36,7 +36,7 @@ REUSABLE = (State.DONE, State.REFUSED)
 """States that carry a result. Failed and canceled runs never stand for one, or a failure could not be retried."""
 
 
-class Standing(models.TextChoices):
+class WorklistStatus(models.TextChoices):
     """What a run is to whoever looks through the worklist: one thing only, made of state, outcome and band."""
 
     ACTIVE = "active", "In progress"
@@ -62,9 +62,9 @@ class Prediction(models.Model):
     """States: queued → running → done | refused | failed | canceled. Changed only in `pipeline`, conditionally.
 
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
-    `of`: owner, owner_name, case_reference and scan_name repeat what case, person and scan say, so that the worklist
-    filters and sorts by one index, however long it is. Triggers of the database keep the first two as they are
-    (`diagnosis.models.owner_triggers`), from the insert on; the others never change.
+    `for_scan`: owner, owner_name, case_reference and scan_name repeat values of the case, its owner and the scan, so
+    that one index answers each filter and order of the worklist. Database triggers keep owner and owner_name in step
+    (`diagnosis.models.owner_triggers`); the other two never change.
     """
 
     State = State
@@ -111,12 +111,12 @@ class Prediction(models.Model):
     # PostgreSQL alters no column that these two are made of: a migration that does takes them away before.
     standing = models.GeneratedField(
         expression=Case(
-            When(state__in=ACTIVE, then=Value(Standing.ACTIVE)),
-            When(state__in=STOPPED, then=Value(Standing.FAILED)),
-            When(uncertain=True, then=Value(Standing.UNCERTAIN)),
+            When(state__in=ACTIVE, then=Value(WorklistStatus.ACTIVE)),
+            When(state__in=STOPPED, then=Value(WorklistStatus.FAILED)),
+            When(uncertain=True, then=Value(WorklistStatus.UNCERTAIN)),
             default=F("outcome"),
         ),
-        output_field=models.CharField(max_length=10, choices=Standing.choices),
+        output_field=models.CharField(max_length=10, choices=WorklistStatus.choices),
         db_persist=True,
     )
     searched = models.GeneratedField(
@@ -198,7 +198,7 @@ class Prediction(models.Model):
         return reverse("prediction", args=[self.pk])
 
     @classmethod
-    def of(cls, scan: Scan, **fields: Any) -> "Prediction":
+    def for_scan(cls, scan: Scan, **fields: Any) -> "Prediction":
         """A run on a scan, not saved yet, with what it repeats of scan and case."""
         case, owner = scan.case, scan.case.owner
         repeated = {"owner": owner, "owner_name": owner.get_username(), "case_reference": case.reference}

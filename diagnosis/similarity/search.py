@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from diagnosis.access import selectors
-from diagnosis.access.users import Visitor
+from diagnosis.access.users import AnyUser
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.embedding import unpack
 from diagnosis.models.prediction import State
@@ -28,7 +28,7 @@ class Similar:
     similarity: float
 
 
-def similar(user: Visitor, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar] | None:
+def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar] | None:
     """The `limit` scans most like that of `prediction`, most similar first: one of each other case.
 
     Scans of its own case are left out (they stand beside it anyway), and so are copies of the same picture. None where
@@ -62,7 +62,7 @@ def similar(user: Visitor, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
     return sorted(found, key=lambda one: (-one.similarity, one.prediction.pk))
 
 
-def _rows(user: Visitor, neighbors: list[Neighbor]) -> list[Prediction]:
+def _rows(user: AnyUser, neighbors: list[Neighbor]) -> list[Prediction]:
     ids = [neighbor.prediction_id for neighbor in neighbors]
     visible = selectors.predictions(user).filter(pk__in=ids, state=State.DONE, embedding__isnull=False)
     return list(visible.select_related("embedding"))

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from diagnosis.access.pagination import COUNTED
+from diagnosis.access.pagination import COUNT_LIMIT
 from diagnosis.access.permissions import may_change
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.models import Case, Prediction, Scan
 from diagnosis.presentation import evidence, labels
 
@@ -44,7 +44,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 
 @register.filter
-def can_be_changed_by(case: Case, user: Person | AnonymousUser) -> bool:
+def can_be_changed_by(case: Case, user: User | AnonymousUser) -> bool:
     return may_change(user, case)
 
 
@@ -125,8 +125,8 @@ def without(context: template.Context, *keys: str) -> str:
 
 @register.filter
 def counted(number: int) -> str:
-    """A count for people. Counting stops at COUNTED, so a larger number reads `1,000+`."""
-    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
+    """A count for people. Counting stops at COUNT_LIMIT, so a larger number reads `1,000+`."""
+    return f"{number:,}" if number <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
 
 
 @register.filter

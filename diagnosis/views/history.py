@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from diagnosis.access import pagination, selectors
 from diagnosis.access.filters import PredictionFilter
-from diagnosis.access.pagination import COUNTED, Counted, Order
+from diagnosis.access.pagination import COUNT_LIMIT, BoundedCount, Order
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import (
     ACTIVE,
@@ -22,8 +22,8 @@ from diagnosis.models.prediction import (
     SCORE_LAST_DESCENDING,
     STOPPED,
     Outcome,
-    Standing,
     State,
+    WorklistStatus,
 )
 from diagnosis.presentation import labels
 
@@ -51,7 +51,7 @@ class Tab:
     """A saved view: a name, what it shows (None: all), and what stands for that in the URL."""
 
     label: str
-    standing: Standing | None = None
+    standing: WorklistStatus | None = None
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -59,17 +59,17 @@ class Tab:
         """Names the tab's icon and color."""
         if self.standing is None:
             return ""
-        return "running" if self.standing is Standing.ACTIVE else self.standing.value.replace("_", "-")
+        return "running" if self.standing is WorklistStatus.ACTIVE else self.standing.value.replace("_", "-")
 
 
 TABS = (
     Tab("All"),
-    Tab("In progress", Standing.ACTIVE, {"state": ACTIVE}),
-    Tab("Tumor", Standing.TUMOR, {"outcome": (Outcome.TUMOR,), "uncertain": ("false",)}),
-    Tab("Uncertain", Standing.UNCERTAIN, {"uncertain": ("true",)}),
-    Tab("No tumor", Standing.NO_TUMOR, {"outcome": (Outcome.NO_TUMOR,), "uncertain": ("false",)}),
-    Tab("Refused", Standing.REFUSED, {"outcome": (Outcome.REFUSED,)}),
-    Tab("Failed", Standing.FAILED, {"state": STOPPED}),
+    Tab("In progress", WorklistStatus.ACTIVE, {"state": ACTIVE}),
+    Tab("Tumor", WorklistStatus.TUMOR, {"outcome": (Outcome.TUMOR,), "uncertain": ("false",)}),
+    Tab("Uncertain", WorklistStatus.UNCERTAIN, {"uncertain": ("true",)}),
+    Tab("No tumor", WorklistStatus.NO_TUMOR, {"outcome": (Outcome.NO_TUMOR,), "uncertain": ("false",)}),
+    Tab("Refused", WorklistStatus.REFUSED, {"outcome": (Outcome.REFUSED,)}),
+    Tab("Failed", WorklistStatus.FAILED, {"state": STOPPED}),
 )
 
 
@@ -80,7 +80,9 @@ def history(request: HttpRequest) -> HttpResponse:
     chosen = PredictionFilter(request.GET, queryset=visible)
     cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
-    page = pagination.page(labels.with_calibration(chosen.qs), order_of(request.GET), request.GET, size=PAGE_SIZE)
+    page = pagination.page(
+        labels.with_calibration(chosen.qs), requested_order(request.GET), request.GET, size=PAGE_SIZE
+    )
     tabs, count = _tabs(request, visible, chosen.qs)
     filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))
     context = {
@@ -105,7 +107,7 @@ def _sort(data: QueryDict) -> str:
     return wanted if wanted.removeprefix("-") in ORDERS else "-when"
 
 
-def order_of(data: QueryDict) -> Order:
+def requested_order(data: QueryDict) -> Order:
     """The order that the URL asks for."""
     sort = _sort(data)
     order = ORDERS.get(sort) or ORDERS[sort.removeprefix("-")]
@@ -154,17 +156,19 @@ def _tabs(
 
 
 def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -> Counter[str]:
-    """How many rows there are of each standing, of "all", and in `other`; COUNTED + 1 at most. Two queries, the second
-    only where the first, a look at that many rows, has not told it all."""
-    seen = list(rows.order_by().values_list("standing", flat=True)[: COUNTED + 1])
+    """Row counts by worklist status, of "all" and of `other`, each at most COUNT_LIMIT + 1.
+
+    The first query reads that many rows, which counts a short list; only a longer one needs the second.
+    """
+    seen = list(rows.order_by().values_list("standing", flat=True)[: COUNT_LIMIT + 1])
     counts = Counter(seen)
     counts["all"] = len(seen)
     unknown = {} if other is None else {"other": other}
-    if len(seen) > COUNTED:
-        unknown |= {standing: rows.filter(standing=standing) for standing in Standing.values}
+    if len(seen) > COUNT_LIMIT:
+        unknown |= {standing: rows.filter(standing=standing) for standing in WorklistStatus.values}
     if unknown:
         # Whose names are no fields of the row on which they hang; any row will do, and there is one, or all are zero.
-        asked = {f"count_{name}": Counted(some) for name, some in unknown.items()}
+        asked = {f"count_{name}": BoundedCount(some) for name, some in unknown.items()}
         row: Any = Prediction.objects.order_by("pk").values(**asked).first() or {}
         for name in unknown:
             counts[name] = row.get(f"count_{name}", 0)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from diagnosis import intake
 from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import dicomweb, export, retrieve
 from diagnosis.dicom.errors import NeighborError
 
@@ -26,7 +26,7 @@ def pull_page(request: HttpRequest) -> HttpResponse:
     try:
         with dicomweb.configured() as archive:
             asked = request.POST.get("accession", "")
-            receipt = retrieve.pull(user=cast(Person, request.user), accession=asked, archive=archive)
+            receipt = retrieve.pull(user=cast(User, request.user), accession=asked, archive=archive)
     except retrieve.Interrupted as error:
         messages.warning(request, error.message)
         receipt = error.receipt
@@ -66,7 +66,7 @@ def send(request: HttpRequest, prediction_id: int) -> HttpResponse:
         raise PermissionDenied
     try:
         with dicomweb.configured() as archive:
-            sent = export.send(user=cast(Person, request.user), prediction=found, archive=archive)
+            sent = export.send(user=cast(User, request.user), prediction=found, archive=archive)
     except NeighborError as error:
         messages.error(request, error.message)
     except FileNotFoundError as error:

@@ -26,7 +26,7 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
     estimates.with_estimates([found], look_up=True)
     if found.state in REUSABLE:
         audit.record("result.viewed", actor=request.user, target=found)
-    previous, following = selectors.neighbors(found)
+    previous, following = selectors.adjacent(found)
     runs = labels.with_calibration(selectors.predictions(request.user).filter(scan=found.scan_id))
     context = {
         "p": found,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from diagnosis import intake
 from diagnosis.access import selectors
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.intake import Receipt, Upload
 from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import Prediction
@@ -23,7 +23,7 @@ _RECENT = 8
 def upload(request: HttpRequest) -> HttpResponse:
     """The form; on POST what became of each file. 200 if any was taken, 413 if all were too large, 503 if no place was
     free, else 400."""
-    person = cast(Person, request.user)
+    person = cast(User, request.user)
     if request.method != "POST":
         return _page(request, UploadForm(initial=_initial(request)))
     files, dropped = request.FILES.getlist("files"), oversized(request)

@@ -82,7 +82,7 @@ def _scan(case: Case, number: int) -> Scan:
 
 def _prediction(scan: Scan, version: ModelVersion) -> Prediction:
     now = timezone.now()
-    return Prediction.of(
+    return Prediction.for_scan(
         scan,
         model_version=version,
         requested_by=scan.case.owner,

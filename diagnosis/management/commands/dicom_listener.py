@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import allowed_aes
 from diagnosis.dicom.errors import Misconfigured
 from diagnosis.dicom.store_scp import Listener, Options
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DICOM_PORT:
             raise CommandError("DICOM_PORT is not set, so that there is nothing to listen on.")
-        if not Person.objects.filter(username=settings.DICOM_USER, is_active=True).exists():
+        if not User.objects.filter(username=settings.DICOM_USER, is_active=True).exists():
             raise CommandError("DICOM_USER names no active account; it owns the cases that arrive.")
         connections.close_all()
         try:

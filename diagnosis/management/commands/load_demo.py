@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diagnosis import demo, intake
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.models import Case
 
 
@@ -31,14 +31,14 @@ class Command(BaseCommand):
         for sample in demo.SAMPLES:
             self._load(sample, volume, user)
 
-    def _refuse_real_cases(self, user: Person) -> None:
+    def _refuse_real_cases(self, user: User) -> None:
         """Made-up pictures must never stand among somebody's real ones."""
         references = [sample.reference for sample in demo.SAMPLES]
         taken = Case.objects.filter(owner=user, reference__in=references, simulated=False).first()
         if taken is not None:
             raise CommandError(f"{user} has a case of their own called {taken.reference}; nothing was added.")
 
-    def _load(self, sample: demo.Sample, volume: demo.Volume, user: Person) -> None:
+    def _load(self, sample: demo.Sample, volume: demo.Volume, user: User) -> None:
         pictures = [ContentFile(data, name=name) for name, data in demo.files(sample, volume)]
         receipt = intake.receive(user=user, files=pictures, reference=sample.reference, simulated=True)
         if receipt.rejected:

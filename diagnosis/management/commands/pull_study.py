@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.dicom import dicomweb, retrieve
 from diagnosis.dicom.errors import NeighborError
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", required=True, help="Who owns the case.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = Person.objects.filter(username=options["user"], is_active=True).first()
+        user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError("There is no active account of that name.")
         # Every user of a machine sees the arguments of its processes; standard input is nobody else's.

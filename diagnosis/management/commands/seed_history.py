@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from PIL import Image as Pillow
 
-from diagnosis.access.users import Person
+from diagnosis.access.users import User
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 from diagnosis.models.prediction import Outcome, State
 
@@ -62,7 +62,7 @@ def _picture() -> bytes:
     return buffer.getvalue()
 
 
-def _owners() -> list[Person]:
+def _owners() -> list[User]:
     people = get_user_model().objects
     names = [f"seed-{number:02d}" for number in range(OWNERS)]
     nobody_logs_in = make_password(None)
@@ -81,7 +81,7 @@ def _versions() -> list[ModelVersion]:
     ]
 
 
-def _lot(numbers: range, there: int, owners: list[Person], versions: list[ModelVersion]) -> None:
+def _lot(numbers: range, there: int, owners: list[User], versions: list[ModelVersion]) -> None:
     """All rows of a lot are drawn, whatever is there, so that the history does not depend on how it grew."""
     draw = random.Random(numbers.start)  # noqa: S311 - drawn to be the same every time
     with transaction.atomic():
@@ -102,7 +102,7 @@ def _lot(numbers: range, there: int, owners: list[Person], versions: list[ModelV
         scans = Scan.objects.bulk_create([_scan(n, cases[reference]) for n, reference, _ in wanted])
         Prediction.objects.bulk_create(
             [
-                Prediction.of(scan, requested_by_id=scan.case.owner_id, **fields)
+                Prediction.for_scan(scan, requested_by_id=scan.case.owner_id, **fields)
                 for scan, (_, _, fields) in zip(scans, wanted, strict=True)
             ]
         )

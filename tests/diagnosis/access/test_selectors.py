@@ -57,7 +57,7 @@ def test_position_counts_those_who_came_before(user: Any) -> None:
 
 def test_statuses_cost_one_query_whatever_their_number(user: Any, django_assert_num_queries: Any) -> None:
     ids = [PredictionFactory(state="queued", scan__case__owner=user).pk for _ in range(12)]
-    user.reads_all = False  # as whoever sends a request is loaded
+    user.is_reader = False  # as whoever sends a request is loaded
     with django_assert_num_queries(1):
         assert [p.scan.case.owner.username for p in selectors.statuses(user, prediction_ids=ids)] == ["ada"] * 12
 
@@ -66,6 +66,6 @@ def test_neighbors_walk_the_case_in_order(user: Any) -> None:
     case = CaseFactory(owner=user)
     a, b, c = (PredictionFactory(scan=ScanFactory(case=case)) for _ in range(3))
     newest = PredictionFactory(scan=b.scan)
-    assert selectors.neighbors(a) == (None, newest.pk)
-    assert selectors.neighbors(newest) == (a.pk, c.pk)
-    assert selectors.neighbors(c) == (newest.pk, None)
+    assert selectors.adjacent(a) == (None, newest.pk)
+    assert selectors.adjacent(newest) == (a.pk, c.pk)
+    assert selectors.adjacent(c) == (newest.pk, None)

@@ -168,7 +168,9 @@ def test_a_run_begins_with_the_owner_of_now() -> None:
     Case.objects.filter(pk=scan.case_id).update(owner=heir)
     User.objects.filter(pk=heir.pk).update(username="renamed")
     runs = [PredictionFactory(scan=scan, state="failed")]
-    runs += Prediction.objects.bulk_create([Prediction.of(scan, requested_by=heir, queued=run.queued) for run in runs])
+    runs += Prediction.objects.bulk_create(
+        [Prediction.for_scan(scan, requested_by=heir, queued=run.queued) for run in runs]
+    )
     assert [owner_of(run) for run in runs] == [("renamed", "renamed")] * 2
 
 

@@ -125,7 +125,7 @@ def test_it_costs_four_queries_however_many_there_are(
     for number in range(30):
         past(user, version, (number + 1) / 100)
     [loaded] = selectors.result(user, prediction_id=asked.pk)
-    user.reads_all = False  # as whoever sends a request is loaded
+    user.is_reader = False  # as whoever sends a request is loaded
     with django_assert_num_queries(4):
         found = similar(user, prediction=loaded, limit=20) or []
         assert (

@@ -43,7 +43,7 @@ def test_few_queries_however_long_it_is(
     django_assert_max_num_queries: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(history, "COUNTED", counted)
+    monkeypatch.setattr(history, "COUNT_LIMIT", counted)
     states = list(State)
     for n in range(rows):
         make(case=CaseFactory(owner=user), state=states[n % len(states)], model_version=ModelVersionFactory())
@@ -104,8 +104,8 @@ def test_counts_end_where_they_are_bounded(
         make(name=f"{number}.png")
     make(name="failed.png", state=State.FAILED)
     exact = as_user.get(f"/history/{query}").context
-    monkeypatch.setattr(pagination, "COUNTED", 2)
-    monkeypatch.setattr(history, "COUNTED", 2)
+    monkeypatch.setattr(pagination, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(history, "COUNT_LIMIT", 2)
     bounded = as_user.get(f"/history/{query}").context
     for before, after in zip(exact["tabs"], bounded["tabs"], strict=True):
         assert after["count"] == min(before["count"], 3)
@@ -223,8 +223,8 @@ def test_every_order_leads_through_all_and_back(
 
 
 def test_counts_stop_where_they_no_longer_help(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.access.pagination.COUNTED", 3)
-    monkeypatch.setattr("diagnosis.templatetags.pages.COUNTED", 3)
+    monkeypatch.setattr("diagnosis.access.pagination.COUNT_LIMIT", 3)
+    monkeypatch.setattr("diagnosis.templatetags.pages.COUNT_LIMIT", 3)
     for _ in range(6):
         make()
     make(state=State.FAILED)
