@@ -44,7 +44,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
     ids: list[int] = []
     if not request.node.get_closest_marker("verification"):
         monkeypatch.setattr(
-            "diagnosis.inference.broker.send", lambda prediction_id, after=None: ids.append(prediction_id)
+            "diagnosis.inference.broker.send", lambda prediction_id, not_before=None: ids.append(prediction_id)
         )
         monkeypatch.setattr("diagnosis.inference.broker.length", lambda: 0)
     return ids

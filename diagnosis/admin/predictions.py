@@ -13,7 +13,7 @@ from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
 from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
-from diagnosis.inference import pipeline
+from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.presentation import labels
 
@@ -113,14 +113,14 @@ class PredictionAdmin(ReadOnly):
 
     @admin.action(description="Retry selected predictions (failed or canceled)", permissions=["run"])
     def retry(self, request: HttpRequest, rows: QuerySet[Prediction]) -> None:
-        self._each(request, rows, pipeline.retry, "queued again")
+        self._each(request, rows, transitions.retry, "queued again")
 
     @admin.action(description="Cancel selected predictions (waiting or running)", permissions=["run"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Prediction]) -> None:
-        self._each(request, rows, pipeline.cancel, "canceled")
+        self._each(request, rows, transitions.cancel, "canceled")
 
     def _each(self, request: HttpRequest, rows: QuerySet[Prediction], act: Callable[..., bool], done: str) -> None:
-        """Do `act` to each row that the person may change; the pipeline decides by its state, and keeps the audit."""
+        """Call `act` on each row that the person may change; it checks the row's state and writes the audit row."""
         person = cast(User, request.user)
         results = [may_change(person, row.scan.case) and act(prediction=row, actor=person) for row in rows]
         count = sum(results)

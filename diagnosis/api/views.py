@@ -25,7 +25,7 @@ from diagnosis.api import receipts, serializers
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.problems import MEDIA_TYPE, Conflict, NoEvidence, NothingAccepted
 from diagnosis.api.schema import Schema
-from diagnosis.inference import pipeline
+from diagnosis.inference import transitions
 from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import ModelVersion, Prediction, SliceResult
 from diagnosis.presentation import responses
@@ -184,7 +184,7 @@ class PredictionViewSet(Endpoint):
     def retry(self, request: Request, pk: int) -> Response:
         """Under the model that is active now. 409 in any other state, or while another run of the scan stands."""
         prediction = self._to_change()
-        if not pipeline.retry(prediction=prediction, actor=self.person):
+        if not transitions.retry(prediction=prediction, actor=self.person):
             raise self._conflict("Only a failed or canceled one whose scan has no other result can be run again.")
         return self._now(status.HTTP_202_ACCEPTED)
 
@@ -197,7 +197,7 @@ class PredictionViewSet(Endpoint):
     def cancel(self, request: Request, pk: int) -> Response:
         """409 once it has ended."""
         prediction = self._to_change()
-        if not pipeline.cancel(prediction=prediction, actor=self.person):
+        if not transitions.cancel(prediction=prediction, actor=self.person):
             raise self._conflict("Only a queued or running one can be canceled.")
         return self._now(status.HTTP_200_OK)
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from diagnosis.inference import broker, result_cache, transitions
+from diagnosis.inference import result_cache, transitions
 from diagnosis.models import Prediction
 
 TURN = timedelta(seconds=min(3.0, settings.TASK_TIME_LIMIT / 6))
@@ -41,15 +41,14 @@ class Line:
     def give_back(self) -> None:
         """All that are held, back into the queue; each goes alone the next time."""
         for one in self.held:
-            if transitions.release(one):
-                broker.send(one.pk, after=None if one is self.first else transitions.AGAIN_AFTER)
+            transitions.release(one, send=True, delay=None if one is self.first else transitions.MESSAGE_LOST_AFTER)
 
     def _next(self) -> Prediction | None:
         """Claim the picture that waits longest; what is known already is ended at once.
 
         None behind a series or another model's run: they came earlier, and have a run of their own.
         """
-        waiting = transitions.fresh().values_list(
+        waiting = transitions.untried().values_list(
             "pk", "model_version", "scan__frames", "scan__stack", "scan__pixel_sha256"
         )
         for prediction_id, version, frames, stack, picture in waiting[:_LOOK]:

@@ -7,7 +7,7 @@ the sweep, so that an upload succeeds while the broker is down.
 import os
 import socket
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,6 @@ from django.db import transaction
 from django.db.models import Avg, FloatField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from diagnosis.models import Prediction
@@ -33,25 +32,24 @@ _MODELS = f"{_WORKERS}:models"
 WORKER_KEYS = (_WORKERS, _MODELS)
 """What workers say of themselves; of no worth once they are gone."""
 
-_MARGIN = 0.05  # seconds; clocks of machines differ a little
+_CLOCK_SKEW = timedelta(milliseconds=50)  # between the worker's machine and the database's
 _BEAT_TTL = 30.0  # seconds without a sign of life after which a worker counts as gone
 _log = structlog.get_logger(__name__)
 
 
-def send_on_commit(prediction: Prediction) -> None:
-    """Send the prediction to the worker once the current transaction is in the database."""
-    prediction_id, ripe = prediction.pk, prediction.not_before
-    transaction.on_commit(lambda: send(prediction_id, after=ripe - timezone.now() if ripe else None))
+def send_on_commit(prediction_id: int, *, not_before: datetime | None = None) -> None:
+    """Send a prediction's id to the worker once the current transaction is in the database."""
+    transaction.on_commit(lambda: send(prediction_id, not_before=not_before))
 
 
-def send(prediction_id: int, *, after: timedelta | None = None) -> None:
-    """Send a prediction's id to the worker, which looks at it after that time. A broker that does not answer is logged,
-    never raised."""
+def send(prediction_id: int, *, not_before: datetime | None = None) -> None:
+    """Send a prediction's id to the worker, which holds it until `not_before`. A broker that does not answer is logged,
+    never raised: the sweep will send the id again."""
     try:
         current_app.send_task(
             RUN_PREDICTION,
             kwargs={"prediction_id": prediction_id},
-            countdown=max(after.total_seconds(), 0.0) + _MARGIN if after is not None else None,
+            eta=None if not_before is None else not_before + _CLOCK_SKEW,
             retry_policy={"max_retries": 1, "interval_start": 0},
         )
     except (OperationalError, redis.RedisError, OSError) as error:

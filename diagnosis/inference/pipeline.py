@@ -6,29 +6,24 @@ others after its turn, and stops where it is canceled.
 A run that reads a picture goes on with those that wait (see `line`), so that the next one is read while the network
 is at the last one. A message is therefore a call to work: its own prediction first, else whoever waits longest.
 
-States change only here and in `claims`, each by a conditional UPDATE whose row count is checked. So a message delivered
-twice does the work once, a canceled run's result is dropped, and a worker that died loses nothing: `sweep` queues it
-again.
+Every change of state is made by `transitions`.
 """
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 import ml
-from diagnosis.access import audit
-from diagnosis.access.users import User
 from diagnosis.inference import broker, model_versions, result_cache, series, transitions
 from diagnosis.inference.batching import Line
 from diagnosis.models import Prediction
 from diagnosis.models.embedding import pack
-from diagnosis.models.prediction import ACTIVE, STOPPED, State
+from diagnosis.models.prediction import State
 from ml.contracts import Analysis, ModelUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -36,10 +31,6 @@ _log = structlog.get_logger(__name__)
 TURN = timedelta(seconds=min(20.0, settings.TASK_TIME_LIMIT / 3))
 """A series gives way after this long, so that a picture behind it does not wait for hundreds of slices, and so that no
 number of slices comes near the time limit."""
-
-LOST_MESSAGE_AFTER = timedelta(seconds=30)
-"""A prediction that has waited this long while the broker holds fewer messages than rows has lost its message."""
-
 
 STORAGE_ATTEMPTS = 6
 """Claims after which a file that cannot be read is given up: the first one and the task's five retries."""
@@ -59,17 +50,19 @@ def run(*, prediction_id: int) -> bool:
     False when there was nothing to do. Raises OperationalError, InterfaceError and StorageUnavailable, all after giving
     the claim back, for the caller to try again.
     """
-    if claimed := transitions.claim(prediction_id):
-        _run(claimed)
-        return True
-    _come_back(prediction_id)
-    claimed = transitions.claim_next()
+    claimed = transitions.claim(prediction_id)
+    if claimed is None:
+        _reschedule(prediction_id)
+        claimed = transitions.claim_next()
     if claimed is None:
         return False
     try:
         _run(claimed)
-    except INFRASTRUCTURE_FAULTS:  # the caller would try again with the prediction that it knows
-        broker.send(claimed.pk)
+    except INFRASTRUCTURE_FAULTS:
+        own = claimed.pk == prediction_id  # the caller's retry has no other id
+        transitions.release(claimed, send=not own)
+        if own:
+            raise
     return True
 
 
@@ -77,98 +70,23 @@ def _run(claimed: Prediction) -> None:
     try:
         _work(claimed)
     except ModelUnavailable as error:
-        transitions.finish(claimed, state=State.FAILED, error_code=error.code, error=error.message)
+        transitions.fail(claimed, code=error.code, message=error.message)
     except INFRASTRUCTURE_FAULTS:
-        transitions.release(claimed)
         raise
     except SoftTimeLimitExceeded:
         message = f"The analysis took longer than the time limit of {settings.TASK_TIME_LIMIT} s."
-        transitions.finish(claimed, state=State.FAILED, error_code="time_limit", error=message)
+        transitions.fail(claimed, code="time_limit", message=message)
     except Exception:
         _log.exception("prediction failed", prediction=claimed.pk)
         message = "The analysis failed unexpectedly. The cause is in the worker's log."
-        transitions.finish(claimed, state=State.FAILED, error_code="internal", error=message)
+        transitions.fail(claimed, code="internal", message=message)
 
 
-def _come_back(prediction_id: int) -> None:
-    """A run that waits for more slices is asked again when it has waited long enough."""
+def _reschedule(prediction_id: int) -> None:
+    """A run that still waits for slices gets a message for when it is due."""
     waiting = Prediction.objects.filter(pk=prediction_id, state=State.QUEUED, not_before__gt=timezone.now()).first()
-    if waiting is not None and waiting.not_before is not None:
-        broker.send(waiting.pk, after=waiting.not_before - timezone.now())
-
-
-def retry(*, prediction: Prediction, actor: User) -> bool:
-    """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now,
-    or if another run of the same scan and model is live."""
-    version = model_versions.active()
-    try:
-        with transaction.atomic():
-            changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED).update(
-                state=State.QUEUED,
-                model_version=version,
-                queued=timezone.now(),
-                started=None,
-                finished=None,
-                attempts=0,
-                error_code="",
-                error="",
-            )
-            if not changed:
-                return False
-            if version != prediction.model_version:
-                series.forget(prediction)
-            audit.record("prediction.retried", actor=actor, target=prediction)
-            broker.send_on_commit(prediction)
-    except IntegrityError:
-        return False
-    return True
-
-
-def cancel(*, prediction: Prediction, actor: User) -> bool:
-    """End a waiting or running prediction. False if it has ended by now."""
-    with transaction.atomic():
-        changed = Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(
-            state=State.CANCELED, finished=timezone.now()
-        )
-        if changed:
-            audit.record("prediction.canceled", actor=actor, target=prediction)
-    return bool(changed)
-
-
-def sweep() -> int:
-    """Queue again what a dead worker or a lost message left behind; give up after TASK_MAX_ATTEMPTS claims.
-
-    Returns how many predictions were brought back.
-    """
-    now = timezone.now()
-    dead = Prediction.objects.filter(
-        state=State.RUNNING, started__lt=now - timedelta(seconds=settings.TASK_TIME_LIMIT * 1.1)
-    )
-    dead.filter(attempts__gte=settings.TASK_MAX_ATTEMPTS).update(
-        state=State.FAILED,
-        finished=now,
-        error_code="worker_lost",
-        error=f"The worker was lost {settings.TASK_MAX_ATTEMPTS} times while analyzing this scan.",
-    )
-    brought_back = 0
-    for row in dead.only("pk", "attempts"):
-        if Prediction.objects.filter(pk=row.pk, state=State.RUNNING, attempts=row.attempts).update(
-            state=State.QUEUED, started=None, queued=now
-        ):
-            broker.send(row.pk)
-            brought_back += 1
-    return brought_back + _resend_lost(now)
-
-
-def _resend_lost(now: Any) -> int:
-    waiting = Prediction.objects.filter(state=State.QUEUED)
-    messages = broker.length()
-    if messages is None or messages >= waiting.count():
-        return 0
-    lost = list(waiting.filter(queued__lt=now - LOST_MESSAGE_AFTER).values_list("pk", flat=True))
-    for prediction_id in lost:
-        broker.send(prediction_id)
-    return len(lost)
+    if waiting is not None:
+        broker.send(waiting.pk, not_before=waiting.not_before)
 
 
 def _work(claimed: Prediction) -> None:
@@ -184,13 +102,13 @@ def _work(claimed: Prediction) -> None:
             _read_pictures(claimed, model)
     except FileNotFoundError:
         message = "The scan's file is gone from the storage."
-        transitions.finish(claimed, state=State.FAILED, error_code="file_missing", error=message)
+        transitions.fail(claimed, code="file_missing", message=message)
     except series.StorageFault as error:
         if claimed.attempts < STORAGE_ATTEMPTS:
             raise StorageUnavailable(str(error)) from error
         _log.exception("scan cannot be read", prediction=claimed.pk)
         message = f"The scan's file could not be read from the storage, {claimed.attempts} times."
-        transitions.finish(claimed, state=State.FAILED, error_code="storage_unavailable", error=message)
+        transitions.fail(claimed, code="storage_unavailable", message=message)
 
 
 def _read_series(claimed: Prediction, model: ml.Model) -> None:
@@ -198,13 +116,13 @@ def _read_series(claimed: Prediction, model: ml.Model) -> None:
     assert claimed.started is not None
     read = claimed.scan.frames
     for read in series.outstanding(claimed, model, until=claimed.started + TURN):
-        if not transitions.mine(claimed).update(progress=read):
+        if not transitions.record_progress(claimed, slices=read):
             return  # canceled, or taken over
     if read < claimed.scan.frames:
-        transitions.next_turn(claimed)
+        transitions.requeue(claimed)
         return
     summary = series.summarize(claimed, model)
-    transitions.finish(claimed, vector=summary.pop("vector"), **summary)
+    transitions.complete(claimed, vector=summary.pop("vector"), **summary)
 
 
 def _read_pictures(claimed: Prediction, model: ml.Model) -> None:
@@ -229,6 +147,6 @@ def _record(claimed: Prediction, analysis: Analysis) -> None:
     fields = analysis.as_dict()
     del fields["model"]
     state = State.REFUSED if analysis.outcome == "refused" else State.DONE
-    transitions.finish(
+    transitions.complete(
         claimed, vector=None if analysis.embedding is None else pack(analysis.embedding), state=state, **fields
     )

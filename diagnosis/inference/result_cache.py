@@ -17,7 +17,7 @@ def reuse(claimed: Prediction) -> bool:
     if fields is None:
         return False
     vector = Embedding.objects.filter(prediction=fields["reused_from"]).values_list("vector", flat=True).first()
-    transitions.finish(claimed, vector=vector, **fields)
+    transitions.complete(claimed, vector=vector, **fields)
     return True
 
 

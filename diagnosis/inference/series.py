@@ -164,12 +164,6 @@ def _finding(row: SliceResult) -> SliceFinding:
     )
 
 
-def forget(prediction: Prediction) -> None:
-    """What was said of its slices no longer counts: another model will."""
-    SliceResult.objects.filter(prediction=prediction).delete()
-    Prediction.objects.filter(pk=prediction.pk).update(progress=0)
-
-
 def copy_results(earlier: Prediction, claimed: Prediction) -> None:
     """The results of the same slices under the same model, of another scan, become this one's."""
     if not claimed.scan.is_series:

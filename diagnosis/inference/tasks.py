@@ -1,6 +1,6 @@
-"""Celery's side of the pipeline: each task is one call."""
+"""The Celery tasks: each makes one call."""
 
-from diagnosis.inference import pipeline
+from diagnosis.inference import pipeline, transitions
 from diagnosis.inference.broker import RUN_PREDICTION
 from diagnosis.inference.task_policy import background_task
 
@@ -14,4 +14,4 @@ def run_prediction(*, prediction_id: int) -> None:
 @background_task(name="diagnosis.sweep_stale")
 def sweep_stale() -> None:
     """Bring back what a dead worker or a lost message left behind."""
-    pipeline.sweep()
+    transitions.sweep()

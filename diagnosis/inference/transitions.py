@@ -1,92 +1,228 @@
-"""A worker's hold on a prediction: taken, given back, ended, each by a conditional UPDATE whose row count is checked.
+"""Every change of a prediction's state. No other module writes it.
 
-So a message delivered twice does the work once, and the result of a run that was canceled or taken over is dropped.
+Each function is one conditional UPDATE whose row count is checked, then its audit row where a person asked for it, then
+its message to the worker, sent on commit. So a message delivered twice does the work once, a canceled or superseded run
+cannot record its result, and a worker that dies loses nothing: `sweep` re-queues what it left behind.
+
+    create → queued ⇄ running → done | refused | failed | canceled
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from diagnosis.inference import broker
-from diagnosis.models import Embedding, Prediction
-from diagnosis.models.prediction import State
+from diagnosis.access import audit
+from diagnosis.access.users import User
+from diagnosis.inference import broker, model_versions
+from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
+from diagnosis.models.prediction import ACTIVE, REUSABLE, STOPPED, State
 
-AGAIN_AFTER = timedelta(seconds=30)
-"""Who was given back has a message of its own in the queue, as a rule; after so long it is taken to be lost."""
+MESSAGE_LOST_AFTER = timedelta(seconds=30)
+"""A released prediction normally has its own queued message; after this delay we assume it was lost."""
 
-_LOOK = 8  # rows that others may be taking just now
+_CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
+
 _log = structlog.get_logger(__name__)
 
 
-def claim(prediction_id: int, **only: Any) -> Prediction | None:
-    """Take a prediction that waits and is ripe; None if it does not, or somebody else was faster. `only` if its row
-    still is so."""
+def create(
+    scan: Scan, *, model_version: ModelVersion | None, requested_by: User, debounce: timedelta | None = None
+) -> Prediction:
+    """Queue a new run on a scan. debounce: how long to wait for further slices of the same series."""
     now = timezone.now()
-    waiting = Prediction.objects.filter(_ripe(now), pk=prediction_id, state=State.QUEUED, **only)
-    claimed = waiting.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1)
-    if not claimed:
+    prediction = Prediction.for_scan(
+        scan,
+        model_version=model_version,
+        requested_by=requested_by,
+        queued=now,
+        not_before=None if debounce is None else now + debounce,
+    )
+    prediction.save()
+    broker.send_on_commit(prediction.pk, not_before=prediction.not_before)
+    return prediction
+
+
+def postpone(prediction: Prediction, *, until: datetime) -> bool:
+    """A slice arrived: a queued run waits longer, a running one cannot complete without it. False if it has ended."""
+    return bool(Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(not_before=until))
+
+
+def reopen(prediction: Prediction, *, actor: User, not_before: datetime) -> bool:
+    """A slice arrived after the result: queue the run again. The audit row keeps the old result. False if there is
+    none by now."""
+    with transaction.atomic():
+        known = Prediction.objects.filter(pk=prediction.pk, state__in=REUSABLE).first()
+        if known is None:
+            return False
+        changed = Prediction.objects.filter(pk=known.pk, state=known.state).update(
+            state=State.QUEUED, outcome="", uncertain=False, tumor_probability=None, type_probabilities=None,
+            evidence=None, gate=None, series=None, key_slice=None, reused_from=None, attempts=0, queued=timezone.now(),
+            not_before=not_before, started=None, finished=None,
+        )  # fmt: skip
+        if not changed:
+            return False
+        Embedding.objects.filter(prediction=known).delete()
+        result = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
+        audit.record("prediction.reopened", actor=actor, target=known, **result)
+        broker.send_on_commit(known.pk, not_before=not_before)
+    return True
+
+
+def claim(prediction_id: int, **unchanged: Any) -> Prediction | None:
+    """Start running a prediction. None if it is not queued or not due, or if another worker was faster.
+
+    unchanged: field values that the row must still have.
+    """
+    now = timezone.now()
+    due = Prediction.objects.filter(_is_due(now), pk=prediction_id, state=State.QUEUED, **unchanged)
+    if not due.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1):
         return None
     rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
     return rows.get(pk=prediction_id)
 
 
-def fresh() -> QuerySet[Prediction]:
-    """What waits, is ripe and was never tried, in the order in which it came."""
-    return _waiting().filter(attempts=0)
-
-
 def claim_next() -> Prediction | None:
-    """Take what waits first; None if nothing does. For a worker whose message came too late: it is awake anyway.
+    """Start running whichever prediction has waited longest; None if none is due.
 
-    What was tried before has a message of its own, and is waited for; but not behind a queue that never ends.
+    One that was tried before has its own message, so it is left alone until that message must have been lost.
     """
-    mine = Q(attempts=0) | Q(queued__lt=timezone.now() - AGAIN_AFTER)
-    for prediction_id in _waiting().filter(mine).values_list("pk", flat=True)[:_LOOK]:
-        if taken := claim(prediction_id):
-            return taken
+    ownerless = Q(attempts=0) | Q(queued__lt=timezone.now() - MESSAGE_LOST_AFTER)
+    for prediction_id in _due().filter(ownerless).values_list("pk", flat=True)[:_CANDIDATES]:
+        if claimed := claim(prediction_id):
+            return claimed
     return None
 
 
-def _waiting() -> QuerySet[Prediction]:
-    return Prediction.objects.filter(_ripe(timezone.now()), state=State.QUEUED).order_by("queued", "id")
+def untried() -> QuerySet[Prediction]:
+    """Predictions that are due and were never claimed, first come first."""
+    return _due().filter(attempts=0)
 
 
-def _ripe(now: datetime) -> Q:
-    return Q(not_before=None) | Q(not_before__lte=now)
+def record_progress(claimed: Prediction, *, slices: int) -> bool:
+    """Say how many slices have a result. False if the claim is no longer held."""
+    return bool(_still_held(claimed).update(progress=slices))
 
 
-def release(claimed: Prediction) -> bool:
-    """Back into the queue, to be tried again. False if the claim was over already. Whoever gives up sends it, too."""
-    changed = mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now())
+def release(claimed: Prediction, *, send: bool, delay: timedelta | None = None) -> bool:
+    """Back into the queue after a fault; the attempt counts. False if the claim is no longer held.
+
+    send: with a message of its own, after `delay`. Not needed where the task that called retries by itself.
+    """
+    now = timezone.now()
+    if not _still_held(claimed).update(state=State.QUEUED, started=None, queued=now):
+        return False
+    if send:
+        broker.send_on_commit(claimed.pk, not_before=None if delay is None else now + delay)
+    return True
+
+
+def requeue(claimed: Prediction) -> bool:
+    """To the end of the queue: a turn is over, or slices arrived meanwhile. This is not a failed attempt."""
+    with transaction.atomic():
+        if not _still_held(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
+            return False
+        claimed.refresh_from_db(fields=["not_before"])
+        broker.send_on_commit(claimed.pk, not_before=claimed.not_before)
+    return True
+
+
+def complete(claimed: Prediction, *, state: State, vector: bytes | memoryview | None = None, **fields: Any) -> None:
+    """Record the outcome, with the packed embedding that finds similar scans: both or neither.
+
+    Slices that arrived during the run have moved `not_before`; the result does not cover them, so the run is re-queued.
+    """
+    with transaction.atomic():
+        unextended = _still_held(claimed).filter(not_before=claimed.not_before)
+        if unextended.update(state=state, finished=timezone.now(), **fields):
+            if vector is not None and claimed.model_version is not None:
+                Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
+        elif not requeue(claimed):
+            _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
+
+
+def fail(claimed: Prediction, *, code: str, message: str) -> None:
+    """End the run without a result. message: a sentence for staff."""
+    complete(claimed, state=State.FAILED, error_code=code, error=message)
+
+
+def retry(prediction: Prediction, *, actor: User) -> bool:
+    """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now, or
+    if another run of the same scan and model is live."""
+    version = model_versions.active()
+    same_model = version == prediction.model_version
+    try:
+        with transaction.atomic():
+            changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED).update(
+                state=State.QUEUED, model_version=version, queued=timezone.now(), started=None, finished=None,
+                attempts=0, error_code="", error="", progress=F("progress") if same_model else 0,
+            )  # fmt: skip
+            if not changed:
+                return False
+            if not same_model:
+                SliceResult.objects.filter(prediction=prediction).delete()
+            audit.record("prediction.retried", actor=actor, target=prediction)
+            broker.send_on_commit(prediction.pk, not_before=prediction.not_before)
+    except IntegrityError:
+        return False
+    return True
+
+
+def cancel(prediction: Prediction, *, actor: User) -> bool:
+    """End a queued or running prediction. False if it has ended by now."""
+    with transaction.atomic():
+        changed = Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(
+            state=State.CANCELED, finished=timezone.now()
+        )
+        if changed:
+            audit.record("prediction.canceled", actor=actor, target=prediction)
     return bool(changed)
 
 
-def next_turn(claimed: Prediction) -> None:
-    """Back into the queue, behind whoever waits: a turn is over, or slices have come. It is no failed attempt."""
-    if mine(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
-        claimed.refresh_from_db(fields=["not_before"])
-        broker.send_on_commit(claimed)
+def sweep() -> int:
+    """Re-queue what dead workers and lost messages left behind; after TASK_MAX_ATTEMPTS claims, fail it.
+
+    Returns how many predictions were sent again.
+    """
+    now = timezone.now()
+    dead = Prediction.objects.filter(
+        state=State.RUNNING, started__lt=now - timedelta(seconds=settings.TASK_TIME_LIMIT * 1.1)
+    )
+    dead.filter(attempts__gte=settings.TASK_MAX_ATTEMPTS).update(
+        state=State.FAILED,
+        finished=now,
+        error_code="worker_lost",
+        error=f"The worker was lost {settings.TASK_MAX_ATTEMPTS} times while analyzing this scan.",
+    )
+    return sum(release(row, send=True) for row in dead.only("pk", "attempts", "started")) + _resend_lost_messages(now)
 
 
-def finish(claimed: Prediction, *, vector: bytes | memoryview | None = None, **fields: Any) -> None:
-    """End the run as `fields` say, with the packed embedding by which similar scans find it, both or neither."""
-    with transaction.atomic():
-        # What came meanwhile has moved `not_before`; whatever this run knows is not the whole series then.
-        if not mine(claimed).filter(not_before=claimed.not_before).update(finished=timezone.now(), **fields):
-            if mine(claimed).exists():
-                next_turn(claimed)
-                return
-            _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
-        elif vector is not None and claimed.model_version is not None:
-            Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
+def _resend_lost_messages(now: datetime) -> int:
+    """While the broker holds fewer messages than rows are queued, some message was lost."""
+    queued = Prediction.objects.filter(state=State.QUEUED)
+    messages = broker.length()
+    if messages is None or messages >= queued.count():
+        return 0
+    lost = list(queued.filter(queued__lt=now - MESSAGE_LOST_AFTER).values_list("pk", flat=True))
+    for prediction_id in lost:
+        broker.send(prediction_id)
+    return len(lost)
 
 
-def mine(claimed: Prediction) -> QuerySet[Prediction]:
-    """The row, as long as this very claim holds it. A retry counts attempts anew, so the claim's time is asked, too."""
+def _still_held(claimed: Prediction) -> QuerySet[Prediction]:
+    """The row, as long as this claim holds it. A retry resets `attempts`, so `started` must match as well."""
     return Prediction.objects.filter(
         pk=claimed.pk, state=State.RUNNING, attempts=claimed.attempts, started=claimed.started
     )
+
+
+def _due() -> QuerySet[Prediction]:
+    return Prediction.objects.filter(_is_due(timezone.now()), state=State.QUEUED).order_by("queued", "id")
+
+
+def _is_due(now: datetime) -> Q:
+    return Q(not_before=None) | Q(not_before__lte=now)

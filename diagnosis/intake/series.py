@@ -12,12 +12,10 @@ import numpy as np
 from django.db.models import F
 from django.utils import timezone
 
-from diagnosis.access import audit
 from diagnosis.access.users import User
-from diagnosis.inference import broker
+from diagnosis.inference import transitions
 from diagnosis.intake.decoding import Decoded
-from diagnosis.models import Embedding, Prediction, Scan, Slice
-from diagnosis.models.prediction import ACTIVE, REUSABLE, State
+from diagnosis.models import Prediction, Scan, Slice
 from ml.contracts import UnreadableImage
 from ml.readers.dicom.geometry import PARALLEL, SAME_PLACE, Place
 
@@ -78,23 +76,10 @@ def count(scan: Scan, *, size: int) -> None:
 
 def wait(prediction: Prediction, *, actor: User) -> None:
     """A slice has come: a run that waits does so a moment longer, one that runs will find it, and one that has ended is
-    opened again. What it said is in the audit row."""
+    opened again."""
     later = timezone.now() + SETTLES
-    if Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(not_before=later):
-        return
-    known = Prediction.objects.filter(pk=prediction.pk, state__in=REUSABLE).first()
-    if known is None:
-        return
-    opened = Prediction.objects.filter(pk=known.pk, state=known.state).update(
-        state=State.QUEUED, outcome="", uncertain=False, tumor_probability=None, type_probabilities=None,
-        evidence=None, gate=None, series=None, key_slice=None, reused_from=None, attempts=0, queued=timezone.now(),
-        not_before=later, started=None, finished=None,
-    )  # fmt: skip
-    if opened:
-        Embedding.objects.filter(prediction=known).delete()
-        said = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
-        audit.record("prediction.reopened", actor=actor, target=known, **said)
-        broker.send_on_commit(known)
+    if not transitions.postpone(prediction, until=later):
+        transitions.reopen(prediction, actor=actor, not_before=later)
 
 
 def _parallel(scan: Scan, place: Place) -> bool:

@@ -1,16 +1,16 @@
 """A decoded file into the database and the storage: one transaction, its audit row and its message to the worker."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
-from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.access.users import User
-from diagnosis.inference import broker
+from diagnosis.inference import transitions
 from diagnosis.intake import series
 from diagnosis.intake.decoding import Decoded, Picture
 from diagnosis.intake.receipt import Accepted
@@ -75,7 +75,7 @@ def _alone(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accept
     if len(decoded.pictures) > 1:
         for index, picture in enumerate(decoded.pictures):
             _create_slice(scan, picture, index, files)
-    return Accepted(name, scan, new_prediction(scan, intent), duplicate_of=earlier, created=True)
+    return Accepted(name, scan, _new_prediction(scan, intent), duplicate_of=earlier, created=True)
 
 
 def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Accepted:
@@ -87,7 +87,7 @@ def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Acc
     if found.scan is None:
         scan = _create_scan(decoded, intent, files)
         _create_slice(scan, picture, 0, files, decoded)
-        run = new_prediction(scan, intent, wait=True)
+        run = _new_prediction(scan, intent, debounce=series.SETTLES)
         return Accepted(name, scan, run, duplicate_of=found.elsewhere, created=True)
     scan = found.scan
     _create_slice(scan, picture, scan.frames, files, decoded)
@@ -165,7 +165,7 @@ def _create_slice(scan: Scan, picture: Picture, index: int, files: _Files, own: 
 def _live_prediction(scan: Scan, intent: Intent) -> Prediction:
     """The scan's run under the active version that waits, runs or has a result; else a new one."""
     live = scan.predictions.filter(model_version=intent.version, state__in=(*ACTIVE, *REUSABLE))
-    return live.order_by("-id").first() or new_prediction(scan, intent)
+    return live.order_by("-id").first() or _new_prediction(scan, intent)
 
 
 def _extended(scan: Scan, intent: Intent) -> Prediction:
@@ -178,16 +178,5 @@ def _extended(scan: Scan, intent: Intent) -> Prediction:
     return live
 
 
-def new_prediction(scan: Scan, intent: Intent, *, wait: bool = False) -> Prediction:
-    """wait: more slices may come."""
-    now = timezone.now()
-    prediction = Prediction.for_scan(
-        scan,
-        model_version=intent.version,
-        requested_by=intent.user,
-        queued=now,
-        not_before=now + series.SETTLES if wait else None,
-    )
-    prediction.save()
-    broker.send_on_commit(prediction)
-    return prediction
+def _new_prediction(scan: Scan, intent: Intent, *, debounce: timedelta | None = None) -> Prediction:
+    return transitions.create(scan, model_version=intent.version, requested_by=intent.user, debounce=debounce)

@@ -59,7 +59,7 @@ SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING = score_or(2.0), score_or(-1.0)
 
 
 class Prediction(models.Model):
-    """States: queued → running → done | refused | failed | canceled. Changed only in `pipeline`, conditionally.
+    """States: queued → running → done | refused | failed | canceled. Only `inference.transitions` changes them.
 
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
     `for_scan`: owner, owner_name, case_reference and scan_name repeat values of the case, its owner and the scan, so

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
-from diagnosis.inference import pipeline
+from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
 from diagnosis.presentation import estimates, labels
@@ -58,12 +58,12 @@ def scan(request: HttpRequest, scan_id: int) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    return _change(request, prediction_id, pipeline.retry)
+    return _change(request, prediction_id, transitions.retry)
 
 
 @require_POST
 def cancel(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    return _change(request, prediction_id, pipeline.cancel)
+    return _change(request, prediction_id, transitions.cancel)
 
 
 def _change(request: HttpRequest, prediction_id: int, action: Callable[..., bool]) -> HttpResponse:

@@ -135,11 +135,11 @@ def test_a_message_that_comes_too_late_is_for_whoever_waits_longest(
 
 
 def test_what_fails_under_anothers_message_has_one_of_its_own_again(
-    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
     monkeypatch.setattr("diagnosis.inference.series.stored", raising(pipeline.series.StorageFault("away")))
-    assert pipeline.run(prediction_id=row.pk + 1000)
+    assert commit(pipeline.run, prediction_id=row.pk + 1000)
     assert states([row]) == ["queued"]
     assert sent == [row.pk]
 
@@ -212,29 +212,29 @@ def test_what_cannot_be_judged_is_refused_and_the_others_are_read(model: Any, ve
     assert states(rows) == ["done", "refused", "done"]
 
 
-def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: list[int]) -> None:
+def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: list[int], commit: Any) -> None:
     rows = waiting(version, 3)
     broken(rows[1])
-    pipeline.run(prediction_id=rows[0].pk)
+    commit(pipeline.run, prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued", "queued"]
     assert sent == [rows[1].pk]
     for row in rows[1:]:
-        pipeline.run(prediction_id=row.pk)
+        commit(pipeline.run, prediction_id=row.pk)
     assert states(rows) == ["done", "failed", "done"]
     assert Prediction.objects.get(pk=rows[1].pk).error_code == "file_missing"
 
 
-def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: list[int]) -> None:
+def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: list[int], commit: Any) -> None:
     rows = waiting(version, 2)
     broken(rows[0])
-    pipeline.run(prediction_id=rows[0].pk)
+    commit(pipeline.run, prediction_id=rows[0].pk)
     assert states(rows) == ["failed", "queued"]
     assert sent == []
 
 
 @pytest.mark.parametrize("fault", [OperationalError("database is locked"), RuntimeError("a bug")])
 def test_a_fault_while_others_are_claimed_strands_nobody(
-    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch, fault: Exception
+    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     rows = waiting(version, 4)
     reuse = result_cache.reuse
@@ -245,13 +245,13 @@ def test_a_fault_while_others_are_claimed_strands_nobody(
         return reuse(claimed)
 
     monkeypatch.setattr(result_cache, "reuse", fails_at_the_third)
-    pipeline.run(prediction_id=rows[0].pk)
+    commit(pipeline.run, prediction_id=rows[0].pk)
     assert states(rows) == ["done", "done", "queued", "queued"]
     assert sent == [rows[2].pk]
 
 
 def test_a_broken_network_sends_all_back_and_each_goes_alone(
-    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
     decoded, second = pipeline.series.decoded, threading.Event()
@@ -267,18 +267,18 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
 
     monkeypatch.setattr("diagnosis.inference.series.decoded", tells)
     monkeypatch.setattr(model.engine, "forward", breaks)
-    pipeline.run(prediction_id=rows[0].pk)
+    commit(pipeline.run, prediction_id=rows[0].pk)
     held = [row.pk for row, state in zip(rows, states(rows), strict=True) if Prediction.objects.get(pk=row.pk).attempts]
     assert len(held) > 1
     assert set(states(rows)) == {"queued"}
     assert sent == held
     for row in rows[: len(held)]:
-        pipeline.run(prediction_id=row.pk)
+        commit(pipeline.run, prediction_id=row.pk)
     assert {Prediction.objects.get(pk=pk).error_code for pk in held} == {"internal"}
 
 
 def test_what_was_recorded_before_a_fault_stays(
-    model: Any, version: Any, sent: list[int], monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
     record = pipeline._record
@@ -289,7 +289,7 @@ def test_what_was_recorded_before_a_fault_stays(
         record(claimed, analysis)
 
     monkeypatch.setattr(pipeline, "_record", fails_once)
-    pipeline.run(prediction_id=rows[0].pk)
+    commit(pipeline.run, prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued", "queued"]
     held = [row.pk for row in rows[1:] if Prediction.objects.get(pk=row.pk).attempts]  # the third one may not be yet
     assert sent == held and rows[1].pk in held
@@ -303,7 +303,7 @@ def test_one_that_is_canceled_meanwhile_drops_its_result_alone(
 
     def cancel_then_record(claimed: Prediction, analysis: Any) -> None:
         if claimed.pk == rows[1].pk:
-            assert pipeline.cancel(prediction=rows[1], actor=user)
+            assert transitions.cancel(prediction=rows[1], actor=user)
         record(claimed, analysis)
 
     monkeypatch.setattr(pipeline, "_record", cancel_then_record)
@@ -315,7 +315,7 @@ def test_what_was_tried_before_is_not_kept_behind_a_queue_that_never_ends(
     model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "TURN", timedelta(0))
-    late = timezone.now() - transitions.AGAIN_AFTER - timedelta(seconds=1)
+    late = timezone.now() - transitions.MESSAGE_LOST_AFTER - timedelta(seconds=1)
     rows = waiting(version, 2)
     Prediction.objects.filter(pk=rows[0].pk).update(attempts=1, queued=late)
     assert pipeline.run(prediction_id=rows[1].pk + 1000)

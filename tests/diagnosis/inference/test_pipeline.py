@@ -229,7 +229,7 @@ def test_a_run_canceled_meanwhile_drops_its_result(model: Any, monkeypatch: pyte
     analyze_each = pipeline.ml.analyze_each
 
     def cancel_then_analyze(*args: Any, **kwargs: Any) -> Any:
-        assert pipeline.cancel(prediction=prediction, actor=user)
+        assert transitions.cancel(prediction=prediction, actor=user)
         return analyze_each(*args, **kwargs)
 
     monkeypatch.setattr("ml.analyze_each", cancel_then_analyze)
@@ -258,8 +258,8 @@ def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
     analyze_each = pipeline.ml.analyze_each
 
     def restart_then_analyze(*args: Any, **kwargs: Any) -> Any:
-        assert pipeline.cancel(prediction=prediction, actor=user)
-        assert pipeline.retry(prediction=prediction, actor=user)
+        assert transitions.cancel(prediction=prediction, actor=user)
+        assert transitions.retry(prediction=prediction, actor=user)
         assert transitions.claim(prediction.pk)
         return analyze_each(*args, **kwargs)
 
@@ -276,7 +276,7 @@ def test_retry(
 ) -> None:
     prediction = PredictionFactory(state=state)
     with django_capture_on_commit_callbacks(execute=True):
-        assert pipeline.retry(prediction=prediction, actor=user) is works
+        assert transitions.retry(prediction=prediction, actor=user) is works
     assert sent == ([prediction.pk] if works else [])
     assert AuditEvent.objects.filter(action="prediction.retried").count() == int(works)
     if works:
@@ -288,14 +288,14 @@ def test_retry(
 def test_retry_beside_a_live_run_is_refused(user: Any, model_version: Any) -> None:
     failed = PredictionFactory(state="failed", model_version=model_version)
     PredictionFactory(state="queued", scan=failed.scan, model_version=model_version)
-    assert not pipeline.retry(prediction=failed, actor=user)
+    assert not transitions.retry(prediction=failed, actor=user)
     assert fresh(failed).state == "failed"
 
 
 @pytest.mark.parametrize("state, works", [("queued", True), ("running", True), ("done", False), ("failed", False)])
 def test_cancel(user: Any, state: str, works: bool) -> None:
     prediction = PredictionFactory(state=state)
-    assert pipeline.cancel(prediction=prediction, actor=user) is works
+    assert transitions.cancel(prediction=prediction, actor=user) is works
     assert fresh(prediction).state == ("canceled" if works else state)
     assert AuditEvent.objects.filter(action="prediction.canceled").count() == int(works)
 
@@ -304,29 +304,29 @@ def running_since(seconds: float, **kwargs: Any) -> Prediction:
     return PredictionFactory(state="running", started=timezone.now() - timedelta(seconds=seconds), **kwargs)
 
 
-def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: list[int]) -> None:
+def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: list[int], commit: Any) -> None:
     stale = running_since(settings.TASK_TIME_LIMIT * 1.1 + 1)
     alive = running_since(1)
-    assert pipeline.sweep() == 1
+    assert commit(transitions.sweep) == 1
     assert sent == [stale.pk]
     assert [fresh(stale).state, fresh(alive).state] == ["queued", "running"]
 
 
-def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: list[int]) -> None:
+def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: list[int], commit: Any) -> None:
     stale = running_since(1000, attempts=settings.TASK_MAX_ATTEMPTS)
-    assert pipeline.sweep() == 0
+    assert commit(transitions.sweep) == 0
     assert (fresh(stale).state, fresh(stale).error_code, sent) == ("failed", "worker_lost", [])
 
 
 def test_the_sweep_sends_lost_messages_again_but_not_young_or_held_ones(
-    sent: list[int], monkeypatch: pytest.MonkeyPatch
+    sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = queued(queued=timezone.now() - timedelta(minutes=5))
     queued()
-    pipeline.sweep()
+    commit(transitions.sweep)
     assert sent == [old.pk]
     monkeypatch.setattr("diagnosis.inference.broker.length", lambda: 2)
-    pipeline.sweep()
+    commit(transitions.sweep)
     assert sent == [old.pk]
 
 

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from diagnosis import intake
-from diagnosis.inference import pipeline
+from diagnosis.inference import pipeline, transitions
 from diagnosis.inference import series as inference_series
 from diagnosis.models import Embedding, ModelVersion, Prediction, SliceResult
 from tests import builders
@@ -79,7 +79,7 @@ def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -
         pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).progress) == ("running", 4)
     Prediction.objects.update(started=timezone.now() - timedelta(hours=1))
-    assert pipeline.sweep() == 1
+    assert transitions.sweep() == 1
     pipeline.run(prediction_id=prediction.pk)
     assert passes[-2:] == [4, 2]  # what died with the worker, and the rest
     assert (fresh(prediction).state, fresh(prediction).progress) == ("done", 10)
@@ -101,7 +101,7 @@ def test_a_long_series_gives_way_and_goes_on(
 
 def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = series(user, 16)
-    when_read(monkeypatch, lambda: pipeline.cancel(prediction=prediction, actor=user))
+    when_read(monkeypatch, lambda: transitions.cancel(prediction=prediction, actor=user))
     pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).progress) == ("canceled", 0)
     assert model.engine.passes == 2  # the next one was under way
@@ -121,11 +121,12 @@ def test_slices_that_come_while_it_runs_are_read_too(user: Any, model: Any, monk
 def test_it_waits_until_no_more_slices_come(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(minutes=1))
     asked: list[Any] = []
-    monkeypatch.setattr("diagnosis.inference.broker.send", lambda number, after=None: asked.append(after))
+    monkeypatch.setattr("diagnosis.inference.broker.send", lambda number, not_before=None: asked.append(not_before))
     prediction = series(user)
     assert not pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).state == "queued"
-    assert [timedelta(seconds=50) < after <= timedelta(minutes=1) for after in asked] == [True]
+    soon, late = timezone.now() + timedelta(seconds=50), timezone.now() + timedelta(minutes=1)
+    assert [soon < not_before <= late for not_before in asked] == [True]
 
 
 def test_the_same_series_of_another_person_is_not_computed_again(user: Any, other_user: Any, model: Any) -> None:
@@ -192,12 +193,12 @@ def test_another_model_says_everything_anew(user: Any, model: Any) -> None:
     pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, SliceResult.objects.count()) == ("failed", 4)
     model.engine.forward = forward
-    pipeline.retry(prediction=fresh(prediction), actor=user)
+    transitions.retry(prediction=fresh(prediction), actor=user)
     assert SliceResult.objects.count() == 4  # of the same model: they stand
     Prediction.objects.update(state="failed", error_code="x", finished=timezone.now())
     ModelVersion.objects.update(active=False)
     ModelVersionFactory(active=True)
-    pipeline.retry(prediction=fresh(prediction), actor=user)
+    transitions.retry(prediction=fresh(prediction), actor=user)
     assert (SliceResult.objects.count(), fresh(prediction).progress) == (0, 0)
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from pydicom.uid import generate_uid
 
 from diagnosis import intake
-from diagnosis.inference import pipeline, series
+from diagnosis.inference import pipeline, series, transitions
 from diagnosis.models import AuditEvent, Case, Prediction, Scan, Slice
 from ml.readers import read
 from tests import builders
@@ -233,7 +233,7 @@ def test_a_slice_of_an_old_case_takes_no_other_file_with_it(user: Any) -> None:
 def test_a_canceled_run_stays_so_when_more_slices_come(user: Any) -> None:
     files = builders.dicom_series(3)
     [accepted] = receive(user, *files[:2]).accepted
-    pipeline.cancel(prediction=accepted.prediction, actor=user)
+    transitions.cancel(prediction=accepted.prediction, actor=user)
     [again] = receive(user, files[2]).accepted
     assert (again.prediction.pk, Prediction.objects.get().state) == (accepted.prediction.pk, "canceled")
 

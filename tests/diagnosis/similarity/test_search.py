@@ -173,7 +173,7 @@ def test_result_and_embedding_are_recorded_both_or_neither(
 def test_a_run_that_lost_its_claim_records_none(judged: None, version: Any, user: Any) -> None:
     queued = PredictionFactory(state="queued", model_version=version)
     claimed = transitions.claim(queued.pk)
-    assert claimed and pipeline.cancel(prediction=queued, actor=user)
+    assert claimed and transitions.cancel(prediction=queued, actor=user)
     pipeline._record(claimed, analysis())
     assert not Embedding.objects.exists()
 
