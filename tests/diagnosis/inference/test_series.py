@@ -1,5 +1,6 @@
 """A series through the pipeline: slice by slice, resumable, cancelable, and one result in the end."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -101,7 +102,27 @@ def test_a_long_series_gives_way_and_goes_on(
 
 def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = series(user, 16)
-    when_read(monkeypatch, lambda: transitions.cancel(prediction=prediction, actor=user))
+    prepared, under_way = threading.Semaphore(0), threading.Event()
+    decoded, forward = inference_series._decoded, model.engine.forward
+
+    def counts(*args: Any) -> Any:
+        prepared.release()
+        return decoded(*args)
+
+    def waits(batch: Any) -> Any:
+        if model.engine.passes == 0:
+            assert all(prepared.acquire(timeout=30) for _ in range(8))  # the next four have been read ahead
+        else:
+            under_way.set()
+        return forward(batch)
+
+    def cancel() -> None:
+        assert under_way.wait(30)
+        assert transitions.cancel(prediction=prediction, actor=user)
+
+    monkeypatch.setattr(inference_series, "_decoded", counts)
+    monkeypatch.setattr(model.engine, "forward", waits)
+    when_read(monkeypatch, cancel)
     pipeline.run(prediction_id=prediction.pk)
     assert (fresh(prediction).state, fresh(prediction).progress) == ("canceled", 0)
     assert model.engine.passes == 2  # the next one was under way
