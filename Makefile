@@ -5,7 +5,7 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-dev run demo test verify bench train lint types format lock coverage clean
+.PHONY: help setup setup-train setup-dev run demo test verify bench train lint types format rooms mutate lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,13 @@ format: setup-dev ## Rewrite the sources in the house style
 
 coverage: setup-dev ## Run the fast tests and show which lines and branches they miss
 	@$(VENV)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
+
+rooms: setup-dev ## Draw docs/figures/rooms.svg anew from the imports
+	@$(VENV)/python -m scripts.draw_rooms
+
+mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (an hour)
+	@$(VENV)/mutmut run $(ARGS)
+	@$(VENV)/mutmut results
 
 lock: ## Pin requirements*.txt anew, with hashes (needs uv)
 	@scripts/lock
