@@ -1,7 +1,7 @@
-"""Pictures that one run reads in a row: the one it was sent for, and those that wait behind it.
+"""Queued images that one task analyzes in a row, so that the next one is read while the network works on the last.
 
-Each is claimed when its turn comes, so that nobody is held for longer than it takes to read a few of them, and a
-picture that comes alone has nobody to wait for. Their own messages find them done later.
+Each is claimed when its turn comes, so no image is held longer than it takes to analyze a few, and a lone image waits
+for nobody. The messages of those that were taken along find them done later.
 """
 
 from collections import deque
@@ -16,15 +16,17 @@ from diagnosis.inference import result_cache, transitions
 from diagnosis.models import Prediction
 
 TURN = timedelta(seconds=min(3.0, settings.TASK_TIME_LIMIT / 6))
-"""After so long the run ends, whoever waits: a worker that is to stop, and the sweep, wait no longer for it."""
+"""A batch claims nothing more after this long, so that a stopping worker and the sweep need not wait for it."""
 
-_LOOK = 8  # rows; others may be taking some of them just now
+_CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
 
 
 @dataclass(slots=True)
-class Line:
-    """Iterate to claim, one by one. held: claimed and without a result yet, in the order of the iteration; whoever
-    records a result takes its prediction out."""
+class Batch:
+    """Iterate to claim predictions one by one, beginning with `first`, which is claimed already.
+
+    held: claimed and without a result yet, in order. Whoever records a result takes its prediction out.
+    """
 
     first: Prediction
     held: deque[Prediction] = field(default_factory=deque)
@@ -32,35 +34,36 @@ class Line:
     def __iter__(self) -> Iterator[Prediction]:
         self.held.append(self.first)
         yield self.first
-        if self.first.attempts > 1:  # it may be what ended a worker, and shall take no other along
+        if self.first.attempts > 1:  # it may be what ended an earlier run, so it must not take others down with it
             return
         end = timezone.now() + TURN
-        while timezone.now() < end and (other := self._next()):
-            yield other
+        while timezone.now() < end and (claimed := self._claim_next()):
+            yield claimed
 
-    def give_back(self) -> None:
-        """All that are held, back into the queue; each goes alone the next time."""
-        for one in self.held:
-            transitions.release(one, send=True, delay=None if one is self.first else transitions.MESSAGE_LOST_AFTER)
+    def release_all(self) -> None:
+        """Queue all that are held again. The others get a delayed message, so that each is analyzed alone."""
+        for prediction in self.held:
+            delay = None if prediction is self.first else transitions.MESSAGE_LOST_AFTER
+            transitions.release(prediction, send=True, delay=delay)
 
-    def _next(self) -> Prediction | None:
-        """Claim the picture that waits longest; what is known already is ended at once.
+    def _claim_next(self) -> Prediction | None:
+        """Claim the image that has waited longest. Images with a known result are completed on the way.
 
-        None behind a series or another model's run: they came earlier, and have a run of their own.
+        Stops at a series and at another model's prediction: these came first, and need a run of their own.
         """
-        waiting = transitions.untried().values_list(
+        queued = transitions.untried().values_list(
             "pk", "model_version", "scan__frames", "scan__stack", "scan__pixel_sha256"
         )
-        for prediction_id, version, frames, stack, picture in waiting[:_LOOK]:
+        for prediction_id, version, frames, stack, pixels in queued[:_CANDIDATES]:
             if version != self.first.model_version_id or frames > 1 or stack:
                 return None
-            if any(picture == one.scan.pixel_sha256 for one in self.held):
-                continue  # left for later, when its result is known
-            other = transitions.claim(prediction_id, model_version=version)
-            if other is None:
+            if any(pixels == prediction.scan.pixel_sha256 for prediction in self.held):
+                continue  # its result will be known soon
+            claimed = transitions.claim(prediction_id, model_version=version)
+            if claimed is None:
                 continue
-            self.held.append(other)
-            if not result_cache.reuse(other):
-                return other
+            self.held.append(claimed)
+            if not result_cache.reuse(claimed):
+                return claimed
             self.held.pop()
         return None

@@ -1,80 +1,44 @@
-"""A series on its way through the pipeline: its order, its slices one by one, and what they say together.
+"""A series in the worker: its slices put in order, analyzed one by one, and summarized.
 
-Each slice's result is a row of its own, written as soon as it is known. A run that starts again finds them and reads
-only what is left.
+Each slice's result is a row of its own, written at once. A run that was interrupted finds these rows and analyzes only
+the remaining slices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import Q
-from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 import ml
-from diagnosis.inference import model_versions
+from diagnosis.inference import image_files
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
 from ml import readers
-from ml.contracts import Analysis, Image, ModelUnavailable, UnreadableImage
+from ml.contracts import Analysis, Image, ModelUnavailable
 from ml.inference.series_summary import SliceFinding
-from ml.inference.series_summary import summarize as summarized
+from ml.inference.series_summary import summarize as summarize_findings
 from ml.readers import Slices
 from ml.readers.dicom import geometry
 
 BATCH = 4
-"""Slices in one forward pass, or more where the engine gains by it; their results are written together. The work of a
-few times as many is lost when a worker dies: what passes at once are at, and what was read ahead."""
+"""Slices in one forward pass, whose results are written together. A worker that dies loses a few times as many: those
+in passes at the time, and those read ahead."""
 
 
-class StorageFault(Exception):
-    """The storage did not give a file; every storage has errors of its own."""
-
-
-def stored(file: FieldFile) -> bytes:
-    """A stored file's bytes. Raises FileNotFoundError and StorageFault."""
-    try:
-        with file.open("rb") as opened:
-            return bytes(opened.read())
-    except (FileNotFoundError, SoftTimeLimitExceeded):
-        raise
-    except Exception as error:
-        raise StorageFault(str(error)) from error
-
-
-def decoded(file: FieldFile) -> Image:
-    """The picture in a stored file; raises what `stored` does, UnreadableImage, and SoftTimeLimitExceeded."""
-    data = stored(file)
-    return _in_time(lambda: readers.read(data))
-
-
-def _in_time(read: Callable[[], Image]) -> Image:
-    """The time limit may fall into a decoder, which takes it for damage of the file; it is no word on the picture."""
-    try:
-        return read()
-    except UnreadableImage as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, SoftTimeLimitExceeded):
-                raise SoftTimeLimitExceeded from error
-            cause = cause.__cause__ or cause.__context__
-        raise
-
-
-def at(scan: Scan, index: int) -> Slice | None:
-    """The slice at a place of the viewing order."""
+def slice_at(scan: Scan, index: int) -> Slice | None:
+    """The slice at this index of the viewing order."""
     return Slice.objects.filter(scan=scan, index=index).first()
 
 
 def arrange(scan: Scan) -> None:
-    """Bring the slices that have gathered into their order, and let the middle one stand for the series."""
+    """Put the slices that arrived one by one into viewing order; the middle one gives the series its preview."""
     rows = sorted(Slice.objects.filter(scan=scan), key=lambda row: (row.along, row.pk))
     moved = [row for index, row in enumerate(rows) if row.index != index]
     for index, row in enumerate(rows):
@@ -91,30 +55,30 @@ def arrange(scan: Scan) -> None:
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
 
 
-def outstanding(claimed: Prediction, model: ml.Model, *, until: datetime) -> Iterator[int]:
-    """Read the slices that have no result yet, at least a batch, and more until that time; after each batch, how many
-    have a result.
+def analyze_remaining(claimed: Prediction, model: ml.Model, *, until: datetime) -> Iterator[int]:
+    """Analyze the slices that have no result yet: at least BATCH, and more until that time.
 
-    Raises FileNotFoundError and StorageFault.
+    Yields, after each batch, how many slices have a result. Raises FileMissing, StorageUnavailable, ModelUnavailable.
     """
     if model.series is None:
         raise ModelUnavailable("no_series", "The active model cannot judge a series, only single pictures.")
     rows = list(Slice.objects.filter(~Q(results__prediction=claimed), scan=claimed.scan_id).order_by("index"))
     done = claimed.scan.frames - len(rows)
-    whole = readers.open_file(stored(claimed.scan.file)) if any(not row.file for row in rows) else None
-    batch = max(BATCH, model_versions.batch(model))
-    some_rows = (row for number, row in enumerate(rows) if number < batch or timezone.now() < until)
-    analyses = ml.analyze_each(model, (partial(_decoded, row, whole) for row in some_rows), batch=batch)
-    read = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=False))
-    while some := list(islice(read, batch)):
-        # A run that was canceled and taken up again may still be at work elsewhere, and says the same.
-        SliceResult.objects.bulk_create(some, ignore_conflicts=True)
-        done += len(some)
+    volume = readers.open_file(image_files.read(claimed.scan.file)) if any(not row.file for row in rows) else None
+    in_time = (row for number, row in enumerate(rows) if number < BATCH or timezone.now() < until)
+    analyses = ml.analyze_each(model, (partial(_decode, row, volume) for row in in_time), batch=BATCH)
+    results = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=False))
+    while batch := list(islice(results, BATCH)):
+        # A run that was canceled and retried may still be at work in another process, and write the same rows.
+        SliceResult.objects.bulk_create(batch, ignore_conflicts=True)
+        done += len(batch)
         yield done
 
 
-def _decoded(row: Slice, whole: Slices | None) -> Image:
-    return decoded(row.file) if whole is None or row.file else _in_time(partial(whole.image, row.frame))
+def _decode(row: Slice, volume: Slices | None) -> Image:
+    if volume is None or row.file:
+        return image_files.decode(row.file)
+    return image_files.reraise_time_limit(partial(volume.image, row.frame))
 
 
 def _result(claimed: Prediction, row: Slice, analysis: Analysis) -> SliceResult:
@@ -126,10 +90,10 @@ def _result(claimed: Prediction, row: Slice, analysis: Analysis) -> SliceResult:
 
 
 def summarize(claimed: Prediction, model: ml.Model) -> dict[str, Any]:
-    """What all slices say together: the fields of the prediction, and `vector` of the most telling slice."""
+    """The result of the whole series: the prediction's fields, and as `vector` the embedding of the key slice."""
     assert model.series is not None
     rows = list(SliceResult.objects.filter(prediction=claimed).select_related("slice").order_by("slice__index"))
-    found = summarized(model.series, [_finding(row) for row in rows], threshold=model.manifest.threshold)
+    found = summarize_findings(model.series, [_finding(row) for row in rows], threshold=model.manifest.threshold)
     key = rows[found.top[0]] if found.top else None
     times: dict[str, float] = {}
     for row in rows:
@@ -164,14 +128,14 @@ def _finding(row: SliceResult) -> SliceFinding:
     )
 
 
-def copy_results(earlier: Prediction, claimed: Prediction) -> None:
-    """The results of the same slices under the same model, of another scan, become this one's."""
+def copy_results(known: Prediction, claimed: Prediction) -> None:
+    """Copy a known result's slices to a prediction on the same series, uploaded as another scan."""
     if not claimed.scan.is_series:
         return
-    rows = dict(Slice.objects.filter(scan=claimed.scan_id).values_list("index", "pk"))
-    known = SliceResult.objects.filter(prediction=earlier).select_related("slice")
+    slices = dict(Slice.objects.filter(scan=claimed.scan_id).values_list("index", "pk"))
+    results = SliceResult.objects.filter(prediction=known).select_related("slice")
     SliceResult.objects.filter(prediction=claimed).delete()
-    copies = [SliceResult(**_copied(row), prediction=claimed, slice_id=rows[row.slice.index]) for row in known]
+    copies = [SliceResult(**_copied(row), prediction=claimed, slice_id=slices[row.slice.index]) for row in results]
     SliceResult.objects.bulk_create(copies, batch_size=200)
 
 

@@ -32,9 +32,7 @@ def load_model_first(**_: Any) -> None:
         _log.error("no usable model", code=error.code, problem=error.message)
         broker.report_worker(key=owner, model="")
     else:
-        _log.info(
-            "model loaded", model=model.manifest.label, engine=model.engine.name, batch=model_versions.batch(model)
-        )
+        _log.info("model loaded", model=model.manifest.label, engine=model.engine.name)
         broker.report_worker(key=owner, model=model.manifest.label)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that wait are read in a row, in batches where they pay; each still has a fate of its own."""
+"""Queued images are analyzed in a row, and a fault of one costs the others nothing."""
 
 import threading
 from datetime import timedelta
@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 from django.utils import timezone
 
-from diagnosis.inference import batching, model_versions, pipeline, result_cache, transitions
+from diagnosis.inference import batching, image_files, pipeline, result_cache, transitions
 from diagnosis.models import Embedding, Prediction
 from ml.model.vgg16 import Maps
 from tests import builders
@@ -19,10 +19,9 @@ from tests.fakes import fake_model
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=[(1, 1), (1, 2), (4, 1)], ids=["one by one", "two at once", "in batches"])
-def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+@pytest.fixture(params=[1, 2], ids=["one pass at a time", "two passes at once"])
+def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Each picture has a probability of its own, by its mean gray."""
-    settings.BATCH, at_once = request.param
     fake = fake_model(0.9)
     forward = fake.engine.forward
 
@@ -31,7 +30,7 @@ def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, setti
         maps.block5[...] *= 1 + batch.mean(axis=(1, 2, 3))[:, None, None, None] / 1000
         return maps
 
-    monkeypatch.setattr(fake.engine, "at_once", at_once)
+    monkeypatch.setattr(fake.engine, "at_once", request.param)
     monkeypatch.setattr(fake.engine, "forward", telling)
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake)
     return fake
@@ -93,19 +92,13 @@ def test_one_run_reads_all_that_wait_in_their_order(model: Any, version: Any) ->
     assert not pipeline.run(prediction_id=rows[1].pk)  # its own message comes later, and finds nothing to do
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1, [1] * 6), (4, [4, 2]), (0, [1] * 6)])
-def test_a_pass_has_as_many_as_pay(
-    model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, size: int, expected: list[int]
-) -> None:
-    settings.BATCH = size  # 0: as the engine found, and the fake one found none
+def test_a_pass_has_one_image(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = passes(model, monkeypatch)
     pipeline.run(prediction_id=waiting(version, 6)[0].pk)
-    assert sizes == expected
+    assert sizes == [1] * 6
 
 
-def test_each_has_the_result_that_it_has_alone(
-    model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_has_the_result_that_it_has_alone(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     together = waiting(version, 3)
     pipeline.run(prediction_id=together[0].pk)
     monkeypatch.setattr(batching, "TURN", timedelta(0))
@@ -138,25 +131,17 @@ def test_what_fails_under_anothers_message_has_one_of_its_own_again(
     model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
-    monkeypatch.setattr("diagnosis.inference.series.stored", raising(pipeline.series.StorageFault("away")))
+    monkeypatch.setattr("diagnosis.inference.image_files.read", raising(pipeline.StorageUnavailable("away")))
     assert commit(pipeline.run, prediction_id=row.pk + 1000)
     assert states([row]) == ["queued"]
     assert sent == [row.pk]
 
 
-def test_a_turn_ends(model: Any, version: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_ends(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "TURN", timedelta(0))
     rows = waiting(version, 2)
     pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued"]
-
-
-def test_the_engine_says_how_many_pay_unless_the_site_does(model: Any, settings: Any) -> None:
-    settings.BATCH = 4
-    model.engine.batch = 16
-    assert model_versions.batch(model) == 4
-    settings.BATCH = 0
-    assert model_versions.batch(model) == 16
 
 
 def test_what_was_tried_before_or_is_not_ripe_is_passed_by(model: Any, version: Any) -> None:
@@ -254,7 +239,7 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
     model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
-    decoded, second = pipeline.series.decoded, threading.Event()
+    decoded, second = image_files.decode, threading.Event()
 
     def tells(file: Any) -> Any:
         if file.name == rows[1].scan.file.name:
@@ -265,7 +250,7 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
         assert second.wait(30)  # so that two are claimed by then
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr("diagnosis.inference.series.decoded", tells)
+    monkeypatch.setattr("diagnosis.inference.image_files.decode", tells)
     monkeypatch.setattr(model.engine, "forward", breaks)
     commit(pipeline.run, prediction_id=rows[0].pk)
     held = [row.pk for row, state in zip(rows, states(rows), strict=True) if Prediction.objects.get(pk=row.pk).attempts]

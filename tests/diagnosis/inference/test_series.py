@@ -103,7 +103,7 @@ def test_a_long_series_gives_way_and_goes_on(
 def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = series(user, 16)
     prepared, under_way = threading.Semaphore(0), threading.Event()
-    decoded, forward = inference_series._decoded, model.engine.forward
+    decoded, forward = inference_series._decode, model.engine.forward
 
     def counts(*args: Any) -> Any:
         prepared.release()
@@ -120,7 +120,7 @@ def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.
         assert under_way.wait(30)
         assert transitions.cancel(prediction=prediction, actor=user)
 
-    monkeypatch.setattr(inference_series, "_decoded", counts)
+    monkeypatch.setattr(inference_series, "_decode", counts)
     monkeypatch.setattr(model.engine, "forward", waits)
     when_read(monkeypatch, cancel)
     pipeline.run(prediction_id=prediction.pk)

@@ -142,7 +142,7 @@ def analysis(similarity: float = 1.0) -> Analysis:
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model())
-    monkeypatch.setattr("ml.analyze_each", lambda model, sources, batch: (analysis() for _ in sources))
+    monkeypatch.setattr("ml.analyze_each", lambda model, sources: (analysis() for _ in sources))
 
 
 def test_a_run_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:
