@@ -49,7 +49,6 @@ def _sections(options: argparse.Namespace, folder: Path) -> dict[str, Callable[[
         "predict": lambda: predict.measure(repeats=options.repeats),
         "worker": lambda: worker.measure(repeats=5, folder=folder / "worker"),
         "site": lambda: site.measure(folder=folder),
-        "batches": lambda: site.batches(folder=folder / "batches"),
         "history": histories,
     }
 

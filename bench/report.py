@@ -9,7 +9,6 @@ HEAD = ("measured", "figure (quartiles)", "beside", "ratio")
 
 Row = tuple[str, str, str, str]
 
-_ENGINES = {"ncnn": "ncnn", "tensorflow": "TensorFlow"}
 _PEERS = {"tensorflow": "TensorFlow, compiled", "onnxruntime": "ONNX Runtime", "keras_predict": "Keras `predict`"}
 
 
@@ -102,13 +101,6 @@ def _site(found: dict[str, Any]) -> Iterator[Row]:
     )
 
 
-def _batches(found: dict[str, Any]) -> Iterator[Row]:
-    for engine, rates in found.items():
-        for batch in sorted(set(rates) - {"1"}, key=int):
-            title = f"64 scans queued, {_ENGINES[engine]}, BATCH={batch}"
-            yield _beside(title, rates[batch], "BATCH=1", rates["1"], "/s")
-
-
 def _history(found: dict[str, Any]) -> Iterator[Row]:
     for name, counts in found.items():
         sizes = sorted(counts, key=int)
@@ -125,7 +117,6 @@ _SECTIONS = {
     "predict": _predict,
     "worker": _worker,
     "site": _site,
-    "batches": _batches,
     "history": _history,
 }
 SECTIONS = tuple(_SECTIONS)

@@ -27,9 +27,6 @@ from tests.verification.services import PASSWORD, Site, running_site
 LONE, QUEUED, LOT = 25, 200, 20
 """Scans that come one by one, scans that wait at once, and files in one request."""
 
-ENGINES, BATCHES, BATCHED, BATCH_TURNS = ("ncnn", "tensorflow"), (1, 8), 64, 3
-"""What is tried for batches: engines, pictures in one pass, scans that wait, and how often."""
-
 ASKED, POLLERS = 600, 4
 """Status requests in one turn, and how many browsers send them."""
 
@@ -53,18 +50,6 @@ def measure(*, folder: Path) -> dict[str, Any]:
         with _site(folder / "many", WORKERS=str(workers)) as site:
             found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), pictures[LONE:])
     return found
-
-
-def batches(*, folder: Path) -> dict[str, Any]:
-    """Scans a second by engine and by how many a worker takes at once, on sites that take turns."""
-    pictures = list(slices(BATCHED))
-    found: dict[str, dict[str, list[float]]] = {engine: {str(batch): [] for batch in BATCHES} for engine in ENGINES}
-    for turn in range(BATCH_TURNS):
-        for engine, rates in found.items():
-            for batch, taken in rates.items():
-                with _site(folder / f"{engine}-{batch}-{turn}", ML_ENGINE=engine, BATCH=batch) as site:
-                    taken.append(_drained(site, Client(site.url, site.token()), pictures)[0])
-    return {engine: {batch: spread(taken) for batch, taken in rates.items()} for engine, rates in found.items()}
 
 
 def _site(folder: Path, **env: str) -> contextlib.AbstractContextManager[Site]:

@@ -10,7 +10,6 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from brainscan import config
-from ml.engines.batches import MOST as MAX_BATCH
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -150,9 +149,6 @@ USE_TZ = True
 ML_ENGINE = config.engine(env.str("ML_ENGINE", default="auto"))
 ML_MODEL = env.str("ML_MODEL", default="")
 WORKERS = env.int("WORKERS", default=1)
-BATCH = env.int("BATCH", default=0)
-if not 0 <= BATCH <= MAX_BATCH:
-    raise ImproperlyConfigured(f"BATCH must be 0 (as measured) to {MAX_BATCH} (pictures in one forward pass).")
 TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT", default=60)
 TASK_MAX_ATTEMPTS = 3
 

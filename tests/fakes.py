@@ -41,7 +41,7 @@ class FakeEngine:
     """Gives maps whose first channel is 1 in HOT_CELL and all else 0, and counts how often it was asked."""
 
     name = "fake"
-    at_once = batch = 1
+    at_once = 1
 
     def __init__(self) -> None:
         self.passes = 0

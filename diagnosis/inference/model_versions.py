@@ -131,11 +131,6 @@ def load_active() -> ml.Model:
     return load(active())
 
 
-def batch(model: ml.Model) -> int:
-    """How many pictures that wait a worker reads in one forward pass: BATCH, or as many as the engine found to pay."""
-    return settings.BATCH or model.engine.batch
-
-
 def _manifest(version: ModelVersion) -> registry.Manifest:
     manifest = registry.read_manifest(version.path)
     if manifest.digest != version.digest:

@@ -35,11 +35,6 @@ class Engine(Protocol):
         """Passes that get more done at once than one after the other, from threads of the caller."""
         ...
 
-    @property
-    def batch(self) -> int:
-        """Pictures in one pass that pay on this machine; 1 where each costs as much as alone."""
-        ...
-
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """From inputs (N, 224, 224, 3), BGR minus means, to their maps."""
         ...

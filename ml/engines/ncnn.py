@@ -31,7 +31,6 @@ class NcnnEngine:
     """One ncnn network, which several passes may use at once; a batch is run picture by picture."""
 
     name = "ncnn"
-    batch = 1
 
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""

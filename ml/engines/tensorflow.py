@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner says n
 
 import tensorflow as tf
 
-from ml.engines import batches
 from ml.model.keras_network import build_base, set_base_tensors
 from ml.model.vgg16 import Maps
 from ml.preprocess import SIZE
@@ -35,11 +33,6 @@ class TensorFlowEngine:
         signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]
         self._run = tf.function(lambda x: base(x, training=False), input_signature=signature)
         self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compiles now, not on the first scan
-
-    @cached_property
-    def batch(self) -> int:
-        """See `ml.engines.Engine.batch`; measured when first asked for, in a second or so."""
-        return batches.measured(self.forward, full=tf.errors.OpError)
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """See `ml.engines.Engine.forward`."""

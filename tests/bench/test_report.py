@@ -37,7 +37,6 @@ def figures() -> dict[str, Any]:
             "polling": {"live": around(400), "page": around(200), "api": around(100)},
             "memory": {"at_rest_mb": 150.0, "most_mb": 240.0},
         },
-        "batches": {"tensorflow": {"1": around(12), "8": around(15)}},
         "history": {
             "postgresql": {
                 "1000": {"ms": around(20), "queries": [6, 8], "views": {}},
@@ -57,7 +56,6 @@ def test_each_figure_stands_beside_its_peer() -> None:
     )  # fmt: skip
     assert line("worker, start to first result")[3] == "0.17"
     assert line("200 scans queued, WORKERS=2")[2:] == ("analyses in a row, 22.0/s", "0.91")
-    assert line("64 scans queued, TensorFlow, BATCH=8")[2:] == ("BATCH=1, 12", "1.25")
     assert line("history page, 1,000,000 predictions, postgresql")[1:] == (
         "30 ms (27–33), p95 45 ms, 6–8 queries", "1,000 predictions", "1.50",
     )  # fmt: skip

@@ -54,22 +54,6 @@ def test_queued_scans_survive_a_restart(tmp_path: Path) -> None:
         assert max(result["attempts"] for result in results) == 1
 
 
-def test_a_pass_has_as_many_pictures_as_were_asked_for(tmp_path: Path) -> None:
-    with running_site(tmp_path / "data", BATCH="8") as running:
-        client = Client(running.url, running.token())
-        workers = pool_processes(running)
-        for pid in workers:
-            os.kill(pid, signal.SIGSTOP)
-        _, receipt = client.upload(*phantoms(16))
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
-        results = [client.wait(scan["prediction"]["id"], seconds=120) for scan in receipt["scans"]]
-        assert {result["state"] for result in results} <= RESULTS
-        # The time of a pass is shared evenly by its pictures, so that many have the same to the microsecond.
-        forward = [result["milliseconds"]["forward"] for result in results]
-        assert all(forward) and len(set(forward)) <= len(forward) // 2
-
-
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     for sent in (signal.SIGINT, signal.SIGTERM):
         with running_site(tmp_path / "data") as running:
