@@ -1,5 +1,6 @@
-"""Audit rows for what Django itself does on behalf of people: logins, and every change made in the admin."""
+"""Reactions to what Django itself does: audit rows for logins and admin changes, and renamed users."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -7,7 +8,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from diagnosis.access import audit
+from diagnosis.access import audit, ownership
+from diagnosis.access.users import User
 from diagnosis.intake.file_names import clean_name
 
 _ADMIN_ACTIONS = {1: "admin.added", 2: "admin.changed", 3: "admin.deleted"}
@@ -26,19 +28,28 @@ def logged_out(user: Any, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def login_failed(credentials: dict[str, Any], **_: Any) -> None:
-    """The name that was tried is kept, cut short; the password is not among the credentials."""
+    """Keep the attempted name, cut to the column's length. Django masks the password before it sends the signal."""
     audit.record("user.login_failed", username=clean_name(str(credentials.get("username", "")))[:150])
 
 
 @receiver(post_save, sender=LogEntry)
 def admin_changed(instance: LogEntry, created: bool, **_: Any) -> None:
     if created:
-        kind = instance.content_type.model if instance.content_type else ""
+        model = instance.content_type.model if instance.content_type else ""
         audit.record(
             _ADMIN_ACTIONS.get(instance.action_flag, "admin.changed"),
             actor=instance.user,
-            model=kind,
+            model=model,
             object_id=instance.object_id,
             object=instance.object_repr,
             change=instance.get_change_message(),
         )
+
+
+@receiver(post_save, sender=User)
+def user_saved(
+    instance: User, created: bool, raw: bool, update_fields: Collection[str] | None = None, **_: Any
+) -> None:
+    """A new name reaches the user's predictions. A login saves `last_login` alone, so it costs nothing here."""
+    if not (created or raw) and (update_fields is None or "username" in update_fields):
+        ownership.copy_username(instance)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from diagnosis.access import audit
 from diagnosis.access.users import User
 from diagnosis.inference import broker, model_versions
-from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
+from diagnosis.models import Case, Embedding, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import ACTIVE, REUSABLE, STOPPED, State
 
 MESSAGE_LOST_AFTER = timedelta(seconds=30)
@@ -35,6 +35,7 @@ def create(
 ) -> Prediction:
     """Queue a new run on a scan. debounce: how long to wait for further slices of the same series."""
     now = timezone.now()
+    scan.case = Case.objects.select_related("owner").get(pk=scan.case_id)  # it may have changed hands since it was read
     prediction = Prediction.for_scan(
         scan,
         model_version=model_version,

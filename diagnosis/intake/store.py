@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
 
-from diagnosis.access import audit
+from diagnosis.access import audit, ownership
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
 from diagnosis.intake import series
@@ -57,7 +57,7 @@ def _store(decoded: Decoded, intent: Intent, name: str) -> Accepted:
     try:
         with transaction.atomic():
             # One upload of a person at a time looks and stores, or twins would open a case each.
-            User.objects.select_for_update(no_key=True).get(pk=intent.user.pk)
+            ownership.lock(intent.user)
             return _gathered(decoded, intent, files, name) if decoded.gathers else _alone(decoded, intent, files, name)
     except BaseException:
         for written in files.names:

@@ -2,6 +2,7 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
+from diagnosis.migrations import _owner_triggers
 
 OLD = ("scan_name", "case_reference", "owner_name")
 
@@ -51,6 +52,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(_owner_triggers.drop, migrations.RunPython.noop),
         migrations.RunPython(drop_old, make_old),
         migrations.AddField(
             model_name='prediction',

@@ -9,7 +9,8 @@ from tests.verification.services import ROOT, postgres_server
 FILES = (
     "tests/diagnosis/test_hostile_addresses.py",
     "tests/diagnosis/models/test_models.py",
-    "tests/diagnosis/models/test_owner_triggers.py",
+    "tests/diagnosis/access/test_ownership.py",
+    "tests/diagnosis/models/test_migrations.py",
     "tests/diagnosis/views/test_history.py",
 )
 

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis.access import pagination
-from diagnosis.models import Case, Prediction
+from diagnosis.access import ownership, pagination
+from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
 from diagnosis.views import history
 from tests.factories import CaseFactory, ModelVersionFactory
@@ -241,10 +241,11 @@ def test_the_row_says_what_case_and_scan_say(make: Make) -> None:
 
 
 def test_the_row_follows_its_case_and_its_owner(make: Make, user: User, other_user: User) -> None:
-    """However they are changed: a case that changed hands must not stay in its old owner's worklist."""
+    """A case that changed hands must not stay in its old owner's worklist."""
     row, beside = make(name="given.png"), make(name="kept.png")
-    Case.objects.filter(pk=row.scan.case_id).update(owner=other_user)
-    User.objects.filter(pk=other_user.pk).update(username="renamed")
+    ownership.hand_over(row.scan.case, to=other_user)
+    other_user.username = "renamed"
+    other_user.save()
     row.refresh_from_db()
     assert (row.owner, row.owner_name) == (other_user, "renamed")
     beside.refresh_from_db()

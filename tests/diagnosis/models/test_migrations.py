@@ -1,0 +1,85 @@
+"""Migrations on a database that holds data, forwards and backwards.
+
+The verification suite runs this file again on PostgreSQL.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+
+from diagnosis.models import Case, Prediction
+from tests.factories import PredictionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRIGGERS = {"prediction_follow_case": "diagnosis_case", "prediction_follow_person": "auth_user"}
+"""Two of those that earlier versions made, and the tables they watch."""
+
+OWNERS = """UPDATE diagnosis_prediction SET owner_name = person.username FROM auth_user person
+WHERE person.id = diagnosis_prediction.owner_id;"""
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    yield
+    migrate()
+
+
+def migrate(*target: str) -> None:
+    call_command("migrate", "diagnosis", *target, verbosity=0)
+
+
+def make_triggers() -> None:
+    with connection.cursor() as cursor:
+        for name, table in TRIGGERS.items():
+            head = f"CREATE TRIGGER {name} AFTER UPDATE ON {table} FOR EACH ROW"
+            if connection.vendor == "postgresql":
+                function = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+                cursor.execute(f"{function} AS $$ BEGIN {OWNERS} RETURN NULL; END $$")
+                cursor.execute(f"{head} EXECUTE FUNCTION {name}()")
+            else:
+                cursor.execute(f"{head} BEGIN {OWNERS} END")
+
+
+def triggers() -> set[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    if connection.vendor == "postgresql":
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.mark.parametrize("earlier", ["0009", "0010"])
+def test_owner_triggers_of_an_earlier_version_are_dropped(earlier: str) -> None:
+    prediction = PredictionFactory()
+    migrate(earlier)
+    make_triggers()
+    assert triggers() == set(TRIGGERS)
+    migrate()
+    assert triggers() == set()
+    User.objects.filter(pk=prediction.owner_id).update(username="renamed")
+    prediction.refresh_from_db()
+    assert prediction.owner_name != "renamed"
+
+
+def test_owners_that_went_stale_are_corrected() -> None:
+    stale, right, heir = PredictionFactory(), PredictionFactory(), UserFactory()
+    migrate("0010")
+    Case.objects.filter(pk=stale.scan.case_id).update(owner=heir)
+    migrate()
+    rows = {row.pk: (row.owner, row.owner_name) for row in Prediction.objects.select_related("owner")}
+    assert rows == {stale.pk: (heir, heir.username), right.pk: (right.owner, right.owner.username)}
+
+
+def test_back_past_the_generated_columns_and_forward_again() -> None:
+    states = ("queued", "failed", "done", "refused")
+    before = [PredictionFactory(state=state) for state in states]
+    rows = list(Prediction.objects.order_by("pk").values())
+    assert len(rows) == len(before)
+    migrate("0008")
+    migrate()
+    assert list(Prediction.objects.order_by("pk").values()) == rows
