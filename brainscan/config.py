@@ -9,7 +9,7 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from ml.engines import CHOICES, missing
+from ml.engines import CHOICES, unavailable_reason
 
 
 def secret_key(value: str, *, data_dir: Path) -> str:
@@ -84,7 +84,7 @@ def engine(value: str) -> str:
     """ML_ENGINE, checked against the engines there are, and those that are installed."""
     if value not in CHOICES:
         raise ImproperlyConfigured(f"ML_ENGINE is {value!r}; valid engines: {', '.join(CHOICES)}.")
-    if trouble := missing(value):
+    if trouble := unavailable_reason(value):
         raise ImproperlyConfigured(f"ML_ENGINE is {value!r}, but {trouble}")
     return value
 

@@ -32,7 +32,7 @@ class ModelUnavailable(BrainscanError):
     """There is no usable model: the artifact is missing, damaged, or its engine cannot be loaded."""
 
 
-MAX_COLOR = 0.08
+MAX_COLOR_FRACTION = 0.08
 """Largest share of colored pixels in a slice (see `ml.readers.color`). Slices with colored labels reach 0.044 in
 scans.csv."""
 
@@ -45,7 +45,7 @@ class Image:
     width, height: of the file as stored, before EXIF orientation, in pixels.
     orientation: EXIF orientation tag, 1 to 8 (1: stored upright).
     notes: sentences on how the file was read, for the person who looks at the result.
-    color: share (0 to 1) of pixels whose color is more than a tint of gray, before it was reduced to gray.
+    color_fraction: fraction (0 to 1) of pixels whose color is more than a tint of gray, before it was reduced to gray.
     """
 
     pixels: NDArray[Any]
@@ -54,12 +54,12 @@ class Image:
     height: int
     orientation: int = 1
     notes: tuple[str, ...] = ()
-    color: float = 0.0
+    color_fraction: float = 0.0
 
     @property
     def colored(self) -> bool:
         """Whether so much of it was in color that it is no slice."""
-        return self.color > MAX_COLOR
+        return self.color_fraction > MAX_COLOR_FRACTION
 
     def pixel_sha256(self) -> str:
         """Hex digest of all that an answer depends on: shape, type and values of the decoded pixels, and, for the few
@@ -103,7 +103,7 @@ class Evidence:
 
     peak: (x, y) of the strongest place, and box: (x0, y0, x1, y1) around it, in fractions of the original picture's
     width and height, as stored in the file, before EXIF orientation. box None: there is no localized evidence.
-    share: of all evidence that lies in the box, 0 to 1; None without a box.
+    box_fraction: fraction of all evidence that lies in the box, 0 to 1; None without a box.
     heat: the 14 × 14 map, row by row from above: each cell's calibrated tumor probability x 255, rounded.
     square: (x0, y0, x1, y1) of the map in fractions of the upright picture; beyond 0..1 where it covers padding.
     orientation: EXIF orientation tag of the file, 1 to 8: it leads from the stored picture to the upright one.
@@ -111,10 +111,14 @@ class Evidence:
 
     peak: tuple[float, float]
     box: tuple[float, float, float, float] | None
-    share: float | None
+    box_fraction: float | None
     heat: tuple[int, ...]
     square: tuple[float, float, float, float]
     orientation: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready form. `box_fraction` is called `share` there, as in every result stored so far."""
+        return {("share" if name == "box_fraction" else name): value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Analysis:
             "uncertain": self.prediction.uncertain if self.prediction else False,
             "tumor_probability": self.prediction.tumor_probability if self.prediction else None,
             "type_probabilities": self.prediction.type_probabilities if self.prediction else None,
-            "evidence": asdict(self.evidence) if self.evidence else None,
+            "evidence": self.evidence.as_dict() if self.evidence else None,
             "gate": asdict(self.gate),
             "trained_on": self.trained_on,
             "model": self.model,

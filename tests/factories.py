@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -91,7 +90,7 @@ def evidence(
     rows, columns = np.mgrid[:CELLS, :CELLS]
     cells = strongest * np.exp(-(((rows - cell[0]) ** 2 + (columns - cell[1]) ** 2) / 3))
     geometry = Geometry(x0=0, y0=0, side=96, pad_x=0, pad_y=0, width=96, height=96, orientation=orientation)
-    stored: dict[str, Any] = json.loads(json.dumps(asdict(locate(cells, geometry=geometry))))
+    stored: dict[str, Any] = json.loads(json.dumps(locate(cells, geometry=geometry).as_dict()))
     return stored
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.inference.registry import FORMAT, Manifest, Model
-from ml.inference.series_summary import SeriesCalibration
 from ml.model.calibration import Calibration
-from ml.model.gate import KINDS, PREFIX, SUMMARY, GateModel
+from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, GateModel
 from ml.model.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
+from ml.model.series_calibration import SeriesCalibration
 from ml.model.training_hashes import METHOD, TrainingHashes
 from ml.model.vgg16 import Maps
 from ml.preprocess import VERSION
@@ -31,8 +31,8 @@ def open_gate() -> dict[str, NDArray[np.float32]]:
         "rest": np.ones(1),
         "weights": np.zeros(3),
         "bias": np.full(1, -30.0),
-        "kinds": np.zeros((len(KINDS), 1)),
-        "kind_bias": np.zeros(len(KINDS)),
+        "kinds": np.zeros((len(NEGATIVE_CLASSES), 1)),
+        "kind_bias": np.zeros(len(NEGATIVE_CLASSES)),
     }
     return {PREFIX + name: value.astype(np.float32) for name, value in values.items()}
 
@@ -41,7 +41,7 @@ class FakeEngine:
     """Gives maps whose first channel is 1 in HOT_CELL and all else 0, and counts how often it was asked."""
 
     name = "fake"
-    at_once = 1
+    concurrent_passes = 1
 
     def __init__(self) -> None:
         self.passes = 0
@@ -85,7 +85,7 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
         engine=FakeEngine(),
         heads=heads,
         calibration=calibration,
-        known=none,
+        training_hashes=none,
         gate=GateModel.from_tensors(open_gate()),
         series=SeriesCalibration(
             sharpness=4.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.45, 0.55), neighbors=0.5

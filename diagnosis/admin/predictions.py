@@ -16,6 +16,7 @@ from diagnosis.admin.base import NOTHING, ReadOnly, picture, pretty
 from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.presentation import labels
+from ml.percent import percent
 
 SOURCE = "reused_from"
 """For superusers alone: it tells that somebody, whose cases others may not see, uploaded the same picture."""
@@ -158,7 +159,7 @@ class PredictionAdmin(ReadOnly):
         """Only where a tumor was found or is suspected: without one, the types' shares mean nothing."""
         found = prediction.type_probabilities if prediction.likely_type else None
         shares = sorted((found or {}).items(), key=lambda pair: -pair[1])
-        return format_html_join(", ", "{} {}", ((name, labels.percent(share)) for name, share in shares)) or NOTHING
+        return format_html_join(", ", "{} {}", ((name, percent(share)) for name, share in shares)) or NOTHING
 
     @admin.display(description="Model", ordering="model_version__name", empty_value=NOTHING)
     def version(self, prediction: Prediction) -> str | None:

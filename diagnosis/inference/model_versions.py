@@ -123,7 +123,7 @@ def load(version: ModelVersion | None) -> ml.Model:
     if version is None:
         raise ModelUnavailable("model_missing", status().problem or "No model version was active.")
     _manifest(version)
-    return ml.load_model(version.path, engine=settings.ML_ENGINE, threads=cores.share(settings.WORKERS))
+    return ml.load_model(version.path, engine=settings.ML_ENGINE, threads=cores.per_worker(settings.WORKERS))
 
 
 def load_active() -> ml.Model:

@@ -22,7 +22,7 @@ from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
 from ml import readers
 from ml.contracts import Analysis, Image, ModelUnavailable
-from ml.inference.series_summary import SliceFinding
+from ml.inference.series_summary import SliceOutcome
 from ml.inference.series_summary import summarize as summarize_findings
 from ml.readers import Slices
 from ml.readers.dicom import geometry
@@ -117,9 +117,9 @@ def summarize(claimed: Prediction, model: ml.Model) -> dict[str, Any]:
     }
 
 
-def _finding(row: SliceResult) -> SliceFinding:
+def _finding(row: SliceResult) -> SliceOutcome:
     gate = row.gate or {}
-    return SliceFinding(
+    return SliceOutcome(
         accepted=row.outcome != Outcome.REFUSED,
         tumor_probability=row.tumor_probability,
         type_probabilities=row.type_probabilities,

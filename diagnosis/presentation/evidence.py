@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagnosis.models import Prediction, Scan
-from diagnosis.presentation import labels
 from ml.evidence import localize
 from ml.evidence.drawing import OPACITY
+from ml.percent import percent
 
 _CENTER = 0.05  # fraction of the image on either side of its center that counts as neither side
 _CAPTION_HEIGHT = 0.12  # fraction of the image's height that a caption above the box needs
@@ -53,7 +53,7 @@ def from_stored(stored: dict[str, Any] | None, *, scan: Scan) -> EvidenceLayer |
     return EvidenceLayer(
         region=region(*localize.upright_peak(evidence)),
         box=(box[0], box[1], box[2] - box[0], box[3] - box[1]) if box else None,
-        in_box=labels.percent(evidence.share) if evidence.share is not None else "",
+        in_box=percent(evidence.box_fraction) if evidence.box_fraction is not None else "",
         ratio=1 / scan.shape if rotated else scan.shape,
         caption_below=box is not None and box[1] < _CAPTION_HEIGHT,
         caption_right=box is not None and box[0] > 0.5,

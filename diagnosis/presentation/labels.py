@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from diagnosis.models import Prediction, SliceResult
 from diagnosis.models.prediction import Outcome, State
+from ml.percent import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +137,6 @@ def sides(prediction: Prediction) -> str:
     if len(letters) != 4 or not set(letters) <= set(_SIDES):
         return "Left and right are those of the image. Which side of the patient it shows is not known."
     return f"The image's right is {_SIDES[letters[1]]}, its upper edge {_SIDES[letters[2]]}."
-
-
-def percent(fraction: float) -> str:
-    """`93 %`, without decimals. A fraction (0 to 1) that would round to certainty reads `> 99 %` or `< 1 %`."""
-    rounded = round(fraction * 100)
-    if rounded >= 100:
-        return "> 99 %"
-    if rounded <= 0:
-        return "< 1 %"
-    return f"{rounded} %"
 
 
 def of_hundred(probability: float) -> str:

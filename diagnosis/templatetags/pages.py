@@ -16,12 +16,13 @@ from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
 from diagnosis.models import Case, Prediction, Scan
 from diagnosis.presentation import evidence, labels
+from ml.percent import percent
 
 register = template.Library()
 
 register.filter("status_label", labels.status_label)
 register.filter("score", labels.score)
-register.filter("percent", labels.percent)
+register.filter("percent", percent)
 register.filter("plain_score", labels.plain_score)
 register.filter("of_hundred", labels.of_hundred)
 register.filter("calibrated", labels.is_calibrated)

@@ -5,8 +5,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from diagnosis.access import selectors
-from diagnosis.presentation import labels
 from diagnosis.similarity.search import similar as most_similar
+from ml.percent import percent
 
 
 @require_safe
@@ -14,7 +14,7 @@ def similar(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """Nothing at all where there is nothing to search by: the panel then leaves the page."""
     asked = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
     found = most_similar(request.user, prediction=asked)
-    rows = [{"p": one.prediction, "alike": labels.percent(one.similarity)} for one in found or ()]
+    rows = [{"p": one.prediction, "alike": percent(one.similarity)} for one in found or ()]
     context = {"p": asked, "available": found is not None, "similar": rows}
     fragment = bool(request.headers.get("HX-Request"))
     return render(request, f"diagnosis/{'_fragments/' if fragment else ''}similar.html", context)

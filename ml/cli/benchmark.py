@@ -40,7 +40,7 @@ def measure(model: Model, *, repeats: int) -> dict[str, Any]:
     steps = {
         "read": lambda: readers.read(data),
         "gate": lambda: (pixel_checks.check(decoded), model.gate.judge(maps, 0)),
-        "preprocess": lambda: (preprocess(decoded), model.known.matches(decoded)),
+        "preprocess": lambda: (preprocess(decoded), model.training_hashes.matches(decoded)),
         "head": lambda: _head(model, maps, geometry),
     }
     peer = keras_peer(model)
@@ -78,7 +78,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def _head(model: Model, maps: Maps, geometry: Geometry) -> None:
     """All that follows the pass: heads, calibration, evidence."""
-    reading = model.heads.read(maps.block5)
+    reading = model.heads.apply(maps.block5)
     model.calibration.probability(reading.logits)
     model.calibration.types(reading.types)
     locate(model.calibration.cells(reading.cells)[0], geometry=geometry)

@@ -31,7 +31,7 @@ class Engine(Protocol):
     name: str
 
     @property
-    def at_once(self) -> int:
+    def concurrent_passes(self) -> int:
         """Passes that get more done at once than one after the other, from threads of the caller."""
         ...
 
@@ -40,7 +40,7 @@ class Engine(Protocol):
         ...
 
 
-def missing(name: str) -> str:
+def unavailable_reason(name: str) -> str:
     """Why an engine cannot run here, as a sentence; empty if nothing is known against it. Imports nothing."""
     if name == "ncnn" and find_spec("ncnn") is None:
         return "ncnn is not installed: there is no wheel of it for this platform, or it was left out."
@@ -80,7 +80,7 @@ def has_accelerator() -> bool:
 
 
 def _automatic(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
-    if has_accelerator() and not missing("tensorflow"):
+    if has_accelerator() and not unavailable_reason("tensorflow"):
         engine = _tensorflow(tensors, threads)
         if engine.on_gpu:
             return engine
@@ -97,7 +97,9 @@ def _ncnn(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
     try:
         from ml.engines.ncnn import NcnnEngine
     except ImportError as error:
-        raise ModelUnavailable("engine_missing", missing("ncnn") or f"ncnn cannot be imported: {error}.") from error
+        raise ModelUnavailable(
+            "engine_missing", unavailable_reason("ncnn") or f"ncnn cannot be imported: {error}."
+        ) from error
     quiet_blas()
     return NcnnEngine(tensors, threads=threads)
 
@@ -106,6 +108,6 @@ def _tensorflow(tensors: dict[str, NDArray[np.float32]], threads: int) -> "Tenso
     try:
         from ml.engines.tensorflow import TensorFlowEngine
     except ImportError as error:
-        problem = missing("tensorflow") or f"TensorFlow cannot be imported: {error}."
+        problem = unavailable_reason("tensorflow") or f"TensorFlow cannot be imported: {error}."
         raise ModelUnavailable("engine_missing", problem) from error
     return TensorFlowEngine(tensors, threads=threads)

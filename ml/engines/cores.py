@@ -18,7 +18,7 @@ def available(*, cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:
     return max(1, min([cores, *(int(quota + 0.5) for quota in _quotas(cgroups, own))]))
 
 
-def share(workers: int) -> int:
+def per_worker(workers: int) -> int:
     """Threads for one of so many workers that run side by side; at least 1."""
     return max(1, available() // max(workers, 1))
 

@@ -35,7 +35,7 @@ class NcnnEngine:
     def __init__(self, tensors: dict[str, Array], *, threads: int) -> None:
         """Raises KeyError where a tensor is absent, ModelUnavailable where ncnn takes the network for damaged."""
         # At the end of each layer a pass waits for its slowest thread; another one has the cores meanwhile.
-        self.at_once = 2 if threads > 1 else 1
+        self.concurrent_passes = 2 if threads > 1 else 1
         self._net = ncnn.Net()
         self._net.opt.num_threads = threads
         self._net.opt.use_fp16_storage = self._net.opt.use_fp16_packed = self._net.opt.use_fp16_arithmetic = False

@@ -19,7 +19,7 @@ class TensorFlowEngine:
     """Runs the base through `tf.function`, which costs half of what `model.predict` does for a single picture."""
 
     name = "tensorflow"
-    at_once = 1
+    concurrent_passes = 1
 
     def __init__(self, tensors: dict[str, NDArray[np.float32]], *, threads: int) -> None:
         """threads: held to once a process has begun to compute; TensorFlow has one pool for all its models."""

@@ -12,6 +12,7 @@ from PIL import ImageDraw, ImageFont
 
 from ml.contracts import Evidence
 from ml.evidence import colormap, localize
+from ml.percent import percent
 
 VERSION = 1
 """Counted up whenever the same record would be drawn differently, so that no kept copy is taken for it."""
@@ -81,7 +82,9 @@ def _draw_legend(picture: Pillow.Image, found: Evidence) -> None:
     font = ImageFont.load_default(text)
     gap = text // 2
     words = ["Research use, not a diagnosis"]
-    words.append("No localized evidence" if found.share is None else f"Box: {said_share(found.share)} of the evidence")
+    words.append(
+        "No localized evidence" if found.box_fraction is None else f"Box: {percent(found.box_fraction)} of the evidence"
+    )
     scale = colormap.colors(np.linspace(colormap.COLD, 1, text * 6))
     bar = Pillow.fromarray(np.repeat(scale[None], max(text // 2, 3), axis=0))
     if width < _WORDS_FROM or height < _WORDS_FROM:
@@ -103,12 +106,6 @@ def _draw_legend(picture: Pillow.Image, found: Evidence) -> None:
     draw.text((gap, last), "weak", fill=_WHITE, font=font)
     draw.text((gap + weak + bar.width + gap, last), "strong", fill=_WHITE, font=font)
     picture.paste(bar, (gap + weak, last + (text - bar.height) // 2 + text // 8))
-
-
-def said_share(share: float) -> str:
-    """`64 %`, without decimals, and never a `100 %` or `0 %` that rounding made up."""
-    rounded = round(share * 100)
-    return "> 99 %" if rounded >= 100 else "< 1 %" if rounded <= 0 else f"{rounded} %"
 
 
 def _png(picture: Pillow.Image) -> bytes:

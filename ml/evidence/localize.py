@@ -47,15 +47,16 @@ def locate(
     left, top, right, bottom = _crop(geometry)
     x = min(max((column + 0.5 + _shift(known[row], column)) / CELLS, left), right)
     y = min(max((row + 0.5 + _shift(known[:, column], row)) / CELLS, top), bottom)
-    box = share = None
+    box = box_fraction = None
     if known[row, column] >= level:
         x0, y0, x1, y1 = _region(known, row, column, region * known[row, column])
         edges = (min(max(x0, left), x), min(max(y0, top), y), max(min(x1, right), x), max(min(y1, bottom), y))
-        box, share = _box(geometry, edges), round(_share(known, edges), _DIGITS)
+        box = _box(geometry, edges)
+        box_fraction = round(_fraction_within(known, edges), _DIGITS)
     return Evidence(
         peak=_point(geometry, x, y),
         box=box,
-        share=share,
+        box_fraction=box_fraction,
         heat=tuple(int(value) for value in (known * 255).round().ravel()),
         square=_square(geometry),
         orientation=geometry.orientation,
@@ -70,7 +71,7 @@ def restore(stored: Mapping[str, Any] | None) -> Evidence | None:
     return Evidence(
         peak=(px, py),
         box=(box[0], box[1], box[2], box[3]) if box else None,
-        share=stored.get("share"),
+        box_fraction=stored.get("share"),
         heat=tuple(stored["heat"]),
         square=(x0, y0, x1, y1),
         orientation=stored["orientation"],
@@ -167,7 +168,7 @@ def _region(cells: Array, row: int, column: int, least: float) -> tuple[float, f
     return x0, y0, x1, y1
 
 
-def _share(cells: Array, edges: tuple[float, float, float, float]) -> float:
+def _fraction_within(cells: Array, edges: tuple[float, float, float, float]) -> float:
     x0, y0, x1, y1 = edges
     return min(float(_overlap(y0, y1) @ cells @ _overlap(x0, x1) / cells.sum()), 1.0)
 

@@ -49,7 +49,7 @@ def analyze_each(
 
     The time of what is shared, a batch or the cores of passes at once, is divided among the pictures that took part.
     """
-    groups, passes = _groups(model, images, batch, max_pixels), model.engine.at_once
+    groups, passes = _groups(model, images, batch, max_pixels), model.engine.concurrent_passes
     running: deque[tuple[list[_Prepared], Future[_Passed]]] = deque()
     clock = SharedClock()
     network = ThreadPoolExecutor(passes, thread_name_prefix="forward")
@@ -131,7 +131,7 @@ def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
     middle = perf_counter()
     verdict = pixel_checks.check(decoded)
     square, geometry = preprocess(decoded) if verdict.accepted else (None, None)
-    trained_on = verdict.accepted and model.known.matches(decoded)
+    trained_on = verdict.accepted and model.training_hashes.matches(decoded)
     return _Prepared(verdict, trained_on, square, geometry, middle - start, perf_counter() - middle)
 
 
@@ -165,7 +165,7 @@ def _read(model: Model, group: list[_Prepared], passed: _Passed) -> list[Analysi
 
 
 def _judged(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
-    reading = model.heads.read(maps.block5)
+    reading = model.heads.apply(maps.block5)
     probabilities = model.calibration.probability(reading.logits)
     cells = model.calibration.cells(reading.cells)
     types = model.calibration.types(reading.types)

@@ -7,7 +7,7 @@ sentence that says what would be accepted.
 
 import numpy as np
 
-from ml.contracts import MAX_COLOR, Gate, Image
+from ml.contracts import MAX_COLOR_FRACTION, Gate, Image
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
@@ -49,7 +49,13 @@ def check(image: Image) -> Gate:
             "The picture is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
             "overlay."
         )
-        return Gate(accepted=False, score=image.color, threshold=MAX_COLOR, reason="not_mri_color", message=message)
+        return Gate(
+            accepted=False,
+            score=image.color_fraction,
+            threshold=MAX_COLOR_FRACTION,
+            reason="not_mri_color",
+            message=message,
+        )
     flat = _flat(image)
     if flat > MAX_FLAT:
         message = (

@@ -20,11 +20,11 @@ from safetensors.numpy import load as load_safetensors
 from ml import preprocess
 from ml.contracts import ModelUnavailable
 from ml.engines import Engine, load_engine
-from ml.inference.series_summary import SeriesCalibration
 from ml.model import training_hashes
 from ml.model.calibration import Calibration
 from ml.model.gate import GateModel
 from ml.model.heads import Heads
+from ml.model.series_calibration import SeriesCalibration
 from ml.model.training_hashes import TrainingHashes
 
 DEFAULT_ARTIFACT = Path(__file__).resolve().parents[1] / "artifacts" / "vgg16-cells-1"
@@ -86,7 +86,7 @@ class Model:
     heads: Heads
     calibration: Calibration
     gate: GateModel
-    known: TrainingHashes
+    training_hashes: TrainingHashes
     series: SeriesCalibration | None = None
 
 
@@ -222,7 +222,7 @@ def load_model(path: Path | str | None = None, *, engine: str = "auto", threads:
                     heads=Heads.from_tensors(tensors),
                     calibration=manifest.calibration,
                     gate=GateModel.from_tensors(tensors),
-                    known=read_hashes(manifest),
+                    training_hashes=read_hashes(manifest),
                     series=manifest.series,
                 )
             except KeyError as error:

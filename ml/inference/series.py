@@ -12,7 +12,7 @@ from typing import Any
 from ml.contracts import Analysis, ModelUnavailable
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
-from ml.inference.series_summary import SeriesSummary, SliceFinding, summarize
+from ml.inference.series_summary import SeriesSummary, SliceOutcome, summarize
 from ml.readers import Slices
 
 BATCH = 4
@@ -43,7 +43,7 @@ class SeriesAnalysis:
             "uncertain": summary.uncertain,
             "tumor_probability": summary.tumor_probability,
             "type_probabilities": summary.type_probabilities,
-            "evidence": asdict(evidence) if evidence else None,
+            "evidence": evidence.as_dict() if evidence else None,
             "gate": asdict(summary.gate),
             "trained_on": any(one.trained_on for one in self.slices),
             "model": self.model,
@@ -86,17 +86,17 @@ def analyze_series(
     )
 
 
-def finding(analysis: Analysis) -> SliceFinding:
+def slice_outcome(analysis: Analysis) -> SliceOutcome:
     """What `ml.inference.series_summary` asks of a slice."""
     said = analysis.prediction
     if said is None:
-        return SliceFinding(False, reason=analysis.gate.reason, message=analysis.gate.message)
-    return SliceFinding(True, said.tumor_probability, said.type_probabilities)
+        return SliceOutcome(False, reason=analysis.gate.reason, message=analysis.gate.message)
+    return SliceOutcome(True, said.tumor_probability, said.type_probabilities)
 
 
 def _summary(model: Model, found: list[Analysis]) -> SeriesSummary:
     if model.series is not None and len(found) > 1:
-        return summarize(model.series, [finding(one) for one in found], threshold=model.manifest.threshold)
+        return summarize(model.series, [slice_outcome(one) for one in found], threshold=model.manifest.threshold)
     (only,) = found
     said = only.prediction
     if said is None:

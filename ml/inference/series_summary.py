@@ -9,14 +9,12 @@ number of slices. A line that was fitted on whole patients makes a probability o
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Gate, Outcome
-
-METHOD = "log_mean_exp_of_neighbors"
+from ml.model.series_calibration import SeriesCalibration
 
 FEWEST = 0.2
 """Share of slices that must be judged. Above the head and below the skull's base there is no brain in the picture."""
@@ -30,46 +28,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesCalibration:
-    """From slices to a series. sharpness: 0 would be the mean of the logits, infinity their maximum. slope, intercept:
-    of the line through the pooled logit. threshold: tumor from this probability. uncertain: the band, low to high.
-    neighbors: what each neighbor's logit counts beside the slice's own, 0 to 1."""
-
-    sharpness: float
-    slope: float
-    intercept: float
-    threshold: float
-    uncertain: tuple[float, float]
-    neighbors: float
-
-    def __post_init__(self) -> None:
-        numbers = (self.sharpness, self.slope, self.intercept, self.threshold, *self.uncertain)
-        low, high = self.uncertain
-        if not (np.isfinite(numbers).all() and self.sharpness > 0 and self.slope > 0):
-            raise ValueError("the series' calibration needs a sharpness and a slope above 0")
-        if not (0 < self.threshold < 1 and 0 <= low <= high <= 1):
-            raise ValueError("the series' threshold and band must lie between 0 and 1")
-        if not 0 <= self.neighbors <= 1:
-            raise ValueError("a neighbor in a series counts 0 to 1 times as much as the slice")
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "SeriesCalibration":
-        """As the manifest holds it. Raises KeyError, TypeError or ValueError for one that cannot be used."""
-        if data["method"] != METHOD:
-            raise ValueError(f"unknown method for series: {data['method']!r}")
-        low, high = data["uncertain"]
-        sharpness, slope, intercept, threshold, neighbors = (
-            float(data[name]) for name in ("sharpness", "slope", "intercept", "threshold", "neighbors")
-        )
-        return cls(sharpness, slope, intercept, threshold, (float(low), float(high)), neighbors)
-
-    def probability(self, pooled: float) -> float:
-        """Of a pooled logit, 0 to 1."""
-        return float(1 / (1 + np.exp(-np.clip(self.slope * pooled + self.intercept, -40, 40))))
-
-
-@dataclass(frozen=True, slots=True)
-class SliceFinding:
+class SliceOutcome:
     """What is known of one slice. The probabilities are None where it was not accepted; reason and message say why."""
 
     accepted: bool
@@ -94,7 +53,7 @@ class SeriesSummary:
     extent: tuple[int, int] | None = None
 
 
-def summarize(calibration: SeriesCalibration, slices: Sequence[SliceFinding], *, threshold: float) -> SeriesSummary:
+def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *, threshold: float) -> SeriesSummary:
     """What slices, in viewing order, say together. threshold: from which a single slice speaks for a tumor.
 
     Refused where fewer than FEWEST of them were judged, or none. A lone slice is given its own result by whoever has
@@ -104,7 +63,7 @@ def summarize(calibration: SeriesCalibration, slices: Sequence[SliceFinding], *,
     if not judged or len(judged) < FEWEST * len(slices):
         return SeriesSummary("refused", _refusal(slices, len(judged)), len(judged))
     smooth = pooled_logits(slices, neighbors=calibration.neighbors)
-    probability = calibration.probability(pool(smooth, calibration.sharpness))
+    probability = calibration.probability(log_mean_exp(smooth, calibration.sharpness))
     order = np.argsort(-smooth, kind="stable")
     low, high = calibration.uncertain
     return SeriesSummary(
@@ -119,15 +78,15 @@ def summarize(calibration: SeriesCalibration, slices: Sequence[SliceFinding], *,
     )
 
 
-def pool(logits: Floats, sharpness: float) -> float:
+def log_mean_exp(logits: Floats, sharpness: float) -> float:
     """Log-mean-exp of logits (n,)."""
     greatest = float(logits.max())
     return greatest + float(np.log(np.exp(sharpness * (logits - greatest)).mean())) / sharpness
 
 
-def pooled_logits(slices: Sequence[SliceFinding], *, neighbors: float) -> Floats:
+def pooled_logits(slices: Sequence[SliceOutcome], *, neighbors: float) -> Floats:
     """(n,) of the judged slices, each averaged with its judged neighbors, which count `neighbors` times as much; what
-    `pool` brings together."""
+    `log_mean_exp` brings together."""
     at = {
         index: _logit(one.tumor_probability)
         for index, one in enumerate(slices)
@@ -145,7 +104,7 @@ def _logit(probability: float) -> float:
     return float(np.log(clipped / (1 - clipped)))
 
 
-def _extent(slices: Sequence[SliceFinding], strongest: int, threshold: float) -> tuple[int, int] | None:
+def _extent(slices: Sequence[SliceOutcome], strongest: int, threshold: float) -> tuple[int, int] | None:
     def speaks(index: int) -> bool:
         return 0 <= index < len(slices) and (slices[index].tumor_probability or 0.0) >= threshold
 
@@ -159,7 +118,7 @@ def _extent(slices: Sequence[SliceFinding], strongest: int, threshold: float) ->
     return first, last
 
 
-def _types(top: Sequence[SliceFinding]) -> dict[str, float] | None:
+def _types(top: Sequence[SliceOutcome]) -> dict[str, float] | None:
     """Of the most telling slices, each weighing as much as it speaks for a tumor."""
     told = [(one.tumor_probability or 0.0, one.type_probabilities) for one in top if one.type_probabilities]
     total = sum(weight for weight, _ in told)
@@ -169,7 +128,7 @@ def _types(top: Sequence[SliceFinding]) -> dict[str, float] | None:
     return {name: sum(weight * types[name] for weight, types in told) / total for name in names}
 
 
-def _refusal(slices: Sequence[SliceFinding], judged: int) -> Gate:
+def _refusal(slices: Sequence[SliceOutcome], judged: int) -> Gate:
     common = Counter((one.reason, one.message) for one in slices if not one.accepted).most_common(1)
     reason, message = common[0][0] if common else (None, None)
     said = f" Most were refused with: {message}" if message else ""

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.model.activations import softmax
+
 METHOD = "platt_lapses"
 
 Array = NDArray[np.float32]
@@ -93,9 +95,7 @@ class Calibration:
 
     def types(self, logits: NDArray[Any]) -> Array:
         """Type probabilities given a tumor, of logits (..., types); the last axis sums to 1."""
-        scaled = np.asarray(logits, np.float64) / self.type_temperature
-        raised = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-        return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
+        return softmax(np.asarray(logits, np.float64) / self.type_temperature)
 
     def is_uncertain(self, probability: float) -> bool:
         """Whether a calibrated probability lies in the uncertain band, its ends included."""

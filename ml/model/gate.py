@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Gate
+from ml.model.activations import softmax
 from ml.model.vgg16 import Maps
 
 Array = NDArray[np.float32]
@@ -28,7 +29,7 @@ THRESHOLD = 0.5
 TENSORS = ("mean", "scale", "components", "spread", "rest", "weights", "bias", "kinds", "kind_bias")
 PREFIX = "gate/"
 
-KINDS = ("chest_xray", "ultrasound", "natural", "documents", "other")
+NEGATIVE_CLASSES = ("chest_xray", "ultrasound", "natural", "documents", "other")
 """What a refused picture may be most like. `other` stands for everything drawn in code."""
 
 ACCEPTED = "A single MRI slice of a brain is accepted, from any side and of any sequence."
@@ -52,7 +53,7 @@ class GateModel:
 
     mean, scale: (D,) standardization. components: (k, D). spread: (k,) variance of brains along each. rest: (1,) what
     they leave over on average. weights: (k + 2,) and bias: (1,) of the logistic rule. kinds: (5, k) and kind_bias: (5,)
-    score each of KINDS.
+    score each of NEGATIVE_CLASSES.
     """
 
     mean: Array
@@ -78,7 +79,7 @@ class GateModel:
         """One verdict for each summary (N, SUMMARY)."""
         projected, distances = self.project(summaries)
         likeness = self.likeness(projected, distances)
-        shares = _softmax(projected @ self.kinds.T + self.kind_bias)
+        shares = softmax(projected @ self.kinds.T + self.kind_bias)
         return [_verdict(float(score), share) for score, share in zip(likeness, shares, strict=True)]
 
     def project(self, summaries: Array) -> tuple[Array, Array]:
@@ -115,12 +116,7 @@ def _verdict(likeness: float, shares: Array) -> Gate:
     if likeness >= THRESHOLD:  # False for NaN
         return Gate(accepted=True, score=likeness, threshold=THRESHOLD)
     score = likeness if np.isfinite(likeness) else 0.0
-    nearest = int(shares.argmax()) if np.isfinite(shares).all() else KINDS.index("other")
-    kind = KINDS[nearest] if shares[nearest] >= SURE else "other"
+    nearest = int(shares.argmax()) if np.isfinite(shares).all() else NEGATIVE_CLASSES.index("other")
+    kind = NEGATIVE_CLASSES[nearest] if shares[nearest] >= SURE else "other"
     reason, sentence = REASONS[kind]
     return Gate(accepted=False, score=score, threshold=THRESHOLD, reason=reason, message=f"{sentence} {ACCEPTED}")
-
-
-def _softmax(logits: Array) -> Array:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.model.activations import softmax
+
 Array = NDArray[np.float32]
 
 CELLS = 14
@@ -27,7 +29,7 @@ Layer = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HeadOutputs:
     """What the heads read off N maps. cells: (N, 14, 14) tumor logit of each cell. logits: (N,) the picture's, not
     calibrated. types: (N, 3) logits in the order of TUMOR_TYPES. embedding: (N, 64), of unit length."""
 
@@ -54,14 +56,14 @@ class Heads:
         values = [tensors[name].astype(np.float32) for name in TENSORS]
         return cls(*zip(values[::2], values[1::2], strict=True))
 
-    def read(self, features: Array) -> Reading:
+    def apply(self, features: Array) -> HeadOutputs:
         """Read maps of block5_conv3, (N, 14, 14, 512)."""
         flat = features.reshape(len(features), CELLS * CELLS, CHANNELS)
         cells = _dense(np.maximum(_dense(flat, self.cell_hidden), 0), self.cell)[..., 0]
         described = describe(flat, cells)
         embedding = _dense(described, self.embedding)
         length = np.linalg.norm(embedding, axis=1, keepdims=True)
-        return Reading(
+        return HeadOutputs(
             cells=cells.reshape(-1, CELLS, CELLS),
             logits=smooth_maximum(cells),
             types=_dense(np.maximum(_dense(described, self.type_hidden), 0), self.type),
@@ -85,12 +87,6 @@ def describe(flat: Array, cells: Array) -> Array:
 def pool(features: Array) -> Array:
     """Global average pooling: (N, height, width, channels) to (N, channels)."""
     return np.asarray(features.mean(axis=(1, 2), dtype=np.float32))
-
-
-def softmax(logits: Array) -> Array:
-    """Softmax over the last axis, stable for large logits."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
 
 
 def _dense(x: Array, layer: Layer) -> Array:

@@ -56,7 +56,7 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
         height=height,
         orientation=orientation,
         notes=_notes(mode, frames, orientation),
-        color=color,
+        color_fraction=color,
     )
 
 

@@ -28,7 +28,7 @@ class FakeEngine:
     """Gives maps whose first channel is the picture's mean gray and whose others are 0; counts its calls."""
 
     name = "fake"
-    at_once = batch = 1
+    concurrent_passes = batch = 1
 
     def __init__(self) -> None:
         self.calls: list[int] = []

@@ -51,7 +51,7 @@ class Opened:
                 plane = _squared(plane, side)
                 notes.append(f"Resampled to square pixels: they are {side[0]:g} mm high and {side[1]:g} mm wide.")
         color = colored_share(gray.rgb) if gray.rgb is not None else 0.0
-        return Image(plane, "DICOM", width, height, notes=tuple(notes), color=color)
+        return Image(plane, "DICOM", width, height, notes=tuple(notes), color_fraction=color)
 
 
 def open_file(data: bytes, *, max_pixels: int) -> Opened:

@@ -17,8 +17,9 @@ import numpy as np
 from ml.contracts import BrainscanError
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
-from ml.inference.series import finding
-from ml.inference.series_summary import METHOD, SliceFinding, pool, pooled_logits
+from ml.inference.series import slice_outcome
+from ml.inference.series_summary import SliceOutcome, log_mean_exp, pooled_logits
+from ml.model.series_calibration import METHOD
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import line, platt_targets
 from ml.training.calibration.synthetic_series import KINDS, Series, made
@@ -38,8 +39,8 @@ RULE = (
 
 _DIGITS = 5
 
-Findings = dict[str, SliceFinding]
-Score = Callable[[Sequence[SliceFinding]], float]
+Findings = dict[str, SliceOutcome]
+Score = Callable[[Sequence[SliceOutcome]], float]
 
 
 class SeriesError(BrainscanError):
@@ -53,7 +54,7 @@ def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
     """What the model says of each slice, by its row's key; through the path that serves."""
     rows = list({row.key: row for one in series for row in one.rows}.values())
     results = analyze_each(model, (row.path for row in rows), batch=batch)
-    return {row.key: finding(result) for row, result in zip(rows, results, strict=True)}
+    return {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=True)}
 
 
 def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
@@ -106,19 +107,19 @@ def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any]
     """The same from rows with their calibrated probabilities; None where fewer than three patients have series."""
     if len({one.subject for one in made(rows)}) < 3:
         return None
-    return fit(rows, {row.key: SliceFinding(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
+    return fit(rows, {row.key: SliceOutcome(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
 
 
-def _mean(slices: Sequence[SliceFinding]) -> float:
+def _mean(slices: Sequence[SliceOutcome]) -> float:
     return float(pooled_logits(slices, neighbors=0.0).mean())
 
 
-def _maximum(slices: Sequence[SliceFinding]) -> float:
+def _maximum(slices: Sequence[SliceOutcome]) -> float:
     return float(pooled_logits(slices, neighbors=0.0).max())
 
 
 def _form(sharpness: float, neighbors: float) -> Score:
-    return lambda slices: pool(pooled_logits(slices, neighbors=neighbors), sharpness)
+    return lambda slices: log_mean_exp(pooled_logits(slices, neighbors=neighbors), sharpness)
 
 
 def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings, form: Score) -> Floats:

@@ -128,7 +128,7 @@ def _see(row: Row) -> Seen | Finding:
     return Seen(
         row=row,
         file=hashlib.sha256(data).hexdigest(),
-        pixels=replace(image, orientation=1, color=0.0).pixel_sha256(),
+        pixels=replace(image, orientation=1, color_fraction=0.0).pixel_sha256(),
         fingerprint=training_hashes.digest(both),
         head=head / length if length > 0 else head,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, Heads, Reading, describe
+from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, HeadOutputs, Heads, describe
 from ml.model.vgg16 import TAPS
 from ml.model.vgg16 import Maps as Pass
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
@@ -47,18 +47,18 @@ class Reader:
             block4, block5 = self._tail(block3, training=False)
             yield Pass(block3=block3, block4=np.asarray(block4), block5=np.asarray(block5))
 
-    def read(self, maps: Maps) -> Reading:
+    def read(self, maps: Maps) -> HeadOutputs:
         """Readings of all draws."""
-        parts = [self._heads.read(one.block5) for one in self.passes(maps)]
-        return Reading(*(np.concatenate([getattr(part, name) for part in parts]) for name in Reading.__slots__))
+        parts = [self._heads.apply(one.block5) for one in self.passes(maps)]
+        return HeadOutputs(*(np.concatenate([getattr(part, name) for part in parts]) for name in HeadOutputs.__slots__))
 
     def described(self, one: Pass) -> Floats:
         """(n, 1024), what the embedding is made of; see `ml.model.heads.describe`."""
-        cells = self._heads.read(one.block5).cells.reshape(-1, CELLS * CELLS)
+        cells = self._heads.apply(one.block5).cells.reshape(-1, CELLS * CELLS)
         return describe(one.block5.reshape(-1, CELLS * CELLS, CHANNELS), cells)
 
 
-def figures(reading: Reading, maps: Maps, draws: list[Draw]) -> dict[str, float]:
+def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, float]:
     """AUROC pooled and by source and sequence where both classes stand; where known, accuracy of the type and how often
     the hottest cell is on the tumor."""
     rows = [row for row, _ in draws]

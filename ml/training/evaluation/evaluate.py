@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ml.contracts import Analysis
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
-from ml.inference.series import finding
+from ml.inference.series import slice_outcome
 from ml.training.calibration.synthetic_series import made
 from ml.training.data.table import NOT_BRAIN, Row, split_rows
 from ml.training.evaluation import error_analysis, series_report
@@ -62,7 +62,7 @@ def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str,
     series = made(rows)
     if model.series is None or not series:
         return None
-    findings = {row.key: finding(result) for row, result in zip(rows, results, strict=False)}
+    findings = {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=False)}
     return series_report.evaluate(model.series, series, findings, threshold=model.manifest.threshold)
 
 

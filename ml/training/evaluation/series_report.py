@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.inference.series_summary import SeriesCalibration, SliceFinding, summarize
+from ml.inference.series_summary import SliceOutcome, summarize
+from ml.model.series_calibration import SeriesCalibration
 from ml.training.calibration.synthetic_series import KINDS, LONG, SMALL_TUMOR, WHOLE, Series
 from ml.training.evaluation import metrics
 from ml.training.evaluation.summary import measure
@@ -18,7 +19,7 @@ ALL = "all"
 
 
 def evaluate(
-    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceFinding], *, threshold: float
+    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceOutcome], *, threshold: float
 ) -> dict[str, Any]:
     """JSON-ready figures of whole series, all and each sequence, and of those with a small tumor. threshold: from which
     a single slice is called tumor. Series that are refused are counted, and stand in no other figure."""
@@ -30,7 +31,7 @@ def evaluate(
 
 
 def _figures(
-    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceFinding], threshold: float
+    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceOutcome], threshold: float
 ) -> dict[str, Any]:
     slices = [[findings[row.key] for row in one.rows] for one in series]
     said = [summarize(calibration, one, threshold=threshold) for one in slices]

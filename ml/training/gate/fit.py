@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.model.gate import KINDS, PREFIX, TENSORS, GateModel
+from ml.model.gate import NEGATIVE_CLASSES, PREFIX, TENSORS, GateModel
 
 Array = NDArray[np.float32]
 Wide = NDArray[np.float64]
@@ -96,10 +96,12 @@ def fit_gate(
         "brains": _counts(brains),
         "others": _counts(others),
         "leave_one_kind_out": {
-            name: _share(scores > limit) for name, scores in sorted(held_out.kinds.items()) if name in KINDS
+            name: _share(scores > limit) for name, scores in sorted(held_out.kinds.items()) if name in NEGATIVE_CLASSES
         },
         "leave_one_family_out": {
-            name: _share(scores > limit) for name, scores in sorted(held_out.kinds.items()) if name not in KINDS
+            name: _share(scores > limit)
+            for name, scores in sorted(held_out.kinds.items())
+            if name not in NEGATIVE_CLASSES
         },
         "leave_one_source_out_wrongly_refused": {
             name: _share(scores > limit) for name, scores in sorted(held_out.sources.items())
@@ -110,7 +112,8 @@ def fit_gate(
     }
     facts["leave_one_kind_out_all"] = _share(
         np.concatenate(
-            [scores > limit for name, scores in held_out.kinds.items() if name in KINDS] or [np.empty(0, bool)]
+            [scores > limit for name, scores in held_out.kinds.items() if name in NEGATIVE_CLASSES]
+            or [np.empty(0, bool)]
         )
     )
     facts["wrongly_refused_all"] = _share(~accepted(shipped, val.summaries))
@@ -153,7 +156,7 @@ def _limit(held_out: _HeldOut) -> float:
     order = np.argsort(brains)
     passed = np.cumsum(weights[order]) / weights.sum()
     least = float(brains[order][np.searchsorted(passed, 1 - WRONG).clip(max=len(brains) - 1)])
-    known = [scores for name, scores in held_out.kinds.items() if name in KINDS]
+    known = [scores for name, scores in held_out.kinds.items() if name in NEGATIVE_CLASSES]
     if not known:
         return least
     together = np.concatenate(known)
@@ -237,11 +240,16 @@ def _logistic(inputs: Wide, targets: Wide, weights: Wide, *, rounds: int = 40) -
 
 
 def _kinds(projected: Wide, names: Sequence[str]) -> tuple[Array, Array]:
-    """Linear discriminant (KINDS, k) and its bias: which kind a picture that is no brain is most like."""
-    label = np.array([KINDS.index(name) if name in KINDS else KINDS.index("other") for name in names])
+    """Linear discriminant (NEGATIVE_CLASSES, k) and its bias: which kind a picture that is no brain is most like."""
+    label = np.array(
+        [
+            NEGATIVE_CLASSES.index(name) if name in NEGATIVE_CLASSES else NEGATIVE_CLASSES.index("other")
+            for name in names
+        ]
+    )
     within = np.zeros((projected.shape[1],) * 2)
-    centers = np.zeros((len(KINDS), projected.shape[1]))
-    there = [n for n in range(len(KINDS)) if (label == n).any()]
+    centers = np.zeros((len(NEGATIVE_CLASSES), projected.shape[1]))
+    there = [n for n in range(len(NEGATIVE_CLASSES)) if (label == n).any()]
     for n in there:
         centers[n] = projected[label == n].mean(axis=0)
         apart = projected[label == n] - centers[n]
@@ -249,7 +257,7 @@ def _kinds(projected: Wide, names: Sequence[str]) -> tuple[Array, Array]:
     ridge = 0.1 * np.trace(within) / len(within) + 1e-6
     kinds = np.linalg.solve(within + ridge * np.eye(len(within)), centers.T).T
     bias = -0.5 * (kinds * centers).sum(axis=1)
-    bias[[n for n in range(len(KINDS)) if n not in there]] = -1e4
+    bias[[n for n in range(len(NEGATIVE_CLASSES)) if n not in there]] = -1e4
     return kinds.astype(np.float32), bias.astype(np.float32)
 
 

@@ -258,7 +258,7 @@ def test_pictures_are_the_same_before_and_after(how: dict[str, Any], values: dic
         for index in range(before.frames):
             one, other = before.image(index), after.image(index)
             assert one.pixel_sha256() == other.pixel_sha256()
-            assert (one.width, one.height, one.color) == (other.width, other.height, other.color)
+            assert (one.width, one.height, one.color_fraction) == (other.width, other.height, other.color_fraction)
             if how["photometric"] != "PALETTE COLOR":
                 assert one.notes == other.notes
 

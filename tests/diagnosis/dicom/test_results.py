@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ def evidence_of(size: int) -> dict[str, Any]:
     """A map with one hot place, right of the middle and above it."""
     cells = np.full((CELLS, CELLS), 0.02)
     cells[4:6, 8:10] = 0.9
-    return asdict(locate(cells, geometry=Geometry(0, 0, size, 0, 0, size, size, 1)))
+    return locate(cells, geometry=Geometry(0, 0, size, 0, 0, size, size, 1)).as_dict()
 
 
 def source(number: int = 1, **changes: Any) -> Source:

@@ -60,7 +60,7 @@ def test_a_run_records_where_the_evidence_lies(model: Any) -> None:
     u, v = upright_peak(found)  # the head fills the picture but for a margin, so cells lie about where they seem to
     assert u == pytest.approx((HOT_CELL[1] + 0.5) / CELLS, abs=0.06)
     assert v == pytest.approx((HOT_CELL[0] + 0.5) / CELLS, abs=0.06)
-    assert found.share == pytest.approx(1, abs=0.05)
+    assert found.box_fraction == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize(

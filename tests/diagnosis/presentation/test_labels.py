@@ -5,6 +5,7 @@ import pytest
 from diagnosis.models import Prediction, Scan
 from diagnosis.models.prediction import Outcome
 from diagnosis.presentation import labels
+from ml.percent import percent
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from diagnosis.presentation import labels
     ],
 )
 def test_a_probability_never_claims_certainty(fraction: float, text: str, sentence: str) -> None:
-    assert labels.percent(fraction) == text
+    assert percent(fraction) == text
     assert sentence in labels.of_hundred(fraction)
 
 

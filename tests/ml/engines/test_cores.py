@@ -67,4 +67,4 @@ def test_what_says_nothing_limits_nothing(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(("workers", "expected"), [(0, 8), (1, 8), (3, 2), (8, 1), (20, 1)])
 def test_workers_share_them(monkeypatch: pytest.MonkeyPatch, workers: int, expected: int) -> None:
     monkeypatch.setattr(cores, "available", lambda: 8)
-    assert cores.share(workers) == expected
+    assert cores.per_worker(workers) == expected

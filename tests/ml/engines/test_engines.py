@@ -26,7 +26,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(engines, "_ncnn", build("ncnn"))
     monkeypatch.setattr(engines, "_tensorflow", build("tensorflow"))
-    monkeypatch.setattr(engines, "missing", lambda name: "gone." if name in here["missing"] else "")
+    monkeypatch.setattr(engines, "unavailable_reason", lambda name: "gone." if name in here["missing"] else "")
     monkeypatch.setattr(engines, "has_accelerator", lambda: here["gpu"])
     return here
 
@@ -69,5 +69,5 @@ def test_a_name_that_is_none_lists_those_there_are() -> None:
 @pytest.mark.parametrize("name", engines.ENGINES)
 def test_a_package_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda _: None)
-    assert "not installed" in engines.missing(name)
-    assert engines.missing("auto") == ""
+    assert "not installed" in engines.unavailable_reason(name)
+    assert engines.unavailable_reason("auto") == ""

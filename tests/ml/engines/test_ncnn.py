@@ -113,7 +113,7 @@ def test_weights_that_end_too_early_are_damage(tensors: dict[str, np.ndarray], m
 
 def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
     running = engine.NcnnEngine(tensors, threads=2)
-    assert running.at_once == 2
+    assert running.concurrent_passes == 2
     inputs = [pictures(1) * factor for factor in (1.0, 0.5, -1.0, 2.0)]
     alone = [running.forward(one) for one in inputs]
     with ThreadPoolExecutor(2) as threads:
@@ -124,4 +124,4 @@ def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
 
 
 def test_one_thread_has_nothing_to_fill(tensors: dict[str, np.ndarray]) -> None:
-    assert engine.NcnnEngine(tensors, threads=1).at_once == 1
+    assert engine.NcnnEngine(tensors, threads=1).concurrent_passes == 1

@@ -1,7 +1,6 @@
 """Evidence: peak and box come back to where the tumor lies in the file, whatever was cropped, padded or turned."""
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -118,14 +117,14 @@ def test_whatever_the_map_everything_lies_in_the_picture_and_none_of_it_on_paddi
         x0, y0, x1, y1 = found.box
         assert 0 <= x0 <= found.peak[0] <= x1 <= 1
         assert 0 <= y0 <= found.peak[1] <= y1 <= 1
-        assert found.share is not None and 0 < found.share <= 1
+        assert found.box_fraction is not None and 0 < found.box_fraction <= 1
 
 
 @settings(max_examples=50)
 @given(cells=maps, geometry=geometries())
 def test_the_record_survives_json(cells: np.ndarray, geometry: Geometry) -> None:
     found = locate(cells, geometry=geometry)
-    assert localize.restore(json.loads(json.dumps(asdict(found)))) == found
+    assert localize.restore(json.loads(json.dumps(found.as_dict()))) == found
 
 
 @pytest.mark.parametrize("stored", [None, {}, {"peak": [0.5, 0.5], "box": None}])
@@ -140,14 +139,14 @@ def test_there_is_a_box_exactly_from_the_documented_level(cells: np.ndarray, geo
     strongest = np.where(localize._on_picture(np.ones((CELLS, CELLS)), geometry) > 0, cells, 0).max()
     found = locate(cells, geometry=geometry)
     assert (found.box is not None) == (strongest >= LOCALIZED)
-    assert (found.share is None) == (found.box is None)
+    assert (found.box_fraction is None) == (found.box is None)
 
 
 def test_one_strong_cell_is_its_own_box() -> None:
     found = locate(spot((3, 9, 0.8)), geometry=WHOLE)
     assert found.peak == pytest.approx((9.5 / CELLS, 3.5 / CELLS), abs=1e-4)
     assert found.box == pytest.approx((9 / CELLS, 3 / CELLS, 10 / CELLS, 4 / CELLS), abs=0.2 / CELLS)
-    assert found.share == pytest.approx(1, abs=0.01)
+    assert found.box_fraction == pytest.approx(1, abs=0.01)
 
 
 def test_between_two_equal_cells_lies_the_peak() -> None:
@@ -172,7 +171,7 @@ def test_a_saturated_region_has_its_peak_in_its_midst() -> None:
 def test_what_is_apart_or_weak_is_not_in_the_box() -> None:
     found = locate(spot((3, 3, 0.8), (3, 4, 0.3), (10, 10, 0.7)), geometry=WHOLE)
     assert found.box is not None and found.box[2] < 5 / CELLS and found.box[3] < 5 / CELLS
-    assert found.share == pytest.approx(0.8 / 1.8, abs=0.05)
+    assert found.box_fraction == pytest.approx(0.8 / 1.8, abs=0.05)
 
 
 def test_evidence_on_padding_is_none() -> None:

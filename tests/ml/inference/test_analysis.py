@@ -91,7 +91,7 @@ def test_a_picture_of_the_training_is_known_again(part: str) -> None:
     shown, other = builders.phantom(seed=1), builders.phantom(200, lesion=False)[:, 20:]
     print_ = training_hashes.fingerprint(readers.read(builders.png_bytes(shown)))
     known = training_hashes.load(training_hashes.build([print_], [part])[0], method=training_hashes.METHOD)
-    model = replace(stand_in(0.9), known=known)
+    model = replace(stand_in(0.9), training_hashes=known)
     assert analyze(model, builders.jpeg_bytes(shown)).trained_on
     assert analyze(model, builders.jpeg_bytes(shown)).as_dict()["trained_on"] is True
     assert not analyze(model, builders.png_bytes(other)).trained_on
@@ -179,7 +179,7 @@ def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, pa
         inside[0] -= 1
         return forward(batch)
 
-    fake_model.engine.at_once, fake_model.engine.forward = passes, meets  # type: ignore[misc, method-assign]
+    fake_model.engine.concurrent_passes, fake_model.engine.forward = passes, meets  # type: ignore[misc, method-assign]
     pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(4)]
     assert len(list(analyze_each(fake_model, pictures))) == 4
     assert most == [passes]
@@ -187,7 +187,7 @@ def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, pa
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_no_more_are_read_than_one_ahead(fake_model: Model, passes: int) -> None:
-    fake_model.engine.at_once = passes  # type: ignore[misc]
+    fake_model.engine.concurrent_passes = passes  # type: ignore[misc]
     taken: list[int] = []
     pictures = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
     for done, _ in enumerate(analyze_each(fake_model, pictures)):
@@ -207,7 +207,7 @@ def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: in
 
 
 def test_a_result_does_not_wait_for_pictures_that_come_slowly(fake_model: Model) -> None:
-    fake_model.engine.at_once, forward, passed = 2, fake_model.engine.forward, threading.Event()  # type: ignore[misc]
+    fake_model.engine.concurrent_passes, forward, passed = 2, fake_model.engine.forward, threading.Event()  # type: ignore[misc]
 
     def tells(batch: Any) -> Maps:
         maps = forward(batch)

@@ -75,7 +75,7 @@ def test_color_is_refused_and_a_tint_is_not() -> None:
     painted[:, : gray.shape[1] // 4, 0] = 255  # a quarter of the width is red
     verdict = pixel_checks.check(readers.read(builders.png_bytes(painted)))
     assert (verdict.accepted, verdict.reason) == (False, "not_mri_color")
-    assert verdict.score is not None and verdict.score > pixel_checks.MAX_COLOR
+    assert verdict.score is not None and verdict.score > pixel_checks.MAX_COLOR_FRACTION
     sepia = (builders.rgb(gray) * (1.0, 0.9, 0.75)).astype(np.uint8)
     assert pixel_checks.check(readers.read(builders.png_bytes(sepia))).accepted
 

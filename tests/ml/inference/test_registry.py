@@ -23,8 +23,8 @@ from ml.inference.registry import (
     read_manifest,
     read_tensors,
 )
-from ml.inference.series_summary import METHOD
 from ml.model import training_hashes
+from ml.model.series_calibration import METHOD
 from ml.training.export import Run, export
 from tests.ml.conftest import CALIBRATION
 

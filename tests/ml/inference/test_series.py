@@ -12,7 +12,7 @@ from ml import analyze, analyze_series, readers
 from ml.cli import main
 from ml.contracts import Image, ModelUnavailable, UnreadableImage
 from ml.inference.registry import Model
-from ml.inference.series_summary import METHOD
+from ml.model.series_calibration import METHOD
 from tests import builders
 from tests.fakes import fake_model as stand_in
 

@@ -7,42 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.inference.series_summary import (
-    FEWEST,
-    METHOD,
-    MOST_TOP,
-    SeriesCalibration,
-    SliceFinding,
-    pool,
-    pooled_logits,
-    summarize,
-)
+from ml.inference.series_summary import FEWEST, MOST_TOP, SliceOutcome, log_mean_exp, pooled_logits, summarize
+from ml.model.series_calibration import SeriesCalibration
 
 PLAIN = SeriesCalibration(sharpness=2.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6), neighbors=0.0)
-ENTRY = {
-    "method": METHOD,
-    "sharpness": 2.0,
-    "slope": 1.0,
-    "intercept": 0.0,
-    "threshold": 0.5,
-    "uncertain": [0.4, 0.6],
-    "neighbors": 0.0,
-}
 GLIOMA = {"glioma": 0.8, "meningioma": 0.1, "pituitary": 0.1}
 PITUITARY = {"glioma": 0.1, "meningioma": 0.1, "pituitary": 0.8}
 
 
-def seen(*probabilities: float | None, types: dict[str, float] = GLIOMA) -> list[SliceFinding]:
+def seen(*probabilities: float | None, types: dict[str, float] = GLIOMA) -> list[SliceOutcome]:
     """Slices with these probabilities; None: refused as no brain."""
-    refused = SliceFinding(False, reason="not_brain", message="It shows no brain.")
-    return [refused if p is None else SliceFinding(True, p, types) for p in probabilities]
+    refused = SliceOutcome(False, reason="not_brain", message="It shows no brain.")
+    return [refused if p is None else SliceOutcome(True, p, types) for p in probabilities]
 
 
 def test_the_pooled_logit_lies_between_mean_and_maximum() -> None:
     logits = np.array([-2.0, 0.0, 3.0])
-    assert pool(logits, 1e-6) == pytest.approx(logits.mean(), abs=1e-4)
-    assert pool(logits, 1e6) == pytest.approx(3.0, abs=1e-4)
-    assert pool(logits, 2.0) == pytest.approx(math.log(sum(math.exp(2 * z) for z in logits) / 3) / 2)
+    assert log_mean_exp(logits, 1e-6) == pytest.approx(logits.mean(), abs=1e-4)
+    assert log_mean_exp(logits, 1e6) == pytest.approx(3.0, abs=1e-4)
+    assert log_mean_exp(logits, 2.0) == pytest.approx(math.log(sum(math.exp(2 * z) for z in logits) / 3) / 2)
 
 
 def test_every_slice_twice_is_the_same_series() -> None:
@@ -100,7 +83,7 @@ def test_refused_slices_at_both_ends_do_no_harm() -> None:
 
 
 def test_too_few_judged_slices_refuse_the_series_and_say_the_commonest_reason() -> None:
-    slices = [*seen(*[None] * 9, 0.99), SliceFinding(False, reason="blank", message="It is blank.")]
+    slices = [*seen(*[None] * 9, 0.99), SliceOutcome(False, reason="blank", message="It is blank.")]
     found = summarize(PLAIN, slices, threshold=0.5)
     assert found.outcome == "refused"
     assert found.tumor_probability is None
@@ -128,26 +111,3 @@ def test_whatever_the_slices_say_the_series_has_a_probability_or_a_reason(
     assert all(probabilities[index] is not None for index in found.top)
     if found.extent:
         assert found.extent[0] <= found.top[0] <= found.extent[1]
-
-
-def test_it_is_read_as_the_manifest_holds_it() -> None:
-    assert SeriesCalibration.from_dict(ENTRY | {"facts": {"patients": 5}}) == PLAIN
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"method": "maximum"},
-        {"sharpness": 0},
-        {"slope": -1},
-        {"intercept": math.inf},
-        {"threshold": 1},
-        {"uncertain": [0.6, 0.4]},
-        {"uncertain": [0.4]},
-        {"neighbors": 1.5},
-        {"sharpness": None},
-    ],
-)
-def test_one_that_cannot_be_used_is_told(wrong: dict[str, object]) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        SeriesCalibration.from_dict(ENTRY | wrong)

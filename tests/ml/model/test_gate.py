@@ -5,7 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.model.gate import CHANNELS, GRID, KINDS, PREFIX, REASONS, SUMMARY, TENSORS, THRESHOLD, GateModel, summary
+from ml.model.gate import (
+    CHANNELS,
+    GRID,
+    NEGATIVE_CLASSES,
+    PREFIX,
+    REASONS,
+    SUMMARY,
+    TENSORS,
+    THRESHOLD,
+    GateModel,
+    summary,
+)
 from ml.model.vgg16 import Maps
 
 K = 3
@@ -15,9 +26,9 @@ def model(**changes: np.ndarray) -> GateModel:
     """A gate that refuses what is far along the first component, and names kinds along the second and third."""
     components = np.zeros((K, SUMMARY), np.float32)
     components[np.arange(K), np.arange(K)] = 1.0
-    kinds = np.zeros((len(KINDS), K), np.float32)
-    kinds[KINDS.index("natural"), 1] = 10.0
-    kinds[KINDS.index("documents"), 2] = 10.0
+    kinds = np.zeros((len(NEGATIVE_CLASSES), K), np.float32)
+    kinds[NEGATIVE_CLASSES.index("natural"), 1] = 10.0
+    kinds[NEGATIVE_CLASSES.index("documents"), 2] = 10.0
     plain = {
         "mean": np.zeros(SUMMARY),
         "scale": np.ones(SUMMARY),
@@ -27,7 +38,7 @@ def model(**changes: np.ndarray) -> GateModel:
         "weights": np.r_[4.0, np.zeros(K + 1)],
         "bias": np.array([-8.0]),
         "kinds": kinds,
-        "kind_bias": np.zeros(len(KINDS)),
+        "kind_bias": np.zeros(len(NEGATIVE_CLASSES)),
     }
     return replace(GateModel.from_tensors({PREFIX + name: value for name, value in plain.items()}), **changes)
 
@@ -122,7 +133,7 @@ def test_the_summary_takes_half_precision_and_chunks() -> None:
 
 
 def test_every_kind_has_a_code_and_a_sentence() -> None:
-    assert set(REASONS) == set(KINDS)
+    assert set(REASONS) == set(NEGATIVE_CLASSES)
     codes = [code for code, _ in REASONS.values()]
     assert len(set(codes)) == len(codes)
     assert all(sentence.endswith(".") for _, sentence in REASONS.values())

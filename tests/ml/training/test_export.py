@@ -143,7 +143,7 @@ def test_what_was_exported_loads(tiny_artifact: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("ml.inference.registry.load_engine", lambda name, tensors, threads=None: object())
     model = load_model(tiny_artifact)
     assert model.calibration == CALIBRATION
-    assert len(model.known.hashes) == 1
+    assert len(model.training_hashes.hashes) == 1
 
 
 def test_figures_of_series_are_kept_apart_from_those_of_pictures(tiny_artifact: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from ml.cli import main
 from ml.inference.registry import Model, read_manifest
-from ml.inference.series_summary import SeriesCalibration, SliceFinding
+from ml.inference.series_summary import SliceOutcome
+from ml.model.series_calibration import SeriesCalibration
 from ml.training.calibration import series_fit
 from ml.training.calibration.series_fit import SeriesError
 from ml.training.calibration.synthetic_series import LONG, SMALL, SMALL_TUMOR, WHOLE, made
@@ -18,7 +19,7 @@ from ml.training.evaluation import series_report
 from tests.ml.conftest import table_row
 from tests.ml.training.simulated import row
 
-Findings = dict[str, SliceFinding]
+Findings = dict[str, SliceOutcome]
 
 
 def patients(count: int, *, sequences: tuple[str, ...] = ("flair", "t1c"), slices: int = 8) -> list[Row]:
@@ -38,7 +39,7 @@ def said(rows: list[Row], *, seed: int = 0, apart: float = 4.0) -> Findings:
     """Logits of slices with a tumor lie `apart` above the others', with a spread of 1."""
     rng = np.random.default_rng(seed)
     logits = [apart * (one.tumor - 0.5) + rng.normal() for one in rows]
-    return {one.key: SliceFinding(True, 1 / (1 + float(np.exp(-z)))) for one, z in zip(rows, logits, strict=True)}
+    return {one.key: SliceOutcome(True, 1 / (1 + float(np.exp(-z)))) for one, z in zip(rows, logits, strict=True)}
 
 
 def numbers(rows: tuple[Row, ...]) -> list[int]:
@@ -125,7 +126,7 @@ def test_no_patient_is_judged_by_a_line_that_saw_a_slice_of_it(monkeypatch: pyte
 def test_refused_slices_take_no_part() -> None:
     rows = patients(5)
     without = [one for one in rows if not one.key.endswith("-2-flair.jpg")]
-    refused = said(rows) | {one.key: SliceFinding(False, reason="x") for one in rows if one not in without}
+    refused = said(rows) | {one.key: SliceOutcome(False, reason="x") for one in rows if one not in without}
     assert series_fit.fit(rows, refused) == series_fit.fit(without, {one.key: refused[one.key] for one in without})
 
 
@@ -148,9 +149,9 @@ def test_what_a_training_ends_with_is_the_same_fit() -> None:
 
 def test_figures_count_whole_series_by_patient_and_say_what_any_slice_costs() -> None:
     rows = patients(3)
-    findings = {one.key: SliceFinding(True, 0.97 if one.tumor else 0.02) for one in rows}
+    findings = {one.key: SliceOutcome(True, 0.97 if one.tumor else 0.02) for one in rows}
     loud = next(one.key for one in rows if not one.tumor and one.subject == "P_0" and one.sequence == "flair")
-    findings[loud] = SliceFinding(True, 0.6)
+    findings[loud] = SliceOutcome(True, 0.6)
     rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
     figures = series_report.evaluate(rule, made(rows), findings, threshold=0.5)
     assert list(figures) == ["all", "flair", "t1c", SMALL_TUMOR, LONG]
@@ -167,7 +168,7 @@ def test_figures_count_whole_series_by_patient_and_say_what_any_slice_costs() ->
 def test_refused_series_are_counted_apart() -> None:
     rows = patients(3)
     findings = said(rows)
-    findings |= {one.key: SliceFinding(False, reason="x", message="y") for one in rows if one.subject == "P_1"}
+    findings |= {one.key: SliceOutcome(False, reason="x", message="y") for one in rows if one.subject == "P_1"}
     rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
     figures = series_report.evaluate(rule, made(rows), findings, threshold=0.5)["all"]
     assert (figures["patients"], figures["series"], figures["refused"]) == (2, 8, 4)

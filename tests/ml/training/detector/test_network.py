@@ -50,12 +50,12 @@ def test_numpy_heads_answer_as_keras_heads_do(monkeypatch: pytest.MonkeyPatch) -
         "embedding/kernel": np.zeros((2 * CHANNELS, 64), np.float32),
         "embedding/bias": np.ones(64, np.float32),
     }
-    reading = Heads.from_tensors(detector.tensors() | embedding).read(maps)
+    reading = Heads.from_tensors(detector.tensors() | embedding).apply(maps)
     assert np.ptp(reading.cells) > 0.1
     np.testing.assert_allclose(reading.cells, expected["cells"], atol=2e-4)
     np.testing.assert_allclose(reading.types, expected["types"], atol=2e-4)
     halved = {name: tensor.astype(np.float16) for name, tensor in (detector.tensors() | embedding).items()}
-    rounded = Heads.from_tensors(halved).read(maps)  # type: ignore[arg-type]
+    rounded = Heads.from_tensors(halved).apply(maps)  # type: ignore[arg-type]
     np.testing.assert_allclose(rounded.cells, reading.cells, atol=0.05)
 
 

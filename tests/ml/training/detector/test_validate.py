@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.model.heads import CELLS, CHANNELS, EMBEDDING, Reading
+from ml.model.heads import CELLS, CHANNELS, EMBEDDING, HeadOutputs
 from ml.training.data.dataset import Draw
 from ml.training.data.targets import NEGATIVE, POSITIVE, UNKNOWN
 from ml.training.detector.features import Maps
@@ -21,11 +21,11 @@ def table(*words: str) -> list[Draw]:
     return [(row(n, source=s, label=label, type="".join(kind)), 0) for n, (s, label, *kind) in enumerate(named)]
 
 
-def reading(logits: list[float], *, types: list[int] | None = None, hottest: list[int] | None = None) -> Reading:
+def reading(logits: list[float], *, types: list[int] | None = None, hottest: list[int] | None = None) -> HeadOutputs:
     n = len(logits)
     cells = np.zeros((n, CELLS * CELLS), np.float32)
     cells[np.arange(n), hottest or [0] * n] = 1
-    return Reading(
+    return HeadOutputs(
         cells=cells.reshape(n, CELLS, CELLS),
         logits=np.array(logits, np.float32),
         types=np.eye(3, dtype=np.float32)[types or [0] * n],
@@ -83,7 +83,7 @@ def test_readings_are_those_of_the_rounded_weights_in_order(monkeypatch: pytest.
     [one] = reader.passes(examples.maps, np.array([6, 0]))
     assert one.block3.shape == (2, 2 * CELLS, 2 * CELLS, CHANNELS // 2)
     assert one.block4.shape == one.block5.shape == (2, CELLS, CELLS, CHANNELS)
-    np.testing.assert_allclose(reader._heads.read(one.block5).logits, read.logits[[6, 0]], atol=1e-4)
+    np.testing.assert_allclose(reader._heads.apply(one.block5).logits, read.logits[[6, 0]], atol=1e-4)
     described = reader.described(one)
     kernel, bias = rounded["embedding/kernel"], rounded["embedding/bias"]
     raw = described @ kernel + bias
