@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from diagnosis.access import selectors
+from diagnosis.access import ownership, selectors
 from diagnosis.inference import pipeline, transitions
-from diagnosis.models import Case, Embedding, Prediction
+from diagnosis.models import Embedding, Prediction
 from diagnosis.similarity.search import similar
 from ml.contracts import Analysis, Gate
 from ml.contracts import Prediction as Judged
@@ -83,7 +83,7 @@ def test_a_case_that_changed_hands_is_not_shown_to_its_old_owner(
 ) -> None:
     given_away, kept = past(user, version, 0.9), past(user, version, 0.5)
     assert ids(user, asked) == [given_away.pk, kept.pk]
-    Case.objects.filter(pk=given_away.scan.case_id).update(owner=other_user)
+    ownership.hand_over(given_away.scan.case, to=other_user)
     assert ids(user, asked, limit=1) == [kept.pk]
     theirs = past(other_user, version, 1.0)
     assert ids(other_user, theirs) == [given_away.pk]
