@@ -1,11 +1,10 @@
-// The theme chosen on the pages holds in the admin, too. With the tokens a theme is no more than a color-scheme; Django's
-// own data-theme attribute would bring its own colors back.
-(function () {
-  "use strict";
+// Applies the theme chosen on the pages to the admin. Only `color-scheme` is set: the tokens follow it, while Django's
+// own data-theme attribute would bring Django's colors back. A classic script, so that it runs before the first paint.
+(() => {
   try {
-    var theme = localStorage.getItem("theme");
+    const theme = localStorage.getItem("theme");
     if (theme === "light" || theme === "dark") document.documentElement.style.colorScheme = theme;
-  } catch (error) {
-    // storage is blocked: the system's theme holds
+  } catch {
+    // Storage is blocked: the system's theme applies.
   }
 })();

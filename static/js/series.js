@@ -1,207 +1,218 @@
-// A series: slices are fetched as they are turned to, small ones first, and their neighbors ahead of time.
-"use strict";
+// A series: slices are fetched as they are turned to, thumbnails first, and the next ones ahead of time.
 
-(() => {
-  const AHEAD = 6; // neighbors fetched in the direction of travel, and a third as many behind
-  const KEPT = 80; // decoded pictures held; a 512 × 512 one takes a megabyte
-  const CINE = 100; // milliseconds a slice
-  const ASK_AGAIN = 3000; // milliseconds between looks at a run in progress
+import { isShortcut, part } from "./lib/dom.js";
+import {
+  boxLayout,
+  cineIndex,
+  clampIndex,
+  cursorLeft,
+  prefetchOrder,
+  previewUrl,
+  profileBar,
+  RecentlyUsed,
+  stepOfKey,
+  Wheel,
+} from "./lib/slices.js";
 
-  let view = null;
+const IMAGES_KEPT = 80; // decoded; one of 512 × 512 pixels takes a megabyte
+const CINE_EVERY = 100; // milliseconds per slice
+const ASK_AGAIN_AFTER = 3000; // milliseconds, while the run is in progress or the list could not be loaded
+const SVG = "http://www.w3.org/2000/svg";
 
-  function start() {
-    const figure = document.querySelector("[data-series]");
-    if (!figure || (view && view.figure === figure)) return;
-    if (view) view.stop();
-    view = open(figure);
-  }
+function preload(url) {
+  const image = new Image();
+  image.decoding = "async";
+  image.src = url;
+  return image;
+}
 
-  function open(figure) {
-    const part = (name) => figure.querySelector(`[data-part="${name}"]`);
-    const picture = part("picture");
-    const map = part("map");
-    const box = part("box");
-    const slider = part("slider");
-    const choice = part("window");
-    const held = new Map(); // address → image, oldest first
-    let slices = [];
-    let at = Number(figure.dataset.start) || 0;
-    let direction = 1;
-    let timer = null;
-    let alive = true;
-    let wheeled = 0;
+/** One figure of the page, with its slices once they are loaded. */
+class SeriesView {
+  #images = new RecentlyUsed(IMAGES_KEPT);
+  #slices = [];
+  #index;
+  #direction = 1;
+  #cine = null;
+  #alive = true;
 
-    function address(slice) {
-      return choice && choice.value ? `${slice.preview}?window=${choice.value}` : slice.preview;
-    }
-
-    function fetched(source) {
-      let image = held.get(source);
-      if (image) held.delete(source); // it becomes the newest
-      else {
-        image = new Image();
-        image.decoding = "async";
-        image.src = source;
-      }
-      held.set(source, image);
-      while (held.size > KEPT) held.delete(held.keys().next().value);
-      return image;
-    }
-
-    function show(index) {
-      if (!slices.length) return;
-      const next = Math.min(Math.max(index, 0), slices.length - 1);
-      if (next !== at) direction = Math.sign(next - at);
-      at = next;
-      const slice = slices[at];
-      const large = fetched(address(slice));
-      if (large.complete) picture.src = large.src;
-      else {
-        picture.src = slice.thumbnail;
-        large.decode().then(
-          () => {
-            if (slices[at] === slice && address(slice) === new URL(large.src).pathname + new URL(large.src).search) picture.src = large.src;
-          },
-          () => {}, // it could not be fetched: the small one stays
-        );
-      }
-      picture.alt = `Slice ${slice.number} of ${slices.length}`;
-      map.hidden = !slice.map;
-      if (slice.map) {
-        map.src = slice.map;
-        map.alt = `Evidence map over the slice: strongest in the ${slice.region} of the picture.`;
-      }
-      frame(slice);
-      tell(slice);
-      for (let step = 1; step <= AHEAD; step += 1) ahead(at + step * direction);
-      for (let step = 1; step <= AHEAD / 3; step += 1) ahead(at - step * direction);
-    }
-
-    function ahead(index) {
-      const slice = slices[index];
-      if (!slice) return;
-      fetched(address(slice));
-      if (slice.map && figure.classList.contains("mapped")) fetched(slice.map);
-    }
-
-    function frame(slice) {
-      box.hidden = !slice.box;
-      if (!slice.box) return;
-      const share = (value) => `${(100 * value).toFixed(2)}%`;
-      [box.style.left, box.style.top, box.style.width, box.style.height] = slice.box.map(share);
-      box.classList.toggle("caption-below", slice.box[1] < 0.12);
-      box.classList.toggle("caption-right", slice.box[0] > 0.5);
-      box.firstElementChild.textContent = slice.caption;
-    }
-
-    function tell(slice) {
-      const words = `Slice ${slice.number} of ${slices.length}`;
-      slider.value = slice.number;
-      slider.setAttribute("aria-valuetext", `${words}: ${slice.label}`);
-      part("number").textContent = words;
-      part("says").textContent = slice.label;
-      part("says").className = `status-${slice.status}`;
-      part("here").style.left = `${(100 * (at + 0.5)) / slices.length}%`;
-      const overlay = part("overlay");
-      overlay.hidden = !slice.overlay;
-      if (slice.overlay) {
-        overlay.href = slice.overlay;
-        overlay.download = `slice-${slice.number}-evidence.png`;
-      }
-    }
-
-    // One bar a slice: as high as its probability, colored by what is said of it; a slice that was not judged is a stub.
-    function draw() {
-      const strip = part("strip");
-      strip.setAttribute("viewBox", `0 0 ${slices.length} 1`);
-      strip.replaceChildren(
-        ...slices.map((slice, index) => {
-          const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-          const height = slice.probability === null ? 0.06 : Math.max(slice.probability, 0.06);
-          bar.setAttribute("x", index + 0.08);
-          bar.setAttribute("y", 1 - height);
-          bar.setAttribute("width", 0.84);
-          bar.setAttribute("height", height);
-          bar.setAttribute("class", `status-${slice.status}`);
-          return bar;
-        }),
-      );
-      slider.max = slices.length;
-    }
-
-    function load() {
-      fetch(figure.dataset.series, { headers: { Accept: "application/json" } })
-        .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status)))))
-        .then((found) => {
-          if (!alive) return;
-          slices = found.slices;
-          draw();
-          show(at);
-          if (found.active) setTimeout(() => alive && load(), ASK_AGAIN);
-        })
-        .catch(() => {
-          part("says").textContent = "The slices could not be loaded just now; trying again.";
-          setTimeout(() => alive && load(), ASK_AGAIN);
-        });
-    }
-
-    function play(on) {
-      clearInterval(timer);
-      timer = on ? setInterval(() => show(at + 1 < slices.length ? at + 1 : 0), CINE) : null;
-      part("play").setAttribute("aria-pressed", String(on));
-    }
-
-    slider.addEventListener("input", () => {
-      play(false);
-      show(Number(slider.value) - 1);
-    });
-    part("play").addEventListener("click", () => play(timer === null));
-    choice?.addEventListener("change", () => show(at));
-    part("stage").addEventListener(
+  constructor(figure) {
+    this.figure = figure;
+    this.#index = Number(figure.dataset.start) || 0;
+    const wheel = new Wheel();
+    this.#part("slider").addEventListener("input", (event) => this.turnTo(Number(event.target.value) - 1));
+    this.#part("play").addEventListener("click", () => this.#play(this.#cine === null));
+    this.#part("window")?.addEventListener("change", () => this.#show(this.#index));
+    this.#part("stage").addEventListener(
       "wheel",
       (event) => {
         if (event.ctrlKey || figure.classList.contains("zoomed")) return;
         event.preventDefault();
-        wheeled += event.deltaMode === 0 ? event.deltaY / 40 : event.deltaY;
-        const steps = Math.trunc(wheeled);
-        wheeled -= steps;
-        if (steps) show(at + steps);
+        const steps = wheel.turn(event);
+        if (steps) this.#show(this.#index + steps);
       },
       { passive: false },
     );
-
-    load();
-    return {
-      figure,
-      show,
-      step: (by) => {
-        play(false);
-        show(at + by);
-      },
-      stop: () => {
-        alive = false;
-        play(false);
-      },
-    };
+    this.#load();
   }
 
-  document.addEventListener("keydown", (event) => {
-    if (!view || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (document.querySelector("dialog[open], .viewer.zoomed")) return;
-    const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    view.step(by);
-  });
+  turnTo(index) {
+    this.#play(false);
+    this.#show(index);
+  }
 
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-slice]");
-    if (!link || !view || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    view.step(0);
-    view.show(Number(link.dataset.slice));
-  });
+  step(by) {
+    this.turnTo(this.#index + by);
+  }
 
-  start();
-  document.addEventListener("htmx:afterSettle", start); // a result that arrives on the open page
-})();
+  stop() {
+    this.#alive = false;
+    this.#play(false);
+  }
+
+  #part(name) {
+    return part(this.figure, name);
+  }
+
+  #url(slice) {
+    return previewUrl(slice, this.#part("window")?.value);
+  }
+
+  #fetch(url) {
+    return this.#images.get(url, preload);
+  }
+
+  #play(on) {
+    clearInterval(this.#cine);
+    this.#cine = on ? setInterval(() => this.#show(cineIndex(this.#index, this.#slices.length)), CINE_EVERY) : null;
+    this.#part("play").setAttribute("aria-pressed", String(on));
+  }
+
+  #show(index) {
+    if (!this.#slices.length) return;
+    const next = clampIndex(index, this.#slices.length);
+    if (next !== this.#index) this.#direction = Math.sign(next - this.#index);
+    this.#index = next;
+    const slice = this.#slices[next];
+    this.#showImage(slice);
+    this.#showMap(slice);
+    this.#showBox(slice);
+    this.#describe(slice);
+    for (const ahead of prefetchOrder(next, this.#direction, this.#slices.length)) {
+      this.#fetch(this.#url(this.#slices[ahead]));
+      const map = this.#slices[ahead].map;
+      if (map && this.figure.classList.contains("mapped")) this.#fetch(map);
+    }
+  }
+
+  #showImage(slice) {
+    const url = this.#url(slice);
+    const shown = this.#part("image");
+    const preview = this.#fetch(url);
+    shown.alt = `Slice ${slice.number} of ${this.#slices.length}`;
+    if (preview.complete) {
+      shown.src = preview.src;
+      return;
+    }
+    shown.src = slice.thumbnail;
+    preview.decode().then(
+      () => {
+        const current = this.#slices[this.#index];
+        if (current === slice && this.#url(current) === url) shown.src = preview.src;
+      },
+      () => {}, // it could not be fetched: the thumbnail stays
+    );
+  }
+
+  #showMap(slice) {
+    const map = this.#part("map");
+    map.hidden = !slice.map;
+    if (!slice.map) return;
+    map.src = slice.map;
+    map.alt = `Evidence map over the slice: strongest in the ${slice.region} of the image.`;
+  }
+
+  #showBox(slice) {
+    const box = this.#part("box");
+    box.hidden = !slice.box;
+    if (!slice.box) return;
+    const layout = boxLayout(slice.box);
+    Object.assign(box.style, layout.style);
+    box.classList.toggle("caption-below", layout.captionBelow);
+    box.classList.toggle("caption-right", layout.captionRight);
+    box.firstElementChild.textContent = slice.caption;
+  }
+
+  #describe(slice) {
+    const number = `Slice ${slice.number} of ${this.#slices.length}`;
+    const slider = this.#part("slider");
+    slider.value = slice.number;
+    slider.setAttribute("aria-valuetext", `${number}: ${slice.label}`);
+    this.#part("number").textContent = number;
+    this.#part("label").textContent = slice.label;
+    this.#part("label").className = `status-${slice.status}`;
+    this.#part("cursor").style.left = cursorLeft(this.#index, this.#slices.length);
+    const overlay = this.#part("overlay");
+    overlay.hidden = !slice.overlay;
+    if (!slice.overlay) return;
+    overlay.href = slice.overlay;
+    overlay.download = `slice-${slice.number}-evidence.png`;
+  }
+
+  // One bar per slice: as high as its probability, in the color of its outcome.
+  #drawProfile() {
+    const strip = this.#part("strip");
+    strip.setAttribute("viewBox", `0 0 ${this.#slices.length} 1`);
+    const bars = this.#slices.map((slice, index) => {
+      const bar = document.createElementNS(SVG, "rect");
+      for (const [name, value] of Object.entries(profileBar(slice, index))) bar.setAttribute(name, value);
+      bar.setAttribute("class", `status-${slice.status}`);
+      return bar;
+    });
+    strip.replaceChildren(...bars);
+    this.#part("slider").max = this.#slices.length;
+  }
+
+  async #load() {
+    let active = true;
+    try {
+      const answer = await fetch(this.figure.dataset.series, { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const listing = await answer.json();
+      if (!this.#alive) return;
+      active = listing.active;
+      this.#slices = listing.slices;
+      this.#drawProfile();
+      this.#show(this.#index);
+    } catch {
+      this.#part("label").textContent = "The slices could not be loaded; trying again.";
+    }
+    if (active) setTimeout(() => this.#alive && this.#load(), ASK_AGAIN_AFTER);
+  }
+}
+
+let view = null;
+
+function start() {
+  const figure = document.querySelector("[data-series]");
+  if (!figure || view?.figure === figure) return;
+  view?.stop();
+  view = new SeriesView(figure);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!view || !isShortcut(event) || document.querySelector("dialog[open], .viewer.zoomed")) return;
+  const step = stepOfKey(event.key);
+  if (!step) return;
+  event.preventDefault();
+  view.step(step);
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-slice]");
+  if (!link || !view || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  view.turnTo(Number(link.dataset.slice));
+});
+
+document.addEventListener("htmx:afterSettle", start); // a result that arrives on the open page
+start();

@@ -1,12 +1,11 @@
-// Runs before the first paint, so that a chosen theme never flashes the other one.
-(function () {
-  "use strict";
-  var root = document.documentElement;
+// A classic script on purpose: it runs before the first paint, so that the chosen theme never flashes the other one.
+(() => {
+  const root = document.documentElement;
   root.classList.add("has-script");
   try {
-    var theme = localStorage.getItem("theme");
+    const theme = localStorage.getItem("theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-  } catch (error) {
-    // storage is blocked: the system's theme holds
+  } catch {
+    // Storage is blocked: the system's theme applies.
   }
 })();

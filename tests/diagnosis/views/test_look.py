@@ -12,7 +12,7 @@ from ml.evidence.drawing import OPACITY
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 STYLES = sorted((ROOT / "static" / "css").glob("*.css"))
-SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
+SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
 
 
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)

@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isShortcut } from "../../../../static/js/lib/dom.js";
+
+const on = (field) => ({ closest: () => field });
+
+test("a key is a shortcut unless a modifier is held or somebody types", () => {
+  assert.ok(isShortcut({ target: on(null) }));
+  assert.ok(!isShortcut({ target: on({}) }));
+  for (const modifier of ["ctrlKey", "metaKey", "altKey"]) {
+    assert.ok(!isShortcut({ target: on(null), [modifier]: true }), modifier);
+  }
+});
