@@ -28,6 +28,7 @@ demo: setup ## Like run, with three sample cases
 
 test: setup-dev ## Run the fast tests; needs no server
 	@$(VENV)/python -m pytest -n auto --cov --cov-report=
+	@scripts/check-frontend test
 
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
@@ -46,6 +47,7 @@ lint: setup-dev ## Check style, imports between packages, and that no migration 
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/lint-imports
+	@scripts/check-frontend lint
 	@SECRET_KEY=lint DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
 
 types: setup-dev ## Check types
@@ -54,6 +56,7 @@ types: setup-dev ## Check types
 format: setup-dev ## Rewrite the sources in the house style
 	@$(VENV)/ruff check --fix-only .
 	@$(VENV)/ruff format .
+	@[ ! -x node_modules/.bin/biome ] || node_modules/.bin/biome check --write .
 
 coverage: setup-dev ## Run the fast tests and show which lines and branches they miss
 	@$(VENV)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
@@ -69,4 +72,4 @@ lock: ## Pin requirements*.txt anew, with hashes (needs uv)
 	@scripts/lock
 
 clean: ## Remove the virtual environment and caches; var/ with its data stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
+	rm -rf .venv node_modules mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
