@@ -55,7 +55,7 @@ def hand_in(user: User, arrivals: Iterable[Arrival], *, reference: str = "") -> 
     studies: dict[str, list[Piece]] = {}
     for one in arrived:
         studies.setdefault(one.identity.study or one.identity.instance, []).append(one.piece)
-    with intake.place():
+    with intake.upload_slot():
         receipts = [intake.receive(user=user, files=pieces, reference=reference) for pieces in studies.values()]
     refused = {item.name: reason(item.code) for receipt in receipts for item in receipt.rejected}
     return [Fate(one.identity, refused.get(str(one.piece.name))) for one in arrived], receipts

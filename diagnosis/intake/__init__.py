@@ -15,7 +15,7 @@ from diagnosis.inference import model_versions
 from diagnosis.intake import store
 from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
 from diagnosis.intake.file_names import clean_name
-from diagnosis.intake.limits import Busy, Room
+from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
 from diagnosis.intake.store import Intent
 from diagnosis.models import Case
@@ -24,10 +24,12 @@ from ml.contracts import UnreadableImage
 
 _log = structlog.get_logger(__name__)
 
-_room = Room(32 * 1024 * 1024, places=settings.UPLOADS_AT_ONCE, patience=2.0)
-"""One large picture, or many small ones: a file is in memory from being read to being stored, and so are its pixels."""
+_memory = MemoryBudget(32 * 1024 * 1024)
+"""One large file, or many small ones: each is in memory from when it is read until it is stored."""
 
-__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "place", "receive"]
+_slots = UploadSlots(settings.UPLOADS_AT_ONCE, patience=2.0)
+
+__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "receive", "upload_slot"]
 
 LETTERING = (
     "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
@@ -40,12 +42,12 @@ PATIENT_CASE = "PT-"
 """What references of cases begin with that were opened for a patient's pseudonym."""
 
 
-def place() -> AbstractContextManager[None]:
-    """For as long as the block lasts, a place among those who upload. What `receive` takes within it needs no other.
+def upload_slot() -> AbstractContextManager[None]:
+    """Hold an upload slot for a whole block, within which `receive` may be called several times.
 
     Raises Busy.
     """
-    return _room.place()
+    return _slots.held()
 
 
 def receive(
@@ -67,7 +69,7 @@ def receive(
     reference = reference.strip()
     if reference:
         _validate(reference)
-    with place():
+    with upload_slot():
         return _received(user, files, oversized, reference, simulated=simulated, confirmed=confirmed)
 
 
@@ -92,7 +94,7 @@ def _take_apart(upload: Upload, intent: Intent, receipt: Receipt) -> Intent:
     try:
         with closing(unpack(upload)) as files:
             for file in files:
-                with _room.held(file.size):
+                with _memory.held(file.size):
                     intent = _take(file.name, file.read(), intent, receipt)
     except UnreadableImage as error:  # of an archive; what came out of it stays
         receipt.rejected.append(_rejected(clean_name(upload.name), error))

@@ -223,7 +223,7 @@ def _some(frames: int) -> tuple[int, ...]:
 
 
 def _lettered(image: Image) -> bool:
-    return burned_in_text.lettering(image) is not None
+    return burned_in_text.find_text(image) is not None
 
 
 def _ratio(image: Image) -> float:

@@ -1,12 +1,13 @@
-"""How many bytes of files a process holds at once, and how many uploads, however many requests bring them."""
+"""What a web process takes on at once: so many bytes of files in memory, and so many uploads."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class Busy(Exception):
-    """All places are taken. seconds: after which it is worth asking again."""
+    """Every upload slot is taken. seconds: when to try again."""
 
     seconds = 5
 
@@ -14,49 +15,67 @@ class Busy(Exception):
         return "The site is taking in as many uploads as it can just now. Nothing of this one was kept. Try again soon."
 
 
-class Room:
-    """Room for `size` bytes. Who finds too little waits, in turn; what is larger than all of it goes alone.
+class MemoryBudget:
+    """`size` bytes that all uploads of this process share."""
 
-    places: for how many there is one at a time. Whoever waits keeps a thread of the web server busy, and waits for more
-    than bytes: one file is decoded at a time. So it is all uploads under way that are counted, and some threads are
-    left for pages, but for the `patience`, in seconds, in which many small ones get their places in turn.
-    """
-
-    def __init__(self, size: int, *, places: int = 1, patience: float = 0.0) -> None:
-        self._size, self._used, self._patience = size, 0, patience
-        self._turn, self._changed = threading.Lock(), threading.Condition()
-        self._places, self._mine = threading.Semaphore(places), threading.local()
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place until the block ends. A thread that has one needs no second. Raises Busy."""
-        if getattr(self._mine, "taken", False):
-            yield
-            return
-        if not self._places.acquire(timeout=self._patience):
-            raise Busy
-        self._mine.taken = True
-        try:
-            yield
-        finally:
-            self._mine.taken = False
-            self._places.release()
+    def __init__(self, size: int) -> None:
+        self._size, self._used = size, 0
+        self._changed = threading.Condition()
+        self._waiting: deque[object] = deque()
 
     @contextmanager
     def held(self, wanted: int) -> Iterator[None]:
-        """Hold so many bytes of it until the block ends. Who wants none does not wait."""
-        taken = min(wanted, self._size)
-        if taken:
-            self._take(taken)
+        """Hold `wanted` bytes until the block ends; wait for them first.
+
+        A file larger than the whole budget is admitted alone. One of no bytes never waits.
+        """
+        held = min(wanted, self._size)
+        if held:
+            self._acquire(held)
         try:
             yield
         finally:
             with self._changed:
-                self._used -= taken
+                self._used -= held
                 self._changed.notify_all()
 
-    def _take(self, wanted: int) -> None:
-        # One waits at the door, and the others behind it: a large one is not passed by small ones forever.
-        with self._turn, self._changed:
-            self._changed.wait_for(lambda: self._used + wanted <= self._size)
-            self._used += wanted
+    def _acquire(self, wanted: int) -> None:
+        # FIFO: small files cannot starve a large one.
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._used + wanted <= self._size)
+                self._used += wanted
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+
+class UploadSlots:
+    """`count` slots, one for each upload under way.
+
+    An upload keeps a thread of the web server busy until it is done, also while it waits for memory or for its turn to
+    decode. Fewer slots than threads leave some threads for pages.
+
+    patience: seconds to wait for a slot. Many small uploads that arrive together then all get one.
+    """
+
+    def __init__(self, count: int, *, patience: float = 0.0) -> None:
+        self._free, self._patience = threading.Semaphore(count), patience
+        self._thread = threading.local()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold a slot until the block ends. A thread that holds one already needs no second. Raises Busy."""
+        if getattr(self._thread, "holds_one", False):
+            yield
+            return
+        if not self._free.acquire(timeout=self._patience):
+            raise Busy
+        self._thread.holds_one = True
+        try:
+            yield
+        finally:
+            self._thread.holds_one = False
+            self._free.release()

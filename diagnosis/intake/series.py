@@ -19,7 +19,7 @@ from diagnosis.models import Prediction, Scan, Slice
 from ml.contracts import UnreadableImage
 from ml.readers.dicom.geometry import PARALLEL, SAME_PLACE, Place
 
-SETTLES = timedelta(seconds=2)
+DEBOUNCE = timedelta(seconds=2)
 """After the last slice. Files of one upload follow each other within tenths of a second."""
 
 MAX_SLICES = 2_000
@@ -77,7 +77,7 @@ def count(scan: Scan, *, size: int) -> None:
 def wait(prediction: Prediction, *, actor: User) -> None:
     """A slice has come: a run that waits does so a moment longer, one that runs will find it, and one that has ended is
     opened again."""
-    later = timezone.now() + SETTLES
+    later = timezone.now() + DEBOUNCE
     if not transitions.postpone(prediction, until=later):
         transitions.reopen(prediction, actor=actor, not_before=later)
 

@@ -87,7 +87,7 @@ def _gathered(decoded: Decoded, intent: Intent, files: _Files, name: str) -> Acc
     if found.scan is None:
         scan = _create_scan(decoded, intent, files)
         _create_slice(scan, picture, 0, files, decoded)
-        run = _new_prediction(scan, intent, debounce=series.SETTLES)
+        run = _new_prediction(scan, intent, debounce=series.DEBOUNCE)
         return Accepted(name, scan, run, duplicate_of=found.elsewhere, created=True)
     scan = found.scan
     _create_slice(scan, picture, scan.frames, files, decoded)

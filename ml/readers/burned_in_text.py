@@ -34,7 +34,7 @@ _HEIGHTS = (5, 28)
 
 
 @dataclass(frozen=True, slots=True)
-class Lettering:
+class BurnedInText:
     """Text in the margin. boxes: of each line, (x0, y0, x1, y1) in fractions of the picture's width and height."""
 
     boxes: tuple[Box, ...]
@@ -58,7 +58,7 @@ class _Part:
         return self.x1 - self.x0
 
 
-def lettering(image: Image) -> Lettering | None:
+def find_text(image: Image) -> BurnedInText | None:
     """Lines of text in the margin of a picture, None where there are none."""
     plane = _eight_bits(image.pixels)
     height, width = plane.shape
@@ -68,7 +68,7 @@ def lettering(image: Image) -> Lettering | None:
         scaled = plane if scale == 1 else np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC))
         for lines in (_lines(scaled), _lines(255 - scaled)):  # bright letters, and dark ones as on a white bar
             boxes += [(x0 / size[0], y0 / size[1], x1 / size[0], y1 / size[1]) for x0, y0, x1, y1 in lines]
-    return Lettering(tuple(boxes)) if boxes else None
+    return BurnedInText(tuple(boxes)) if boxes else None
 
 
 def _scales(side: int) -> list[float]:

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from pydicom.uid import generate_uid
 
 from ml import readers
-from ml.readers.burned_in_text import lettering
+from ml.readers.burned_in_text import find_text
 from tests.builders import dicom_bytes
 from tests.verification.client import Client
 from tests.verification.services import Orthanc, Site, dcmtk, free_port, orthanc_server, running_site, wait_for
@@ -105,7 +105,7 @@ def _slices(path: Path) -> list[NDArray[np.uint8]]:
         picture = np.asarray(opened.convert("L").resize((256, 256)), np.int16)
     noise = np.random.default_rng(1).integers(-2, 3, (4, *picture.shape))
     versions = list(np.clip(picture + noise, 0, 255).astype(np.uint8))
-    return versions if not any(lettering(readers.read(dicom_bytes(one))) for one in versions) else []
+    return versions if not any(find_text(readers.read(dicom_bytes(one))) for one in versions) else []
 
 
 def newest(client: Client) -> dict[str, Any]:

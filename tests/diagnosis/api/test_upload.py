@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from diagnosis import intake
+from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from tests.builders import HTML, SVG, TEXT, bomb_png, jpeg_bytes, phantom, png_bytes, polyglot
 from tests.factories import CaseFactory
@@ -287,10 +288,10 @@ def test_anonymous_is_401(anonymous: APIClient, problem: Any) -> None:
     assert not Scan.objects.exists()
 
 
-def test_where_no_place_is_free_nothing_is_taken(
+def test_without_a_free_slot_nothing_is_taken(
     api: APIClient, problem: Any, monkeypatch: pytest.MonkeyPatch, user: User
 ) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     response = upload(api, picture())
     assert "Try again soon" in problem(response, 503, "busy")["detail"]
     assert response["Retry-After"] == "5"

@@ -91,7 +91,7 @@ def test_planted_values_appear_nowhere(
     caplog.set_level(logging.DEBUG)
     settings.CASE_BY_PATIENT = by_patient
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
-    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
     rng = random.Random(seed)
     word = "".join(rng.choices("BCDFGHJKLMNPQRSTVWXZ", k=16))
     day = f"19{rng.randint(10, 69)}{rng.randint(1, 12):02}{rng.randint(1, 28):02}"

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from brainscan import config
 from diagnosis import intake
 from diagnosis.dicom import dicomweb
+from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from tests.builders import dicom_bytes, phantom
 from tests.diagnosis.dicom import fake_archive
@@ -282,10 +283,10 @@ class TestPage:
         assert "/archive/" not in as_user.get("/upload/").content.decode()
 
 
-def test_where_no_place_is_free_no_picture_is_fetched(
+def test_without_a_free_slot_no_picture_is_fetched(
     study: Archive, api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     page = Client()
     page.force_login(user)
     for response in (ask(api), page.post("/archive/", {"accession": ACCESSION})):

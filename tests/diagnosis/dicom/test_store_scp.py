@@ -23,6 +23,7 @@ from diagnosis.dicom.allowed_aes import Peer
 from diagnosis.dicom.limits import Budget, Limited
 from diagnosis.dicom.store_scp import CLASSES, VERIFICATION, Listener, Options
 from diagnosis.dicom.study_cases import Homes
+from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from ml.readers.dicom import object_type
 from tests.builders import dicom_dataset, dicom_file, phantom
@@ -294,7 +295,7 @@ def test_the_command_says_what_is_missing(user: User, settings: Any, changes: di
         call_command("dicom_listener")
 
 
-def test_no_place_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+def test_no_free_slot_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     assert store(start(), mr()) == [0xA700]
     assert not Scan.objects.exists()

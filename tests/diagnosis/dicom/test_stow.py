@@ -20,6 +20,7 @@ from diagnosis.api.dicomweb import StoreView
 from diagnosis.dicom import stow
 from diagnosis.dicom.identity import HEAD, identify
 from diagnosis.dicom.spool import Spool
+from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from tests.builders import dicom_bytes, phantom, png_bytes
 from tests.diagnosis.dicom.conftest import NAME
@@ -235,16 +236,16 @@ def test_the_limit_of_parts_is_that_of_uploads() -> None:
     assert django_settings.DATA_UPLOAD_MAX_NUMBER_FILES == 1000
 
 
-def test_where_no_place_is_free_nothing_is_taken(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+def test_without_a_free_slot_nothing_is_taken(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     response = post(body(mr(0), mr(1)))
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response.json()["code"] == "busy"
     assert not Scan.objects.exists()
 
 
-def test_one_place_is_enough_for_all_studies_of_a_request(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=1))
+def test_one_slot_is_enough_for_all_studies_of_a_request(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_slots", UploadSlots(1))
     assert post(body(mr(0, StudyInstanceUID=generate_uid()), mr(1, StudyInstanceUID=generate_uid()))).status_code == 200
     assert Scan.objects.count() == 2
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def model(monkeypatch: pytest.MonkeyPatch, model_version: Any) -> Any:
     fake = fake_model(0.9)
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake)
-    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
     return fake
 
 
@@ -140,7 +140,7 @@ def test_slices_that_come_while_it_runs_are_read_too(user: Any, model: Any, monk
 
 
 def test_it_waits_until_no_more_slices_come(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(minutes=1))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(minutes=1))
     asked: list[Any] = []
     monkeypatch.setattr("diagnosis.inference.broker.send", lambda number, not_before=None: asked.append(not_before))
     prediction = series(user)

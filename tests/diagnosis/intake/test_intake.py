@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from diagnosis import intake
 from diagnosis.intake import store
+from diagnosis.intake.limits import MemoryBudget
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from ml import readers
 from ml.readers import archives
@@ -195,12 +196,12 @@ def test_factories_make_valid_rows(db: None) -> None:
         PredictionFactory(state=state, scan=ScanFactory()).full_clean(exclude=["model_version"])
 
 
-def test_each_file_waits_for_room_before_it_is_read(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_file_waits_for_memory_before_it_is_read(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
     inside = False
     monkeypatch.setattr(archives, "HEAD", 512)  # tells an archive from a file, and is read before
 
-    class Recorded(intake.Room):
+    class Recorded(MemoryBudget):
         @contextmanager
         def held(self, wanted: int) -> Iterator[None]:
             nonlocal inside
@@ -214,7 +215,7 @@ def test_each_file_waits_for_room_before_it_is_read(user: Any, monkeypatch: pyte
             assert inside or args == (512,)
             return bytes(super().read(*args))
 
-    monkeypatch.setattr(intake, "_room", Recorded(1))
+    monkeypatch.setattr(intake, "_memory", Recorded(1))
     files = [builders.png_bytes(builders.phantom(96, seed=seed)) for seed in range(2)]
     receipt = receive(user, *(Watched(f"{n}.png", data) for n, data in enumerate(files)))
     assert len(receipt.accepted) == 2 and not inside

@@ -156,7 +156,7 @@ def test_a_slice_that_comes_after_the_result_opens_the_run_again(
     user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
-    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
     files = builders.dicom_series(3)
     [accepted] = receive(user, *files[:2]).accepted
     pipeline.run(prediction_id=accepted.prediction.pk)

@@ -31,7 +31,7 @@ def series(user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 def done(user: Any, files: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Prediction:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
-    monkeypatch.setattr("diagnosis.intake.series.SETTLES", timedelta(0))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
     uploads = [SimpleUploadedFile(f"IM{n}", data) for n, data in enumerate(files)]
     prediction = intake.receive(user=user, files=uploads).accepted[0].prediction
     pipeline.run(prediction_id=prediction.pk)

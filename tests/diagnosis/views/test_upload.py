@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from diagnosis import intake
+from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import Case, Prediction, Scan
 from tests.builders import TEXT, phantom, png_bytes
 
@@ -110,7 +111,7 @@ def test_an_upload_without_token_is_refused(user: User) -> None:
 def test_where_no_place_is_free_the_page_says_when_to_come_back(
     as_user: Client, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(intake, "_room", intake.Room(1000, places=0))
+    monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     response = as_user.post("/upload/", {"case": "CA-1", "files": picture()}, headers=headers)
     assert response.status_code == 503
     assert response["Retry-After"] == "5"

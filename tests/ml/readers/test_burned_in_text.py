@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 from ml import readers
 from ml.contracts import Image
 from ml.readers import dicom
-from ml.readers.burned_in_text import Lettering, lettering
+from ml.readers.burned_in_text import BurnedInText, find_text
 from tests import builders
 
 LINES = ("DOE^JANE", "Doe, Jane 12.03.1961", "ID 4711-22", "Klinikum Nord", "13:45:02", "Hospital São Paulo")
@@ -33,9 +33,9 @@ def lettered(
     return np.asarray(picture)
 
 
-def found(pixels: np.ndarray, **options: Any) -> Lettering | None:
+def found(pixels: np.ndarray, **options: Any) -> BurnedInText | None:
     kind = "JPEG" if "quality" in options else "PNG"
-    return lettering(readers.read(builders.encode(pixels, kind, **options)))
+    return find_text(readers.read(builders.encode(pixels, kind, **options)))
 
 
 @pytest.mark.parametrize("corner", CORNERS)
@@ -71,7 +71,7 @@ def test_deep_pictures_are_looked_at_as_they_are_shown(depth: Any) -> None:
     pixels = lettered(384, "DOE^JANE", "upper left").astype(depth)
     pixels[pixels < 255] *= depth(3)
     pixels[pixels == 255] = 60_000
-    assert lettering(Image(pixels, "DICOM", 384, 384)) is not None
+    assert find_text(Image(pixels, "DICOM", 384, 384)) is not None
 
 
 def test_letters_of_orientation_and_rulers_are_no_text() -> None:
@@ -94,7 +94,7 @@ def test_letters_of_orientation_and_rulers_are_no_text() -> None:
 @pytest.mark.parametrize("lesion", [True, False])
 def test_clean_pictures_raise_nothing(size: int, lesion: bool) -> None:
     assert all(found(builders.phantom(size, seed=seed, lesion=lesion)) is None for seed in range(2))
-    assert lettering(Image(np.zeros((size, size), np.uint8), "PNG", size, size)) is None
+    assert find_text(Image(np.zeros((size, size), np.uint8), "PNG", size, size)) is None
 
 
 def test_text_within_the_head_is_not_looked_for() -> None:
