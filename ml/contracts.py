@@ -1,7 +1,7 @@
-"""What `ml` gives and takes: frozen records that cross the border to the app, the command line and the tests.
+"""The records that `ml` takes and returns, shared with the app, the command line and the tests.
 
-Nothing here imports more than NumPy, so any process may import it: the web process uses the same records as the worker
-without paying for an inference engine.
+This module imports nothing heavier than NumPy, so the web process can use the same records as the worker without
+loading an inference engine.
 """
 
 import hashlib
@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Outcome = Literal["tumor", "no_tumor", "refused"]
+
 TUMOR_TYPES = ("glioma", "meningioma", "pituitary")
+"""Types that the data table may name and that training teaches, in the order of the type head. An artifact's manifest
+lists its own; serving asks the loaded model (`Manifest.types`), never this tuple."""
 
 
 class BrainscanError(Exception):
-    """Base of every error `ml` raises on purpose. `code` is stable; the text is a sentence for a person."""
+    """Base of all errors that `ml` raises on purpose. `code` is stable, `message` a sentence for the user."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,27 +28,27 @@ class BrainscanError(Exception):
 
 
 class UnreadableImage(BrainscanError):
-    """The bytes are no image we can read; `code` names the rule that failed."""
+    """The bytes are not an image that `ml` can read; `code` names the rule that failed."""
 
 
 class ModelUnavailable(BrainscanError):
-    """There is no usable model: the artifact is missing, damaged, or its engine cannot be loaded."""
+    """The artifact is missing or damaged, or its engine cannot be loaded."""
 
 
 MAX_COLOR_FRACTION = 0.08
-"""Largest share of colored pixels in a slice (see `ml.readers.color`). Slices with colored labels reach 0.044 in
+"""Largest fraction of colored pixels in a slice (see `ml.readers.color`). Slices with colored labels reach 0.044 in
 scans.csv."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One decoded grayscale picture, upright.
+    """One decoded grayscale image, upright.
 
     pixels: (height, width), uint8, uint16 or finite float32, EXIF orientation already applied.
-    width, height: of the file as stored, before EXIF orientation, in pixels.
+    width, height: in pixels, as stored in the file, before EXIF orientation.
     orientation: EXIF orientation tag, 1 to 8 (1: stored upright).
-    notes: sentences on how the file was read, for the person who looks at the result.
-    color_fraction: fraction (0 to 1) of pixels whose color is more than a tint of gray, before it was reduced to gray.
+    notes: sentences for the user on how the file was read.
+    color_fraction: fraction (0 to 1) of pixels with more than a tint of color, before the image was reduced to gray.
     """
 
     pixels: NDArray[Any]
@@ -58,12 +61,15 @@ class Image:
 
     @property
     def colored(self) -> bool:
-        """Whether so much of it was in color that it is no slice."""
+        """Whether it had too much color to be a slice."""
         return self.color_fraction > MAX_COLOR_FRACTION
 
     def pixel_sha256(self) -> str:
-        """Hex digest of all that an answer depends on: shape, type and values of the decoded pixels, and, for the few
-        others, that they are stored turned or were in color. Equal for copies in another file or format."""
+        """Hex SHA-256 of everything that a result depends on, equal for copies in another file or format.
+
+        Covers the shape, type and values of the decoded pixels, an orientation other than 1, and whether the image was
+        colored.
+        """
         marks = f"o{self.orientation}" * (self.orientation != 1) + "c" * self.colored
         digest = hashlib.sha256(f"{self.pixels.dtype.str}{self.pixels.shape}{marks}".encode())
         digest.update(np.ascontiguousarray(self.pixels).data)
@@ -72,7 +78,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether the picture may be judged at all. `score` is what the deciding rule measured, `threshold` its limit."""
+    """Whether an image is accepted. `score` is what the deciding rule measured, `threshold` its limit.
+
+    reason, message: of a refusal, a stable code and a sentence for the user.
+    """
 
     accepted: bool
     score: float | None = None
@@ -83,12 +92,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the heads say of one accepted picture.
+    """What the heads say about one accepted image.
 
     tumor_probability: 0 to 1, calibrated as the model's manifest says.
-    type_probabilities: for each tumor type, given that there is a tumor; they sum to 1.
-    uncertain: the probability lies in the band in which the model is often wrong; the outcome is what the threshold
-    makes of it.
+    type_probabilities: for each of the model's tumor types, given that there is a tumor; they sum to 1.
+    uncertain: the probability lies in the band where the model is often wrong. The outcome still follows the threshold.
     """
 
     outcome: Outcome
@@ -99,14 +107,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where the model sees tumor in one accepted picture.
+    """Where the model sees tumor in one accepted image.
 
-    peak: (x, y) of the strongest place, and box: (x0, y0, x1, y1) around it, in fractions of the original picture's
-    width and height, as stored in the file, before EXIF orientation. box None: there is no localized evidence.
+    peak: (x, y) of the strongest evidence; box: (x0, y0, x1, y1) around it, None if there is no localized evidence.
+    Both in fractions of the width and height as stored in the file, before EXIF orientation.
     box_fraction: fraction of all evidence that lies in the box, 0 to 1; None without a box.
-    heat: the 14 × 14 map, row by row from above: each cell's calibrated tumor probability x 255, rounded.
-    square: (x0, y0, x1, y1) of the map in fractions of the upright picture; beyond 0..1 where it covers padding.
-    orientation: EXIF orientation tag of the file, 1 to 8: it leads from the stored picture to the upright one.
+    heat: the 14 × 14 map, row by row from the top: each cell's calibrated tumor probability times 255, rounded.
+    square: (x0, y0, x1, y1) of the map in fractions of the upright image; beyond 0 to 1 where it covers padding.
+    orientation: EXIF orientation tag of the file, 1 to 8; it leads from the stored to the upright image.
     """
 
     peak: tuple[float, float]
@@ -123,9 +131,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One run of one model on one picture, whole. `prediction`, `evidence` and `embedding` are None when refused.
+    """One run of one model on one image. `prediction`, `evidence` and `embedding` are None if it was refused.
 
-    trained_on: the picture is one the model was trained on, so its result says nothing about the model's worth.
+    trained_on: the model was trained or tuned on this image, so the result says nothing about its performance.
     embedding: (64,) float32 of unit length; similar scans have a large dot product. Not part of `as_dict`.
     """
 

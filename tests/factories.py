@@ -137,7 +137,7 @@ def _fields_of(state: str, queued: Any) -> dict[str, Any]:
                 "score": 0.0,
                 "threshold": 0.02,
                 "reason": "blank",
-                "message": "The picture is one flat shade: it has no contrast, so there is nothing to judge.",
+                "message": "The image is one flat shade: it has no contrast, so there is nothing to judge.",
             },
         }
     if state == State.FAILED:

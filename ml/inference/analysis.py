@@ -1,7 +1,7 @@
-"""Pictures through one model: read, gate, preprocess, one forward pass, heads.
+"""Analyze images with one model: read, check, preprocess, one forward pass, heads.
 
-Everything that is shown comes from that one pass. Of many pictures the next ones are read while the network is at the
-last ones, so that none of a machine's cores waits for another.
+Everything the user sees comes from that one pass. With many images, the next ones are read while the network works on
+the current ones, so no core is idle.
 """
 
 from collections import deque
@@ -15,67 +15,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import readers
-from ml.contracts import TUMOR_TYPES, Analysis, Evidence, Gate, Image, Prediction, UnreadableImage
+from ml.contracts import Analysis, Evidence, Gate, Image, Prediction, UnreadableImage
 from ml.evidence.localize import locate
 from ml.inference import pixel_checks
 from ml.inference.registry import Model
-from ml.inference.timing import SharedClock
+from ml.inference.timing import SharedTimer
 from ml.model.vgg16 import Maps
 from ml.preprocess import Geometry, preprocess, to_network
 
 Source = Path | str | bytes | Image | Callable[[], Image]
-"""A picture: a path, a file's bytes, decoded, or what decodes it, so that one of many is in memory at a time."""
+"""An image: a path, a file's bytes, decoded pixels, or a function that decodes them when their turn comes."""
 
 
 def analyze(model: Model, image: Source, *, max_pixels: int = readers.MAX_PIXELS) -> Analysis:
-    """Analyze one picture, given as a path, as a file's bytes, decoded, or as a function that decodes it.
+    """Analyze one image.
 
-    Never raises for what is in the picture: a file that cannot be read, or holds nothing to judge, gives an Analysis
-    with outcome `refused` and the reason in `gate`. `milliseconds` has read, preprocess, forward, head and total.
+    Never raises because of the image's content: an unreadable file, or one that is no brain MRI, gives an Analysis with
+    outcome `refused` and the reason in `gate`. `milliseconds` has read, preprocess, forward, head and total.
     """
-    group = [_prepare(model, image, max_pixels)]
-    [analysis] = _read(model, group, _pass(model, group, SharedClock()))
+    batch = [_prepare(model, image, max_pixels)]
+    [analysis] = _finish(model, batch, _forward(model, batch, SharedTimer()))
     return analysis
 
 
 def analyze_each(
     model: Model, images: Iterable[Source], *, batch: int = 1, max_pixels: int = readers.MAX_PIXELS
 ) -> Iterator[Analysis]:
-    """Analyze pictures, `batch` of them in a forward pass; one Analysis each, in order, as `analyze` gives.
+    """Analyze images, `batch` of them per forward pass; yields what `analyze` returns for each, in order.
 
-    Passes run in threads of their own, as many at once as the engine gains by. Meanwhile the next pictures are taken
-    from `images`, read and prepared, and the caller is at work on what was yielded last. An error that `images`, or a
-    function in it, raises comes after the results of the pictures before it.
+    Passes run in threads, as many at once as the engine gains from. Meanwhile the next images are read and prepared,
+    and the caller handles the analyses yielded so far. If `images`, or a function in it, raises, the error is raised
+    here after the analyses of the images before it.
 
-    The time of what is shared, a batch or the cores of passes at once, is divided among the pictures that took part.
+    Time spent together, on a batch or on concurrent passes, is divided among the images that took part.
     """
-    groups, passes = _groups(model, images, batch, max_pixels), model.engine.concurrent_passes
-    running: deque[tuple[list[_Prepared], Future[_Passed]]] = deque()
-    clock = SharedClock()
+    batches, passes = _batches(model, images, batch, max_pixels), model.engine.concurrent_passes
+    running: deque[tuple[list[_Prepared], Future[_ForwardResult]]] = deque()
+    timer = SharedTimer()
     network = ThreadPoolExecutor(passes, thread_name_prefix="forward")
     try:
         while True:
-            group, error = None, None
+            prepared, error = None, None
             try:
-                group = next(groups, None)
+                prepared = next(batches, None)
             except Exception as raised:
                 error = raised
-            if group is not None:
-                running.append((group, network.submit(_pass, model, group, clock)))
-            while running and (group is None or len(running) > passes or running[0][1].done()):
-                done, passed = running.popleft()
-                yield from _read(model, done, passed.result())
+            if prepared is not None:
+                running.append((prepared, network.submit(_forward, model, prepared, timer)))
+            while running and (prepared is None or len(running) > passes or running[0][1].done()):
+                oldest, forward = running.popleft()
+                yield from _finish(model, oldest, forward.result())
             if error is not None:
                 raise error
-            if group is None:
+            if prepared is None:
                 return
     finally:
-        network.shutdown(cancel_futures=True)  # of a caller that has seen enough
+        network.shutdown(cancel_futures=True)  # the caller may stop early
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """One picture ready for the network, or refused (square is None); times in seconds."""
+    """One image ready for the network, or already refused (`square` is None). Times in seconds."""
 
     gate: Gate
     trained_on: bool
@@ -86,16 +86,16 @@ class _Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Passed:
-    """What the network gave for those of a group that were accepted (None: there are none), and its seconds."""
+class _ForwardResult:
+    """The network's maps for a batch's accepted images (None if there are none), and the pass's time in seconds."""
 
     maps: Maps | None
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What is known of one picture after the pass, or after it was refused before."""
+class _Result:
+    """What is known of one image after the pass, or once it was refused."""
 
     gate: Gate
     trained_on: bool = False
@@ -104,100 +104,101 @@ class _Read:
     embedding: NDArray[np.float32] | None = None
 
 
-def _groups(model: Model, images: Iterable[Source], batch: int, max_pixels: int) -> Iterator[list[_Prepared]]:
-    """So many pictures at a time, ready for the network; those before an error still come, and then it is raised."""
-    group: list[_Prepared] = []
+def _batches(model: Model, images: Iterable[Source], batch: int, max_pixels: int) -> Iterator[list[_Prepared]]:
+    """Prepared images, `batch` at a time. If `images` raises, the images before it are yielded first."""
+    prepared: list[_Prepared] = []
     try:
         for image in images:
-            group.append(_prepare(model, image, max_pixels))
-            if len(group) == batch:
-                yield group
-                group = []
+            prepared.append(_prepare(model, image, max_pixels))
+            if len(prepared) == batch:
+                yield prepared
+                prepared = []
     except Exception:
-        if group:
-            yield group
+        if prepared:
+            yield prepared
         raise
-    if group:
-        yield group
+    if prepared:
+        yield prepared
 
 
 def _prepare(model: Model, image: Source, max_pixels: int) -> _Prepared:
     start = perf_counter()
     try:
-        decoded = _decoded(image, max_pixels)
+        decoded = _decode(image, max_pixels)
     except UnreadableImage as error:
         refusal = Gate(accepted=False, reason=error.code, message=error.message)
         return _Prepared(refusal, False, None, None, perf_counter() - start, 0.0)
     middle = perf_counter()
-    verdict = pixel_checks.check(decoded)
-    square, geometry = preprocess(decoded) if verdict.accepted else (None, None)
-    trained_on = verdict.accepted and model.training_hashes.matches(decoded)
-    return _Prepared(verdict, trained_on, square, geometry, middle - start, perf_counter() - middle)
+    gate = pixel_checks.check(decoded)
+    square, geometry = preprocess(decoded) if gate.accepted else (None, None)
+    trained_on = gate.accepted and model.training_hashes.matches(decoded)
+    return _Prepared(gate, trained_on, square, geometry, middle - start, perf_counter() - middle)
 
 
-def _decoded(image: Source, max_pixels: int) -> Image:
+def _decode(image: Source, max_pixels: int) -> Image:
     if isinstance(image, Image):
         return image
     return image() if callable(image) else readers.read(image, max_pixels=max_pixels)
 
 
-def _pass(model: Model, group: list[_Prepared], clock: SharedClock) -> _Passed:
-    squares = [one.square for one in group if one.square is not None]
+def _forward(model: Model, batch: list[_Prepared], timer: SharedTimer) -> _ForwardResult:
+    squares = [image.square for image in batch if image.square is not None]
     if not squares:
-        return _Passed(None, 0.0)
-    with clock.work() as seconds:
+        return _ForwardResult(None, 0.0)
+    with timer.measure() as seconds:
         maps = model.engine.forward(to_network(np.stack(squares)))
-    return _Passed(maps, *seconds)
+    return _ForwardResult(maps, *seconds)
 
 
-def _read(model: Model, group: list[_Prepared], passed: _Passed) -> list[Analysis]:
-    """The results of a group from its maps."""
-    start, accepted = perf_counter(), [one for one in group if one.square is not None]
-    findings = iter(_judged(model, passed.maps, accepted) if passed.maps is not None else ())
-    shared = {"forward": passed.seconds, "head": perf_counter() - start}
+def _finish(model: Model, batch: list[_Prepared], forward: _ForwardResult) -> list[Analysis]:
+    """The analyses of a batch, from its maps."""
+    start, accepted = perf_counter(), [image for image in batch if image.square is not None]
+    results = iter(_judge(model, forward.maps, accepted) if forward.maps is not None else ())
+    shared = {"forward": forward.seconds, "head": perf_counter() - start}
+    analyses = []
+    for image in batch:
+        took_part = image.square is not None
+        result = next(results) if took_part else _Result(image.gate)
+        own_part = {stage: value / len(accepted) if took_part else 0.0 for stage, value in shared.items()}
+        analyses.append(_analysis(model, result, {"read": image.read, "preprocess": image.preprocess} | own_part))
+    return analyses
+
+
+def _judge(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Result]:
+    """Run the gate and the heads on a pass's maps: one result for each image in it."""
+    outputs = model.heads.apply(maps.block5)
+    probabilities = model.calibration.probability(outputs.logits)
+    cells = model.calibration.cells(outputs.cells)
+    types = model.calibration.types(outputs.types)
     results = []
-    for one in group:
-        took_part = one.square is not None
-        found = next(findings) if took_part else _Read(one.gate)
-        of_shared = {stage: value / len(accepted) if took_part else 0.0 for stage, value in shared.items()}
-        results.append(_analysis(model, found, {"read": one.read, "preprocess": one.preprocess} | of_shared))
-    return results
-
-
-def _judged(model: Model, maps: Maps, accepted: list[_Prepared]) -> list[_Read]:
-    reading = model.heads.apply(maps.block5)
-    probabilities = model.calibration.probability(reading.logits)
-    cells = model.calibration.cells(reading.cells)
-    types = model.calibration.types(reading.types)
-    results = []
-    for n, item in enumerate(accepted):
-        assert item.geometry is not None
-        verdict = model.gate.judge(maps, n)
-        if not verdict.accepted:
-            results.append(_Read(verdict, item.trained_on))
+    for n, image in enumerate(accepted):
+        assert image.geometry is not None
+        gate = model.gate.judge(maps, n)
+        if not gate.accepted:
+            results.append(_Result(gate, image.trained_on))
             continue
         probability = float(probabilities[n])
         prediction = Prediction(
             outcome="tumor" if probability >= model.manifest.threshold else "no_tumor",
             tumor_probability=probability,
-            type_probabilities=dict(zip(TUMOR_TYPES, map(float, types[n]), strict=True)),
+            type_probabilities=dict(zip(model.manifest.types, map(float, types[n]), strict=True)),
             uncertain=model.calibration.is_uncertain(probability),
         )
-        evidence = locate(cells[n], geometry=item.geometry)
-        results.append(_Read(verdict, item.trained_on, prediction, evidence, reading.embedding[n]))
+        evidence = locate(cells[n], geometry=image.geometry)
+        results.append(_Result(gate, image.trained_on, prediction, evidence, outputs.embedding[n]))
     return results
 
 
-def _analysis(model: Model, read: _Read, seconds: dict[str, float]) -> Analysis:
+def _analysis(model: Model, result: _Result, seconds: dict[str, float]) -> Analysis:
     seconds = seconds | {"total": sum(seconds.values())}
     return Analysis(
-        outcome=read.prediction.outcome if read.prediction else "refused",
-        gate=read.gate,
+        outcome=result.prediction.outcome if result.prediction else "refused",
+        gate=result.gate,
         model=model.manifest.label,
         engine=model.engine.name,
-        prediction=read.prediction,
-        evidence=read.evidence,
-        trained_on=read.trained_on,
-        embedding=read.embedding,
+        prediction=result.prediction,
+        evidence=result.evidence,
+        trained_on=result.trained_on,
+        embedding=result.embedding,
         milliseconds={stage: round(value * 1000, 3) for stage, value in seconds.items()},
     )

@@ -1,8 +1,8 @@
-"""May this picture be judged at all? Cheap checks on the decoded pixels, before the network runs.
+"""Cheap checks on the decoded pixels, before the network runs.
 
-What has no contrast, is in color, or consists of a few flat shades is turned away here. Whether the rest is a slice of
-a brain is for `ml.model.gate` to say, from the same pass that judges it. Every refusal has a stable code and a
-sentence that says what would be accepted.
+They refuse images that are tiny, flat, colored, or made of a few flat shades. Whether the rest show a slice of a brain
+is decided by `ml.model.gate`, from the forward pass. Every refusal has a stable code and a sentence that says what
+would be accepted.
 """
 
 import numpy as np
@@ -11,52 +11,48 @@ from ml.contracts import MAX_COLOR_FRACTION, Gate, Image
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
-"""Smallest side, in pixels, that is judged: below it a slice shows no anatomy at VGG16's resolution."""
+"""Smallest side in pixels. Below it a slice shows no anatomy at VGG16's resolution."""
 
 MAX_ASPECT = 4.0
-"""Longest side as a multiple of the shortest, at most. No slice of a head comes near it, and the square that a picture
-is padded to grows with its longest side: a strip of few pixels would take gigabytes."""
+"""Longest side as a multiple of the shortest. Slices of a head stay far below. An image is padded to a square of its
+longest side, so a strip of few pixels would otherwise take gigabytes."""
 
 MIN_CONTRAST = 0.02
-"""Least robust intensity range (0.5th to 99.5th percentile) as a share of what the pixel type can hold or does hold."""
+"""Smallest robust intensity range (0.5th to 99.5th percentile), as a fraction of the full scale: 255 for uint8, the
+image's own brightest pixel for deeper types."""
 
 SHADES = 5
 MAX_FLAT = 0.85
-"""Largest share of pixels beside the background that the five most common of 256 shades may hold. Slices stay
-below 0.62 in a sample of the data table; drawings, plots, label maps and pages without noise come near 1."""
+"""Largest fraction of the non-background pixels that may have one of the SHADES most common of 256 gray levels. Slices
+stay below 0.62 in a sample of the data table; noise-free drawings, plots, label maps and pages come near 1."""
 
 _NEAR = 8
-"""Shades, of 256, around the most common one that count as background: lossy compression spreads it."""
+"""Gray levels, of 256, around the most common one that count as background: lossy compression spreads it."""
 
 
 def check(image: Image) -> Gate:
-    """Accept a picture, or refuse it with `too_small`, `too_narrow`, `blank`, `not_mri_color` or `not_mri_drawing`."""
+    """Accept an image, or refuse it with `too_small`, `too_narrow`, `blank`, `not_mri_color` or `not_mri_drawing`."""
     side = float(min(image.pixels.shape))
     if side < MIN_SIDE:
         size = f"{image.width} × {image.height}"
-        message = f"The picture is {size} pixels; at least {MIN_SIDE} on each side are needed to judge a slice."
+        message = f"The image is {size} pixels; at least {MIN_SIDE} on each side are needed to judge a slice."
         return Gate(accepted=False, score=side, threshold=float(MIN_SIDE), reason="too_small", message=message)
     aspect = max(image.pixels.shape) / side
     if aspect > MAX_ASPECT:
-        message = f"The picture is {image.width} × {image.height} pixels: too long and narrow for a slice of a head."
+        message = f"The image is {image.width} × {image.height} pixels: too long and narrow for a slice of a head."
         return Gate(accepted=False, score=aspect, threshold=MAX_ASPECT, reason="too_narrow", message=message)
     contrast = _contrast(image)
     if contrast < MIN_CONTRAST:
-        message = "The picture is one flat shade: it has no contrast, so there is nothing to judge."
+        message = "The image is one flat shade: it has no contrast, so there is nothing to judge."
         return Gate(accepted=False, score=contrast, threshold=MIN_CONTRAST, reason="blank", message=message)
+    color = image.color_fraction
     if image.colored:
         message = (
-            "The picture is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
+            "The image is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
             "overlay."
         )
-        return Gate(
-            accepted=False,
-            score=image.color_fraction,
-            threshold=MAX_COLOR_FRACTION,
-            reason="not_mri_color",
-            message=message,
-        )
-    flat = _flat(image)
+        return Gate(accepted=False, score=color, threshold=MAX_COLOR_FRACTION, reason="not_mri_color", message=message)
+    flat = _flat_fraction(image)
     if flat > MAX_FLAT:
         message = (
             "This looks like a drawing, a plot or a mask, not an MRI slice: it has only a few flat shades. A slice of "
@@ -71,13 +67,13 @@ def _contrast(image: Image) -> float:
     low, high = robust_range(pixels)
     if pixels.dtype == np.uint8:
         scale = 255.0
-    else:  # deep pictures seldom use their whole range, so they are held against their own brightest pixel
+    else:  # deep images seldom use their whole range
         scale = max(float(np.abs(pixels.astype(np.float32)).max()), float(np.finfo(np.float32).tiny))
     return float((high - low) / scale)
 
 
-def _flat(image: Image) -> float:
-    """Share of the pixels beside the background that have one of the most common shades; 1 where only two exist."""
+def _flat_fraction(image: Image) -> float:
+    """Fraction of the non-background pixels with one of the most common shades; 1 for an image of two shades."""
     step = max(1, int(np.sqrt(image.pixels.size / 65_536)))
     pixels = image.pixels[::step, ::step]
     if pixels.dtype != np.uint8:

@@ -1,8 +1,7 @@
-"""Artifacts on disk: read a manifest, verify the weights against it, and load each model once per process.
+"""Model artifacts on disk: read the manifest, verify the weights against it, load each model once per process.
 
-A model's identity is a digest over what decides its answers: the weights, the preprocessing, the threshold, the
-calibrations and the pictures it knows from training. Two artifacts with one digest answer alike, whatever else their
-manifests say.
+A model's identity is a digest over what decides its results: weights, preprocessing, threshold, calibrations and the
+hashes of its training images. Artifacts with the same digest give the same results, whatever else their manifests say.
 """
 
 import hashlib
@@ -29,13 +28,15 @@ from ml.model.training_hashes import TrainingHashes
 
 DEFAULT_ARTIFACT = Path(__file__).resolve().parents[1] / "artifacts" / "vgg16-cells-1"
 FORMAT = 2
+"""Of the manifest; an artifact of another format is refused."""
+
 FILES = ("weights", "training_hashes")
-"""Entries of a manifest that name a file beside it, with its sha256 and its size."""
+"""Manifest entries that name a file in the artifact folder, with its sha256 and size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An artifact's manifest.json: what the model is, how it was made, what was measured."""
+    """An artifact's manifest.json: what the model is, how it was trained, what was measured."""
 
     path: Path
     data: dict[str, Any]
@@ -46,7 +47,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """Hex sha256 over everything that decides an answer."""
+        """Hex SHA-256 over everything that decides a result. The types' names follow the weights and are left out."""
         decisive = {key: self.data[key] for key in ("preprocessing", "threshold", "calibration")}
         decisive |= {key: self.data[key]["sha256"] for key in FILES}
         if self.data.get("series") is not None:
@@ -55,8 +56,13 @@ class Manifest:
 
     @property
     def label(self) -> str:
-        """`name@digest12`, as results report it."""
+        """`name@digest12`, the form used in results."""
         return f"{self.name}@{self.digest[:12]}"
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Tumor types that this model tells apart, in the order of its type head."""
+        return tuple(self.data["types"])
 
     @property
     def threshold(self) -> float:
@@ -68,18 +74,18 @@ class Manifest:
 
     @property
     def series(self) -> SeriesCalibration | None:
-        """None: this model judges single pictures only."""
+        """None if this model judges single images only."""
         entry = self.data.get("series")
         return None if entry is None else SeriesCalibration.from_dict(entry)
 
     def file(self, entry: str) -> Path:
-        """Where the file of an entry in FILES lies."""
+        """Path of the file that an entry of FILES names."""
         return self.path / str(self.data[entry]["file"])
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model: its manifest, an engine for the convolutions, and what reads their maps."""
+    """A loaded model: its manifest, an engine for the convolutions, and everything that interprets their maps."""
 
     manifest: Manifest
     engine: Engine
@@ -91,35 +97,36 @@ class Model:
 
 
 def read_manifest(path: Path | str | None = None) -> Manifest:
-    """Read and check the manifest of the artifact folder `path` (default: the shipped one). Touches no weights.
+    """Read and check the manifest of the artifact folder `path` (default: the shipped one). Does not touch the weights.
 
-    A file that has not changed since is not read again: every prediction asks for it.
+    Cached until the file changes, because every prediction asks for it.
     Raises ModelUnavailable with code `model_missing`, `manifest_invalid` or `preprocessing_mismatch`.
     """
     folder = Path(path) if path is not None else DEFAULT_ARTIFACT
-    stamp = _stamp(folder / "manifest.json")
-    if stamp is None:
+    version = _file_version(folder / "manifest.json")
+    if version is None:
         return _read_manifest(folder)
     with _manifests_lock:
-        known = _manifests.get(folder)
-    if known is None or known[0] != stamp:
-        known = (stamp, _read_manifest(folder))
+        cached = _manifests.get(folder)
+    if cached is None or cached[0] != version:
+        cached = (version, _read_manifest(folder))
         with _manifests_lock:
-            _manifests[folder] = known
-    return known[1]
+            _manifests[folder] = cached
+    return cached[1]
 
 
-_Stamp = tuple[int, int, int, int]
-_manifests: dict[Path, tuple[_Stamp, Manifest]] = {}
+_FileVersion = tuple[int, int, int, int]
+_manifests: dict[Path, tuple[_FileVersion, Manifest]] = {}
 _manifests_lock = threading.Lock()
 
 
-def _stamp(file: Path) -> _Stamp | None:
+def _file_version(file: Path) -> _FileVersion | None:
+    """Changes whenever the file does; None if it cannot be found."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -134,6 +141,8 @@ def _read_manifest(folder: Path) -> Manifest:
         _ = manifest.series, manifest.label, manifest.calibration, data["training_hashes"]["method"]
         if isinstance(data["threshold"], bool) or not 0 < manifest.threshold < 1:  # False for NaN
             raise ModelUnavailable("manifest_invalid", f"{file} has the threshold {data['threshold']}, not 0 to 1.")
+        if not manifest.types or not all(isinstance(name, str) for name in manifest.types):
+            raise ModelUnavailable("manifest_invalid", f"{file} does not list the tumor types as names.")
         for entry in FILES:
             if Path(data[entry]["file"]).name != data[entry]["file"] or int(data[entry]["bytes"]) < 0:
                 raise ModelUnavailable("manifest_invalid", f"{file} names a file outside its own folder.")
@@ -146,13 +155,14 @@ def _read_manifest(folder: Path) -> Manifest:
     if data["preprocessing"] != preprocess.VERSION:
         raise ModelUnavailable(
             "preprocessing_mismatch",
-            f"{manifest.label} wants preprocessing {data['preprocessing']}; this version has {preprocess.VERSION}.",
+            f"{manifest.label} needs preprocessing {data['preprocessing']}; this version has {preprocess.VERSION}.",
         )
     return manifest
 
 
 def quick_check(manifest: Manifest) -> None:
-    """Are the files there, in their right size? Cheap enough for a health check; digests are verified at load.
+    """Check that the artifact's files exist and have the right size. Cheap enough for health checks; loading verifies
+    the digests.
 
     Raises ModelUnavailable with code `model_missing` or `weights_damaged`.
     """
@@ -167,7 +177,7 @@ def quick_check(manifest: Manifest) -> None:
 
 
 def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
-    """The verified weights, widened to float32.
+    """The weights, verified and widened to float32.
 
     Raises ModelUnavailable with code `model_missing` or `weights_damaged` (the digest is not the manifest's).
     """
@@ -180,7 +190,7 @@ def read_tensors(manifest: Manifest) -> dict[str, NDArray[np.float32]]:
 
 
 def read_hashes(manifest: Manifest) -> TrainingHashes:
-    """The verified hashes of the pictures that the model was made with.
+    """The verified hashes of the images that the model was trained and tuned on.
 
     Raises ModelUnavailable with code `model_missing` or `weights_damaged`.
     """
@@ -205,28 +215,35 @@ _lock = threading.Lock()
 
 
 def load_model(path: Path | str | None = None, *, engine: str = "auto", threads: int | None = None) -> Model:
-    """Load an artifact folder (default: the shipped one), verified, at most once per process, path, digest and engine.
+    """Load and verify an artifact folder (default: the shipped one), once per process, path, digest and engine.
 
-    engine: one of `ml.engines.CHOICES`. threads: of the processor, for a model not loaded yet; None for all there are.
+    engine: one of `ml.engines.CHOICES`. threads: CPU threads of a newly loaded engine; None for all available cores.
     Raises ModelUnavailable (missing, damaged, no framework) and ValueError (unknown engine).
     """
     manifest = read_manifest(path)
     key = (manifest.path.resolve(), manifest.digest, engine)
     with _lock:
         if key not in _loaded:
-            tensors = read_tensors(manifest)
-            try:
-                _loaded[key] = Model(
-                    manifest=manifest,
-                    engine=load_engine(engine, tensors, threads=threads),
-                    heads=Heads.from_tensors(tensors),
-                    calibration=manifest.calibration,
-                    gate=GateModel.from_tensors(tensors),
-                    training_hashes=read_hashes(manifest),
-                    series=manifest.series,
-                )
-            except KeyError as error:
-                raise ModelUnavailable(
-                    "weights_damaged", f"{manifest.file('weights')} lacks tensor {error}."
-                ) from error
+            _loaded[key] = _load(manifest, engine=engine, threads=threads)
         return _loaded[key]
+
+
+def _load(manifest: Manifest, *, engine: str, threads: int | None) -> Model:
+    tensors = read_tensors(manifest)
+    weights = manifest.file("weights")
+    try:
+        heads, gate = Heads.from_tensors(tensors), GateModel.from_tensors(tensors)
+        if heads.type_count != len(manifest.types):
+            problem = f"{weights} tells {heads.type_count} tumor types apart; the manifest names {len(manifest.types)}."
+            raise ModelUnavailable("weights_damaged", problem)
+        return Model(
+            manifest=manifest,
+            engine=load_engine(engine, tensors, threads=threads),
+            heads=heads,
+            calibration=manifest.calibration,
+            gate=gate,
+            training_hashes=read_hashes(manifest),
+            series=manifest.series,
+        )
+    except KeyError as error:
+        raise ModelUnavailable("weights_damaged", f"{weights} lacks tensor {error}.") from error

@@ -1,7 +1,7 @@
-"""All slices of a file through one model, and what they say together (`ml.inference.series_summary`).
+"""Analyze every slice of a file and combine the results (`ml.inference.series_summary`).
 
-A slice is decoded, judged and let go before the next ones are: a file of two thousand slices takes no more memory than
-one of ten, but for its small results.
+Slices are decoded, analyzed and released one after the other, so a file of two thousand slices needs little more memory
+than one of ten.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,19 @@ from ml.inference.series_summary import SeriesSummary, SliceOutcome, summarize
 from ml.readers import Slices
 
 BATCH = 4
-"""Slices in one forward pass. On two cores one alone takes half as long again, and eight take a third longer each."""
+"""Slices in one forward pass. On two cores, one at a time takes 1.5 times as long per slice, eight a third longer."""
 
-_OF_THE_MODEL = ("model", "engine", "milliseconds")
-"""What is the same for all slices, or is added up for them."""
+_SERIES_FIELDS = ("model", "engine", "milliseconds")
+"""Fields given once for the whole series, not for each slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesAnalysis:
-    """One run of one model on one series, whole. slices: of each slice, in viewing order, as `ml.analyze` gives it.
-    milliseconds: of all slices together, by stage."""
+    """One run of one model on one series.
+
+    slices: the analysis of each slice, in viewing order, as `ml.analyze` returns it.
+    milliseconds: by stage, summed over the slices.
+    """
 
     summary: SeriesSummary
     slices: tuple[Analysis, ...]
@@ -34,8 +37,11 @@ class SeriesAnalysis:
     milliseconds: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, with the names of `Analysis.as_dict` and `series` besides. `evidence` is that of the most telling
-        slice, the first of `series.top`; `trained_on`: at least one slice is a picture the model was trained on."""
+        """JSON-ready form: the fields of `Analysis.as_dict`, plus `series`.
+
+        `evidence` is that of the strongest slice, the first of `series.top`. `trained_on` is true if the model was
+        trained on at least one of the slices.
+        """
         summary = self.summary
         evidence = self.slices[summary.top[0]].evidence if summary.top else None
         return {
@@ -62,57 +68,57 @@ class SeriesAnalysis:
 def analyze_series(
     model: Model, slices: Slices, *, progress: Callable[[int, int], None] | None = None, batch: int = BATCH
 ) -> SeriesAnalysis:
-    """Analyze every slice of an opened file, and bring the results together; one slice has its own result.
+    """Analyze every slice of an opened file and combine the results; a lone slice keeps its own result.
 
-    progress: called after each slice with the number of slices done and of all.
-    Raises ModelUnavailable with code `series_unfitted`: there are several slices, and this model judges single ones.
-    Never raises for what is in a slice: one that cannot be decoded is refused, and the others are judged.
+    progress: called after each slice with the number of slices done and the number of all slices.
+    Never raises because of a slice's content: one that cannot be decoded is refused, and the others are judged.
+    Raises ModelUnavailable with code `series_unfitted` for several slices if the model judges only single ones.
     """
     frames = slices.frames
     if frames > 1 and model.series is None:
         raise ModelUnavailable("series_unfitted", f"{model.manifest.label} judges single slices, and no series.")
-    found: list[Analysis] = []
+    analyses: list[Analysis] = []
     for analysis in analyze_each(model, (partial(slices.image, index) for index in range(frames)), batch=batch):
-        found.append(analysis)
+        analyses.append(analysis)
         if progress is not None:
-            progress(len(found), frames)
-    stages = found[0].milliseconds
+            progress(len(analyses), frames)
+    stages = analyses[0].milliseconds
     return SeriesAnalysis(
-        summary=_summary(model, found),
-        slices=tuple(found),
+        summary=_summary(model, analyses),
+        slices=tuple(analyses),
         model=model.manifest.label,
         engine=model.engine.name,
-        milliseconds={stage: round(sum(one.milliseconds[stage] for one in found), 3) for stage in stages},
+        milliseconds={stage: round(sum(analysis.milliseconds[stage] for analysis in analyses), 3) for stage in stages},
     )
 
 
 def slice_outcome(analysis: Analysis) -> SliceOutcome:
-    """What `ml.inference.series_summary` asks of a slice."""
-    said = analysis.prediction
-    if said is None:
+    """The part of a slice's analysis that `ml.inference.series_summary` combines."""
+    prediction = analysis.prediction
+    if prediction is None:
         return SliceOutcome(False, reason=analysis.gate.reason, message=analysis.gate.message)
-    return SliceOutcome(True, said.tumor_probability, said.type_probabilities)
+    return SliceOutcome(True, prediction.tumor_probability, prediction.type_probabilities)
 
 
-def _summary(model: Model, found: list[Analysis]) -> SeriesSummary:
-    if model.series is not None and len(found) > 1:
-        return summarize(model.series, [slice_outcome(one) for one in found], threshold=model.manifest.threshold)
-    (only,) = found
-    said = only.prediction
-    if said is None:
+def _summary(model: Model, analyses: list[Analysis]) -> SeriesSummary:
+    if model.series is not None and len(analyses) > 1:
+        return summarize(model.series, [slice_outcome(one) for one in analyses], threshold=model.manifest.threshold)
+    (only,) = analyses
+    prediction = only.prediction
+    if prediction is None:
         return SeriesSummary(only.outcome, only.gate, 0)
     return SeriesSummary(
         outcome=only.outcome,
         gate=only.gate,
         accepted=1,
-        tumor_probability=said.tumor_probability,
-        uncertain=said.uncertain,
-        type_probabilities=said.type_probabilities,
+        tumor_probability=prediction.tumor_probability,
+        uncertain=prediction.uncertain,
+        type_probabilities=prediction.type_probabilities,
         top=(0,),
         extent=(0, 0) if only.outcome == "tumor" else None,
     )
 
 
 def _slice(index: int, analysis: Analysis) -> dict[str, Any]:
-    fields = {name: value for name, value in analysis.as_dict().items() if name not in _OF_THE_MODEL}
+    fields = {name: value for name, value in analysis.as_dict().items() if name not in _SERIES_FIELDS}
     return {"index": index, **fields}

@@ -1,9 +1,10 @@
-"""What the slices of a series say together: one calibrated probability, not that of the loudest slice.
+"""Combine a series' slices into one calibrated result, instead of taking the strongest slice's.
 
-The slices' logits, averaged with their neighbors' where that was found to help, are brought together by a
-log-mean-exp, which lies between their mean and their maximum: a mean drowns a small tumor, and a maximum rises with the
-number of slices. A line that was fitted on whole patients makes a probability of it
-(`ml.training.calibration.series_fit`). All is read from the slices' results.
+The slices' logits, averaged with their neighbors' if the fit found that to help, are pooled by a log-mean-exp. It lies
+between their mean, which drowns a small tumor, and their maximum, which rises with the number of slices. A line fitted
+on whole patients (`ml.training.calibration.series_fit`) turns the pooled logit into a probability.
+
+Works on the slices' results alone, so a series can be summarized again without its images.
 """
 
 from collections import Counter
@@ -16,20 +17,20 @@ from numpy.typing import NDArray
 from ml.contracts import Gate, Outcome
 from ml.model.series_calibration import SeriesCalibration
 
-FEWEST = 0.2
-"""Share of slices that must be judged. Above the head and below the skull's base there is no brain in the picture."""
+MIN_ACCEPTED = 0.2
+"""Smallest fraction of slices that must be accepted. Slices above the head or below the skull base show no brain."""
 
-MOST_TOP = 5
-"""Slices that are named as the most telling ones."""
+MAX_TOP = 5
+"""How many of the strongest slices a summary names."""
 
-_CERTAIN = 1e-4  # probabilities nearer to 0 and 1 count as this far from them
+_MIN_PROBABILITY = 1e-4  # probabilities are kept this far from 0 and 1, so that their logits stay finite
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class SliceOutcome:
-    """What is known of one slice. The probabilities are None where it was not accepted; reason and message say why."""
+    """What a summary needs of one slice. Refused: no probabilities, but the gate's reason and message."""
 
     accepted: bool
     tumor_probability: float | None = None
@@ -40,8 +41,11 @@ class SliceOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """All slices together. accepted: how many were judged. top: indices of the most telling slices, strongest first.
-    extent: first and last index of the run of slices around the strongest that speak for a tumor; None: it does not."""
+    """The result of a whole series.
+
+    accepted: number of slices that the gate accepted. top: indices of the strongest slices, strongest first.
+    extent: first and last index of the run of tumor slices around the strongest one; None if that one shows no tumor.
+    """
 
     outcome: Outcome
     gate: Gate
@@ -54,88 +58,91 @@ class SeriesSummary:
 
 
 def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *, threshold: float) -> SeriesSummary:
-    """What slices, in viewing order, say together. threshold: from which a single slice speaks for a tumor.
+    """Combine the outcomes of several slices, in viewing order.
 
-    Refused where fewer than FEWEST of them were judged, or none. A lone slice is given its own result by whoever has
-    it, not asked for here.
+    threshold: lowest probability at which a single slice counts as showing a tumor; it decides the extent.
+    The series is refused if no slice, or less than MIN_ACCEPTED of them, was accepted. A lone slice keeps its own
+    result (`ml.inference.series`) and is not summarized.
     """
-    judged = [index for index, one in enumerate(slices) if one.accepted and one.tumor_probability is not None]
-    if not judged or len(judged) < FEWEST * len(slices):
-        return SeriesSummary("refused", _refusal(slices, len(judged)), len(judged))
-    smooth = pooled_logits(slices, neighbors=calibration.neighbors)
-    probability = calibration.probability(log_mean_exp(smooth, calibration.sharpness))
-    order = np.argsort(-smooth, kind="stable")
-    low, high = calibration.uncertain
+    accepted = [index for index, one in enumerate(slices) if one.accepted and one.tumor_probability is not None]
+    if not accepted or len(accepted) < MIN_ACCEPTED * len(slices):
+        return SeriesSummary("refused", _refusal(slices, len(accepted)), len(accepted))
+    logits = smoothed_logits(slices, neighbors=calibration.neighbors)
+    probability = calibration.probability(log_mean_exp(logits, calibration.sharpness))
+    top = tuple(accepted[at] for at in np.argsort(-logits, kind="stable")[:MAX_TOP])
     return SeriesSummary(
         outcome="tumor" if probability >= calibration.threshold else "no_tumor",
-        gate=Gate(accepted=True, score=len(judged) / len(slices), threshold=FEWEST),
-        accepted=len(judged),
+        gate=Gate(accepted=True, score=len(accepted) / len(slices), threshold=MIN_ACCEPTED),
+        accepted=len(accepted),
         tumor_probability=probability,
-        uncertain=low < high and low <= probability <= high,
-        type_probabilities=_types([slices[judged[at]] for at in order[:MOST_TOP]]),
-        top=tuple(judged[at] for at in order[:MOST_TOP]),
-        extent=_extent(slices, judged[order[0]], threshold),
+        uncertain=calibration.is_uncertain(probability),
+        type_probabilities=_type_probabilities([slices[index] for index in top]),
+        top=top,
+        extent=_extent(slices, top[0], threshold),
     )
 
 
 def log_mean_exp(logits: Floats, sharpness: float) -> float:
-    """Log-mean-exp of logits (n,)."""
+    """Log-mean-exp of logits (n,): near their mean for a small sharpness, near their maximum for a large one."""
     greatest = float(logits.max())
     return greatest + float(np.log(np.exp(sharpness * (logits - greatest)).mean())) / sharpness
 
 
-def pooled_logits(slices: Sequence[SliceOutcome], *, neighbors: float) -> Floats:
-    """(n,) of the judged slices, each averaged with its judged neighbors, which count `neighbors` times as much; what
-    `log_mean_exp` brings together."""
-    at = {
+def smoothed_logits(slices: Sequence[SliceOutcome], *, neighbors: float) -> Floats:
+    """Logits of the accepted slices (n,), each averaged with those of adjacent accepted slices.
+
+    neighbors: weight (0 to 1) of each adjacent slice; the slice itself has weight 1.
+    """
+    logits = {
         index: _logit(one.tumor_probability)
         for index, one in enumerate(slices)
         if one.accepted and one.tumor_probability is not None
     }
-    result = []
-    for index, own in at.items():
-        near = [at[beside] for beside in (index - 1, index + 1) if beside in at]
-        result.append((own + neighbors * sum(near)) / (1 + neighbors * len(near)))
-    return np.array(result)
+    smoothed = []
+    for index, own in logits.items():
+        adjacent = [logits[other] for other in (index - 1, index + 1) if other in logits]
+        smoothed.append((own + neighbors * sum(adjacent)) / (1 + neighbors * len(adjacent)))
+    return np.array(smoothed)
 
 
 def _logit(probability: float) -> float:
-    clipped = min(max(probability, _CERTAIN), 1 - _CERTAIN)
+    clipped = min(max(probability, _MIN_PROBABILITY), 1 - _MIN_PROBABILITY)
     return float(np.log(clipped / (1 - clipped)))
 
 
 def _extent(slices: Sequence[SliceOutcome], strongest: int, threshold: float) -> tuple[int, int] | None:
-    def speaks(index: int) -> bool:
+    def shows_tumor(index: int) -> bool:
         return 0 <= index < len(slices) and (slices[index].tumor_probability or 0.0) >= threshold
 
-    if not speaks(strongest):
+    if not shows_tumor(strongest):
         return None
     first = last = strongest
-    while speaks(first - 1):
+    while shows_tumor(first - 1):
         first -= 1
-    while speaks(last + 1):
+    while shows_tumor(last + 1):
         last += 1
     return first, last
 
 
-def _types(top: Sequence[SliceOutcome]) -> dict[str, float] | None:
-    """Of the most telling slices, each weighing as much as it speaks for a tumor."""
-    told = [(one.tumor_probability or 0.0, one.type_probabilities) for one in top if one.type_probabilities]
-    total = sum(weight for weight, _ in told)
+def _type_probabilities(top: Sequence[SliceOutcome]) -> dict[str, float] | None:
+    """Mean over the strongest slices, weighted by their tumor probability."""
+    weighted = [(one.tumor_probability or 0.0, one.type_probabilities) for one in top if one.type_probabilities]
+    total = sum(weight for weight, _ in weighted)
     if not total:
         return None
-    names = told[0][1]
-    return {name: sum(weight * types[name] for weight, types in told) / total for name in names}
+    names = weighted[0][1]
+    return {name: sum(weight * types[name] for weight, types in weighted) / total for name in names}
 
 
-def _refusal(slices: Sequence[SliceOutcome], judged: int) -> Gate:
-    common = Counter((one.reason, one.message) for one in slices if not one.accepted).most_common(1)
-    reason, message = common[0][0] if common else (None, None)
-    said = f" Most were refused with: {message}" if message else ""
+def _refusal(slices: Sequence[SliceOutcome], accepted: int) -> Gate:
+    """The gate's answer for the series, with the most frequent reason of its slices."""
+    commonest = Counter((one.reason, one.message) for one in slices if not one.accepted).most_common(1)
+    reason, message = commonest[0][0] if commonest else (None, None)
+    detail = f" Most were refused with: {message}" if message else ""
     return Gate(
         accepted=False,
-        score=judged / len(slices) if slices else 0.0,
-        threshold=FEWEST,
+        score=accepted / len(slices) if slices else 0.0,
+        threshold=MIN_ACCEPTED,
         reason=reason or "no_slices",
-        message=f"Only {judged} of {len(slices)} slices look like a slice of a brain MRI.{said}",
+        message=f"Only {accepted} of {len(slices)} slices look like a slice of a brain MRI.{detail}",
     )

@@ -1,7 +1,7 @@
-"""How long something took of its own when others ran beside it on the same cores.
+"""Time of concurrent passes, divided among them.
 
-Two passes at once take twice as long each, and no longer together. Told by the clock alone, each would seem to cost all
-of that time.
+Two passes that share the cores each take twice as long, though together no longer than one after the other. Wall time
+would charge each of them for both.
 """
 
 import threading
@@ -10,27 +10,29 @@ from contextlib import contextmanager
 from time import perf_counter
 
 
-class SharedClock:
-    """A clock that goes half as fast while two are at work, and so on: all shares add up to the time that passed."""
+class SharedTimer:
+    """Divides elapsed time equally among the blocks that run at each moment: the parts add up to the wall time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._working, self._since, self._told = 0, 0.0, 0.0
+        self._running = 0
+        self._updated = 0.0
+        self._elapsed_each = 0.0  # seconds charged to a block that has run from the beginning
 
     @contextmanager
-    def work(self) -> Iterator[list[float]]:
-        """Work until the block ends; then the list holds the share in seconds."""
-        share: list[float] = []
-        start = self._change(+1)
+    def measure(self) -> Iterator[list[float]]:
+        """Run the block; afterwards the list holds one number, the block's part in seconds."""
+        seconds: list[float] = []
+        start = self._change_running(+1)
         try:
-            yield share
+            yield seconds
         finally:
-            share.append(self._change(-1) - start)
+            seconds.append(self._change_running(-1) - start)
 
-    def _change(self, by: int) -> float:
+    def _change_running(self, by: int) -> float:
         with self._lock:
             now = perf_counter()
-            if self._working:
-                self._told += (now - self._since) / self._working
-            self._working, self._since = self._working + by, now
-            return self._told
+            if self._running:
+                self._elapsed_each += (now - self._updated) / self._running
+            self._running, self._updated = self._running + by, now
+            return self._elapsed_each

@@ -56,6 +56,11 @@ class Heads:
         values = [tensors[name].astype(np.float32) for name in TENSORS]
         return cls(*zip(values[::2], values[1::2], strict=True))
 
+    @property
+    def type_count(self) -> int:
+        """Number of tumor types that the type head tells apart."""
+        return len(self.type[1])
+
     def apply(self, features: Array) -> HeadOutputs:
         """Read maps of block5_conv3, (N, 14, 14, 512)."""
         flat = features.reshape(len(features), CELLS * CELLS, CHANNELS)

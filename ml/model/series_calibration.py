@@ -53,3 +53,8 @@ class SeriesCalibration:
     def probability(self, pooled: float) -> float:
         """Calibrated probability, 0 to 1, of a pooled logit."""
         return float(1 / (1 + np.exp(-np.clip(self.slope * pooled + self.intercept, -40, 40))))
+
+    def is_uncertain(self, probability: float) -> bool:
+        """Whether a calibrated probability lies in the uncertain band, its ends included."""
+        low, high = self.uncertain
+        return low < high and low <= probability <= high

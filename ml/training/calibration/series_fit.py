@@ -18,7 +18,7 @@ from ml.contracts import BrainscanError
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
 from ml.inference.series import slice_outcome
-from ml.inference.series_summary import SliceOutcome, log_mean_exp, pooled_logits
+from ml.inference.series_summary import SliceOutcome, log_mean_exp, smoothed_logits
 from ml.model.series_calibration import METHOD
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import line, platt_targets
@@ -111,15 +111,15 @@ def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any]
 
 
 def _mean(slices: Sequence[SliceOutcome]) -> float:
-    return float(pooled_logits(slices, neighbors=0.0).mean())
+    return float(smoothed_logits(slices, neighbors=0.0).mean())
 
 
 def _maximum(slices: Sequence[SliceOutcome]) -> float:
-    return float(pooled_logits(slices, neighbors=0.0).max())
+    return float(smoothed_logits(slices, neighbors=0.0).max())
 
 
 def _form(sharpness: float, neighbors: float) -> Score:
-    return lambda slices: log_mean_exp(pooled_logits(slices, neighbors=neighbors), sharpness)
+    return lambda slices: log_mean_exp(smoothed_logits(slices, neighbors=neighbors), sharpness)
 
 
 def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings, form: Score) -> Floats:

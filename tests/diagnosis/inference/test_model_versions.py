@@ -32,6 +32,7 @@ def artifact(folder: Path, *, name: str = "tiny", threshold: float = 0.5) -> Pat
         "format": FORMAT,
         "name": name,
         "preprocessing": VERSION,
+        "types": ["glioma"],
         "threshold": threshold,
         "calibration": Calibration().as_dict(),
         "training_hashes": entry | {"sha256": hashlib.sha256(known).hexdigest()},

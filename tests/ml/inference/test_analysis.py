@@ -1,9 +1,9 @@
-"""One picture through a model: refusals are answers, batches change nothing, times are told."""
+"""One image through a model: a refusal is a result, batches change nothing, times are reported."""
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from ml import readers
 from ml.contracts import Image
+from ml.inference import analysis
 from ml.inference.analysis import analyze, analyze_each
 from ml.inference.registry import Model
 from ml.model import training_hashes
@@ -23,7 +24,7 @@ from tests.fakes import HOT_CELL
 from tests.fakes import fake_model as stand_in
 
 
-def test_a_slice_is_judged(fake_model: Model) -> None:
+def test_a_slice_gets_a_result(fake_model: Model) -> None:
     result = analyze(fake_model, builders.png_bytes())
     assert result.outcome in ("tumor", "no_tumor")
     assert result.gate.accepted
@@ -33,7 +34,7 @@ def test_a_slice_is_judged(fake_model: Model) -> None:
     assert result.milliseconds["total"] > 0
 
 
-def test_everything_is_read_from_the_one_pass() -> None:
+def test_everything_comes_from_one_pass() -> None:
     model = stand_in(0.9)
     result = analyze(model, builders.png_bytes())
     assert model.engine.passes == 1  # type: ignore[attr-defined]
@@ -48,6 +49,16 @@ def test_everything_is_read_from_the_one_pass() -> None:
     assert result.embedding.shape == (64,)
     assert result.embedding.dtype == np.float32
     assert np.linalg.norm(result.embedding) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_types_are_those_of_the_model() -> None:
+    names, three = ["glioma", "meningioma", "pituitary", "other"], stand_in(0.9)
+    kernel, bias = np.zeros((len(three.heads.type[0]), 4), np.float32), np.log([0.4, 0.3, 0.2, 0.1]).astype(np.float32)
+    manifest = replace(three.manifest, data=three.manifest.data | {"types": names})
+    four = replace(three, manifest=manifest, heads=replace(three.heads, type=(kernel, bias)))
+    prediction = analyze(four, builders.png_bytes()).prediction
+    assert prediction is not None
+    assert prediction.type_probabilities == pytest.approx(dict(zip(names, (0.4, 0.3, 0.2, 0.1), strict=True)))
 
 
 def test_the_record_has_the_names_of_the_contract() -> None:
@@ -67,7 +78,7 @@ def test_the_record_has_the_names_of_the_contract() -> None:
     ("score", "outcome", "uncertain"),
     [(0.30, "no_tumor", False), (0.41, "no_tumor", True), (0.52, "tumor", True), (0.70, "tumor", False)],
 )
-def test_within_its_band_the_model_says_that_it_is_unsure(score: float, outcome: str, uncertain: bool) -> None:
+def test_a_probability_within_the_band_is_uncertain(score: float, outcome: str, uncertain: bool) -> None:
     result = analyze(stand_in(score, uncertain=(0.4, 0.6)), builders.png_bytes())
     assert result.outcome == outcome
     assert result.prediction is not None
@@ -87,7 +98,7 @@ def test_the_threshold_itself_is_tumor(fake_model: Model) -> None:
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
-def test_a_picture_of_the_training_is_known_again(part: str) -> None:
+def test_a_copy_of_a_training_image_is_recognized(part: str) -> None:
     shown, other = builders.phantom(seed=1), builders.phantom(200, lesion=False)[:, 20:]
     print_ = training_hashes.fingerprint(readers.read(builders.png_bytes(shown)))
     known = training_hashes.load(training_hashes.build([print_], [part])[0], method=training_hashes.METHOD)
@@ -98,7 +109,7 @@ def test_a_picture_of_the_training_is_known_again(part: str) -> None:
 
 
 @pytest.mark.parametrize(("tumor", "outcome"), [(True, "tumor"), (False, "no_tumor")])
-def test_the_outcome_is_the_models(sure_model: Callable[[bool], Model], tumor: bool, outcome: str) -> None:
+def test_the_outcome_follows_the_model(sure_model: Callable[[bool], Model], tumor: bool, outcome: str) -> None:
     assert analyze(sure_model(tumor), builders.png_bytes()).outcome == outcome
 
 
@@ -116,7 +127,7 @@ def test_a_refusal_runs_no_network(fake_model: Model, data: bytes, reason: str) 
     assert len(fake_model.engine.calls) == calls  # type: ignore[attr-defined]
 
 
-def test_path_bytes_and_image_answer_alike(fake_model: Model, tmp_path: Path) -> None:
+def test_path_bytes_and_image_give_the_same_result(fake_model: Model, tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(builders.jpeg_bytes())
     sources = [file, str(file), builders.jpeg_bytes(), readers.read(file)]
@@ -138,37 +149,37 @@ def test_a_batch_is_one_forward_pass_in_order(fake_model: Model) -> None:
 
 
 @pytest.mark.parametrize(("batch", "calls"), [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (5, [5]), (8, [5])])
-def test_so_many_pictures_in_a_pass(fake_model: Model, batch: int, calls: list[int]) -> None:
-    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(5)]
-    alone = [analyze(fake_model, picture).prediction for picture in pictures]
+def test_a_pass_takes_a_batch_of_images(fake_model: Model, batch: int, calls: list[int]) -> None:
+    images = [builders.png_bytes(builders.phantom(100 + n)) for n in range(5)]
+    alone = [analyze(fake_model, image).prediction for image in images]
     fake_model.engine.calls.clear()  # type: ignore[attr-defined]
-    assert [result.prediction for result in analyze_each(fake_model, iter(pictures), batch=batch)] == alone
+    assert [result.prediction for result in analyze_each(fake_model, iter(images), batch=batch)] == alone
     assert fake_model.engine.calls == calls  # type: ignore[attr-defined]
 
 
-def test_no_pictures_no_results(fake_model: Model) -> None:
+def test_no_images_give_no_results(fake_model: Model) -> None:
     assert list(analyze_each(fake_model, [])) == []
 
 
-def test_the_next_picture_is_read_while_the_network_is_at_the_last(fake_model: Model) -> None:
-    """The first pass cannot end before the second picture was asked for."""
+def test_the_next_image_is_read_during_a_pass(fake_model: Model) -> None:
+    """The first pass cannot end before the second image was asked for."""
     asked, forward = threading.Event(), fake_model.engine.forward
 
     def waits(batch: Any) -> Maps:
         assert asked.wait(30)
         return forward(batch)
 
-    def pictures() -> Iterator[bytes]:
+    def images() -> Iterator[bytes]:
         yield builders.png_bytes()
         asked.set()
         yield builders.png_bytes(builders.phantom(120))
 
     fake_model.engine.forward = waits  # type: ignore[method-assign]
-    assert len(list(analyze_each(fake_model, pictures()))) == 2
+    assert len(list(analyze_each(fake_model, images()))) == 2
 
 
 @pytest.mark.parametrize("passes", [1, 2])
-def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, passes: int) -> None:
+def test_as_many_passes_run_at_once_as_the_engine_gains_from(fake_model: Model, passes: int) -> None:
     """Each pass but the last waits until as many as that are in it together."""
     together, forward, most, inside = threading.Barrier(passes), fake_model.engine.forward, [0], [0]
 
@@ -180,17 +191,17 @@ def test_so_many_passes_run_at_once_as_the_engine_gains_by(fake_model: Model, pa
         return forward(batch)
 
     fake_model.engine.concurrent_passes, fake_model.engine.forward = passes, meets  # type: ignore[misc, method-assign]
-    pictures = [builders.png_bytes(builders.phantom(100 + n)) for n in range(4)]
-    assert len(list(analyze_each(fake_model, pictures))) == 4
+    images = [builders.png_bytes(builders.phantom(100 + n)) for n in range(4)]
+    assert len(list(analyze_each(fake_model, images))) == 4
     assert most == [passes]
 
 
 @pytest.mark.parametrize("passes", [1, 2])
-def test_no_more_are_read_than_one_ahead(fake_model: Model, passes: int) -> None:
+def test_only_one_batch_is_read_ahead(fake_model: Model, passes: int) -> None:
     fake_model.engine.concurrent_passes = passes  # type: ignore[misc]
     taken: list[int] = []
-    pictures = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
-    for done, _ in enumerate(analyze_each(fake_model, pictures)):
+    images = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(6))  # type: ignore[func-returns-value]
+    for done, _ in enumerate(analyze_each(fake_model, images)):
         assert len(taken) <= done + passes + 1
 
 
@@ -199,38 +210,34 @@ def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: in
     def lost() -> Image:
         raise FileNotFoundError("gone")
 
-    pictures = [builders.png_bytes(), builders.png_bytes(builders.phantom(120)), b"", lost, builders.png_bytes()]
-    results = analyze_each(fake_model, pictures, batch=batch)
+    images = [builders.png_bytes(), builders.png_bytes(builders.phantom(120)), b"", lost, builders.png_bytes()]
+    results = analyze_each(fake_model, images, batch=batch)
     assert [next(results).gate.accepted for _ in range(3)] == [True, True, False]
     with pytest.raises(FileNotFoundError):
         next(results)
 
 
-def test_a_result_does_not_wait_for_pictures_that_come_slowly(fake_model: Model) -> None:
-    fake_model.engine.concurrent_passes, forward, passed = 2, fake_model.engine.forward, threading.Event()  # type: ignore[misc]
+class DoneAtOnce(ThreadPoolExecutor):
+    """Runs each call within `submit`, so that its future is done when it is returned."""
 
-    def tells(batch: Any) -> Maps:
-        maps = forward(batch)
-        passed.set()
-        return maps
+    def submit(self, call: Callable[..., Any], /, *args: Any, **options: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_result(call(*args, **options))
+        return future
 
-    def pictures() -> Iterator[bytes]:
-        for n in range(3):
-            taken.append(n)
-            if n == 1:
-                assert passed.wait(30)
-                time.sleep(0.2)  # until the first pass has said so
-            yield builders.png_bytes(builders.phantom(100 + n))
 
-    fake_model.engine.forward = tells  # type: ignore[method-assign]
+def test_a_finished_result_does_not_wait_for_the_next_image(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "ThreadPoolExecutor", DoneAtOnce)
+    fake_model.engine.concurrent_passes = 2  # type: ignore[misc]
     taken: list[int] = []
-    next(analyze_each(fake_model, pictures()))
-    assert taken in ([0], [0, 1])  # whether the first pass was over before the second picture was asked for, or not
+    images = (taken.append(n) or builders.png_bytes(builders.phantom(100 + n)) for n in range(3))  # type: ignore[func-returns-value]
+    next(analyze_each(fake_model, images))
+    assert taken == [0]
 
 
-def test_who_has_seen_enough_waits_for_no_pass_that_has_not_begun(fake_model: Model) -> None:
-    pictures = (builders.png_bytes(builders.phantom(100 + n)) for n in range(9))
-    results = analyze_each(fake_model, pictures)
+def test_a_caller_that_stops_early_waits_for_no_further_pass(fake_model: Model) -> None:
+    images = (builders.png_bytes(builders.phantom(100 + n)) for n in range(9))
+    results = analyze_each(fake_model, images)
     next(results)
     results.close()
     assert len(fake_model.engine.calls) <= 3  # type: ignore[attr-defined]

@@ -209,6 +209,17 @@ def test_weights_without_heads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPa
     assert code(lambda: load_model(tiny_artifact)) == "weights_damaged"
 
 
+@pytest.mark.parametrize("types", [[], [1, 2, 3], None])
+def test_a_manifest_without_types_is_refused(tiny_artifact: Path, types: Any) -> None:
+    change(tiny_artifact, types=types)
+    assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
+
+
+def test_a_manifest_must_name_as_many_types_as_the_weights_tell_apart(tiny_artifact: Path) -> None:
+    change(tiny_artifact, types=["glioma", "meningioma", "pituitary", "other"])
+    assert code(lambda: load_tiny(tiny_artifact)) == "weights_damaged"
+
+
 def test_an_unknown_engine(tiny_artifact: Path) -> None:
     with pytest.raises(ValueError, match="Valid engines"):
         load_model(tiny_artifact, engine="abacus")

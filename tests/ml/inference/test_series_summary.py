@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.inference.series_summary import FEWEST, MOST_TOP, SliceOutcome, log_mean_exp, pooled_logits, summarize
+from ml.inference.series_summary import MAX_TOP, MIN_ACCEPTED, SliceOutcome, log_mean_exp, smoothed_logits, summarize
 from ml.model.series_calibration import SeriesCalibration
 
 PLAIN = SeriesCalibration(sharpness=2.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6), neighbors=0.0)
@@ -42,10 +42,10 @@ def test_the_more_healthy_slices_the_less_one_loud_slice_says() -> None:
 
 
 def test_neighbors_that_were_judged_are_averaged() -> None:
-    assert pooled_logits(seen(0.5, 0.9, None, 0.5), neighbors=0.5) == pytest.approx(
+    assert smoothed_logits(seen(0.5, 0.9, None, 0.5), neighbors=0.5) == pytest.approx(
         [math.log(9) / 2 / 1.5, math.log(9) / 1.5, 0.0]
     )
-    assert pooled_logits(seen(0.5, 0.9), neighbors=0.0) == pytest.approx([0.0, math.log(9)])
+    assert smoothed_logits(seen(0.5, 0.9), neighbors=0.0) == pytest.approx([0.0, math.log(9)])
 
 
 def test_line_and_band_make_the_answer() -> None:
@@ -62,7 +62,7 @@ def test_line_and_band_make_the_answer() -> None:
 def test_the_most_telling_slices_and_the_run_around_the_first() -> None:
     found = summarize(PLAIN, seen(0.6, 0.1, 0.7, 0.95, 0.8, 0.2, 0.3, 0.1), threshold=0.5)
     assert found.top == (3, 4, 2, 0, 6)
-    assert len(found.top) == MOST_TOP
+    assert len(found.top) == MAX_TOP
     assert found.extent == (2, 4)
     assert summarize(PLAIN, seen(0.4, 0.1), threshold=0.5).extent is None
 
@@ -90,7 +90,7 @@ def test_too_few_judged_slices_refuse_the_series_and_say_the_commonest_reason() 
     assert found.top == ()
     assert not found.gate.accepted
     assert found.gate.reason == "not_brain"
-    assert found.gate.threshold == FEWEST
+    assert found.gate.threshold == MIN_ACCEPTED
     assert "1 of 11" in (found.gate.message or "")
     assert "It shows no brain." in (found.gate.message or "")
     assert summarize(PLAIN, [], threshold=0.5).gate.reason == "no_slices"

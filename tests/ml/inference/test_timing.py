@@ -1,44 +1,44 @@
-"""Shares of what runs at once add up to the time that passed."""
+"""The parts of concurrent blocks add up to the wall time."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from ml.inference import timing
-from ml.inference.timing import SharedClock
+from ml.inference.timing import SharedTimer
 
 
 @pytest.fixture
 def ticks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The machine's clock: its next readings."""
+    """The next readings of the clock, which must all be taken."""
     readings: list[float] = []
     monkeypatch.setattr(timing, "perf_counter", lambda: readings.pop(0))
     yield readings
     assert not readings
 
 
-def test_alone_it_is_the_time_that_passed(ticks: list[float]) -> None:
+def test_a_block_that_runs_alone_is_charged_its_wall_time(ticks: list[float]) -> None:
     ticks += [10.0, 12.5, 20.0, 21.0]
-    clock = SharedClock()
-    with clock.work() as first:
+    timer = SharedTimer()
+    with timer.measure() as first:
         pass
-    with clock.work() as second:
+    with timer.measure() as second:
         pass
-    assert (first, second) == ([2.5], [1.0])  # nobody worked between them
+    assert (first, second) == ([2.5], [1.0])  # the pause between them counts for neither
 
 
-def test_what_overlaps_is_shared(ticks: list[float]) -> None:
+def test_overlapping_time_is_divided(ticks: list[float]) -> None:
     ticks += [0.0, 1.0, 3.0, 7.0]
-    clock = SharedClock()
-    with clock.work() as outer, clock.work() as inner:
+    timer = SharedTimer()
+    with timer.measure() as outer, timer.measure() as inner:
         pass
-    assert inner == [1.0]  # half of two
+    assert inner == [1.0]  # half of two seconds
     assert outer == [1.0 + 1.0 + 4.0]
 
 
-def test_a_share_is_told_after_an_error(ticks: list[float]) -> None:
+def test_a_block_that_raises_is_charged_too(ticks: list[float]) -> None:
     ticks += [0.0, 2.0]
-    clock = SharedClock()
-    with pytest.raises(ValueError), clock.work() as share:
+    timer = SharedTimer()
+    with pytest.raises(ValueError), timer.measure() as part:
         raise ValueError
-    assert share == [2.0]
+    assert part == [2.0]
