@@ -7,7 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from diagnosis.access import selectors
-from tests.factories import CaseFactory, PredictionFactory, ScanFactory
+from diagnosis.models import Slice, SliceResult
+from diagnosis.models.prediction import State
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +71,53 @@ def test_neighbors_walk_the_case_in_order(user: Any) -> None:
     assert selectors.adjacent(a) == (None, newest.pk)
     assert selectors.adjacent(newest) == (a.pk, c.pk)
     assert selectors.adjacent(c) == (newest.pk, None)
+
+
+def test_the_queue_summary_counts_waiting_and_running_apart(user: Any) -> None:
+    for state, number in ((State.QUEUED, 3), (State.RUNNING, 2), (State.DONE, 1), (State.FAILED, 1)):
+        PredictionFactory.create_batch(number, state=state)
+    assert selectors.queue_summary() == {"waiting": 3, "running": 2}
+
+
+def test_a_cases_scans_come_oldest_first_with_their_predictions_newest_first(
+    user: Any, django_assert_num_queries: Any
+) -> None:
+    user.is_reader = False  # as whoever sends a request is loaded
+    case = CaseFactory(owner=user)
+    first, second = ScanFactory(case=case), ScanFactory(case=case)
+    old = PredictionFactory(scan=first, model_version=ModelVersionFactory())
+    new = PredictionFactory(scan=first, model_version=ModelVersionFactory())
+    with django_assert_num_queries(2):
+        scans = list(selectors.case_scans(user, case=case))
+        labels = [[run.model_version.label for run in scan.history] for scan in scans]
+    assert scans == [first, second]
+    assert labels == [[new.model_version.label, old.model_version.label], []]
+
+
+def test_a_list_of_predictions_never_loads_a_manifest(user: Any) -> None:
+    """It is hundreds of kilobytes, and one for each row."""
+    case = CaseFactory(owner=user)
+    PredictionFactory(scan__case=case)
+    [scan] = selectors.case_scans(user, case=case)
+    listed = [*selectors.predictions(user), *scan.history]
+    assert [run.model_version.get_deferred_fields() for run in listed] == [{"manifest"}, {"manifest"}]
+
+
+def test_slices_and_their_results_come_scan_by_scan_in_viewing_order(
+    user: Any, reader: Any, other_user: Any, django_assert_num_queries: Any
+) -> None:
+    later, earlier = (PredictionFactory(scan__case__owner=user) for _ in range(2))
+    for run in (later, earlier):
+        for index in (1, 0):
+            row = Slice.objects.create(scan=run.scan, index=index, pixel_sha256="a" * 64)
+            SliceResult.objects.create(prediction=run, slice=row, outcome="refused")
+    places = [(run.scan, index) for run in (later, earlier) for index in (0, 1)]
+    user.is_reader, reader.is_reader = False, True  # as whoever sends a request is loaded
+    for person in (user, reader):
+        with django_assert_num_queries(1):
+            assert [(row.scan, row.index) for row in selectors.slices(person)] == places
+        with django_assert_num_queries(1):
+            found = [(row.slice.index, row.slice.scan, row.prediction.state) for row in selectors.slice_results(person)]
+        assert [index for index, *_ in found] == [0, 0, 1, 1]
+    assert not selectors.slices(other_user).exists()
+    assert not selectors.slice_results(other_user).exists()
