@@ -44,7 +44,7 @@ def arrange(scan: Scan) -> None:
     for index, row in enumerate(rows):
         row.index = index
     Slice.objects.bulk_update(moved, ["index"], batch_size=200)
-    spacing, gaps = geometry.steps([row.along for row in rows if row.along is not None])
+    spacing, gaps = geometry.spacing_and_gaps([row.along for row in rows if row.along is not None])
     middle = rows[len(rows) // 2]
     scan.frames, scan.spacing = len(rows), spacing
     scan.pixel_sha256 = combined_digest(scan.gathering, [row.pixel_sha256 for row in rows])

@@ -21,8 +21,8 @@ from diagnosis.models.scan import combined_digest, gathering
 from ml import readers
 from ml.contracts import Image, UnreadableImage
 from ml.readers import archives, burned_in_text, dicom, sniffing
-from ml.readers.dicom import about, series
-from ml.readers.dicom.geometry import Place
+from ml.readers.dicom import description, series
+from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import attributes
 
 MEGABYTE = 1024 * 1024
@@ -76,7 +76,7 @@ class Decoded:
     series: str = ""
     instance: str = ""
     patient: str = ""
-    place: Place | None = None
+    place: SlicePosition | None = None
     spacing: float | None = None
     letters: str = ""
     windows: tuple[tuple[float, float], ...] = ()
@@ -93,7 +93,7 @@ class Decoded:
         in: the same pixels alone are another scan."""
         if len(self.pictures) == 1 and not self.gathers:
             return self.pictures[0].pixel_sha256
-        whole = gathering(self.series, self.gathers, self.place.upwards) if self.place else ""
+        whole = gathering(self.series, self.gathers, self.place.upward_normal) if self.place else ""
         return combined_digest(whole, [one.pixel_sha256 for one in self.pictures])
 
 
@@ -173,7 +173,7 @@ def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:
         tuple(pictures),
         notes=opened.notes,
         spacing=opened.thickness,
-        letters="".join(opened.letters),
+        letters="".join(opened.orientation_letters),
         kept={"method": NIFTI},
         lettered=lettered,
     )
@@ -181,7 +181,7 @@ def _from_nifti(name: str, data: bytes, *, zipped: bool) -> Decoded:
 
 def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     opened = dicom.open_file(data, max_pixels=readers.MAX_PIXELS)
-    place = opened.places[0]
+    place = opened.positions[0]
     pictures, lettered = [], dicom.burned_in(opened.dataset)
     watched = range(opened.frames) if dicom.captured(opened.dataset) else _some(opened.frames)
     for index in range(opened.frames):
@@ -191,26 +191,30 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     cleaned = clean_dicom.clean(opened.dataset, secret=settings.DEID_SECRET)
     known = attributes(cleaned.data)  # what is told of the scan is told from what was kept
     common = Decoded(
-        about.title(known, place),
+        description.title(known, place),
         cleaned.data,
         "DICOM",
         tuple(pictures),
         series=cleaned.series,
         instance=cleaned.instance,
         patient=cleaned.patient,
-        windows=about.windows(known),
+        windows=description.windows(known),
         kept={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
         lettered=lettered,
     )
     if opened.frames == 1 and place is not None and cleaned.series:
-        return [replace(common, gathers=about.stack(known), place=place, letters="".join(place.letters))]
+        return [
+            replace(
+                common, gathers=description.stack_key(known), place=place, letters="".join(place.orientation_letters)
+            )
+        ]
     return [
         replace(
             common,
             pictures=tuple(pictures[one.frame] for one in stack.slices),
             notes=stack.notes,
             spacing=stack.spacing,
-            letters="".join(stack.letters or ()),
+            letters="".join(stack.orientation_letters or ()),
         )
         for stack in series.stacks([opened])
     ]

@@ -1,8 +1,8 @@
 """Slices that come file by file find the series they belong to.
 
-They belong together if they share series, size, contrast (see `ml.readers.dicom.about.stack`) and direction, and no two
-lie in the same place: what finds its place taken begins another scan of the series. A run starts when nothing has come
-for a moment; what comes later opens it again.
+They belong together if they share series, size, contrast (see `ml.readers.dicom.description.stack_key`) and direction,
+and no two lie in the same place: what finds its place taken begins another scan of the series. A run starts when
+nothing has come for a moment; what comes later opens it again.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from diagnosis.inference import transitions
 from diagnosis.intake.decoding import Decoded
 from diagnosis.models import Prediction, Scan, Slice
 from ml.contracts import UnreadableImage
-from ml.readers.dicom.geometry import PARALLEL, SAME_PLACE, Place
+from ml.readers.dicom.geometry import PARALLEL, SAME_POSITION, SlicePosition
 
 DEBOUNCE = timedelta(seconds=2)
 """After the last slice. Files of one upload follow each other within tenths of a second."""
@@ -52,7 +52,7 @@ def look_up(decoded: Decoded, *, user: User, reference: str) -> Found:
         return Found(slice=known)
     for scan in here:  # several contrasts or times may lie in one place; each is a scan of its own
         where = along(place, scan)
-        near = slices.filter(scan=scan, along__gt=where - SAME_PLACE, along__lt=where + SAME_PLACE).first()
+        near = slices.filter(scan=scan, along__gt=where - SAME_POSITION, along__lt=where + SAME_POSITION).first()
         if near is not None and near.pixel_sha256 == picture.pixel_sha256:
             return Found(slice=near)
         if near is None:
@@ -62,7 +62,7 @@ def look_up(decoded: Decoded, *, user: User, reference: str) -> Found:
     return Found(elsewhere=elsewhere)
 
 
-def along(place: Place, scan: Scan) -> float:
+def along(place: SlicePosition, scan: Scan) -> float:
     """Millimeters along the scan's normal."""
     assert scan.normal is not None
     return float(np.dot(place.position, scan.normal))
@@ -82,5 +82,5 @@ def wait(prediction: Prediction, *, actor: User) -> None:
         transitions.reopen(prediction, actor=actor, not_before=later)
 
 
-def _parallel(scan: Scan, place: Place) -> bool:
-    return scan.normal is not None and abs(float(np.dot(scan.normal, place.upwards))) > PARALLEL
+def _parallel(scan: Scan, place: SlicePosition) -> bool:
+    return scan.normal is not None and abs(float(np.dot(scan.normal, place.upward_normal))) > PARALLEL

@@ -130,7 +130,7 @@ def _create_scan(decoded: Decoded, intent: Intent, files: _Files) -> Scan:
         frames=len(decoded.pictures),
         series_uid=decoded.series,
         stack=decoded.gathers,
-        normal=decoded.place.upwards if decoded.place else None,
+        normal=decoded.place.upward_normal if decoded.place else None,
         spacing=decoded.spacing,
         letters=decoded.letters,
         windows=list(decoded.windows),

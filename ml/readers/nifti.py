@@ -37,14 +37,17 @@ _EDGES = (("R", "L"), ("A", "P"), ("H", "F"))
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A volume. frames: slices, from feet to head, right to left or front to back. letters: what lies at the left,
-    right, upper and lower edge. spacing: mm between rows and columns. thickness: mm between slices."""
+    """A volume.
+
+    frames: number of slices, from feet to head, right to left or front to back. orientation_letters: what lies at the
+    left, right, upper and lower edge. spacing: mm between rows and between columns. thickness: mm between slices.
+    """
 
     volume: Any
     format: str
     axis: int
     frames: int
-    letters: tuple[str, str, str, str]
+    orientation_letters: tuple[str, str, str, str]
     spacing: tuple[float, float]
     thickness: float
     notes: tuple[str, ...]

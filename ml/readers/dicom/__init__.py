@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset, FileDataset
 from ml.contracts import Image, UnreadableImage
 from ml.readers.color import colored_share
 from ml.readers.dicom import geometry, object_type, pixels
-from ml.readers.dicom.geometry import Place
+from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import parse
 
 __all__ = ["MAX_FRAMES", "Opened", "burned_in", "captured", "open_file"]
@@ -27,12 +27,12 @@ _LONGEST = 4.0
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A DICOM file whose object is judged. frames: how many slices. series: Series Instance UID as in the file, ""
-    where absent. places: of each frame. notes: sentences that hold for all frames."""
+    where absent. positions: of each frame. notes: sentences that hold for all frames."""
 
     dataset: FileDataset
     frames: int
     series: str
-    places: tuple[Place | None, ...]
+    positions: tuple[SlicePosition | None, ...]
     notes: tuple[str, ...]
 
     def image(self, index: int, *, window: int | None = 0) -> Image:
@@ -43,7 +43,7 @@ class Opened:
         gray = pixels.frame(self.dataset, index, window=window)
         plane, notes = gray.plane, [*self.notes, f"Gray values: {', '.join(gray.route)}."]
         height, width = plane.shape
-        side = geometry.spacing(self.dataset, index)
+        side = geometry.pixel_spacing(self.dataset, index)
         if side is not None and abs(side[0] / side[1] - 1) > _SQUARE:
             if max(side) / min(side) > _LONGEST:
                 notes.append("The pixels' sides in the file are unlikely; they were taken as square.")
@@ -58,7 +58,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     """Open a DICOM file.
 
     Raises UnreadableImage: it is damaged, too large, or of a kind that is set aside; see `header.parse` and
-    `kinds.check`; further codes are `too_many_pixels`, `too_many_frames` and `dicom_damaged`.
+    `object_type.check`; further codes are `too_many_pixels`, `too_many_frames` and `dicom_damaged`.
     """
     dataset = parse(data)
     notes = object_type.check(dataset)
@@ -81,8 +81,8 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
             f"The DICOM file's pictures take more than {MAX_BYTES // 1_000_000} MB once they are unpacked (Rows, "
             "Columns and Number of Frames, tags (0028,0010), (0028,0011) and (0028,0008)).",
         )
-    places = tuple(geometry.place(dataset, index) for index in range(frames))
-    return Opened(dataset, frames, object_type.word(dataset, "SeriesInstanceUID"), places, notes)
+    positions = tuple(geometry.slice_position(dataset, index) for index in range(frames))
+    return Opened(dataset, frames, object_type.text_value(dataset, "SeriesInstanceUID"), positions, notes)
 
 
 def captured(dataset: Dataset) -> bool:
@@ -93,7 +93,7 @@ def captured(dataset: Dataset) -> bool:
 def burned_in(dataset: Dataset) -> bool:
     """Whether the file itself says that its pixels hold what may identify the patient (Burned In Annotation, tag
     (0028,0301)). Silence and NO prove nothing; see `ml.readers.burned_in_text`."""
-    return object_type.word(dataset, "BurnedInAnnotation").upper() == "YES"
+    return object_type.text_value(dataset, "BurnedInAnnotation").upper() == "YES"
 
 
 def _count(dataset: FileDataset, keyword: str) -> int:

@@ -17,14 +17,14 @@ Vector = NDArray[np.float64]
 
 PARALLEL = 0.999
 """Least cosine between the normals of slices of one stack: 2.6 degrees."""
-SAME_PLACE = 0.01
+SAME_POSITION = 0.01
 """Positions nearer than this, in mm, are one."""
 _UNEVEN = 0.25  # of the usual distance; more is a gap
 _LETTERS = (("R", "L"), ("A", "P"), ("F", "H"))
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SlicePosition:
     """One slice in the patient. position: mm, of the first pixel's center. row, column: unit vectors along which the
     column index and the row index rise."""
 
@@ -37,24 +37,24 @@ class Place:
         return np.cross(self.row, self.column)
 
     @property
-    def upwards(self) -> tuple[float, float, float]:
+    def upward_normal(self) -> tuple[float, float, float]:
         """The normal or its opposite, whichever points to the head, the left or the back."""
         return _triple(_upwards(self.normal))
 
     @property
-    def along(self) -> float:
+    def offset(self) -> float:
         """mm along the normal."""
         return float(np.dot(self.position, self.normal))
 
     @property
-    def letters(self) -> tuple[str, str, str, str]:
+    def orientation_letters(self) -> tuple[str, str, str, str]:
         """What lies at the left, right, upper and lower edge: L, R, A, P, H or F, the strongest direction alone."""
         right, below = _letter(np.array(self.row)), _letter(np.array(self.column))
         return _opposite(right), right, _opposite(below), below
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class SliceOrder:
     """Slices in their order. order: indices into what was given. spacing: usual distance in mm, None for one slice.
     duplicates: indices left out, as another slice lies in the same place. gaps: number of places where slices are
     missing."""
@@ -65,7 +65,7 @@ class Stack:
     gaps: int
 
 
-def place(dataset: Dataset, index: int) -> Place | None:
+def slice_position(dataset: Dataset, index: int) -> SlicePosition | None:
     """Of frame `index`; None where the file does not say, or says what is no orientation."""
     position = _vector(dataset, index, "ImagePositionPatient", 3)
     directions = _vector(dataset, index, "ImageOrientationPatient", 6)
@@ -75,10 +75,10 @@ def place(dataset: Dataset, index: int) -> Place | None:
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if min(lengths) < 0.5 or abs(np.dot(row, column)) > 0.05 * lengths[0] * lengths[1]:
         return None
-    return Place(_triple(position), _triple(row / lengths[0]), _triple(column / lengths[1]))
+    return SlicePosition(_triple(position), _triple(row / lengths[0]), _triple(column / lengths[1]))
 
 
-def spacing(dataset: Dataset, index: int) -> tuple[float, float] | None:
+def pixel_spacing(dataset: Dataset, index: int) -> tuple[float, float] | None:
     """mm between rows and between columns of frame `index`, or their ratio where only that is known; None: not said."""
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
         pair = _vector(dataset, index, keyword, 2)
@@ -87,27 +87,27 @@ def spacing(dataset: Dataset, index: int) -> tuple[float, float] | None:
     return None
 
 
-def stack(places: list[Place]) -> Stack:
+def order_slices(positions: list[SlicePosition]) -> SliceOrder:
     """Order slices whose normals are parallel, from the feet, the right or the front upwards."""
-    normal = _upwards(places[0].normal)
-    along = np.array([np.dot(one.position, normal) for one in places])
+    normal = _upwards(positions[0].normal)
+    along = np.array([np.dot(one.position, normal) for one in positions])
     order = [int(i) for i in np.argsort(along, kind="stable")]
     kept: list[int] = order[:1]
     duplicates: list[int] = []
     for index in order[1:]:
-        (duplicates if along[index] - along[kept[-1]] < SAME_PLACE else kept).append(index)
-    usual, gaps = steps([float(along[index]) for index in kept])
-    return Stack(tuple(kept), usual, tuple(duplicates), gaps)
+        (duplicates if along[index] - along[kept[-1]] < SAME_POSITION else kept).append(index)
+    usual, gaps = spacing_and_gaps([float(along[index]) for index in kept])
+    return SliceOrder(tuple(kept), usual, tuple(duplicates), gaps)
 
 
-def steps(along: Sequence[float]) -> tuple[float | None, int]:
+def spacing_and_gaps(along: Sequence[float]) -> tuple[float | None, int]:
     """Of rising positions in mm: the usual distance between neighbors, None for one slice, and the number of gaps."""
     distances = np.diff(along)
     usual = float(np.median(distances)) if len(distances) else None
     return usual, int((distances > (1 + _UNEVEN) * usual).sum()) if usual else 0
 
 
-def parallel(one: Place, other: Place) -> bool:
+def parallel(one: SlicePosition, other: SlicePosition) -> bool:
     return bool(abs(np.dot(one.normal, other.normal)) >= PARALLEL)
 
 

@@ -8,13 +8,13 @@ from pydicom.uid import UID
 
 from ml.contracts import UnreadableImage
 
-_MR = {
+MR_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
     "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
     "1.2.840.10008.5.1.4.1.1.4.3": "Enhanced MR Color Image Storage",
     "1.2.840.10008.5.1.4.1.1.4.4": "Legacy Converted Enhanced MR Image Storage",
 }
-_CAPTURED = {
+CAPTURE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
     "1.2.840.10008.5.1.4.1.1.7.2": "Multi-frame Grayscale Byte Secondary Capture Image Storage",
     "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture Image Storage",
@@ -44,28 +44,28 @@ def check(dataset: Dataset) -> tuple[str, ...]:
     uid = sop_class(dataset)
     if uid == _DICOMDIR:
         raise UnreadableImage("dicomdir", "This is a DICOMDIR, a list of files; it shows no picture itself.")
-    modality = word(dataset, "Modality").upper()
-    if uid not in _MR and uid not in _CAPTURED:
+    modality = text_value(dataset, "Modality").upper()
+    if uid not in MR_CLASSES and uid not in CAPTURE_CLASSES:
         kind = uid.name if uid.name != str(uid) else "an unknown SOP class"
         raise UnreadableImage("not_mr", f"Set aside: this is {kind}, no MR image (SOP Class UID, tag (0008,0016)).")
-    if uid in _CAPTURED and modality not in ("MR", "OT", "SC", ""):
+    if uid in CAPTURE_CLASSES and modality not in ("MR", "OT", "SC", ""):
         raise UnreadableImage(
             "not_mr", f"Set aside: its modality is {_known(modality, _MODALITIES)}, not MR (tag (0008,0060))."
         )
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise UnreadableImage("no_pixels", "The DICOM file holds no picture (Pixel Data, tag (7FE0,0010), is absent).")
     _check_body_part(dataset)
-    if uid in _CAPTURED:  # their Image Type says DERIVED whatever they show
-        return (f"Read as a picture of a screen: {_CAPTURED[uid]}.",)
+    if uid in CAPTURE_CLASSES:  # their Image Type says DERIVED whatever they show
+        return (f"Read as a picture of a screen: {CAPTURE_CLASSES[uid]}.",)
     return _check_image_type(dataset)
 
 
 def is_capture(dataset: Dataset) -> bool:
     """Whether it is a secondary capture: a picture of a screen."""
-    return sop_class(dataset) in _CAPTURED
+    return sop_class(dataset) in CAPTURE_CLASSES
 
 
-def word(dataset: Dataset, keyword: str) -> str:
+def text_value(dataset: Dataset, keyword: str) -> str:
     """A value as one line of text without padding; "" where absent or of a kind that is no text."""
     try:
         value = dataset.get(keyword)
@@ -74,7 +74,7 @@ def word(dataset: Dataset, keyword: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+def text_values(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """All values of an element as upper-case text; empty where absent or of a kind that is no text."""
     try:
         value = dataset.get(keyword)
@@ -90,7 +90,7 @@ def _many(value: object) -> bool:
 
 
 def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
-    kinds = words(dataset, "ImageType")
+    kinds = text_values(dataset, "ImageType")
     if any("LOCALIZER" in kind or kind == "SCOUT" for kind in kinds[2:]):
         raise UnreadableImage("localizer", "Set aside: this is a localizer (Image Type, tag (0008,0008)).")
     if kinds[:1] != ("DERIVED",):
@@ -104,7 +104,7 @@ def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _check_body_part(dataset: Dataset) -> None:
-    part = word(dataset, "BodyPartExamined").upper()
+    part = text_value(dataset, "BodyPartExamined").upper()
     if part.replace(" ", "") in _UNSPOKEN or any(name in part for name in _BRAIN):
         return
     raise UnreadableImage(
@@ -115,7 +115,7 @@ def _check_body_part(dataset: Dataset) -> None:
 def sop_class(dataset: Dataset) -> UID:
     """What the object is, as it says itself, or else as its file's meta information does; "" where neither does."""
     meta = getattr(dataset, "file_meta", None) or Dataset()
-    return UID(word(dataset, "SOPClassUID") or word(meta, "MediaStorageSOPClassUID"))
+    return UID(text_value(dataset, "SOPClassUID") or text_value(meta, "MediaStorageSOPClassUID"))
 
 
 def _known(value: str, names: str) -> str:

@@ -1,7 +1,7 @@
 """Which slices of several DICOM files belong together, and in which order.
 
 One series (Series Instance UID) can hold several stacks: slices in three planes, or at several times. A stack has one
-direction and one size; within it, order is by place.
+direction and one size; within it, order is by position.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.readers.dicom import Opened, geometry
-from ml.readers.dicom.geometry import Place
+from ml.readers.dicom.geometry import SlicePosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Slices that are looked at one after another. series: the UID in the files, "" where absent. slices: in order.
-    spacing: mm between neighbors, None where not known. letters: what lies at the left, right, upper and lower edge,
-    None where not known. notes: on gaps, on slices left out, and on an order that is only that of the files."""
+    """Slices in viewing order.
+
+    series: the UID in the files, "" if absent. spacing: mm between adjacent slices, None if unknown.
+    orientation_letters: what lies at the left, right, upper and lower edge, None if unknown. notes: gaps, slices left
+    out, and whether the order is only that of the files.
+    """
 
     series: str
     slices: tuple[Slice, ...]
     spacing: float | None
-    letters: tuple[str, str, str, str] | None
+    orientation_letters: tuple[str, str, str, str] | None
     notes: tuple[str, ...]
 
 
@@ -38,36 +41,36 @@ def stacks(files: Sequence[Opened]) -> list[Stack]:
 
     Files without a series stand alone, and so do slices of unlike size or direction.
     """
-    groups: dict[tuple[object, ...], list[tuple[Slice, Place | None]]] = defaultdict(list)
-    directions: dict[tuple[object, ...], list[Place]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[tuple[Slice, SlicePosition | None]]] = defaultdict(list)
+    directions: dict[tuple[object, ...], list[SlicePosition]] = defaultdict(list)
     for number, file in enumerate(files):
         shape = int(file.dataset.Rows), int(file.dataset.Columns)
         name = file.series or number
-        for frame, place in enumerate(file.places):
-            which = None if place is None else _direction(directions[name, shape], place)
-            groups[name, shape, which].append((Slice(number, frame), place))
+        for frame, position in enumerate(file.positions):
+            which = None if position is None else _direction(directions[name, shape], position)
+            groups[name, shape, which].append((Slice(number, frame), position))
     return [_stack(files[found[0][0].file].series, found) for found in groups.values()]
 
 
-def _direction(known: list[Place], place: Place) -> int:
+def _direction(known: list[SlicePosition], position: SlicePosition) -> int:
     """Which of the known directions it has; a new one is added."""
     for index, other in enumerate(known):
-        if geometry.parallel(place, other):
+        if geometry.parallel(position, other):
             return index
-    known.append(place)
+    known.append(position)
     return len(known) - 1
 
 
-def _stack(series: str, found: list[tuple[Slice, Place | None]]) -> Stack:
-    places = [place for _, place in found if place is not None]
-    if not places:
+def _stack(series: str, found: list[tuple[Slice, SlicePosition | None]]) -> Stack:
+    positions = [position for _, position in found if position is not None]
+    if not positions:
         said = "The files do not say where the slices lie; they stand in the files' order."
         return Stack(series, tuple(one for one, _ in found), None, None, (said,) if len(found) > 1 else ())
-    ordered = geometry.stack(places)
+    ordered = geometry.order_slices(positions)
     notes: tuple[str, ...] = ()
     if ordered.duplicates:
         notes += (f"Left out, as another slice lies in the same place: {len(ordered.duplicates)}.",)
     if ordered.gaps:
         notes += (f"Slices are missing in {ordered.gaps} {'place' if ordered.gaps == 1 else 'places'}.",)
     slices = tuple(found[index][0] for index in ordered.order)
-    return Stack(series, slices, ordered.spacing, places[0].letters, notes)
+    return Stack(series, slices, ordered.spacing, positions[0].orientation_letters, notes)

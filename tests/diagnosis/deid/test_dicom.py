@@ -111,7 +111,7 @@ def test_the_picture_looks_as_before() -> None:
     data = builders.dicom_bytes(PIXELS, **values)
     before = dicom.open_file(data, max_pixels=10**7)
     after = dicom.open_file(cleaned(data).data, max_pixels=10**7)
-    assert before.places == after.places
+    assert before.positions == after.positions
     one, other = before.image(0), after.image(0)
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert one.notes == other.notes

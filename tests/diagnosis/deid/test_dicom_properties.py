@@ -254,7 +254,7 @@ def test_pictures_are_the_same_before_and_after(how: dict[str, Any], values: dic
         warnings.simplefilter("ignore")
         before = dicom.open_file(drawn(how, values), max_pixels=10**6)
         after = dicom.open_file(clean(before.dataset, secret=SECRET).data, max_pixels=10**6)
-        assert (after.frames, after.places) == (before.frames, before.places)
+        assert (after.frames, after.positions) == (before.frames, before.positions)
         for index in range(before.frames):
             one, other = before.image(index), after.image(index)
             assert one.pixel_sha256() == other.pixel_sha256()

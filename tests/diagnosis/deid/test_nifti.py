@@ -26,10 +26,10 @@ def test_words_go_and_voxels_stay(kind: type) -> None:
     cleaned = clean(before.volume)
     assert word.encode() not in cleaned
     after = nifti.open_file(cleaned, max_pixels=10**6)
-    assert (after.format, after.frames, after.letters, after.spacing, after.notes) == (
+    assert (after.format, after.frames, after.orientation_letters, after.spacing, after.notes) == (
         before.format,
         before.frames,
-        before.letters,
+        before.orientation_letters,
         before.spacing,
         before.notes,
     )

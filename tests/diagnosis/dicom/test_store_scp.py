@@ -76,7 +76,7 @@ def store(port: int, *files: bytes) -> list[int]:
 
 
 def test_the_list_of_classes_is_that_of_the_readers() -> None:
-    assert {str(name) for name in CLASSES} == set(object_type._MR) | set(object_type._CAPTURED)
+    assert {str(name) for name in CLASSES} == set(object_type.MR_CLASSES) | set(object_type.CAPTURE_CLASSES)
 
 
 def test_an_echo_is_answered(start: Start) -> None:

@@ -149,10 +149,10 @@ def test_every_frame_of_an_enhanced_object_has_its_own_window_and_place() -> Non
     dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence = [shared], per_frame
     found = opened(builders.dicom_file(dataset))
     assert found.frames == 3
-    places = [place for place in found.places if place is not None]
-    assert [place.along for place in places] == [30, 20, 10]
-    assert geometry.stack(places).order == (2, 1, 0)
-    assert places[0].letters == ("R", "L", "A", "P")
+    positions = [position for position in found.positions if position is not None]
+    assert [position.offset for position in positions] == [30, 20, 10]
+    assert geometry.order_slices(positions).order == (2, 1, 0)
+    assert positions[0].orientation_letters == ("R", "L", "A", "P")
     expected = np.clip((ramp() + 50 - 99.5) / 399 + 0.5, 0, 1)
     np.testing.assert_allclose(found.image(1).pixels, expected, atol=1e-6)
 
@@ -235,8 +235,8 @@ def test_a_deflated_file_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyP
 
 def test_order_is_by_place_whatever_the_numbers_say() -> None:
     heights = [5.0, -5.0, 0.0, 10.0, 0.001, 30.0]
-    places = [geometry.Place((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in heights]
-    found = geometry.stack(places)
+    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in heights]
+    found = geometry.order_slices(positions)
     assert found.order == (1, 2, 0, 3, 5)
     assert found.duplicates == (4,)
     assert (found.spacing, found.gaps) == (5.0, 1)
@@ -244,8 +244,8 @@ def test_order_is_by_place_whatever_the_numbers_say() -> None:
 
 @pytest.mark.parametrize("flip", [1, -1])
 def test_stacks_run_upwards_whichever_way_the_normal_points(flip: int) -> None:
-    places = [geometry.Place((0, 0, z), (1, 0, 0), (0, flip, 0)) for z in (20.0, 0.0, 10.0)]
-    assert geometry.stack(places).order == (1, 2, 0)
+    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, flip, 0)) for z in (20.0, 0.0, 10.0)]
+    assert geometry.order_slices(positions).order == (1, 2, 0)
 
 
 @pytest.mark.parametrize("value", [["a", "b", "c"], [1, 2], [np.nan, 0, 0], None])
@@ -254,4 +254,4 @@ def test_a_place_that_is_none(value: Any) -> None:
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     if value is not None:
         dataset.add_new("ImagePositionPatient", "LO" if "a" in map(str, value) else "FD", value)
-    assert geometry.place(dataset, 0) is None
+    assert geometry.slice_position(dataset, 0) is None

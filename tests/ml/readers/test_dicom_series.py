@@ -29,7 +29,7 @@ def test_files_are_grouped_by_series_and_ordered_by_place() -> None:
     files.insert(1, file("1.2.9", [0, 0, 5]))
     one, other = stacks(files)
     assert (one.series, numbers(one.slices)) == ("1.2.3", [2, 3, 0])
-    assert (one.spacing, one.letters, one.notes) == (10.0, ("R", "L", "A", "P"), ())
+    assert (one.spacing, one.orientation_letters, one.notes) == (10.0, ("R", "L", "A", "P"), ())
     assert (other.series, numbers(other.slices), other.spacing) == ("1.2.9", [1], None)
 
 

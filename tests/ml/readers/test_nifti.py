@@ -52,7 +52,7 @@ def refusal(data: bytes, *, max_pixels: int = LIMIT) -> UnreadableImage:
 def test_shown_as_radiologists_look_at_it() -> None:
     found = nifti.open_file(stored(head()), max_pixels=LIMIT)
     assert (found.format, found.frames, found.axis) == ("NIfTI-1", 16, 2)
-    assert found.letters == ("R", "L", "A", "P")
+    assert found.orientation_letters == ("R", "L", "A", "P")
     lowest, above = found.image(0).pixels, found.image(12).pixels
     assert lowest.shape == (24, 20)
     assert lowest[2:4].min() >= 2  # the front is above
@@ -84,7 +84,7 @@ def test_slices_lie_across_the_longest_side(
     zooms: tuple[float, ...], axis: int, letters: tuple[str, ...], shape: tuple[int, int]
 ) -> None:
     found = nifti.open_file(stored(head(), zooms=zooms), max_pixels=LIMIT)
-    assert (found.axis, found.letters, found.image(0).pixels.shape) == (axis, letters, shape)
+    assert (found.axis, found.orientation_letters, found.image(0).pixels.shape) == (axis, letters, shape)
     assert found.thickness == pytest.approx(zooms[axis], rel=1e-6)
 
 

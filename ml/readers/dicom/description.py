@@ -6,8 +6,8 @@ hold anything.
 
 from pydicom.dataset import Dataset
 
-from ml.readers.dicom.geometry import Place
-from ml.readers.dicom.object_type import words
+from ml.readers.dicom.geometry import SlicePosition
+from ml.readers.dicom.object_type import text_values
 from ml.readers.dicom.pixels import numbers
 
 _BRIGHTEST = 99_999  # also False for NaN; a date in the wrong field has more digits
@@ -21,16 +21,16 @@ _CONTRAST = (
 _NORMALS = {frozenset("RLAP"): "axial", frozenset("RLHF"): "coronal", frozenset("APHF"): "sagittal"}
 
 
-def title(dataset: Dataset, place: Place | None) -> str:
+def title(dataset: Dataset, position: SlicePosition | None) -> str:
     """Such as `Series 5, axial, TE 90`: series number, plane and echo time, as far as they are known."""
     parts = [f"Series {number:g}" for number in numbers(dataset, "SeriesNumber")[:1]] or ["MR"]
-    if place is not None:
-        parts.append(plane("".join(place.letters)))
+    if position is not None:
+        parts.append(plane_name("".join(position.orientation_letters)))
     parts += [f"TE {time:g}" for time in numbers(dataset, "EchoTime")[:1]]
     return ", ".join(part for part in parts if part)
 
 
-def plane(letters: str) -> str:
+def plane_name(letters: str) -> str:
     """`axial`, `coronal` or `sagittal` by the letters at a picture's edges, "" where they are not known."""
     return _NORMALS.get(frozenset(letters), "")
 
@@ -43,7 +43,7 @@ def windows(dataset: Dataset) -> tuple[tuple[float, float], ...]:
     return tuple(zip(centers, widths, strict=True))
 
 
-def stack(dataset: Dataset) -> str:
+def stack_key(dataset: Dataset) -> str:
     """A key that slices of one stack share beside their direction: size, and which echo, contrast and time they are of.
 
     One series may hold several of each at the same places (PS3.3 C.8.3.1).
@@ -51,5 +51,5 @@ def stack(dataset: Dataset) -> str:
     parts = [f"{int(dataset.Columns)}x{int(dataset.Rows)}"]
     for letter, keyword in _CONTRAST:
         parts += [f"{letter}{number:g}" for number in numbers(dataset, keyword)[:1]]
-    kinds = words(dataset, "ImageType")[2:]
+    kinds = text_values(dataset, "ImageType")[2:]
     return " ".join(parts + [kind for kind in ("M", "P", "R", "I", "PHASE", "MAGNITUDE") if kind in kinds])[:64]
