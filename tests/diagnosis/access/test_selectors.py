@@ -103,15 +103,15 @@ def test_a_list_of_predictions_never_loads_a_manifest(user: Any) -> None:
     assert [run.model_version.get_deferred_fields() for run in listed] == [{"manifest"}, {"manifest"}]
 
 
-def test_slices_and_their_results_come_scan_by_scan_in_viewing_order(
+def test_slices_and_their_results_come_in_viewing_order_newest_scan_first(
     user: Any, reader: Any, other_user: Any, django_assert_num_queries: Any
 ) -> None:
-    later, earlier = (PredictionFactory(scan__case__owner=user) for _ in range(2))
-    for run in (later, earlier):
+    first, second = (PredictionFactory(scan__case__owner=user) for _ in range(2))
+    for run in (first, second):
         for index in (1, 0):
             row = Slice.objects.create(scan=run.scan, index=index, pixel_sha256="a" * 64)
             SliceResult.objects.create(prediction=run, slice=row, outcome="refused")
-    places = [(run.scan, index) for run in (later, earlier) for index in (0, 1)]
+    places = [(run.scan, index) for run in (second, first) for index in (0, 1)]
     user.is_reader, reader.is_reader = False, True  # as whoever sends a request is loaded
     for person in (user, reader):
         with django_assert_num_queries(1):
