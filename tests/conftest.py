@@ -34,7 +34,7 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    embedding_index.forget()  # rows of another test's database are gone
+    embedding_index.index.cache_clear()  # rows of another test's database are gone
     yield
 
 
