@@ -1,19 +1,23 @@
-"""The worklist among many made-up predictions: each filter it offers, each order, its first page and deep ones.
+"""The worklist among many made-up predictions: each filter and order, its first page, a deep one and the last.
 
-Run as a program in a process of its own (`python -m bench.history COUNT REPEATS`), as the database is chosen when
-Django starts.
+Runs as a program in a process of its own (`python -m bench.history COUNT REPEATS`), because Django connects to one
+database per process.
 """
 
-import io
 import json
-import os
 import sys
+from collections import deque
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import processes
 from ml.cli.benchmark import spread
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from diagnosis.access.users import User
 
 COUNTS = (1_000, 100_000, 1_000_000)
 
@@ -27,12 +31,14 @@ VIEWS = (
     "sort=state", "sort=-state", "sort=owner", "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
 )  # fmt: skip
 DEEP = 0.9
-"""How far into the list a deep page lies, as a share of it."""
+"""How far into the list a deep page lies, as a fraction of its rows."""
 
 
 def measure(*, databases: dict[str, str], counts: tuple[int, ...], repeats: int, folder: Path) -> dict[str, Any]:
-    """Milliseconds and queries of every view, by database and by how many predictions it holds: the smallest count
-    first, and the others are added to it. databases: URL by name."""
+    """Milliseconds and queries of every view, by database and by number of predictions.
+
+    databases: URL by name. A database is filled to the smallest count first, and then further.
+    """
     found: dict[str, Any] = {}
     for name, url in databases.items():
         for count in sorted(counts):
@@ -42,44 +48,57 @@ def measure(*, databases: dict[str, str], counts: tuple[int, ...], repeats: int,
     return found
 
 
-def _here(count: int, repeats: int) -> dict[str, Any]:
-    """The same, by Django's test client, which is the web process without the socket."""
-    import django
+def _measure_here(count: int, repeats: int) -> dict[str, Any]:
+    """Measure in this process, through Django's test client: the web process without its socket."""
+    import bench.django_setup  # noqa: F401
+    from bench.seed_history import seed
+    from diagnosis.access.users import User
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
-    django.setup()
-    from django.contrib.auth import get_user_model
-    from django.core.management import call_command
-    from django.db import connection
-    from django.test import Client
-    from django.test.utils import CaptureQueriesContext
-
-    call_command("migrate", interactive=False, verbosity=0)
-    call_command("seed_history", count, stdout=io.StringIO())
-    call_command("collectstatic", interactive=False, verbosity=0)
-    people = get_user_model().objects
-    admin, _ = people.get_or_create(username="seed-admin", defaults={"is_superuser": True, "is_staff": True})
+    _silently("migrate", "--no-input")
+    deque(seed(count), maxlen=0)
+    _silently("collectstatic", "--no-input")
+    admin, _ = User.objects.get_or_create(username="seed-admin", defaults={"is_superuser": True, "is_staff": True})
     times: list[float] = []
     queries: set[int] = set()
     views: dict[str, Any] = {}
-    for who, person, asked in (("", admin, VIEWS), ("as seed-00: ", people.get(username="seed-00"), VIEWS[:8])):
-        client = Client(headers={"host": "localhost"})
-        client.force_login(person)
+    owner = User.objects.get(username="seed-00")
+    for prefix, user, asked in (("", admin, VIEWS), ("as seed-00: ", owner, VIEWS[:8])):
+        client = _logged_in(user)
         for view in asked:
-            for name, query in (("first", view), ("deep", _deep(person, view)), ("last", f"{view}&before=")):
-                address = f"/history/?{query}"
-                _ask(client, address)
-                with CaptureQueriesContext(connection) as captured:  # untimed: to note each query down takes time, too
-                    _ask(client, address)
-                queries.add(len(captured))
-                taken = [_ask(client, address) for _ in range(repeats)]
+            for name, query in (("first", view), ("deep", _deep(user, view)), ("last", f"{view}&before=")):
+                taken, number = _ask(client, f"/history/?{query}", repeats)
                 times += taken
-                views[f"{who}{view or 'everything'}, {name} page"] = spread(taken)
+                queries.add(number)
+                views[f"{prefix}{view or 'everything'}, {name} page"] = spread(taken)
     return {"ms": spread(times), "queries": sorted(queries), "views": views}
 
 
-def _ask(client: Any, address: str) -> float:
-    """Milliseconds of a page."""
+def _silently(command: str, *arguments: str) -> None:
+    from django.core.management import call_command
+
+    call_command(command, *arguments, verbosity=0)
+
+
+def _logged_in(user: "User") -> "Client":
+    from django.test import Client
+
+    client = Client(headers={"host": "localhost"})
+    client.force_login(user)
+    return client
+
+
+def _ask(client: "Client", address: str, repeats: int) -> tuple[list[float], int]:
+    """Milliseconds of a page, `repeats` times, and the number of its queries."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    _milliseconds(client, address)  # warms the caches
+    with CaptureQueriesContext(connection) as captured:  # not timed: recording the queries takes time, too
+        _milliseconds(client, address)
+    return [_milliseconds(client, address) for _ in range(repeats)], len(captured)
+
+
+def _milliseconds(client: "Client", address: str) -> float:
     start = perf_counter()
     response = client.get(address)
     milliseconds = (perf_counter() - start) * 1000
@@ -88,8 +107,8 @@ def _ask(client: Any, address: str) -> float:
     return milliseconds
 
 
-def _deep(person: Any, view: str) -> str:
-    """A view's query with a place near its end, as the links there write it."""
+def _deep(user: "User", view: str) -> str:
+    """A view's query with a cursor near its end, as the links there have it."""
     from django.http import QueryDict
 
     from diagnosis.access import pagination, selectors
@@ -97,14 +116,13 @@ def _deep(person: Any, view: str) -> str:
     from diagnosis.views.history import requested_order
 
     data = QueryDict(view)
-    order = requested_order(data)
-    rows = PredictionFilter(data, queryset=selectors.predictions(person)).qs
+    rows = PredictionFilter(data, queryset=selectors.predictions(user)).qs
     total = rows.order_by().count()
     if not total:
         return view
-    [row] = pagination.sorted_rows(rows, order)[int(total * DEEP) : int(total * DEEP) + 1]
+    [row] = pagination.sorted_rows(rows, requested_order(data))[int(total * DEEP) : int(total * DEEP) + 1]
     return f"{view}&after={pagination.cursor(row)}"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_here(int(sys.argv[1]), int(sys.argv[2]))))
+    sys.stdout.write(json.dumps(_measure_here(int(sys.argv[1]), int(sys.argv[2]))))

@@ -1,0 +1,10 @@
+"""Importing this module sets Django up. Programs import it before they import models."""
+
+import os
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+    django.setup()
