@@ -53,20 +53,20 @@ class Cleaned:
     dropped: tuple[str, ...]
 
 
-def clean(data: bytes, *, kind: str, orientation: int, pixel_sha256: str) -> Cleaned:
+def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str) -> Cleaned:
     """The file without anything that is not the picture.
 
-    kind (its format), orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
+    file_format (its format), orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
 
     Of the metadata only the orientation stays. Of several pictures in one file only the first stays, as only that is
     read.
 
     Raises UnreadableImage with code `not_separable`: no way leads to a file with the same pixels.
     """
-    ways: list[Callable[[], Cleaned]] = [lambda: _rewritten(data, kind, orientation)]
-    if kind == "JPEG":
+    ways: list[Callable[[], Cleaned]] = [lambda: _rewritten(data, file_format, orientation)]
+    if file_format == "JPEG":
         ways.insert(0, lambda: Cleaned(*_with_format("JPEG", jpeg.stripped(data, orientation))))
-    elif kind == "PNG":
+    elif file_format == "PNG":
         ways.insert(0, lambda: Cleaned(*_with_format("PNG", png.stripped(data, orientation))))
     for way in ways:
         try:
@@ -79,7 +79,7 @@ def clean(data: bytes, *, kind: str, orientation: int, pixel_sha256: str) -> Cle
         if again.pixel_sha256() == pixel_sha256:
             return found
     raise UnreadableImage(
-        "not_separable", f"The {kind} file's picture cannot be told from what else is in it. Export it as PNG."
+        "not_separable", f"The {file_format} file's picture cannot be told from what else is in it. Export it as PNG."
     )
 
 
@@ -87,18 +87,18 @@ def _with_format(name: str, found: tuple[bytes, frozenset[str]]) -> tuple[bytes,
     return found[0], name, tuple(sorted(found[1]))
 
 
-def _rewritten(data: bytes, kind: str, orientation: int) -> Cleaned:
+def _rewritten(data: bytes, file_format: str, orientation: int) -> Cleaned:
     """Decoded and stored without loss: as TIFF what PNG cannot hold, all else as PNG."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
-        picture = Pillow.open(io.BytesIO(data), formats=[kind])
+        picture = Pillow.open(io.BytesIO(data), formats=[file_format])
         dropped = _named(picture)
         picture.load()
         bare = picture.copy()  # without the tags that Pillow would write again by itself
         transparency = bare.info.get("transparency")
         bare.info = {} if transparency is None else {"transparency": transparency}
-        if kind == "TIFF":
+        if file_format == "TIFF":
             if orientation in _TURNED_BACK:  # of a TIFF, Pillow turns the pixels when it loads them
                 bare = bare.transpose(_TURNED_BACK[orientation])
             tags = {_ORIENTATION: orientation} if orientation != 1 else {}

@@ -1,4 +1,14 @@
-"""The only way in: unpack → validate → de-identify → hash → store → enqueue on commit. Each file is judged alone."""
+"""The only way in. Every upload, from a page, the API or a scanner, takes these steps:
+
+    unpacking    an upload becomes its files; those of an archive come one by one
+    limits       wait for a free upload slot, and for enough memory to read the file
+    decoding     bytes become slices; `previews` renders them, `diagnosis.deid` cleans the file
+    store        duplicates are found, a slice finds its `series`; files and rows are written in one transaction,
+                 and the prediction is queued on commit
+    receipt      what became of each file; `rejections` has the sentence for each one that was not taken
+
+Each file is judged alone. `UnreadableImage`, raised in any step, ends the way of its own file and of no other.
+"""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing
@@ -12,12 +22,14 @@ from django.db import DataError, IntegrityError
 from diagnosis.access import audit
 from diagnosis.access.users import User
 from diagnosis.inference import model_versions
-from diagnosis.intake import store
-from diagnosis.intake.decoding import Decoded, decode, too_large, unpack
+from diagnosis.intake import rejections, store
+from diagnosis.intake.decoded import Decoded
+from diagnosis.intake.decoding import decode
 from diagnosis.intake.file_names import clean_name
 from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
-from diagnosis.intake.receipt import Accepted, Receipt, Rejected, Upload
-from diagnosis.intake.store import Intent
+from diagnosis.intake.receipt import Accepted, Receipt, Rejected
+from diagnosis.intake.store import UploadContext
+from diagnosis.intake.unpacking import Upload, unpack
 from diagnosis.models import Case
 from diagnosis.models.case import validate_reference
 from ml.contracts import UnreadableImage
@@ -31,15 +43,8 @@ _slots = UploadSlots(settings.UPLOADS_AT_ONCE, patience=2.0)
 
 __all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "receive", "upload_slot"]
 
-LETTERING = (
-    "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
-    "cut it away or export the picture without it. If not, confirm that, and it is taken."
-)
-
-NOT_STORED = "The file could be read but not stored. The cause is in the server's log."
-
 PATIENT_CASE = "PT-"
-"""What references of cases begin with that were opened for a patient's pseudonym."""
+"""Prefix of the reference of a case that was opened for a patient's pseudonym."""
 
 
 def upload_slot() -> AbstractContextManager[None]:
@@ -62,83 +67,76 @@ def receive(
     """Take an upload of `user` into the case called `reference`, or into a new one.
 
     oversized: names of files that the upload handler dropped for their size.
-    confirmed: the uploader has looked, and letters in the pictures are no name.
-    Raises ValidationError for a reference that is no pseudonymous reference, and Busy, both before anything is stored.
+    confirmed: the uploader has looked, and text in the pictures identifies nobody.
+    Raises ValidationError for a reference that is not pseudonymous, and Busy, both before anything is stored.
     Never raises for what a file holds.
     """
     reference = reference.strip()
     if reference:
         _validate(reference)
     with upload_slot():
-        return _received(user, files, oversized, reference, simulated=simulated, confirmed=confirmed)
+        return _receive(user, files, oversized, reference, simulated=simulated, confirmed=confirmed)
 
 
-def _received(
+def _receive(
     user: User, files: Iterable[Upload], oversized: Iterable[str], reference: str, *, simulated: bool, confirmed: bool
 ) -> Receipt:
     receipt = Receipt()
-    home = Case.objects.filter(owner=user, reference=reference).first() if reference else None
-    intent = Intent(user, model_versions.active(), home, reference, simulated=simulated, confirmed=confirmed)
+    case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
+    context = UploadContext(user, model_versions.active(), case, reference, simulated=simulated, confirmed=confirmed)
     for upload in files:
-        intent = _take_apart(upload, intent, receipt)
+        context = _take_upload(upload, context, receipt)
     if receipt.accepted:
-        receipt.case = intent.case or receipt.accepted[0].scan.case
-    receipt.rejected += [_rejected(clean_name(name), too_large(settings.MAX_UPLOAD_MB)) for name in oversized]
-    for rejected in receipt.rejected:  # without its name: exports call files by their patient
+        receipt.case = context.case or receipt.accepted[0].scan.case
+    too_large = rejections.too_large(settings.MAX_UPLOAD_MB)
+    receipt.rejected += [rejections.rejected(clean_name(name), too_large) for name in oversized]
+    for rejected in receipt.rejected:  # without the file's name, which may be the patient's
         audit.record("scan.rejected", actor=user, code=rejected.code)
     return receipt
 
 
-def _take_apart(upload: Upload, intent: Intent, receipt: Receipt) -> Intent:
-    """The files of one upload, each read when there is room for it, and let go before the next."""
+def _take_upload(upload: Upload, context: UploadContext, receipt: Receipt) -> UploadContext:
+    """Take the files of one upload, each read once there is memory for it and dropped before the next."""
     try:
         with closing(unpack(upload)) as files:
             for file in files:
                 with _memory.held(file.size):
-                    intent = _take(file.name, file.read(), intent, receipt)
-    except UnreadableImage as error:  # of an archive; what came out of it stays
-        receipt.rejected.append(_rejected(clean_name(upload.name), error))
-    return intent
+                    context = _take(file.name, file.read(), context, receipt)
+    except UnreadableImage as error:  # the archive itself; files already taken out of it stay
+        receipt.rejected.append(rejections.rejected(clean_name(upload.name), error))
+    return context
 
 
-def _take(name: str, content: bytes | UnreadableImage, intent: Intent, receipt: Receipt) -> Intent:
-    """One file; the intent for the next, which knows where this one went."""
+def _take(name: str, content: bytes | UnreadableImage, context: UploadContext, receipt: Receipt) -> UploadContext:
+    """Take one file. Returns the context for the next, which goes into the same case."""
     try:
         if isinstance(content, UnreadableImage):
             raise content
         for decoded in decode(name, content):
-            _check_lettering(decoded, intent)
-            accepted = store.accept(decoded, _for_patient(decoded, intent), name=name)
+            if decoded.has_text and not context.confirmed:
+                raise rejections.burned_in_text()
+            accepted = store.accept(decoded, _patient_context(decoded, context), name=name)
             receipt.add(accepted)
-            if accepted.created and not _by_patient(decoded, intent):
-                intent = replace(intent, case=accepted.scan.case)  # a known picture's case is not where new ones belong
+            # New files never follow a duplicate into its old case.
+            if accepted.created and not _goes_by_patient(decoded, context):
+                context = replace(context, case=accepted.scan.case)
     except UnreadableImage as error:
-        receipt.rejected.append(_rejected(name, error))
-    except (IntegrityError, DataError):  # values that the database does not take; the other files go on
+        receipt.rejected.append(rejections.rejected(name, error))
+    except (IntegrityError, DataError):  # the database refuses a value; the other files go on
         _log.exception("file cannot be stored")
-        receipt.rejected.append(_rejected(name, UnreadableImage("not_stored", NOT_STORED)))
-    return intent
+        receipt.rejected.append(rejections.rejected(name, rejections.not_stored()))
+    return context
 
 
-def _check_lettering(decoded: Decoded, intent: Intent) -> None:
-    if decoded.lettered and not intent.confirmed:
-        raise UnreadableImage("lettering", LETTERING)
+def _goes_by_patient(decoded: Decoded, context: UploadContext) -> bool:
+    return bool(settings.CASE_BY_PATIENT and decoded.patient and not context.reference)
 
 
-def _by_patient(decoded: Decoded, intent: Intent) -> bool:
-    return bool(settings.CASE_BY_PATIENT and decoded.patient and not intent.reference)
-
-
-def _for_patient(decoded: Decoded, intent: Intent) -> Intent:
-    """Where the site allows it, and nobody named a case, scans of one patient land in one."""
-    if not _by_patient(decoded, intent):
-        return intent
-    reference = PATIENT_CASE + decoded.patient
-    return replace(intent, reference=reference, case=None)
-
-
-def _rejected(name: str, error: UnreadableImage) -> Rejected:
-    return Rejected(name, error.code, error.message, confirmable=error.code == "lettering")
+def _patient_context(decoded: Decoded, context: UploadContext) -> UploadContext:
+    """With CASE_BY_PATIENT, and if no case was named, scans of one patient go into one case."""
+    if not _goes_by_patient(decoded, context):
+        return context
+    return replace(context, reference=PATIENT_CASE + decoded.patient, case=None)
 
 
 def _validate(reference: str) -> None:

@@ -1,4 +1,4 @@
-"""File names are hostile text. What is kept of one is for people to recognize it by; it never names a stored file."""
+"""File names are hostile text. We keep one so that people recognize their file; it never names a stored file."""
 
 import unicodedata
 from pathlib import PurePosixPath
@@ -7,9 +7,9 @@ MAX_LENGTH = 255
 
 
 def clean_name(name: str | None) -> str:
-    """The last path part of `name`, normalized (NFC), at most 255 long, without control characters.
+    """The last path component of `name`: NFC, at most 255 characters, no control or formatting characters.
 
-    A name that is too long keeps its ending. Empty names become "unnamed".
+    A name that is too long keeps its extension. Names that are empty or all dots become "unnamed".
     """
     text = unicodedata.normalize("NFC", name or "").replace("\\", "/")
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))

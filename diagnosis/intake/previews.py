@@ -1,6 +1,6 @@
-"""What browsers are shown of a scan: a PNG preview and a thumbnail, made once at intake from the decoded pixels.
+"""The PNG preview and thumbnail that browsers show, rendered once at intake from the decoded pixels.
 
-The original is never sent inline, so no byte that an uploader chose is interpreted by a browser.
+The original is never sent inline, so a browser never interprets bytes that an uploader chose.
 """
 
 import io
@@ -20,7 +20,7 @@ THUMBNAIL_SIDE = 96
 def render(image: Image) -> tuple[bytes, bytes]:
     """PNG bytes of the preview (at most 1024 pixels a side) and the thumbnail (at most 96).
 
-    8-bit pictures keep their gray levels; deeper ones are windowed to their 0.5th to 99.5th percentile.
+    8-bit pictures keep their gray levels; deeper ones are scaled from their 0.5th and 99.5th percentile.
     """
     picture = Pillow.fromarray(_eight_bit(image))
     picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Pillow.Resampling.BILINEAR)
@@ -30,11 +30,11 @@ def render(image: Image) -> tuple[bytes, bytes]:
 
 
 def windowed(data: bytes, frame: int, *, window: int | None) -> bytes:
-    """PNG bytes of a DICOM file's frame under one of its windows; None: from the least gray value to the greatest.
+    """PNG bytes of a frame of a DICOM file under one of its windows; None: the full range of gray values.
 
     Raises UnreadableImage.
     """
-    from ml.readers import dicom  # few requests ask for it, and it brings pydicom
+    from ml.readers import dicom  # few requests need it, and it imports pydicom
 
     preview, _ = render(dicom.open_file(data, max_pixels=readers.MAX_PIXELS).image(frame, window=window))
     return preview
@@ -45,13 +45,13 @@ def _eight_bit(image: Image) -> np.ndarray:
         return image.pixels
     plane = image.pixels.astype(np.float32)
     low, high = robust_range(plane)
-    plane -= low  # in place: the copy is as large as the picture
+    plane -= low  # in place: a copy would be as large as the picture
     plane *= 255 / max(high - low, 1e-6)
     return plane.clip(0, 255, out=plane).astype(np.uint8)
 
 
 def _png(picture: Pillow.Image) -> bytes:
     buffer = io.BytesIO()
-    # Runs alone: a scan's noise repeats nothing else, and to search for it took most of an upload's time.
+    # Run lengths only: noise repeats nothing, and searching it for repeats took most of an upload's time.
     picture.save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()

@@ -1,26 +1,18 @@
-"""What an upload is made of, and what becomes of it."""
+"""What became of an upload, file by file. The page and the API show it."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from diagnosis.models import Case, Prediction, Scan
-from ml.readers.packed import BinaryFile
-
-
-class Upload(BinaryFile, Protocol):
-    """What intake needs of an uploaded file, which stands at its beginning; Django's File has it."""
-
-    name: str | None
-
-    @property
-    def size(self) -> int | None: ...
 
 
 @dataclass(slots=True)
 class Accepted:
-    """One scan that was taken, called `name` in this upload, and from how many of its files. `duplicate_of` is the scan
-    that showed the same before, if there was one; when it is `scan` itself, nothing was stored anew. `created`: the
-    scan did not stand before, neither as a copy nor as a series that this file adds to."""
+    """One scan that was taken.
+
+    name: the file's name in this upload. files: how many files of this upload belong to the scan.
+    duplicate_of: the scan that showed the same before, if there is one; `scan` itself if nothing new was stored.
+    created: the scan is new, neither a duplicate nor a series that this file extends.
+    """
 
     name: str
     scan: Scan
@@ -32,8 +24,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One file that was not taken: its name, the rule it broke, and a sentence for its uploader. confirmable: it is
-    taken if the uploader says so."""
+    """One file that was not taken.
+
+    code: of the rule that it broke. detail: a sentence for its uploader, see `rejections`. confirmable: it is taken if
+    the uploader confirms that the text in it identifies nobody.
+    """
 
     name: str
     code: str
@@ -43,15 +38,17 @@ class Rejected:
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of an upload: each scan once, each file that was not taken, in order. `case` is None while nothing
-    was accepted."""
+    """Each scan once, and each rejected file, in order. case: None if nothing was accepted."""
 
     case: Case | None = None
     accepted: list[Accepted] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
     def add(self, accepted: Accepted) -> None:
-        """A file that joined a series of this upload counts there. That something new came outweighs what repeats."""
+        """Add a scan, or count the file towards the series that it joined.
+
+        A series of which some slices are new and some are duplicates is reported as new.
+        """
         for known in self.accepted:
             if accepted.scan.gathers and known.scan.pk == accepted.scan.pk:
                 known.files += 1

@@ -1,8 +1,10 @@
-"""Slices that come file by file find the series they belong to.
+"""Series assembly: a slice that comes in a file of its own finds the scan that it belongs to.
 
-They belong together if they share series, size, contrast (see `ml.readers.dicom.description.stack_key`) and direction,
-and no two lie in the same place: what finds its place taken begins another scan of the series. A run starts when
-nothing has come for a moment; what comes later opens it again.
+Slices belong together if they share series, stack (size and contrast, see `ml.readers.dicom.description.stack_key`) and
+direction, and no two lie at the same position; a second slice at a position starts another scan of the series. The run
+starts once no slice has arrived for a moment, and a slice that arrives later opens it again.
+
+How the slices of a scan are ordered is decided when the run starts: see `diagnosis.inference.series`.
 """
 
 from dataclasses import dataclass
@@ -14,73 +16,76 @@ from django.utils import timezone
 
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
-from diagnosis.intake.decoding import Decoded
+from diagnosis.intake.decoded import Decoded
 from diagnosis.models import Prediction, Scan, Slice
 from ml.contracts import UnreadableImage
 from ml.readers.dicom.geometry import PARALLEL, SAME_POSITION, SlicePosition
 
 DEBOUNCE = timedelta(seconds=2)
-"""After the last slice. Files of one upload follow each other within tenths of a second."""
+"""How long a run waits after the last slice. Files of one upload arrive within tenths of a second of each other."""
 
 MAX_SLICES = 2_000
-"""Slices that one scan may gather, as many as one file may hold."""
+"""Slices of one scan; a single file may hold as many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """slice: the same one, here before. scan: which it belongs to. elsewhere: the same series in another case."""
+class SeriesMatch:
+    """Where a slice belongs. With neither `same_slice` nor `scan`, it starts a new scan.
 
-    slice: Slice | None = None
+    same_slice: the slice was uploaded before. scan: it extends this one. other_case: its series in another case.
+    """
+
+    same_slice: Slice | None = None
     scan: Scan | None = None
-    elsewhere: Scan | None = None
+    other_case: Scan | None = None
 
 
-def look_up(decoded: Decoded, *, user: User, reference: str) -> Found:
-    """Where a slice belongs among the scans of `user`, in the case called `reference` if one is named.
+def match(decoded: Decoded, *, user: User, reference: str) -> SeriesMatch:
+    """Where a slice belongs among the scans of `user`, or among those of one case if `reference` names one.
 
     Raises UnreadableImage with code `too_many_frames`.
     """
-    place = decoded.place
-    assert place is not None
-    scans = Scan.objects.filter(case__owner=user, series_uid=decoded.series, stack=decoded.gathers)
-    alike = [scan for scan in scans.select_related("case").order_by("id") if _parallel(scan, place)]
-    here = [scan for scan in alike if not reference or scan.case.reference == reference]
-    elsewhere = next((scan for scan in alike if scan not in here), None)
-    [picture] = decoded.pictures
+    position = decoded.position
+    assert position is not None
+    scans = Scan.objects.filter(case__owner=user, series_uid=decoded.series, stack=decoded.stack)
+    same_stack = [scan for scan in scans.select_related("case").order_by("id") if _is_parallel(scan, position)]
+    here = [scan for scan in same_stack if not reference or scan.case.reference == reference]
+    other_case = next((scan for scan in same_stack if scan not in here), None)
     slices = Slice.objects.filter(scan__in=here).select_related("scan__case")
     if known := slices.filter(instance_uid=decoded.instance).first():
-        return Found(slice=known)
-    for scan in here:  # several contrasts or times may lie in one place; each is a scan of its own
-        where = along(place, scan)
-        near = slices.filter(scan=scan, along__gt=where - SAME_POSITION, along__lt=where + SAME_POSITION).first()
-        if near is not None and near.pixel_sha256 == picture.pixel_sha256:
-            return Found(slice=near)
+        return SeriesMatch(same_slice=known)
+    [rendered] = decoded.slices
+    for scan in here:
+        mm = along(position, scan)
+        near = slices.filter(scan=scan, along__gt=mm - SAME_POSITION, along__lt=mm + SAME_POSITION).first()
         if near is None:
             if scan.frames >= MAX_SLICES:
                 raise UnreadableImage("too_many_frames", f"The series has more than {MAX_SLICES:,} slices.")
-            return Found(scan=scan)
-    return Found(elsewhere=elsewhere)
+            return SeriesMatch(scan=scan)
+        if near.pixel_sha256 == rendered.pixel_sha256:
+            return SeriesMatch(same_slice=near)
+        # Another contrast or time at the same position: try the next scan of the series.
+    return SeriesMatch(other_case=other_case)
 
 
-def along(place: SlicePosition, scan: Scan) -> float:
+def along(position: SlicePosition, scan: Scan) -> float:
     """Millimeters along the scan's normal."""
     assert scan.normal is not None
-    return float(np.dot(place.position, scan.normal))
+    return float(np.dot(position.position, scan.normal))
 
 
-def count(scan: Scan, *, size: int) -> None:
-    """One slice more, of `size` bytes."""
+def count_slice(scan: Scan, *, size: int) -> None:
+    """Add a slice of `size` bytes to the scan's totals."""
     Scan.objects.filter(pk=scan.pk).update(frames=F("frames") + 1, size=F("size") + size)
     scan.refresh_from_db(fields=["frames", "size"])
 
 
-def wait(prediction: Prediction, *, actor: User) -> None:
-    """A slice has come: a run that waits does so a moment longer, one that runs will find it, and one that has ended is
-    opened again."""
-    later = timezone.now() + DEBOUNCE
-    if not transitions.postpone(prediction, until=later):
-        transitions.reopen(prediction, actor=actor, not_before=later)
+def extend_run(prediction: Prediction, *, actor: User) -> None:
+    """A slice arrived: a queued run waits a moment longer, a running one will read it, an ended one opens again."""
+    not_before = timezone.now() + DEBOUNCE
+    if not transitions.postpone(prediction, until=not_before):
+        transitions.reopen(prediction, actor=actor, not_before=not_before)
 
 
-def _parallel(scan: Scan, place: SlicePosition) -> bool:
-    return scan.normal is not None and abs(float(np.dot(scan.normal, place.upward_normal))) > PARALLEL
+def _is_parallel(scan: Scan, position: SlicePosition) -> bool:
+    return scan.normal is not None and abs(float(np.dot(scan.normal, position.upward_normal))) > PARALLEL

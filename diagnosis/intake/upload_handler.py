@@ -1,6 +1,6 @@
-"""Upload handling: the size limit of one file, enforced while its bytes arrive.
+"""Upload handling: the size limit of a file, enforced while its bytes arrive.
 
-A picture may have MAX_UPLOAD_MB. What may hold many slices, told from its first bytes, may have MAX_ARCHIVE_MB.
+A picture may have MAX_UPLOAD_MB; a file that may hold many slices, judged by its first bytes, MAX_ARCHIVE_MB.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from ml.readers.sniffing import may_hold_many
 
 
 class SizeLimit(FileUploadHandler):
-    """Drops a file the moment it exceeds its limit; its neighbours in the same request go on.
+    """Drops a file as soon as it exceeds its limit; the other files of the request go on.
 
-    The name is noted on the request, where `oversized` finds it. Files of somebody who is not logged in are never kept:
-    the check of a form's token reads the whole body before the login is asked for, and would fill the disk.
+    The name is noted on the request, where `oversized` finds it. Files of anonymous visitors are never kept: the CSRF
+    check reads the whole body before the login is required, so anyone could fill the disk.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -35,10 +35,10 @@ class SizeLimit(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        return None  # the handlers after this one keep the file
+        return None  # the next upload handler keeps the file
 
 
 def oversized(request: Any) -> list[str]:
-    """Names of the files of this request that were dropped for their size, as their uploader called them."""
+    """Names of this request's files that were dropped for their size, as their uploader called them."""
     names: list[str] = getattr(getattr(request, "_request", request), "oversized_uploads", [])
     return names

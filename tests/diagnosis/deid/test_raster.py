@@ -24,7 +24,9 @@ STRIPPED = {"JPEG": "JPEG", "PNG": "PNG", "TIFF": "TIFF", "WEBP": "PNG", "BMP": 
 
 
 def clean(data: bytes, image: Image) -> raster.Cleaned:
-    return raster.clean(data, kind=image.format, orientation=image.orientation, pixel_sha256=image.pixel_sha256())
+    return raster.clean(
+        data, file_format=image.format, orientation=image.orientation, pixel_sha256=image.pixel_sha256()
+    )
 
 
 def cleaned(data: bytes) -> tuple[raster.Cleaned, Image, Image]:

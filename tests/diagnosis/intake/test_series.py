@@ -205,10 +205,10 @@ def test_what_the_database_does_not_take_stops_no_other_file(user: Any, monkeypa
     good, bad = builders.png_bytes(), builders.png_bytes(builders.phantom(96))
     accept = intake.store.accept
 
-    def refusing(decoded: Any, intent: Any, *, name: str) -> Any:
+    def refusing(decoded: Any, context: Any, *, name: str) -> Any:
         if name == "IM0000":
             raise IntegrityError("no")
-        return accept(decoded, intent, name=name)
+        return accept(decoded, context, name=name)
 
     monkeypatch.setattr("diagnosis.intake.store.accept", refusing)
     receipt = receive(user, bad, good)
@@ -285,6 +285,6 @@ def test_a_file_whose_size_lies_is_refused_alone(user: Any) -> None:
 def test_lettering_on_any_page_of_a_capture_is_seen(user: Any, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
     planes = np.stack([builders.phantom(96, seed=n) for n in range(6)])
     planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
-    monkeypatch.setattr("diagnosis.intake.decoding._lettered", lambda image: bool(image.pixels[0, 0] > 200))
+    monkeypatch.setattr("diagnosis.intake.decoding._has_text", lambda image: bool(image.pixels[0, 0] > 200))
     data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
     assert [r.code for r in receive(user, data).rejected] == ["lettering"]

@@ -1,0 +1,71 @@
+"""A decoded file, ready to be stored. Its pixels are gone; what pages and duplicate checks need of them is kept."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from diagnosis.models.scan import combined_digest, gathering
+from ml.readers.dicom.geometry import SlicePosition
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedSlice:
+    """One slice as it is stored beside its file.
+
+    preview, thumbnail: PNG bytes. width, height: pixels, as stored in the file. ratio: width by height as shown.
+    frame: index within the file.
+    """
+
+    pixel_sha256: str
+    preview: bytes
+    thumbnail: bytes
+    width: int
+    height: int
+    ratio: float
+    notes: tuple[str, ...]
+    frame: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What is stored of a file: one scan, or one slice of a scan whose slices come in files of their own.
+
+    data: the de-identified file. slices: in viewing order, at least one.
+    stack: which slices of its series this one belongs with, "" for a scan of its own; position: where it lies then.
+    series, instance: UIDs as this site maps them. patient: a pseudonym, "" if unknown. spacing: mm between slices.
+    letters: at the left, right, upper and lower edge. windows: center and width of each.
+    deidentified: what was kept and dropped, as the scan's row and `deid_report` show it.
+    has_text: the pictures seem to contain text, or the file says so.
+    """
+
+    name: str
+    data: bytes
+    format: str
+    slices: tuple[RenderedSlice, ...]
+    notes: tuple[str, ...] = ()
+    stack: str = ""
+    series: str = ""
+    instance: str = ""
+    patient: str = ""
+    position: SlicePosition | None = None
+    spacing: float | None = None
+    letters: str = ""
+    windows: tuple[tuple[float, float], ...] = ()
+    deidentified: dict[str, Any] = field(default_factory=dict)
+    has_text: bool = False
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def pixel_sha256(self) -> str:
+        """The digest by which duplicates are found.
+
+        A single picture has its own, several have a combined one. A slice of a series has one that includes its stack:
+        the same pixels uploaded as a picture are another scan.
+        """
+        if len(self.slices) == 1 and not self.stack:
+            return self.slices[0].pixel_sha256
+        stack = gathering(self.series, self.stack, self.position.upward_normal) if self.position else ""
+        return combined_digest(stack, [one.pixel_sha256 for one in self.slices])

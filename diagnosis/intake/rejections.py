@@ -1,0 +1,33 @@
+"""Why a file is not taken: the sentence that its uploader reads, on the page, in the API and in DICOM responses.
+
+Each comes with an `UnreadableImage`, raised where the rule is checked: damaged files, unknown formats and limits in
+`ml.readers`, whatever cannot be de-identified in `diagnosis.deid`. The rules of intake itself are here, and so is the
+one function that turns any of them into a line of the receipt.
+"""
+
+from diagnosis.intake.receipt import Rejected
+from ml.contracts import UnreadableImage
+
+CONFIRMABLE = "lettering"
+"""The code of the one rule that an uploader may overrule."""
+
+
+def rejected(name: str, error: UnreadableImage) -> Rejected:
+    return Rejected(name, error.code, error.message, confirmable=error.code == CONFIRMABLE)
+
+
+def too_large(limit: int) -> UnreadableImage:
+    """limit: megabytes."""
+    return UnreadableImage("too_large", f"The file is larger than {limit} MB, the most that is accepted.")
+
+
+def burned_in_text() -> UnreadableImage:
+    return UnreadableImage(
+        CONFIRMABLE,
+        "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
+        "cut it away or export the picture without it. If not, confirm that, and it is taken.",
+    )
+
+
+def not_stored() -> UnreadableImage:
+    return UnreadableImage("not_stored", "The file could be read but not stored. The cause is in the server's log.")
