@@ -48,13 +48,13 @@ def evaluate(options: argparse.Namespace) -> int:
 def fit_series(options: argparse.Namespace) -> int:
     """How slices speak for a series, fitted anew beside an artifact's weights; a new artifact is written."""
     from ml.training.calibration import series_fit
-    from ml.training.calibration.synthetic_series import build
+    from ml.training.calibration.synthetic_series import synthesize_split
     from ml.training.data.table import read_table, split_rows
     from ml.training.export import with_series
 
     rows = split_rows(read_table(options.data), "val")
     model = load_model(options.model, engine=options.engine)
-    entry = series_fit.fit(rows, series_fit.read(model, build(rows, split="val")))
+    entry = series_fit.fit(rows, series_fit.read(model, synthesize_split(rows, split="val")))
     folder = with_series(model.manifest.path, options.out, entry)
     print(json.dumps(entry, indent=2, allow_nan=False))
     print(f"{read_manifest(folder).label} written to {folder}", file=sys.stderr)
@@ -64,13 +64,13 @@ def fit_series(options: argparse.Namespace) -> int:
 def evaluate_series(options: argparse.Namespace) -> int:
     """Figures of whole series of one split, by patient."""
     from ml.training.calibration import series_fit
-    from ml.training.calibration.synthetic_series import build
+    from ml.training.calibration.synthetic_series import synthesize_split
     from ml.training.data.table import read_table
     from ml.training.evaluation import series_report
     from ml.training.evaluation.tables import series_table
     from ml.training.export import record_series
 
-    series = build(read_table(options.data), split=options.split)
+    series = synthesize_split(read_table(options.data), split=options.split)
     if not series:
         print(f"brainscan: the {options.split} split has fewer than two patients with series.", file=sys.stderr)
         return 2
@@ -92,7 +92,7 @@ def audit(options: argparse.Namespace) -> int:
     from ml.training.data.table import read_table
 
     least = audit.MIN_CORRELATION if options.min_correlation is None else options.min_correlation
-    rows = read_table(options.data, apart=False)
+    rows = read_table(options.data, check_splits=False)
     found = audit.audit(rows, min_correlation=least)
     if options.json:
         print(json.dumps(audit.summary(rows, found, min_correlation=least), allow_nan=False))

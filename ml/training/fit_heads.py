@@ -21,7 +21,7 @@ from ml.training.gate.data import collect
 from ml.training.gate.fit import fit_gate
 
 
-def finish(
+def fit_heads(
     rows: list[Row],
     tensors: Tensors,
     train: Examples,

@@ -13,14 +13,14 @@ from ml.training import export
 from ml.training.data import counterfactual
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
-from ml.training.data.near_duplicates import apart, left_out
-from ml.training.data.sampling import draws, made_draws
+from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates
+from ml.training.data.sampling import draws, synthetic_draws
 from ml.training.data.sources import BASE_WEIGHTS, describe
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
 from ml.training.detector.features import Extractor, base_weights, tensors_digest
 from ml.training.detector.fit import Examples, Fitted, fit
 from ml.training.evaluation import evaluate
-from ml.training.fit_heads import finish
+from ml.training.fit_heads import fit_heads
 from ml.training.settings import NAME, Settings
 
 _log = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ def train(job: Job) -> dict[str, Any]:
     """Train, export, evaluate on validation and test split, write the figures into the manifest; returns the test's."""
     rows = read_table(job.data)
     check_trainable(rows)
-    kept = apart(rows)
-    less = left_out(rows, kept)
-    _log.info("Left out, being copies of pictures of a later split: %s", less)
+    kept = drop_near_duplicates(rows)
+    dropped = count_dropped(rows, kept)
+    _log.info("Left out, being copies of pictures of a later split: %s", dropped)
     check_trainable(kept)
-    run = learn(job, kept, less=less)
+    run = learn(job, kept, dropped=dropped)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)
     model = load_model(job.out, engine="tensorflow")
@@ -59,7 +59,7 @@ def train(job: Job) -> dict[str, Any]:
     return summary
 
 
-def learn(job: Job, rows: list[Row], *, less: dict[str, int]) -> export.Run:
+def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:
     """Everything that is learned from the training split and fitted to the validation split. less: how many pictures of
     each split were left out of `rows`, being copies."""
     from ml.model.keras_network import fast_policy
@@ -69,15 +69,15 @@ def learn(job: Job, rows: list[Row], *, less: dict[str, int]) -> export.Run:
     extractor = Extractor(base, cache=job.work / "features", seed=settings.seed, policy=policy)
     drawn_from = brain_rows(rows, "train")
     train = draws(drawn_from, per_stratum=settings.per_stratum, seed=settings.seed)
-    train += made_draws(counterfactual.rows(drawn_from, seed=settings.seed))
+    train += synthetic_draws(counterfactual.synthetic_rows(drawn_from, seed=settings.seed))
     val: list[Draw] = [(row, 0) for row in brain_rows(rows, "val")]
     learned = Examples(extractor.maps(train, name="train"), train)
     judged = Examples(extractor.maps(val, name="val"), val)
     fitted = fit(learned, judged, settings=settings, base=base, work=job.work, policy=policy)
     _draw_history(fitted, job.work)
     facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), drawn=train)
-    facts["copies_left_out"] = less
-    return finish(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
+    facts["copies_left_out"] = dropped
+    return fit_heads(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
 
 
 def _facts(

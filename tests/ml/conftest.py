@@ -118,16 +118,16 @@ def sure_model(fake_model: Model) -> Callable[[bool], Model]:
 def make_table(tmp_path: Path) -> Callable[..., Path]:
     """Write a data table, and phantoms for its paths; returns the CSV file."""
 
-    def build(rows: list[dict[str, Any]], *, columns: tuple[str, ...] = COLUMNS, pictures: bool = True) -> Path:
+    def build(rows: list[dict[str, Any]], *, columns: tuple[str, ...] = COLUMNS, images: bool = True) -> Path:
         file = tmp_path / "scans.csv"
         with file.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        for number, row in enumerate(rows if pictures else []):
-            picture = tmp_path / row["path"]
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            picture.write_bytes(png_bytes(phantom(96, lesion=row["label"] == "tumor", seed=number)))
+        for number, row in enumerate(rows if images else []):
+            image = tmp_path / row["path"]
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.write_bytes(png_bytes(phantom(96, lesion=row["label"] == "tumor", seed=number)))
         return file
 
     return build

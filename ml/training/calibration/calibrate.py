@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ml.contracts import BrainscanError
 from ml.model.calibration import Calibration
 from ml.training.calibration import operating_point
-from ml.training.calibration.platt_fit import Curve, bagged
+from ml.training.calibration.platt_fit import Curve, fit_bagged
 from ml.training.data.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
 from ml.training.data.table import Row
 from ml.training.evaluation import metrics
@@ -92,7 +92,7 @@ def calibrate(
 
 def _fitted(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
     """As it stands in a manifest. Raises CalibrationError where the curve does not rise."""
-    curve = bagged(logits, truth, weights, draws).rounded(_DIGITS)
+    curve = fit_bagged(logits, truth, weights, draws).rounded(_DIGITS)
     if curve.slope <= 0:
         raise CalibrationError(f"The validation logits do not rise with tumor: the fitted slope is {curve.slope}.")
     return curve
@@ -169,7 +169,7 @@ def _folds(rows: list[Row], *, seed: int) -> list[NDArray[np.bool_]]:
     """Groups dealt to FOLDS hands, source after source, so that each hand has some of every source."""
     first = {row.group: row.source for row in reversed(rows)}
     order = np.random.default_rng(seed).permutation(len(first))
-    groups = sorted((first[name], int(place), name) for name, place in zip(sorted(first), order, strict=True))
+    groups = sorted((first[name], int(position), name) for name, position in zip(sorted(first), order, strict=True))
     hand = {name: number % FOLDS for number, (_, _, name) in enumerate(groups)}
     hands = np.array([hand[row.group] for row in rows])
     return [hands == number for number in range(FOLDS) if (hands == number).any()]

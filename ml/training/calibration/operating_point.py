@@ -18,7 +18,7 @@ from ml.training.evaluation.metrics import Floats, Ints
 SENSITIVITY = 0.95
 ALTERNATIVES = (0.9, 0.95, 0.97, 0.98, 0.99)
 ERROR = 0.1
-MAX_SHARE = 0.15
+MAX_FRACTION = 0.15
 
 RULE = (
     "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, sources weighing as "
@@ -41,7 +41,7 @@ class Band:
     low: float
     high: float
     error: float
-    share: float
+    fraction: float
 
 
 def choose(
@@ -50,12 +50,12 @@ def choose(
     """The operating point. draws: (times, N), how often each row is drawn (`calibrate.resamples`)."""
     cuts = candidates(probabilities)
     highest = float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= sensitivity - 1e-12]))
-    found = []
+    best = []
     for draw in draws:
         drawn = weights * draw
         if drawn[truth == 1].sum() and drawn[truth == 0].sum():
-            found.append(_best(cuts, probabilities, truth, drawn, sensitivity))
-    return Point(min(round(float(np.median(found)), 4), _down(highest)), sensitivity)
+            best.append(_best(cuts, probabilities, truth, drawn, sensitivity))
+    return Point(min(round(float(np.median(best)), 4), _floor4(highest)), sensitivity)
 
 
 def candidates(probabilities: Floats) -> Floats:
@@ -70,9 +70,9 @@ def rates(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats) -> 
     """Weighted sensitivity and specificity at each cut."""
     order = np.argsort(probabilities, kind="stable")
     below = np.searchsorted(probabilities[order], cuts, side="left")
-    ill = np.append(0, np.cumsum((weights * (truth == 1))[order]))
-    well = np.append(0, np.cumsum((weights * (truth == 0))[order]))
-    return 1 - ill[below] / ill[-1], well[below] / well[-1]
+    positives = np.append(0, np.cumsum((weights * (truth == 1))[order]))
+    negatives = np.append(0, np.cumsum((weights * (truth == 0))[order]))
+    return 1 - positives[below] / positives[-1], negatives[below] / negatives[-1]
 
 
 def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> Band:
@@ -83,11 +83,11 @@ def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> 
     """
     for hundredths in range(round(ERROR * 100), 50):
         error = hundredths / 100
-        low, high = min(error, _down(threshold)), max(1 - error, threshold)
-        share = float(np.average((probabilities >= low) & (probabilities <= high), weights=weights))
-        if share <= MAX_SHARE:
+        low, high = min(error, _floor4(threshold)), max(1 - error, threshold)
+        fraction = float(np.average((probabilities >= low) & (probabilities <= high), weights=weights))
+        if fraction <= MAX_FRACTION:
             break
-    return Band(round(low, 4), round(high, 4), error, share)
+    return Band(round(low, 4), round(high, 4), error, fraction)
 
 
 def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weights: Floats) -> dict[str, Any]:
@@ -102,15 +102,15 @@ def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weig
         "validation": {
             "sensitivity": metrics.sensitivity(truth, called),
             "specificity": metrics.specificity(truth, called),
-            "weighted_sensitivity": _at(point.threshold, probabilities, truth, weights)[0],
-            "weighted_specificity": _at(point.threshold, probabilities, truth, weights)[1],
+            "weighted_sensitivity": _rates_at(point.threshold, probabilities, truth, weights)[0],
+            "weighted_specificity": _rates_at(point.threshold, probabilities, truth, weights)[1],
         },
         "alternatives": [_alternative(target, probabilities, truth, weights) for target in ALTERNATIVES],
         "uncertain": {
             "rule": f"the calibration expects more than {band.error:.0%} of such answers to be wrong",
             "error": band.error,
             "share": float(unsure.mean()),
-            "weighted_share": band.share,
+            "weighted_share": band.fraction,
             "wrong_inside": float(wrong[unsure].mean()) if unsure.any() else None,
             "wrong_outside": float(wrong[~unsure].mean()) if (~unsure).any() else None,
         },
@@ -119,24 +119,24 @@ def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weig
 
 def _best(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats, sensitivity: float) -> float:
     """Of the cuts that keep the sensitivity, the middle one of those with the greatest balanced accuracy."""
-    found, spared = rates(cuts, probabilities, truth, weights)
-    quality = np.where(found >= sensitivity - 1e-12, found + spared, -1)
+    sensitivities, specificities = rates(cuts, probabilities, truth, weights)
+    quality = np.where(sensitivities >= sensitivity - 1e-12, sensitivities + specificities, -1)
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
     return float(cuts[best[len(best) // 2]])
 
 
 def _alternative(target: float, probabilities: Floats, truth: Ints, weights: Floats) -> dict[str, float]:
     cuts = candidates(probabilities)
-    cut = _down(float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= target - 1e-12])))
-    found, spared = _at(cut, probabilities, truth, weights)
-    return {"sensitivity_target": target, "threshold": cut, "sensitivity": found, "specificity": spared}
+    cut = _floor4(float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= target - 1e-12])))
+    sensitivity, specificity = _rates_at(cut, probabilities, truth, weights)
+    return {"sensitivity_target": target, "threshold": cut, "sensitivity": sensitivity, "specificity": specificity}
 
 
-def _at(cut: float, probabilities: Floats, truth: Ints, weights: Floats) -> tuple[float, float]:
-    found, spared = rates(np.array([cut]), probabilities, truth, weights)
-    return float(found[0]), float(spared[0])
+def _rates_at(cut: float, probabilities: Floats, truth: Ints, weights: Floats) -> tuple[float, float]:
+    sensitivities, specificities = rates(np.array([cut]), probabilities, truth, weights)
+    return float(sensitivities[0]), float(specificities[0])
 
 
-def _down(value: float) -> float:
+def _floor4(value: float) -> float:
     """Rounded to four digits, never up: a threshold keeps its sensitivity."""
     return float(np.floor(value * 10_000) / 10_000)

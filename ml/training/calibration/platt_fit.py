@@ -39,31 +39,33 @@ class Curve:
         )
 
 
-def bagged(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
+def fit_bagged(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
     """The curve nearest, in log loss, to the mean probability over the curves of all draws (times, N)."""
     mean, used = np.zeros(len(logits)), 0
     for draw in draws:
         drawn = weights * draw
         if drawn[truth == 1].sum() and drawn[truth == 0].sum():
-            mean += fit(logits, platt_targets(truth, drawn), drawn).probability(logits)
+            mean += fit_with_lapses(logits, platt_targets(truth, drawn), drawn).probability(logits)
             used += 1
-    return fit(logits, mean / used, weights)
+    return fit_with_lapses(logits, mean / used, weights)
 
 
-def fit(logits: Floats, targets: Floats, weights: Floats) -> Curve:
+def fit_with_lapses(logits: Floats, targets: Floats, weights: Floats) -> Curve:
     """Line and lapses of least weighted log loss against targets from 0 to 1."""
     low = high = _FIRST
-    slope, intercept = line(logits, targets, weights)
+    slope, intercept = fit_platt(logits, targets, weights)
     for _ in range(_ROUNDS):
         certain = 1 - low - high
         p = _sigmoid(slope * logits + intercept)
-        ill = targets * certain * p / (low + certain * p)  # share of a picture that is tumor, and no lapse
-        well = (1 - targets) * certain * (1 - p) / (high + certain * (1 - p))
+        positive = targets * certain * p / (low + certain * p)  # share of a picture that is tumor, and no lapse
+        negative = (1 - targets) * certain * (1 - p) / (high + certain * (1 - p))
         total = weights.sum()
         before = low, high
-        low = min(float(np.sum(weights * (targets - ill)) / total), MAX_LAPSE)
-        high = min(float(np.sum(weights * (1 - targets - well)) / total), MAX_LAPSE)
-        slope, intercept = line(logits, ill / np.maximum(ill + well, 1e-12), weights * (ill + well))
+        low = min(float(np.sum(weights * (targets - positive)) / total), MAX_LAPSE)
+        high = min(float(np.sum(weights * (1 - targets - negative)) / total), MAX_LAPSE)
+        slope, intercept = fit_platt(
+            logits, positive / np.maximum(positive + negative, 1e-12), weights * (positive + negative)
+        )
         if abs(low - before[0]) + abs(high - before[1]) < _STILL:
             break
     return Curve(slope, intercept, (low, high))
@@ -75,12 +77,12 @@ def platt_targets(truth: Ints, weights: Floats) -> Floats:
     return np.asarray(np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2)), np.float64)
 
 
-def line(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
+def fit_platt(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
     """Slope and intercept of least weighted log loss against targets from 0 to 1; Newton's method with halved steps."""
     center, scale = logits.mean(), logits.std() or 1.0
     x = (logits - center) / scale
-    share = np.clip(np.average(targets, weights=weights), 1e-6, 1 - 1e-6)
-    slope, intercept = 0.0, float(np.log(share / (1 - share)))
+    fraction = np.clip(np.average(targets, weights=weights), 1e-6, 1 - 1e-6)
+    slope, intercept = 0.0, float(np.log(fraction / (1 - fraction)))
 
     def loss(slope: float, intercept: float) -> float:
         z = slope * x + intercept

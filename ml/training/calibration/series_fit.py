@@ -21,8 +21,8 @@ from ml.inference.series import slice_outcome
 from ml.inference.series_summary import SliceOutcome, log_mean_exp, smoothed_logits
 from ml.model.series_calibration import METHOD
 from ml.training.calibration import operating_point
-from ml.training.calibration.platt_fit import line, platt_targets
-from ml.training.calibration.synthetic_series import KINDS, Series, made
+from ml.training.calibration.platt_fit import fit_platt, platt_targets
+from ml.training.calibration.synthetic_series import VARIANTS, Series, synthesize
 from ml.training.data.table import Row
 from ml.training.evaluation import metrics
 from ml.training.evaluation.metrics import Floats, Ints
@@ -65,7 +65,7 @@ def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
     Raises SeriesError: fewer than three patients with series, or the pooled logits do not rise with tumor.
     """
     rows = [row for row in rows if row.key in findings and findings[row.key].accepted]
-    series = made(rows)
+    series = synthesize(rows)
     patients = np.array([one.subject for one in series])
     if len(set(patients)) < 3:
         raise SeriesError("Fewer than three patients have slices with and without a tumor in one sequence.")
@@ -98,14 +98,14 @@ def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
             "sensitivity_target": point.target,
             "uncertain_error": band.error,
             "candidates": {name: round(loss, 4) for name, loss in losses.items()},
-            "cross_validated": {kind: _rates(series, judged, kind, point.threshold) for kind in KINDS},
+            "cross_validated": {variant: _rates(series, judged, variant, point.threshold) for variant in VARIANTS},
         },
     }
 
 
 def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any] | None:
     """The same from rows with their calibrated probabilities; None where fewer than three patients have series."""
-    if len({one.subject for one in made(rows)}) < 3:
+    if len({one.subject for one in synthesize(rows)}) < 3:
         return None
     return fit(rows, {row.key: SliceOutcome(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
 
@@ -127,7 +127,7 @@ def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings,
     scores, patients = _scores(series, findings, form), np.array([one.subject for one in series])
     probabilities = np.empty(len(series))
     for name in np.unique(patients):
-        slope, intercept = _line(made([row for row in rows if row.subject != name]), findings, form)
+        slope, intercept = _line(synthesize([row for row in rows if row.subject != name]), findings, form)
         out = patients == name
         probabilities[out] = 1 / (1 + np.exp(-np.clip(slope * scores[out] + intercept, -40, 40)))
     return probabilities
@@ -135,7 +135,7 @@ def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings,
 
 def _line(series: Sequence[Series], findings: Findings, form: Score) -> tuple[float, float]:
     truth, weights = _truth(series), _weights(series)
-    return line(_scores(series, findings, form), platt_targets(truth, weights), weights)
+    return fit_platt(_scores(series, findings, form), platt_targets(truth, weights), weights)
 
 
 def _scores(series: Sequence[Series], findings: Findings, form: Score) -> Floats:
@@ -155,8 +155,8 @@ def _loss(truth: Ints, probabilities: Floats, weights: Floats) -> float:
     return float(-np.average(np.log(np.where(truth == 1, kept, 1 - kept)), weights=weights))
 
 
-def _rates(series: Sequence[Series], probabilities: Floats, kind: str, threshold: float) -> dict[str, float]:
-    here = np.array([kind in one.kinds for one in series])
+def _rates(series: Sequence[Series], probabilities: Floats, variant: str, threshold: float) -> dict[str, float]:
+    here = np.array([variant in one.variants for one in series])
     truth, called = _truth(series)[here], (probabilities[here] >= threshold).astype(np.int64)
     return {
         "sensitivity": metrics.sensitivity(truth, called),

@@ -28,7 +28,7 @@ MORE = 2
 """Patients whose tumor-free slices make a series long."""
 
 WHOLE, SMALL_TUMOR, LONG = "whole", "small tumor", "small tumor, long series"
-KINDS = (WHOLE, SMALL_TUMOR, LONG)
+VARIANTS = (WHOLE, SMALL_TUMOR, LONG)
 
 Pair = tuple[str, str]
 
@@ -43,16 +43,16 @@ class Series:
     sequence: str
     tumor: bool
     rows: tuple[Row, ...]
-    kinds: tuple[str, ...]
+    variants: tuple[str, ...]
     weight: float
 
 
-def build(rows: Sequence[Row], *, split: str) -> list[Series]:
+def synthesize_split(rows: Sequence[Row], *, split: str) -> list[Series]:
     """The series of a split; none with fewer than two patients. Raises TableError where files are absent."""
-    return made(split_rows(list(rows), split))
+    return synthesize(split_rows(list(rows), split))
 
 
-def made(rows: Sequence[Row]) -> list[Series]:
+def synthesize(rows: Sequence[Row]) -> list[Series]:
     """The series that rows make; none with fewer than two patients."""
     healthy, ill = _parts(rows)
     sequences: dict[str, int] = defaultdict(int)
@@ -62,18 +62,20 @@ def made(rows: Sequence[Row]) -> list[Series]:
         return []
     found = []
     for pair in healthy:
-        share = len(healthy) / len(sequences) / sequences[pair[0]]  # of both classes, of this patient and sequence
+        pair_weight = (
+            len(healthy) / len(sequences) / sequences[pair[0]]
+        )  # of both classes, of this patient and sequence
         free, more = healthy[pair], _more(pair, healthy)
         windows = [ill[pair][start : start + SMALL] for start in range(len(ill[pair]) - SMALL + 1)]
         found += [
-            Series(*pair, False, tuple(free), (WHOLE, SMALL_TUMOR), share / 2),
-            Series(*pair, False, (*free, *more), (LONG,), share / 2),
-            Series(*pair, True, _ordered([*free, *ill[pair]]), (WHOLE,), share / 3),
+            Series(*pair, False, tuple(free), (WHOLE, SMALL_TUMOR), pair_weight / 2),
+            Series(*pair, False, (*free, *more), (LONG,), pair_weight / 2),
+            Series(*pair, True, _ordered([*free, *ill[pair]]), (WHOLE,), pair_weight / 3),
         ]
         for window in windows:
             small = _ordered([*free, *window])
-            found.append(Series(*pair, True, small, (SMALL_TUMOR,), share / 3 / len(windows)))
-            found.append(Series(*pair, True, (*small, *more), (LONG,), share / 3 / len(windows)))
+            found.append(Series(*pair, True, small, (SMALL_TUMOR,), pair_weight / 3 / len(windows)))
+            found.append(Series(*pair, True, (*small, *more), (LONG,), pair_weight / 3 / len(windows)))
     return found
 
 

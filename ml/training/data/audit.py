@@ -29,7 +29,7 @@ _LOOSE = 64
 
 _BLOCK = 128  # pictures compared with all others at a time: some 50 MB at 6,000 pictures
 
-KINDS = {
+PROBLEMS = {
     "unreadable": "files that cannot be read",
     "file": "equal files in two splits",
     "pixels": "equal pixels in two splits",
@@ -49,14 +49,14 @@ class Finding:
     the two heads. A squashed or sharpened copy may match by hash while its head correlates less.
     """
 
-    kind: str
+    problem: str
     rows: tuple[tuple[str, str], ...]
     value: str = ""
     correlation: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         rows = [{"path": key, "split": split} for key, split in self.rows]
-        return {"kind": self.kind, "rows": rows, "value": self.value, "correlation": self.correlation}
+        return {"kind": self.problem, "rows": rows, "value": self.value, "correlation": self.correlation}
 
     def __str__(self) -> str:
         rows = " = ".join(f"{key} ({split})" for key, split in self.rows)
@@ -65,7 +65,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReadImage:
     """One picture, read. head: (4096,) float32, mean 0 and length 1, so that a dot product is a correlation."""
 
     row: Row
@@ -78,22 +78,22 @@ class Seen:
 def audit(rows: list[Row], *, min_correlation: float = MIN_CORRELATION) -> list[Finding]:
     """All that is wrong with the table, by kind as in KINDS. Each pair is named once, as the strongest kind it is."""
     with ThreadPoolExecutor(2) as pool:  # hashing and decoding let go of Python's lock
-        read = list(pool.map(_see, rows))
+        read = list(pool.map(_read_image, rows))
     found = [item for item in read if isinstance(item, Finding)]
-    seen = [item for item in read if isinstance(item, Seen)]
-    named: set[tuple[str, ...]] = set()
-    for finding in [*_equal(seen, "file"), *_equal(seen, "pixels"), *_near(seen, min_correlation)]:
+    images = [item for item in read if isinstance(item, ReadImage)]
+    reported: set[tuple[str, ...]] = set()
+    for finding in [*_copies(images, "file"), *_copies(images, "pixels"), *_near_duplicates(images, min_correlation)]:
         pair = tuple(key for key, _ in finding.rows)
-        if pair not in named:
-            named.add(pair)
+        if pair not in reported:
+            reported.add(pair)
             found.append(finding)
-    found += [*_shared(rows, "group"), *_shared(rows, "subject"), *_labels(seen)]
-    return sorted(found, key=lambda finding: list(KINDS).index(finding.kind))
+    found += [*_in_two_splits(rows, "group"), *_in_two_splits(rows, "subject"), *_label_clashes(images)]
+    return sorted(found, key=lambda finding: list(PROBLEMS).index(finding.problem))
 
 
 def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) -> dict[str, Any]:
     """JSON-ready report: how many pictures, what was asked, counts by kind, and every finding."""
-    counts = {kind: sum(finding.kind == kind for finding in found) for kind in KINDS}
+    counts = {problem: sum(finding.problem == problem for finding in found) for problem in PROBLEMS}
     splits = sorted({row.split for row in rows})
     return {
         "pictures": {split: sum(row.split == split for row in rows) for split in splits},
@@ -109,14 +109,14 @@ def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> 
     lines = [
         f"{len(rows)} pictures; near-duplicate: the hashes match, or the heads correlate by {min_correlation} or more."
     ]
-    for kind, what in KINDS.items():
-        of_kind = [finding for finding in found if finding.kind == kind]
-        if of_kind:
-            lines += ["", f"{what[0].upper()}{what[1:]}: {len(of_kind)}", *(f"  {finding}" for finding in of_kind)]
+    for problem, what in PROBLEMS.items():
+        listed = [finding for finding in found if finding.problem == problem]
+        if listed:
+            lines += ["", f"{what[0].upper()}{what[1:]}: {len(listed)}", *(f"  {finding}" for finding in listed)]
     return "\n".join(lines if found else [*lines, "Nothing stands in two splits."])
 
 
-def _see(row: Row) -> Seen | Finding:
+def _read_image(row: Row) -> ReadImage | Finding:
     try:
         data = row.path.read_bytes()
         image = readers.read(data)
@@ -125,7 +125,7 @@ def _see(row: Row) -> Seen | Finding:
     both = training_hashes.frames(image)
     head = (both[1] - both[1].mean()).ravel()
     length = float(np.linalg.norm(head))
-    return Seen(
+    return ReadImage(
         row=row,
         file=hashlib.sha256(data).hexdigest(),
         pixels=replace(image, orientation=1, color_fraction=0.0).pixel_sha256(),
@@ -134,52 +134,52 @@ def _see(row: Row) -> Seen | Finding:
     )
 
 
-def _pair(kind: str, one: Row, other: Row, **measured: Any) -> Finding:
-    return Finding(kind, ((one.key, one.split), (other.key, other.split)), **measured)
+def _pair(problem: str, one: Row, other: Row, **measured: Any) -> Finding:
+    return Finding(problem, ((one.key, one.split), (other.key, other.split)), **measured)
 
 
-def _same(seen: Iterable[Seen], attribute: str) -> Iterator[tuple[Row, Row]]:
+def _equal_pairs(images: Iterable[ReadImage], attribute: str) -> Iterator[tuple[Row, Row]]:
     """Pairs of rows, in the table's order, of which the digest `attribute` is equal."""
     together: dict[str, list[Row]] = {}
-    for item in seen:
+    for item in images:
         together.setdefault(getattr(item, attribute), []).append(item.row)
     for rows in together.values():
         yield from combinations(rows, 2)
 
 
-def _equal(seen: list[Seen], kind: str) -> Iterator[Finding]:
-    return (_pair(kind, one, other) for one, other in _same(seen, kind) if one.split != other.split)
+def _copies(images: list[ReadImage], problem: str) -> Iterator[Finding]:
+    return (_pair(problem, one, other) for one, other in _equal_pairs(images, problem) if one.split != other.split)
 
 
-def _labels(seen: list[Seen]) -> Iterator[Finding]:
+def _label_clashes(images: list[ReadImage]) -> Iterator[Finding]:
     """Equal pixels with two labels, or two tumor types where both are known, whatever splits they stand in."""
-    for one, other in _same(seen, "pixels"):
+    for one, other in _equal_pairs(images, "pixels"):
         if one.label != other.label:
             yield _pair("label", one, other, value=f"{one.label} / {other.label}")
         elif one.type and other.type and one.type != other.type:
             yield _pair("label", one, other, value=f"{one.type} / {other.type}")
 
 
-def _near(seen: list[Seen], min_correlation: float) -> Iterator[Finding]:
+def _near_duplicates(images: list[ReadImage], min_correlation: float) -> Iterator[Finding]:
     """Pairs in two splits whose hashes match, or are close while the heads correlate."""
-    if not seen:
+    if not images:
         return
-    prints = np.stack([item.fingerprint for item in seen])
-    splits = np.array([item.row.split for item in seen])
-    for start in range(0, len(seen), _BLOCK):
+    prints = np.stack([item.fingerprint for item in images])
+    splits = np.array([item.row.split for item in images])
+    for start in range(0, len(images), _BLOCK):
         block = slice(start, start + _BLOCK)
         bits = training_hashes.distances(prints, prints[block])
         match = np.asarray((bits <= training_hashes.MAX_DISTANCE).any(axis=-1))
         candidates = (match | (bits <= _LOOSE).any(axis=-1)) & (splits[block, None] != splits)
         for i, j in zip(*np.nonzero(candidates), strict=True):
-            one, other = seen[start + int(i)], seen[int(j)]
+            one, other = images[start + int(i)], images[int(j)]
             correlation = float(one.head @ other.head)
             if start + i < j and (match[i, j] or correlation >= min_correlation):
                 by = "hash" if match[i, j] else "heads"
                 yield _pair("near", one.row, other.row, value=by, correlation=round(correlation, 4))
 
 
-def _shared(rows: list[Row], column: str) -> Iterator[Finding]:
+def _in_two_splits(rows: list[Row], column: str) -> Iterator[Finding]:
     """Groups or subjects in more than one split: the first picture of each split is named."""
     first: dict[str, dict[str, Row]] = {}
     for row in rows:

@@ -43,21 +43,21 @@ _CENTRAL = 0.05  # share of a tumor's surroundings that the other side's tumor m
 _GAIN = (0.6, 1.6)
 
 
-class _Place(NamedTuple):
+class _Patch(NamedTuple):
     """A piece as it lies where it was moved to: gray values and shape, both (224, 224)."""
 
     gray: Square
     shape: Mask
 
 
-def rows(train: list[Row], *, seed: int) -> list[Row]:
+def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
     """Rows of all pictures that can be made from `train`, for every tumor with a mask; `made` makes them.
 
     A slice serves another only within its source and sequence, and from another patient. Deterministic.
     """
     marked = [row for row in train if row.tumor and row.mask is not None]
-    covered = {row.key: _healed(row) for row in marked}
-    covered = {key: row for key, row in covered.items() if made(row) is not None}
+    covered = {row.key: _healed_row(row) for row in marked}
+    covered = {key: row for key, row in covered.items() if synthesize(row) is not None}
     found = list(covered.values())
     for tumor in marked:
         rng = _rng(seed, tumor.key)
@@ -71,11 +71,11 @@ def rows(train: list[Row], *, seed: int) -> list[Row]:
         for number in range(GRAFTS):
             hosts = mended if number % 2 else healthy
             if hosts:
-                found.append(_grafted(hosts[rng.integers(len(hosts))], tumor, number))
+                found.append(_grafted_row(hosts[rng.integers(len(hosts))], tumor, number))
         if len(healthy) > 1:
             host, filling = (healthy[n] for n in rng.choice(len(healthy), 2, replace=False))
-            found.append(_filled(host, tumor, filling))
-    return [row for row in found if made(row) is not None]
+            found.append(_filled_row(host, tumor, filling))
+    return [row for row in found if synthesize(row) is not None]
 
 
 def plain(row: Row) -> tuple[Square, Region]:
@@ -87,7 +87,7 @@ def plain(row: Row) -> tuple[Square, Region]:
     return square, targets.region(row, geometry)
 
 
-def made(row: Row) -> tuple[Square, Region] | None:
+def synthesize(row: Row) -> tuple[Square, Region] | None:
     """The square (224, 224), 0 to 255, of a row with a change, and its region as of `targets.region`. None if it cannot
     be made: a tumor crosses the middle, or does not fit.
 
@@ -96,15 +96,15 @@ def made(row: Row) -> tuple[Square, Region] | None:
     change = row.change
     if change is None:
         raise ValueError(f"{row.key} is a picture of the table.")
-    square, region = _remembered(change.of)
+    square, region = _cached_plain(change.of)
     if change.healed:
         mended = _heal(square, region == TUMOR)
         if mended is None:
             return None
         square, region = mended, np.full_like(region, HEALTHY)
     if change.tumor is not None:
-        tumor, shape = _remembered(change.tumor)
-        source = tumor if change.filling is None else _remembered(change.filling)[0]
+        tumor, shape = _cached_plain(change.tumor)
+        source = tumor if change.filling is None else _cached_plain(change.filling)[0]
         put = _graft(square, source, shape == TUMOR, _rng(0, row.key))
         if put is None:
             return None
@@ -114,24 +114,24 @@ def made(row: Row) -> tuple[Square, Region] | None:
     return square, region
 
 
-def _healed(row: Row) -> Row:
+def _healed_row(row: Row) -> Row:
     change = Change(row, healed=True)
     return replace(row, key=f"{row.key}, healed", label="no_tumor", type="", boxes=(), mask=None, change=change)
 
 
-def _grafted(host: Row, tumor: Row, number: int) -> Row:
+def _grafted_row(host: Row, tumor: Row, number: int) -> Row:
     """host: a healthy or a healed row."""
     change = replace(host.change or Change(host), tumor=tumor)
     key = f"{host.key}, with the tumor of {tumor.key}, {number}"
     return replace(host, key=key, label="tumor", type=tumor.type, change=change)
 
 
-def _filled(host: Row, tumor: Row, filling: Row) -> Row:
+def _filled_row(host: Row, tumor: Row, filling: Row) -> Row:
     key = f"{host.key}, with {filling.key} in the shape of {tumor.key}"
     return replace(host, key=key, change=Change(host, tumor=tumor, filling=filling))
 
 
-_remembered = lru_cache(maxsize=1024)(plain)
+_cached_plain = lru_cache(maxsize=1024)(plain)
 
 
 def _heal(square: Square, tumor: Mask) -> Square | None:
@@ -143,7 +143,7 @@ def _heal(square: Square, tumor: Mask) -> Square | None:
     wide, near = _soft(tumor, 6) > 0.01, _soft(tumor, 3) > 0.02
     if (wide & wide[:, mirror]).sum() > _CENTRAL * wide.sum():
         return None
-    return _blend(square, _Place(square[:, mirror], near), wide & ~near, soft=3, firm=1.3)
+    return _blend(square, _Patch(square[:, mirror], near), wide & ~near, soft=3, firm=1.3)
 
 
 def _graft(square: Square, source: Square, shape: Mask, rng: Rng) -> tuple[Square, Region] | None:
@@ -152,22 +152,22 @@ def _graft(square: Square, source: Square, shape: Mask, rng: Rng) -> tuple[Squar
     if not shape.any():
         return None
     for _ in range(_TRIES):
-        place = _moved(source, shape, rng)
-        if place.shape.sum() < _FEWEST or (place.shape & head).sum() < _FITS * place.shape.sum():
+        patch = _moved(source, shape, rng)
+        if patch.shape.sum() < _FEWEST or (patch.shape & head).sum() < _FITS * patch.shape.sum():
             continue
-        near = _soft(place.shape, 5) > 0.02
-        around = (_soft(place.shape, 9) > 0.01) & ~near
-        blended = _blend(square, place, around, soft=int(rng.integers(1, 4)), firm=rng.uniform(1.2, 1.8))
+        near = _soft(patch.shape, 5) > 0.02
+        around = (_soft(patch.shape, 9) > 0.01) & ~near
+        blended = _blend(square, patch, around, soft=int(rng.integers(1, 4)), firm=rng.uniform(1.2, 1.8))
         if blended is None:
             continue
         region = np.full((SIZE, SIZE), HEALTHY, np.uint8)
         region[near] = IGNORED
-        region[place.shape & head] = TUMOR
+        region[patch.shape & head] = TUMOR
         return blended, region
     return None
 
 
-def _moved(source: Square, shape: Mask, rng: Rng) -> _Place:
+def _moved(source: Square, shape: Mask, rng: Rng) -> _Patch:
     """Mirrored or not, turned and resized about the shape's center, and shifted."""
     if rng.random() < 0.5:
         source, shape = source[:, ::-1], shape[:, ::-1]
@@ -179,28 +179,28 @@ def _moved(source: Square, shape: Mask, rng: Rng) -> _Place:
     matrix = (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1])
 
     def move(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        picture = Pillow.fromarray(np.ascontiguousarray(plane))
-        moved = picture.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR)
+        image = Pillow.fromarray(np.ascontiguousarray(plane))
+        moved = image.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR)
         return np.asarray(moved, np.float32)
 
-    return _Place(move(source), move(shape.astype(np.float32)) > 0.5)
+    return _Patch(move(source), move(shape.astype(np.float32)) > 0.5)
 
 
-def _blend(square: Square, place: _Place, around: Mask, *, soft: int, firm: float) -> Square | None:
+def _blend(square: Square, patch: _Patch, around: Mask, *, soft: int, firm: float) -> Square | None:
     """`place` over `square`, its gray levels matched by the tissue around it, its edge soft; None without tissue."""
-    tissue = around & (square > _AIR) & (place.gray > _AIR)
+    tissue = around & (square > _AIR) & (patch.gray > _AIR)
     if tissue.sum() < _RING:
         return None
-    gain = np.clip(np.median(square[tissue]) / np.median(place.gray[tissue]), *_GAIN)
-    weight = np.clip(_soft(_soft(place.shape, soft), 2) * firm, 0, 1)
-    mixed = square * (1 - weight) + place.gray * gain * weight
+    gain = np.clip(np.median(square[tissue]) / np.median(patch.gray[tissue]), *_GAIN)
+    weight = np.clip(_soft(_soft(patch.shape, soft), 2) * firm, 0, 1)
+    mixed = square * (1 - weight) + patch.gray * gain * weight
     return np.asarray(np.clip(mixed, 0, 255), np.float32)
 
 
 def _soft(shape: NDArray[np.bool_] | NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     """A shape with an edge `radius` pixels soft, 0 to 1."""
-    picture = Pillow.fromarray(np.round(np.asarray(shape, np.float32) * 255).astype(np.uint8))
-    return np.asarray(picture.filter(ImageFilter.BoxBlur(radius)), np.float32) / np.float32(255)
+    image = Pillow.fromarray(np.round(np.asarray(shape, np.float32) * 255).astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.BoxBlur(radius)), np.float32) / np.float32(255)
 
 
 def _rng(seed: int, key: str) -> Rng:

@@ -39,7 +39,7 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
 def _square(row: Row) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     if row.change is None:
         return counterfactual.plain(row)
-    changed = counterfactual.made(row)
+    changed = counterfactual.synthesize(row)
     if changed is None:
         raise ValueError(f"{row.key} cannot be made.")
     return changed

@@ -163,5 +163,5 @@ def _picture(unit: Plane) -> Pillow.Image:
     return Pillow.fromarray(np.clip(unit * 255, 0, 255).astype(np.uint8))  # Pillow blurs no float pictures
 
 
-def _plane(picture: Pillow.Image) -> Plane:
-    return np.asarray(picture, np.float32) / np.float32(255)
+def _plane(image: Pillow.Image) -> Plane:
+    return np.asarray(image, np.float32) / np.float32(255)

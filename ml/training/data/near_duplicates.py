@@ -16,7 +16,7 @@ def fingerprints(rows: list[Row]) -> tuple[list[Row], NDArray[np.uint8]]:
     return known, _hashed(known)
 
 
-def apart(rows: list[Row]) -> list[Row]:
+def drop_near_duplicates(rows: list[Row]) -> list[Row]:
     """All rows but brain pictures that one of a later split matches: what is learned from is in no split that judges,
     and what chooses the threshold is not in the test. The order stays."""
     brains = {split: brain_rows(rows, split) for split in SPLITS}
@@ -29,11 +29,11 @@ def apart(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.label == NOT_BRAIN or row.key not in copied]
 
 
-def left_out(rows: list[Row], kept: list[Row]) -> dict[str, int]:
+def count_dropped(rows: list[Row], kept: list[Row]) -> dict[str, int]:
     """How many of `rows` are not among `kept`, by split."""
-    less = Counter(row.split for row in rows)
-    less.subtract(Counter(row.split for row in kept))
-    return {split: less[split] for split in SPLITS[:-1]}
+    dropped = Counter(row.split for row in rows)
+    dropped.subtract(Counter(row.split for row in kept))
+    return {split: dropped[split] for split in SPLITS[:-1]}
 
 
 def _hashed(rows: list[Row]) -> NDArray[np.uint8]:

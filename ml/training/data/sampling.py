@@ -31,7 +31,7 @@ def draws(rows: list[Row], *, per_stratum: int, seed: int) -> list[Draw]:
     return [drawn[i] for i in order]
 
 
-def made_draws(rows: list[Row]) -> list[Draw]:
+def synthetic_draws(rows: list[Row]) -> list[Draw]:
     """Augmented copies of pictures that were made, as `counterfactual.rows` gives them."""
     return [(row, round_) for row in rows for round_ in range(1, 1 + (HEALED_COPIES if _only_healed(row) else 1))]
 

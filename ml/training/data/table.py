@@ -76,7 +76,7 @@ class Row:
         return self.label == "tumor"
 
 
-def read_table(data: Path, *, apart: bool = True) -> list[Row]:
+def read_table(data: Path, *, check_splits: bool = True) -> list[Row]:
     """Every row of a data table, given as the CSV file or the folder that holds `scans.csv`, in the table's order.
 
     apart: whether a group or a patient in two splits is an error; the audit lists all of them instead.
@@ -95,7 +95,7 @@ def read_table(data: Path, *, apart: bool = True) -> list[Row]:
     if not rows:
         raise TableError(f"{file.name} has no rows.")
     _check_unique(rows)
-    if apart:
+    if check_splits:
         _check_groups(rows)
     return rows
 
@@ -146,16 +146,16 @@ def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
         return text
 
     label = value("label", allowed=LABELS)
-    kind = value("type", allowed=(*TUMOR_TYPES, ""), required=False)
-    if kind and label != "tumor":
-        raise TableError(f"Row {line}, column type: {kind!r} on a row whose label is {label!r}.")
+    tumor_type = value("type", allowed=(*TUMOR_TYPES, ""), required=False)
+    if tumor_type and label != "tumor":
+        raise TableError(f"Row {line}, column type: {tumor_type!r} on a row whose label is {label!r}.")
     key = value("path")
     return Row(
         key=key,
         path=folder / key,
         source=value("source"),
         label=label,
-        type=kind,
+        type=tumor_type,
         subject=value("subject", required=False),
         group=value("group"),
         split=value("split", allowed=SPLITS),

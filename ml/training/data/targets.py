@@ -47,8 +47,8 @@ def cells(marked: NDArray[np.uint8]) -> NDArray[np.int8]:
 
     A tumor smaller than half a cell makes the cell that holds most of it positive.
     """
-    tumor = _share(marked == TUMOR)
-    touched = _share(marked != HEALTHY) > 0
+    tumor = _fraction(marked == TUMOR)
+    touched = _fraction(marked != HEALTHY) > 0
     result = np.where(touched, UNKNOWN, np.where(_dilate(touched), BESIDE, NEGATIVE)).astype(np.int8)
     inside = tumor >= _INSIDE
     if not inside.any() and tumor.any():
@@ -65,8 +65,8 @@ def _from_mask(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
     square = mask.transform((SIZE, SIZE), Pillow.Transform.EXTENT, extent, Pillow.Resampling.NEAREST, fillcolor=0)
     tumor = np.asarray(square) > 127
     if not tumor.any():  # too small for a pixel of the square to fall on it: the pixel that holds most of it
-        share = np.asarray(mask.convert("F").crop(extent).resize((SIZE, SIZE), Pillow.Resampling.BOX))
-        tumor = (share == share.max()) & (share > 0)
+        fraction = np.asarray(mask.convert("F").crop(extent).resize((SIZE, SIZE), Pillow.Resampling.BOX))
+        tumor = (fraction == fraction.max()) & (fraction > 0)
     return tumor.astype(np.uint8) * np.uint8(TUMOR)
 
 
@@ -84,7 +84,7 @@ def _from_boxes(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
     return marked
 
 
-def _share(marked: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _fraction(marked: NDArray[np.bool_]) -> NDArray[np.float64]:
     side = SIZE // CELLS
     return np.asarray(marked.reshape(CELLS, side, CELLS, side).mean(axis=(1, 3)))
 

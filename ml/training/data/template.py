@@ -33,20 +33,20 @@ def squares(per_plane: int, *, seed: int, planes: tuple[str, ...] = PLANES) -> I
     low, high = inside.min(axis=0), inside.max(axis=0)
     for plane in planes:
         axis = PLANES.index(plane)
-        for share in np.linspace(FIRST, LAST, per_plane):
-            at = int(low[axis] + share * (high[axis] - low[axis]))
+        for fraction in np.linspace(FIRST, LAST, per_plane):
+            at = int(low[axis] + fraction * (high[axis] - low[axis]))
             cut = np.flipud(np.take(volume, at, axis=axis).T)
             yield preprocess(_image(_contrast(cut, rng)))[0]
 
 
 def _contrast(cut: Square, rng: np.random.Generator) -> Square:
     brain = cut > 0.02
-    kind = rng.integers(5)
-    if kind == 0:
+    variant = rng.integers(5)
+    if variant == 0:
         cut = np.where(brain, 1.05 - cut, 0)
-    elif kind == 1:
+    elif variant == 1:
         cut = np.where(brain & (cut > 0.45), 1.3 - cut, cut * 0.5)
-    elif kind == 2:
+    elif variant == 2:
         cut = np.where(brain, 0.5 + 0.4 * cut, 0)
     return np.asarray(np.clip(cut, 0, None) ** rng.uniform(0.6, 1.6), np.float32)
 

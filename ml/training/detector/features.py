@@ -100,10 +100,10 @@ class Extractor:
             cells.append(targeted)
             bar.update(len(squares))
         file.parent.mkdir(parents=True, exist_ok=True)
-        for array, place in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
-            unfinished = place.with_suffix(".part.npy")
+        for array, path in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
+            unfinished = path.with_suffix(".part.npy")
             np.save(unfinished, array)
-            unfinished.replace(place)
+            unfinished.replace(path)
 
     def _forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         import tensorflow as tf

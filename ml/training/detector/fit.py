@@ -59,9 +59,9 @@ def fit(
 
     keras.utils.set_random_seed(settings.seed)
     rows = [row for row, _ in train.draws]
-    tumor, kinds = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
+    tumor, types = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
     detector = Detector.build(base, *moments(train, base, policy), settings=settings, policy=policy)
-    detector.type_weights = tf.constant(type_weights(kinds))
+    detector.type_weights = tf.constant(type_weights(types))
     folder = work / "checkpoints" / _digest(train, settings, base, policy)
     state = tf.train.Checkpoint(**detector.state())
     manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
@@ -80,7 +80,7 @@ def fit(
             chosen = order[step * settings.batch : (step + 1) * settings.batch]
             detector.schedule((section + step / settings.steps) / settings.sections)
             maps = train.maps.take(chosen)
-            losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], kinds[chosen])
+            losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], types[chosen])
             difficulty[chosen] = each
             totals.append(losses)
             if step % 20 == 0:
@@ -116,9 +116,9 @@ def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floa
     return flat.mean(axis=0).astype(np.float32), np.maximum(flat.std(axis=0), 1e-3 * flat.std()).astype(np.float32)
 
 
-def type_weights(kinds: NDArray[np.int32]) -> Floats:
+def type_weights(types: NDArray[np.int32]) -> Floats:
     """(3,) weights that lift rare types by the root of their rarity; their mean over the pictures is 1."""
-    counts = np.maximum(np.bincount(kinds[kinds >= 0], minlength=3), 1)
+    counts = np.maximum(np.bincount(types[types >= 0], minlength=3), 1)
     weights = 1 / np.sqrt(counts)
     return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 

@@ -15,7 +15,7 @@ HARDEST = 8
 """Cells outside the tumor that look most like one, counted again: hard negatives."""
 
 
-def picture_losses(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
+def image_losses(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
     """(N,) cross-entropy of the smooth maximum of the cells (N, 14, 14) against tumor (N,), labels smoothed."""
     logits = tf.reduce_logsumexp(SHARPNESS * cells, axis=(1, 2)) / SHARPNESS
     return tf.nn.sigmoid_cross_entropy_with_logits(tumor * (1 - 2 * smoothing) + smoothing, logits)

@@ -58,10 +58,15 @@ class Detector:
             optimizer.learning_rate = rate * falling * (rising if number else 1.0)
 
     def step(
-        self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, kinds: NDArray[np.int32]
+        self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, types: NDArray[np.int32]
     ) -> tuple[Floats, Floats]:
         """One step on a batch. Returns the four losses and the picture loss of each example (N,)."""
-        batch = (tf.constant(maps.astype(np.float32)), tf.constant(cells), tf.constant(tumor), tf.constant(kinds))
+        batch = (
+            tf.constant(maps.astype(np.float32)),
+            tf.constant(cells),
+            tf.constant(tumor),
+            tf.constant(types),
+        )
         parts, each = self._update(*batch)
         return np.asarray(parts, np.float32), np.asarray(each, np.float32)
 
@@ -98,17 +103,17 @@ class Detector:
     def _weights(self, name: str) -> list[Any]:
         return list(self.tail.get_layer(name).trainable_variables)
 
-    def _losses_and_update(self, maps: Any, cells: Any, tumor: Any, kinds: Any) -> Any:
+    def _losses_and_update(self, maps: Any, cells: Any, tumor: Any, types: Any) -> Any:
         s = self.settings
         with tf.GradientTape() as tape:
             read = self.heads(tf.cast(self.tail(maps, training=True), tf.float32), training=True)
-            each = losses.picture_losses(read["cells"], tumor, s.smoothing)
+            each = losses.image_losses(read["cells"], tumor, s.smoothing)
             parts = tf.stack(
                 [
                     tf.reduce_mean(each),
                     losses.cell_loss(read["cells"], cells),
                     s.location_weight * losses.location_loss(read["cells"], cells),
-                    s.type_weight * losses.type_loss(read["types"], kinds, self.type_weights),
+                    s.type_weight * losses.type_loss(read["types"], types, self.type_weights),
                 ]
             )
             total = tf.reduce_sum(parts)

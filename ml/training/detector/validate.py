@@ -62,7 +62,7 @@ def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, fl
     """AUROC pooled and by source and sequence where both classes stand; where known, accuracy of the type and how often
     the hottest cell is on the tumor."""
     rows = [row for row, _ in draws]
-    tumor, kinds = tumor_targets(rows), type_targets(rows)
+    tumor, types = tumor_targets(rows), type_targets(rows)
     logits = reading.logits.astype(np.float64)
     found = {"auroc": metrics.auroc(tumor, logits)}
     strata = np.array([f"{row.source} {row.sequence}".strip() for row in rows])
@@ -70,8 +70,8 @@ def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, fl
         here = strata == name
         if 0 < tumor[here].sum() < here.sum():
             found[f"auroc {name}"] = metrics.auroc(tumor[here], logits[here])
-    if (known := kinds >= 0).any():
-        found["type accuracy"] = float(np.mean(reading.types[known].argmax(axis=1) == kinds[known]))
+    if (known := types >= 0).any():
+        found["type accuracy"] = float(np.mean(reading.types[known].argmax(axis=1) == types[known]))
     if (marked := (maps.cells == POSITIVE).any(axis=(1, 2))).any():
         hottest = reading.cells.reshape(len(rows), -1).argmax(axis=1)
         inside = maps.cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE

@@ -21,7 +21,7 @@ def sections(data: dict[str, Any], documents: Documents) -> list[str]:
         _gate(data["gate"], test),
         *_series(data),
         _comparison(test, documents),
-        *([_gallery(test["worst"])] if test else []),
+        *([_error_analysis(test["worst"])] if test else []),
     ]
 
 
@@ -170,20 +170,20 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
         kept, turned = facts["leave_one_kind_out_all"], facts["wrongly_refused_all"]
         parts.append(
             "Pictures that are no MRI slice of a brain are refused with a reason. The gate is judged on kinds that it "
-            f"never saw: each kind was left out of a gate's training in turn. Refused, all kinds: {_share(kept)}; "
-            f"brain slices of the validation split wrongly refused: {_share(turned)}."
+            f"never saw: each kind was left out of a gate's training in turn. Refused, all kinds: {_fraction(kept)}; "
+            f"brain slices of the validation split wrongly refused: {_fraction(turned)}."
         )
         rows = [line(["left out", "refused"]), line(["---"] * 2)]
-        rows += [line([name, _share(item)]) for name, item in facts["leave_one_kind_out"].items()]
+        rows += [line([name, _fraction(item)]) for name, item in facts["leave_one_kind_out"].items()]
         rows += [
-            line([f"{name} (drawn in code)", _share(item)]) for name, item in facts["leave_one_family_out"].items()
+            line([f"{name} (drawn in code)", _fraction(item)]) for name, item in facts["leave_one_family_out"].items()
         ]
         parts.append("\n".join(rows))
         rows = [line(["brains of", "wrongly refused", "by a gate without this source"]), line(["---"] * 3)]
         away = facts["leave_one_source_out_wrongly_refused"]
         for name in sorted({*facts["wrongly_refused"], *away}):
             shipped = facts["wrongly_refused"].get(name)
-            rows.append(line([name, _share(shipped), _share(away.get(name))]))
+            rows.append(line([name, _fraction(shipped), _fraction(away.get(name))]))
         parts.append("\n".join(rows))
     else:
         parts.append("Nothing is recorded of the gate.")
@@ -205,8 +205,8 @@ def _series(data: dict[str, Any]) -> list[str]:
     if entry is None:
         return []
     facts, figures = entry["facts"], data["metrics"].get("series", {})
-    share = entry["neighbors"]
-    averaged = f", each averaged with its neighbors, which count {share:g}," if share else ""
+    neighbor_weight = entry["neighbors"]
+    averaged = f", each averaged with its neighbors, which count {neighbor_weight:g}," if neighbor_weight else ""
     low, high = entry["uncertain"]
     parts = [
         "## Whole series",
@@ -228,7 +228,7 @@ def _series(data: dict[str, Any]) -> list[str]:
     return ["\n\n".join(parts)]
 
 
-def _share(item: dict[str, Any] | None) -> str:
+def _fraction(item: dict[str, Any] | None) -> str:
     if item is None or item["share"] is None:
         return "–"
     return f"{item['share']:.3f} of {item['pictures']}"
@@ -255,7 +255,7 @@ def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:
     )
 
 
-_KINDS = (
+_ERROR_LISTS = (
     ("missed", "Tumors it missed, the surest first"),
     ("false_alarms", "Tumors it saw where there is none, the surest first"),
     ("mistyped", "Tumors it found and named wrongly"),
@@ -263,27 +263,27 @@ _KINDS = (
 )
 
 
-def _gallery(worst: dict[str, list[dict[str, Any]]]) -> str:
+def _error_analysis(worst: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         "## Its worst errors",
         "On the test split, each patient or cluster once. Places are in the picture (upper left is the picture's), "
         "sizes in the picture's area.",
     ]
-    for kind, title in _KINDS:
-        entries = worst[kind]
-        parts.append(f"{title}:" if entries else f"{title}: none.")
-        if entries:
-            parts.append("\n".join(f"- {_described(kind, entry)}" for entry in entries))
+    for error, title in _ERROR_LISTS:
+        examples = worst[error]
+        parts.append(f"{title}:" if examples else f"{title}: none.")
+        if examples:
+            parts.append("\n".join(f"- {_described(error, entry)}" for entry in examples))
     return "\n\n".join(parts)
 
 
-def _described(kind: str, entry: dict[str, Any]) -> str:
+def _described(error: str, entry: dict[str, Any]) -> str:
     what = " ".join(filter(None, (entry["source"], entry["sequence"], entry["type"])))
     parts = [what]
     if tumor := entry["tumor"]:
         parts.append(f"tumor in the {tumor['where']}, {tumor['from']} over {tumor['share']:.1%} of the picture")
     parts.append(f"probability {entry['probability']:.3f}{', called uncertain' if entry['uncertain'] else ''}")
-    if kind == "mistyped":
+    if error == "mistyped":
         parts.append(f"called {entry['said_type']} with {entry['type_probability']:.2f}")
     if entry["hottest"]:
         parts.append(f"hottest place {entry['hottest']}")

@@ -15,7 +15,7 @@ from ml.training.data.table import Row
 from ml.training.evaluation import localization
 from ml.training.evaluation.scored import Scored
 
-MOST = 5
+MAX_ENTRIES = 5
 """Entries of each kind."""
 
 
@@ -26,9 +26,9 @@ def worst(scored: Scored, *, threshold: float) -> dict[str, list[dict[str, Any]]
     surest wrong type. misplaced: surely found tumors whose hottest place is outside box and mask.
     """
     truth, called = tumor_targets(scored.rows) == 1, scored.scores >= threshold
-    kinds = type_targets(scored.rows)
-    wrong_type = truth & called & (kinds != UNKNOWN_TYPE) & (scored.types.argmax(axis=1) != kinds)
-    outside = truth & called & (scored.place("in_any") == 0)
+    type_indices = type_targets(scored.rows)
+    wrong_type = truth & called & (type_indices != UNKNOWN_TYPE) & (scored.types.argmax(axis=1) != type_indices)
+    outside = truth & called & (scored.localization("in_any") == 0)
     return {
         "missed": _entries(scored, truth & ~called, -scored.scores),
         "false_alarms": _entries(scored, ~truth & called, scored.scores),
@@ -37,14 +37,14 @@ def worst(scored: Scored, *, threshold: float) -> dict[str, list[dict[str, Any]]
     }
 
 
-def _entries(scored: Scored, chosen: NDArray[np.bool_], badness: NDArray[np.float64]) -> list[dict[str, Any]]:
+def _entries(scored: Scored, chosen: NDArray[np.bool_], severity: NDArray[np.float64]) -> list[dict[str, Any]]:
     entries, seen = [], set()
-    for number in sorted(np.flatnonzero(chosen), key=lambda n: (-badness[n], scored.rows[n].key)):
+    for number in sorted(np.flatnonzero(chosen), key=lambda n: (-severity[n], scored.rows[n].key)):
         row = scored.rows[number]
         if row.group not in seen:
             seen.add(row.group)
             entries.append(_entry(scored, int(number)))
-    return entries[:MOST]
+    return entries[:MAX_ENTRIES]
 
 
 def _entry(scored: Scored, number: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _entry(scored: Scored, number: int) -> dict[str, Any]:
         "probability": round(float(scored.scores[number]), 4),
         "said_type": TUMOR_TYPES[best],
         "type_probability": round(float(types[best]), 4),
-        "hottest": None if peak is None else where(float(peak[0]), float(peak[1])),
+        "hottest": None if peak is None else position_in_words(float(peak[0]), float(peak[1])),
         "uncertain": bool(scored.uncertain[number]) if scored.uncertain is not None else False,
     }
 
@@ -72,15 +72,15 @@ def _tumor(row: Row) -> dict[str, Any] | None:
     if mask is not None and mask.any():
         y, x = np.nonzero(mask)
         middle = (x.mean() + 0.5) / mask.shape[1], (y.mean() + 0.5) / mask.shape[0]
-        return {"share": round(float(mask.mean()), 4), "from": "mask", "where": where(*map(float, middle))}
+        return {"share": round(float(mask.mean()), 4), "from": "mask", "where": position_in_words(*map(float, middle))}
     if not row.boxes:
         return None
     x0, y0, x1, y1 = max(row.boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
-    share = round((x1 - x0) * (y1 - y0), 4)
-    return {"share": share, "from": "box", "where": where((x0 + x1) / 2, (y0 + y1) / 2)}
+    fraction = round((x1 - x0) * (y1 - y0), 4)
+    return {"share": fraction, "from": "box", "where": position_in_words((x0 + x1) / 2, (y0 + y1) / 2)}
 
 
-def where(x: float, y: float) -> str:
+def position_in_words(x: float, y: float) -> str:
     """A place in the picture, not in the patient: thirds of its width and height, in words."""
     column = ("left", "center", "right")[min(int(x * 3), 2)]
     line = ("upper", "middle", "lower")[min(int(y * 3), 2)]

@@ -13,10 +13,10 @@ from ml.contracts import Analysis
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
 from ml.inference.series import slice_outcome
-from ml.training.calibration.synthetic_series import made
+from ml.training.calibration.synthetic_series import synthesize
 from ml.training.data.table import NOT_BRAIN, Row, split_rows
 from ml.training.evaluation import error_analysis, series_report
-from ml.training.evaluation.report import others, report
+from ml.training.evaluation.report import not_brain_report, report
 from ml.training.evaluation.scored import Refused, Scored, scored
 
 EVALUATION = "evaluation.json"
@@ -39,7 +39,7 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         "engine": model.engine.name,
         "split": split,
         **report(said, threshold=threshold, refused=refused),
-        "not_brain": others(foreign, results[len(chosen) :]),
+        "not_brain": not_brain_report(foreign, results[len(chosen) :]),
         "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
         "series": _series(model, chosen, results),
         "worst": error_analysis.worst(said, threshold=threshold),
@@ -59,7 +59,7 @@ def _without_copies(said: Scored, refused: list[Refused], known: set[str], thres
 
 def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
     """Figures of whole series; None where the model judges none, or the split has too few patients with series."""
-    series = made(rows)
+    series = synthesize(rows)
     if model.series is None or not series:
         return None
     findings = {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=False)}

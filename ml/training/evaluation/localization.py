@@ -17,7 +17,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Localization:
     """What one row's evidence is worth. None where the table does not say where the tumor is, or there is none.
 
     in_any: the hottest place lies in a box or in the mask. in_mask: in the mask. overlap: intersection over union of
@@ -29,17 +29,17 @@ class Place:
     overlap: float | None = None
 
 
-def place(row: Row, evidence: Evidence | None) -> Place:
+def localize(row: Row, evidence: Evidence | None) -> Localization:
     """Judge one row. Raises OSError if its mask cannot be read."""
     if not row.tumor or evidence is None or not (row.boxes or row.mask):
-        return Place()
+        return Localization()
     mask = read_mask(row)
     in_mask = None if mask is None else bool(mask[_pixel(evidence.peak, mask.shape)])
     x, y = evidence.peak
     in_box = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in row.boxes)
-    boxes = row.boxes or ((bounds(mask),) if mask is not None and mask.any() else ())
+    boxes = row.boxes or ((bounding_box(mask),) if mask is not None and mask.any() else ())
     overlap = max((iou(evidence.box, box) for box in boxes), default=0.0) if evidence.box else 0.0
-    return Place(in_any=in_box or bool(in_mask), in_mask=in_mask, overlap=overlap)
+    return Localization(in_any=in_box or bool(in_mask), in_mask=in_mask, overlap=overlap)
 
 
 def read_mask(row: Row) -> NDArray[np.bool_] | None:
@@ -50,7 +50,7 @@ def read_mask(row: Row) -> NDArray[np.bool_] | None:
         return np.asarray(file.convert("L")) > 127
 
 
-def bounds(mask: NDArray[np.bool_]) -> Box:
+def bounding_box(mask: NDArray[np.bool_]) -> Box:
     """The smallest box around the mask's pixels, of which there is at least one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = mask.shape

@@ -66,9 +66,9 @@ def reliability(truth: Ints, scores: Floats, *, bins: int = BINS) -> dict[str, A
     """Reliability curve over equal-width bins of the score, and the expected calibration error over them."""
     rows = []
     for number, here in _filled(np.minimum((scores * bins).astype(np.int64), bins - 1), bins):
-        mean, share = float(scores[here].mean()), float(truth[here].mean())
+        mean, fraction = float(scores[here].mean()), float(truth[here].mean())
         edges = {"from": number / bins, "to": (number + 1) / bins}
-        rows.append({**edges, "n": int(here.sum()), "score": mean, "tumors": share})
+        rows.append({**edges, "n": int(here.sum()), "score": mean, "tumors": fraction})
     return {"bins": rows, "expected_calibration_error": calibration_error(truth, scores, bins=bins) if rows else None}
 
 

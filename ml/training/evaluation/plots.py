@@ -70,8 +70,8 @@ def _reliability(curve: dict[str, Any], file: Path) -> Path:
     figure = Figure(figsize=(4.8, 5.4), layout="constrained")
     axes, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     axes.plot([0, 1], [0, 1], **_DIAGONAL)
-    scores, shares = [b["score"] for b in curve["bins"]], [b["tumors"] for b in curve["bins"]]
-    axes.plot(scores, shares, marker="o", color="black")
+    scores, fractions = [b["score"] for b in curve["bins"]], [b["tumors"] for b in curve["bins"]]
+    axes.plot(scores, fractions, marker="o", color="black")
     error = curve["expected_calibration_error"]
     title = "Reliability" if error is None else f"Reliability; expected calibration error {error:.3f}"
     axes.set(ylabel="share with tumor", title=title, xlim=(0, 1), ylim=(0, 1))
@@ -91,10 +91,10 @@ def _confusion(pooled: dict[str, Any], file: Path) -> Path:
 
 def _table(axes: Axes, confusion: dict[str, Any], title: str) -> None:
     labels, counts = confusion["labels"], np.array(confusion["true_by_predicted"])
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.5 else "black"
+        color = "white" if fractions[row, column] > 0.5 else "black"
         axes.text(column, row, f"{count}", ha="center", va="center", color=color)
     axes.set(xticks=range(len(labels)), yticks=range(len(labels)), xlabel="predicted", ylabel="true", title=title)
     axes.set_xticklabels(labels, fontsize=8)

@@ -77,8 +77,8 @@ def changed(square: Square, *, key: str, copy: int, recipe: Recipe = RECIPE) -> 
     cos, sin, center = np.cos(angle) / scale, np.sin(angle) / scale, (SIZE - 1) / 2
     x, y = center + across, center + down  # Pillow wants the way from the new pixel to the old one
     matrix = (cos, sin, center - cos * x - sin * y, -sin, cos, center + sin * x - cos * y)
-    picture = Pillow.fromarray(np.ascontiguousarray(square))
-    moved = picture.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR, fillcolor=0)
+    image = Pillow.fromarray(np.ascontiguousarray(square))
+    moved = image.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR, fillcolor=0)
     unit = np.clip(np.array(moved, np.float32) / 255, 0, 1) ** np.exp(rng.uniform(-recipe.gamma, recipe.gamma))
     unit = (unit - 0.5) * rng.uniform(1 - recipe.contrast, 1 + recipe.contrast) + 0.5
     sigma = rng.uniform(0, recipe.blur)

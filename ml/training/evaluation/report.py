@@ -33,31 +33,31 @@ def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = 
         },
         "sequences": {name: _stratum(scored, refused, name, _sequence, threshold) for name in sequences},
         "types": {
-            kind: type_summary(scored.only(_mask(scored, kind)), kind, threshold=threshold)
-            for kind in TUMOR_TYPES
-            if _mask(scored, kind).any()
+            tumor_type: type_summary(scored.only(_mask(scored, tumor_type)), tumor_type, threshold=threshold)
+            for tumor_type in TUMOR_TYPES
+            if _mask(scored, tumor_type).any()
         },
     }
 
 
-def others(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
+def not_brain_report(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
     """What became of pictures that are no brain: by kind, the share refused, and how many were called tumor.
 
     A row's kind is what stands before "--" in its file's name, else its source. None without such rows.
     """
     if not rows:
         return None
-    kinds = np.array([row.path.name.split("--")[0] if "--" in row.path.name else row.source for row in rows])
+    categories = np.array([row.path.name.split("--")[0] if "--" in row.path.name else row.source for row in rows])
     groups = np.array([row.group for row in rows])
-    turned = np.array([result.outcome == "refused" for result in results], np.float64)
+    refused_flags = np.array([result.outcome == "refused" for result in results], np.float64)
     summaries = {}
-    for name in [*sorted(set(kinds)), POOLED]:
-        here = np.ones(len(rows), bool) if name == POOLED else kinds == name
-        outcomes = Counter(result.outcome for result, kept in zip(results, here, strict=True) if kept)
-        reasons = Counter(result.gate.reason for result, kept in zip(results, here, strict=True) if kept)
+    for name in [*sorted(set(categories)), POOLED]:
+        in_stratum = np.ones(len(rows), bool) if name == POOLED else categories == name
+        outcomes = Counter(result.outcome for result, kept in zip(results, in_stratum, strict=True) if kept)
+        reasons = Counter(result.gate.reason for result, kept in zip(results, in_stratum, strict=True) if kept)
         summaries[name] = {
-            "n": int(here.sum()),
-            "refused": rate(groups[here], turned[here], "no such picture"),
+            "n": int(in_stratum.sum()),
+            "refused": rate(groups[in_stratum], refused_flags[in_stratum], "no such picture"),
             "called_tumor": outcomes["tumor"],
             "called_no_tumor": outcomes["no_tumor"],
             "reasons": {str(reason): n for reason, n in sorted(reasons.items(), key=str) if reason},
@@ -65,13 +65,15 @@ def others(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
     return summaries
 
 
-def _stratum(scored: Scored, refused: list[Refused], name: str, of: Any, threshold: float) -> dict[str, Any]:
-    here = np.array([of(row) == name for row in scored.rows], bool)
-    return summarize(scored.only(here), threshold=threshold, refused=[item for item in refused if of(item.row) == name])
+def _stratum(scored: Scored, refused: list[Refused], name: str, stratum_of: Any, threshold: float) -> dict[str, Any]:
+    in_stratum = np.array([stratum_of(row) == name for row in scored.rows], bool)
+    return summarize(
+        scored.only(in_stratum), threshold=threshold, refused=[item for item in refused if stratum_of(item.row) == name]
+    )
 
 
-def _mask(scored: Scored, kind: str) -> Any:
-    return np.array([row.type == kind for row in scored.rows], bool)
+def _mask(scored: Scored, tumor_type: str) -> Any:
+    return np.array([row.type == tumor_type for row in scored.rows], bool)
 
 
 def _source(row: Row) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.contracts import TUMOR_TYPES, Analysis
 from ml.training.data.table import Row
-from ml.training.evaluation.localization import Place, place
+from ml.training.evaluation.localization import Localization, localize
 from ml.training.evaluation.metrics import Floats
 
 
@@ -33,7 +33,7 @@ class Scored:
     scores: Floats
     types: Floats
     uncertain: NDArray[np.bool_] | None = None
-    places: tuple[Place, ...] | None = None
+    localizations: tuple[Localization, ...] | None = None
     peaks: Floats | None = None
 
     def only(self, keep: NDArray[np.bool_]) -> "Scored":
@@ -41,11 +41,11 @@ class Scored:
         chosen = np.flatnonzero(keep)
         return Scored(**{field.name: _take(getattr(self, field.name), chosen) for field in fields(self)})
 
-    def place(self, name: str) -> Floats:
+    def localization(self, name: str) -> Floats:
         """(N,) one field of the places as numbers, NaN where it is not known."""
-        if self.places is None:
+        if self.localizations is None:
             return np.full(len(self.rows), np.nan)
-        values = [getattr(item, name) for item in self.places]
+        values = [getattr(item, name) for item in self.localizations]
         return np.array([np.nan if value is None else float(value) for value in values], np.float64)
 
 
@@ -60,9 +60,11 @@ def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, li
     said = Scored(
         rows=[row for row, _, _ in judged],
         scores=np.array([p.tumor_probability for _, _, p in judged], np.float64),
-        types=np.array([[p.type_probabilities[kind] for kind in TUMOR_TYPES] for _, _, p in judged]).reshape(-1, 3),
+        types=np.array(
+            [[p.type_probabilities[tumor_type] for tumor_type in TUMOR_TYPES] for _, _, p in judged]
+        ).reshape(-1, 3),
         uncertain=np.array([p.uncertain for _, _, p in judged], bool),
-        places=tuple(place(row, one.evidence) for row, one, _ in judged),
+        localizations=tuple(localize(row, one.evidence) for row, one, _ in judged),
         peaks=np.array(peaks, np.float64).reshape(-1, 2),
     )
     return said, refused

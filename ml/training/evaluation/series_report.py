@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.inference.series_summary import SliceOutcome, summarize
 from ml.model.series_calibration import SeriesCalibration
-from ml.training.calibration.synthetic_series import KINDS, LONG, SMALL_TUMOR, WHOLE, Series
+from ml.training.calibration.synthetic_series import LONG, SMALL_TUMOR, WHOLE, Series
 from ml.training.evaluation import metrics
 from ml.training.evaluation.summary import measure
 
@@ -23,10 +23,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """JSON-ready figures of whole series, all and each sequence, and of those with a small tumor. threshold: from which
     a single slice is called tumor. Series that are refused are counted, and stand in no other figure."""
-    strata = {ALL: [one for one in series if WHOLE in one.kinds]}
+    strata = {ALL: [one for one in series if WHOLE in one.variants]}
     for name in sorted({one.sequence for one in series}):
         strata[name] = [one for one in strata[ALL] if one.sequence == name]
-    strata |= {kind: [one for one in series if kind in one.kinds] for kind in KINDS if kind in (SMALL_TUMOR, LONG)}
+    strata |= {variant: [one for one in series if variant in one.variants] for variant in (SMALL_TUMOR, LONG)}
     return {name: _figures(calibration, members, findings, threshold) for name, members in strata.items()}
 
 
@@ -41,7 +41,7 @@ def _figures(
     scores = np.array([said[number].tumor_probability for number in kept], np.float64)
     called = np.array([said[number].outcome == "tumor" for number in kept], np.int64)
     of_slices = [np.array([one.tumor_probability for one in slices[n] if one.accepted], np.float64) for n in kept]
-    mean, most = (np.array([kind(one) for one in of_slices], np.float64) for kind in (np.mean, np.max))
+    mean, most = (np.array([pooled(one) for one in of_slices], np.float64) for pooled in (np.mean, np.max))
     any_ = (most >= threshold).astype(np.int64)
     ill, well, both = "no series with a tumor", "no series without a tumor", "only one class"
     return {

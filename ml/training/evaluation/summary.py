@@ -49,11 +49,11 @@ def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> di
     }
 
 
-def type_summary(scored: Scored, kind: str, *, threshold: float) -> dict[str, Any]:
+def type_summary(scored: Scored, tumor_type: str, *, threshold: float) -> dict[str, Any]:
     """Of the rows of one tumor type: found at all, named right, and the evidence on it."""
     groups = np.array([row.group for row in scored.rows])
     found = (scored.scores >= threshold).astype(np.float64)
-    named = (scored.types.argmax(axis=1) == TUMOR_TYPES.index(kind)).astype(np.float64)
+    named = (scored.types.argmax(axis=1) == TUMOR_TYPES.index(tumor_type)).astype(np.float64)
     return {
         "n": len(scored.rows),
         "groups": len(np.unique(groups)),
@@ -68,7 +68,7 @@ def evidence(scored: Scored, groups: NDArray[Any]) -> dict[str, Any]:
     unknown = "the table does not say where the tumors are"
     figures: dict[str, Any] = {}
     for name, field in (("in_box_or_mask", "in_any"), ("in_mask", "in_mask"), ("box_overlap", "overlap")):
-        values = scored.place(field)
+        values = scored.localization(field)
         known = np.isfinite(values)
         figures[name] = {"n": int(known.sum()), **rate(groups[known], values[known], unknown)}
     return figures
@@ -90,9 +90,9 @@ def measure(groups: NDArray[Any], statistic: Callable[[Ints], float], why_undefi
 
 def _refusals(scored: Scored, refused: list[Refused]) -> dict[str, Any]:
     rows = [*scored.rows, *(item.row for item in refused)]
-    turned = np.array([0.0] * len(scored.rows) + [1.0] * len(refused))
-    share = rate(np.array([row.group for row in rows]), turned, "no picture")
-    return {"share": share, "reasons": dict(sorted(Counter(item.reason for item in refused).items()))}
+    refused_flags = np.array([0.0] * len(scored.rows) + [1.0] * len(refused))
+    fraction = rate(np.array([row.group for row in rows]), refused_flags, "no picture")
+    return {"share": fraction, "reasons": dict(sorted(Counter(item.reason for item in refused).items()))}
 
 
 def _uncertain(scored: Scored, wrong: NDArray[np.bool_]) -> dict[str, Any] | None:

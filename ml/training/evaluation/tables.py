@@ -55,8 +55,8 @@ def series_table(found: dict[str, Any]) -> str:
 def types(summary: dict[str, Any]) -> str:
     """One line a tumor type: found, named right, evidence on it."""
     lines = [line(["type", "pictures", "groups", "found", "named right", "on the tumor"]), line(["---"] * 6)]
-    for kind, numbers in summary["types"].items():
-        cells = [kind, str(numbers["n"]), str(numbers["groups"])]
+    for tumor_type, numbers in summary["types"].items():
+        cells = [tumor_type, str(numbers["n"]), str(numbers["groups"])]
         cells += [figure(numbers[key]) for key in ("sensitivity", "named")]
         lines.append(line([*cells, figure(numbers["evidence"]["in_box_or_mask"])]))
     return "\n".join(lines)
@@ -85,6 +85,6 @@ def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def percent(share: float | None) -> str:
+def percent(fraction: float | None) -> str:
     """`4.2%`, or a dash where there is no share."""
-    return "–" if share is None else f"{share:.1%}"
+    return "–" if fraction is None else f"{fraction:.1%}"

@@ -1,4 +1,4 @@
-"""What the gate learns from, as summaries: brains in many disguises, pictures of other kinds, and drawn ones."""
+"""What the gate learns from, as summaries: perturbed brains, images of other things, and synthetic ones."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -15,24 +15,24 @@ from ml.training.data.augment import augment
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows
 from ml.training.data.template import squares as squares_of_template
 from ml.training.gate import negatives, perturbations
-from ml.training.gate.fit import Pictures
+from ml.training.gate.fit import GateExamples
 
 Square = NDArray[np.float32]
 Forward = Callable[[Square], NDArray[np.float32]]
 """From squares (N, 224, 224), 0 to 255, to block 3's pooled maps (N, 28, 28, 256)."""
 
 PER_SOURCE = 300
-"""Pictures of one source of brains at most; each is seen plain, augmented, and in the disguises."""
+"""Pictures of one source of brains at most; each is seen as it is, augmented, and perturbed."""
 TEMPLATE = 60
 """Slices of the average brain in each plane, each seen five times."""
 COPIES = 4
 """Augmented copies of every known picture that is no brain, of which half are seen through a head-shaped hole."""
-DRAWN = 2000
+SYNTHETIC = 2000
 """Pictures drawn in code."""
 BATCH = 16
 
 
-def kind(row: Row) -> str:
+def category(row: Row) -> str:
     """What a picture that is no brain shows: the part of its file name before `--`, else its source."""
     first, mark, _ = PurePosixPath(row.key).name.partition("--")
     return first if mark else row.source
@@ -43,32 +43,36 @@ def collect(
     rows: list[Row],
     *,
     seed: int,
-    drawn: int = DRAWN,
+    synthetic: int = SYNTHETIC,
     per_source: int = PER_SOURCE,
     template: int = TEMPLATE,
-) -> tuple[Pictures, Pictures, Pictures]:
+) -> tuple[GateExamples, GateExamples, GateExamples]:
     """Brains of the training split, other pictures, and brains of the validation split, as `fit_gate` takes them.
 
     Other pictures are those of the training split alone. A drawn picture that the cheap checks refuse is left out: the
     gate never gets to see it. A known one is kept, since its likes may pass them, and marked as caught.
     """
-    chosen = _even(brain_rows(rows, "train"), per_source, seed)
+    chosen = _sample_per_source(brain_rows(rows, "train"), per_source, seed)
     squares = {row.key: _read(row)[0] for row in chosen}
-    brains = _pictures(forward, chain(_brains(chosen, squares, seed), _template(template, seed)))
+    brains = _summarize(forward, chain(_brains(chosen, squares, seed), _template(template, seed)))
     others = [row for row in rows if row.label == NOT_BRAIN and row.split == "train"]
-    made = _pictures(forward, _others(others, list(squares.values())[::5], drawn, seed))
-    val = _pictures(
+    not_brains = _summarize(forward, _others(others, list(squares.values())[::5], synthetic, seed))
+    val = _summarize(
         forward,
-        ((square, row.source, True, caught) for row in brain_rows(rows, "val") for square, caught in [_read(row)]),
+        (
+            (square, row.source, True, prefiltered)
+            for row in brain_rows(rows, "val")
+            for square, prefiltered in [_read(row)]
+        ),
     )
-    return brains, made, val
+    return brains, not_brains, val
 
 
-Shown = tuple[Square, str, bool, bool]
+LabeledSquare = tuple[Square, str, bool, bool]
 """A square, what it is, whether it is plain, and whether the cheap checks refuse it."""
 
 
-def _brains(rows: list[Row], squares: dict[str, Square], seed: int) -> Iterator[Shown]:
+def _brains(rows: list[Row], squares: dict[str, Square], seed: int) -> Iterator[LabeledSquare]:
     for number, row in enumerate(rows):
         square = squares[row.key]
         yield square, row.source, True, False
@@ -80,7 +84,7 @@ def _brains(rows: list[Row], squares: dict[str, Square], seed: int) -> Iterator[
         yield perturbations.annotated(square, rng), row.source, False, False
 
 
-def _template(per_plane: int, seed: int) -> Iterator[Shown]:
+def _template(per_plane: int, seed: int) -> Iterator[LabeledSquare]:
     """Never plain: no held-out figure counts a brain that is always known."""
     if not per_plane:
         return
@@ -92,45 +96,45 @@ def _template(per_plane: int, seed: int) -> Iterator[Shown]:
             yield perturbations.placed(square, rng), "template", False, False
 
 
-def _others(rows: list[Row], brains: list[Square], drawn: int, seed: int) -> Iterator[Shown]:
+def _others(rows: list[Row], brains: list[Square], synthetic: int, seed: int) -> Iterator[LabeledSquare]:
     number = 0
     for row in rows:
-        square, caught = _read(row)
-        yield square, kind(row), True, caught
+        square, prefiltered = _read(row)
+        yield square, category(row), True, prefiltered
         for copy in range(COPIES):
             changed = _augmented(square, seed, copy + 1, row.key)
             if copy % 2:
                 masked = negatives.in_a_head(changed, seed=seed, number=number)
                 changed = preprocess(masked)[0]
             number += 1
-            yield changed, kind(row), False, False
-    for number in range(drawn):
-        family, image = negatives.draw(number, seed=seed, brains=brains)
+            yield changed, category(row), False, False
+    for number in range(synthetic):
+        family, image = negatives.synthesize(number, seed=seed, brains=brains)
         if pixel_checks.check(image).accepted:
             yield preprocess(image)[0], family, True, False
 
 
-def _pictures(forward: Forward, shown: Iterable[Shown]) -> Pictures:
-    summaries, names, plain, caught = [], [], [], []
+def _summarize(forward: Forward, labeled: Iterable[LabeledSquare]) -> GateExamples:
+    summaries, names, original, prefiltered = [], [], [], []
     batch: list[Square] = []
-    for square, name, as_is, refused in shown:
+    for square, name, as_is, refused in labeled:
         batch.append(square)
         names.append(name)
-        plain.append(as_is)
-        caught.append(refused)
+        original.append(as_is)
+        prefiltered.append(refused)
         if len(batch) == BATCH:
             summaries.append(summary(forward(np.stack(batch))))
             batch = []
     if batch:
         summaries.append(summary(forward(np.stack(batch))))
-    return Pictures(np.concatenate(summaries), tuple(names), np.array(plain, bool), np.array(caught, bool))
+    return GateExamples(np.concatenate(summaries), tuple(names), np.array(original, bool), np.array(prefiltered, bool))
 
 
 def _augmented(square: Square, seed: int, round_: int, key: str) -> Square:
     return augment(square, np.zeros((SIZE, SIZE), np.uint8), seed=seed, round_=round_, key=key)[0]
 
 
-def _even(rows: list[Row], most: int, seed: int) -> list[Row]:
+def _sample_per_source(rows: list[Row], most: int, seed: int) -> list[Row]:
     """At most `most` pictures of each source, drawn evenly, in the table's order."""
     rng = np.random.default_rng(seed)
     kept: set[str] = set()

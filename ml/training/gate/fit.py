@@ -32,7 +32,7 @@ LEAN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class GateExamples:
     """Summaries (N, D) of pictures and what each is: its source if it shows a brain, else its kind or family.
 
     plain: (N,) False for augmented or masked copies, which are learned from but never counted.
@@ -41,25 +41,27 @@ class Pictures:
 
     summaries: Array
     names: tuple[str, ...]
-    plain: NDArray[np.bool_]
-    caught: NDArray[np.bool_]
+    original: NDArray[np.bool_]
+    prefiltered: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        if not len(self.summaries) == len(self.names) == len(self.plain) == len(self.caught):
+        if not len(self.summaries) == len(self.names) == len(self.original) == len(self.prefiltered):
             raise ValueError("summaries, names, plain and caught must be of one length.")
 
-    def where(self, keep: Iterable[bool] | NDArray[np.bool_]) -> "Pictures":
+    def select(self, keep: Iterable[bool] | NDArray[np.bool_]) -> "GateExamples":
         """The pictures where `keep` is true."""
         chosen = np.flatnonzero(np.asarray(list(keep), bool))
         names = tuple(self.names[i] for i in chosen)
-        return Pictures(self.summaries[chosen], names, self.plain[chosen], self.caught[chosen])
+        return GateExamples(self.summaries[chosen], names, self.original[chosen], self.prefiltered[chosen])
 
-    def without(self, name: str) -> "Pictures":
-        return self.where(other != name for other in self.names)
+    def without(self, name: str) -> "GateExamples":
+        return self.select(other != name for other in self.names)
 
-    def only(self, name: str) -> "Pictures":
+    def of_name(self, name: str) -> "GateExamples":
         """The plain pictures of this name."""
-        return self.where(other == name and plain for other, plain in zip(self.names, self.plain, strict=True))
+        return self.select(
+            other == name and original for other, original in zip(self.names, self.original, strict=True)
+        )
 
     def weights(self) -> Wide:
         """(N,) that sum to 1, every name having the same share."""
@@ -67,18 +69,18 @@ class Pictures:
         return np.asarray(1.0 / counts[inverse] / len(counts), np.float64)
 
 
-def join(parts: Sequence[Pictures]) -> Pictures:
+def concatenate(parts: Sequence[GateExamples]) -> GateExamples:
     """Several sets as one."""
-    return Pictures(
+    return GateExamples(
         np.concatenate([part.summaries for part in parts]),
         tuple(name for part in parts for name in part.names),
-        np.concatenate([part.plain for part in parts]),
-        np.concatenate([part.caught for part in parts]),
+        np.concatenate([part.original for part in parts]),
+        np.concatenate([part.prefiltered for part in parts]),
     )
 
 
 def fit_gate(
-    brains: Pictures, others: Pictures, *, val: Pictures, seed: int, components: int = COMPONENTS
+    brains: GateExamples, others: GateExamples, *, val: GateExamples, seed: int, components: int = COMPONENTS
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Tensors of a GateModel (named `gate/…`, float16-safe), and JSON-ready facts for the manifest and the model card.
 
@@ -96,27 +98,29 @@ def fit_gate(
         "brains": _counts(brains),
         "others": _counts(others),
         "leave_one_kind_out": {
-            name: _share(scores > limit) for name, scores in sorted(held_out.kinds.items()) if name in NEGATIVE_CLASSES
+            name: _fraction(scores > limit)
+            for name, scores in sorted(held_out.categories.items())
+            if name in NEGATIVE_CLASSES
         },
         "leave_one_family_out": {
-            name: _share(scores > limit)
-            for name, scores in sorted(held_out.kinds.items())
+            name: _fraction(scores > limit)
+            for name, scores in sorted(held_out.categories.items())
             if name not in NEGATIVE_CLASSES
         },
         "leave_one_source_out_wrongly_refused": {
-            name: _share(scores > limit) for name, scores in sorted(held_out.sources.items())
+            name: _fraction(scores > limit) for name, scores in sorted(held_out.sources.items())
         },
         "wrongly_refused": {
-            name: _share(~accepted(shipped, val.only(name).summaries)) for name in sorted(set(val.names))
+            name: _fraction(~accepted(shipped, val.of_name(name).summaries)) for name in sorted(set(val.names))
         },
     }
-    facts["leave_one_kind_out_all"] = _share(
+    facts["leave_one_kind_out_all"] = _fraction(
         np.concatenate(
-            [scores > limit for name, scores in held_out.kinds.items() if name in NEGATIVE_CLASSES]
+            [scores > limit for name, scores in held_out.categories.items() if name in NEGATIVE_CLASSES]
             or [np.empty(0, bool)]
         )
     )
-    facts["wrongly_refused_all"] = _share(~accepted(shipped, val.summaries))
+    facts["wrongly_refused_all"] = _fraction(~accepted(shipped, val.summaries))
     return tensors, facts
 
 
@@ -129,22 +133,22 @@ def accepted(model: GateModel, summaries: Array) -> NDArray[np.bool_]:
 class _HeldOut:
     """Logits (above 0: no brain; infinite: caught before) of pictures whose kind or source the judge never saw."""
 
-    kinds: dict[str, Wide]
+    categories: dict[str, Wide]
     sources: dict[str, Wide]
 
 
-def _held_out(brains: Pictures, others: Pictures, val: Pictures, *, seed: int, components: int) -> _HeldOut:
-    kinds, sources = {}, {}
+def _held_out(brains: GateExamples, others: GateExamples, val: GateExamples, *, seed: int, components: int) -> _HeldOut:
+    categories, sources = {}, {}
     for name in sorted(set(others.names)):
         model = _fit(brains, others.without(name), seed=seed, components=components)
-        left_out = others.only(name)
-        kinds[name] = np.where(left_out.caught, np.inf, _logits(model, left_out.summaries))
+        held_out_examples = others.of_name(name)
+        categories[name] = np.where(held_out_examples.prefiltered, np.inf, _logits(model, held_out_examples.summaries))
     for name in sorted(set(brains.names)):
         rest = brains.without(name)
         if len(rest.names):
             model = _fit(rest, others, seed=seed, components=components)
-            sources[name] = _logits(model, join([brains.only(name), val.only(name)]).summaries)
-    return _HeldOut({n: s for n, s in kinds.items() if len(s)}, {n: s for n, s in sources.items() if len(s)})
+            sources[name] = _logits(model, concatenate([brains.of_name(name), val.of_name(name)]).summaries)
+    return _HeldOut({n: s for n, s in categories.items() if len(s)}, {n: s for n, s in sources.items() if len(s)})
 
 
 def _limit(held_out: _HeldOut) -> float:
@@ -156,7 +160,7 @@ def _limit(held_out: _HeldOut) -> float:
     order = np.argsort(brains)
     passed = np.cumsum(weights[order]) / weights.sum()
     least = float(brains[order][np.searchsorted(passed, 1 - WRONG).clip(max=len(brains) - 1)])
-    known = [scores for name, scores in held_out.kinds.items() if name in NEGATIVE_CLASSES]
+    known = [scores for name, scores in held_out.categories.items() if name in NEGATIVE_CLASSES]
     if not known:
         return least
     together = np.concatenate(known)
@@ -165,26 +169,26 @@ def _limit(held_out: _HeldOut) -> float:
     return least + LEAN * max(most - least, 0.0)
 
 
-def _fit(brains: Pictures, others: Pictures, *, seed: int, components: int) -> GateModel:
+def _fit(brains: GateExamples, others: GateExamples, *, seed: int, components: int) -> GateModel:
     """One gate with its limit at logit 0."""
     own, other = brains.weights(), others.weights()
     mean, scale = _moments(brains.summaries, own)
     rng = np.random.default_rng(seed)
     basis = [
-        (pictures.summaries[_drawn(rng, weights)] - mean) / scale
-        for pictures, weights in ((brains, own), (others, other))
+        (examples.summaries[_sampled(rng, weights)] - mean) / scale
+        for examples, weights in ((brains, own), (others, other))
     ]
-    directions, spread = _directions(basis[0], basis[1], components)
+    directions, spread = _components(basis[0], basis[1], components)
     beside = (basis[0] ** 2).sum(axis=1) - ((basis[0] @ directions.T) ** 2).sum(axis=1)
     blank = np.zeros(0, np.float32)
     parts = GateModel(
         mean, scale, directions, spread, np.array([max(beside.mean(), 1e-3)], np.float32), blank, blank, blank, blank
     )
-    seen = [parts.project(pictures.summaries) for pictures in (brains, others)]
+    seen = [parts.project(examples.summaries) for examples in (brains, others)]
     inputs = np.concatenate([np.concatenate(pair, axis=1) for pair in seen]).astype(np.float64)
     targets = np.r_[np.zeros(len(own)), np.ones(len(other))]
     weights, bias = _logistic(inputs, targets, np.r_[own, other] * len(targets) / 2)
-    kinds, kind_bias = _kinds(seen[1][0].astype(np.float64), others.names)
+    kinds, kind_bias = _category_rule(seen[1][0].astype(np.float64), others.names)
     return GateModel(
         mean=mean,
         scale=scale,
@@ -205,11 +209,11 @@ def _moments(summaries: Array, weights: Wide) -> tuple[Array, Array]:
     return mean, np.asarray(np.sqrt(variance + 0.25 * variance.mean()), np.float32)
 
 
-def _drawn(rng: np.random.Generator, weights: Wide) -> NDArray[np.int64]:
+def _sampled(rng: np.random.Generator, weights: Wide) -> NDArray[np.int64]:
     return np.unique(rng.choice(len(weights), min(BASIS_ROWS // 2, len(weights)), p=weights, replace=True))
 
 
-def _directions(brains: Array, others: Array, count: int) -> tuple[Array, Array]:
+def _components(brains: Array, others: Array, count: int) -> tuple[Array, Array]:
     """Orthonormal directions (k, D) in which brains and other pictures vary most, turned to those of the brains, and
     the brains' variance along each."""
     together = np.concatenate([brains / np.sqrt(len(brains)), others / np.sqrt(len(others))])
@@ -239,7 +243,7 @@ def _logistic(inputs: Wide, targets: Wide, weights: Wide, *, rounds: int = 40) -
     return solution[:-1], float(solution[-1])
 
 
-def _kinds(projected: Wide, names: Sequence[str]) -> tuple[Array, Array]:
+def _category_rule(projected: Wide, names: Sequence[str]) -> tuple[Array, Array]:
     """Linear discriminant (NEGATIVE_CLASSES, k) and its bias: which kind a picture that is no brain is most like."""
     label = np.array(
         [
@@ -275,9 +279,9 @@ def _tensors(model: GateModel) -> dict[str, Array]:
     return {PREFIX + name: getattr(model, name) for name in TENSORS}
 
 
-def _share(flags: NDArray[Any]) -> dict[str, float | int]:
+def _fraction(flags: NDArray[Any]) -> dict[str, float | int]:
     return {"share": round(float(np.mean(flags)), 4) if len(flags) else 0.0, "pictures": len(flags)}
 
 
-def _counts(pictures: Pictures) -> dict[str, int]:
-    return {name: pictures.names.count(name) for name in sorted(set(pictures.names))}
+def _counts(examples: GateExamples) -> dict[str, int]:
+    return {name: examples.names.count(name) for name in sorted(set(examples.names))}

@@ -93,11 +93,11 @@ def annotated(square: Square, rng: np.random.Generator) -> Square:
         right, low = corner % 2, corner // 2
         top = SIZE - 3 - len(lines) * (size + 1) if low else 2
         for number, line in enumerate(lines):
-            place = (SIZE - 3 if right else 2, top + number * (size + 1))
-            pen.text(place, line, fill=255, font=font, anchor="ra" if right else "la")
-    for place in ((3, SIZE // 2), (SIZE - 12, SIZE // 2), (SIZE // 2, SIZE - 14)):
+            position = (SIZE - 3 if right else 2, top + number * (size + 1))
+            pen.text(position, line, fill=255, font=font, anchor="ra" if right else "la")
+    for position in ((3, SIZE // 2), (SIZE - 12, SIZE // 2), (SIZE // 2, SIZE - 14)):
         if rng.random() < 0.5:
-            pen.text(place, str(rng.choice(["R", "L", "[R]", "P", "F"])), fill=255, font=font)
+            pen.text(position, str(rng.choice(["R", "L", "[R]", "P", "F"])), fill=255, font=font)
     shade = np.float32(rng.uniform(0.5, 1.0))
     return np.asarray(np.maximum(np.asarray(sheet, np.float32), np.asarray(letters, np.float32) * shade), np.float32)
 

@@ -8,7 +8,7 @@ from ml.contracts import Gate
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows
-from ml.training.gate.data import kind
+from ml.training.gate.data import category
 
 
 def gate_report(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def summarize(rows: Sequence[Row], verdicts: Sequence[Gate]) -> dict[str, Any]:
     "wrongly_refused_all": …, "reasons": {name: {code: pictures}}}; JSON-ready.
     """
     pairs = list(zip(rows, verdicts, strict=True))
-    other = [(kind(row), verdict) for row, verdict in pairs if row.label == NOT_BRAIN]
+    other = [(category(row), verdict) for row, verdict in pairs if row.label == NOT_BRAIN]
     brain = [(row.source, verdict) for row, verdict in pairs if row.label != NOT_BRAIN]
     reasons: dict[str, Counter[str]] = {}
     for name, verdict in other + brain:
@@ -37,18 +37,18 @@ def summarize(rows: Sequence[Row], verdicts: Sequence[Gate]) -> dict[str, Any]:
             reasons.setdefault(name, Counter())[str(verdict.reason)] += 1
     return {
         "refused": _by_name(other),
-        "refused_all": _share([verdict for _, verdict in other]),
+        "refused_all": _fraction([verdict for _, verdict in other]),
         "wrongly_refused": _by_name(brain),
-        "wrongly_refused_all": _share([verdict for _, verdict in brain]),
+        "wrongly_refused_all": _fraction([verdict for _, verdict in brain]),
         "reasons": {name: dict(sorted(codes.items())) for name, codes in sorted(reasons.items())},
     }
 
 
 def _by_name(judged: list[tuple[str, Gate]]) -> dict[str, dict[str, float | int | None]]:
     names = sorted({name for name, _ in judged})
-    return {name: _share([verdict for other, verdict in judged if other == name]) for name in names}
+    return {name: _fraction([verdict for other, verdict in judged if other == name]) for name in names}
 
 
-def _share(verdicts: list[Gate]) -> dict[str, float | int | None]:
+def _fraction(verdicts: list[Gate]) -> dict[str, float | int | None]:
     refused = sum(not verdict.accepted for verdict in verdicts)
     return {"share": round(refused / len(verdicts), 4) if verdicts else None, "pictures": len(verdicts)}

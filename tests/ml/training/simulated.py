@@ -44,19 +44,19 @@ def analysis(
     *,
     peak: tuple[float, float] = (0.5, 0.5),
     box: tuple[float, float, float, float] | None = None,
-    kind: str = "glioma",
+    tumor_type: str = "glioma",
     uncertain: bool = False,
 ) -> Analysis:
     """What a model may say; probability None: the gate refused."""
     if probability is None:
         return Analysis(outcome="refused", gate=Gate(False, reason="not_brain"), model="m@1", engine="fake")
     outcome = "tumor" if probability >= 0.5 else "no_tumor"
-    kinds = {name: 0.8 if name == kind else 0.1 for name in TUMOR_TYPES}
+    type_probabilities = {name: 0.8 if name == tumor_type else 0.1 for name in TUMOR_TYPES}
     return Analysis(
         outcome=outcome,
         gate=Gate(True),
         model="m@1",
         engine="fake",
-        prediction=Prediction(outcome, probability, kinds, uncertain),
+        prediction=Prediction(outcome, probability, type_probabilities, uncertain),
         evidence=Evidence(peak, box, 0.5 if box else None, (0,) * 196, (0.0, 0.0, 1.0, 1.0), 1),
     )

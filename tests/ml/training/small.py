@@ -58,14 +58,18 @@ def examples(n: int, *, seed: int = 0, split: str = "train") -> Examples:
     maps = rng.random((n, 2 * CELLS, 2 * CELLS, CHANNELS // 2), np.float32)
     cells, draws = [], list[Draw]()
     for number in range(n):
-        ill, kind = number % 2 == 0, number // 2 % 2
+        ill, type_index = number % 2 == 0, number // 2 % 2
         region = np.zeros((SIZE, SIZE), np.uint8)
         if ill:
             top, left = 16 * rng.integers(1, 10, 2)
             region[top : top + 48, left : left + 48] = targets.TUMOR
-            place = maps[number, top // 8 : top // 8 + 6, left // 8 : left // 8 + 6]
-            place[..., 64 * kind : 64 * kind + 64] += 3
+            patch = maps[number, top // 8 : top // 8 + 6, left // 8 : left // 8 + 6]
+            patch[..., 64 * type_index : 64 * type_index + 64] += 3
         cells.append(targets.cells(region))
-        words = {"label": "tumor", "type": ("glioma", "pituitary")[kind]} if ill else {"label": "no_tumor", "type": ""}
+        words = (
+            {"label": "tumor", "type": ("glioma", "pituitary")[type_index]}
+            if ill
+            else {"label": "no_tumor", "type": ""}
+        )
         draws.append((row(number, split=split, **words), 0 if split != "train" else number % 3))
     return Examples(Maps([(maps.astype(np.float16), np.stack(cells))]), draws)

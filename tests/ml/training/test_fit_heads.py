@@ -12,7 +12,7 @@ from ml.training import fit_heads as finishing
 from ml.training.data.table import read_table
 from ml.training.detector.features import Extractor
 from ml.training.detector.fit import Examples
-from ml.training.fit_heads import finish
+from ml.training.fit_heads import fit_heads
 from tests.fakes import open_gate
 from tests.ml.conftest import random_heads, table_row
 from tests.ml.training import small
@@ -49,7 +49,9 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (forward, rows, seed))
     monkeypatch.setattr(finishing, "fit_gate", lambda *given, val, seed: (open_gate(), {"given": [*given, val, seed]}))
     extractor = Extractor(tensors, cache=tmp_path, seed=1, policy="float32")
-    done = finish(rows, tensors, Examples(train.maps, train.draws), val, extractor=extractor, seed=5, facts={"seed": 1})
+    done = fit_heads(
+        rows, tensors, Examples(train.maps, train.draws), val, extractor=extractor, seed=5, facts={"seed": 1}
+    )
     assert set(done.tensors) == {*TENSORS, *small.base(), *open_gate()}
     assert done.gate == {"given": [extractor.forward, rows, 5, 5]}
     assert seen["rows"] == [row for row, _ in val.draws]

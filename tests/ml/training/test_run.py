@@ -52,9 +52,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
 
     monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (None, None, None))
-    monkeypatch.setattr(fit_heads, "fit_gate", lambda *pictures, val, seed: (open_gate(), {"what": "open"}))
+    monkeypatch.setattr(fit_heads, "fit_gate", lambda *images, val, seed: (open_gate(), {"what": "open"}))
     monkeypatch.setattr(fit_heads, "calibrate", separable)
-    monkeypatch.setattr(run, "apart", lambda rows: rows)  # phantoms look alike
+    monkeypatch.setattr(run, "drop_near_duplicates", lambda rows: rows)  # phantoms look alike
     monkeypatch.setattr(run, "base_weights", drawn)
     monkeypatch.setattr("ml.cli.training.Settings", lambda: Settings(batch=2))
 

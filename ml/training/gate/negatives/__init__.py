@@ -34,7 +34,7 @@ SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "det
 FAMILIES = (*PAINTERS, "scrambled", "masked")
 
 
-def draw(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
+def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
     """Picture `number` of `seed`: its family (one of FAMILIES) and the picture, as a reader would give it. Pure.
 
     brains: preprocessed squares (224, 224), 0 to 255, to spoil; training pictures only. Families take turns; without

@@ -64,10 +64,10 @@ def blur(plane: Plane, factor: float) -> Plane:
     """Softer by shrinking `factor` times and growing again."""
     if factor <= 1.0:
         return plane
-    picture = Pillow.fromarray(plane)
-    small = tuple(max(2, round(length / factor)) for length in picture.size)
-    shrunk = picture.resize((small[0], small[1]), Pillow.Resampling.BOX)
-    return np.array(shrunk.resize(picture.size, Pillow.Resampling.BICUBIC), np.float32)
+    image = Pillow.fromarray(plane)
+    small = tuple(max(2, round(length / factor)) for length in image.size)
+    shrunk = image.resize((small[0], small[1]), Pillow.Resampling.BOX)
+    return np.array(shrunk.resize(image.size, Pillow.Resampling.BICUBIC), np.float32)
 
 
 def ink(size: tuple[int, int], *, paper: int = 255) -> tuple[Pillow.Image, ImageDraw.ImageDraw]:

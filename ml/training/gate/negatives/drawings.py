@@ -61,29 +61,29 @@ def plot(rng: Rng) -> Plane:
     size = shape(rng)
     sheet, pen = ink(size)
     left, top, right, bottom = 0.12 * size[1], 0.08 * size[0], 0.96 * size[1], 0.88 * size[0]
-    kind = rng.integers(4)
+    variant = rng.integers(4)
     n = int(rng.integers(4, 40))
     xs = np.linspace(left, right, n)
     for _ in range(int(rng.integers(1, 5))):
         gray = int(rng.integers(0, 170))
         values = field(rng, (2, n), rng.uniform(0, 2))[0]
         ys = bottom - (bottom - top) * values * rng.uniform(0.4, 1)
-        if kind == 0:
+        if variant == 0:
             pen.line(list(zip(xs, ys, strict=True)), fill=gray, width=int(rng.integers(1, 4)))
-        elif kind == 1:
+        elif variant == 1:
             for x, y in zip(xs, ys, strict=True):
                 pen.rectangle((x, y, x + 0.7 * (right - left) / n, bottom + 1), fill=gray)
-        elif kind == 2:
+        elif variant == 2:
             dot = rng.uniform(1, 5)
             for x, y in rng.random((n * 4, 2)) * (right - left, bottom - top) + (left, top):
                 pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=gray)
-    if kind == 3:
+    if variant == 3:
         _heat(rng, pen, (left, top, right, bottom))
     pen.line((left, top, left, bottom, right, bottom), fill=0, width=int(rng.integers(1, 3)))
     font = ImageFont.load_default(int(rng.integers(7, 13)))
-    for share in np.linspace(0, 1, int(rng.integers(3, 8))):
-        pen.text((left + share * (right - left), bottom + 3), _word(rng)[:4], fill=0, font=font)
-        pen.text((2, top + share * (bottom - top) - 5), _word(rng)[:3], fill=0, font=font)
+    for fraction in np.linspace(0, 1, int(rng.integers(3, 8))):
+        pen.text((left + fraction * (right - left), bottom + 3), _word(rng)[:4], fill=0, font=font)
+        pen.text((2, top + fraction * (bottom - top) - 5), _word(rng)[:3], fill=0, font=font)
     return to_plane(sheet, invert=bool(rng.random() < 0.25))
 
 
@@ -105,14 +105,14 @@ def shapes(rng: Rng) -> Plane:
         x1, y1 = x0 + rng.uniform(0.05, 0.6) * size[1], y0 + rng.uniform(0.05, 0.6) * size[0]
         gray, width = int(rng.integers(0, 256)), int(rng.integers(1, 6))
         fill = gray if rng.random() < 0.4 else None
-        kind = rng.integers(5)
-        if kind == 0:
+        variant = rng.integers(5)
+        if variant == 0:
             pen.ellipse((x0, y0, x1, y1), outline=gray, fill=fill, width=width)
-        elif kind == 1:
+        elif variant == 1:
             pen.rectangle((x0, y0, x1, y1), outline=gray, fill=fill, width=width)
-        elif kind == 2:
+        elif variant == 2:
             pen.line((x0, y0, *(rng.random(2) * (size[1], size[0]))), fill=gray, width=width)
-        elif kind == 3:
+        elif variant == 3:
             corners = rng.random((int(rng.integers(3, 8)), 2)) * (x1 - x0, y1 - y0) + (x0, y0)
             pen.polygon([tuple(corner) for corner in corners], outline=gray, fill=fill)
         else:

@@ -9,15 +9,15 @@ from ml.training.gate.negatives.canvas import Plane, Rng, blur, ellipse, field, 
 def noise(rng: Rng) -> Plane:
     """White, binary, heavy-tailed or grainy noise."""
     size = shape(rng)
-    kind = rng.integers(5)
+    variant = rng.integers(5)
     plane: NDArray[np.floating]
-    if kind == 0:
+    if variant == 0:
         plane = rng.random(size)
-    elif kind == 1:
+    elif variant == 1:
         plane = rng.standard_normal(size)
-    elif kind == 2:
+    elif variant == 2:
         plane = (rng.random(size) < rng.uniform(0.02, 0.5)).astype(np.float64)
-    elif kind == 3:
+    elif variant == 3:
         plane = rng.gamma(rng.uniform(0.6, 3.0), 1.0, size)
     else:
         plane = blur(rng.random(size).astype(np.float32), rng.uniform(1.5, 6.0))
@@ -29,12 +29,12 @@ def gradient(rng: Rng) -> Plane:
     size = shape(rng)
     x, y = grid(size)
     angle = rng.uniform(0, 2 * np.pi)
-    kind = rng.integers(4)
-    if kind == 0:
+    variant = rng.integers(4)
+    if variant == 0:
         plane = x * np.cos(angle) + y * np.sin(angle)
-    elif kind == 1:
+    elif variant == 1:
         plane = ellipse(size, (rng.uniform(), rng.uniform()), (rng.uniform(0.3, 1), rng.uniform(0.3, 1)))
-    elif kind == 2:
+    elif variant == 2:
         plane = np.exp(-(ellipse(size, (0.5, 0.5), (rng.uniform(0.15, 0.5), rng.uniform(0.15, 0.5))) ** 2))
     else:
         plane = np.arctan2(y - rng.uniform(), x - rng.uniform())
@@ -54,14 +54,14 @@ def pattern(rng: Rng) -> Plane:
     x = x + bend * np.sin(2 * np.pi * y * rng.uniform(1, 4))
     n, angle = rng.uniform(3, 40), rng.uniform(0, np.pi)
     across, along = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    kind = rng.integers(5)
-    if kind == 0:
+    variant = rng.integers(5)
+    if variant == 0:
         plane = np.sign(np.sin(np.pi * n * x) * np.sin(np.pi * n * y))
-    elif kind == 1:
+    elif variant == 1:
         plane = np.sin(2 * np.pi * n * across)
-    elif kind == 2:
+    elif variant == 2:
         plane = np.sin(2 * np.pi * n * np.hypot(x - 0.5, y - 0.5) ** rng.choice([1, 2]))
-    elif kind == 3:
+    elif variant == 3:
         row = np.floor(y * n)
         edge = np.minimum((y * n) % 1, ((x * n / 2) + 0.5 * (row % 2)) % 1)
         plane = (edge > 0.12).astype(np.float64)
@@ -80,10 +80,10 @@ def cells(rng: Rng) -> Plane:
     distances = np.sqrt((x - seeds[:, 0]) ** 2 + (y - seeds[:, 1]) ** 2)
     nearest = np.argmin(distances, axis=1)
     two = np.partition(distances, 1, axis=1)[:, :2]
-    kind = rng.integers(3)
-    if kind == 0:
+    variant = rng.integers(3)
+    if variant == 0:
         flat = two[:, 1] - two[:, 0]
-    elif kind == 1:
+    elif variant == 1:
         flat = rng.random(len(seeds))[nearest]
     else:
         radii = rng.uniform(0.2, 0.6, len(seeds)) / np.sqrt(len(seeds))
@@ -102,12 +102,12 @@ def clouds(rng: Rng) -> Plane:
     """Random fields from grainy to smooth, straight, ridged, or cut into levels as on a map."""
     size = shape(rng)
     plane = field(rng, size, rng.uniform(0.6, 2.6))
-    kind = rng.integers(4)
-    if kind == 1:
+    variant = rng.integers(4)
+    if variant == 1:
         plane = np.abs(plane - plane.mean())
-    elif kind == 2:
+    elif variant == 2:
         plane = np.floor(plane * rng.integers(3, 9))
-    elif kind == 3:
+    elif variant == 3:
         other = field(rng, size, rng.uniform(1.0, 2.0))
         plane = np.where(other > np.quantile(other, rng.uniform(0.3, 0.7)), plane, field(rng, size, 0.8) * 0.6)
     return unit(plane**1) if rng.random() < 0.5 else unit(-plane)

@@ -32,7 +32,7 @@ def test_the_line_is_the_one_scikit_learn_finds() -> None:
     rows, logits = population(400, slope=0.7, intercept=1.0, seed=3)
     truth = tumor_targets(rows)
     weights = np.random.default_rng(0).random(400) + 0.5
-    slope, intercept = platt_fit.line(logits, truth.astype(float), weights)
+    slope, intercept = platt_fit.fit_platt(logits, truth.astype(float), weights)
     other = sklearn.LogisticRegression(C=1e9, tol=1e-10).fit(logits[:, None], truth, sample_weight=weights)
     assert slope == pytest.approx(other.coef_[0, 0], rel=1e-3)
     assert intercept == pytest.approx(other.intercept_[0], rel=1e-3)
@@ -44,8 +44,8 @@ def test_a_few_wrong_labels_do_not_bend_the_line() -> None:
     truth = tumor_targets(rows)
     lapsed = np.random.default_rng(0).random(4000)
     truth = np.where(lapsed < 0.06, 1, np.where(lapsed > 0.97, 0, truth))
-    found = platt_fit.fit(logits, truth.astype(float), np.ones(4000))
-    plain, _ = platt_fit.line(logits, truth.astype(float), np.ones(4000))
+    found = platt_fit.fit_with_lapses(logits, truth.astype(float), np.ones(4000))
+    plain, _ = platt_fit.fit_platt(logits, truth.astype(float), np.ones(4000))
     assert plain < 0.8
     assert found.slope == pytest.approx(1.2, rel=0.15)
     assert found.lapses == pytest.approx((0.06, 0.03), abs=0.012)
@@ -76,9 +76,9 @@ def test_few_patients_make_it_less_sure() -> None:
             rows.append(row(patient * 50 + number, label="tumor" if ill else "no_tumor", group=f"p{patient}"))
             logits.append((2 if ill else -2) + own + rng.normal(0, 1))
     scores, truth, weights = np.array(logits), tumor_targets(rows), calibrate.source_weights(rows)
-    plain = platt_fit.fit(scores, platt_fit.platt_targets(truth, weights), weights)
-    bagged = platt_fit.bagged(scores, truth, weights, calibrate.resamples(rows, seed=0, times=40))
-    sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, bagged)]
+    plain = platt_fit.fit_with_lapses(scores, platt_fit.platt_targets(truth, weights), weights)
+    fit_bagged = platt_fit.fit_bagged(scores, truth, weights, calibrate.resamples(rows, seed=0, times=40))
+    sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, fit_bagged)]
     assert sure[1] < sure[0] - 0.005
 
 

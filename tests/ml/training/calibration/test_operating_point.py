@@ -62,7 +62,7 @@ def test_uncertain_answers_are_wrong_more_often() -> None:
     rows, logits = population(2000, spread=10, seed=2)
     fit = calibrate.calibrate(rows, logits, np.zeros((2000, 3)))
     unsure = fit.facts["uncertain"]
-    assert 0 < unsure["share"] <= operating_point.MAX_SHARE
+    assert 0 < unsure["share"] <= operating_point.MAX_FRACTION
     assert unsure["wrong_inside"] > 4 * unsure["wrong_outside"]
 
 
@@ -74,11 +74,11 @@ def test_the_band_holds_the_threshold_and_is_bounded(values: list[float], thresh
     assert 0 <= band.low < band.high <= 1
     assert band.low <= threshold <= band.high + 1e-4
     if band.error < 0.49:
-        assert band.share <= operating_point.MAX_SHARE
+        assert band.fraction <= operating_point.MAX_FRACTION
 
 
 def test_an_unsure_model_gets_a_narrower_band() -> None:
     crowd = np.linspace(0.05, 0.95, 200)
     band = operating_point.uncertain_band(crowd, np.ones(200), 0.5)
     assert band.error > operating_point.ERROR
-    assert band.share <= operating_point.MAX_SHARE
+    assert band.fraction <= operating_point.MAX_FRACTION

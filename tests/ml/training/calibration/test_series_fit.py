@@ -13,7 +13,7 @@ from ml.inference.series_summary import SliceOutcome
 from ml.model.series_calibration import SeriesCalibration
 from ml.training.calibration import series_fit
 from ml.training.calibration.series_fit import SeriesError
-from ml.training.calibration.synthetic_series import LONG, SMALL, SMALL_TUMOR, WHOLE, made
+from ml.training.calibration.synthetic_series import LONG, SMALL, SMALL_TUMOR, WHOLE, synthesize
 from ml.training.data.table import Row
 from ml.training.evaluation import series_report
 from tests.ml.conftest import table_row
@@ -47,19 +47,19 @@ def numbers(rows: tuple[Row, ...]) -> list[int]:
 
 
 def test_series_are_made_of_one_patient_in_the_order_of_the_slices() -> None:
-    series = made(patients(3, sequences=("t1c",)))
-    mine = [one for one in series if one.subject == "P_0" and LONG not in one.kinds]
-    whole, free = ([one for one in mine if one.kinds[0] == WHOLE and one.tumor == ill] for ill in (True, False))
+    series = synthesize(patients(3, sequences=("t1c",)))
+    mine = [one for one in series if one.subject == "P_0" and LONG not in one.variants]
+    whole, free = ([one for one in mine if one.variants[0] == WHOLE and one.tumor == ill] for ill in (True, False))
     assert [numbers(one.rows) for one in whole] == [[2, 4, 6, 8, 10, 12, 14, 16]]
     assert [numbers(one.rows) for one in free] == [[2, 4, 14, 16]]
-    small = [one.rows for one in mine if one.kinds == (SMALL_TUMOR,)]
+    small = [one.rows for one in mine if one.variants == (SMALL_TUMOR,)]
     assert [numbers(rows) for rows in small] == [[2, 4, 6, 8, 14, 16], [2, 4, 8, 10, 14, 16], [2, 4, 10, 12, 14, 16]]
     assert all(sum(one.tumor for one in rows) == SMALL for rows in small)
     assert {one.subject for one in mine for one in one.rows} == {"P_0"}
 
 
 def test_a_long_series_has_no_tumor_but_that_of_its_patient() -> None:
-    for one in (one for one in made(patients(4)) if LONG in one.kinds):
+    for one in (one for one in synthesize(patients(4)) if LONG in one.variants):
         assert len({row.subject for row in one.rows}) == 3
         assert {row.sequence for row in one.rows} == {one.sequence}
         assert {row.subject for row in one.rows if row.tumor} == ({one.subject} if one.tumor else set())
@@ -67,7 +67,7 @@ def test_a_long_series_has_no_tumor_but_that_of_its_patient() -> None:
 
 def test_patients_weigh_the_same_in_either_class() -> None:
     rows = [one for one in patients(4) if (one.subject, one.sequence) != ("P_0", "t1c")]
-    series = made(rows)
+    series = synthesize(rows)
     for tumor in (True, False):
         weights = {
             name: sum(o.weight for o in series if (o.subject, o.tumor) == (name, tumor)) for name in ("P_0", "P_3")
@@ -78,10 +78,10 @@ def test_patients_weigh_the_same_in_either_class() -> None:
 
 def test_who_has_no_slices_of_either_kind_makes_no_series() -> None:
     tumor_alone = [one for one in patients(5) if one.tumor or one.subject not in ("P_0", "P_1")]
-    assert {one.subject for one in made(tumor_alone)} == {"P_2", "P_3", "P_4"}
-    assert made(patients(1)) == []
+    assert {one.subject for one in synthesize(tumor_alone)} == {"P_2", "P_3", "P_4"}
+    assert synthesize(patients(1)) == []
     unnamed = [row(n, label="tumor" if n % 2 else "no_tumor", sequence="flair") for n in range(40)]
-    assert made(unnamed) == []
+    assert synthesize(unnamed) == []
 
 
 def test_the_entry_is_what_the_registry_reads() -> None:
@@ -92,7 +92,7 @@ def test_the_entry_is_what_the_registry_reads() -> None:
     assert calibration.neighbors in series_fit.NEIGHBORS
     facts = entry["facts"]
     assert facts["patients"] == 6
-    assert facts["series"] == len(made(rows))
+    assert facts["series"] == len(synthesize(rows))
     chosen = f"{calibration.sharpness}, {calibration.neighbors}"
     forms = {name: loss for name, loss in facts["candidates"].items() if name not in ("mean", "maximum")}
     assert forms[chosen] == min(forms.values())
@@ -153,7 +153,7 @@ def test_figures_count_whole_series_by_patient_and_say_what_any_slice_costs() ->
     loud = next(one.key for one in rows if not one.tumor and one.subject == "P_0" and one.sequence == "flair")
     findings[loud] = SliceOutcome(True, 0.6)
     rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
-    figures = series_report.evaluate(rule, made(rows), findings, threshold=0.5)
+    figures = series_report.evaluate(rule, synthesize(rows), findings, threshold=0.5)
     assert list(figures) == ["all", "flair", "t1c", SMALL_TUMOR, LONG]
     everything = figures["all"]
     assert (everything["patients"], everything["series"], everything["refused"]) == (3, 12, 0)
@@ -170,7 +170,7 @@ def test_refused_series_are_counted_apart() -> None:
     findings = said(rows)
     findings |= {one.key: SliceOutcome(False, reason="x", message="y") for one in rows if one.subject == "P_1"}
     rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
-    figures = series_report.evaluate(rule, made(rows), findings, threshold=0.5)["all"]
+    figures = series_report.evaluate(rule, synthesize(rows), findings, threshold=0.5)["all"]
     assert (figures["patients"], figures["series"], figures["refused"]) == (2, 8, 4)
 
 

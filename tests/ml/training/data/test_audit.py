@@ -25,7 +25,7 @@ def table(make_table: Make, tmp_path: Path) -> Callable[..., Path]:
 
     def build(rows: dict[int, dict[str, Any]] | None = None, files: dict[int, bytes] | None = None) -> Path:
         plain = [table_row(n, split=split) | (rows or {}).get(n, {}) for n, split in enumerate(SPLITS)]
-        table = make_table(plain, pictures=False)
+        table = make_table(plain, images=False)
         (tmp_path / "images").mkdir()
         for n in range(len(SPLITS)):
             (tmp_path / "images" / f"{n}.png").write_bytes((files or {}).get(n) or png_bytes(head(n)))
@@ -39,11 +39,11 @@ def audited(table: Path, capsys: pytest.CaptureFixture[str], *options: str) -> t
     return status, json.loads(capsys.readouterr().out)
 
 
-def paths(report: dict[str, Any], kind: str) -> list[tuple[str, ...]]:
+def paths(report: dict[str, Any], problem: str) -> list[tuple[str, ...]]:
     return [
         tuple(Path(row["path"]).stem for row in finding["rows"])
         for finding in report["findings"]
-        if finding["kind"] == kind
+        if finding["kind"] == problem
     ]
 
 
@@ -63,7 +63,7 @@ def test_a_clean_table_passes(table: Any, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("copy", "kind"),
+    ("copy", "problem"),
     [
         (png_bytes(head(0)), "file"),
         (bmp(head(0)), "pixels"),
@@ -75,10 +75,10 @@ def test_a_clean_table_passes(table: Any, capsys: pytest.CaptureFixture[str]) ->
     ids=["bytes", "format", "recompressed", "resized", "brightness", "cropped"],
 )
 def test_a_copy_in_another_split_is_named_once(
-    table: Any, capsys: pytest.CaptureFixture[str], copy: bytes, kind: str
+    table: Any, capsys: pytest.CaptureFixture[str], copy: bytes, problem: str
 ) -> None:
     status, report = audited(table(files={4: copy}), capsys)
-    assert (status, len(report["findings"]), paths(report, kind)) == (1, 1, [("0", "4")])
+    assert (status, len(report["findings"]), paths(report, problem)) == (1, 1, [("0", "4")])
 
 
 def test_copies_within_a_split_are_no_leak(table: Any, capsys: pytest.CaptureFixture[str]) -> None:

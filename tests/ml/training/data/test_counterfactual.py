@@ -10,7 +10,7 @@ import pytest
 from ml import readers
 from ml.preprocess import SIZE, preprocess
 from ml.training.data import counterfactual, dataset, targets
-from ml.training.data.sampling import HEALED_COPIES, made_draws
+from ml.training.data.sampling import HEALED_COPIES, synthetic_draws
 from ml.training.data.table import COLUMNS, Row, read_table
 from ml.training.detector import features
 from ml.training.detector.features import Extractor
@@ -47,28 +47,28 @@ def square(row: Row) -> np.ndarray:
     return preprocess(readers.read(row.path))[0]
 
 
-def kinds(made: list[Row]) -> dict[str, list[Row]]:
+def by_method(synthesize: list[Row]) -> dict[str, list[Row]]:
     named: dict[str, list[Row]] = {"healed": [], "grafted": [], "filled": []}
-    for row in made:
+    for row in synthesize:
         assert row.change is not None
         name = "filled" if row.change.filling else "grafted" if row.change.tumor else "healed"
         named[name].append(row)
     return named
 
 
-def made(row: Row) -> tuple[np.ndarray, np.ndarray]:
-    found = counterfactual.made(row)
+def synthesize(row: Row) -> tuple[np.ndarray, np.ndarray]:
+    found = counterfactual.synthesize(row)
     assert found is not None
     return found
 
 
 def test_a_healed_slice_has_no_tumor_and_is_the_same_elsewhere(rows: list[Row]) -> None:
-    healed = kinds(counterfactual.rows(rows, seed=1))["healed"]
+    healed = by_method(counterfactual.synthetic_rows(rows, seed=1))["healed"]
     assert len(healed) == PATIENTS
     for row in healed:
         original = next(one for one in rows if row.change is not None and one is row.change.of)
         before, geometry = preprocess(readers.read(original.path))
-        after, region = made(row)
+        after, region = synthesize(row)
         lesion = targets.region(original, geometry) == targets.TUMOR
         assert before[lesion].mean() > 220
         assert after[lesion].mean() < 140  # the brain of a phantom is 95 of 255
@@ -79,7 +79,7 @@ def test_a_healed_slice_has_no_tumor_and_is_the_same_elsewhere(rows: list[Row]) 
 
 
 def test_a_tumor_is_carried_to_another_patient(rows: list[Row]) -> None:
-    grafted = kinds(counterfactual.rows(rows, seed=1))["grafted"]
+    grafted = by_method(counterfactual.synthetic_rows(rows, seed=1))["grafted"]
     assert len(grafted) == PATIENTS * counterfactual.GRAFTS
     assert {row.change.healed for row in grafted if row.change} == {True, False}
     for row in grafted:
@@ -87,7 +87,7 @@ def test_a_tumor_is_carried_to_another_patient(rows: list[Row]) -> None:
         assert row.change.tumor is not None
         assert row.change.of.group != row.change.tumor.group
         assert row.group == row.change.of.group
-        after, region = made(row)
+        after, region = synthesize(row)
         assert after.shape == region.shape == (SIZE, SIZE)
         assert after[region == targets.TUMOR].mean() > 200
         assert (row.label, row.type) == ("tumor", row.change.tumor.type)
@@ -98,53 +98,54 @@ def test_a_tumor_is_carried_to_another_patient(rows: list[Row]) -> None:
 
 
 def test_a_seam_alone_is_no_tumor(rows: list[Row]) -> None:
-    filled = kinds(counterfactual.rows(rows, seed=1))["filled"]
+    filled = by_method(counterfactual.synthetic_rows(rows, seed=1))["filled"]
     assert len(filled) == PATIENTS
     for row in filled:
         assert row.change is not None
-        after, region = made(row)
+        after, region = synthesize(row)
         assert (after != square(row.change.of)).any()
         assert not region.any()
         assert not row.tumor
 
 
 def test_the_same_pictures_are_made_again(rows: list[Row]) -> None:
-    first, again = counterfactual.rows(rows, seed=1), counterfactual.rows(rows, seed=1)
+    first, again = counterfactual.synthetic_rows(rows, seed=1), counterfactual.synthetic_rows(rows, seed=1)
     assert first == again
     assert len({row.key for row in first}) == len(first)
-    assert counterfactual.rows(rows, seed=2) != first
-    for one, other in zip(made(first[5]), made(again[5]), strict=True):
+    assert counterfactual.synthetic_rows(rows, seed=2) != first
+    for one, other in zip(synthesize(first[5]), synthesize(again[5]), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("field", ["source", "sequence"])
 def test_only_slices_of_the_same_kind_serve_each_other(rows: list[Row], field: str) -> None:
     apart = [replace(row, **{field: row.group}) for row in rows]
-    assert {kind for kind, found in kinds(counterfactual.rows(apart, seed=1)).items() if found} == {"healed"}
+    found = by_method(counterfactual.synthetic_rows(apart, seed=1))
+    assert {method for method, made in found.items() if made} == {"healed"}
 
 
 def test_without_a_mask_nothing_is_made(rows: list[Row]) -> None:
     boxed = [replace(row, mask=None, boxes=((0.54, 0.34, 0.7, 0.5),) if row.tumor else ()) for row in rows]
-    assert counterfactual.rows(boxed, seed=1) == []
+    assert counterfactual.synthetic_rows(boxed, seed=1) == []
 
 
 def test_a_tumor_across_the_middle_cannot_be_healed(rows: list[Row]) -> None:
     assert rows[0].mask is not None
     rows[0].mask.write_bytes(builders.png_bytes(lesion_mask((0.5, 0.45), 0.1)))
-    healed = kinds(counterfactual.rows(rows, seed=1))["healed"]
+    healed = by_method(counterfactual.synthetic_rows(rows, seed=1))["healed"]
     assert len(healed) == PATIENTS - 1
     assert all(row.change is not None and row.change.of is not rows[0] for row in healed)
 
 
 def test_a_picture_of_the_table_is_not_made(rows: list[Row]) -> None:
     with pytest.raises(ValueError, match="of the table"):
-        counterfactual.made(rows[0])
+        counterfactual.synthesize(rows[0])
 
 
 def test_copies_of_what_was_made(rows: list[Row]) -> None:
-    everything = counterfactual.rows(rows, seed=1)
-    drawn = made_draws(everything)
-    named = kinds(everything)
+    everything = counterfactual.synthetic_rows(rows, seed=1)
+    drawn = synthetic_draws(everything)
+    named = by_method(everything)
     assert len(drawn) == len(everything) + (HEALED_COPIES - 1) * len(named["healed"])
     assert all(round_ > 0 for _, round_ in drawn)
     gray, cells = dataset.example(drawn[0], seed=1)
@@ -166,7 +167,7 @@ def test_what_changes_a_made_picture_is_not_taken_from_the_cache(
         return np.zeros((len(batch), 28, 28, 4), np.float32)
 
     monkeypatch.setattr(Extractor, "_forward", forward)
-    grafted = kinds(counterfactual.rows(rows, seed=1))["grafted"][0]
+    grafted = by_method(counterfactual.synthetic_rows(rows, seed=1))["grafted"][0]
     assert grafted.change is not None
     assert grafted.change.tumor is not None
 

@@ -49,8 +49,8 @@ def test_nothing_is_changed_without_shares() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(Shades.__slots__) - STRENGTHS))
 def test_each_change_by_itself_changes_the_picture(name: str) -> None:
-    share = getattr(Shades(), name) if name in ("gamma", "contrast") else 1.0
-    alone = replace(QUIET, **{name: share})
+    fraction = getattr(Shades(), name) if name in ("gamma", "contrast") else 1.0
+    alone = replace(QUIET, **{name: fraction})
     assert max(np.abs(change(unit(), NOTHING, rng(n), alone)[0] - unit()).mean() for n in range(3)) > 0.001
 
 

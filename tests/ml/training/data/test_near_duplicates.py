@@ -7,7 +7,7 @@ import numpy as np
 
 from ml import readers
 from ml.model import training_hashes
-from ml.training.data.near_duplicates import apart, fingerprints, left_out
+from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates, fingerprints
 from ml.training.data.table import Row, read_table
 from tests import builders
 from tests.ml.conftest import table_row
@@ -41,7 +41,7 @@ def test_pictures_of_training_and_validation_are_known(make_table: Make) -> None
 
 def test_strangers_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "train", "val", "test")
-    assert apart(rows) == rows
+    assert drop_near_duplicates(rows) == rows
 
 
 def test_what_a_later_split_shows_is_left_out_of_the_earlier(make_table: Make) -> None:
@@ -49,18 +49,18 @@ def test_what_a_later_split_shows_is_left_out_of_the_earlier(make_table: Make) -
     copy(rows[0], rows[3])
     copy(rows[2], rows[5])
     copy(rows[4], rows[6])
-    kept = apart(rows)
+    kept = drop_near_duplicates(rows)
     assert kept == [rows[1], rows[3], rows[5], rows[6]]
-    assert left_out(rows, kept) == {"train": 2, "val": 1}
+    assert count_dropped(rows, kept) == {"train": 2, "val": 1}
 
 
 def test_copies_within_a_split_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "train", "val", "test")
     copy(rows[1], rows[0])
-    assert apart(rows) == rows
+    assert drop_near_duplicates(rows) == rows
 
 
 def test_pictures_of_other_things_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "test", label="not_brain_mri", type="")
     copy(rows[0], rows[1])
-    assert apart(rows) == rows
+    assert drop_near_duplicates(rows) == rows

@@ -32,11 +32,11 @@ def test_rows_in_order_with_their_values(make_table: Make) -> None:
 
 def test_a_mask_lies_beside_the_table(make_table: Make) -> None:
     columns = (*COLUMNS, "mask")
-    file = make_table([table_row(1, mask="masks/1.png"), table_row(2, mask=" ")], columns=columns, pictures=False)
+    file = make_table([table_row(1, mask="masks/1.png"), table_row(2, mask=" ")], columns=columns, images=False)
     first, second = read_table(file)
     assert first.mask == file.parent / "masks/1.png"
     assert second.mask is None
-    assert read_table(make_table([table_row(1)], pictures=False))[0].mask is None
+    assert read_table(make_table([table_row(1)], images=False))[0].mask is None
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_mask_lies_beside_the_table(make_table: Make) -> None:
 )
 def test_the_sequence_is_the_columns_or_the_files(make_table: Make, path: str, column: str, sequence: str) -> None:
     columns = (*COLUMNS, "sequence")
-    [row] = read_table(make_table([table_row(1, path=path, sequence=column)], columns=columns, pictures=False))
+    [row] = read_table(make_table([table_row(1, path=path, sequence=column)], columns=columns, images=False))
     assert row.sequence == sequence
 
 
 def test_an_audit_reads_what_stands_in_two_splits(make_table: Make) -> None:
-    file = make_table([table_row(1, group="p7"), table_row(2, group="p7", split="test")], pictures=False)
-    assert [row.split for row in read_table(file, apart=False)] == ["train", "test"]
+    file = make_table([table_row(1, group="p7"), table_row(2, group="p7", split="test")], images=False)
+    assert [row.split for row in read_table(file, check_splits=False)] == ["train", "test"]
 
 
 def test_a_folder_stands_for_its_table(make_table: Make) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_stands_for_its_table(make_table: Make) -> None:
     ],
 )
 def test_a_bad_value_is_named_by_row_and_column(make_table: Make, column: str, changes: dict[str, Any]) -> None:
-    message = error(make_table([table_row(1), table_row(2, **changes)], pictures=False))
+    message = error(make_table([table_row(1), table_row(2, **changes)], images=False))
     assert message.startswith(f"Row 3, column {column}:")
 
 

@@ -144,8 +144,8 @@ def test_a_tiny_tumor_still_has_its_cell(x: int, y: int, width: int, height: int
     region = marked((x, y, x + width, y + height))
     cells = targets.cells(region)
     assert (cells == POSITIVE).any()
-    share = (region == TUMOR).reshape(CELLS, CELL, CELLS, CELL).sum(axis=(1, 3))
-    assert share[cells == POSITIVE].min() == share.max()
+    fraction = (region == TUMOR).reshape(CELLS, CELL, CELLS, CELL).sum(axis=(1, 3))
+    assert fraction[cells == POSITIVE].min() == fraction.max()
 
 
 @st.composite

@@ -77,10 +77,10 @@ def test_each_draw_has_its_own_map_and_cells(trunk: Trunk, drawn: list[Draw], tm
     chosen = np.array([9, 0, 4, 3, 4])
     taken = maps.take(chosen)
     assert taken.dtype == np.float16
-    for place, number in enumerate(chosen):
+    for index, number in enumerate(chosen):
         square, cells = dataset.example(drawn[number], seed=1)
         mean = preprocess.to_network(square[None]).mean()
-        np.testing.assert_allclose(taken[place], mean, rtol=2e-3)
+        np.testing.assert_allclose(taken[index], mean, rtol=2e-3)
         np.testing.assert_array_equal(maps.cells[number], cells)
 
 

@@ -22,10 +22,10 @@ class Stopped(Exception):
 
 
 def test_rare_types_weigh_as_the_root_of_their_rarity() -> None:
-    kinds = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
-    weights = type_weights(kinds)
+    type_indices = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
+    weights = type_weights(type_indices)
     assert weights[1] == weights[2] == pytest.approx(2 * weights[0])
-    assert weights[kinds[kinds >= 0]].mean() == pytest.approx(1, rel=1e-5)
+    assert weights[type_indices[type_indices >= 0]].mean() == pytest.approx(1, rel=1e-5)
     assert np.isfinite(type_weights(np.full(3, -1, np.int32))).all()
 
 

@@ -18,7 +18,7 @@ from tests.ml.training.simulated import row
 def table(*words: str) -> list[Draw]:
     """Draws from "source label type" each."""
     named = [word.split() for word in words]
-    return [(row(n, source=s, label=label, type="".join(kind)), 0) for n, (s, label, *kind) in enumerate(named)]
+    return [(row(n, source=s, label=label, type="".join(types)), 0) for n, (s, label, *types) in enumerate(named)]
 
 
 def reading(logits: list[float], *, types: list[int] | None = None, hottest: list[int] | None = None) -> HeadOutputs:

@@ -13,7 +13,7 @@ from ml.contracts import ModelUnavailable
 from ml.inference.registry import Manifest, read_manifest
 from ml.training.calibration import series_fit
 from ml.training.calibration.calibrate import calibrate
-from ml.training.calibration.synthetic_series import made
+from ml.training.calibration.synthetic_series import synthesize
 from ml.training.data.table import Row
 from ml.training.evaluation import error_analysis, series_report, tables
 from ml.training.evaluation.card import card
@@ -24,13 +24,13 @@ from tests.ml.training.calibration.test_series_fit import patients, said
 from tests.ml.training.simulated import analysis, population, row
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
-SHARE = {"share": 0.9812, "pictures": 111}
+FRACTION = {"share": 0.9812, "pictures": 111}
 GATE = {
-    "leave_one_kind_out": {"ultrasound": SHARE},
-    "leave_one_family_out": {"surfaces": SHARE},
+    "leave_one_kind_out": {"ultrasound": FRACTION},
+    "leave_one_family_out": {"surfaces": FRACTION},
     "leave_one_source_out_wrongly_refused": {"br35h": {"share": 0.01, "pictures": 100}},
     "wrongly_refused": {"cheng": {"share": 0.0, "pictures": 144}},
-    "leave_one_kind_out_all": SHARE,
+    "leave_one_kind_out_all": FRACTION,
     "wrongly_refused_all": {"share": 0.0039, "pictures": 519},
 }
 
@@ -52,12 +52,14 @@ def evaluated() -> dict[str, Any]:
     for n in range(40):
         ill = n % 2 == 0
         boxes = ((0.1, 0.1, 0.3, 0.3),) if ill else ()
-        kind = "glioma" if ill else ""
-        rows.append(row(n, label="tumor" if ill else "no_tumor", type=kind, source="web", boxes=boxes, split="test"))
+        tumor_type = "glioma" if ill else ""
+        rows.append(
+            row(n, label="tumor" if ill else "no_tumor", type=tumor_type, source="web", boxes=boxes, split="test")
+        )
         results.append(analysis(0.9 if ill else 0.1, peak=(0.2, 0.2), box=(0.1, 0.1, 0.3, 0.3)))
     results[0] = analysis(0.2, peak=(0.9, 0.9), uncertain=True)
     results[1] = analysis(0.97)
-    results[2] = analysis(0.9, kind="pituitary", peak=(0.2, 0.2))
+    results[2] = analysis(0.9, tumor_type="pituitary", peak=(0.2, 0.2))
     results[4] = analysis(0.9, peak=(0.9, 0.1))
     results[5] = analysis(None)
     said, refused = scored(rows, results)
@@ -132,16 +134,16 @@ def test_it_tells_what_was_measured(full: Manifest) -> None:
     assert "| glioma | 20 | 20 |" in text
 
 
-def test_the_gallery_describes_and_shows_nothing(full: Manifest) -> None:
+def test_the_error_analysis_describes_cases_and_names_no_file(full: Manifest) -> None:
     text = card(full, documents())
-    gallery_ = " ".join(text[text.index("## Its worst errors") : text.index("## Limits")].split())
+    section = " ".join(text[text.index("## Its worst errors") : text.index("## Limits")].split())
     assert "web glioma; tumor in the upper left, box over 4.0% of the picture; probability 0.200, called uncertain" in (
-        gallery_
+        section
     )
-    assert "- web; probability 0.970" in gallery_
-    assert "called pituitary with 0.80" in gallery_
-    assert "hottest place upper right" in gallery_
-    assert not re.search(r"\.(png|jpe?g)|images/", gallery_)
+    assert "- web; probability 0.970" in section
+    assert "called pituitary with 0.80" in section
+    assert "hottest place upper right" in section
+    assert not re.search(r"\.(png|jpe?g)|images/", section)
 
 
 def test_the_comparison_says_where_the_accuracy_comes_from(full: Manifest) -> None:
@@ -193,7 +195,7 @@ def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Mani
     assert "evaluate-series" in card(full, documents())
     calibration = full.series
     assert calibration is not None
-    figures = series_report.evaluate(calibration, made(rows), said(rows), threshold=0.5)
+    figures = series_report.evaluate(calibration, synthesize(rows), said(rows), threshold=0.5)
     full.data["metrics"]["series"] = {"test": figures}
     text = card(full, documents())
     assert f"sharpness {entry['sharpness']:g}" in " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The failure gallery: the right errors, worst first, once a patient, in words without file names."""
+"""The error analysis: the right errors, worst first, once a patient, in words without file names."""
 
 import json
 
@@ -15,8 +15,8 @@ BOX = (0.0, 0.0, 0.2, 0.2)
 
 
 def judge(pairs: list[tuple[Row, Analysis]]) -> dict[str, list[dict[str, object]]]:
-    said, _ = scored([one for one, _ in pairs], [other for _, other in pairs])
-    return error_analysis.worst(said, threshold=0.5)
+    evaluated, _ = scored([one for one, _ in pairs], [other for _, other in pairs])
+    return error_analysis.worst(evaluated, threshold=0.5)
 
 
 def test_errors_by_kind_worst_first() -> None:
@@ -26,7 +26,7 @@ def test_errors_by_kind_worst_first() -> None:
             (row(2), analysis(0.1)),
             (row(3, label="no_tumor"), analysis(0.8)),
             (row(4, label="no_tumor"), analysis(0.95)),
-            (row(5, type="meningioma"), analysis(0.9, kind="pituitary")),
+            (row(5, type="meningioma"), analysis(0.9, tumor_type="pituitary")),
             (row(6, boxes=(BOX,)), analysis(0.9, peak=(0.9, 0.1))),
             (row(7, boxes=(BOX,), type="glioma"), analysis(0.9, peak=(0.1, 0.1))),
             (row(8, label="no_tumor"), analysis(None)),
@@ -53,9 +53,9 @@ def test_a_patient_stands_once_and_lists_are_short() -> None:
     slices = [(row(n, group="one"), analysis(0.3 - n / 100)) for n in range(9)]
     others = [(row(10 + n), analysis(0.4)) for n in range(9)]
     missed = judge([*slices, *others])["missed"]
-    assert len(missed) == error_analysis.MOST
+    assert len(missed) == error_analysis.MAX_ENTRIES
     assert missed[0]["probability"] == pytest.approx(0.22)
-    assert [entry["probability"] for entry in missed[1:]] == [0.4] * (error_analysis.MOST - 1)
+    assert [entry["probability"] for entry in missed[1:]] == [0.4] * (error_analysis.MAX_ENTRIES - 1)
 
 
 def test_no_file_and_no_patient_is_named() -> None:
@@ -74,4 +74,4 @@ def test_without_evidence_and_without_errors() -> None:
     ("x", "y", "words"), [(0.5, 0.5, "center"), (0.0, 1.0, "lower left"), (1.0, 0.5, "middle right")]
 )
 def test_places_in_words(x: float, y: float, words: str) -> None:
-    assert error_analysis.where(x, y) == words
+    assert error_analysis.position_in_words(x, y) == words

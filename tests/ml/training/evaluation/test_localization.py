@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from ml.training.evaluation import localization
-from ml.training.evaluation.localization import Place, place
+from ml.training.evaluation.localization import Localization, localize
 from tests.ml.training.simulated import analysis, row
 
 BOX = (0.2, 0.2, 0.6, 0.6)
@@ -33,16 +33,16 @@ def said(peak: tuple[float, float], box: tuple[float, float, float, float] | Non
 
 
 def test_in_a_box() -> None:
-    assert place(row(1, boxes=(BOX,)), said((0.3, 0.5))) == Place(True, None, 0.0)
-    assert place(row(1, boxes=(BOX,)), said((0.7, 0.5))) == Place(False, None, 0.0)
-    assert place(row(1, boxes=((0.8, 0.8, 0.9, 0.9), BOX)), said((0.2, 0.2))).in_any
+    assert localize(row(1, boxes=(BOX,)), said((0.3, 0.5))) == Localization(True, None, 0.0)
+    assert localize(row(1, boxes=(BOX,)), said((0.7, 0.5))) == Localization(False, None, 0.0)
+    assert localize(row(1, boxes=((0.8, 0.8, 0.9, 0.9), BOX)), said((0.2, 0.2))).in_any
 
 
 def test_a_mask_is_stricter_than_its_box(mask: Path) -> None:
     wide = row(1, boxes=((0.0, 0.0, 1.0, 1.0),), mask=mask)
-    assert place(wide, said((0.5, 0.35))) == Place(True, True, 0.0)
-    assert place(wide, said((0.1, 0.1))) == Place(True, False, 0.0)
-    assert place(row(1, mask=mask), said((0.1, 0.1))) == Place(False, False, 0.0)
+    assert localize(wide, said((0.5, 0.35))) == Localization(True, True, 0.0)
+    assert localize(wide, said((0.1, 0.1))) == Localization(True, False, 0.0)
+    assert localize(row(1, mask=mask), said((0.1, 0.1))) == Localization(False, False, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_a_mask_is_stricter_than_its_box(mask: Path) -> None:
     ],
 )
 def test_the_pixel_at_the_peak_decides(mask: Path, peak: tuple[float, float], inside: bool) -> None:
-    assert place(row(1, mask=mask), said(peak)).in_mask is inside
+    assert localize(row(1, mask=mask), said(peak)).in_mask is inside
 
 
 def test_overlap_takes_the_best_box_or_the_masks_bounds(mask: Path) -> None:
-    assert place(row(1, boxes=((0, 0, 0.1, 0.1), BOX)), said((0.5, 0.5), BOX)).overlap == pytest.approx(1)
-    assert place(row(1, mask=mask), said((0.5, 0.3), (0.4, 0.2, 0.6, 0.5))).overlap == pytest.approx(1)
+    assert localize(row(1, boxes=((0, 0, 0.1, 0.1), BOX)), said((0.5, 0.5), BOX)).overlap == pytest.approx(1)
+    assert localize(row(1, mask=mask), said((0.5, 0.3), (0.4, 0.2, 0.6, 0.5))).overlap == pytest.approx(1)
 
 
 def test_what_cannot_be_judged_is_not(mask: Path) -> None:
-    assert place(row(1), said((0.5, 0.5))) == Place()
-    assert place(row(1, label="no_tumor"), said((0.5, 0.5))) == Place()
-    assert place(row(1, mask=mask), None) == Place()
+    assert localize(row(1), said((0.5, 0.5))) == Localization()
+    assert localize(row(1, label="no_tumor"), said((0.5, 0.5))) == Localization()
+    assert localize(row(1, mask=mask), None) == Localization()
 
 
 @given(BOXES, BOXES)

@@ -11,8 +11,8 @@ import pytest
 from ml.inference.registry import Model
 from ml.training.data.table import TableError, read_table
 from ml.training.evaluation import evaluate
-from ml.training.evaluation.localization import Place
-from ml.training.evaluation.report import others, report
+from ml.training.evaluation.localization import Localization
+from ml.training.evaluation.report import not_brain_report, report
 from ml.training.evaluation.scored import Refused, Scored
 from ml.training.evaluation.tables import markdown
 from tests.ml.conftest import table_row
@@ -28,8 +28,11 @@ def summary() -> dict[str, Any]:
     rows += [row(n, source="ill", type="meningioma") for n in range(12, 16)]
     scores = np.array([0.9] * 5 + [0.3] + [0.1] * 5 + [0.7] + [0.8] * 4)
     types = np.tile([0.6, 0.3, 0.1], (16, 1))
-    places = tuple(Place(True, n > 0, 0.5) if n < 4 else Place(n == 4) if n < 6 else Place() for n in range(16))
-    said = Scored(rows, scores, types, uncertain=np.abs(scores - 0.5) < 0.25, places=places)
+    localizations = tuple(
+        Localization(True, n > 0, 0.5) if n < 4 else Localization(n == 4) if n < 6 else Localization()
+        for n in range(16)
+    )
+    said = Scored(rows, scores, types, uncertain=np.abs(scores - 0.5) < 0.25, localizations=localizations)
     return report(said, threshold=0.5, refused=[Refused(rows[0], "not_brain")])
 
 
@@ -93,13 +96,13 @@ def test_other_pictures_are_counted_by_kind() -> None:
     names = ["photo--1.jpg", "photo--2.jpg", "xray--1.jpg", "loose.jpg"]
     rows = [row(n, path=Path(name), label="not_brain_mri", source="others") for n, name in enumerate(names)]
     results = [analysis(None), analysis(0.9), analysis(None), analysis(0.1)]
-    found = others(rows, results)
+    found = not_brain_report(rows, results)
     assert found is not None
     assert list(found) == ["others", "photo", "xray", "pooled"]
     assert found["photo"]["refused"]["value"] == 0.5
     assert (found["photo"]["called_tumor"], found["others"]["called_no_tumor"]) == (1, 1)
     assert found["pooled"]["reasons"] == {"not_brain": 2}
-    assert others([], []) is None
+    assert not_brain_report([], []) is None
 
 
 def test_it_is_json_and_a_table(summary: dict[str, Any]) -> None:

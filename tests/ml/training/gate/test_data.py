@@ -9,7 +9,7 @@ from ml.contracts import Gate
 from ml.model.gate import SUMMARY
 from ml.training.data.table import read_table
 from ml.training.gate import perturbations
-from ml.training.gate.data import collect, kind
+from ml.training.gate.data import category, collect
 from ml.training.gate.report import summarize
 from tests.builders import phantom
 from tests.ml.conftest import table_row
@@ -39,23 +39,23 @@ def rows(make_table: Callable[..., Path]) -> list:
 
 
 def test_kinds_come_from_file_names(make_table: Callable[..., Path]) -> None:
-    assert [kind(row) for row in rows(make_table)[4:6]] == ["natural", "not-brain-mri"]
+    assert [category(row) for row in rows(make_table)[4:6]] == ["natural", "not-brain-mri"]
 
 
 def test_what_is_collected(make_table: Callable[..., Path]) -> None:
-    brains, others, val = collect(forward, rows(make_table), seed=1, drawn=10, template=0)
+    brains, others, val = collect(forward, rows(make_table), seed=1, synthetic=10, template=0)
     assert brains.names == ("here",) * 5 + ("there",) * 5
-    assert brains.plain.tolist() == [True, False, False, False, False] * 2
-    assert val.names == ("here",) and val.plain.all()
+    assert brains.original.tolist() == [True, False, False, False, False] * 2
+    assert val.names == ("here",) and val.original.all()
     assert others.names.count("natural") == 5  # the one of the training split, and its copies
-    assert others.only("natural").summaries.shape == (1, SUMMARY)
+    assert others.of_name("natural").summaries.shape == (1, SUMMARY)
     assert {"texture", "drawing", "masked"} <= set(others.names)
     assert all(np.isfinite(part.summaries).all() for part in (brains, others, val))
 
 
 def test_it_collects_the_same_again(make_table: Callable[..., Path]) -> None:
     table = rows(make_table)
-    first, again = (collect(forward, table, seed=2, drawn=10, template=0) for _ in range(2))
+    first, again = (collect(forward, table, seed=2, synthetic=10, template=0) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.summaries, other.summaries)
 
@@ -80,14 +80,14 @@ def test_a_lettered_head_is_still_there() -> None:
     head = np.asarray(phantom(224), np.float32)
     changed = 0
     for seed in range(8):
-        shown = perturbations.annotated(head, np.random.default_rng(seed))
-        assert shown.shape == head.shape
-        assert shown.max() <= 255
+        annotated = perturbations.annotated(head, np.random.default_rng(seed))
+        assert annotated.shape == head.shape
+        assert annotated.max() <= 255
         corners = np.concatenate(
-            [shown[y, x].ravel() for y in (slice(24), slice(-24, None)) for x in (slice(24), slice(-24, None))]
+            [annotated[y, x].ravel() for y in (slice(24), slice(-24, None)) for x in (slice(24), slice(-24, None))]
         )
         changed += bool((corners > 100).any())
-        assert np.median(shown[100:124, 60:164]) > 40  # the brain, in its middle
+        assert np.median(annotated[100:124, 60:164]) > 40  # the brain, in its middle
     assert changed >= 6
 
 

@@ -7,27 +7,27 @@ import pytest
 
 from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, TENSORS, GateModel
 from ml.training.gate import fit
-from ml.training.gate.fit import Pictures, accepted, fit_gate, join
+from ml.training.gate.fit import GateExamples, accepted, concatenate, fit_gate
 
 SIZE = 40  # channels that carry anything; the others stay 0
 
 
-def cloud(name: str, center: tuple[float, ...], count: int, *, seed: int, plain: bool = True) -> Pictures:
+def cloud(name: str, center: tuple[float, ...], count: int, *, seed: int, original: bool = True) -> GateExamples:
     """Points around `center` (the first coordinates), with a spread of 0.3."""
     rng = np.random.default_rng(seed)
     summaries = np.zeros((count, SUMMARY), np.float32)
     summaries[:, :SIZE] = rng.normal(0, 0.3, (count, SIZE))
     summaries[:, : len(center)] += np.array(center, np.float32)
-    return Pictures(summaries, (name,) * count, np.full(count, plain), np.zeros(count, bool))
+    return GateExamples(summaries, (name,) * count, np.full(count, original), np.zeros(count, bool))
 
 
-def brains(count: int = 60, seed: int = 0) -> Pictures:
-    return join([cloud("here", (0, 0), count, seed=seed), cloud("there", (0.5, 0), count, seed=seed + 1)])
+def brains(count: int = 60, seed: int = 0) -> GateExamples:
+    return concatenate([cloud("here", (0, 0), count, seed=seed), cloud("there", (0.5, 0), count, seed=seed + 1)])
 
 
-def others(count: int = 30) -> Pictures:
+def others(count: int = 30) -> GateExamples:
     centers = {"chest_xray": (4, 4), "ultrasound": (4, -4), "natural": (5, 0), "documents": (6, 2), "texture": (5, -2)}
-    return join([cloud(name, center, count, seed=10 + n) for n, (name, center) in enumerate(centers.items())])
+    return concatenate([cloud(name, center, count, seed=10 + n) for n, (name, center) in enumerate(centers.items())])
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +68,20 @@ def test_the_facts_are_complete_and_json_ready(fitted: tuple[dict, dict]) -> Non
 def test_a_kind_left_out_is_really_left_out() -> None:
     """A kind that lies among the brains is refused only by a gate that has seen it."""
     hidden = cloud("natural", (0.2, 0), 40, seed=5)
-    _, facts = fit_gate(brains(), join([others().without("natural"), hidden]), val=brains(20, seed=50), seed=1)
+    _, facts = fit_gate(brains(), concatenate([others().without("natural"), hidden]), val=brains(20, seed=50), seed=1)
     assert facts["leave_one_kind_out"]["natural"]["share"] < 0.5
 
 
 def test_what_is_caught_before_counts_as_refused() -> None:
     hidden = cloud("natural", (0.2, 0), 40, seed=5)
-    hidden.caught[:30] = True
-    _, facts = fit_gate(brains(), join([others().without("natural"), hidden]), val=brains(20, seed=50), seed=1)
+    hidden.prefiltered[:30] = True
+    _, facts = fit_gate(brains(), concatenate([others().without("natural"), hidden]), val=brains(20, seed=50), seed=1)
     assert facts["leave_one_kind_out"]["natural"]["share"] >= 0.75
 
 
 def test_copies_are_learned_from_but_not_counted() -> None:
-    copies = cloud("natural", (5, 0), 25, seed=6, plain=False)
-    _, facts = fit_gate(brains(), join([others(), copies]), val=brains(20, seed=50), seed=1)
+    copies = cloud("natural", (5, 0), 25, seed=6, original=False)
+    _, facts = fit_gate(brains(), concatenate([others(), copies]), val=brains(20, seed=50), seed=1)
     assert facts["leave_one_kind_out"]["natural"]["pictures"] == 30
     assert facts["others"]["natural"] == 55
 
@@ -95,18 +95,18 @@ def test_it_is_deterministic_and_small() -> None:
 
 
 def test_sources_weigh_the_same() -> None:
-    uneven = join([cloud("large", (0,), 90, seed=1), cloud("small", (0,), 10, seed=2)])
+    uneven = concatenate([cloud("large", (0,), 90, seed=1), cloud("small", (0,), 10, seed=2)])
     weights = uneven.weights()
     assert weights[:90].sum() == pytest.approx(weights[90:].sum()) == pytest.approx(0.5)
 
 
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="one length"):
-        Pictures(np.zeros((2, SUMMARY), np.float32), ("a",), np.ones(2, bool), np.zeros(2, bool))
+        GateExamples(np.zeros((2, SUMMARY), np.float32), ("a",), np.ones(2, bool), np.zeros(2, bool))
 
 
 def test_without_other_sources_the_limit_is_the_rule_itself() -> None:
-    alone = brains().only("here")
+    alone = brains().of_name("here")
     _, facts = fit_gate(alone, others(), val=alone, seed=1)
     assert facts["limit"] == 0.0
     assert facts["leave_one_source_out_wrongly_refused"] == {}

@@ -28,22 +28,22 @@ def test_every_painter_draws_a_picture(family: str, painter: canvas.Painter) -> 
 
 def test_the_same_number_is_the_same_picture() -> None:
     for number in range(len(FAMILIES)):
-        first, again = (negatives.draw(number, seed=4, brains=brains())[1].pixels for _ in range(2))
+        first, again = (negatives.synthesize(number, seed=4, brains=brains())[1].pixels for _ in range(2))
         assert np.array_equal(first, again)
         assert not np.array_equal(
-            preprocess(negatives.draw(number, seed=5, brains=brains())[1])[0],
-            preprocess(negatives.draw(number, seed=4, brains=brains())[1])[0],
+            preprocess(negatives.synthesize(number, seed=5, brains=brains())[1])[0],
+            preprocess(negatives.synthesize(number, seed=4, brains=brains())[1])[0],
         )
 
 
 def test_families_take_turns() -> None:
-    drawn = [negatives.draw(number, seed=0, brains=brains())[0] for number in range(2 * len(FAMILIES))]
+    drawn = [negatives.synthesize(number, seed=0, brains=brains())[0] for number in range(2 * len(FAMILIES))]
     assert drawn == [*FAMILIES, *FAMILIES]
 
 
 def test_without_brains_nothing_is_scrambled() -> None:
     number = FAMILIES.index("scrambled")
-    assert negatives.draw(number, seed=0, brains=[])[0] == "texture"
+    assert negatives.synthesize(number, seed=0, brains=[])[0] == "texture"
 
 
 @pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
@@ -59,9 +59,9 @@ def test_a_spoiled_brain_is_another_picture(spoil: canvas.Painter) -> None:
 
 def test_shuffling_keeps_the_gray_values() -> None:
     rng = np.random.default_rng(2)
-    picture = rng.random((48, 48)).astype(np.float32)
-    tiles = scrambles.shuffled(picture, np.random.default_rng(0))
-    assert np.isin(tiles, picture).all()
+    image = rng.random((48, 48)).astype(np.float32)
+    tiles = scrambles.shuffled(image, np.random.default_rng(0))
+    assert np.isin(tiles, image).all()
 
 
 def test_the_hole_is_black_outside() -> None:
