@@ -1,8 +1,8 @@
-"""What staff manage: people, model versions, API tokens; and what they may look at: cases, results, the audit trail.
+"""The admin: staff manage users, model versions and API tokens, and view cases, results and the audit trail.
 
 Each module registers its models on import.
 """
 
-from diagnosis.admin import audit_events, cases, model_versions, people, predictions, tokens
+from diagnosis.admin import audit_events, cases, model_versions, predictions, tokens, users
 
-__all__ = ["audit_events", "cases", "model_versions", "people", "predictions", "tokens"]
+__all__ = ["audit_events", "cases", "model_versions", "predictions", "tokens", "users"]

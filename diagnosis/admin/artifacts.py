@@ -1,6 +1,6 @@
-"""Artifact folders, as the admin deals with them: which may be registered, whether one is usable, what it measured.
+"""Artifact folders in the admin: which may be registered, and what a manifest says was measured.
 
-A path typed into a web form must not become a way to probe the server's disk, so only known folders are looked into.
+A path typed into a web form must not become a way to probe the server's disk, so only known folders are searched.
 """
 
 import os
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def roots() -> list[Path]:
-    """The folders that artifacts are taken from: shipped ones, this site's own, and the one that ML_MODEL names."""
+    """The folders that may hold artifacts: the shipped ones, DATA_DIR/models, and the one that ML_MODEL names."""
     named = [settings.ML_MODEL] if settings.ML_MODEL else []
     return [
         Path(folder).resolve() for folder in (registry.DEFAULT_ARTIFACT.parent, settings.DATA_DIR / "models", *named)
@@ -32,7 +32,7 @@ def roots() -> list[Path]:
 
 
 def permitted(text: str) -> Path | None:
-    """The folder that `text` names, absolute or within one of the roots; None for any other place, links resolved."""
+    """The folder that `text` names, absolute or relative to a root, with links resolved; None if outside all roots."""
     inside = []
     for root in roots():
         folder = (root / text).resolve()
@@ -43,23 +43,23 @@ def permitted(text: str) -> Path | None:
 
 
 def available() -> list[Path]:
-    """Artifact folders found in the roots that no registered model version stands for."""
+    """Artifact folders in the roots that are not registered yet."""
     taken = set(ModelVersion.objects.values_list("path", flat=True))
     return [folder for root in roots() for folder in _artifacts(root) if str(folder) not in taken]
 
 
 def help_text() -> SafeString:
-    """For the form: where artifacts may lie, and which ones are there but not registered."""
+    """For the form: where artifacts may be, and which ones are there but not registered."""
     places = format_html_join("", "<li><code>{}</code></li>", ((root,) for root in roots()))
     found = format_html_join("", "<li><code>{}</code></li>", ((folder,) for folder in available()))
-    text = format_html("An artifact's folder (manifest.json and weights), in one of:<ul>{}</ul>", places)
+    text = format_html("The artifact's folder (manifest.json and weights). It must be in one of:<ul>{}</ul>", places)
     return format_html("{}Not registered yet:<ul>{}</ul>", text, found) if found else text
 
 
 def measured(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest's metrics as tables: `columns`, and `tables` of a title and rows (source, scans, values in words).
+    """The manifest's metrics: `columns`, and `tables` of a title and rows (source, scans, formatted values).
 
-    Read leniently: a manifest says what its training measured, and another one may say less.
+    Missing parts are skipped: not every training measures everything.
     """
     metrics = manifest.get("metrics")
     sets = metrics.items() if isinstance(metrics, dict) else ()
@@ -72,7 +72,7 @@ def _rows(values: Any) -> list[tuple[str, Any, list[str]]]:
     if not isinstance(sources, dict):
         return []
     found = ((name, numbers) for name, numbers in sources.items() if isinstance(numbers, dict))
-    return [(name, numbers.get("n"), [_words(numbers.get(key)) for key, _ in _COLUMNS]) for name, numbers in found]
+    return [(name, numbers.get("n"), [_formatted(numbers.get(key)) for key, _ in _COLUMNS]) for name, numbers in found]
 
 
 def _artifacts(root: Path) -> Iterator[Path]:
@@ -82,8 +82,8 @@ def _artifacts(root: Path) -> Iterator[Path]:
         yield from sorted(child for child in root.iterdir() if (child / "manifest.json").is_file())
 
 
-def _words(measure: Any) -> str:
-    """`0.930 (0.900 to 0.950)` from a value and its interval; the reason where there is no value."""
+def _formatted(measure: Any) -> str:
+    """`0.930 (0.900 to 0.950)` from a value and its interval; without a value, the reason for that."""
     if not isinstance(measure, dict):
         return f"{measure:.3f}" if isinstance(measure, int | float) else NOTHING
     value, interval = measure.get("value"), measure.get("interval")

@@ -1,4 +1,4 @@
-"""The audit trail in the admin. It can be read and searched; there is no way to change it, for anybody."""
+"""The audit trail in the admin: it can be read and searched, but nobody can change it."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
@@ -9,13 +9,13 @@ from diagnosis.models import AuditEvent
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
-    """Who did what to which object, when, from where."""
+    """Who did what to which object, when and from which address."""
 
     list_display = ("at", "actor", "action", "target_type", "target", "address")
     list_display_links = ("at",)
     list_filter = (("action", admin.AllValuesFieldListFilter), "at", "target_type")
     search_fields = ("actor", "target", "=target_id", "=request_id", "=address")
-    search_help_text = "Person, object, object id, request id or address"
+    search_help_text = "User, object, object id, request id or address"
     date_hierarchy = "at"
     actions = None
     fields = (
@@ -28,9 +28,9 @@ class AuditEventAdmin(ReadOnly):
         "target",
         "address",
         "request_id",
-        "said",
+        "formatted_details",
     )
 
     @admin.display(description="Details")
-    def said(self, event: AuditEvent) -> SafeString | str:
+    def formatted_details(self, event: AuditEvent) -> SafeString | str:
         return pretty(event.details)

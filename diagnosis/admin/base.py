@@ -1,4 +1,4 @@
-"""What the admin's pages share: tables that are only looked at, pictures, and values in words."""
+"""What the admin's pages share: read-only tables, images, formatted values."""
 
 import json
 from typing import Any
@@ -17,10 +17,10 @@ NOTHING = "–"
 
 
 class Listed(admin.ModelAdmin):
-    """A list that says so when its address asks for what no database can compare, as it does for other nonsense."""
+    """A change list that reports filter values no database can compare as it reports other invalid filters."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if request.method != "GET" or ERROR_FLAG in request.GET:  # what fails there is not the address
+        if request.method != "GET" or ERROR_FLAG in request.GET:  # an error there is not the filter's fault
             return super().changelist_view(request, extra_context)
         try:
             return super().changelist_view(request, extra_context)
@@ -29,7 +29,7 @@ class Listed(admin.ModelAdmin):
 
 
 class ReadOnly(Listed):
-    """Rows may be seen by those with the view permission, and changed by nobody: not even by a superuser."""
+    """Rows can be viewed with the view permission, and changed by nobody, superusers included."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -44,12 +44,12 @@ class ReadOnly(Listed):
         return False
 
 
-def picture(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:
-    """A scan's picture by its permission-checked address; `route` is that of the thumbnail or the preview."""
-    # The scan's name stands beside it, so the picture needs no text of its own.
+def image(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:
+    """A scan's image from its permission-checked URL. `route`: `scan-thumbnail` or `scan-preview`."""
+    # The scan's name stands beside the image, so the alt text stays empty.
     return format_html('<img class="picture" src="{}" alt="" loading="lazy">', reverse(route, args=[scan.pk]))
 
 
 def pretty(value: Any) -> SafeString | str:
-    """JSON for people, escaped."""
+    """Indented JSON, escaped."""
     return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True)) if value else NOTHING

@@ -1,4 +1,4 @@
-"""Cases and scans in the admin: to look at. They come in by upload only, and their rows hold the results in place."""
+"""Cases and scans in the admin, read-only: uploads alone create them, and results depend on them."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 
 from diagnosis.access import selectors
-from diagnosis.admin.base import ReadOnly, picture
+from diagnosis.admin.base import ReadOnly, image
 from diagnosis.models import Case, Scan
 
 
 @admin.register(Case)
 class CaseAdmin(ReadOnly):
-    """Cases that the person may see on the site, too."""
+    """The cases that the user may also see on the site."""
 
     list_display = ("reference", "owner", "scan_count", "simulated", "created")
     list_filter = ("simulated", "created", ("owner", admin.RelatedOnlyFieldListFilter))
@@ -37,21 +37,21 @@ class CaseAdmin(ReadOnly):
 
 @admin.register(Scan)
 class ScanAdmin(ReadOnly):
-    """Scans that the person may see on the site, too. Their bytes come by the same checked addresses as there."""
+    """The scans that the user may also see on the site. Images come from the same permission-checked URLs."""
 
-    list_display = ("thumbnail_picture", "name", "case", "owner", "format", "extent", "bytes", "created")
+    list_display = ("thumbnail_image", "name", "case", "owner", "format", "dimensions", "bytes", "created")
     list_display_links = ("name",)
     list_filter = ("format", "case__simulated", "created")
     search_fields = ("name", "case__reference", "case__owner__username", "sha256")
     search_help_text = "File, case, owner or SHA-256"
     date_hierarchy = "created"
     fields = (
-        "preview_picture",
+        "preview_image",
         "name",
         "case",
         "owner",
         "format",
-        "extent",
+        "dimensions",
         "frames",
         "bytes",
         "deidentified",
@@ -67,19 +67,19 @@ class ScanAdmin(ReadOnly):
         return obj.get_absolute_url()
 
     @admin.display(description="")
-    def thumbnail_picture(self, scan: Scan) -> SafeString:
-        return picture(scan)
+    def thumbnail_image(self, scan: Scan) -> SafeString:
+        return image(scan)
 
-    @admin.display(description="Picture")
-    def preview_picture(self, scan: Scan) -> SafeString:
-        return picture(scan, route="scan-preview")
+    @admin.display(description="Image")
+    def preview_image(self, scan: Scan) -> SafeString:
+        return image(scan, route="scan-preview")
 
     @admin.display(ordering="case__owner__username")
     def owner(self, scan: Scan) -> str:
         return scan.case.owner.get_username()
 
     @admin.display(description="Pixels")
-    def extent(self, scan: Scan) -> str:
+    def dimensions(self, scan: Scan) -> str:
         return f"{scan.width} × {scan.height}"
 
     @admin.display(description="Size", ordering="size")

@@ -1,4 +1,4 @@
-"""Model versions in the admin: register an artifact folder, choose the active one, see what was measured."""
+"""Model versions in the admin: register an artifact folder, choose the active version, see its metrics."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from ml.contracts import ModelUnavailable
 
 
 class RegisterForm(forms.ModelForm):
-    """One field: the artifact's folder. The form is valid once the artifact has been verified and registered."""
+    """One field: the artifact's folder. Validating the form verifies and registers the artifact."""
 
     actor: User
     folder = forms.CharField(
@@ -41,7 +41,7 @@ class RegisterForm(forms.ModelForm):
         folder = artifacts.permitted(self.cleaned_data["folder"])
         if folder is None:
             raise forms.ValidationError(
-                "Only artifacts in the folders named below can be registered.", code="not_permitted"
+                "Only artifacts in the folders listed below can be registered.", code="not_permitted"
             )
         return folder
 
@@ -49,7 +49,7 @@ class RegisterForm(forms.ModelForm):
         cleaned = super().clean() or {}
         if folder := cleaned.get("folder"):
             try:
-                # Only the attempt tells whether the weights are what the manifest says.
+                # Whether the weights match the manifest is known only after registering has read them.
                 self.instance = model_versions.register(path=folder, actor=self.actor)
             except ModelUnavailable as error:
                 self.add_error("folder", forms.ValidationError(error.message, code=error.code))
@@ -59,12 +59,12 @@ class RegisterForm(forms.ModelForm):
         return self.instance
 
     def save_m2m(self) -> None:
-        """Nothing to save: what is registered stands in the database already."""
+        """Nothing to save: registering has written the row."""
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(Listed):
-    """Registered artifacts are never edited: another artifact is another version."""
+    """Registered artifacts are never edited; a changed artifact is a new version."""
 
     list_display = ("label", "active", "usable", "calibrated", "registered", "registered_by")
     list_select_related = ("registered_by",)
@@ -88,13 +88,13 @@ class ModelVersionAdmin(Listed):
         return type("RegisterForm", (RegisterForm,), {"actor": request.user})
 
     def save_model(self, request: HttpRequest, obj: ModelVersion, form: Any, change: bool) -> None:
-        """The form has registered it."""
+        """Nothing to save: the form has registered the version."""
 
     def has_change_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
-        """Not while it is active, and not while predictions speak of it."""
+        """Not while the version is active, and not while predictions refer to it."""
         needed = obj is not None and (obj.active or obj.predictions.exists())
         return super().has_delete_permission(request, obj) and not needed
 
@@ -111,9 +111,9 @@ class ModelVersionAdmin(Listed):
             messages.error(request, f"{version} was not activated. {problem}")
             return
         model_versions.activate(version=version, actor=cast(User, request.user))
-        messages.success(request, f"{version} is active: it makes every new prediction from now on.")
+        messages.success(request, f"{version} is active: every new prediction uses it.")
         if settings.ML_MODEL:
-            messages.warning(request, "ML_MODEL is set, so the next start of the site activates that model again.")
+            messages.warning(request, "ML_MODEL is set: the next start of the site activates the model that it names.")
 
     @admin.display(description="Model", ordering="name")
     def label(self, version: ModelVersion) -> str:
@@ -133,6 +133,6 @@ class ModelVersionAdmin(Listed):
     def measured(self, version: ModelVersion) -> SafeString:
         return render_to_string("admin/diagnosis/modelversion/measured.html", artifacts.measured(version.manifest))
 
-    @admin.display(description="All of it")
+    @admin.display(description="Whole manifest")
     def whole_manifest(self, version: ModelVersion) -> SafeString | str:
         return pretty(version.manifest)

@@ -1,4 +1,4 @@
-"""API tokens in the admin: who has one, and a way to revoke it. A command makes them; they are never shown here."""
+"""API tokens in the admin: who has one, and a way to revoke it. `create_token` creates them; no key is shown here."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from diagnosis.admin.base import Listed
 
 
 def masked(token: Token) -> str:
-    """Enough of a token to tell it from another."""
+    """The key's first characters, enough to tell tokens apart."""
     return f"{token.key[:4]}…"
 
 
-# A token's text is its key. Django prints it in titles, on delete pages (a user's, too) and into the admin's log.
+# str(token) is its key by default, and Django writes it into titles, delete pages (of users, too) and the admin's log.
 Token.__str__ = masked  # type: ignore[method-assign, assignment]
 
-# Importing `authtoken` registered its page, which shows the keys; this one takes its place.
+# Importing `authtoken` registers an admin page that shows the keys; this one replaces it.
 admin.site.unregister(TokenProxy)
 
 
 @admin.register(TokenProxy)
 class TokenAdmin(Listed, authtoken.TokenAdmin):
-    """Tokens may be deleted, which revokes them at once."""
+    """Deleting a token revokes it at once."""
 
     list_display = ("masked_key", "user", "created")
     list_select_related = ("user",)

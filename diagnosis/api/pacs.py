@@ -18,9 +18,9 @@ from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
 from diagnosis.api.dicomweb import OneAnswer
 from diagnosis.api.problems import MEDIA_TYPE
-from diagnosis.api.receipts import ReceiptSerializer
 from diagnosis.api.schema import Schema
-from diagnosis.api.serializers import ProblemSerializer
+from diagnosis.api.serializers.problems import ProblemSerializer
+from diagnosis.api.serializers.receipts import ReceiptSerializer
 from diagnosis.dicom import dicomweb, export, retrieve
 from diagnosis.dicom.errors import NeighborError
 from diagnosis.models import Prediction

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from drf_spectacular.openapi import AutoSchema
 
 from diagnosis.api.problems import MEDIA_TYPE
-from diagnosis.api.serializers import ProblemSerializer
+from diagnosis.api.serializers.problems import ProblemSerializer
 
 _ALWAYS = (401, 429, 500, 503)
 _BY_ACTION = {

@@ -1,17 +1,18 @@
-"""Addresses under /api/v1/. Anything else there is answered by `problems.unknown_address`."""
+"""URLs under /api/v1/. Every other URL there is answered by `problems.unknown_address`."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from diagnosis.api import pacs, views
+from diagnosis.api import pacs
+from diagnosis.api.views import cases, model_versions, predictions, scans
 
 app_name = "api"
 
 router = SimpleRouter(use_regex_path=False)
-router.register("cases", views.CaseViewSet, basename="case")
-router.register("scans", views.ScanViewSet, basename="scan")
-router.register("predictions", views.PredictionViewSet, basename="prediction")
-router.register("models", views.ModelViewSet, basename="model")
+router.register("cases", cases.CaseViewSet, basename="case")
+router.register("scans", scans.ScanViewSet, basename="scan")
+router.register("predictions", predictions.PredictionViewSet, basename="prediction")
+router.register("models", model_versions.ModelViewSet, basename="model")
 
 urlpatterns = [
     *router.urls,

@@ -5,7 +5,10 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from diagnosis.api.serializers import PredictionBriefSerializer, ProblemSerializer, ScanFieldsSerializer, link
+from diagnosis.api.serializers.links import link
+from diagnosis.api.serializers.predictions import PredictionBriefSerializer
+from diagnosis.api.serializers.problems import ProblemSerializer
+from diagnosis.api.serializers.scans import ScanFieldsSerializer
 from diagnosis.intake import Accepted
 from diagnosis.models import Prediction
 

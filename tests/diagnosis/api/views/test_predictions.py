@@ -17,21 +17,6 @@ from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory,
 URL = "/api/v1/predictions/"
 
 
-@pytest.fixture
-def done(user: User) -> Prediction:
-    return PredictionFactory(scan__case__owner=user)
-
-
-@pytest.fixture
-def failed(user: User) -> Prediction:
-    return PredictionFactory(scan__case__owner=user, state="failed")
-
-
-@pytest.fixture
-def queued(user: User) -> Prediction:
-    return PredictionFactory(scan__case__owner=user, state="queued")
-
-
 def test_one_has_the_fields_that_scripts_rely_on(api: APIClient, done: Prediction) -> None:
     body = api.get(f"{URL}{done.pk}/").json()
     assert body["id"] == done.pk
@@ -299,54 +284,6 @@ def test_one_costs_few_queries(api: APIClient, queued: Prediction, django_assert
         api.get(f"{URL}{queued.pk}/")
 
 
-def test_retry_queues_again(api: APIClient, failed: Prediction, model_version: Any, sent: list[int]) -> None:
-    response = api.post(f"{URL}{failed.pk}/retry/")
-    assert response.status_code == 202
-    body = response.json()
-    assert (body["state"], body["error"], body["attempts"], body["position"]) == ("queued", None, 0, 1)
-    assert body["model"] == model_version.label
-    assert AuditEvent.objects.filter(action="prediction.retried", target_id=str(failed.pk)).exists()
-
-
-def test_cancel(api: APIClient, queued: Prediction) -> None:
-    response = api.post(f"{URL}{queued.pk}/cancel/")
-    assert response.status_code == 200
-    assert response.json()["state"] == "canceled"
-
-
-def test_cancel_while_running(api: APIClient, user: User) -> None:
-    running = PredictionFactory(scan__case__owner=user, state="running")
-    assert api.post(f"{URL}{running.pk}/cancel/").json()["state"] == "canceled"
-
-
-@pytest.mark.parametrize(
-    ("state", "verb"),
-    [
-        ("queued", "retry"),
-        ("running", "retry"),
-        ("done", "retry"),
-        ("refused", "retry"),
-        ("done", "cancel"),
-        ("refused", "cancel"),
-        ("failed", "cancel"),
-        ("canceled", "cancel"),
-    ],
-)
-def test_what_the_state_forbids_is_409(api: APIClient, user: User, problem: Any, state: str, verb: str) -> None:
-    one = PredictionFactory(scan__case__owner=user, state=state)
-    body = problem(api.post(f"{URL}{one.pk}/{verb}/"), 409, "wrong_state")
-    assert state in body["detail"]
-    one.refresh_from_db()
-    assert one.state == state
-
-
-@pytest.mark.parametrize("verb", ["retry", "cancel"])
-def test_wrong_verb(api: APIClient, done: Prediction, problem: Any, verb: str) -> None:
-    response = api.get(f"{URL}{done.pk}/{verb}/")
-    problem(response, 405, "method_not_allowed")
-    assert "POST" in response["Allow"]
-
-
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_predictions_are_not_edited(api: APIClient, done: Prediction, problem: Any, method: str) -> None:
     problem(getattr(api, method)(f"{URL}{done.pk}/"), 405, "method_not_allowed")
@@ -366,23 +303,6 @@ def test_another_persons_is_not_there(
 def test_ids_that_are_not_there(api: APIClient, problem: Any, pk: int) -> None:
     problem(api.get(f"{URL}{pk}/"), 404, "not_found")
     problem(api.post(f"{URL}{pk}/retry/"), 404, "not_found")
-
-
-@pytest.mark.parametrize(("state", "verb"), [("failed", "retry"), ("queued", "cancel")])
-def test_readers_see_and_change_nothing(
-    login: Any, reader: User, user: User, problem: Any, state: str, verb: str
-) -> None:
-    one = PredictionFactory(scan__case__owner=user, state=state)
-    client = login(reader)
-    assert client.get(f"{URL}{one.pk}/").status_code == 200
-    assert client.get(URL).json()["count"] == 1
-    problem(client.post(f"{URL}{one.pk}/{verb}/"), 403, "permission_denied")
-    one.refresh_from_db()
-    assert one.state == state
-
-
-def test_admins_change_all(login: Any, admin: User, queued: Prediction) -> None:
-    assert login(admin).post(f"{URL}{queued.pk}/cancel/").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["heatmap", "overlay"])

@@ -1,4 +1,4 @@
-"""People in the admin: Django's own pages, closed against helping oneself to more rights."""
+"""Users in the admin: Django's own pages, except that nobody can give themselves more rights."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from diagnosis.admin.base import Listed
 User = get_user_model()
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
-# Importing `auth` registered Django's page; this one takes its place.
+# Importing `auth` registers Django's admin page; this one replaces it.
 admin.site.unregister(User)
 
 
 @admin.register(User)
-class PersonAdmin(Listed, auth.UserAdmin):
-    """Staff with the permission may make and mend accounts. Only superusers hand out rights or touch superusers."""
+class UserAdmin(Listed, auth.UserAdmin):
+    """Staff with the permission may add and edit accounts. Only superusers grant rights or edit superusers."""
 
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
 
@@ -26,11 +26,11 @@ class PersonAdmin(Listed, auth.UserAdmin):
         return () if request.user.is_superuser else _RIGHTS
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and _in_reach(request, obj)
+        return super().has_change_permission(request, obj) and _may_edit(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and _in_reach(request, obj)
+        return super().has_delete_permission(request, obj) and _may_edit(request, obj)
 
 
-def _in_reach(request: HttpRequest, obj: Any) -> bool:
+def _may_edit(request: HttpRequest, obj: Any) -> bool:
     return bool(request.user.is_superuser or obj is None or not obj.is_superuser)

@@ -1,0 +1,123 @@
+"""Predictions: their evidence, similar past scans, retry and cancel."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from diagnosis.access import selectors
+from diagnosis.access.filters import PredictionFilter
+from diagnosis.access.permissions import may_change
+from diagnosis.api.negotiation import IgnoreAccept
+from diagnosis.api.problems import Conflict, NoEvidence
+from diagnosis.api.serializers.predictions import PredictionDetailSerializer, PredictionSerializer
+from diagnosis.api.serializers.similar import SimilarListSerializer
+from diagnosis.api.views.base import sends_file
+from diagnosis.api.views.slices import SliceActions
+from diagnosis.inference import transitions
+from diagnosis.models import ModelVersion, Prediction
+from diagnosis.presentation import responses
+from diagnosis.similarity import search
+
+
+@extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
+class PredictionViewSet(SliceActions):
+    """Runs of a model on a scan: queued, running, then done, refused, failed or canceled."""
+
+    filterset_class = PredictionFilter
+    ordering_fields = ("id", "state", "outcome", "tumor_probability", "created", "finished")
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        if self.action != "list":
+            # There is no pk while the schema is generated.
+            return selectors.result(self.user, prediction_id=self.kwargs.get("pk", 0))
+        # One query for the page's few model versions, instead of a whole manifest with every row.
+        rows = selectors.predictions(self.user).defer(None)
+        versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
+        return rows.select_related(None).select_related("scan__case__owner").prefetch_related(versions)
+
+    def get_serializer_class(self) -> Any:
+        return PredictionSerializer if self.action == "list" else PredictionDetailSerializer
+
+    @extend_schema(
+        summary="Run a failed or canceled prediction again",
+        request=None,
+        responses={202: PredictionDetailSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def retry(self, request: Request, pk: int) -> Response:
+        """Under the model that is active now. 409 in any other state, or while another run of the scan stands."""
+        prediction = self._changeable()
+        if not transitions.retry(prediction=prediction, actor=self.user):
+            raise self._conflict("Only a failed or canceled one whose scan has no other result can be run again.")
+        return self._current(status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Cancel a queued or running prediction",
+        request=None,
+        responses={200: PredictionDetailSerializer},
+    )
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def cancel(self, request: Request, pk: int) -> Response:
+        """409 once it has ended."""
+        prediction = self._changeable()
+        if not transitions.cancel(prediction=prediction, actor=self.user):
+            raise self._conflict("Only a queued or running one can be canceled.")
+        return self._current(status.HTTP_200_OK)
+
+    @sends_file("Where the model sees tumor, as a picture", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def heatmap(self, request: Request, pk: int) -> HttpResponseBase:
+        """RGBA, of the preview's size, transparent where there is no evidence. 404 `no_evidence` without a map."""
+        return responses.heatmap(request._request, self._with_map())
+
+    @sends_file("The scan with map, box and legend burnt in", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def overlay(self, request: Request, pk: int) -> HttpResponseBase:
+        """Of the preview's size; each download is audited. 404 `no_evidence` without a map."""
+        return responses.overlay(request._request, self._with_map())
+
+    @extend_schema(
+        summary="Similar past scans",
+        parameters=[
+            OpenApiParameter("limit", int, description=f"1 to {search.MAX_LIMIT}", default=search.DEFAULT_LIMIT)
+        ],
+        responses={200: SimilarListSerializer},
+    )
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def similar(self, request: Request, pk: int) -> Response:
+        """Those of other cases that you may see, by the same model version, one of each case; copies are left out."""
+        found = search.similar(self.user, prediction=self.get_object(), limit=_limit(request))
+        shown = {"available": found is not None, "results": found or []}
+        return Response(SimilarListSerializer(shown, context=self.get_serializer_context()).data)
+
+    def _with_map(self) -> Prediction:
+        prediction = self.get_object()
+        if not prediction.has_map:
+            raise NoEvidence
+        return prediction
+
+    def _changeable(self) -> Prediction:
+        prediction = self.get_object()
+        if not may_change(self.user, prediction.scan.case):
+            raise PermissionDenied("You may see this case, but only its owner or an administrator may change it.")
+        return prediction
+
+    def _conflict(self, rule: str) -> Conflict:
+        return Conflict(f"The prediction is {self.get_object().state}. {rule}")
+
+    def _current(self, code: int) -> Response:
+        return Response(self.get_serializer(self.get_object()).data, status=code)
+
+
+def _limit(request: Request) -> int:
+    asked = request.query_params.get("limit", str(search.DEFAULT_LIMIT))
+    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= search.MAX_LIMIT):
+        raise ValidationError({"limit": [f"Give a whole number from 1 to {search.MAX_LIMIT}."]})
+    return int(asked)

@@ -1,0 +1,92 @@
+"""Scans, and the upload of new ones."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponseBase
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from diagnosis import intake
+from diagnosis.access import selectors
+from diagnosis.access.filters import ScanFilter
+from diagnosis.api.negotiation import IgnoreAccept
+from diagnosis.api.problems import MEDIA_TYPE, NothingAccepted
+from diagnosis.api.serializers.receipts import NothingAcceptedSerializer, ReceiptSerializer, UploadSerializer
+from diagnosis.api.serializers.scans import ScanSerializer
+from diagnosis.api.views.base import ListRetrieveViewSet, sends_file
+from diagnosis.intake.upload_handler import oversized
+from diagnosis.models import Prediction, Scan
+from diagnosis.presentation import responses
+
+
+@extend_schema_view(list=extend_schema(summary="Scans"), retrieve=extend_schema(summary="One scan"))
+class ScanViewSet(ListRetrieveViewSet[Scan]):
+    """Accepted files, with their predictions."""
+
+    filterset_class = ScanFilter
+    ordering_fields = ("id", "name", "size", "created")
+    serializer_class = ScanSerializer
+
+    def get_queryset(self) -> QuerySet[Scan]:
+        if self.action in ("file", "preview", "thumbnail"):
+            return selectors.scans(self.user)
+        newest_first = Prefetch("predictions", queryset=Prediction.objects.order_by("-id"), to_attr="history")
+        return selectors.scans(self.user).prefetch_related(newest_first)
+
+    @extend_schema(
+        summary="Upload scans",
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: ReceiptSerializer,
+            (400, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "No file was taken, or none came"),
+            (413, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "All files were too large"),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Each file is judged alone: a bad one never stops a good one. Without `case`, a new case is opened."""
+        uploads, too_large = request.FILES.getlist("files"), oversized(request)
+        if not uploads and not too_large:
+            raise ValidationError(
+                {"files": ["Send one or more files in the field `files` (curl: -F files=@scan.png)."]}
+            )
+        receipt = intake.receive(
+            user=self.user,
+            files=uploads,
+            oversized=too_large,
+            reference=str(request.POST.get("case", "")),
+            confirmed=str(request.POST.get("confirmed", "")).lower() in ("1", "true", "on", "yes"),
+        )
+        shown = ReceiptSerializer(receipt, context=self.get_serializer_context()).data
+        if not receipt.accepted:
+            raise _nothing_accepted(receipt, shown)
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+    @sends_file("The file as it is kept", *responses.CONTENT_TYPES.values())
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def file(self, request: Request, pk: int) -> HttpResponseBase:
+        """An attachment under its own name; each download is audited."""
+        return responses.original(request._request, self.get_object())
+
+    @sends_file("A picture of the scan, at most 1024 pixels a side", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def preview(self, request: Request, pk: int) -> HttpResponseBase:
+        return responses.image(request._request, self.get_object().preview)
+
+    @sends_file("A picture of the scan, at most 96 pixels a side", "image/png")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
+        return responses.image(request._request, self.get_object().thumbnail)
+
+
+def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
+    first = receipt.rejected[0]
+    return NothingAccepted(
+        f"{first.name}: {first.detail}",
+        too_large=all(rejected.code == "too_large" for rejected in receipt.rejected),
+        extra={**shown, "case": None, "case_id": None, "case_url": None},
+    )
