@@ -1,7 +1,7 @@
-"""Brain MRI tumor detection: the whole surface that the app may use is what stands in `__all__`.
+"""Brain MRI tumor detection. `__all__` is everything that the app may use.
 
-No Django, no Celery, no settings: importable and testable alone. Importing it loads no inference framework; that comes
-with the first `load_model`.
+No Django, no Celery, no settings: importable and testable alone. Inference frameworks are only imported by
+`load_model`.
 """
 
 from ml.inference.analysis import analyze, analyze_each

@@ -1,4 +1,4 @@
-"""`python -m ml`: one command each; `--help` names them. Exit 2 for wrong arguments or a missing model."""
+"""`python -m ml COMMAND`; `--help` lists the commands. Exits with 2 for wrong arguments or a missing model."""
 
 import sys
 

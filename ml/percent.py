@@ -1,4 +1,4 @@
-"""How a fraction reads to a person, the same on pages, in pictures and in reports."""
+"""How a fraction reads to a person, the same on pages, in images and in reports."""
 
 
 def percent(fraction: float) -> str:

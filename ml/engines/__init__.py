@@ -1,6 +1,6 @@
-"""Engines run VGG16's convolutions; everything after them is NumPy, the same for all.
+"""Engines run VGG16's convolutions. Everything after them is NumPy and the same for all engines.
 
-An engine is loaded by name and built from the weights of an artifact. Importing this package imports no framework.
+An engine is built by name from an artifact's weights. Importing this package imports no framework.
 """
 
 import logging
@@ -26,22 +26,22 @@ _log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """Runs the convolutional base. `name` is what results report."""
+    """Runs the convolutional base. Results report its `name`."""
 
     name: str
 
     @property
     def concurrent_passes(self) -> int:
-        """Passes that get more done at once than one after the other, from threads of the caller."""
+        """How many passes to run at once, in threads of the caller, for the best throughput."""
         ...
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
-        """From inputs (N, 224, 224, 3), BGR minus means, to their maps."""
+        """The maps of inputs (N, 224, 224, 3), BGR minus means."""
         ...
 
 
 def unavailable_reason(name: str) -> str:
-    """Why an engine cannot run here, as a sentence; empty if nothing is known against it. Imports nothing."""
+    """Why an engine cannot run here, as a sentence; empty if it probably can. Imports no framework."""
     if name == "ncnn" and find_spec("ncnn") is None:
         return "ncnn is not installed: there is no wheel of it for this platform, or it was left out."
     if name == "tensorflow" and find_spec("tensorflow") is None:
@@ -52,8 +52,8 @@ def unavailable_reason(name: str) -> str:
 def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: int | None = None) -> Engine:
     """Build engine `name` from the base's weights. "auto": TensorFlow where it has a GPU, else ncnn, else TensorFlow.
 
-    threads: of the processor, None for all that this process has.
-    Raises ValueError for a name that is none of CHOICES, ModelUnavailable if its framework cannot be imported.
+    threads: CPU threads; None for all cores available to this process.
+    Raises ValueError if the name is not in CHOICES, ModelUnavailable if the framework cannot be imported.
     """
     if name not in CHOICES:
         raise ValueError(f"Unknown engine {name!r}. Valid engines: {', '.join(CHOICES)}.")
@@ -66,16 +66,17 @@ def load_engine(name: str, tensors: dict[str, NDArray[np.float32]], *, threads: 
 
 
 def quiet_blas() -> None:
-    """One thread for NumPy's BLAS in this process: those it has would wait, spinning, on the cores that the next pass
-    needs, which then takes twice as long. The heads' products are too small to gain from more.
+    """Limit NumPy's BLAS to one thread in this process.
 
-    With ncnn it is always so; a process that trains keeps its threads from beginning to end, as sums depend on them.
+    More threads would spin while they wait, on the cores that the next pass needs, and double its time. The heads'
+    products are too small to gain from them. Loading the ncnn engine does this; training never does, because its sums
+    depend on the number of threads.
     """
     threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def has_accelerator() -> bool:
-    """Whether the machine shows an Nvidia GPU; whether TensorFlow can use it is found out only by loading it."""
+    """Whether the machine has an Nvidia GPU. Only loading TensorFlow tells whether it can use it."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
@@ -89,7 +90,7 @@ def _automatic(tensors: dict[str, NDArray[np.float32]], threads: int) -> Engine:
     except ModelUnavailable as error:
         if error.code != "engine_missing":
             raise
-        _log.warning("%s TensorFlow is used, which takes longer.", error.message)
+        _log.warning("%s Using TensorFlow, which is slower.", error.message)
         return _tensorflow(tensors, threads)
 
 

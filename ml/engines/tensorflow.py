@@ -1,4 +1,4 @@
-"""The reference engine: VGG16 in Keras, compiled to one TensorFlow graph. Uses a GPU when TensorFlow sees one."""
+"""The reference engine: VGG16 in Keras, compiled to one TensorFlow graph. Uses a GPU if TensorFlow finds one."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner says nothing a log reader can act on
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the start-up banner is of no use in a log
 
 import tensorflow as tf
 
@@ -16,23 +16,23 @@ from ml.preprocess import SIZE
 
 
 class TensorFlowEngine:
-    """Runs the base through `tf.function`, which costs half of what `model.predict` does for a single picture."""
+    """Runs the base through `tf.function`, in half the time of `model.predict` for a single image."""
 
     name = "tensorflow"
     concurrent_passes = 1
 
     def __init__(self, tensors: dict[str, NDArray[np.float32]], *, threads: int) -> None:
-        """threads: held to once a process has begun to compute; TensorFlow has one pool for all its models."""
-        with contextlib.suppress(RuntimeError):  # it has begun
+        """threads: ignored once TensorFlow has computed anything in this process: all its models share one pool."""
+        with contextlib.suppress(RuntimeError):  # already initialized
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-        # A graphics processor would shorten float32 to 10 bits to multiply; results must not depend on the machine.
+        # A GPU would multiply with 10-bit mantissas (TF32), but results must not depend on the machine.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         base = build_base(None)
         set_base_tensors(base, tensors)
         signature = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]
         self._run = tf.function(lambda x: base(x, training=False), input_signature=signature)
-        self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compiles now, not on the first scan
+        self.forward(np.zeros((1, SIZE, SIZE, 3), np.float32))  # compile now, not on the first scan
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         """See `ml.engines.Engine.forward`."""

@@ -1,8 +1,8 @@
-"""The heat map's colors: "inferno", which is even to the eye, and stays so for color-blind readers and in gray print.
+"""The heat map's colors: "inferno", perceptually uniform, also for color-blind readers and in grayscale print.
 
-Its lightness rises steadily with the value, so the order of two places is seen even where their hues are not told apart
-(van der Walt & Smith, "A better default colormap for Matplotlib", SciPy 2015; released under CC0). Seventeen of its
-colors stand here and the rest lies between them, so nothing that draws needs matplotlib.
+Its lightness rises steadily with the value (van der Walt & Smith, "A better default colormap for Matplotlib", SciPy
+2015; released under CC0). Seventeen of its colors are listed here and the rest interpolated, so drawing does not need
+matplotlib.
 """
 
 import numpy as np
@@ -15,29 +15,29 @@ _INFERNO = (
 """Published values at 0, 1/16, … 1."""
 
 COLD = 0.08
-"""Value under which the map is fully transparent: anatomy is seen as it is."""
+"""Value below which the map is fully transparent, so that the anatomy shows unchanged."""
 
 HOT = 0.6
-"""Value from which the map is drawn at its full opacity."""
+"""Value from which the map has its full opacity."""
 
-_DARKEST = 0.3  # share of inferno that is left out: its dark end would only blacken the anatomy
+_DARKEST = 0.3  # inferno starts here: its dark end would only blacken the anatomy
 
 
 def colors(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Colors (..., 3) uint8 RGB of values 0 to 1."""
+    """RGB colors (..., 3) uint8 of values 0 to 1."""
     stops = np.array([[int(color[at : at + 2], 16) for at in (0, 2, 4)] for color in _INFERNO], np.float64)
-    places = _DARKEST + (1 - _DARKEST) * np.clip(values, 0.0, 1.0)
-    channels = [np.interp(places, np.linspace(0, 1, len(stops)), stops[:, channel]) for channel in range(3)]
+    positions = _DARKEST + (1 - _DARKEST) * np.clip(values, 0.0, 1.0)
+    channels = [np.interp(positions, np.linspace(0, 1, len(stops)), stops[:, channel]) for channel in range(3)]
     return np.asarray(np.stack(channels, axis=-1).round(), np.uint8)
 
 
 def opacities(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Opacity, 0 to 255, of values 0 to 1: nothing up to COLD, everything from HOT, and a smooth rise between."""
+    """Opacities, 0 to 255, of values 0 to 1: none up to COLD, full from HOT, a smooth rise between."""
     rise = np.clip((np.asarray(values, np.float64) - COLD) / (HOT - COLD), 0.0, 1.0)
     return np.asarray((255 * rise * rise * (3 - 2 * rise)).round(), np.uint8)
 
 
 def table() -> NDArray[np.uint8]:
-    """All 256 shades as RGBA (256, 4) uint8; row n is the value n / 255."""
+    """All 256 levels as RGBA (256, 4) uint8; row n stands for the value n / 255."""
     values = np.arange(256) / 255
     return np.concatenate([colors(values), opacities(values)[:, None]], axis=1)

@@ -1,8 +1,8 @@
-"""Where the model sees tumor: peak and box in the original picture, and the map of it as pictures to look at.
+"""Where the model sees tumor: peak and box in the original image, and the evidence map over it.
 
-The network says for each of its 14 × 14 cells how probable a tumor is there. `locate` finds the strongest place and the
-region around it and carries both back to the stored file, crop, padding and EXIF orientation undone. The pictures are
-drawn later, by whoever shows them, from the record alone: no network, no framework.
+The network gives a tumor probability for each of 14 × 14 cells. `locate` finds the strongest cell and the region around
+it, and maps both back to the stored file, undoing crop, padding and EXIF orientation. Heat maps are drawn later
+(`ml.evidence.drawing`) from the stored record alone, without the network.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from ml.model.heads import CELLS
 from ml.preprocess import Geometry
 
 LOCALIZED = 0.1
-"""Least probability of the strongest cell for a box to be drawn. Below, that cell by itself would make a tumor less
-likely than one in ten, and whatever speaks for one is spread over the picture: there is no localized evidence."""
+"""Smallest probability of the strongest cell at which there is a box. Below, even the strongest cell makes a tumor less
+likely than one in ten; whatever evidence there is, is spread over the image and not localized."""
 
 REGION = 0.5
-"""The box holds what is connected to the strongest cell at this share of its probability or more (half maximum)."""
+"""The box covers what is connected to the strongest cell at this fraction of its probability or more (half maximum)."""
 
-_FINE = 8  # samples of a cell's side when the region is traced: an edge is found to 2 of the network's 224 pixels
-_NEAR = 2.0  # cells; of equally strong cells the one with most evidence within about this distance is taken
-_DIGITS = 5  # of a fraction: a tenth of a pixel in a picture of 10,000 pixels
+_FINE = 8  # samples per side of a cell when a region is traced, so edges are exact to 2 of the network's 224 pixels
+_NEAR = 2.0  # cells: among equally strong cells, the one with most evidence within about this distance wins
+_DIGITS = 5  # decimals of a fraction: a tenth of a pixel in 10,000
 
 Array = NDArray[np.float64]
 
@@ -33,38 +33,39 @@ Array = NDArray[np.float64]
 def locate(
     cells: NDArray[np.floating], *, geometry: Geometry, level: float = LOCALIZED, region: float = REGION
 ) -> Evidence:
-    """Find the evidence in a map and place it in the original picture.
+    """Find the evidence in a map and place it in the original image.
 
-    cells: (14, 14) calibrated tumor probabilities, 0 to 1, rows from above. What lies on padding counts as 0.
-    level: probability of the strongest cell under which there is no box (None). region: share of that probability
-    which still belongs to the box.
+    cells: (14, 14) calibrated tumor probabilities, 0 to 1, rows from the top. Cells on padding count as 0.
+    level: smallest probability of the strongest cell at which there is a box. region: fraction of that probability at
+    which a place still belongs to the box.
 
-    The peak is the strongest cell, refined on each axis to the top of the parabola through it and its two neighbors;
-    it lies in the picture and at most half a cell from that cell's center. Raises ValueError on any other map.
+    The peak is the strongest cell, refined on each axis to the vertex of the parabola through it and its two neighbors.
+    It lies within the image and at most half a cell from that cell's center.
+    Raises ValueError for another shape or for values outside 0 to 1.
     """
-    known = _on_picture(_checked(cells), geometry)
-    row, column = _strongest(known)
+    probabilities = _without_padding(_checked(cells), geometry)
+    row, column = _strongest(probabilities)
     left, top, right, bottom = _crop(geometry)
-    x = min(max((column + 0.5 + _shift(known[row], column)) / CELLS, left), right)
-    y = min(max((row + 0.5 + _shift(known[:, column], row)) / CELLS, top), bottom)
+    x = min(max((column + 0.5 + _shift(probabilities[row], column)) / CELLS, left), right)
+    y = min(max((row + 0.5 + _shift(probabilities[:, column], row)) / CELLS, top), bottom)
     box = box_fraction = None
-    if known[row, column] >= level:
-        x0, y0, x1, y1 = _region(known, row, column, region * known[row, column])
+    if probabilities[row, column] >= level:
+        x0, y0, x1, y1 = _region(probabilities, row, column, region * probabilities[row, column])
         edges = (min(max(x0, left), x), min(max(y0, top), y), max(min(x1, right), x), max(min(y1, bottom), y))
         box = _box(geometry, edges)
-        box_fraction = round(_fraction_within(known, edges), _DIGITS)
+        box_fraction = round(_fraction_within(probabilities, edges), _DIGITS)
     return Evidence(
         peak=_point(geometry, x, y),
         box=box,
         box_fraction=box_fraction,
-        heat=tuple(int(value) for value in (known * 255).round().ravel()),
+        heat=tuple(int(value) for value in (probabilities * 255).round().ravel()),
         square=_square(geometry),
         orientation=geometry.orientation,
     )
 
 
 def restore(stored: Mapping[str, Any] | None) -> Evidence | None:
-    """The record that `Analysis.as_dict` wrote, after its way through JSON. None where it holds no map."""
+    """Read evidence back from the JSON that `Analysis.as_dict` gives. None if it has no map."""
     if not stored or not stored.get("heat"):
         return None
     box, (px, py), (x0, y0, x1, y1) = stored.get("box"), stored["peak"], stored["square"]
@@ -79,12 +80,12 @@ def restore(stored: Mapping[str, Any] | None) -> Evidence | None:
 
 
 def upright_peak(evidence: Evidence) -> tuple[float, float]:
-    """The peak in fractions of the picture as it is shown, EXIF orientation applied."""
+    """The peak in fractions of the upright image."""
     return _upright(evidence.orientation, *evidence.peak)
 
 
 def upright_box(evidence: Evidence) -> tuple[float, float, float, float] | None:
-    """The box in fractions of the picture as it is shown, EXIF orientation applied."""
+    """The box (x0, y0, x1, y1) in fractions of the upright image."""
     if evidence.box is None:
         return None
     return _ordered(
@@ -93,9 +94,9 @@ def upright_box(evidence: Evidence) -> tuple[float, float, float, float] | None:
 
 
 def plane(evidence: Evidence, *, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The map over an upright picture of `size` (width, height), as (height, width) float32 from 0 to 1.
+    """The map interpolated over an upright image of `size` (width, height), as (height, width) float32 from 0 to 1.
 
-    0 outside the network's square. Raises ValueError if the record's map does not have 14 × 14 values.
+    0 outside the network's square. Raises ValueError if the map does not have 14 × 14 values.
     """
     width, height = size
     x0, y0, x1, y1 = evidence.square
@@ -116,35 +117,35 @@ def _checked(cells: NDArray[np.floating]) -> Array:
 
 
 def _crop(geometry: Geometry) -> tuple[float, float, float, float]:
-    """What of the network's square is picture and not padding, in fractions of the square: left, top, right, bottom."""
+    """The part of the network's square that is not padding, in fractions of it: left, top, right, bottom."""
     left, top = geometry.pad_x / geometry.side, geometry.pad_y / geometry.side
     far_x, far_y = geometry.from_upright(1.0, 1.0)
     return left, top, min(1 - left, far_x), min(1 - top, far_y)
 
 
-def _on_picture(cells: Array, geometry: Geometry) -> Array:
-    """The cells, with 0 where a cell lies on padding alone."""
+def _without_padding(cells: Array, geometry: Geometry) -> Array:
+    """The cells, with 0 for those that lie on padding only."""
     left, top, right, bottom = _crop(geometry)
     return np.asarray(cells * np.outer(_overlap(top, bottom) > 1e-9, _overlap(left, right) > 1e-9))
 
 
 def _overlap(start: float, end: float) -> Array:
-    """How much of each of the 14 cells of one axis lies between two fractions of it, (14,) from 0 to 1."""
+    """How much of each cell along one axis lies between two fractions of that axis, as (14,) from 0 to 1."""
     edges = np.arange(CELLS)
     return np.asarray(np.clip(np.minimum(end * CELLS, edges + 1) - np.maximum(start * CELLS, edges), 0.0, 1.0))
 
 
 def _strongest(cells: Array) -> tuple[int, int]:
-    """Row and column of the strongest cell; of several equal ones, the one in the midst of most evidence."""
-    away = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / _NEAR
-    near = np.exp(-0.5 * away**2)
+    """Row and column of the strongest cell; among equals, the one with most evidence around it."""
+    distance = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / _NEAR
+    near = np.exp(-0.5 * distance**2)
     around = np.where(cells >= cells.max() - 1e-9, near @ cells @ near, -1.0)
     row, column = np.unravel_index(int(around.argmax()), cells.shape)
     return int(row), int(column)
 
 
 def _shift(line: Array, at: int) -> float:
-    """How far from the center of cell `at`, in cells (-0.5 to 0.5), the top of a parabola through three cells lies."""
+    """Offset, -0.5 to 0.5 cells, from the center of cell `at` to the vertex of the parabola through three cells."""
     if not 0 < at < CELLS - 1:
         return 0.0
     before, here, after = line[at - 1], line[at], line[at + 1]
@@ -153,7 +154,7 @@ def _shift(line: Array, at: int) -> float:
 
 
 def _region(cells: Array, row: int, column: int, least: float) -> tuple[float, float, float, float]:
-    """Extent, in fractions of the square, of what hangs together with a cell at `least` or more on the smooth map."""
+    """Bounds, in fractions of the square, of what is connected to a cell at `least` or more on the interpolated map."""
     side, weights = CELLS * _FINE, _fine_weights()
     allowed = weights @ cells @ weights.T >= least
     framed = np.zeros((side + 2, side + 2), bool)
@@ -161,7 +162,7 @@ def _region(cells: Array, row: int, column: int, least: float) -> tuple[float, f
     center = slice(_FINE // 2 - 1, _FINE // 2 + 1)
     found[row * _FINE :, column * _FINE :][center, center] = True
     size = 0
-    while size != (size := int(found.sum())):  # grows by one sample a round until it fills what is allowed
+    while size != (size := int(found.sum())):  # flood fill: grows by one sample per round
         found |= (framed[:-2, 1:-1] | framed[2:, 1:-1] | framed[1:-1, :-2] | framed[1:-1, 2:]) & allowed
     rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
     x0, y0, x1, y1 = (int(edge) / side for edge in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
@@ -175,15 +176,15 @@ def _fraction_within(cells: Array, edges: tuple[float, float, float, float]) -> 
 
 @cache
 def _fine_weights() -> Array:
-    """Of the samples in which a region is traced."""
+    """Interpolation weights at the samples in which a region is traced."""
     return _weights((np.arange(CELLS * _FINE) + 0.5) / _FINE)
 
 
 def _weights(positions: Array) -> Array:
-    """Cubic interpolation along one axis: (n, 14) weights of the cells at n positions, counted in cells from the edge.
+    """Weights (n, 14) of the cells for cubic interpolation at n positions along one axis, in cells from its edge.
 
     Keys, "Cubic convolution interpolation for digital image processing", 1981 (a = -0.5): smooth, and exact at the
-    cells' centers. Beyond the outermost centers the edge's value holds; beyond the square all weights are 0.
+    cells' centers. Beyond the outermost centers the edge cell's value continues; beyond the square all weights are 0.
     """
     first = np.floor(positions - 0.5).astype(int)
     weights = np.zeros((len(positions), CELLS))
@@ -207,7 +208,7 @@ def _box(geometry: Geometry, edges: tuple[float, float, float, float]) -> tuple[
 
 
 def _ordered(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float, float, float]:
-    """A box from two opposite corners, which turning and mirroring may have exchanged."""
+    """A box from two opposite corners, in any order: rotating and mirroring may swap them."""
     return min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1])
 
 
@@ -217,8 +218,8 @@ def _square(geometry: Geometry) -> tuple[float, float, float, float]:
 
 
 def _upright(orientation: int, x: float, y: float) -> tuple[float, float]:
-    """From the stored picture to the upright one: the way back of 6 is that of 8, all others are their own."""
-    back = {6: 8, 8: 6}.get(orientation, orientation)
-    whole = Geometry(x0=0, y0=0, side=1, pad_x=0, pad_y=0, width=1, height=1, orientation=back)
+    """Map a point from the stored to the upright image. Orientations 6 and 8 undo each other, the others themselves."""
+    inverse = {6: 8, 8: 6}.get(orientation, orientation)
+    whole = Geometry(x0=0, y0=0, side=1, pad_x=0, pad_y=0, width=1, height=1, orientation=inverse)
     u, v = whole.to_original(x, y)
     return round(u, _DIGITS), round(v, _DIGITS)

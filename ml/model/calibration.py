@@ -1,9 +1,10 @@
-"""From logits to probabilities that mean what they say, and where the model had better say that it is unsure.
+"""Turn logits into calibrated probabilities, and decide which of them are uncertain.
 
-A network's own scores are too sure of themselves (Guo et al. 2017, "On Calibration of Modern Neural Networks"). The
-picture's logit is put through a line before the sigmoid (Platt 1999), between two lapses: shares of pictures that are
-tumor, or none, however clearly the network says otherwise. The types' logits are divided by a temperature. The numbers
-are fitted on the validation split (`ml.training.calibration.calibrate`) and stand in the artifact's manifest.
+Networks are overconfident (Guo et al. 2017, "On Calibration of Modern Neural Networks"). The image's logit goes through
+a fitted line and the sigmoid (Platt 1999). Two lapse rates then keep the result away from 0 and 1: the fractions of
+images with or without a tumor that the network misjudges however confident it is. The types' logits are divided by a
+temperature. `ml.training.calibration.calibrate` fits these numbers on the validation split; the artifact's manifest
+holds them.
 """
 
 import math
@@ -23,12 +24,12 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns logits into probabilities.
+    """Parameters of the calibration.
 
-    slope, above 0, and intercept: of the line through the tumor logit. type_temperature: above 0. uncertain: the lowest
-    and the highest calibrated probability, 0 <= low <= high <= 1, between which a result is called uncertain. lapses:
-    how far probabilities stay away from 0 and from 1, both at least 0 and together below 1.
-    Raises ValueError where a number is not finite or out of its range.
+    slope, above 0, and intercept: of the line that the tumor logit goes through. type_temperature: above 0.
+    uncertain: lowest and highest calibrated probability of the uncertain band, 0 <= low <= high <= 1.
+    lapses: distance that probabilities keep from 0 and from 1; both at least 0, together below 1.
+    Raises ValueError if a number is not finite or out of its range.
     """
 
     slope: float = 1.0
@@ -52,9 +53,9 @@ class Calibration:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> "Calibration":
-        """Read a manifest's `calibration` entry; keys that only inform are ignored.
+        """Read a manifest's `calibration` entry, ignoring other keys.
 
-        Raises KeyError, TypeError or ValueError: a key is absent, a value is no number or not valid, another method.
+        Raises KeyError, TypeError or ValueError for a missing key, an invalid value or another method.
         """
         if entry["method"] != METHOD:
             raise ValueError(f"calibration method {entry['method']!r} is not {METHOD!r}")
@@ -69,7 +70,7 @@ class Calibration:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; `from_manifest` gives back an equal calibration."""
+        """JSON-ready form, which `from_manifest` reads."""
         return {
             "method": METHOD,
             "slope": self.slope,
@@ -80,13 +81,16 @@ class Calibration:
         }
 
     def probability(self, logits: NDArray[Any]) -> Array:
-        """Tumor probability, 0 to 1, of the logits of pictures, in any shape."""
+        """Tumor probabilities, 0 to 1, of images' logits (any shape)."""
         below, above = self.lapses
         return np.asarray(below + (1 - below - above) * self._on_line(logits), np.float32)
 
     def cells(self, logits: NDArray[Any]) -> Array:
-        """Tumor probability, 0 to 1, of the cells of maps. Lapses are a picture's: spread over all cells of a map, they
-        would be evidence where there is none."""
+        """Tumor probabilities, 0 to 1, of the cells of maps.
+
+        Without the lapses, which hold for whole images: in every cell of a map they would show evidence where there is
+        none.
+        """
         return np.asarray(self._on_line(logits), np.float32)
 
     def _on_line(self, logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -94,7 +98,7 @@ class Calibration:
         return np.asarray(np.exp(-np.logaddexp(0.0, -line)), np.float64)
 
     def types(self, logits: NDArray[Any]) -> Array:
-        """Type probabilities given a tumor, of logits (..., types); the last axis sums to 1."""
+        """Type probabilities, given a tumor, of logits (..., types); the last axis sums to 1."""
         return softmax(np.asarray(logits, np.float64) / self.type_temperature)
 
     def is_uncertain(self, probability: float) -> bool:

@@ -1,9 +1,9 @@
-"""Is this a slice of a brain? Judged from the same pass that looks for a tumor, so it costs no second one.
+"""Is this a slice of a brain? Out-of-distribution detection from the same forward pass that looks for a tumor.
 
-The trunk's maps (block 3, which keeps ImageNet's weights) are summed up as `summary` does. On their principal
-components a logistic rule weighs what tells brains from other pictures together with how far the picture lies
-from all brains of the training data (a Mahalanobis distance, Lee et al. 2018, arXiv 1807.03888, and what the components
-leave over): a picture unlike everything known is refused, too. `ml.training.gate.fit` makes the numbers.
+`summary` reduces the maps of block 3, which keeps ImageNet's weights. On their principal components, a logistic
+regression combines what separates brains from other images with the distance from all training brains: a Mahalanobis
+distance (Lee et al. 2018, arXiv 1807.03888) and the residual outside the components. So images unlike anything in
+training are refused, too. `ml.training.gate.fit` fits the numbers.
 """
 
 from dataclasses import dataclass
@@ -18,42 +18,42 @@ from ml.model.vgg16 import Maps
 Array = NDArray[np.float32]
 
 GRID = 4
-"""Regions along each side that the map is averaged over: 7 × 7 cells of 28 × 28 each."""
+"""Regions along each side of the 28 × 28 map; each averages 7 × 7 cells."""
 CHANNELS = 256
 SUMMARY = (GRID * GRID + 1) * CHANNELS
-"""Length of a summary: means in each region, then the standard deviation over the whole map, of every channel."""
+"""Length of a summary: each channel's mean in every region, then its standard deviation over the map."""
 
 THRESHOLD = 0.5
-"""Likeness below which a picture is refused; the fit shifts its scores so that this is the limit."""
+"""Images with a lower likeness are refused. The fit shifts its scores so that this is the limit."""
 
 TENSORS = ("mean", "scale", "components", "spread", "rest", "weights", "bias", "kinds", "kind_bias")
 PREFIX = "gate/"
 
 NEGATIVE_CLASSES = ("chest_xray", "ultrasound", "natural", "documents", "other")
-"""What a refused picture may be most like. `other` stands for everything drawn in code."""
+"""What a refused image may look like most. `other` covers everything that training drew in code."""
 
 ACCEPTED = "A single MRI slice of a brain is accepted, from any side and of any sequence."
 
 REASONS: dict[str, tuple[str, str]] = {
-    "chest_xray": ("not_mri_xray", "This looks like an X-ray picture, not an MRI slice of a brain."),
-    "ultrasound": ("not_mri_ultrasound", "This looks like an ultrasound picture, not an MRI slice of a brain."),
+    "chest_xray": ("not_mri_xray", "This looks like an X-ray image, not an MRI slice of a brain."),
+    "ultrasound": ("not_mri_ultrasound", "This looks like an ultrasound image, not an MRI slice of a brain."),
     "natural": ("not_mri_photograph", "This looks like a photograph, not an MRI slice."),
     "documents": ("not_mri_document", "This looks like a document or a screenshot, not an MRI slice."),
     "other": ("not_brain_mri", "This does not look like an MRI slice of a brain."),
 }
-"""Code and sentence by nearest kind. Codes are stable."""
+"""Code and sentence by nearest class. Codes are stable."""
 
-SURE = 0.6
-"""Share that the nearest kind must have among all to be named; below it the picture is only called no brain MRI."""
+MIN_CLASS_PROBABILITY = 0.6
+"""Smallest probability of the nearest class at which a refusal names it; else it says only that this is no brain."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateModel:
-    """Numbers of the gate, float32; D = SUMMARY, k components.
+    """The gate's parameters, float32, named as in the weights file; D = SUMMARY, k components.
 
-    mean, scale: (D,) standardization. components: (k, D). spread: (k,) variance of brains along each. rest: (1,) what
-    they leave over on average. weights: (k + 2,) and bias: (1,) of the logistic rule. kinds: (5, k) and kind_bias: (5,)
-    score each of NEGATIVE_CLASSES.
+    mean, scale: (D,) standardization. components: (k, D). spread: (k,) variance of brains along each component.
+    rest: (1,) their mean residual. weights: (k + 2,) and bias: (1,) of the logistic regression.
+    kinds: (5, k) and kind_bias: (5,) score NEGATIVE_CLASSES.
     """
 
     mean: Array
@@ -68,40 +68,40 @@ class GateModel:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Array]) -> "GateModel":
-        """Take the gate's part of a weights file (names `gate/…`). Raises KeyError if one is absent."""
+        """Take the gate's tensors (`gate/…`) from a weights file. Raises KeyError if one is missing."""
         return cls(**{name: np.asarray(tensors[PREFIX + name], np.float32) for name in TENSORS})
 
     def judge(self, maps: Maps, index: int) -> Gate:
-        """The verdict on picture `index` of a pass. `score` is its likeness to a brain slice, 0 to 1."""
+        """Judge image `index` of a pass. `score` is its likeness to a brain slice, 0 to 1."""
         return self.verdicts(summary(maps.block3[index : index + 1]))[0]
 
     def verdicts(self, summaries: Array) -> list[Gate]:
-        """One verdict for each summary (N, SUMMARY)."""
+        """Judge summaries (N, SUMMARY), one verdict each."""
         projected, distances = self.project(summaries)
         likeness = self.likeness(projected, distances)
-        shares = softmax(projected @ self.kinds.T + self.kind_bias)
-        return [_verdict(float(score), share) for score, share in zip(likeness, shares, strict=True)]
+        classes = softmax(projected @ self.kinds.T + self.kind_bias)
+        return [_verdict(float(score), row) for score, row in zip(likeness, classes, strict=True)]
 
     def project(self, summaries: Array) -> tuple[Array, Array]:
-        """Whitened components (N, k), and logarithms (N, 2) of the distance from brains within and beside them."""
+        """Whitened components (N, k), and log distances from training brains (N, 2): within the components, outside."""
         centered = (summaries - self.mean) / self.scale
-        along = centered @ self.components.T
-        beside = np.maximum((centered**2).sum(axis=1) - (along**2).sum(axis=1), 0.0)
-        projected = along / np.sqrt(self.spread)
-        distances = np.stack([(projected**2).mean(axis=1), beside / self.rest], axis=1)
+        components = centered @ self.components.T
+        residual = np.maximum((centered**2).sum(axis=1) - (components**2).sum(axis=1), 0.0)
+        projected = components / np.sqrt(self.spread)
+        distances = np.stack([(projected**2).mean(axis=1), residual / self.rest], axis=1)
         return np.asarray(projected, np.float32), np.asarray(np.log(distances + 1e-3), np.float32)
 
     def likeness(self, projected: Array, distances: Array) -> Array:
-        """(N,) from 0, no brain, to 1; NaN where the maps hold no numbers."""
+        """Likeness to a brain slice (N,), from 0 to 1; NaN if the maps hold NaN."""
         logits = np.concatenate([projected, distances], axis=1) @ self.weights + self.bias
         return np.asarray(1.0 / (1.0 + np.exp(np.clip(logits, -60.0, 60.0))), np.float32)
 
 
 def summary(block3: NDArray[np.floating]) -> Array:
-    """What the gate keeps of block 3's pooled maps (N, 28, 28, 256): (N, SUMMARY) float32.
+    """Summarize block 3's pooled maps (N, 28, 28, 256) as (N, SUMMARY) float32.
 
-    Mean of every channel in each of GRID × GRID regions, and its standard deviation over the map, both as log(1 +
-    x/50): activations are never negative and spread over decades.
+    Each channel's mean in each of GRID × GRID regions, and its standard deviation over the map, both as log(1 + x/50):
+    activations are never negative and span decades.
     """
     maps = np.asarray(block3, np.float32)
     count, side, _, channels = maps.shape
@@ -112,11 +112,12 @@ def summary(block3: NDArray[np.floating]) -> Array:
     return np.asarray(np.log1p(np.maximum(together, 0.0) / np.float32(50)), np.float32)
 
 
-def _verdict(likeness: float, shares: Array) -> Gate:
+def _verdict(likeness: float, classes: Array) -> Gate:
+    """classes: (5,) probability of each of NEGATIVE_CLASSES, given that it is no brain."""
     if likeness >= THRESHOLD:  # False for NaN
         return Gate(accepted=True, score=likeness, threshold=THRESHOLD)
     score = likeness if np.isfinite(likeness) else 0.0
-    nearest = int(shares.argmax()) if np.isfinite(shares).all() else NEGATIVE_CLASSES.index("other")
-    kind = NEGATIVE_CLASSES[nearest] if shares[nearest] >= SURE else "other"
-    reason, sentence = REASONS[kind]
+    nearest = int(classes.argmax()) if np.isfinite(classes).all() else NEGATIVE_CLASSES.index("other")
+    named = NEGATIVE_CLASSES[nearest] if classes[nearest] >= MIN_CLASS_PROBABILITY else "other"
+    reason, sentence = REASONS[named]
     return Gate(accepted=False, score=score, threshold=THRESHOLD, reason=reason, message=f"{sentence} {ACCEPTED}")

@@ -1,7 +1,7 @@
-"""The heads in NumPy: from the last convolution's map to logits and an embedding. One code for every engine.
+"""The heads in NumPy, the same for every engine: from the last convolution's map to logits and an embedding.
 
-Each of the 14 × 14 cells is scored for tumor by a small fully-convolutional head. The picture's logit is a smooth
-maximum of its cells, so what decides is somewhere, not everywhere. The type is read where the evidence is.
+A small fully convolutional head scores each of the 14 × 14 cells for tumor. The image's logit is a smooth maximum of
+its cells, so a decision can be located. The type is predicted from the cells with the evidence.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ HIDDEN_UNITS = 128
 EMBEDDING = 64
 """Length of the embedding that finds similar scans."""
 SHARPNESS = 2.0
-"""How near the smooth maximum is to the maximum: log(sum(exp(s * cells))) / s (Pinheiro & Collobert 2015)."""
+"""s in the smooth maximum log(sum(exp(s * cells))) / s (Pinheiro & Collobert 2015); larger is nearer the maximum."""
 
 LAYERS = ("cell_hidden", "cell", "type_hidden", "type", "embedding")
 TENSORS = tuple(f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias"))
@@ -30,8 +30,11 @@ Layer = tuple[Array, Array]
 
 @dataclass(frozen=True, slots=True)
 class HeadOutputs:
-    """What the heads read off N maps. cells: (N, 14, 14) tumor logit of each cell. logits: (N,) the picture's, not
-    calibrated. types: (N, 3) logits in the order of TUMOR_TYPES. embedding: (N, 64), of unit length."""
+    """The heads' outputs for N images.
+
+    cells: (N, 14, 14) tumor logit of each cell. logits: (N,) the images' tumor logits, not calibrated.
+    types: (N, types) logits, in the order of the manifest's `types`. embedding: (N, 64), of unit length.
+    """
 
     cells: Array
     logits: Array
@@ -41,8 +44,11 @@ class HeadOutputs:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Kernels and biases, float32: cell_hidden (512, 128), cell (128, 1), type_hidden (1024, 128), type (128, 3),
-    embedding (1024, 64)."""
+    """Kernels and biases, float32.
+
+    Kernel shapes: cell_hidden (512, 128), cell (128, 1), type_hidden (1024, 128), type (128, types), embedding
+    (1024, 64).
+    """
 
     cell_hidden: Layer
     cell: Layer
@@ -52,7 +58,7 @@ class Heads:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Array]) -> "Heads":
-        """Take the heads' part of a weights file. Raises KeyError if one is absent."""
+        """Take the heads' tensors from a weights file. Raises KeyError if one is missing."""
         values = [tensors[name].astype(np.float32) for name in TENSORS]
         return cls(*zip(values[::2], values[1::2], strict=True))
 
@@ -62,7 +68,7 @@ class Heads:
         return len(self.type[1])
 
     def apply(self, features: Array) -> HeadOutputs:
-        """Read maps of block5_conv3, (N, 14, 14, 512)."""
+        """Apply the heads to maps of block5_conv3, (N, 14, 14, 512)."""
         flat = features.reshape(len(features), CELLS * CELLS, CHANNELS)
         cells = _dense(np.maximum(_dense(flat, self.cell_hidden), 0), self.cell)[..., 0]
         described = describe(flat, cells)
@@ -77,14 +83,14 @@ class Heads:
 
 
 def smooth_maximum(cells: Array) -> Array:
-    """Log-sum-exp of the cells (N, …), (N,): at least their maximum, and at most log(196) / SHARPNESS above it."""
+    """Log-sum-exp of cells (N, …) as (N,): at least their maximum, and at most log(196) / SHARPNESS above it."""
     scaled = SHARPNESS * cells.reshape(len(cells), -1)
     peak = scaled.max(axis=1, keepdims=True)
     return np.asarray((peak[:, 0] + np.log(np.exp(scaled - peak).sum(axis=1))) / SHARPNESS, np.float32)
 
 
 def describe(flat: Array, cells: Array) -> Array:
-    """What is where the evidence is, and what is on the whole: maps (N, 196, 512), cells (N, 196) to (N, 1024)."""
+    """Channels averaged over the evidence, then over the whole map: (N, 196, 512) and cells (N, 196) to (N, 1024)."""
     focus = np.einsum("npc,np->nc", flat, softmax(SHARPNESS * cells))
     return np.concatenate([focus, flat.mean(axis=1, dtype=np.float32)], axis=1)
 

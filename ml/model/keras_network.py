@@ -1,8 +1,8 @@
-"""VGG16 and its heads in Keras, layers named as in the weights file.
+"""VGG16 and its heads in Keras, with the layer names of the weights file.
 
-Imports TensorFlow, so only engines and training may use it. Serving runs the base, all 13 convolutions. Training runs
-it in two halves: the trunk, blocks 1 to 3, keeps ImageNet's weights, so its output for a picture is computed once; the
-detector, blocks 4 and 5 with the heads, learns.
+Imports TensorFlow, so only the engine and training may use it. Serving runs the base: all 13 convolutions. Training
+splits it: the trunk (blocks 1 to 3) keeps ImageNet's weights, so its output is computed once for each image; the
+detector (blocks 4 and 5 with the heads) learns.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from ml.contracts import TUMOR_TYPES
 from ml.model.heads import CELLS, CHANNELS, HIDDEN_UNITS, SHARPNESS
 from ml.model.vgg16 import TAPS
 from ml.preprocess import SIZE
@@ -21,13 +22,13 @@ from ml.preprocess import SIZE
 Tensors = dict[str, NDArray[np.float32]]
 
 TUNED = tuple(f"block{block}_conv{conv}" for block in (4, 5) for conv in (1, 2, 3))
-"""Convolutions that training changes."""
+"""Convolutions that training tunes."""
 
 
 def build_base(weights: str | Path | None) -> keras.Model:
-    """VGG16 up to `block5_conv3`, giving a dict of the maps in TAPS.
+    """VGG16 up to `block5_conv3`; returns a dict of the maps in TAPS.
 
-    weights: "imagenet" (Keras downloads them), a local Keras weights file, or None for random ones to be set later.
+    weights: "imagenet" (downloaded by Keras), a local Keras weights file, or None for random weights to be set later.
     """
     source = str(weights) if weights is not None else None
     vgg = keras.applications.VGG16(weights=source, include_top=False, input_shape=(SIZE, SIZE, 3))
@@ -47,7 +48,7 @@ def base_tensors(base: keras.Model) -> Tensors:
 
 
 def set_base_tensors(base: keras.Model, tensors: Tensors) -> None:
-    """Load what `base_tensors` gave. Raises KeyError where a layer's tensor is absent."""
+    """Set weights as returned by `base_tensors`. Raises KeyError if a layer's tensor is missing."""
     for layer in base.layers:
         if layer.weights:
             layer.set_weights([tensors[f"{layer.name}/{weight.name}"].astype(np.float32) for weight in layer.weights])
@@ -55,7 +56,7 @@ def set_base_tensors(base: keras.Model, tensors: Tensors) -> None:
 
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Keras' dtype policy for layers built inside: "float32", or "mixed_bfloat16" where the processor has it."""
+    """Build layers with this Keras dtype policy: "float32", or "mixed_bfloat16" if the processor supports it."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -65,14 +66,14 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def build_trunk(tensors: Tensors) -> keras.Model:
-    """Blocks 1 to 3: (N, 224, 224, 3) to (N, 28, 28, 256)."""
+    """Blocks 1 to 3, from (N, 224, 224, 3) to (N, 28, 28, 256)."""
     base = build_base(None)
     set_base_tensors(base, tensors)
     return keras.Model(base.input, base.get_layer(TAPS["block3"]).output, name="trunk")
 
 
 def build_tail(tensors: Tensors) -> keras.Model:
-    """Blocks 4 and 5, to be tuned: (N, 28, 28, 256) to (N, 14, 14, 512)."""
+    """Blocks 4 and 5, which training tunes, from (N, 28, 28, 256) to (N, 14, 14, 512)."""
     x = inputs = keras.Input((2 * CELLS, 2 * CELLS, 256), name="block3")
     for name in TUNED:
         if name == "block5_conv1":
@@ -84,12 +85,20 @@ def build_tail(tensors: Tensors) -> keras.Model:
     return tail
 
 
-def build_heads(*, mean: NDArray[np.float32], std: NDArray[np.float32], dropout: float, prior: float) -> keras.Model:
-    """From the map (N, 14, 14, 512) to {"cells": (N, 14, 14), "types": (N, 3)}, both logits, in float32.
+def build_heads(
+    *,
+    mean: NDArray[np.float32],
+    std: NDArray[np.float32],
+    dropout: float,
+    prior: float,
+    types: int = len(TUMOR_TYPES),
+) -> keras.Model:
+    """Heads from the map (N, 14, 14, 512) to {"cells": (N, 14, 14), "types": (N, types)}, both logits, in float32.
 
-    mean, std: (512,) of the map over training pictures; folded into the first layers on export. prior: first bias of a
-    cell. The type is read where the evidence is: cells weighted by the softmax of their tumor logits, beside the mean
-    of all cells; its gradient does not move the evidence.
+    mean, std: (512,) of the map over training images; folded into the first layers on export. prior: initial bias of a
+    cell. types: number of tumor types.
+    The type is predicted from the evidence, the cells weighted by the softmax of their tumor logits, and from the mean
+    of all cells. Its gradient does not move the evidence.
     """
     inputs = keras.Input((CELLS, CELLS, CHANNELS), name="block5")
     x = layers.Normalization(mean=mean, variance=np.square(std), name="standardize", dtype="float32")(inputs)
@@ -99,15 +108,15 @@ def build_heads(*, mean: NDArray[np.float32], std: NDArray[np.float32], dropout:
     cells = layers.Dense(1, bias_initializer=bias, name="cell", dtype="float32")(hidden)
     cells = layers.Reshape((CELLS, CELLS), name="cells", dtype="float32")(cells)
     described = layers.Lambda(_describe, output_shape=(2 * CHANNELS,), name="described", dtype="float32")([x, cells])
-    kind = layers.Dropout(dropout, name="dropout_described")(described)
-    kind = layers.Dense(HIDDEN_UNITS, activation="relu", name="type_hidden")(kind)
-    kind = layers.Dropout(dropout, name="dropout_type")(kind)
-    types = layers.Dense(3, name="type", dtype="float32")(kind)
-    return keras.Model(inputs, {"cells": cells, "types": types, "described": described}, name="heads")
+    x = layers.Dropout(dropout, name="dropout_described")(described)
+    x = layers.Dense(HIDDEN_UNITS, activation="relu", name="type_hidden")(x)
+    x = layers.Dropout(dropout, name="dropout_type")(x)
+    type_logits = layers.Dense(types, name="type", dtype="float32")(x)
+    return keras.Model(inputs, {"cells": cells, "types": type_logits, "described": described}, name="heads")
 
 
 def _describe(pair: list[keras.KerasTensor]) -> keras.KerasTensor:
-    """What is where the evidence is, and what is on the whole: (N, 1024)."""
+    """Channels averaged over the evidence, then over the whole map: (N, 1024)."""
     x, cells = pair
     weights = ops.softmax(SHARPNESS * ops.reshape(ops.stop_gradient(cells), (-1, CELLS * CELLS)), axis=-1)
     flat = ops.reshape(x, (-1, CELLS * CELLS, CHANNELS))
@@ -116,7 +125,7 @@ def _describe(pair: list[keras.KerasTensor]) -> keras.KerasTensor:
 
 
 def fast_policy() -> str:
-    """ "mixed_bfloat16" where the processor multiplies bfloat16 itself, twice as fast; elsewhere "float32"."""
+    """Keras policy for training: "mixed_bfloat16", twice as fast, on processors that support it; else "float32"."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

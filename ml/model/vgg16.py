@@ -1,4 +1,4 @@
-"""VGG16's layers by name, and what of them is looked at: the same for engines, training and readers of the maps."""
+"""VGG16's layer names and the maps taken from them, shared by engines, training, gate and heads."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 CONVOLUTIONS = tuple(
     f"block{block}_conv{conv}" for block, last in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, last + 1)
 )
-"""VGG16's convolutions in their order (Simonyan & Zisserman 2014, configuration D); a pooling parts the blocks."""
+"""VGG16's convolutions in order (Simonyan & Zisserman 2014, configuration D), with a pooling between the blocks."""
 
 TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv3"}
-"""What a pass gives, by the layer it comes from, front to back. block5 is 14 × 14 × 512: the last pooling is left
-out."""
+"""Maps that a pass returns and the layers they come from, front to back. The last pooling is left out, so block5 is
+14 × 14 × 512."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """What one pass over N pictures gives, float32: the heads read `block5`, the gate asks the others, too.
+    """What one pass over N images returns, float32. The heads use `block5`, the gate `block3`.
 
     block3: (N, 28, 28, 256) after the pooling. block4: (N, 14, 14, 512) after the pooling. block5: (N, 14, 14, 512)
     of block5_conv3.

@@ -173,7 +173,7 @@ def test_any_plane_gives_numbers_in_range(pixels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_counted_percentiles_are_those_of_numpy_to_the_last_bit(seed: int) -> None:
+def test_byte_percentiles_equal_numpys_to_the_last_bit(seed: int) -> None:
     rng = np.random.default_rng(seed)
     side = rng.integers(1, 250, 2)
     plane = (rng.random(side) ** rng.integers(1, 9) * rng.integers(1, 257)).astype(np.uint8)

@@ -40,11 +40,11 @@ def test_a_gpu_is_used(found: dict[str, Any]) -> None:
     assert engines.load_engine("auto", {}).name == "tensorflow"
 
 
-def test_without_the_fast_one_the_log_says_so(found: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_says_when_ncnn_is_missing(found: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     found["missing"].add("ncnn")
     with caplog.at_level(logging.WARNING):
         assert engines.load_engine("auto", {}).name == "tensorflow"
-    assert "no ncnn. TensorFlow is used" in caplog.text
+    assert "no ncnn. Using TensorFlow, which is slower" in caplog.text
 
 
 def test_what_was_asked_for_is_never_replaced(found: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def test_a_record_without_a_map_restores_to_nothing(stored: dict[str, object] | 
 @given(cells=maps, geometry=geometries(), scale=st.floats(0.01, 0.99))
 def test_there_is_a_box_exactly_from_the_documented_level(cells: np.ndarray, geometry: Geometry, scale: float) -> None:
     cells = cells * scale
-    strongest = np.where(localize._on_picture(np.ones((CELLS, CELLS)), geometry) > 0, cells, 0).max()
+    strongest = np.where(localize._without_padding(np.ones((CELLS, CELLS)), geometry) > 0, cells, 0).max()
     found = locate(cells, geometry=geometry)
     assert (found.box is not None) == (strongest >= LOCALIZED)
     assert (found.box_fraction is None) == (found.box is None)
