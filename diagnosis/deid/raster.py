@@ -1,24 +1,25 @@
 """A PNG, JPEG, TIFF, WebP, BMP or GIF that holds nothing but its picture.
 
-Of JPEG and PNG the parts that draw the picture are taken over as they are, and no part besides; nothing is compressed
-anew. The other formats are few among scans and rich in corners, so they are decoded and written again without loss. In
-either case what was written is read back: if it does not give the very same pixels, it is not used.
+The pixels are decoded and written to a new file without loss, a TIFF as TIFF and anything else as PNG, so nothing that
+stood beside them can follow. Only a JPEG keeps its compressed data, see `jpeg`. Either way the new file is read back,
+and not used unless it gives the very same pixels.
 """
 
 import io
 import warnings
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import Image as Pillow
 
-from diagnosis.deid import jpeg, png
-from diagnosis.deid.exif import exif
+from diagnosis.deid import jpeg
+from diagnosis.deid.metadata import names_of_metadata
 from ml import readers
 from ml.contracts import UnreadableImage
 
 _ORIENTATION = 0x0112
-_TURNED_BACK = {
+_FROM_UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -28,25 +29,15 @@ _TURNED_BACK = {
     8: Pillow.Transpose.ROTATE_270,
 }
 """From upright to how a file with this EXIF orientation stores it."""
-_STRUCTURE = frozenset(
-    [*range(254, 260), 262, 263, 266, 273, 274, *range(277, 285), 292, 293, 296, 297, 301, *range(317, 326)]
-) | frozenset([332, 334, 336, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533)])
-"""TIFF tags that say how pixels are stored; all others tell of something else."""
-_KINDS = {700: "XMP", 33723: "IPTC", 34377: "Photoshop data", 34665: "EXIF", 34675: "color profile", 34853: "EXIF"}
-_INFO = {
-    "exif": "EXIF",
-    "xmp": "XMP",
-    "icc_profile": "color profile",
-    "comment": "comment",
-    "photoshop": "Photoshop data",
-    "extension": "other data",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A file that may be stored. format: as `ml.readers.sniff` names it; not always that of the original. dropped:
-    which kinds of data were left out, never what they said."""
+    """A file that may be stored.
+
+    format: as `ml.readers.sniff` names it; not always the original's. dropped: which kinds of metadata were left out,
+    never what they said.
+    """
 
     data: bytes
     format: str
@@ -56,62 +47,54 @@ class Cleaned:
 def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str) -> Cleaned:
     """The file without anything that is not the picture.
 
-    file_format (its format), orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
+    file_format, orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
 
-    Of the metadata only the orientation stays. Of several pictures in one file only the first stays, as only that is
-    read.
+    Of the metadata only the orientation stays. Of several pictures only the first stays, as only that one is read.
 
-    Raises UnreadableImage with code `not_separable`: no way leads to a file with the same pixels.
+    Raises UnreadableImage with code `not_separable`: no rewrite gives the same pixels.
     """
-    ways: list[Callable[[], Cleaned]] = [lambda: _rewritten(data, file_format, orientation)]
+    rewrites: list[Callable[[], Cleaned]] = [lambda: _reencoded(data, file_format, orientation)]
     if file_format == "JPEG":
-        ways.insert(0, lambda: Cleaned(*_with_format("JPEG", jpeg.stripped(data, orientation))))
-    elif file_format == "PNG":
-        ways.insert(0, lambda: Cleaned(*_with_format("PNG", png.stripped(data, orientation))))
-    for way in ways:
+        rewrites.insert(0, lambda: _stripped_jpeg(data, orientation))
+    for rewrite in rewrites:
         try:
-            found = way()
-            if found.data == data:  # it held nothing else; of two copies one is enough
-                return replace(found, data=data)
-            again = readers.read(found.data)
-        except Exception:  # noqa: S112 - what cannot be taken apart; Pillow raises almost anything
+            cleaned = rewrite()
+            if cleaned.data == data:  # there was nothing to remove
+                return Cleaned(data, cleaned.format, cleaned.dropped)  # not a second copy of the bytes
+            again = readers.read(cleaned.data)
+        except Exception:  # noqa: S112 - Pillow raises almost anything for a file that it cannot handle
             continue
         if again.pixel_sha256() == pixel_sha256:
-            return found
+            return cleaned
     raise UnreadableImage(
         "not_separable", f"The {file_format} file's picture cannot be told from what else is in it. Export it as PNG."
     )
 
 
-def _with_format(name: str, found: tuple[bytes, frozenset[str]]) -> tuple[bytes, str, tuple[str, ...]]:
-    return found[0], name, tuple(sorted(found[1]))
+def _stripped_jpeg(data: bytes, orientation: int) -> Cleaned:
+    stripped, dropped = jpeg.stripped(data, orientation)
+    return Cleaned(stripped, "JPEG", tuple(sorted(dropped)))
 
 
-def _rewritten(data: bytes, file_format: str, orientation: int) -> Cleaned:
-    """Decoded and stored without loss: as TIFF what PNG cannot hold, all else as PNG."""
+def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
+    """Decoded and encoded without loss: TIFF as TIFF, for it has modes that PNG has not; all else as PNG."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
-        picture = Pillow.open(io.BytesIO(data), formats=[file_format])
-        dropped = _named(picture)
+        picture: Pillow.Image = Pillow.open(io.BytesIO(data), formats=[file_format])
+        dropped = names_of_metadata(picture, data)
         picture.load()
-        bare = picture.copy()  # without the tags that Pillow would write again by itself
-        transparency = bare.info.get("transparency")
-        bare.info = {} if transparency is None else {"transparency": transparency}
+        transparency = picture.info.get("transparency")
         if file_format == "TIFF":
-            if orientation in _TURNED_BACK:  # of a TIFF, Pillow turns the pixels when it loads them
-                bare = bare.transpose(_TURNED_BACK[orientation])
+            picture = picture.copy()  # Pillow would write the tags of a TIFF that it opened
+            if orientation in _FROM_UPRIGHT:  # it turned the pixels upright when it loaded them
+                picture = picture.transpose(_FROM_UPRIGHT[orientation])
+        picture.info = {} if transparency is None else {"transparency": transparency}
+        if file_format == "TIFF":
             tags = {_ORIENTATION: orientation} if orientation != 1 else {}
-            bare.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+            picture.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
-        turn = {"exif": exif(orientation)} if orientation != 1 else {}
-        bare.save(stream, "PNG", **turn)
+        exif = {} if orientation == 1 else {"exif": jpeg.exif(orientation)}
+        # Run lengths only: noise repeats nothing, and searching it for repeats takes three times as long.
+        picture.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)
     return Cleaned(stream.getvalue(), "PNG", dropped)
-
-
-def _named(picture: Pillow.Image) -> tuple[str, ...]:
-    found = {_INFO[key] for key in picture.info if key in _INFO}
-    found |= {_KINDS.get(tag, "text and other tags") for tag in getattr(picture, "tag_v2", ()) if tag not in _STRUCTURE}
-    if getattr(picture, "n_frames", 1) > 1:
-        found.add("further pictures")
-    return tuple(sorted(found))

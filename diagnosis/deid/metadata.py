@@ -1,0 +1,60 @@
+"""Names for the kinds of metadata that a picture file holds, as `deid_report` shows what was left out.
+
+Only a report: the rewritten file starts empty and does not depend on what is recognized here.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from PIL import Image as Pillow
+
+_PNG_SIGNATURE_LENGTH = 8
+_PNG_PICTURE = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
+_PNG_CHUNKS = {
+    b"eXIf": "EXIF", b"iCCP": "color profile", b"tIME": "time", b"tEXt": "text", b"zTXt": "text", b"iTXt": "text",
+    b"acTL": "further pictures", b"fcTL": "further pictures", b"fdAT": "further pictures",
+}  # fmt: skip
+_TIFF_STRUCTURE = frozenset(
+    [*range(254, 260), 262, 263, 266, 273, 274, *range(277, 285), 292, 293, 296, 297, 301, *range(317, 326)]
+) | frozenset([332, 334, 336, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533)])
+"""TIFF tags that describe how pixels are stored."""
+_TIFF_TAGS = {
+    700: "XMP",
+    33723: "IPTC",
+    34377: "Photoshop data",
+    34665: "EXIF",
+    34675: "color profile",
+    34853: "EXIF",
+}
+_INFO = {
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "icc_profile": "color profile",
+    "comment": "comment",
+    "photoshop": "Photoshop data",
+    "extension": "other data",
+}
+"""By the key in Pillow's `info`."""
+
+
+def names_of_metadata(picture: Pillow.Image, data: bytes) -> tuple[str, ...]:
+    """Kinds of metadata in a file that Pillow has opened but not yet loaded. data: the file's bytes."""
+    if picture.format == "PNG":
+        return tuple(sorted(set(_png_metadata(data))))
+    found = {_INFO[key] for key in picture.info if key in _INFO}
+    tags = getattr(picture, "tag_v2", ())
+    found |= {_TIFF_TAGS.get(tag, "text and other tags") for tag in tags if tag not in _TIFF_STRUCTURE}
+    if getattr(picture, "n_frames", 1) > 1:
+        found.add("further pictures")
+    return tuple(sorted(found))
+
+
+def _png_metadata(data: bytes) -> Iterator[str]:
+    at, chunk = _PNG_SIGNATURE_LENGTH, b""
+    while chunk != b"IEND" and at + 8 <= len(data):
+        length, chunk = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if chunk not in _PNG_PICTURE:
+            yield _PNG_CHUNKS.get(chunk, "other data")
+    if at < len(data):
+        yield "trailing bytes"
