@@ -9,6 +9,7 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from diagnosis.dicom.allowed_aes import is_ae_title
 from ml.engines import CHOICES, unavailable_reason
 
 
@@ -90,10 +91,11 @@ def engine(value: str) -> str:
 
 
 def ae_title(value: str) -> str:
-    """DICOM_AE_TITLE: 1 to 16 characters (PS3.5, 6.2)."""
-    if not 0 < len(value.strip()) <= 16 or not value.isascii() or not value.isprintable() or "\\" in value:
+    """DICOM_AE_TITLE without surrounding spaces."""
+    title = value.strip(" ")
+    if not is_ae_title(title):
         raise ImproperlyConfigured("DICOM_AE_TITLE must have 1 to 16 plain characters, and no backslash.")
-    return value.strip()
+    return title
 
 
 def dicomweb_url(value: str) -> str:

@@ -203,7 +203,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
-# DICOM neighbors. The listener is a process of its own, started where there is a port for it.
+# DICOM networking. The listener is a process of its own, started if a port is set.
 DICOM_AE_TITLE = config.ae_title(env.str("DICOM_AE_TITLE", default="BRAINSCAN"))
 DICOM_PORT = env.int("DICOM_PORT", default=0)
 DICOM_BIND = env.str("DICOM_BIND", default="127.0.0.1")

@@ -1,4 +1,4 @@
-"""STOW-RS: how an archive or a script stores DICOM objects here. The work is done in `neighbors.stow`."""
+"""STOW-RS endpoint, where an archive or a script stores DICOM objects; `diagnosis.dicom.stow` does the work."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,8 +17,8 @@ from diagnosis.dicom import multipart, stow
 MEDIA_TYPE = "application/dicom+json"
 
 
-class Unparsed(BaseParser):
-    """Leaves the body where it is: `stow` reads it as it comes in."""
+class UnparsedBody(BaseParser):
+    """Leaves the body unread, so that `stow` can stream it."""
 
     media_type = "multipart/related"
 
@@ -26,41 +26,43 @@ class Unparsed(BaseParser):
         return {}
 
 
-class OneAnswer(DefaultContentNegotiation):
-    """Whatever the client says it accepts, it gets DICOM's JSON or a problem."""
+class IgnoreAccept(DefaultContentNegotiation):
+    """Ignores the Accept header: the response is DICOM JSON, a file, or a problem."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
         return renderers[0], renderers[0].media_type
 
 
 class StoreView(APIView):
-    """POST /dicomweb/studies, and /dicomweb/studies/{study}, which takes objects of that study alone."""
+    """POST /dicomweb/studies, and /dicomweb/studies/{study}, which accepts objects of that study only."""
 
-    parser_classes = (Unparsed,)
-    content_negotiation_class = OneAnswer
-    schema = None  # DICOM's own standard describes it; docs/dicom.md says how much of it holds here
+    parser_classes = (UnparsedBody,)
+    content_negotiation_class = IgnoreAccept
+    schema = None  # described by the DICOM standard; docs/dicom.md lists what is supported
 
     def post(self, request: Request, study: str = "") -> HttpResponseBase:
         if study and not UID(study).is_valid:
             raise NotFound("A study's address ends with its Study Instance UID.")
         try:
-            boundary = multipart.boundary(request.content_type, of=stow.DICOM)
+            boundary = multipart.find_boundary(request.content_type, part_type=stow.DICOM)
             if boundary is None:
                 raise UnsupportedMediaType(
                     request.content_type, 'Send multipart/related; type="application/dicom" with DICOM files as parts.'
                 )
-            stored = stow.store(user=cast(User, request.user), read=_reader(request), boundary=boundary, study=study)
+            response = stow.store(
+                user=cast(User, request.user), read=_body_reader(request), boundary=boundary, study=study
+            )
         except multipart.Malformed as error:
             raise ParseError(f"The multipart body cannot be read: {error}.") from error
-        except stow.TooMany as error:
+        except stow.TooManyParts as error:
             raise ParseError("The request holds too many parts; send them in several.", "too_many_files") from error
-        if not stored.fates and not stored.nameless:
+        if not response.outcomes and not response.other_failures:
             raise ParseError("The request holds no part.")
-        return JsonResponse(stored.as_json(), status=stored.status, content_type=MEDIA_TYPE)
+        return JsonResponse(response.as_json(), status=response.status, content_type=MEDIA_TYPE)
 
 
-def _reader(request: Request) -> Callable[[int], bytes]:
-    """Where the body comes from. Django gives no body that does not state its length; archives send such ones."""
+def _body_reader(request: Request) -> Callable[[int], bytes]:
+    """A function that reads the body. Archives send chunked bodies, which Django reads as empty: it needs a length."""
     environ = request._request.META
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     if chunked and environ.get("wsgi.input_terminated"):

@@ -1,5 +1,7 @@
-"""The archive of the hospital, from the API: fetch a study, take a result along as DICOM, send it there."""
+"""API endpoints for the hospital's archive: fetch a study, download a result as DICOM, send a result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from django.http import FileResponse, Http404, HttpResponseBase
@@ -7,22 +9,22 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from diagnosis.access import audit, selectors
-from diagnosis.access.permissions import may_change
+from diagnosis.access import selectors
 from diagnosis.access.users import User
-from diagnosis.api.dicomweb import OneAnswer
+from diagnosis.api.dicomweb import IgnoreAccept
 from diagnosis.api.problems import MEDIA_TYPE
 from diagnosis.api.schema import Schema
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.receipts import ReceiptSerializer
-from diagnosis.dicom import dicomweb, export, retrieve
-from diagnosis.dicom.errors import NeighborError
+from diagnosis.dicom import export, retrieve
+from diagnosis.dicom.errors import PacsError
+from diagnosis.intake import Receipt
 from diagnosis.models import Prediction
 
 _STATUS = {
@@ -34,13 +36,14 @@ _STATUS = {
     "too_much": 409,
     "nothing_to_send": 409,
     "misconfigured": 503,
+    "permission_denied": 403,
 }
 
 
-class ArchiveProblem(APIException):
-    """What went wrong between here and the archive. `extra`: what was taken nevertheless."""
+class PacsProblem(APIException):
+    """A PacsError as a problem. extra: further keys, such as what was stored before the failure."""
 
-    def __init__(self, error: NeighborError, *, extra: Any = None) -> None:
+    def __init__(self, error: PacsError, *, extra: Any = None) -> None:
         super().__init__(error.message, error.code)
         self.status_code = _STATUS[error.code]
         self.extra = extra
@@ -78,38 +81,46 @@ class PullView(APIView):
         fails half-way."""
         asked = PullSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        person = cast(User, request.user)
+        user = cast(User, request.user)
         try:
-            with dicomweb.configured() as archive:
-                receipt = retrieve.pull(user=person, accession=asked.validated_data["accession"], archive=archive)
+            receipt = retrieve.fetch_study(user=user, accession=asked.validated_data["accession"])
         except retrieve.InvalidAccession as error:
             raise ValidationError({"accession": [error.message]}) from None
         except retrieve.Interrupted as error:
-            raise ArchiveProblem(error, extra=_shown(error.receipt, request)) from None
-        except NeighborError as error:
-            raise ArchiveProblem(error) from None
-        return Response(_shown(receipt, request), status=status.HTTP_201_CREATED)
+            raise PacsProblem(error, extra=_receipt_json(error.receipt, request)) from None
+        except PacsError as error:
+            raise PacsProblem(error) from None
+        return Response(_receipt_json(receipt, request), status=status.HTTP_201_CREATED)
 
 
 class DicomView(APIView):
     """GET /api/v1/predictions/{id}/dicom/"""
 
     schema = Schema()
-    content_negotiation_class = OneAnswer
+    content_negotiation_class = IgnoreAccept
 
     @extend_schema(
         summary="A result as DICOM objects",
         parameters=[
-            OpenApiParameter("kind", str, enum=export.KINDS, description="sr: the report alone; sc: the captures alone")
+            OpenApiParameter(
+                "kind", str, enum=export.OBJECT_TYPES, description="sr: the report alone; sc: the captures alone"
+            )
         ],
         responses={(200, "application/zip"): OpenApiTypes.BINARY, **_problems(400, 409)},
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         """A ZIP archive of a structured report and of one secondary capture a picture. Each download is audited."""
-        kind = request.query_params.get("kind")
-        if kind is not None and kind not in export.KINDS:
+        object_type = request.query_params.get("kind")
+        if object_type is not None and object_type not in export.OBJECT_TYPES:
             raise ValidationError({"kind": ["Give sr or sc, or leave it out for both."]})
-        return download(_found(request, pk), request, kinds=(kind,) if kind else export.KINDS)
+        object_types = (object_type,) if object_type else export.OBJECT_TYPES
+        with _problems_of_export():
+            packed, name = export.download(
+                user=request.user, prediction=_prediction(request, pk), object_types=object_types
+            )
+        response = FileResponse(packed, as_attachment=True, filename=name, content_type="application/zip")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 class SendView(APIView):
@@ -124,38 +135,25 @@ class SendView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Report and captures. They replace what was sent of the same result before."""
-        prediction = _found(request, pk)
-        if not may_change(request.user, prediction.scan.case):
-            raise PermissionDenied("Only the case's owner or an administrator may send its results.")
-        try:
-            with dicomweb.configured() as archive:
-                sent = export.send(user=cast(User, request.user), prediction=prediction, archive=archive)
-        except NeighborError as error:
-            raise ArchiveProblem(error) from None
-        except FileNotFoundError:
-            raise Http404("the scan's file is gone from the storage") from None
+        with _problems_of_export():
+            sent = export.send(user=cast(User, request.user), prediction=_prediction(request, pk))
         return Response(SentSerializer({"sent": sent}).data)
 
 
-def download(prediction: Prediction, request: Request, *, kinds: tuple[str, ...]) -> HttpResponseBase:
-    """The objects as an attachment."""
+@contextmanager
+def _problems_of_export() -> Iterator[None]:
+    """Errors of `export` as problems."""
     try:
-        packed = export.pack(export.result_of(request.user, prediction), kinds=kinds)
-    except NeighborError as error:
-        raise ArchiveProblem(error) from None
+        yield
+    except PacsError as error:
+        raise PacsProblem(error) from None
     except FileNotFoundError:
-        raise Http404("the scan's file is gone from the storage") from None
-    response = FileResponse(
-        packed, as_attachment=True, filename=f"prediction-{prediction.pk}-dicom.zip", content_type="application/zip"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    audit.record("dicom.downloaded", actor=request.user, target=prediction, kinds=list(kinds))
-    return response
+        raise Http404("the scan's file is missing from the storage") from None
 
 
-def _found(request: Request, pk: int) -> Prediction:
+def _prediction(request: Request, pk: int) -> Prediction:
     return get_object_or_404(selectors.result(request.user, prediction_id=pk))
 
 
-def _shown(receipt: Any, request: Request) -> Any:
+def _receipt_json(receipt: Receipt, request: Request) -> Any:
     return ReceiptSerializer(receipt, context={"request": request}).data

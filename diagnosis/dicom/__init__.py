@@ -1,5 +1,5 @@
-"""The site's DICOM neighbors: what scanners and archives send here, what is fetched from an archive, what goes back.
+"""DICOM networking: receive from scanners and archives, fetch from an archive, send results back.
 
-Whatever arrives goes through `intake.receive`, which de-identifies it before anything is stored. Until then it lies in
-unnamed temporary files; no value of it is logged.
+Everything received goes through `intake.receive`, which de-identifies it before anything is stored. Until then it is
+held in unnamed temporary files, and none of its values is logged.
 """

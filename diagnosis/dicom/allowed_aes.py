@@ -1,4 +1,4 @@
-"""Which neighbors may open an association: those on the list that the environment gives, and nobody else."""
+"""Which application entities (AEs) may open an association: only those that DICOM_ALLOWED_AES lists."""
 
 import ipaddress
 import socket
@@ -7,36 +7,37 @@ from dataclasses import dataclass
 
 from diagnosis.dicom.errors import Misconfigured
 
-TITLE_LENGTH = 16  # characters of an AE title (PS3.5, 6.2)
+MAX_TITLE_LENGTH = 16
+"""Characters of an AE title (PS3.5, 6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """An AE title, and the address that it must come from; "" for any."""
+class AllowedAE:
+    """An AE title, and the host name or IP address it must call from; "" allows any."""
 
     title: str
     host: str = ""
 
-    def admits(self, title: str, address: str) -> bool:
-        """Whether a caller that names itself `title` and comes from the IP address `address` is this one."""
-        return title == self.title and (not self.host or _plain(address) in _addresses(self.host))
+    def matches(self, title: str, *, address: str) -> bool:
+        """Whether this entry covers a caller with that AE title and IP address."""
+        return title == self.title and (not self.host or _normalized(address) in _addresses(self.host))
 
 
-def parse(entries: Iterable[str]) -> tuple[Peer, ...]:
-    """The list as `AET` or `AET@host`, host being an IP address or a name. Raises Misconfigured."""
-    found = []
+def parse(entries: Iterable[str]) -> tuple[AllowedAE, ...]:
+    """Parse entries of the form `AET` or `AET@host`. Raises Misconfigured."""
+    parsed = []
     for entry in (entry.strip() for entry in entries):
         title, at, host = entry.partition("@")
-        if not is_title(title) or (at and not host):
+        if not is_ae_title(title) or (at and not host):
             raise Misconfigured(f"DICOM_ALLOWED_AES holds {entry!r}; write AET or AET@host, with commas in between.")
-        found.append(Peer(title, host))
-    return tuple(found)
+        parsed.append(AllowedAE(title, host))
+    return tuple(parsed)
 
 
-def is_title(text: str) -> bool:
-    """Whether it may be an AE title: 1 to 16 characters, none of them a backslash or a control character."""
+def is_ae_title(text: str) -> bool:
+    """Whether `text` is a valid AE title: 1 to 16 ASCII characters, no backslash or control character, not blank."""
     return (
-        0 < len(text) <= TITLE_LENGTH
+        0 < len(text) <= MAX_TITLE_LENGTH
         and text.isascii()
         and text.isprintable()
         and "\\" not in text
@@ -45,17 +46,18 @@ def is_title(text: str) -> bool:
 
 
 def _addresses(host: str) -> set[str]:
+    """The IP addresses of `host`; empty if its name does not resolve."""
     try:
-        return {_plain(host)}
+        return {_normalized(host)}
     except ValueError:
         pass
     try:
-        return {_plain(str(info[4][0])) for info in socket.getaddrinfo(host, None)}
-    except OSError:  # a name that nobody knows admits nobody
+        return {_normalized(str(info[4][0])) for info in socket.getaddrinfo(host, None)}
+    except OSError:
         return set()
 
 
-def _plain(address: str) -> str:
-    """Without a zone, and an IPv4 address that is written as IPv6 as IPv4. Raises ValueError."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    return str(getattr(found, "ipv4_mapped", None) or found)
+def _normalized(address: str) -> str:
+    """The address without a zone, and as IPv4 if it is IPv4 mapped to IPv6. Raises ValueError."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

@@ -1,12 +1,6 @@
-"""The one DICOMweb archive that the environment names: search, fetch, store.
+"""Client of the DICOMweb archive that DICOMWEB_URL names: search (QIDO-RS), fetch (WADO-RS) and store (STOW-RS)."""
 
-dicomweb-client speaks the protocol; here stand the limits it does not have. Answers are read up to a size and up to a
-moment, redirects are not followed, and an error never quotes an address, as an address may hold an accession number.
-"""
-
-import io
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,213 +11,140 @@ from dicomweb_client.web import DICOMwebClient
 from django.conf import settings
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import HTTPError as TransportError
+from requests.auth import HTTPBasicAuth
 
 from diagnosis.dicom import multipart
+from diagnosis.dicom.dicomweb_transport import (
+    TIMEOUT,
+    BearerAuth,
+    bounded_reader,
+    chunks_of,
+    open_session,
+    translated_errors,
+)
 from diagnosis.dicom.errors import NotConfigured, Refused, TooMuch, Unreachable
-from diagnosis.dicom.spool import Piece, Spool, TooLarge
+from diagnosis.dicom.spool import Spool, SpooledFile
 from diagnosis.dicom.stow import DICOM
 
-CONNECT_SECONDS, READ_SECONDS = 10, 60
-ANSWER_SECONDS = 300.0
-"""For one whole answer, however steadily it drips."""
-MAX_ANSWER = 32 * 1024 * 1024
-"""Bytes of an answer to a search or to a store request."""
-_PAGE = 200
+_PAGE_SIZE = 200
 _ACCEPT = f'multipart/related; type="{DICOM}"; transfer-syntax=*'
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """UIDs of one object, as the archive knows it."""
+class InstanceReference:
+    """The UIDs of one object in the archive."""
 
     study: str
     series: str
     instance: str
 
 
-class Archive:
-    """A connection to the archive. Everything raises Unreachable, Refused or TooMuch."""
+class DicomWebClient:
+    """A connection to the archive. Every method raises Unreachable, Refused or TooMuch."""
 
     def __init__(self, url: str, *, token: str = "") -> None:
         parts = urlsplit(url)
         self._base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
-        self._session = requests.Session()
-        self._session.max_redirects = 0
-        self._session.headers["Accept-Encoding"] = "identity"  # so that sizes are what they seem
+        auth: HTTPBasicAuth | BearerAuth | None = None
         if token:
-            self._session.auth = _Bearer(token)
+            auth = BearerAuth(token)
         elif parts.username:
-            self._session.auth = HTTPBasicAuth(unquote(parts.username), unquote(parts.password or ""))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Bounded())
-        with _translated():
-            self._client = DICOMwebClient(
-                self._base, session=self._session, timeout=(CONNECT_SECONDS, READ_SECONDS), permissive_uid=False
-            )
+            auth = HTTPBasicAuth(unquote(parts.username), unquote(parts.password or ""))
+        self._session = open_session(auth)
+        with translated_errors():
+            self._client = DICOMwebClient(self._base, session=self._session, timeout=TIMEOUT, permissive_uid=False)
         self._client.set_http_retry_params(retry=False)
 
     def close(self) -> None:
         self._session.close()
 
     def studies(self, accession: str) -> list[str]:
-        """UIDs of the studies with this accession number, not more than a few."""
-        with _translated():
+        """Study Instance UIDs with this accession number, at most ten."""
+        with translated_errors():
             found = self._client.search_for_studies(
                 search_filters={"AccessionNumber": accession}, fields=["AccessionNumber"], limit=10
             )
-        # An archive that does not know the filter answers with whatever it has.
+        # Checked again here, because an archive that does not support the filter returns any study.
         return _distinct(_value(one, "0020000D") for one in found if _value(one, "00080050") == accession)
 
     def mr_series(self, study: str) -> list[str]:
-        """UIDs of the study's MR series."""
-        with _translated():
-            found = self._client.search_for_series(study, search_filters={"Modality": "MR"}, limit=_PAGE)
+        """Series Instance UIDs of the study's MR series."""
+        with translated_errors():
+            found = self._client.search_for_series(study, search_filters={"Modality": "MR"}, limit=_PAGE_SIZE)
         return _distinct(_value(one, "0020000E") for one in found if _value(one, "00080060") == "MR")
 
-    def instances(self, study: str, series: str, *, most: int) -> list[Instance]:
-        """The series' objects, by Instance Number where it is known. Raises TooMuch for more than `most`."""
-        known: dict[str, int] = {}
-        while len(known) <= most:
-            before = len(known)
-            with _translated():
-                page = self._client.search_for_instances(study, series, limit=_PAGE, offset=before)
+    def instances(self, study: str, series: str, *, limit: int) -> list[InstanceReference]:
+        """The objects of a series, in the order of their instance numbers. Raises TooMuch if there are over `limit`."""
+        numbers: dict[str, int] = {}
+        while len(numbers) <= limit:
+            offset = len(numbers)
+            with translated_errors():
+                page = self._client.search_for_instances(study, series, limit=_PAGE_SIZE, offset=offset)
             for one in page:
                 if uid := _value(one, "00080018"):
-                    known.setdefault(uid, _number(one))
-            if len(known) == before:  # also where the archive does not know `offset`
-                return [Instance(study, series, uid) for uid in sorted(known, key=known.__getitem__)]
-        raise TooMuch(f"The study has more than {most:,} pictures, the most that are fetched at a time.")
+                    numbers.setdefault(uid, _instance_number(one))
+            if len(numbers) == offset:  # the end, or an archive that ignores `offset` and repeats itself
+                return [InstanceReference(study, series, uid) for uid in sorted(numbers, key=numbers.__getitem__)]
+        raise TooMuch(f"The study has more than {limit:,} pictures, the most that are fetched at a time.")
 
-    def fetch(self, wanted: Instance, spool: Spool, *, name: str) -> Piece:
-        """One object into the spool, as it is stored there."""
-        uids = (wanted.study, wanted.series, wanted.instance)
-        path = "/studies/{}/series/{}/instances/{}".format(*uids)
+    def fetch(self, reference: InstanceReference, spool: Spool, *, name: str) -> SpooledFile:
+        """Download one object into the spool, in the transfer syntax in which it is stored."""
+        path = f"/studies/{reference.study}/series/{reference.series}/instances/{reference.instance}"
         with (
-            _translated(),
+            translated_errors(),
             self._session.get(
-                self._base + path,
-                headers={"Accept": _ACCEPT},
-                stream=True,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
+                self._base + path, headers={"Accept": _ACCEPT}, stream=True, timeout=TIMEOUT, allow_redirects=False
             ) as response,
         ):
             response.raise_for_status()
-            read = _reader(response)
-            content_type = response.headers.get("Content-Type", "")
-            mark = multipart.boundary(content_type, of=DICOM)
-            if mark is None and content_type.partition(";")[0].strip().lower() != DICOM:
-                raise Unreachable("The archive sent something that is no DICOM object.")
-            chunks = _plain(read) if mark is None else _first_part(read, mark)
-            return spool.add(name, chunks, most=settings.MAX_ARCHIVE_MB * 1024 * 1024)
+            return spool.add(name, _object_bytes(response), max_bytes=settings.MAX_ARCHIVE_MB * 1024 * 1024)
 
     def store(self, dataset: Dataset) -> None:
         """Send one object."""
-        with _translated():
+        with translated_errors():
             answer = self._client.store_instances([dataset])
         if answer.get("FailedSOPSequence"):
             raise Refused("The archive did not take the objects.")
 
 
 @contextmanager
-def configured() -> Iterator[Archive]:
-    """The archive of the environment, until the end of the block. Raises NotConfigured."""
+def configured_client() -> Iterator[DicomWebClient]:
+    """A client of the configured archive, closed at the end of the block. Raises NotConfigured."""
     if not settings.DICOMWEB_URL:
         raise NotConfigured("No archive is configured for this site (DICOMWEB_URL).")
-    archive = Archive(settings.DICOMWEB_URL, token=settings.DICOMWEB_TOKEN)
+    client = DicomWebClient(settings.DICOMWEB_URL, token=settings.DICOMWEB_TOKEN)
     try:
-        yield archive
+        yield client
     finally:
-        archive.close()
+        client.close()
 
 
-class _Bearer(AuthBase):
-    """As an `auth`, since a .netrc file would replace a mere header."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-class _Bounded(HTTPAdapter):
-    """Reads answers that are not streamed here, within limits, before requests would without."""
-
-    def send(self, request: requests.PreparedRequest, stream: bool = False, **options: Any) -> requests.Response:  # type: ignore[override]
-        request.headers.pop("Host", None)  # dicomweb-client leaves the port out
-        response = super().send(request, stream=True, **options)
-        if not stream:
-            body = bytearray()
-            try:
-                for chunk in _plain(_reader(response)):
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        raise TooMuch("The archive's answer is larger than what is read.")
-            finally:
-                response.close()
-            response.raw = io.BytesIO(bytes(body))
-        return response
+def _object_bytes(response: requests.Response) -> Iterator[bytes]:
+    """The bytes of a WADO-RS response with one object: the first part of a multipart body, or the body itself."""
+    content_type = response.headers.get("Content-Type", "")
+    boundary = multipart.find_boundary(content_type, part_type=DICOM)
+    read = bounded_reader(response)
+    if boundary is not None:
+        for part in multipart.parts(read, boundary=boundary):
+            yield from part.chunks
+            return
+    elif content_type.partition(";")[0].strip().lower() == DICOM:
+        yield from chunks_of(read)
+    else:
+        raise Unreachable("The archive sent something that is no DICOM object.")
 
 
-def _reader(response: requests.Response) -> Callable[[int], bytes]:
-    """Reads the body until the answer's time is over."""
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Unreachable("The archive compresses its answers although it was asked not to.")
-    deadline = time.monotonic() + ANSWER_SECONDS
-
-    def read(count: int) -> bytes:
-        if time.monotonic() > deadline:
-            raise Unreachable("The archive's answer took too long.")
-        return bytes(response.raw.read(count))
-
-    return read
-
-
-def _plain(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    while chunk := read(multipart.CHUNK):
-        yield chunk
-
-
-def _first_part(read: Callable[[int], bytes], mark: str) -> Iterator[bytes]:
-    for part in multipart.parts(read, mark):
-        yield from part.chunks
-        return
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Errors in our own words; those of the libraries quote addresses."""
-    try:
-        yield
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        if status in (401, 403):
-            raise Refused(f"The archive does not let this site in (HTTP {status}).") from None
-        raise Refused(f"The archive answered with an error (HTTP {status}).") from None
-    except TooLarge:
-        limit = settings.MAX_ARCHIVE_MB
-        raise TooMuch(f"An object of the archive is larger than {limit} MB, the most that is accepted.") from None
-    except (requests.RequestException, TransportError, ConnectionError, TimeoutError) as error:
-        raise Unreachable(f"The archive cannot be reached ({type(error).__name__}).") from None
-    except (ValueError, KeyError, TypeError, AttributeError, multipart.Malformed):
-        raise Unreachable("The archive's answer cannot be understood.") from None
-
-
-def _distinct(uids: Iterator[str]) -> list[str]:
+def _distinct(uids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(uid for uid in uids if uid and UID(uid).is_valid))
 
 
-def _value(found: Any, tag: str) -> str:
-    """A single value of the DICOM JSON model as text; "" where absent."""
-    values = found.get(tag, {}).get("Value") or [""]
+def _value(item: Any, tag: str) -> str:
+    """The first value of an attribute in the DICOM JSON model, as text; "" if absent."""
+    values = item.get(tag, {}).get("Value") or [""]
     return str(values[0]).strip()
 
 
-def _number(found: Any) -> int:
-    text = _value(found, "00200013")
+def _instance_number(item: Any) -> int:
+    """The Instance Number; 0 if absent or not a number."""
+    text = _value(item, "00200013")
     return int(text) if text.lstrip("-").isdecimal() and len(text) < 12 else 0

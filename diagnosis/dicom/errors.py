@@ -1,65 +1,71 @@
-"""What can go wrong between this site and its neighbors, in words for the person who asked."""
+"""Errors of the exchange with scanners and archives, worded for the person who asked."""
 
 
-class NeighborError(Exception):
-    """Base of the errors here. code: stable, for scripts; the text is a sentence."""
+class PacsError(Exception):
+    """Base class. code: stable, for scripts. message: a sentence for a person."""
 
-    code = "neighbor"
+    code = "pacs"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
 
-class Misconfigured(NeighborError):
-    """The environment does not say what is needed, or says what cannot be used."""
+class Misconfigured(PacsError):
+    """A required setting is missing or unusable."""
 
     code = "misconfigured"
 
 
-class NotConfigured(NeighborError):
-    """No archive is named."""
+class NotConfigured(PacsError):
+    """No archive is configured."""
 
     code = "no_archive"
 
 
-class Unreachable(NeighborError):
-    """The archive does not answer, or not with what was asked for."""
+class Unreachable(PacsError):
+    """The archive did not answer, or its answer made no sense."""
 
     code = "archive_unreachable"
 
 
-class Refused(NeighborError):
-    """The archive answers, and says no."""
+class Refused(PacsError):
+    """The archive answered with an error."""
 
     code = "archive_refused"
 
 
-class NothingFound(NeighborError):
-    """The archive has no such study, or no MR pictures in it."""
+class NothingFound(PacsError):
+    """The archive has no such study, or the study has no MR images."""
 
     code = "nothing_found"
 
 
-class Ambiguous(NeighborError):
-    """What was asked for means more than one study."""
+class Ambiguous(PacsError):
+    """Several studies match the request."""
 
     code = "ambiguous"
 
 
-class TooMuch(NeighborError):
-    """A study is larger than what is fetched at a time."""
+class TooMuch(PacsError):
+    """The archive holds more than is fetched at a time."""
 
     code = "too_much"
 
 
-class InvalidAccession(NeighborError):
-    """The accession number is none."""
+class InvalidAccession(PacsError):
+    """The text is not a valid accession number."""
 
     code = "invalid"
 
 
-class NothingToSend(NeighborError):
-    """The result cannot be put into DICOM objects."""
+class NothingToSend(PacsError):
+    """The result cannot be expressed as DICOM objects."""
 
     code = "nothing_to_send"
+
+
+class SendForbidden(PacsError):
+    """The user may see the result, but not send it."""
+
+    code = "permission_denied"

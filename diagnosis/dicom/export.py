@@ -1,4 +1,4 @@
-"""Results on their way out: from the rows of a prediction to DICOM objects, as a download or to the archive."""
+"""Results as DICOM objects, made from the rows of a prediction: to download, or to send to the archive."""
 
 import io
 import tempfile
@@ -12,21 +12,23 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from diagnosis.access import audit, selectors
+from diagnosis.access.permissions import may_change
 from diagnosis.access.users import AnyUser, User
-from diagnosis.dicom.dicomweb import Archive
-from diagnosis.dicom.errors import NothingToSend
-from diagnosis.dicom.results import Result, Source
+from diagnosis.dicom.dicomweb import configured_client
+from diagnosis.dicom.errors import NothingToSend, SendForbidden
+from diagnosis.dicom.results import Result, SourceImage
 from diagnosis.models import Prediction, SliceResult
 from diagnosis.models.prediction import Outcome, State
 
 REPORT, CAPTURES = "sr", "sc"
-KINDS = (REPORT, CAPTURES)
+OBJECT_TYPES = (REPORT, CAPTURES)
+"""Structured report and secondary captures."""
 
 
 def result_of(user: AnyUser, prediction: Prediction) -> Result:
-    """What `prediction`, which `user` may see, says.
+    """The result of a prediction that `user` may see.
 
-    Raises NothingToSend, and FileNotFoundError if the storage has lost the scan.
+    Raises NothingToSend, and FileNotFoundError if the scan's file is missing from the storage.
     """
     scan, version = prediction.scan, prediction.model_version
     if prediction.state != State.DONE or version is None or prediction.finished is None:
@@ -37,12 +39,12 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
     if not all(header.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")):
         raise NothingToSend("The scan's file came without the UIDs that a DICOM object refers to.")
     rows = selectors.slice_results(user).filter(prediction=prediction).exclude(outcome=Outcome.REFUSED)
-    sources = [_slice(row, header) for row in rows] if scan.is_series else [_whole(prediction, header)]
+    sources = [_slice_source(row, header) for row in rows] if scan.is_series else [_scan_source(prediction, header)]
     return Result(
         study=str(header.StudyInstanceUID),
         series=str(header.SeriesInstanceUID),
         patient=scan.case.reference,
-        letters=scan.letters,
+        orientation_letters=scan.letters,
         sources=tuple(sources),
         outcome=prediction.outcome,
         uncertain=prediction.uncertain,
@@ -55,27 +57,27 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
     )
 
 
-def objects(result: Result, *, kinds: tuple[str, ...] = KINDS) -> Iterator[tuple[str, Dataset]]:
-    """The report and the captures, each with a file name; made one at a time, as they are large."""
-    # Here, as highdicom takes a second to load, and most processes make no objects.
+def objects(result: Result, *, object_types: tuple[str, ...] = OBJECT_TYPES) -> Iterator[tuple[str, Dataset]]:
+    """The report and the captures with their file names, made one at a time because they are large."""
+    # Imported here because highdicom takes a second to load, and most processes never need it.
     from diagnosis.dicom import secondary_capture, structured_report
 
-    if REPORT in kinds:
+    if REPORT in object_types:
         yield "report.dcm", structured_report.report(result)
-    if CAPTURES in kinds:
+    if CAPTURES in object_types:
         for source in result.sources:
             yield f"capture-{source.number:04}.dcm", secondary_capture.capture(result, source)
 
 
-def pack(result: Result, *, kinds: tuple[str, ...] = KINDS) -> IO[bytes]:
+def pack(result: Result, *, object_types: tuple[str, ...] = OBJECT_TYPES) -> IO[bytes]:
     """A ZIP archive of the objects, in a temporary file."""
-    packed = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as into:
-            for name, dataset in objects(result, kinds=kinds):
-                written = io.BytesIO()
-                dataset.save_as(written, enforce_file_format=True)
-                into.writestr(name, written.getbuffer())
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+            for name, dataset in objects(result, object_types=object_types):
+                buffer = io.BytesIO()
+                dataset.save_as(buffer, enforce_file_format=True)
+                archive.writestr(name, buffer.getbuffer())
     except BaseException:
         packed.close()
         raise
@@ -83,22 +85,38 @@ def pack(result: Result, *, kinds: tuple[str, ...] = KINDS) -> IO[bytes]:
     return packed
 
 
-def send(*, user: User, prediction: Prediction, archive: Archive) -> int:
-    """Store report and captures in the archive; how many objects.
+def download(
+    *, user: AnyUser, prediction: Prediction, object_types: tuple[str, ...] = OBJECT_TYPES
+) -> tuple[IO[bytes], str]:
+    """The objects as a ZIP archive, and its file name. Audited.
 
-    The same result always makes the same objects, so that sending again replaces them.
-
-    Raises NothingToSend, FileNotFoundError and what `Archive` raises.
+    Raises NothingToSend, and FileNotFoundError if the scan's file is missing from the storage.
     """
-    result = result_of(user, prediction)
-    sent = 0
-    try:
-        for _, dataset in objects(result):
-            archive.store(dataset)
-            sent += 1
-    finally:
-        if sent:
-            audit.record("result.sent", actor=user, target=prediction, objects=sent, of=len(result.sources) + 1)
+    packed = pack(result_of(user, prediction), object_types=object_types)
+    audit.record("dicom.downloaded", actor=user, target=prediction, kinds=list(object_types))
+    return packed, f"prediction-{prediction.pk}-dicom.zip"
+
+
+def send(*, user: User, prediction: Prediction) -> int:
+    """Store the report and the captures in the configured archive. Returns the number of objects.
+
+    The same result always gives the same objects, so sending it again replaces them.
+
+    Raises SendForbidden, NotConfigured, NothingToSend, what `DicomWebClient.store` raises, and FileNotFoundError if the
+    scan's file is missing from the storage.
+    """
+    if not may_change(user, prediction.scan.case):
+        raise SendForbidden("Only the case's owner or an administrator may send its results.")
+    with configured_client() as client:
+        result = result_of(user, prediction)
+        sent = 0
+        try:
+            for _, dataset in objects(result):
+                client.store(dataset)
+                sent += 1
+        finally:
+            if sent:
+                audit.record("result.sent", actor=user, target=prediction, objects=sent, of=len(result.sources) + 1)
     return sent
 
 
@@ -107,7 +125,7 @@ def _header(file: FieldFile) -> Dataset:
         return dcmread(stored, stop_before_pixels=True)
 
 
-def _picture(file: FieldFile) -> Callable[[], bytes]:
+def _png_reader(file: FieldFile) -> Callable[[], bytes]:
     def read() -> bytes:
         with default_storage.open(str(file.name), "rb") as stored:
             return bytes(stored.read())
@@ -115,15 +133,15 @@ def _picture(file: FieldFile) -> Callable[[], bytes]:
     return read
 
 
-def _whole(prediction: Prediction, header: Dataset) -> Source:
-    return Source(
+def _scan_source(prediction: Prediction, header: Dataset) -> SourceImage:
+    return SourceImage(
         sop_class=str(header.SOPClassUID),
         instance=str(header.SOPInstanceUID),
         number=1,
         frame=1 if "NumberOfFrames" in header else None,
         rows=int(header.Rows),
         columns=int(header.Columns),
-        picture=_picture(prediction.scan.preview),
+        read_png=_png_reader(prediction.scan.preview),
         evidence=prediction.evidence,
         outcome=prediction.outcome,
         uncertain=prediction.uncertain,
@@ -131,17 +149,17 @@ def _whole(prediction: Prediction, header: Dataset) -> Source:
     )
 
 
-def _slice(row: SliceResult, header: Dataset) -> Source:
-    """header: of the scan's own file. Slices with files of their own are of the same class and size."""
+def _slice_source(row: SliceResult, header: Dataset) -> SourceImage:
+    """header: of the scan's file. Slices with files of their own have the same SOP class and size."""
     own = bool(row.slice.file)
-    return Source(
+    return SourceImage(
         sop_class=str(header.SOPClassUID),
         instance=row.slice.instance_uid if own else str(header.SOPInstanceUID),
         number=row.slice.index + 1,
         frame=None if own else row.slice.frame + 1,
         rows=int(header.Rows),
         columns=int(header.Columns),
-        picture=_picture(row.slice.preview),
+        read_png=_png_reader(row.slice.preview),
         evidence=row.evidence,
         outcome=row.outcome,
         uncertain=row.uncertain,

@@ -1,6 +1,6 @@
-"""Which object a received file is: the UIDs that an answer to its sender names, and by which studies are told apart.
+"""The UIDs of a received file: they name it in the answer to its sender, and tell studies apart.
 
-They are the sender's own. They live as long as the transfer and are neither stored nor logged.
+These are the sender's own UIDs. They are kept only during the transfer, and neither stored nor logged.
 """
 
 import io
@@ -14,38 +14,38 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 _PREAMBLE = 128
-HEAD = 1 << 20
-"""Bytes of a file, or of what a deflated one inflates to, in which UIDs are looked for: they stand near its start."""
-_WANTED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
-_LAST = 0x0020000D
-"""Tag of the last of them in a file."""
+HEAD_BYTES = 1 << 20
+"""Bytes of a file, inflated if necessary, that are searched for UIDs; they come near its start."""
+_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
+_LAST_TAG = 0x0020000D
+"""The Study Instance UID, the last of the three in a file."""
 
 
 class NotDicom(Exception):
-    """The bytes are no DICOM file that names its object."""
+    """The bytes are not a DICOM file with SOP Class and SOP Instance UID."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """SOP Class, SOP Instance and Study Instance UID as the sender gave them. study: "" where absent."""
+class InstanceIdentity:
+    """SOP Class, SOP Instance and Study Instance UID as the sender gave them. study: "" if absent."""
 
     sop_class: str
     instance: str
     study: str
 
 
-def identify(data: bytes) -> Identity:
-    """Read the UIDs of a DICOM file; its first HEAD bytes are enough. Raises NotDicom."""
+def identify(data: bytes) -> InstanceIdentity:
+    """Read the UIDs of a DICOM file, given at least its first HEAD_BYTES. Raises NotDicom."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote values
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values
         try:
             dataset = _head(data)
-            found = [_uid(dataset, keyword) for keyword in _WANTED]
+            sop_class, instance, study = (_uid(dataset, keyword) for keyword in _KEYWORDS)
         except Exception:  # pydicom raises almost anything on hostile bytes
             raise NotDicom from None
-    if not found[0] or not found[1]:
+    if not sop_class or not instance:
         raise NotDicom
-    return Identity(*found)
+    return InstanceIdentity(sop_class, instance, study)
 
 
 def _head(data: bytes) -> Dataset:
@@ -54,29 +54,29 @@ def _head(data: bytes) -> Dataset:
     stream.seek(_PREAMBLE)
     if stream.read(4) != b"DICM":
         raise NotDicom
-    meta = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=_past_meta)
+    meta = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta)
     syntax = UID(str(meta.get("TransferSyntaxUID", "")))
     if syntax == DeflatedExplicitVRLittleEndian:
-        # Inflated as far as needed: a small file may claim to hold gigabytes.
-        stream = io.BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), HEAD))
+        # Limited, because a small file may inflate to gigabytes.
+        stream = io.BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), HEAD_BYTES))
     return read_dataset(
         stream,
         is_implicit_VR=syntax == ImplicitVRLittleEndian,
         is_little_endian=syntax != ExplicitVRBigEndian,
-        stop_when=_past_uids,
+        stop_when=_after_uids,
     )
 
 
-def _past_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
     return int(tag) >> 16 != 0x0002
 
 
-def _past_uids(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return int(tag) > _LAST
+def _after_uids(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return int(tag) > _LAST_TAG
 
 
 def _uid(dataset: Dataset, keyword: str) -> str:
-    """A UID without padding; "" where absent or longer than one may be."""
+    """A UID without padding; "" if absent or not valid."""
     value = dataset.get(keyword)
     text = str(value).strip() if isinstance(value, str) else ""
     return text if UID(text).is_valid else ""

@@ -1,6 +1,6 @@
-"""What has arrived goes to intake, and what intake says of it becomes a DICOM failure reason.
+"""Received objects go to intake, and intake's verdict on each becomes a DICOM failure reason.
 
-Objects of different studies may show different patients, so each study is an upload of its own and opens its own case.
+Objects of different studies may show different patients, so each study is an upload of its own with its own case.
 """
 
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from diagnosis import intake
 from diagnosis.access.users import User
-from diagnosis.dicom.identity import Identity
-from diagnosis.dicom.spool import Piece
+from diagnosis.dicom.identity import InstanceIdentity
+from diagnosis.dicom.spool import SpooledFile
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -25,42 +25,43 @@ _REASONS = {
     "not_mr": UNKNOWN_CLASS,
     "dicomdir": UNKNOWN_CLASS,
 }
-"""By the code of intake's rule; for all others, the object cannot be understood."""
+"""Failure reasons by intake's code; every other code means CANNOT_UNDERSTAND."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """One object that has arrived."""
+class ReceivedInstance:
+    """One object as it arrived."""
 
-    identity: Identity
-    piece: Piece
+    identity: InstanceIdentity
+    file: SpooledFile
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one: taken if reason is None."""
+class InstanceOutcome:
+    """What became of one object. failure: its failure reason, None if it was stored."""
 
-    identity: Identity
-    reason: int | None = None
+    identity: InstanceIdentity
+    failure: int | None = None
 
 
-def hand_in(user: User, arrivals: Iterable[Arrival], *, reference: str = "") -> tuple[list[Fate], list[intake.Receipt]]:
-    """Give the objects to intake; their fates, in their order, and a receipt for each study.
+def submit(
+    instances: Iterable[ReceivedInstance], *, user: User, reference: str = ""
+) -> tuple[list[InstanceOutcome], list[intake.Receipt]]:
+    """Submit objects to intake. Returns the outcome of each, in order, and a receipt per study.
 
-    reference: of the case where they go, "" to leave that to intake.
-    The pieces' names must differ. Raises what intake raises when the database is away, and intake.Busy before anything
-    is stored.
+    reference: the case to put them in; "" leaves the choice to intake. The file names must be distinct.
+    Raises database errors as `intake.receive` does, and intake.Busy before anything is stored.
     """
-    arrived = list(arrivals)
-    studies: dict[str, list[Piece]] = {}
-    for one in arrived:
-        studies.setdefault(one.identity.study or one.identity.instance, []).append(one.piece)
+    received = list(instances)
+    studies: dict[str, list[SpooledFile]] = {}
+    for one in received:
+        studies.setdefault(one.identity.study or one.identity.instance, []).append(one.file)
     with intake.upload_slot():
-        receipts = [intake.receive(user=user, files=pieces, reference=reference) for pieces in studies.values()]
-    refused = {item.name: reason(item.code) for receipt in receipts for item in receipt.rejected}
-    return [Fate(one.identity, refused.get(str(one.piece.name))) for one in arrived], receipts
+        receipts = [intake.receive(user=user, files=files, reference=reference) for files in studies.values()]
+    failures = {item.name: failure_reason(item.code) for receipt in receipts for item in receipt.rejected}
+    return [InstanceOutcome(one.identity, failures.get(str(one.file.name))) for one in received], receipts
 
 
-def reason(code: str) -> int:
-    """The failure reason for a rule of intake."""
+def failure_reason(code: str) -> int:
+    """The DICOM failure reason for a rejection by intake."""
     return _REASONS.get(code, CANNOT_UNDERSTAND)

@@ -1,4 +1,4 @@
-"""multipart/related bodies (RFC 2387, RFC 2046), read part by part as their bytes come in.
+"""multipart/related bodies (RFC 2387, RFC 2046), parsed part by part as their bytes arrive.
 
 At most two chunks are held at a time, however large a part or the body is.
 """
@@ -11,97 +11,100 @@ from django.utils.http import parse_header_parameters
 CHUNK = 64 * 1024
 _MAX_HEADERS = 8 * 1024  # bytes of one part's headers
 _MAX_PREAMBLE = 64 * 1024
-_LONGEST = 200  # characters of a boundary; RFC 2046 allows 70, and Orthanc sends 73
+_MAX_BOUNDARY = 200  # characters; RFC 2046 allows 70, and Orthanc sends 73
 
 
 class Malformed(Exception):
-    """The body is no multipart body; the text says where."""
+    """The body is not valid multipart; the text says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part. content_type: without parameters, lower case, "" where absent. chunks: its bytes, to be read before the
-    next part is asked for; what is left of them is skipped then."""
+    """One part. content_type: lower case, without parameters, "" if absent. chunks: its bytes; they must be read before
+    the next part is requested, which skips the rest of them."""
 
     content_type: str
     chunks: Iterator[bytes]
 
 
-def boundary(content_type: str, *, of: str) -> str | None:
-    """The boundary of a multipart/related body whose parts have the media type `of`; None for any other body.
+def find_boundary(content_type: str, *, part_type: str) -> str | None:
+    """The boundary of a multipart/related body whose parts have the media type `part_type`; None for any other body.
 
-    Raises Malformed if it names no usable boundary.
+    Raises Malformed if the boundary is missing or unusable.
     """
-    kind, parameters = parse_header_parameters(content_type)
-    if kind != "multipart/related" or parameters.get("type", of).lower() != of:
+    media_type, parameters = parse_header_parameters(content_type)
+    if media_type != "multipart/related" or parameters.get("type", part_type).lower() != part_type:
         return None
-    found = parameters.get("boundary", "")
-    if not 0 < len(found) <= _LONGEST or not found.isascii() or not found.isprintable():
+    boundary = parameters.get("boundary", "")
+    if not 0 < len(boundary) <= _MAX_BOUNDARY or not boundary.isascii() or not boundary.isprintable():
         raise Malformed("the Content-Type names no usable boundary")
-    return found
+    return boundary
 
 
-def parts(read: Callable[[int], bytes], mark: str) -> Iterator[Part]:
-    """The parts of a body. read: gives up to that many bytes, none at the end. mark: its boundary.
+def parts(read: Callable[[int], bytes], *, boundary: str) -> Iterator[Part]:
+    """The parts of a body. read: returns up to that many bytes, and b"" at the end.
 
-    Raises Malformed where the body breaks off or is none.
+    Raises Malformed if the body is truncated or not multipart.
     """
     body = _Body(read)
-    delimiter = b"\r\n--" + mark.encode("ascii")
-    body.put_back(b"\r\n")  # the first delimiter may stand at the very beginning
-    body.line(delimiter, most=_MAX_PREAMBLE, what="first boundary")
-    while not (tail := body.line(b"\r\n", most=_LONGEST, what="boundary", ends=b"--")).startswith(b"--"):
+    delimiter = b"\r\n--" + boundary.encode("ascii")
+    body.put_back(b"\r\n")  # so that a first delimiter at the very start matches, too
+    body.read_line(delimiter, limit=_MAX_PREAMBLE, what="first boundary")
+    while not (tail := body.read_line(b"\r\n", limit=_MAX_BOUNDARY, what="boundary", stop_at=b"--")).startswith(b"--"):
         if tail.strip(b" \t"):
             raise Malformed("a boundary is followed by other text")
-        body.put_back(b"\r\n")  # a part may have no headers at all
-        headers = body.line(b"\r\n\r\n", most=_MAX_HEADERS, what="part's headers")
-        chunks = body.until(delimiter)
+        body.put_back(b"\r\n")  # so that a part without headers matches, too
+        headers = body.read_line(b"\r\n\r\n", limit=_MAX_HEADERS, what="part's headers")
+        chunks = body.read_until(delimiter)
         yield Part(_content_type(headers), chunks)
         for _ in chunks:
             pass
 
 
 class _Body:
-    """Bytes that have come in and are not used yet."""
+    """A buffer over the bytes that have arrived and are not consumed yet."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def put_back(self, data: bytes) -> None:
-        self._held[:0] = data
+        self._buffer[:0] = data
 
-    def until(self, mark: bytes) -> Iterator[bytes]:
-        """Everything up to `mark`, which is skipped."""
-        while (at := self._held.find(mark)) < 0:
-            ready = len(self._held) - len(mark) + 1  # the mark's beginning may have come in already
+    def read_until(self, delimiter: bytes) -> Iterator[bytes]:
+        """Everything up to `delimiter`, which is consumed."""
+        while (at := self._buffer.find(delimiter)) < 0:
+            ready = len(self._buffer) - len(delimiter) + 1  # the rest may be the start of a delimiter
             if ready > 0:
-                yield bytes(self._held[:ready])
-                del self._held[:ready]
-            self._more()
+                yield bytes(self._buffer[:ready])
+                del self._buffer[:ready]
+            self._fill()
         if at:
-            yield bytes(self._held[:at])
-        del self._held[: at + len(mark)]
+            yield bytes(self._buffer[:at])
+        del self._buffer[: at + len(delimiter)]
 
-    def line(self, mark: bytes, *, most: int, what: str, ends: bytes | None = None) -> bytes:
-        """Up to `mark`, all of it. ends: where it begins with these bytes, nothing more is waited for."""
-        while (at := self._held.find(mark)) < 0:
-            if ends is not None and self._held.startswith(ends):
-                return ends
-            if len(self._held) > most + len(mark):
+    def read_line(self, delimiter: bytes, *, limit: int, what: str, stop_at: bytes | None = None) -> bytes:
+        """At most `limit` bytes up to `delimiter`, which is consumed. A line that starts with `stop_at` ends there.
+
+        Raises Malformed, naming `what`, if the delimiter is missing.
+        """
+        while (at := self._buffer.find(delimiter)) < 0:
+            if stop_at is not None and self._buffer.startswith(stop_at):
+                return stop_at
+            if len(self._buffer) > limit + len(delimiter):
                 break
-            self._more()
-        if not 0 <= at <= most:
+            self._fill()
+        if not 0 <= at <= limit:
             raise Malformed(f"the {what} is missing or too long")
-        found = bytes(self._held[:at])
-        del self._held[: at + len(mark)]
-        return found
+        line = bytes(self._buffer[:at])
+        del self._buffer[: at + len(delimiter)]
+        return line
 
-    def _more(self) -> None:
+    def _fill(self) -> None:
         chunk = self._read(CHUNK)
         if not chunk:
             raise Malformed("it ends before its last boundary")
-        self._held += chunk
+        self._buffer += chunk
 
 
 def _content_type(headers: bytes) -> str:

@@ -1,7 +1,7 @@
-"""What a result says, in the terms of DICOM: the input of the secondary captures and of the structured report.
+"""A result in DICOM's terms: the input of the secondary captures and the structured report.
 
-No row of the database comes this far, and no file: whoever builds a `Result` reads them (see `outbox`). All UIDs are
-those by which this site knows the pictures.
+It holds no database rows or files; `export` reads those and builds a `Result`. All UIDs are the ones that
+de-identification gave the images at this site.
 """
 
 import hashlib
@@ -18,14 +18,17 @@ from diagnosis.deid import dicom as deid
 MANUFACTURER = "brainscan"
 NOTICE = "Research use only, not a diagnosis"
 SCHEME = "99BRAINSCAN"
-"""Designator of codes of our own (PS3.16, 8.2: private ones begin with 99)."""
+"""Designator of our own codes (PS3.16, 8.2: private ones start with 99)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One picture that was judged. number: its place among the scan's, from 1. frame: its number in a multi-frame
-    object, from 1, else None. picture: gives a PNG of it, upright. evidence: `ml.contracts.Evidence` in JSON, or None.
-    outcome: tumor or no_tumor."""
+class SourceImage:
+    """One image that the model judged.
+
+    number: its position in the scan, from 1. frame: its number in a multi-frame object, from 1, else None. read_png:
+    returns it as an upright PNG. evidence: `ml.contracts.Evidence` as JSON, or None. outcome: tumor or no_tumor.
+    probability: 0 to 1.
+    """
 
     sop_class: str
     instance: str
@@ -33,7 +36,7 @@ class Source:
     frame: int | None
     rows: int
     columns: int
-    picture: Callable[[], bytes]
+    read_png: Callable[[], bytes]
     evidence: Mapping[str, Any] | None
     outcome: str
     uncertain: bool
@@ -42,15 +45,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run of a model on a scan, done. study, series: where the pictures belong. patient: a pseudonym. letters: what
-    lies at the left, right, upper and lower edge, "" where not known. tumor_type: "" where there is none to tell.
-    model: name@digest. key: the same for the same result, so that it gets the same UIDs again."""
+    """A prediction that is done.
+
+    study, series: UIDs of the images. patient: a pseudonym. orientation_letters: what lies at the left, right, upper
+    and lower edge, "" if unknown. probability: 0 to 1. tumor_type: "" if none is known. model: name@digest. key: equal
+    for the same result, which thereby always gets the same UIDs.
+    """
 
     study: str
     series: str
     patient: str
-    letters: str
-    sources: tuple[Source, ...]
+    orientation_letters: str
+    sources: tuple[SourceImage, ...]
     outcome: str
     uncertain: bool
     probability: float
@@ -61,25 +67,25 @@ class Result:
     key: str
 
     @property
-    def said(self) -> str:
-        """The outcome as a person reads it."""
+    def outcome_text(self) -> str:
+        """The outcome in words."""
         if self.uncertain:
             return "uncertain"
         return "tumor" if self.outcome == "tumor" else "no tumor found"
 
     @property
-    def measure(self) -> str:
-        """What the number is: only a calibrated model's is a probability."""
+    def score_name(self) -> str:
+        """What to call the number: it is a probability only if the model is calibrated."""
         return "Tumor probability" if self.calibrated else "Tumor score"
 
     def uid(self, *parts: object) -> str:
-        """A UID for something made of this result: of the same parts always the same (PS3.5, B.2)."""
+        """A UID for an object made of this result; the same parts always give the same UID (PS3.5, B.2)."""
         digest = hashlib.sha256("\0".join(map(str, (self.key, *parts))).encode()).digest()
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def of_patient(result: Result) -> dict[str, Any]:
-    """Patient and study, as highdicom's objects take them. What is not known here is empty."""
+def patient_attributes(result: Result) -> dict[str, Any]:
+    """Patient and study attributes, as arguments of highdicom's objects. Whatever this site does not know is empty."""
     return {
         "patient_id": result.patient,
         "patient_name": None,
@@ -93,10 +99,12 @@ def of_patient(result: Result) -> dict[str, Any]:
     }
 
 
-def common(result: Result) -> dict[str, Any]:
-    """Series and equipment, as highdicom's objects take them. The times are those of the result, so that making the
-    objects again makes the same ones."""
-    date, time = moment(result)
+def series_attributes(result: Result) -> dict[str, Any]:
+    """Series and equipment attributes, as arguments of highdicom's objects.
+
+    Dates and times are those of the result, so the objects are the same each time they are made.
+    """
+    date, time = finished_at(result)
     return {
         "series_description": NOTICE,
         "manufacturer": MANUFACTURER,
@@ -111,14 +119,14 @@ def common(result: Result) -> dict[str, Any]:
     }
 
 
-def moment(result: Result) -> tuple[DA, TM]:
-    """When the result was there, as DICOM writes it."""
+def finished_at(result: Result) -> tuple[DA, TM]:
+    """When the prediction finished, as DICOM date and time."""
     return DA(result.finished.date()), TM(result.finished.time())
 
 
-def mark(dataset: Dataset, result: Result) -> None:
-    """Say when it was made, and that the patient's identity is not in it."""
-    dataset.InstanceCreationDate, dataset.InstanceCreationTime = moment(result)
+def mark_deidentified(dataset: Dataset, result: Result) -> None:
+    """Add the creation time, and that the patient's identity was removed."""
+    dataset.InstanceCreationDate, dataset.InstanceCreationTime = finished_at(result)
     for equipment in dataset.ContributingEquipmentSequence:
         equipment.ContributionDateTime = DT(result.finished.replace(tzinfo=None))
     dataset.PatientIdentityRemoved = "YES"

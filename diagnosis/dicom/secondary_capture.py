@@ -1,4 +1,4 @@
-"""The evidence as an archive can show it: one Secondary Capture a slice, map, box and words burnt in."""
+"""The evidence in a form that any archive can show: a Secondary Capture per slice, map, box and text burned in."""
 
 import io
 import math
@@ -11,19 +11,20 @@ from PIL import ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 
 from diagnosis.dicom import results
-from diagnosis.dicom.results import NOTICE, Result, Source
+from diagnosis.dicom.results import NOTICE, Result, SourceImage
 from ml.evidence import drawing, localize
 
 SERIES_NUMBER = 9001
-"""Above what scanners count to, so that the captures stand behind the pictures."""
+"""Higher than scanners count, so that viewers list the captures after the images."""
 
-_WIDE = 480  # pixels of the shorter side from which words can be read beside the picture
+_READABLE_SIDE = 480  # pixels of the shorter side; smaller images are enlarged so that the text is readable
 
 
-def capture(result: Result, source: Source) -> Dataset:
+def capture(result: Result, source: SourceImage) -> Dataset:
     """The capture of one of the result's slices."""
     pixels = _drawn(result, source)
-    orientation = (result.letters[1], result.letters[3]) if len(result.letters) == 4 else None
+    letters = result.orientation_letters
+    orientation = (letters[1], letters[3]) if len(letters) == 4 else None
     image = SCImage(
         pixel_array=pixels,
         photometric_interpretation="RGB",
@@ -35,24 +36,24 @@ def capture(result: Result, source: Source) -> Dataset:
         series_number=SERIES_NUMBER,
         sop_instance_uid=result.uid("capture", source.instance, source.frame),
         instance_number=source.number,
-        **results.of_patient(result),
-        **results.common(result),
+        **results.patient_attributes(result),
+        **results.series_attributes(result),
     )
     if orientation is None:
-        image.PatientOrientation = []  # not known; highdicom insists on one
+        image.PatientOrientation = []  # unknown, but highdicom requires a value
     image.Laterality = ""  # a head has no side
     image.ConversionType = "WSD"
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.BurnedInAnnotation = "YES"
-    image.ImageComments = f"{NOTICE}. {result.model}: {result.said}."
+    image.ImageComments = f"{NOTICE}. {result.model}: {result.outcome_text}."
     image.DerivationDescription = f"Where {result.model} sees tumor, drawn over the picture"[:1024]
     image.SourceImageSequence = [_reference(source)]
-    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = results.moment(result)
-    results.mark(image, result)
+    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = results.finished_at(result)
+    results.mark_deidentified(image, result)
     return image
 
 
-def _reference(source: Source) -> Dataset:
+def _reference(source: SourceImage) -> Dataset:
     item, purpose = Dataset(), Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.sop_class, source.instance
     if source.frame is not None:
@@ -63,42 +64,43 @@ def _reference(source: Source) -> Dataset:
     return item
 
 
-def _drawn(result: Result, source: Source) -> NDArray[np.uint8]:
-    """(rows, columns, 3): the picture with its evidence, large enough for words, and a line of them below."""
-    with Pillow.open(io.BytesIO(source.picture())) as opened:
+def _drawn(result: Result, source: SourceImage) -> NDArray[np.uint8]:
+    """(rows, columns, 3), RGB: the image with its evidence, enlarged if necessary, and the text below."""
+    with Pillow.open(io.BytesIO(source.read_png())) as opened:
         scan = opened.convert("L")
-    factor = max(1, min(math.ceil(_WIDE / min(scan.size)), drawing.MAX_SIDE // max(scan.size)))
+    factor = max(1, min(math.ceil(_READABLE_SIDE / min(scan.size)), drawing.MAX_SIDE // max(scan.size)))
     scan = scan.resize((scan.width * factor, scan.height * factor), Pillow.Resampling.BILINEAR)
-    found = localize.restore(source.evidence)
-    if found is None:
-        picture = scan.convert("RGB")
+    evidence = localize.restore(source.evidence)
+    if evidence is None:
+        image = scan.convert("RGB")
     else:
-        with Pillow.open(io.BytesIO(drawing.overlay_png(scan, found))) as overlay:
-            picture = overlay.convert("RGB")
-    return np.asarray(_with_words(picture, _words(result, source)))
+        with Pillow.open(io.BytesIO(drawing.overlay_png(scan, evidence))) as overlay:
+            image = overlay.convert("RGB")
+    return np.asarray(_with_text(image, _text_lines(result, source)))
 
 
-def _words(result: Result, source: Source) -> list[str]:
-    said = "uncertain" if source.uncertain else "tumor" if source.outcome == "tumor" else "no tumor found"
-    lines = [NOTICE, f"{result.measure} by {result.model}", f"This picture: {said}, {source.probability:.2f}"]
+def _text_lines(result: Result, source: SourceImage) -> list[str]:
+    outcome = "uncertain" if source.uncertain else "tumor" if source.outcome == "tumor" else "no tumor found"
+    lines = [NOTICE, f"{result.score_name} by {result.model}", f"This picture: {outcome}, {source.probability:.2f}"]
     if len(result.sources) > 1:
         lines.append(
-            f"All {len(result.sources)} pictures: {result.said}, {result.measure.lower()} {result.probability:.2f}"
+            f"All {len(result.sources)} pictures: {result.outcome_text}, "
+            f"{result.score_name.lower()} {result.probability:.2f}"
         )
     return lines
 
 
-def _with_words(picture: Pillow.Image, lines: list[str]) -> Pillow.Image:
-    """Below the picture, white on black: they hide nothing of it."""
-    size = max(12, picture.width // 36)
+def _with_text(image: Pillow.Image, lines: list[str]) -> Pillow.Image:
+    """The text goes below the image, white on black, and hides none of it."""
+    size = max(12, image.width // 36)
     font = ImageFont.load_default(size)
-    while size > 6 and max(font.getlength(line) for line in lines) > picture.width - size:
+    while size > 6 and max(font.getlength(line) for line in lines) > image.width - size:
         size -= 1
         font = ImageFont.load_default(size)
     step = round(size * 1.4)
-    page = Pillow.new("RGB", (picture.width, picture.height + step * len(lines) + size))
-    page.paste(picture, (0, 0))
+    page = Pillow.new("RGB", (image.width, image.height + step * len(lines) + size))
+    page.paste(image, (0, 0))
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
-        draw.text((size // 2, picture.height + size // 2 + number * step), line, fill=(255, 255, 255), font=font)
+        draw.text((size // 2, image.height + size // 2 + number * step), line, fill=(255, 255, 255), font=font)
     return page

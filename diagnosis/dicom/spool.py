@@ -1,6 +1,6 @@
-"""Where received files wait for intake: one temporary file without a name for all of one transfer.
+"""Where received files wait for intake: one unnamed temporary file per transfer.
 
-It has no name in the file system, so nobody else can open it, and nothing stays behind when the process dies.
+Without a name in the file system, nobody else can open it, and nothing is left behind if the process dies.
 """
 
 import os
@@ -12,38 +12,38 @@ from typing import Self
 
 
 class TooLarge(Exception):
-    """A file is larger than one may be; what had arrived of it is let go."""
+    """A file exceeds its size limit; the part already received is discarded."""
 
 
 @dataclass(slots=True)
-class Piece:
-    """One file in a spool, as intake takes it."""
+class SpooledFile:
+    """One file in a spool, with the interface that intake expects of an upload."""
 
     name: str | None
     size: int
     _spool: "Spool"
     _start: int
-    _at: int = 0
+    _position: int = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """So many bytes from where it stands, or all. Raises ValueError once the spool is closed."""
-        left = self.size - self._at
-        data = self._spool.read(self._start + self._at, left if size < 0 else min(size, left))
-        self._at += len(data)
+        """Up to `size` bytes from the current position, or all the rest. Raises ValueError if the spool is closed."""
+        left = self.size - self._position
+        data = self._spool.read(self._start + self._position, left if size < 0 else min(size, left))
+        self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Never beyond its ends."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        self._at = min(max(base + offset, 0), self.size)
-        return self._at
+        """Positions outside the file are clamped to its ends."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = min(max(base + offset, 0), self.size)
+        return self._position
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
 
 class Spool:
-    """Files of one transfer, one after another. A context manager; closing it lets all of them go."""
+    """The files of one transfer, back to back. A context manager; closing it discards them all."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
@@ -59,23 +59,23 @@ class Spool:
 
     @property
     def size(self) -> int:
-        """Bytes of all pieces."""
+        """Bytes of all files together."""
         return self._end
 
-    def add(self, name: str, chunks: Iterable[bytes], *, most: int) -> Piece:
-        """Write one file. most: bytes it may have. Raises TooLarge, and OSError when the disk is full."""
+    def add(self, name: str, chunks: Iterable[bytes], *, max_bytes: int) -> SpooledFile:
+        """Write one file. Raises TooLarge, and OSError if the disk is full."""
         size = 0
         for chunk in chunks:
-            if size + len(chunk) > most:
+            if size + len(chunk) > max_bytes:
                 raise TooLarge
             self._write(chunk, self._end + size)
             size += len(chunk)
-        piece = Piece(name, size, self, self._end)
+        file = SpooledFile(name, size, self, self._end)
         self._end += size
-        return piece
+        return file
 
     def read(self, start: int, size: int) -> bytes:
-        """Safe while another thread adds: the file has no position that they would share."""
+        """Positional, so it is safe while another thread adds a file."""
         data = bytearray()
         while len(data) < size and (more := os.pread(self._file.fileno(), size - len(data), start + len(data))):
             data += more
@@ -84,8 +84,8 @@ class Spool:
     def close(self) -> None:
         self._file.close()
 
-    def _write(self, chunk: bytes, at: int) -> None:
+    def _write(self, chunk: bytes, offset: int) -> None:
         rest = memoryview(chunk)
         while rest:
-            written = os.pwrite(self._file.fileno(), rest, at)
-            rest, at = rest[written:], at + written
+            written = os.pwrite(self._file.fileno(), rest, offset)
+            rest, offset = rest[written:], offset + written

@@ -1,7 +1,7 @@
-"""The result as numbers and codes that other systems read: a measurement report (PS3.16, TID 1500).
+"""The result as coded values that other systems can read: a measurement report (PS3.16, TID 1500).
 
-One group says what the model makes of the whole scan. One more for each picture in which it sees tumor says how
-probable it is there, and where: the box, as a closed line on the picture.
+The first measurement group is on the whole scan. Each image in which the model sees tumor has a group of its own with
+the probability in that image, and the evidence box as a closed polyline.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from diagnosis.dicom import results
-from diagnosis.dicom.results import NOTICE, SCHEME, Result, Source
+from diagnosis.dicom.results import NOTICE, SCHEME, Result, SourceImage
 
 SERIES_NUMBER = 9002
 Box = tuple[float, float, float, float]
 
-_UNKNOWN = (
+_EMPTY_KEYWORDS = (
     *("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
     "ReferringPhysicianName",
 )
@@ -30,16 +30,16 @@ _PRESENCE = {
 
 
 def report(result: Result) -> Dataset:
-    """The report on a result: Comprehensive SR, preliminary and verified by nobody."""
-    references = [_evidence(result, source) for source in result.sources]
-    groups = [_overall(result)] + [_region(result, source, box) for source, box in _boxes(result)]
+    """The report on a result: a Comprehensive SR, preliminary and unverified."""
+    references = [_evidence_dataset(result, source) for source in result.sources]
+    groups = [_scan_group(result)] + [_image_group(result, source, box) for source, box in _boxes(result)]
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(result)),
         procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
-    options = results.common(result)
+    options = results.series_attributes(result)
     document = sr.ComprehensiveSR(
         evidence=references,
         content=content[0],
@@ -53,7 +53,7 @@ def report(result: Result) -> Dataset:
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name="Codes of brainscan")],
         **options,
     )
-    results.mark(document, result)
+    results.mark_deidentified(document, result)
     return document
 
 
@@ -66,8 +66,8 @@ def _presence(outcome: str, *, uncertain: bool) -> sr.QualitativeEvaluation:
     return sr.QualitativeEvaluation(name=name, value=_PRESENCE["uncertain" if uncertain else outcome])
 
 
-def _measured(result: Result, probability: float) -> sr.Measurement:
-    """0 to 1. Only what a calibrated model says is a probability."""
+def _measurement(result: Result, probability: float) -> sr.Measurement:
+    """probability: 0 to 1; reported under that name only if the model is calibrated."""
     name = codes.DCM.Probability if result.calibrated else _code("tumor-score", "Tumor score")
     return sr.Measurement(
         name=name, value=round(probability, 6), unit=codes.UCUM.NoUnits, algorithm_id=_algorithm(result)
@@ -79,25 +79,29 @@ def _algorithm(result: Result) -> sr.AlgorithmIdentification:
     return sr.AlgorithmIdentification(name=name, version=digest or "unknown", manufacturer=results.MANUFACTURER)
 
 
-def _overall(result: Result) -> sr.MeasurementsAndQualitativeEvaluations:
-    said = [
+def _scan_group(result: Result) -> sr.MeasurementsAndQualitativeEvaluations:
+    evaluations = [
         _presence(result.outcome, uncertain=result.uncertain),
         sr.QualitativeEvaluation(name=_code("purpose", "Purpose"), value=_code("research", NOTICE)),
     ]
     if result.tumor_type:
-        kind = _code(result.tumor_type, result.tumor_type.capitalize())
-        said.append(sr.QualitativeEvaluation(name=_code("tumor-type", "Most probable tumor type"), value=kind))
+        tumor_type = _code(result.tumor_type, result.tumor_type.capitalize())
+        evaluations.append(
+            sr.QualitativeEvaluation(name=_code("tumor-type", "Most probable tumor type"), value=tumor_type)
+        )
     return sr.MeasurementsAndQualitativeEvaluations(
-        **_group(result, "scan", "Whole scan", said=result),
-        measurements=[_measured(result, result.probability)],
-        qualitative_evaluations=said,
+        **_group(result, "scan", "Whole scan", of=result),
+        measurements=[_measurement(result, result.probability)],
+        qualitative_evaluations=evaluations,
     )
 
 
-def _region(result: Result, source: Source, box: Box) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    """box: fractions of the picture as its file stores it. The line's coordinates are in pixels, from the upper left
-    corner of the first one (PS3.3, C.18.6.1.1)."""
-    x0, y0, x1, y1 = (float(share * side) for share, side in zip(box, (source.columns, source.rows) * 2, strict=True))
+def _image_group(result: Result, source: SourceImage, box: Box) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    """box: fractions of the image as stored in its file. The polyline's coordinates are in pixels, from the upper left
+    corner of the first pixel (PS3.3, C.18.6.1.1)."""
+    x0, y0, x1, y1 = (
+        float(fraction * side) for fraction, side in zip(box, (source.columns, source.rows) * 2, strict=True)
+    )
     image = sr.SourceImageForRegion(
         referenced_sop_class_uid=source.sop_class,
         referenced_sop_instance_uid=source.instance,
@@ -105,27 +109,27 @@ def _region(result: Result, source: Source, box: Box) -> sr.PlanarROIMeasurement
     )
     outline = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        **_group(result, f"{source.instance} {source.frame}", f"Picture {source.number}", said=source),
+        **_group(result, f"{source.instance} {source.frame}", f"Picture {source.number}", of=source),
         referenced_region=sr.ImageRegion(graphic_type="POLYLINE", graphic_data=outline, source_image=image),
-        measurements=[_measured(result, source.probability)],
+        measurements=[_measurement(result, source.probability)],
         qualitative_evaluations=[_presence(source.outcome, uncertain=source.uncertain)],
     )
 
 
-def _group(result: Result, part: str, name: str, *, said: Result | Source) -> dict[str, Any]:
-    """What groups begin with. A finding is named only where there is one: who reads no further must not be misled."""
-    found = said.outcome == "tumor" and not said.uncertain
+def _group(result: Result, part: str, name: str, *, of: Result | SourceImage) -> dict[str, Any]:
+    """Arguments that all groups share. The finding is named only if there is one, lest it mislead a hasty reader."""
+    has_tumor = of.outcome == "tumor" and not of.uncertain
     return {
         "tracking_identifier": sr.TrackingIdentifier(uid=result.uid("tracking", part), identifier=name),
-        "finding_type": codes.SCT.Neoplasm if found else None,
+        "finding_type": codes.SCT.Neoplasm if has_tumor else None,
         "finding_sites": [sr.FindingSite(anatomic_location=codes.SCT.Brain)],
     }
 
 
-def _boxes(result: Result) -> list[tuple[Source, Box]]:
-    """Where tumor is seen, or may be. A box in a picture without one is only the strongest of weak places."""
-    found = [(one, (one.evidence or {}).get("box")) for one in result.sources]
-    return [(one, tuple(box)) for one, box in found if box and (one.uncertain or one.outcome == "tumor")]
+def _boxes(result: Result) -> list[tuple[SourceImage, Box]]:
+    """The boxes of images in which the model sees, or may see, tumor. In others the box marks no more than noise."""
+    boxes = [(one, (one.evidence or {}).get("box")) for one in result.sources]
+    return [(one, tuple(box)) for one, box in boxes if box and (one.uncertain or one.outcome == "tumor")]
 
 
 def _observer(result: Result) -> sr.ObserverContext:
@@ -140,13 +144,13 @@ def _observer(result: Result) -> sr.ObserverContext:
     return sr.ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
 
 
-def _evidence(result: Result, source: Source) -> Dataset:
-    """The picture as far as a report refers to it, and patient and study, which the report takes over."""
+def _evidence_dataset(result: Result, source: SourceImage) -> Dataset:
+    """The attributes of an image that a report refers to, with the patient and study attributes that it copies."""
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = source.sop_class, source.instance
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = result.study, result.series
     dataset.Modality, dataset.Rows, dataset.Columns = "MR", source.rows, source.columns
     dataset.PatientID = result.patient
-    for keyword in _UNKNOWN:
+    for keyword in _EMPTY_KEYWORDS:
         setattr(dataset, keyword, None)
     return dataset

@@ -1,29 +1,29 @@
-"""Which case a study's objects go to when they come one at a time.
+"""Which case a study's objects go to when they arrive one at a time.
 
-Known for as long as a study is on its way, and only in memory: the study is known by its sender's UID.
+Kept in memory only, and only while a study is being transferred, because the key is the sender's own UID.
 """
 
 import time
 from collections import OrderedDict
 
-KEPT = 3600.0
-"""Seconds after the last object. A study that goes on later opens another case."""
-_MOST = 256
+EXPIRY_SECONDS = 3600.0
+"""Time since a study's last object. If the study continues later, a new case is opened."""
+_MAX_STUDIES = 256
 
 
-class Homes:
-    """References of cases by study."""
+class StudyCaseMap:
+    """Case references by Study Instance UID."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._cases: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def get(self, study: str) -> str:
-        """The reference of its case; "" where none is known."""
-        reference, last = self._known.get(study, ("", 0.0))
-        return reference if time.monotonic() - last < KEPT else ""
+        """The reference of the study's case; "" if unknown or expired."""
+        reference, last = self._cases.get(study, ("", 0.0))
+        return reference if time.monotonic() - last < EXPIRY_SECONDS else ""
 
-    def keep(self, study: str, reference: str) -> None:
-        self._known.pop(study, None)
-        self._known[study] = reference, time.monotonic()
-        while len(self._known) > _MOST:
-            self._known.popitem(last=False)
+    def remember(self, study: str, *, reference: str) -> None:
+        self._cases.pop(study, None)
+        self._cases[study] = reference, time.monotonic()
+        while len(self._cases) > _MAX_STUDIES:
+            self._cases.popitem(last=False)

@@ -1,4 +1,4 @@
-"""`manage.py dicom_listener`: take what scanners and archives send by C-STORE, until a signal asks for the end."""
+"""`manage.py dicom_listener`: receive from scanners and archives by C-STORE until SIGINT or SIGTERM."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ from django.db import connections
 from diagnosis.access.users import User
 from diagnosis.dicom import allowed_aes
 from diagnosis.dicom.errors import Misconfigured
-from diagnosis.dicom.store_scp import Listener, Options
+from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
 
 
 class Command(BaseCommand):
@@ -24,26 +24,26 @@ class Command(BaseCommand):
             raise CommandError("DICOM_USER names no active account; it owns the cases that arrive.")
         connections.close_all()
         try:
-            chosen = Options(
+            scp_options = StoreScpOptions(
                 title=settings.DICOM_AE_TITLE,
                 address=settings.DICOM_BIND,
                 port=settings.DICOM_PORT,
-                peers=allowed_aes.parse(settings.DICOM_ALLOWED_AES),
-                user=settings.DICOM_USER,
-                most=settings.MAX_ARCHIVE_MB * 1024 * 1024,
+                allowed=allowed_aes.parse(settings.DICOM_ALLOWED_AES),
+                username=settings.DICOM_USER,
+                max_object_bytes=settings.MAX_ARCHIVE_MB * 1024 * 1024,
             )
         except Misconfigured as error:
             raise CommandError(error.message) from error
-        over = threading.Event()
+        stop = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, lambda *_: over.set())
-        listener = Listener(chosen)
+            signal.signal(signum, lambda *_: stop.set())
+        listener = StoreScp(scp_options)
         try:
             port = listener.start()
         except OSError as error:
             raise CommandError(f"DICOM_BIND and DICOM_PORT cannot be listened on: {error.strerror}.") from error
-        if not chosen.peers:
+        if not scp_options.allowed:
             self.stderr.write("DICOM_ALLOWED_AES is empty: every association will be refused.")
-        self.stdout.write(f"DICOM listener {chosen.title} on {chosen.address}:{port}")
-        over.wait()
+        self.stdout.write(f"DICOM listener {scp_options.title} on {scp_options.address}:{port}")
+        stop.wait()
         listener.stop()

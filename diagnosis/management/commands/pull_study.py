@@ -1,4 +1,4 @@
-"""`manage.py pull_study --accession N --user NAME`: fetch a study's MR pictures from the archive."""
+"""`manage.py pull_study --accession N --user NAME`: fetch a study's MR images from the archive."""
 
 import sys
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diagnosis.access.users import User
-from diagnosis.dicom import dicomweb, retrieve
-from diagnosis.dicom.errors import NeighborError
+from diagnosis.dicom import retrieve
+from diagnosis.dicom.errors import PacsError
 
 
 class Command(BaseCommand):
@@ -21,12 +21,11 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError("There is no active account of that name.")
-        # Every user of a machine sees the arguments of its processes; standard input is nobody else's.
+        # Every user of a machine can see the arguments of its processes, but not their standard input.
         accession = sys.stdin.readline() if options["accession"] == "-" else options["accession"]
         try:
-            with dicomweb.configured() as archive:
-                receipt = retrieve.pull(user=user, accession=accession, archive=archive)
-        except NeighborError as error:
+            receipt = retrieve.fetch_study(user=user, accession=accession)
+        except PacsError as error:
             raise CommandError(error.message) from None
         for rejected in receipt.rejected:
             self.stderr.write(f"{rejected.name}: {rejected.detail}")

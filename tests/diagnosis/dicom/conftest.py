@@ -1,4 +1,4 @@
-"""What a neighbor sends: MR objects of a made-up patient, whose name must turn up nowhere."""
+"""MR objects as a scanner sends them, of an invented patient whose name must never be stored or logged."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,7 @@ from diagnosis.dicom import multipart
 
 
 @dataclass
-class Archive:
+class FakeArchive:
     """files: what it holds. came: what was stored. broken: path endings that fail, with a status, "hang up", "lie" (no
     DICOM) or "flood" (without an end). ignores: parameters that it does not know."""
 
@@ -38,8 +38,8 @@ class Archive:
 
 
 @contextmanager
-def running() -> Iterator[Archive]:
-    archive = Archive()
+def running() -> Iterator[FakeArchive]:
+    archive = FakeArchive()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -61,10 +61,10 @@ def running() -> Iterator[Archive]:
 
         def do_POST(self) -> None:
             self._note()
-            mark = multipart.boundary(self.headers["Content-Type"], of="application/dicom")
-            assert mark is not None
+            boundary = multipart.find_boundary(self.headers["Content-Type"], part_type="application/dicom")
+            assert boundary is not None
             body = io.BytesIO(self._body())
-            for part in multipart.parts(body.read, mark):
+            for part in multipart.parts(body.read, boundary=boundary):
                 archive.came.append(dcmread(io.BytesIO(b"".join(part.chunks))))
             if self._fails():
                 return

@@ -1,36 +1,40 @@
-"""The allow-list: who is on it, from where, and entries that make no sense."""
+"""The allow-list: titles, hosts, and invalid entries."""
 
 import pytest
 
-from diagnosis.dicom.allowed_aes import Peer, parse
+from diagnosis.dicom.allowed_aes import AllowedAE, parse
 from diagnosis.dicom.errors import Misconfigured
 
 
 def test_entries() -> None:
-    assert parse([" PACS1 ", "MR 2@10.0.0.7", "X@::1"]) == (Peer("PACS1"), Peer("MR 2", "10.0.0.7"), Peer("X", "::1"))
+    assert parse([" PACS1 ", "MR 2@10.0.0.7", "X@::1"]) == (
+        AllowedAE("PACS1"),
+        AllowedAE("MR 2", "10.0.0.7"),
+        AllowedAE("X", "::1"),
+    )
     assert parse([]) == ()
 
 
 @pytest.mark.parametrize("entry", ["", "@10.0.0.1", "PACS@", "A" * 17, "A\\B", "ÄET", "A\x01"])
-def test_entries_that_make_no_sense(entry: str) -> None:
+def test_invalid_entries(entry: str) -> None:
     with pytest.raises(Misconfigured, match="DICOM_ALLOWED_AES"):
         parse([entry])
 
 
-def test_a_title_alone_admits_it_from_anywhere() -> None:
-    assert Peer("PACS1").admits("PACS1", "192.0.2.1")
-    assert not Peer("PACS1").admits("pacs1", "192.0.2.1")
+def test_without_a_host_any_address_matches() -> None:
+    assert AllowedAE("PACS1").matches("PACS1", address="192.0.2.1")
+    assert not AllowedAE("PACS1").matches("pacs1", address="192.0.2.1")
 
 
-def test_a_host_is_held_to() -> None:
-    peer = Peer("PACS1", "192.0.2.1")
-    assert peer.admits("PACS1", "192.0.2.1")
-    assert peer.admits("PACS1", "::ffff:192.0.2.1")
-    assert not peer.admits("PACS1", "192.0.2.2")
-    assert not peer.admits("OTHER", "192.0.2.1")
+def test_the_address_must_match_the_host() -> None:
+    entry = AllowedAE("PACS1", "192.0.2.1")
+    assert entry.matches("PACS1", address="192.0.2.1")
+    assert entry.matches("PACS1", address="::ffff:192.0.2.1")
+    assert not entry.matches("PACS1", address="192.0.2.2")
+    assert not entry.matches("OTHER", address="192.0.2.1")
 
 
 def test_a_host_may_be_a_name() -> None:
-    assert Peer("PACS1", "localhost").admits("PACS1", "127.0.0.1")
-    assert not Peer("PACS1", "localhost").admits("PACS1", "192.0.2.1")
-    assert not Peer("PACS1", "nobody.invalid").admits("PACS1", "127.0.0.1")
+    assert AllowedAE("PACS1", "localhost").matches("PACS1", address="127.0.0.1")
+    assert not AllowedAE("PACS1", "localhost").matches("PACS1", address="192.0.2.1")
+    assert not AllowedAE("PACS1", "nobody.invalid").matches("PACS1", address="127.0.0.1")

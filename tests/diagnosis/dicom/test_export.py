@@ -24,7 +24,7 @@ from diagnosis.models.prediction import State
 from tests.builders import dicom_bytes, phantom, png_bytes
 from tests.diagnosis.dicom import fake_archive
 from tests.diagnosis.dicom.conftest import NAME
-from tests.diagnosis.dicom.fake_archive import Archive
+from tests.diagnosis.dicom.fake_archive import FakeArchive
 from tests.diagnosis.dicom.test_results import evidence_of
 from tests.factories import ModelVersionFactory
 
@@ -85,7 +85,7 @@ def api(user: User) -> Callable[..., APIClient]:
 
 
 @pytest.fixture
-def archive(settings: Any) -> Iterator[Archive]:
+def archive(settings: Any) -> Iterator[FakeArchive]:
     with fake_archive.running() as one:
         settings.DICOMWEB_URL, settings.DICOMWEB_TOKEN = one.url, ""
         yield one
@@ -161,7 +161,7 @@ def test_an_unknown_kind(single: Prediction, api: Any) -> None:
     problem(api().get(f"/api/v1/predictions/{single.pk}/dicom/?kind=pdf"), 400, "invalid")
 
 
-def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any, archive: Archive) -> None:
+def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any, archive: FakeArchive) -> None:
     png = done(user, png_bytes(phantom(96, seed=5)))
     upload = SimpleUploadedFile("x.dcm", dicom_bytes(phantom(96, seed=6)))
     waiting = intake.receive(user=user, files=[upload]).accepted[0].prediction
@@ -173,13 +173,15 @@ def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any
     assert not archive.came
 
 
-def test_a_file_that_is_gone(single: Prediction, api: Any, archive: Archive) -> None:
+def test_a_file_that_is_gone(single: Prediction, api: Any, archive: FakeArchive) -> None:
     single.scan.file.storage.delete(single.scan.file.name)
     problem(api().get(f"/api/v1/predictions/{single.pk}/dicom/"), 404, "not_found")
     problem(api().post(f"/api/v1/predictions/{single.pk}/send/"), 404, "not_found")
 
 
-def test_who_may(single: Prediction, api: Any, other_user: User, reader: User, admin: User, archive: Archive) -> None:
+def test_who_may(
+    single: Prediction, api: Any, other_user: User, reader: User, admin: User, archive: FakeArchive
+) -> None:
     path = f"/api/v1/predictions/{single.pk}"
     problem(api(other_user).get(f"{path}/dicom/"), 404, "not_found")
     problem(api(other_user).post(f"{path}/send/"), 404, "not_found")
@@ -189,7 +191,7 @@ def test_who_may(single: Prediction, api: Any, other_user: User, reader: User, a
     assert api(admin).post(f"{path}/send/").status_code == 200
 
 
-def test_sending_stores_all_objects_and_again_the_same(series: Prediction, api: Any, archive: Archive) -> None:
+def test_sending_stores_all_objects_and_again_the_same(series: Prediction, api: Any, archive: FakeArchive) -> None:
     response = api().post(f"/api/v1/predictions/{series.pk}/send/")
     assert (response.status_code, response.json()) == (200, {"sent": 3})
     assert [one.Modality for one in archive.came] == ["SR", "OT", "OT"]
@@ -203,7 +205,7 @@ def test_sending_stores_all_objects_and_again_the_same(series: Prediction, api: 
     assert {one.SOPInstanceUID for one in archive.came} == first
 
 
-def test_an_archive_that_takes_nothing(single: Prediction, api: Any, archive: Archive, settings: Any) -> None:
+def test_an_archive_that_takes_nothing(single: Prediction, api: Any, archive: FakeArchive, settings: Any) -> None:
     path = f"/api/v1/predictions/{single.pk}/send/"
     archive.fails_to_store = True
     problem(api().post(path), 502, "archive_refused")
@@ -216,7 +218,7 @@ def test_an_archive_that_takes_nothing(single: Prediction, api: Any, archive: Ar
 
 
 class TestPages:
-    def test_a_result_on_dicom_offers_both(self, single: Prediction, as_user: Client, archive: Archive) -> None:
+    def test_a_result_on_dicom_offers_both(self, single: Prediction, as_user: Client, archive: FakeArchive) -> None:
         page = as_user.get(f"/predictions/{single.pk}/").content.decode()
         assert f"/predictions/{single.pk}/dicom/" in page and f"/predictions/{single.pk}/send/" in page
         assert sorted(unpacked(as_user.get(f"/predictions/{single.pk}/dicom/"))) == ["capture-0001.dcm", "report.dcm"]
@@ -239,7 +241,7 @@ class TestPages:
         assert "only results on DICOM pictures" in response.content.decode()
 
     def test_who_may(
-        self, single: Prediction, client: Client, other_user: User, reader: User, archive: Archive
+        self, single: Prediction, client: Client, other_user: User, reader: User, archive: FakeArchive
     ) -> None:
         client.force_login(other_user)
         assert client.get(f"/predictions/{single.pk}/dicom/").status_code == 404

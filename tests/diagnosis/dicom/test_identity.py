@@ -16,12 +16,12 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
-from diagnosis.dicom.identity import Identity, NotDicom, identify
-from diagnosis.dicom.spool import Piece, Spool, TooLarge
+from diagnosis.dicom.identity import InstanceIdentity, NotDicom, identify
+from diagnosis.dicom.spool import Spool, SpooledFile, TooLarge
 from tests.builders import dicom_bytes, phantom
 
 UIDS = {"SOPInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
-IDENTITY = Identity(MRImageStorage, "1.2.3.4", "1.2.3")
+IDENTITY = InstanceIdentity(MRImageStorage, "1.2.3.4", "1.2.3")
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_hostile_bytes_are_no_dicom(noise: bytes) -> None:
             identify(data)
 
 
-def test_pieces_of_a_spool_stay_apart() -> None:
+def test_files_of_a_spool_do_not_mix() -> None:
     with Spool() as spool:
-        first = spool.add("a", [b"12", b"3"], most=3)
+        first = spool.add("a", [b"12", b"3"], max_bytes=3)
         with pytest.raises(TooLarge):
-            spool.add("b", [b"12", b"34"], most=3)
-        second = spool.add("c", [b"45"], most=3)
+            spool.add("b", [b"12", b"34"], max_bytes=3)
+        second = spool.add("c", [b"45"], max_bytes=3)
         assert (first.read(), first.size, second.read(), spool.size) == (b"123", 3, b"45", 5)
 
 
-def test_a_closed_spool_gives_nothing() -> None:
+def test_a_closed_spool_cannot_be_read() -> None:
     with Spool() as spool:
-        piece: Piece = spool.add("a", [b"1"], most=1)
+        file: SpooledFile = spool.add("a", [b"1"], max_bytes=1)
     with pytest.raises(ValueError, match="closed"):
-        piece.read()
+        file.read()

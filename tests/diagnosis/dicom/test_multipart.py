@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnosis.dicom import multipart
-from diagnosis.dicom.multipart import Malformed, boundary, parts
+from diagnosis.dicom.multipart import Malformed, find_boundary, parts
 
 PARTS = [b"one", b"", b"\r\n--", b"--mark", b"\r\n--mar", b"\r\n" * 40, bytes(range(256)) * 3]
 
@@ -21,7 +21,7 @@ def body(payloads: list[bytes], mark: str = "mark") -> bytes:
 def read_all(data: bytes, step: int = 1 << 20) -> list[tuple[str, bytes]]:
     """All parts; the network brings `step` bytes at a time."""
     stream = io.BytesIO(data)
-    return [(p.content_type, b"".join(p.chunks)) for p in parts(lambda n: stream.read(min(n, step)), "mark")]
+    return [(p.content_type, b"".join(p.chunks)) for p in parts(lambda n: stream.read(min(n, step)), boundary="mark")]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
@@ -69,7 +69,7 @@ def test_preamble_epilogue_padding_and_parts_without_headers_are_allowed() -> No
 
 def test_a_part_that_nobody_reads_is_skipped() -> None:
     stream = io.BytesIO(body([b"a" * 300_000, b"b"]))
-    assert [p.content_type for p in parts(stream.read, "mark")] == ["application/dicom"] * 2
+    assert [p.content_type for p in parts(stream.read, boundary="mark")] == ["application/dicom"] * 2
 
 
 def test_memory_stays_small_however_large_a_part_is() -> None:
@@ -86,7 +86,7 @@ def test_memory_stays_small_however_large_a_part_is() -> None:
 
     tracemalloc.start()
     try:
-        total = sum(len(chunk) for part in parts(read, "mark") for chunk in part.chunks)
+        total = sum(len(chunk) for part in parts(read, boundary="mark") for chunk in part.chunks)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -108,10 +108,12 @@ def test_memory_stays_small_however_large_a_part_is() -> None:
     ],
 )
 def test_the_boundary_of_a_content_type(content_type: str, expected: str | None) -> None:
-    assert boundary(content_type, of="application/dicom") == expected
+    assert find_boundary(content_type, part_type="application/dicom") == expected
 
 
 @pytest.mark.parametrize("given_boundary", ["", "x" * 201, "\u00e9", "a\x01b"])
 def test_an_unusable_boundary(given_boundary: str) -> None:
     with pytest.raises(Malformed):
-        boundary(f'multipart/related; type="application/dicom"; boundary="{given_boundary}"', of="application/dicom")
+        find_boundary(
+            f'multipart/related; type="application/dicom"; boundary="{given_boundary}"', part_type="application/dicom"
+        )

@@ -19,7 +19,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from diagnosis.dicom.results import NOTICE, Result, Source
+from diagnosis.dicom.results import NOTICE, Result, SourceImage
 from diagnosis.dicom.secondary_capture import capture
 from diagnosis.dicom.structured_report import report
 from ml.evidence.localize import locate
@@ -35,7 +35,7 @@ def evidence_of(size: int) -> dict[str, Any]:
     return locate(cells, geometry=Geometry(0, 0, size, 0, 0, size, size, 1)).as_dict()
 
 
-def source(number: int = 1, **changes: Any) -> Source:
+def source(number: int = 1, **changes: Any) -> SourceImage:
     given: dict[str, Any] = {
         "sop_class": str(MRImageStorage),
         "instance": generate_uid(),
@@ -43,21 +43,21 @@ def source(number: int = 1, **changes: Any) -> Source:
         "frame": None,
         "rows": 256,
         "columns": 200,
-        "picture": lambda: png_bytes(phantom(128)),
+        "read_png": lambda: png_bytes(phantom(128)),
         "evidence": evidence_of(128),
         "outcome": "tumor",
         "uncertain": False,
         "probability": 0.91,
     }
-    return Source(**given | changes)
+    return SourceImage(**given | changes)
 
 
-def result(*sources: Source, **changes: Any) -> Result:
+def result(*sources: SourceImage, **changes: Any) -> Result:
     given: dict[str, Any] = {
         "study": generate_uid(),
         "series": generate_uid(),
         "patient": "CA-ABC234",
-        "letters": "RLAP",
+        "orientation_letters": "RLAP",
         "sources": sources or (source(),),
         "outcome": "tumor",
         "uncertain": False,
@@ -123,14 +123,14 @@ def test_the_capture_shows_picture_evidence_and_words() -> None:
 
 @pytest.mark.parametrize("size", [(64, 256), (1024, 300), (1024, 1024), (64, 64)])
 def test_pictures_of_any_shape_get_their_words(size: tuple[int, int]) -> None:
-    made = result(source(picture=lambda: png_bytes(np.resize(phantom(256), size))))
+    made = result(source(read_png=lambda: png_bytes(np.resize(phantom(256), size))))
     pixels = capture(made, made.sources[0]).pixel_array
     assert pixels.shape[0] > pixels.shape[1] * size[0] / size[1]
     assert max(pixels.shape) <= 1024 + 200
 
 
 def test_an_unknown_orientation_stays_unknown() -> None:
-    made = result(letters="")
+    made = result(orientation_letters="")
     assert not stored(capture(made, made.sources[0])).PatientOrientation
 
 

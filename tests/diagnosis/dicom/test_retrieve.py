@@ -15,13 +15,13 @@ from rest_framework.test import APIClient
 
 from brainscan import config
 from diagnosis import intake
-from diagnosis.dicom import dicomweb
+from diagnosis.dicom import dicomweb, dicomweb_transport
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from tests.builders import dicom_bytes, phantom
 from tests.diagnosis.dicom import fake_archive
 from tests.diagnosis.dicom.conftest import NAME
-from tests.diagnosis.dicom.fake_archive import Archive
+from tests.diagnosis.dicom.fake_archive import FakeArchive
 
 Mr = Callable[..., bytes]
 ACCESSION = "ACC-4711"
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def archive(settings: Any) -> Iterator[Archive]:
+def archive(settings: Any) -> Iterator[FakeArchive]:
     """An archive that the site is configured for."""
     with fake_archive.running() as one:
         settings.DICOMWEB_URL, settings.DICOMWEB_TOKEN = one.url, ""
@@ -37,7 +37,7 @@ def archive(settings: Any) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def study(archive: Archive, mr: Mr) -> Archive:
+def study(archive: FakeArchive, mr: Mr) -> FakeArchive:
     """An archive with a study of two MR series and a CT series, and with another study."""
     same = {"StudyInstanceUID": generate_uid(), "AccessionNumber": ACCESSION}
     place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1], "SeriesInstanceUID": generate_uid()}
@@ -71,7 +71,7 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     return found
 
 
-def test_the_mr_pictures_of_the_study_come_into_one_case(study: Archive, api: APIClient, user: User) -> None:
+def test_the_mr_pictures_of_the_study_come_into_one_case(study: FakeArchive, api: APIClient, user: User) -> None:
     response = ask(api)
     assert response.status_code == 201, response.content
     receipt = response.json()
@@ -83,13 +83,13 @@ def test_the_mr_pictures_of_the_study_come_into_one_case(study: Archive, api: AP
     assert len(fetched) == 4
 
 
-def test_asking_again_stores_nothing_anew(study: Archive, api: APIClient) -> None:
+def test_asking_again_stores_nothing_anew(study: FakeArchive, api: APIClient) -> None:
     assert [ask(api).status_code for _ in range(2)] == [201, 201]
     assert Scan.objects.count() == 2
 
 
 def test_neither_number_nor_name_nor_uid_is_kept_or_logged(
-    study: Archive, api: APIClient, caplog: pytest.LogCaptureFixture
+    study: FakeArchive, api: APIClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     uids = [one.SOPInstanceUID for one in study.datasets()]
@@ -104,17 +104,17 @@ def test_neither_number_nor_name_nor_uid_is_kept_or_logged(
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_objects_come_in_a_multipart_body_or_alone(study: Archive, api: APIClient, single: bool) -> None:
+def test_objects_come_in_a_multipart_body_or_alone(study: FakeArchive, api: APIClient, single: bool) -> None:
     study.single_part = single
     assert ask(api).status_code == 201
 
 
-def test_compressed_objects_are_taken_as_they_are(archive: Archive, api: APIClient) -> None:
+def test_compressed_objects_are_taken_as_they_are(archive: FakeArchive, api: APIClient) -> None:
     archive.files = [dicom_bytes(phantom(96), syntax=JPEG2000Lossless, AccessionNumber=ACCESSION)]
     assert ask(api).status_code == 201
 
 
-def test_what_intake_does_not_take_is_told(study: Archive, api: APIClient, mr: Mr) -> None:
+def test_what_intake_does_not_take_is_told(study: FakeArchive, api: APIClient, mr: Mr) -> None:
     one = study.datasets()[0]
     ids = {"StudyInstanceUID": one.StudyInstanceUID, "AccessionNumber": ACCESSION}
     study.files.append(mr(20, BodyPartExamined="LSPINE", SeriesInstanceUID=generate_uid(), **ids))
@@ -124,51 +124,51 @@ def test_what_intake_does_not_take_is_told(study: Archive, api: APIClient, mr: M
 
 
 @pytest.mark.parametrize("accession", ["", " ", "A*", "A?", "A\\B", "A\nB", "x" * 17])
-def test_what_is_no_accession_number_is_not_asked_for(archive: Archive, api: APIClient, accession: str) -> None:
+def test_what_is_no_accession_number_is_not_asked_for(archive: FakeArchive, api: APIClient, accession: str) -> None:
     found = problem(ask(api, accession), 400, "invalid")
     assert "accession" in found["errors"]
     assert not archive.asked
 
 
-def test_nothing_found(study: Archive, api: APIClient) -> None:
+def test_nothing_found(study: FakeArchive, api: APIClient) -> None:
     problem(ask(api, "NONE"), 404, "nothing_found")
 
 
-def test_an_archive_that_ignores_the_number_gives_nothing_away(study: Archive, api: APIClient) -> None:
+def test_an_archive_that_ignores_the_number_gives_nothing_away(study: FakeArchive, api: APIClient) -> None:
     study.ignores = {"AccessionNumber"}
     problem(ask(api, "NONE"), 404, "nothing_found")
 
 
-def test_a_study_without_mr_pictures(archive: Archive, api: APIClient, mr: Mr) -> None:
+def test_a_study_without_mr_pictures(archive: FakeArchive, api: APIClient, mr: Mr) -> None:
     archive.files = [mr(SOPClassUID=CTImageStorage, Modality="CT", AccessionNumber=ACCESSION)]
     archive.ignores = {"Modality"}
     problem(ask(api), 404, "nothing_found")
 
 
-def test_more_than_one_study(archive: Archive, api: APIClient, mr: Mr) -> None:
+def test_more_than_one_study(archive: FakeArchive, api: APIClient, mr: Mr) -> None:
     archive.files = [mr(n, AccessionNumber=ACCESSION) for n in range(2)]
     problem(ask(api), 409, "ambiguous")
     assert not Scan.objects.exists()
 
 
-def test_a_study_that_is_too_large(study: Archive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.dicom.retrieve.MAX_PICTURES", 3)
+def test_a_study_that_is_too_large(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diagnosis.dicom.retrieve.MAX_INSTANCES", 3)
     problem(ask(api), 409, "too_much")
     assert not Scan.objects.exists()
 
 
-def test_long_lists_come_in_pages(study: Archive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicomweb, "_PAGE", 2)
+def test_long_lists_come_in_pages(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicomweb, "_PAGE_SIZE", 2)
     assert ask(api).status_code == 201
     assert Scan.objects.filter(frames=3).exists()
 
 
-def test_an_archive_that_repeats_its_page_is_not_asked_forever(study: Archive, api: APIClient) -> None:
+def test_an_archive_that_repeats_its_page_is_not_asked_forever(study: FakeArchive, api: APIClient) -> None:
     study.ignores = {"offset"}
     assert ask(api).status_code == 201
 
 
-def test_an_object_that_is_too_large_is_not_read_to_its_end(study: Archive, api: APIClient, settings: Any) -> None:
+def test_an_object_that_is_too_large_is_not_read_to_its_end(study: FakeArchive, api: APIClient, settings: Any) -> None:
     settings.MAX_ARCHIVE_MB = 1
     study.broken[study.datasets()[2].SOPInstanceUID] = "flood"  # the first by its Instance Number
     problem(ask(api), 409, "too_much")
@@ -187,25 +187,25 @@ def test_an_object_that_is_too_large_is_not_read_to_its_end(study: Archive, api:
         ("elsewhere", "archive_unreachable"),
     ],
 )
-def test_an_archive_that_fails_to_search(study: Archive, api: APIClient, where: str, how: Any, code: str) -> None:
+def test_an_archive_that_fails_to_search(study: FakeArchive, api: APIClient, where: str, how: Any, code: str) -> None:
     study.broken[where] = how
     problem(ask(api), 502, code)
     assert not Scan.objects.exists()
 
 
-def test_an_answer_without_an_end_is_cut(study: Archive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicomweb, "MAX_ANSWER", 200_000)
+def test_an_answer_without_an_end_is_cut(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicomweb_transport, "MAX_RESPONSE", 200_000)
     study.broken["/studies"] = "flood"
     problem(ask(api), 409, "too_much")
 
 
-def test_an_answer_that_drips_is_cut(study: Archive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicomweb, "ANSWER_SECONDS", -1.0)
+def test_an_answer_that_drips_is_cut(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicomweb_transport, "RESPONSE_SECONDS", -1.0)
     problem(ask(api), 502, "archive_unreachable")
 
 
 @pytest.mark.parametrize("how", [404, "hang up", "lie", "elsewhere"])
-def test_an_archive_that_fails_half_way(study: Archive, api: APIClient, how: Any) -> None:
+def test_an_archive_that_fails_half_way(study: FakeArchive, api: APIClient, how: Any) -> None:
     """The series is fetched by Instance Number, last picture first; the one in the middle fails."""
     study.broken[study.datasets()[1].SOPInstanceUID] = how
     found = problem(ask(api), 502, "archive_refused" if how == 404 else "archive_unreachable")
@@ -227,7 +227,7 @@ def test_no_archive(api: APIClient, settings: Any) -> None:
     problem(ask(api), 503, "no_archive")
 
 
-def test_the_archive_is_shown_who_asks(study: Archive, api: APIClient, settings: Any) -> None:
+def test_the_archive_is_shown_who_asks(study: FakeArchive, api: APIClient, settings: Any) -> None:
     host = study.url.split("/")[2]
     settings.DICOMWEB_URL = study.url.replace("http://", "http://site:p%40ss@")
     assert ask(api).status_code == 201
@@ -245,7 +245,7 @@ def test_an_address_that_is_none_stops_the_start(url: str) -> None:
         config.dicomweb_url(url)
 
 
-def test_the_command(study: Archive, user: User, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_the_command(study: FakeArchive, user: User, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     call_command("pull_study", "--accession", ACCESSION, "--user", "ada")
     said = capsys.readouterr().out
     assert "4 pictures in 2 scans" in said and ACCESSION not in said
@@ -258,13 +258,13 @@ def test_the_command(study: Archive, user: User, capsys: pytest.CaptureFixture[s
 
 
 class TestPage:
-    def test_it_leads_to_the_case(self, study: Archive, as_user: Client) -> None:
+    def test_it_leads_to_the_case(self, study: FakeArchive, as_user: Client) -> None:
         assert "Accession number" in as_user.get("/archive/").content.decode()
         assert "/archive/" in as_user.get("/upload/").content.decode()
         response = as_user.post("/archive/", {"accession": ACCESSION})
         assert response["Location"] == Case.objects.get().get_absolute_url()
 
-    def test_it_says_what_is_wrong(self, study: Archive, as_user: Client, mr: Mr) -> None:
+    def test_it_says_what_is_wrong(self, study: FakeArchive, as_user: Client, mr: Mr) -> None:
         response = as_user.post("/archive/", {"accession": "NONE"})
         assert response.status_code == 400
         assert "no study with this accession number" in response.content.decode()
@@ -272,7 +272,7 @@ class TestPage:
         response = as_user.post("/archive/", {"accession": ACCESSION})
         assert "not the brain" in response.content.decode()
 
-    def test_half_a_study_is_told(self, study: Archive, as_user: Client) -> None:
+    def test_half_a_study_is_told(self, study: FakeArchive, as_user: Client) -> None:
         study.broken[study.datasets()[1].SOPInstanceUID] = 404
         response = as_user.post("/archive/", {"accession": ACCESSION}, follow=True)
         assert "1 of 4 pictures" in response.content.decode()
@@ -284,7 +284,7 @@ class TestPage:
 
 
 def test_without_a_free_slot_no_picture_is_fetched(
-    study: Archive, api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
+    study: FakeArchive, api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     page = Client()

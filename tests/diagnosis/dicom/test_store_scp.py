@@ -18,11 +18,12 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AE
 
 from diagnosis import intake
-from diagnosis.dicom import limits, store_scp
-from diagnosis.dicom.allowed_aes import Peer
-from diagnosis.dicom.limits import Budget, Limited
-from diagnosis.dicom.store_scp import CLASSES, VERIFICATION, Listener, Options
-from diagnosis.dicom.study_cases import Homes
+from diagnosis.dicom import c_store, limits, store_scp
+from diagnosis.dicom.allowed_aes import AllowedAE
+from diagnosis.dicom.limits import BoundedBuffer, ReceiveBudget
+from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
+from diagnosis.dicom.study_cases import StudyCaseMap
+from diagnosis.dicom.supported_contexts import SOP_CLASSES, VERIFICATION
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from ml.readers.dicom import object_type
@@ -31,7 +32,7 @@ from tests.diagnosis.dicom.conftest import NAME
 
 Mr = Callable[..., bytes]
 Start = Callable[..., int]
-OPTIONS = Options("BRAINSCAN", "127.0.0.1", 0, (Peer("MR1", "127.0.0.1"),), "ada", 1024 * 1024)
+OPTIONS = StoreScpOptions("BRAINSCAN", "127.0.0.1", 0, (AllowedAE("MR1", "127.0.0.1"),), "ada", 1024 * 1024)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,10 +40,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def start(user: User) -> Iterator[Start]:
     """Starts a listener; its port."""
-    running: list[Listener] = []
+    running: list[StoreScp] = []
 
     def run(**changes: Any) -> int:
-        running.append(Listener(replace(OPTIONS, **changes)))
+        running.append(StoreScp(replace(OPTIONS, **changes)))
         return running[-1].start()
 
     yield run
@@ -76,7 +77,7 @@ def store(port: int, *files: bytes) -> list[int]:
 
 
 def test_the_list_of_classes_is_that_of_the_readers() -> None:
-    assert {str(name) for name in CLASSES} == set(object_type.MR_CLASSES) | set(object_type.CAPTURE_CLASSES)
+    assert {str(name) for name in SOP_CLASSES} == set(object_type.MR_CLASSES) | set(object_type.CAPTURE_CLASSES)
 
 
 def test_an_echo_is_answered(start: Start) -> None:
@@ -107,16 +108,18 @@ def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: M
 
 
 @pytest.mark.parametrize(
-    ("peers", "title", "called"),
+    ("allowed", "title", "called"),
     [
         ((), "MR1", "BRAINSCAN"),
-        ((Peer("MR1"),), "MR2", "BRAINSCAN"),
-        ((Peer("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN"),
-        ((Peer("MR1"),), "MR1", "OTHER"),
+        ((AllowedAE("MR1"),), "MR2", "BRAINSCAN"),
+        ((AllowedAE("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN"),
+        ((AllowedAE("MR1"),), "MR1", "OTHER"),
     ],
 )
-def test_whoever_is_not_on_the_list_is_rejected(start: Start, peers: tuple[Peer, ...], title: str, called: str) -> None:
-    association = associate(start(peers=peers), title=title, called=called)
+def test_whoever_is_not_on_the_list_is_rejected(
+    start: Start, allowed: tuple[AllowedAE, ...], title: str, called: str
+) -> None:
+    association = associate(start(allowed=allowed), title=title, called=called)
     assert association.is_rejected
 
 
@@ -164,41 +167,41 @@ def test_an_object_that_is_not_what_its_message_says_is_a_mismatch(start: Start,
 
 
 def test_an_object_that_is_too_large_is_dropped_and_the_next_is_taken(start: Start, mr: Mr) -> None:
-    port = start(most=20_000)
+    port = start(max_object_bytes=20_000)
     large = dicom_dataset(phantom(512))
     assert store(port, dicom_file(large), mr()) == [0xA700, 0]
 
 
 def test_what_comes_at_the_same_time_is_limited_together() -> None:
-    budget = Budget(one=10, together=15)
-    first, second = Limited(budget), Limited(budget)
+    budget = ReceiveBudget(per_object=10, total=15)
+    first, second = BoundedBuffer(budget), BoundedBuffer(budget)
     first.write(b"1234567890")
     second.write(b"123456")
     assert (first.overflowed, second.overflowed) == (False, True)
     first.release()
-    third = Limited(budget)
+    third = BoundedBuffer(budget)
     third.write(b"1234567890")
     assert not third.overflowed
     del third  # its association ended
-    fourth = Limited(budget)
+    fourth = BoundedBuffer(budget)
     fourth.write(b"12345678901")
     assert fourth.overflowed and fourth.getvalue() == b""
     assert budget.take(15)
 
 
 def test_a_study_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    homes = Homes()
-    homes.keep("1.2", "CA-1")
-    assert (homes.get("1.2"), homes.get("1.3")) == ("CA-1", "")
-    monkeypatch.setattr("diagnosis.dicom.study_cases.KEPT", 0)
-    assert homes.get("1.2") == ""
+    study_cases = StudyCaseMap()
+    study_cases.remember("1.2", reference="CA-1")
+    assert (study_cases.get("1.2"), study_cases.get("1.3")) == ("CA-1", "")
+    monkeypatch.setattr("diagnosis.dicom.study_cases.EXPIRY_SECONDS", 0)
+    assert study_cases.get("1.2") == ""
 
 
 def test_only_so_many_studies_are_known() -> None:
-    homes = Homes()
+    study_cases = StudyCaseMap()
     for number in range(300):
-        homes.keep(f"1.{number}", "CA-1")
-    assert (homes.get("1.0"), homes.get("1.299")) == ("", "CA-1")
+        study_cases.remember(f"1.{number}", reference="CA-1")
+    assert (study_cases.get("1.0"), study_cases.get("1.299")) == ("", "CA-1")
 
 
 def test_nothing_is_taken_for_an_account_that_is_not_active(start: Start, user: User, mr: Mr) -> None:
@@ -221,14 +224,14 @@ def test_an_unforeseen_fault_is_a_processing_failure_that_quotes_nothing(
     def broken(data: bytes) -> None:
         raise RuntimeError("Doe^Jane")
 
-    monkeypatch.setattr(store_scp, "identify", broken)
+    monkeypatch.setattr(c_store, "identify", broken)
     assert store(start(), mr()) == [0x0110]
     assert "RuntimeError" in caplog.text and "Doe" not in caplog.text
 
 
 def test_associations_at_once_are_limited(start: Start) -> None:
     port = start()
-    held = [associate(port) for _ in range(store_scp.ASSOCIATIONS)]
+    held = [associate(port) for _ in range(store_scp.MAX_ASSOCIATIONS)]
     assert all(one.is_established for one in held)
     assert associate(port).is_rejected
     for one in held:

@@ -1,4 +1,4 @@
-"""Real neighbors: dcmtk sends to the listener; Orthanc is searched, gives studies out, takes results, and sends."""
+"""Real DICOM software: dcmtk sends to the listener; Orthanc is searched, gives studies out, takes results, sends."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ class Study:
 
 
 @dataclass
-class Neighborhood:
+class DicomNetwork:
     """A site, its archive, and the port of its listener."""
 
     site: Site
@@ -57,8 +57,8 @@ class Neighborhood:
 
 
 @pytest.fixture(scope="module")
-def neighborhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighborhood]:
-    folder = tmp_path_factory.mktemp("neighbors")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
+    folder = tmp_path_factory.mktemp("network")
     port = free_port()
     with orthanc_server(folder / "orthanc") as orthanc:
         environment = {
@@ -68,7 +68,7 @@ def neighborhood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighborh
             "DICOMWEB_URL": orthanc.dicomweb,
         }
         with running_site(folder / "data", LOG_LEVEL="DEBUG", **environment) as site:
-            yield Neighborhood(site, orthanc, port)
+            yield DicomNetwork(site, orthanc, port)
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def leaks(folder: Path, secrets: list[str]) -> list[str]:
     return found
 
 
-def assert_nothing_leaked(neighborhood: Neighborhood, study: Study) -> None:
+def assert_nothing_leaked(network: DicomNetwork, study: Study) -> None:
     """Database, stored files, queue and log."""
-    assert not leaks(neighborhood.site.data_dir, study.secrets)
-    assert not [secret for secret in study.secrets if secret in neighborhood.site.log.read_text(errors="replace")]
+    assert not leaks(network.site.data_dir, study.secrets)
+    assert not [secret for secret in study.secrets if secret in network.site.log.read_text(errors="replace")]
 
 
 def written(folder: Path, files: list[bytes]) -> list[Path]:
@@ -139,12 +139,12 @@ def send(port: int, *paths: Path, title: str = "SCANNER", called: str = "BRAINSC
     return dcmtk("storescu", "-aet", title, "-aec", called, "127.0.0.1", str(port), *paths)
 
 
-def test_dcmtk_sends_a_series_to_the_listener(neighborhood: Neighborhood, study: Study, tmp_path: Path) -> None:
-    echo = dcmtk("echoscu", "-aet", "SCANNER", "-aec", "BRAINSCAN", "127.0.0.1", str(neighborhood.port))
+def test_dcmtk_sends_a_series_to_the_listener(network: DicomNetwork, study: Study, tmp_path: Path) -> None:
+    echo = dcmtk("echoscu", "-aet", "SCANNER", "-aec", "BRAINSCAN", "127.0.0.1", str(network.port))
     assert echo.returncode == 0, echo.stderr
-    done = send(neighborhood.port, *written(tmp_path, study.files))
+    done = send(network.port, *written(tmp_path, study.files))
     assert done.returncode == 0, done.stderr
-    client = neighborhood.client
+    client = network.client
     scan = newest(client)
     assert (scan["format"], scan["frames"], scan["owner"]) == ("DICOM", 4, "admin")
     result = client.wait(scan["predictions"][0]["id"], seconds=120)
@@ -159,31 +159,31 @@ def test_dcmtk_sends_a_series_to_the_listener(neighborhood: Neighborhood, study:
             dump = dcmtk("dcmdump", "+L", "--print-all", path).stdout
             assert "PixelData" in dump and "PatientIdentityRemoved" in dump
             assert not [secret for secret in study.secrets if secret in dump]
-    assert_nothing_leaked(neighborhood, study)
+    assert_nothing_leaked(network, study)
 
 
-def test_strangers_are_refused(neighborhood: Neighborhood, study: Study, tmp_path: Path) -> None:
+def test_strangers_are_refused(network: DicomNetwork, study: Study, tmp_path: Path) -> None:
     paths = written(tmp_path, study.files)
     for title, called in (("STRANGER", "BRAINSCAN"), ("ELSEWHERE", "BRAINSCAN"), ("SCANNER", "OTHER")):
-        done = send(neighborhood.port, *paths, title=title, called=called)
+        done = send(network.port, *paths, title=title, called=called)
         assert done.returncode != 0 and "Association Rejected" in done.stderr + done.stdout
 
 
-def test_compressed_slices_are_taken(neighborhood: Neighborhood, study: Study, tmp_path: Path) -> None:
+def test_compressed_slices_are_taken(network: DicomNetwork, study: Study, tmp_path: Path) -> None:
     packed = []
     for path in written(tmp_path, study.files[:2]):
         packed.append(path.with_suffix(".jpg.dcm"))
         assert dcmtk("dcmcjpeg", "+e1", path, packed[-1]).returncode == 0
-    arguments = ("-aet", "SCANNER", "-aec", "BRAINSCAN", "-xs", "127.0.0.1", str(neighborhood.port))
+    arguments = ("-aet", "SCANNER", "-aec", "BRAINSCAN", "-xs", "127.0.0.1", str(network.port))
     done = dcmtk("storescu", *arguments, *packed)
     assert done.returncode == 0, done.stderr
-    assert newest(neighborhood.client)["frames"] == 2
+    assert newest(network.client)["frames"] == 2
 
 
 def test_a_study_is_fetched_judged_and_its_result_sent_back(
-    neighborhood: Neighborhood, study: Study, tmp_path: Path
+    network: DicomNetwork, study: Study, tmp_path: Path
 ) -> None:
-    client, orthanc = neighborhood.client, neighborhood.orthanc
+    client, orthanc = network.client, network.orthanc
     for data in study.files:
         orthanc.call("/instances", data)
     before = set(orthanc.call("/instances"))
@@ -218,23 +218,23 @@ def test_a_study_is_fetched_judged_and_its_result_sent_back(
     again = client.post(f"/api/v1/predictions/{result['id']}/send/")
     assert again[0] == 200
     assert set(orthanc.call("/instances")) - before == new
-    assert_nothing_leaked(neighborhood, study)
+    assert_nothing_leaked(network, study)
 
 
-def test_the_command_fetches_too(neighborhood: Neighborhood, study: Study) -> None:
+def test_the_command_fetches_too(network: DicomNetwork, study: Study) -> None:
     for data in study.files:
-        neighborhood.orthanc.call("/instances", data)
-    said = neighborhood.site.manage("pull_study", "--accession", study.accession, "--user", "admin")
+        network.orthanc.call("/instances", data)
+    said = network.site.manage("pull_study", "--accession", study.accession, "--user", "admin")
     assert "4 pictures in 1 scans" in said
-    status, problem = neighborhood.client.post("/api/v1/pull/", json.dumps({"accession": "NOSUCH"}).encode())
+    status, problem = network.client.post("/api/v1/pull/", json.dumps({"accession": "NOSUCH"}).encode())
     assert (status, problem["code"]) == (404, "nothing_found")
 
 
-def test_orthanc_sends_by_stow_rs(neighborhood: Neighborhood, study: Study) -> None:
+def test_orthanc_sends_by_stow_rs(network: DicomNetwork, study: Study) -> None:
     """Its client does not state the length of what it sends."""
-    orthanc, client = neighborhood.orthanc, neighborhood.client
+    orthanc, client = network.orthanc, network.client
     instances = [orthanc.call("/instances", data)["ID"] for data in study.files]
-    here = {"Url": f"{neighborhood.site.url}/dicomweb/", "HttpHeaders": {"Authorization": f"Token {client.token}"}}
+    here = {"Url": f"{network.site.url}/dicomweb/", "HttpHeaders": {"Authorization": f"Token {client.token}"}}
     orthanc.call("/dicom-web/servers/here", json.dumps(here).encode(), method="PUT")
     order = json.dumps({"Resources": instances, "Synchronous": True}).encode()
     orthanc.call("/dicom-web/servers/here/stow", order)
@@ -242,7 +242,7 @@ def test_orthanc_sends_by_stow_rs(neighborhood: Neighborhood, study: Study) -> N
         "the series' arrival", lambda: newest(client) if newest(client)["frames"] == 4 else None, seconds=30
     )
     assert client.wait(scan["predictions"][0]["id"], seconds=120)["state"] == "done"
-    assert_nothing_leaked(neighborhood, study)
+    assert_nothing_leaked(network, study)
 
 
 def test_the_listener_ends_with_the_site(tmp_path: Path) -> None:
