@@ -169,6 +169,25 @@ def test_a_slice_that_comes_after_the_result_opens_the_run_again(
     assert Prediction.objects.get().series["accepted"] == 3
 
 
+def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(
+    user: Any, other_user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
+    files = builders.dicom_series(3)
+    [first] = receive(user, *files[:2]).accepted
+    pipeline.run(prediction_id=first.prediction.pk)
+    [second] = receive(other_user, *files[:2]).accepted
+    pipeline.run(prediction_id=second.prediction.pk)
+    assert Prediction.objects.get(pk=second.prediction.pk).reused_from == first.prediction
+    receive(other_user, files[2])
+    again = Prediction.objects.get(pk=second.prediction.pk)
+    assert (again.state, again.reused_from, again.tumor_probability) == ("queued", None, None)
+    pipeline.run(prediction_id=again.pk)
+    again.refresh_from_db()
+    assert (again.state, again.reused_from, again.series["accepted"]) == ("done", None, 3)
+
+
 def test_slices_may_come_in_any_order(user: Any) -> None:
     for order in itertools.islice(itertools.permutations(range(3)), 0, 6, 2):
         files = builders.dicom_series(3)
