@@ -1,6 +1,6 @@
 """`manage.py create_token USERNAME`: a token for the HTTP API, for scripts.
 
-Only someone who can run commands on the server gets one, and every time it is shown the audit trail says so.
+Only someone who can run commands on the server gets one, and each time it is shown is audited.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from diagnosis.access import audit
 
 
 class Command(BaseCommand):
-    """Standard output holds the token and nothing else, so that a script can take it from there."""
+    """Prints the token and nothing else, so that a script can read it."""
 
     help = "Print the API token of a user; makes one if there is none."
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 "Add one in the admin, or: .venv/bin/python manage.py createsuperuser"
             )
         if not user.is_active:
-            raise CommandError(f"The account {options['username']!r} is deactivated, so a token of its would not work.")
+            raise CommandError(f"The account {options['username']!r} is deactivated, so its token would not work.")
         with transaction.atomic():
             rotated = options["rotate"] and bool(Token.objects.filter(user=user).delete()[0])
             token, created = Token.objects.get_or_create(user=user)

@@ -1,4 +1,4 @@
-"""What was kept of the files of a case: to show to whoever answers for the patients' data."""
+"""`manage.py deid_report CASE`: what was kept of the files of a case, for whoever answers for the patients' data."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from diagnosis.models import Case, Scan
 
 
 class Command(BaseCommand):
-    help = "Tells, for each scan of a case, what was kept of its file, and what was not."
+    help = "Show, for each scan of a case, what was kept of its file and what was dropped."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("case", help="reference of the case")
@@ -19,27 +19,27 @@ class Command(BaseCommand):
         cases = Case.objects.filter(reference=options["case"])
         if options["owner"]:
             cases = cases.filter(owner__username=options["owner"])
-        found = list(cases.select_related("owner"))
-        if not found:
+        matches = list(cases.select_related("owner"))
+        if not matches:
             raise CommandError(f"There is no case {options['case']}.")
-        if len(found) > 1:
-            owners = ", ".join(case.owner.get_username() for case in found)
+        if len(matches) > 1:
+            owners = ", ".join(case.owner.get_username() for case in matches)
             raise CommandError(f"Several people have a case {options['case']}: name one with --owner ({owners}).")
-        for scan in found[0].scans.order_by("id"):
-            self.stdout.write("\n".join(_told(scan)))
+        for scan in matches[0].scans.order_by("id"):
+            self.stdout.write("\n".join(_lines(scan)))
 
 
-def _told(scan: Scan) -> Iterable[str]:
+def _lines(scan: Scan) -> Iterable[str]:
     yield f"scan {scan.pk}: {scan.name}, {scan.format}, {scan.frames} slice{'s' * (scan.frames != 1)}"
-    known = scan.deidentified
-    if not known:
+    report = scan.deidentified
+    if not report:
         yield "  taken before files were de-identified: kept as it was uploaded"
         return
-    yield f"  method   {known['method']}"
-    if "kept" in known:
-        yield f"  kept     {', '.join(known['kept'])}"
-        yield f"  dropped  {known['dropped']} elements"
-    elif known.get("dropped"):
-        yield f"  dropped  {', '.join(known['dropped'])}"
+    yield f"  method   {report['method']}"
+    if "kept" in report:
+        yield f"  kept     {', '.join(report['kept'])}"
+        yield f"  dropped  {report['dropped']} elements"
+    elif report.get("dropped"):
+        yield f"  dropped  {', '.join(report['dropped'])}"
     if scan.series_uid:
         yield f"  series   {scan.series_uid}"

@@ -12,7 +12,7 @@ from diagnosis.models import Case
 
 
 class Command(BaseCommand):
-    """The pictures take the way of every upload. Run again, it adds nothing."""
+    """The files go through intake like any upload. Running it again adds nothing."""
 
     help = "Add three simulated sample cases (an average brain, twice with a lesion painted in) for a user."
 
@@ -32,16 +32,16 @@ class Command(BaseCommand):
             self._load(sample, volume, user)
 
     def _refuse_real_cases(self, user: User) -> None:
-        """Made-up pictures must never stand among somebody's real ones."""
+        """Simulated images must never be mixed with somebody's real ones."""
         references = [sample.reference for sample in demo.SAMPLES]
         taken = Case.objects.filter(owner=user, reference__in=references, simulated=False).first()
         if taken is not None:
             raise CommandError(f"{user} has a case of their own called {taken.reference}; nothing was added.")
 
     def _load(self, sample: demo.Sample, volume: demo.Volume, user: User) -> None:
-        pictures = [ContentFile(data, name=name) for name, data in demo.files(sample, volume)]
-        receipt = intake.receive(user=user, files=pictures, reference=sample.reference, simulated=True)
+        files = [ContentFile(data, name=name) for name, data in demo.files(sample, volume)]
+        receipt = intake.receive(user=user, files=files, reference=sample.reference, simulated=True)
         if receipt.rejected:
             raise CommandError(f"{receipt.rejected[0].name} was not accepted: {receipt.rejected[0].detail}")
-        known = sum(accepted.duplicate_of == accepted.scan for accepted in receipt.accepted)
-        self.stdout.write(f"{sample.reference}: {len(receipt.accepted) - known} added, {known} there before.")
+        duplicates = sum(accepted.duplicate_of == accepted.scan for accepted in receipt.accepted)
+        self.stdout.write(f"{sample.reference}: {len(receipt.accepted) - duplicates} added, {duplicates} there before.")

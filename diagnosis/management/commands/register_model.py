@@ -1,4 +1,4 @@
-"""`manage.py register_model PATH`: make a model artifact known to the site. `--default` does what each start does."""
+"""`manage.py register_model PATH`: register a model artifact. With `--default`, the one that every start registers."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ml.contracts import ModelUnavailable
 
 
 class Command(BaseCommand):
-    """Thin: `model_versions` verifies, registers and keeps the audit."""
+    """`model_versions` verifies, registers and audits."""
 
     help = "Verify a model artifact and register it; with --activate, use it for every prediction from now on."
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         except ModelUnavailable as error:
             if not options["default"]:
                 raise CommandError(error.message) from error
-            # The site must start all the same: it says on its pages and in /health/ready that it cannot predict.
+            # The site starts anyway; its pages and /health/ready say that it cannot predict.
             self.stderr.write(self.style.WARNING(f"Warning: {error.message} The site starts, and predicts nothing."))
             return
         if options["activate"]:

@@ -1,7 +1,6 @@
 """Slices of an average brain without its skull, as brains the gate must let pass.
 
-The pictures of the data table show whole heads; what comes out of a brain extraction looks different. The MNI ICBM152
-template is the average of 152 healthy people (Fonov et al., NeuroImage 2011), freely usable, and nilearn ships it.
+The images of the data table show whole heads; what comes out of a brain extraction looks different.
 """
 
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import average_brain
 from ml.contracts import BrainscanError, Image
 from ml.preprocess import preprocess
 
@@ -52,14 +52,12 @@ def _contrast(cut: Square, rng: np.random.Generator) -> Square:
 
 
 def _volume() -> Square:
-    """(x, y, z) from left, back and bottom, 0 to 1. From the installed package: no download."""
     try:
-        from nilearn.datasets import load_mni152_template
+        return average_brain.load()
     except ImportError as error:
         raise BrainscanError(
             "template_missing", "Training the gate needs nilearn: pip install -r requirements-demo.txt."
         ) from error
-    return np.asarray(load_mni152_template(resolution=1).get_fdata(), dtype=np.float32)
 
 
 def _image(plane: Square) -> Image:
