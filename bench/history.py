@@ -29,6 +29,7 @@ VIEWS = (
     "owner=seed-05&outcome=refused", "owner=seed-12&state=failed&created_before=2024-06-30",
     "q=coronal&outcome=tumor&uncertain=false", "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score",
     "sort=state", "sort=-state", "sort=owner", "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
+    "outcome=no_tumor&sort=-score",
 )  # fmt: skip
 DEEP = 0.9
 """How far into the list a deep page lies, as a fraction of its rows."""

@@ -37,7 +37,7 @@ REUSABLE = (State.DONE, State.REFUSED)
 
 
 class WorklistStatus(models.TextChoices):
-    """What a run is to whoever looks through the worklist: one thing only, made of state, outcome and band."""
+    """The one status under which the worklist counts a prediction, from its state, outcome and uncertainty."""
 
     ACTIVE = "active", "In progress"
     TUMOR = "tumor", "Tumor"
@@ -108,8 +108,8 @@ class Prediction(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error = models.TextField(blank=True, default="")
-    # PostgreSQL alters no column that these two are made of: a migration that does takes them away before.
-    standing = models.GeneratedField(
+    # PostgreSQL cannot alter a column that a generated one reads: a migration that does so removes these two first.
+    worklist_status = models.GeneratedField(
         expression=Case(
             When(state__in=ACTIVE, then=Value(WorklistStatus.ACTIVE)),
             When(state__in=STOPPED, then=Value(WorklistStatus.FAILED)),
@@ -134,17 +134,17 @@ class Prediction(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
+            # The queue: who is next, and how many are before one.
             models.Index(fields=("state", "queued"), name="prediction_state_queued"),
+            # The worklist: what it filters, counts and sorts by (docs/adr/0006-generated-columns-and-indexes.md).
             models.Index(fields=("created", "id"), name="prediction_created"),
             models.Index(fields=("owner", "created", "id"), name="prediction_owner"),
-            # What the worklist counts is in the index itself, the text that is searched too.
-            models.Index(fields=("owner", "standing", "id"), name="prediction_owner_standing"),
-            models.Index(fields=("standing", "model_version", "id"), include=("searched",), name="prediction_standing"),
-            models.Index(fields=("outcome", "created", "id"), name="prediction_outcome"),
-            models.Index(fields=("state", "created", "id"), name="prediction_state"),
-            models.Index(fields=("model_version", "created", "id"), name="prediction_model"),
-            models.Index(fields=("created", "id"), condition=Q(uncertain=True), name="prediction_uncertain"),
             models.Index(fields=("created", "id"), condition=Q(trained_on=True), name="prediction_trained_on"),
+            models.Index(fields=("owner", "worklist_status", "id"), name="prediction_owner_status"),
+            # Includes the searched text, so that counts of a search read the index alone.
+            models.Index(
+                fields=("worklist_status", "model_version", "id"), include=("searched",), name="prediction_status"
+            ),
             models.Index(fields=("state", "id"), name="prediction_by_state"),
             models.Index(fields=("case_reference", "id"), name="prediction_by_case"),
             models.Index(fields=("scan_name", "id"), name="prediction_by_scan"),

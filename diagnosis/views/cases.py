@@ -58,8 +58,9 @@ def _tally(request: HttpRequest, cases: list[Case]) -> None:
     """Give each case `tally`: how many scans stand under each tab of the worklist. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
-    rows = Prediction.objects.filter(pk__in=scans.values("latest")).order_by().values_list("scan__case", "standing")
-    counts = {(case, standing): n for case, standing, n in rows.annotate(n=Count("pk"))}
+    newest = Prediction.objects.filter(pk__in=scans.values("latest")).order_by()
+    rows = newest.values_list("scan__case", "worklist_status").annotate(n=Count("pk"))
+    counts = {(case, status): n for case, status, n in rows}
     for case in cases:
-        by_tab = ((tab, counts.get((case.pk, tab.standing), 0)) for tab in TABS)
+        by_tab = ((tab, counts.get((case.pk, tab.worklist_status), 0)) for tab in TABS)
         case.tally = [(tab, n) for tab, n in by_tab if n]  # type: ignore[attr-defined]

@@ -38,28 +38,31 @@ ORDERS = {
     "state": Order("state"),
     "owner": Order("owner_name"),
 }
-"""Columns one may sort by, as the URL calls them; what has no score stands last either way."""
+"""Sortable columns by their name in the URL. Predictions without a score come last in both directions."""
 
-PLACES = ("after", "before")
+CURSORS = ("after", "before")
+"""Parameters that name a page; the links of other tabs and filters leave them out."""
 
 CHOSEN_BY_TABS = ("state", "outcome", "uncertain")
-"""Parameters that the tabs set; all others are filters beside them."""
+"""Parameters that the tabs set; all others filter within a tab."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A saved view: a name, what it shows (None: all), and what stands for that in the URL."""
+    """A saved view: its label, the status it shows (None: all), and the URL parameters that select it."""
 
     label: str
-    standing: WorklistStatus | None = None
+    worklist_status: WorklistStatus | None = None
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """Names the tab's icon and color."""
-        if self.standing is None:
+        if self.worklist_status is None:
             return ""
-        return "running" if self.standing is WorklistStatus.ACTIVE else self.standing.value.replace("_", "-")
+        if self.worklist_status is WorklistStatus.ACTIVE:
+            return "running"
+        return self.worklist_status.value.replace("_", "-")
 
 
 TABS = (
@@ -140,7 +143,7 @@ def _tabs(
 ) -> tuple[list[dict[str, object]], int]:
     """The tabs with their links and counts under all other filters, and the count of what is chosen."""
     data, others = request.GET, request.GET.copy()
-    for key in (*CHOSEN_BY_TABS, *PLACES):
+    for key in (*CHOSEN_BY_TABS, *CURSORS):
         others.pop(key, None)
     now = {key: set(data.getlist(key)) for key in CHOSEN_BY_TABS if data.getlist(key)}
     current = next((tab for tab in TABS if now == {key: set(values) for key, values in tab.parameters.items()}), None)
@@ -150,9 +153,9 @@ def _tabs(
         target = others.copy()
         for key, values in tab.parameters.items():
             target.setlist(key, list(values))
-        count = counts[tab.standing or "all"]
+        count = counts[tab.worklist_status or "all"]
         tabs.append({"tab": tab, "count": count, "query": target.urlencode(), "current": tab is current})
-    return tabs, counts[(current.standing or "all") if current else "other"]
+    return tabs, counts[(current.worklist_status or "all") if current else "other"]
 
 
 def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -> Counter[str]:
@@ -160,14 +163,14 @@ def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -
 
     The first query reads that many rows, which counts a short list; only a longer one needs the second.
     """
-    seen = list(rows.order_by().values_list("standing", flat=True)[: COUNT_LIMIT + 1])
+    seen = list(rows.order_by().values_list("worklist_status", flat=True)[: COUNT_LIMIT + 1])
     counts = Counter(seen)
     counts["all"] = len(seen)
     unknown = {} if other is None else {"other": other}
     if len(seen) > COUNT_LIMIT:
-        unknown |= {standing: rows.filter(standing=standing) for standing in WorklistStatus.values}
+        unknown |= {status: rows.filter(worklist_status=status) for status in WorklistStatus.values}
     if unknown:
-        # Whose names are no fields of the row on which they hang; any row will do, and there is one, or all are zero.
+        # Annotate the counts on one arbitrary row, so that they run as one query. Without any row all are zero.
         asked = {f"count_{name}": BoundedCount(some) for name, some in unknown.items()}
         row: Any = Prediction.objects.order_by("pk").values(**asked).first() or {}
         for name in unknown:

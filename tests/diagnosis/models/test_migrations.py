@@ -75,11 +75,15 @@ def test_owners_that_went_stale_are_corrected() -> None:
     assert rows == {stale.pk: (heir, heir.username), right.pk: (right.owner, right.owner.username)}
 
 
-def test_back_past_the_generated_columns_and_forward_again() -> None:
+@pytest.mark.parametrize("earlier", ["0008", "0011"])
+def test_back_past_the_generated_columns_or_their_names_and_forward_again(earlier: str) -> None:
     states = ("queued", "failed", "done", "refused")
-    before = [PredictionFactory(state=state) for state in states]
+    for state in states:
+        PredictionFactory(state=state)
     rows = list(Prediction.objects.order_by("pk").values())
-    assert len(rows) == len(before)
-    migrate("0008")
+    assert [row["worklist_status"] for row in rows] == ["active", "failed", "tumor", "refused"]
+    migrate(earlier)
     migrate()
     assert list(Prediction.objects.order_by("pk").values()) == rows
+    Prediction.objects.filter(worklist_status="tumor").update(uncertain=True)
+    assert Prediction.objects.filter(worklist_status="uncertain").count() == 1

@@ -24,14 +24,15 @@ def test_the_list_shows_ones_own_with_what_their_scans_say(
     response = as_user.get("/cases/")
     body = response.content.decode()
     assert "CA-MINE" in body and "CA-THEIRS" not in body
-    assert [(tab.standing, n) for tab, n in response.context["page"].rows[0].tally] == [("tumor", 1), ("failed", 1)]
+    [case] = response.context["page"].rows
+    assert [(tab.worklist_status, n) for tab, n in case.tally] == [("tumor", 1), ("failed", 1)]
 
 
 def test_only_the_newest_prediction_of_a_scan_counts(as_user: Client, make: Make, user: User) -> None:
     old = make(case=CaseFactory(owner=user), state=State.FAILED)
     new = PredictionFactory(scan=old.scan, model_version=ModelVersionFactory())
     [case] = as_user.get("/cases/").context["page"]
-    assert [(tab.standing, n) for tab, n in case.tally] == [("tumor", 1)]
+    assert [(tab.worklist_status, n) for tab, n in case.tally] == [("tumor", 1)]
     assert [row.pk for row in as_user.get(f"/cases/{case.pk}/").context["page"]] == [new.pk]
 
 

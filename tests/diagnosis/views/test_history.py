@@ -72,8 +72,8 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
     make(name="d.png", state=State.QUEUED)
     make(name="e.png", uncertain=True, tumor_probability=0.52)
     response = as_user.get("/history/?outcome=tumor&uncertain=false")
-    assert [t["tab"].standing for t in response.context["tabs"] if t["current"]] == ["tumor"]
-    counts = {t["tab"].standing: t["count"] for t in response.context["tabs"]}
+    assert [t["tab"].worklist_status for t in response.context["tabs"] if t["current"]] == ["tumor"]
+    counts = {t["tab"].worklist_status: t["count"] for t in response.context["tabs"]}
     assert counts == {None: 5, "active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
     assert names(as_user, "?outcome=tumor&uncertain=false") == ["a.png"]
     assert names(as_user, "?uncertain=true") == names(as_user, "?outcome=uncertain") == ["e.png"]
@@ -90,7 +90,7 @@ def test_a_tab_shows_what_it_counts(as_user: Client, make: Make) -> None:
     seen = []
     for tab in as_user.get("/history/").context["tabs"][1:]:
         page = as_user.get(f"/history/?{tab['query']}").context["page"]
-        assert {row.standing for row in page} == {tab["tab"].standing}
+        assert {row.worklist_status for row in page} == {tab["tab"].worklist_status}
         assert len(page) == tab["count"]
         seen += [row.pk for row in page]
     assert sorted(seen) == sorted(Prediction.objects.values_list("pk", flat=True))
