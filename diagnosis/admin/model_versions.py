@@ -56,7 +56,7 @@ class RegisterForm(forms.ModelForm):
         return cleaned
 
     def save(self, commit: bool = True) -> ModelVersion:
-        return self.instance
+        return cast(ModelVersion, self.instance)
 
     def save_m2m(self) -> None:
         """Nothing to save: registering has written the row."""

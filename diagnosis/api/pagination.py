@@ -14,13 +14,13 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 
-class BareFirst(Paginator):
+class BareFirst(Paginator):  # type: ignore[type-arg]
     """Looks for a page's place among bare keys, and reads only its own rows whole.
 
     A page behind a hundred thousand rows would otherwise join and sort them all, with everything that a row shows.
     """
 
-    def page(self, number: int | str) -> Page:
+    def page(self, number: int | str) -> "Page[Any]":
         number = self.validate_number(number)
         start = (number - 1) * self.per_page
         rows: Any = self.object_list

@@ -25,6 +25,6 @@ class Schema(AutoSchema):
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in (*_BY_ACTION.get(getattr(self.view, "action", ""), _OF_ONE), *_ALWAYS):
-            problem = self._get_response_for_code(ProblemSerializer, str(status), [MEDIA_TYPE], direction)
+            problem = self._get_response_for_code(ProblemSerializer, str(status), [MEDIA_TYPE], direction)  # type: ignore[no-untyped-call]
             bodies.setdefault(str(status), problem | {"description": HTTPStatus(status).phrase})
         return bodies

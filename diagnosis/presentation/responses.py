@@ -167,7 +167,7 @@ def _not_modified(request: HttpRequest, etag: str) -> HttpResponseBase | None:
     return answer if isinstance(answer, HttpResponseNotModified) else None
 
 
-def _open(file: FieldFile) -> File:
+def _open(file: FieldFile) -> "File[bytes]":
     if not file.name:
         raise Http404("no file")
     try:

@@ -81,7 +81,7 @@ def history(request: HttpRequest) -> HttpResponse:
     """One page of the worklist. At most nine queries, however long it is."""
     visible = selectors.predictions(request.user)
     chosen = PredictionFilter(request.GET, queryset=visible)
-    cast(ModelChoiceField, chosen.form.fields["model"]).empty_label = "Any model"
+    cast("ModelChoiceField[Any]", chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
     page = pagination.page(
         labels.with_calibration(chosen.qs), requested_order(request.GET), request.GET, size=PAGE_SIZE

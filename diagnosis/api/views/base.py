@@ -1,5 +1,6 @@
 """What all endpoints share."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model
@@ -15,6 +16,7 @@ from diagnosis.api.pagination import Ordering
 from diagnosis.api.schema import Schema
 
 M = TypeVar("M", bound=Model)
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class ListRetrieveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[M]):
@@ -34,7 +36,7 @@ class ListRetrieveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
 
 
-def sends_file(summary: str, *media_types: str, of_slice: bool = False) -> Any:
+def sends_file(summary: str, *media_types: str, of_slice: bool = False) -> Callable[[Endpoint], Endpoint]:
     """Decorator that describes an endpoint as one that sends a file."""
     index = OpenApiParameter("index", int, OpenApiParameter.PATH, description="Of the slice, from 0")
     answers = {(200, *media_types): OpenApiTypes.BINARY}

@@ -1,6 +1,7 @@
 """The slices of a series, below the prediction that speaks of them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -13,20 +14,21 @@ from diagnosis.access import selectors
 from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import NoEvidence
 from diagnosis.api.serializers.slices import SliceSerializer
-from diagnosis.api.views.base import ListRetrieveViewSet, sends_file
+from diagnosis.api.views.base import Endpoint, ListRetrieveViewSet, sends_file
 from diagnosis.models import Prediction, SliceResult
 from diagnosis.presentation import responses
 
 
-def _of_slice(name: str) -> Any:
+def _of_slice(name: str) -> Callable[[Endpoint], Endpoint]:
     """Decorator for an endpoint of one slice, which its index names."""
-    return action(
+    decorator = action(
         detail=True,
         filterset_class=None,
         content_negotiation_class=IgnoreAccept,
         url_path=f"slices/<int:index>/{name}",
         url_name=f"slice-{name}",
     )
+    return cast("Callable[[Endpoint], Endpoint]", decorator)
 
 
 class SliceActions(ListRetrieveViewSet[Prediction]):
