@@ -47,7 +47,7 @@ class ReadOnly(Listed):
 def image(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:
     """A scan's image from its permission-checked URL. `route`: `scan-thumbnail` or `scan-preview`."""
     # The scan's name stands beside the image, so the alt text stays empty.
-    return format_html('<img class="picture" src="{}" alt="" loading="lazy">', reverse(route, args=[scan.pk]))
+    return format_html('<img class="scan-image" src="{}" alt="" loading="lazy">', reverse(route, args=[scan.pk]))
 
 
 def pretty(value: Any) -> SafeString | str:

@@ -1,4 +1,4 @@
-"""Who sends a request with a token."""
+"""Token authentication."""
 
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token

@@ -1,6 +1,6 @@
-"""Every error of the API as problem details (RFC 9457): one shape for scripts, whatever went wrong and wherever.
+"""Every error of the API as problem details (RFC 9457), so that scripts see one shape whatever went wrong.
 
-The answer is made here and not by a renderer, so that it is the same JSON for a view that otherwise sends pictures.
+The response is built here, not by a renderer, so that views which send images answer with the same JSON.
 """
 
 import math
@@ -42,22 +42,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Conflict(exceptions.APIException):
-    """409: what is asked does not fit the state that the thing is in."""
+    """409: the object's state does not allow the request."""
 
     status_code = HTTPStatus.CONFLICT
     default_code = "wrong_state"
-    default_detail = "The state it is in does not allow this."
+    default_detail = "The current state does not allow this."
 
 
 class NoEvidence(exceptions.NotFound):
-    """404: the prediction is there, but it carries no map."""
+    """404: the prediction exists but has no evidence map."""
 
     default_code = "no_evidence"
-    default_detail = "This prediction carries no map: it has no result, or one of a model that records none."
+    default_detail = "This prediction has no evidence map: it has no result, or its model records none."
 
 
 class NothingAccepted(exceptions.APIException):
-    """An upload of which no file was taken: 413 when all were too large, else 400. `extra` says which and why."""
+    """No file of the upload was accepted: 413 if all were too large, else 400. `extra` says which and why."""
 
     default_code = "nothing_accepted"
 
@@ -77,7 +77,7 @@ def response(
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> JsonResponse:
-    """One problem. `errors` holds sentences by field; `extra` are further members, which RFC 9457 allows."""
+    """One problem. errors: sentences by field. extra: further members, which RFC 9457 allows."""
     problem: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -93,9 +93,9 @@ def response(
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """DRF's exception handler: any exception of a view to its problem. None gets past it to the HTML error pages."""
+    """DRF's exception handler: turns any exception of a view into a problem. None reaches the HTML error pages."""
     request = context["request"]
-    known = _known(error)
+    known = _as_api_exception(error)
     set_rollback()
     if known is None:
         _log.exception("unexpected error in the API", exc_info=error)
@@ -107,21 +107,21 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if wait := getattr(known, "wait", None):
         headers["Retry-After"] = str(math.ceil(wait))
     return response(
-        request, status=known.status_code, headers=headers, extra=getattr(known, "extra", None), **_words(known)
+        request, status=known.status_code, headers=headers, extra=getattr(known, "extra", None), **_details(known)
     )
 
 
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """404 for every address under /api/ that is not there. GET to one that lacks only its slash is sent on."""
+    """404 for every unknown URL under /api/. A GET that lacks only the trailing slash is redirected."""
     meant = _with_slash(request.path)
     if meant and request.method in ("GET", "HEAD"):
         return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
-    detail = f"Addresses end with a slash: {meant}" if meant else "There is no such address; /api/docs/ lists them all."
+    detail = f"URLs end with a slash: {meant}" if meant else "There is no such URL; /api/docs/ lists them all."
     return response(request, status=404, code="not_found", detail=detail)
 
 
 class _Unexpected(exceptions.APIException):
-    default_detail = "Something went wrong on the server. Its log has the cause under this request_id."
+    default_detail = "Something went wrong on the server. The server's log has the cause under this request_id."
     default_code = "internal"
 
 
@@ -144,8 +144,8 @@ class _TooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-def _known(error: Exception) -> exceptions.APIException | None:
-    """`error` as one of DRF's, which carry status, code and words; None for one that nobody foresaw."""
+def _as_api_exception(error: Exception) -> exceptions.APIException | None:
+    """`error` as one of DRF's exceptions, which carry status, code and detail; None if it was not foreseen."""
     match error:
         case exceptions.APIException():
             return error
@@ -160,7 +160,9 @@ def _known(error: Exception) -> exceptions.APIException | None:
         case RequestDataTooBig():
             return _TooLarge()
         case TooManyFilesSent():
-            return exceptions.ParseError("The request holds too many files; send them in several.", "too_many_files")
+            return exceptions.ParseError(
+                "The request has too many files; send them in several requests.", "too_many_files"
+            )
         case MultiPartParserError() | SuspiciousOperation() | BadRequest() | UnreadablePostError():
             return exceptions.ParseError("The request cannot be read: its body is malformed.")
         case OperationalError() | InterfaceError():
@@ -169,7 +171,7 @@ def _known(error: Exception) -> exceptions.APIException | None:
     return None
 
 
-def _words(known: exceptions.APIException) -> dict[str, Any]:
+def _details(known: exceptions.APIException) -> dict[str, Any]:
     if not isinstance(known, exceptions.ValidationError):
         code = known.get_codes()
         return {"code": code if isinstance(code, str) else known.default_code, "detail": str(known.detail)}

@@ -1,4 +1,4 @@
-"""How the API describes itself (OpenAPI): each operation with the problems that it may answer with."""
+"""The OpenAPI schema: adds to each operation the problems that it may answer with."""
 
 from http import HTTPStatus
 from typing import Any, Literal
@@ -20,7 +20,7 @@ _OF_ONE = (404,)
 
 
 class Schema(AutoSchema):
-    """Adds the problem responses, so that no view has to repeat them."""
+    """Adds the problem responses, so that views need not repeat them."""
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

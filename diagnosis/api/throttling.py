@@ -1,7 +1,7 @@
-"""How often one person may ask: a ceiling for runaway scripts, far above what a busy one needs.
+"""A limit for runaway scripts, far above what a busy one needs.
 
-Requests are counted, not their files: one upload may bring hundreds. A scope of its own for uploads would bound
-nothing, since the work lies in the files, and those wait in the queue.
+It counts requests, not files. A separate limit for uploads would bound nothing: one request may bring hundreds of
+files, and the work that they cause waits in the queue.
 """
 
 import time
@@ -16,13 +16,13 @@ from rest_framework.throttling import UserRateThrottle
 _log = structlog.get_logger(__name__)
 
 _PAUSE = 10.0
-"""Seconds for which an unreachable cache is not asked again: a dead server must not cost every request its time-out."""
+"""Seconds during which an unreachable cache is left alone, so that not every request waits for its time-out."""
 
 _FAULTS = (redis.RedisError, OSError)
 
 
 class UserThrottle(UserRateThrottle):
-    """Counts each person's requests in fixed windows, atomically, in the cache. No cache, no limit: the log says so."""
+    """Counts each user's requests in fixed windows, atomically, in the cache. Without a cache it allows all."""
 
     duration: int
     num_requests: int
@@ -49,5 +49,5 @@ def _count(key: str, seconds: int) -> int:
     cache.add(key, 0, timeout=seconds)
     try:
         return int(cache.incr(key))
-    except ValueError:  # the window ended, or the key was evicted, between the two calls
+    except ValueError:  # the key expired or was evicted between the two calls
         return 1

@@ -10,18 +10,18 @@ from diagnosis.access import audit
 
 
 class Login(auth.LoginView):
-    """The only page that needs no login."""
+    """The only page that does not require a login."""
 
     redirect_authenticated_user = True
 
 
 class PasswordChange(auth.PasswordChangeView):
-    """Changes the password and says so; other sessions of the same person end."""
+    """Changes the password, which ends the user's other sessions."""
 
     success_url = reverse_lazy("history")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
         audit.record("password.changed", actor=form.user, target=form.user)
-        messages.success(self.request, "Your password is changed. Other sessions of yours were logged out.")
+        messages.success(self.request, "Your password is changed. Your other sessions were logged out.")
         return response

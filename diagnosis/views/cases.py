@@ -19,7 +19,7 @@ SCANS_A_PAGE = 60
 
 @require_safe
 def case_list(request: HttpRequest) -> HttpResponse:
-    """Cases, newest first, each with what its scans' newest predictions say."""
+    """Cases, newest first, each with counts of its scans' newest results."""
     chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user))
     page = pagination.page(chosen.qs, NEWEST_FIRST, request.GET, size=CASES_A_PAGE)
     _tally(request, page.rows)
@@ -32,7 +32,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
-    """One case: its scans, each with its newest prediction."""
+    """One case with its scans, each with its newest prediction."""
     case = get_object_or_404(selectors.cases(request.user), pk=case_id)
     newest = labels.with_calibration(_newest(request, case))
     page = Paginator(newest, SCANS_A_PAGE).get_page(request.GET.get("page"))
@@ -48,14 +48,14 @@ def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
 
 
 def _newest(request: HttpRequest, case: Case) -> QuerySet[Prediction]:
-    """The newest prediction of each of the case's scans, in the order in which they were uploaded."""
+    """The newest prediction of each scan of the case, in order of upload."""
     newest = Subquery(Prediction.objects.filter(scan=OuterRef("scan")).order_by("-id").values("pk")[:1])
     rows = selectors.predictions(request.user).filter(scan__case=case)
     return rows.alias(newest=newest).filter(pk=F("newest")).order_by("scan_id")
 
 
 def _tally(request: HttpRequest, cases: list[Case]) -> None:
-    """Give each case `tally`: how many scans stand under each tab of the worklist. One query."""
+    """Give each case `tally`: how many of its scans each tab of the worklist counts. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
     newest = Prediction.objects.filter(pk__in=scans.values("latest")).order_by()

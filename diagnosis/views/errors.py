@@ -1,6 +1,6 @@
 """The error pages: what happened, what to do, and an id to quote.
 
-They must come up when much else is broken, so they run without context processors and without the database.
+They must work when much else is broken, so they use neither context processors nor the database.
 """
 
 import structlog
@@ -13,7 +13,7 @@ _log = structlog.get_logger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400, or 413 where the request was too large to be read at all."""
+    """400, or 413 if the request was too large to read."""
     if isinstance(exception, RequestDataTooBig | TooManyFilesSent):
         return too_large(request, exception)
     return _page(request, 400)
@@ -24,7 +24,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or old, mostly a page left open since before a new login."""
+    """403 for a form with a missing or old CSRF token, usually from a page opened before the last login."""
     return _page(request, 403, csrf=True)
 
 
@@ -37,7 +37,7 @@ def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500. If even the template cannot be rendered, plain words go out."""
+    """500; plain text if the template cannot be rendered either."""
     try:
         return _page(request, 500)
     except Exception:

@@ -1,4 +1,4 @@
-"""The forms of the pages. What they accept is decided where the data comes in; here stands only what they ask."""
+"""The forms of the pages. They hold no rules about uploads: `intake` validates cases and files."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class MultipleFiles(forms.ClearableFileInput):
 
 
 class UploadForm(forms.Form):
-    """Case reference and files. Both are judged by `intake`, which names each file's fault on its own."""
+    """Case reference and files. `intake` validates both, and reports a problem for each file separately."""
 
     case = forms.CharField(
         label="Case",
@@ -26,7 +26,7 @@ class UploadForm(forms.Form):
         required=False,
         widget=MultipleFiles(),
     )
-    confirmed = forms.BooleanField(label="There are no names in these pictures", required=False)
+    confirmed = forms.BooleanField(label="No text in these images is a name", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {}).setdefault("case", new_reference())

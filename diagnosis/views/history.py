@@ -1,4 +1,4 @@
-"""The worklist: every prediction one may see, filtered, sorted and paged, with all of it in the URL."""
+"""The worklist: every prediction that the user may see, filtered, sorted and paged. The URL holds all choices."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -118,7 +118,7 @@ def requested_order(data: QueryDict) -> Order:
 
 
 def _columns(sort: str) -> list[dict[str, str]]:
-    """The table's head: which columns sort, which one does now, and what a click would make of it."""
+    """The table's head: label, current direction, and the `sort` parameter that a click sets."""
     headings = {
         "case": "Case",
         "scan": "Scan",
@@ -141,7 +141,7 @@ def _columns(sort: str) -> list[dict[str, str]]:
 def _tabs(
     request: HttpRequest, visible: QuerySet[Prediction], chosen: QuerySet[Prediction]
 ) -> tuple[list[dict[str, object]], int]:
-    """The tabs with their links and counts under all other filters, and the count of what is chosen."""
+    """The tabs with links and with counts under the other filters, and the count of the current selection."""
     data, others = request.GET, request.GET.copy()
     for key in (*CHOSEN_BY_TABS, *CURSORS):
         others.pop(key, None)
@@ -179,12 +179,11 @@ def _counts(rows: QuerySet[Prediction], *, other: QuerySet[Prediction] | None) -
 
 
 def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object]]:
-    """The filters in force, in words, each with the parameter that a click takes away; less those that the current tab
-    stands for."""
+    """The active filters in words, each with the parameter that a click removes; without those of the current tab."""
     chosen.form.is_valid()  # what could not be read is left out of cleaned_data
     values = chosen.form.cleaned_data
     created = values.get("created")
-    words_of = {
+    texts = {
         "q": f"“{values['q']}”" if values.get("q") else "",
         "case": f"Case {values['case']}" if values.get("case") else "",
         "owner": f"Owner {values['owner']}" if values.get("owner") else "",
@@ -196,7 +195,7 @@ def _applied(chosen: PredictionFilter, *, in_tab: bool) -> list[dict[str, object
         "created_after": f"From {created.start:%Y-%m-%d}" if created and created.start else "",
         "created_before": f"Until {created.stop:%Y-%m-%d}" if created and created.stop else "",
     }
-    return [{"key": key, "words": text} for key, text in words_of.items() if text]
+    return [{"key": key, "words": text} for key, text in texts.items() if text]
 
 
 def _listed(name: str, values: list[str] | None, choices: type[TextChoices]) -> str:

@@ -1,4 +1,4 @@
-"""Similar past cases: a fragment that the result page fetches once it stands, and a plain page without script."""
+"""Similar past cases: a fragment that the result page fetches after loading, and a plain page without JavaScript."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -11,10 +11,10 @@ from ml.percent import percent
 
 @require_safe
 def similar(request: HttpRequest, prediction_id: int) -> HttpResponse:
-    """Nothing at all where there is nothing to search by: the panel then leaves the page."""
+    """The fragment is empty if the prediction has no embedding, so that the panel disappears from the page."""
     asked = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
     found = most_similar(request.user, prediction=asked)
-    rows = [{"p": one.prediction, "alike": percent(one.similarity)} for one in found or ()]
+    rows = [{"p": one.prediction, "similarity": percent(one.similarity)} for one in found or ()]
     context = {"p": asked, "available": found is not None, "similar": rows}
     fragment = bool(request.headers.get("HX-Request"))
     return render(request, f"diagnosis/{'_fragments/' if fragment else ''}similar.html", context)

@@ -1,4 +1,4 @@
-"""Upload: one road for the plain form with many files and for the page's own requests with one file each."""
+"""Upload: the plain form with many files, and the page's script, which sends one file per request."""
 
 from typing import cast
 
@@ -21,8 +21,10 @@ _RECENT = 8
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    """The form; on POST what became of each file. 200 if any was taken, 413 if all were too large, 503 if no place was
-    free, else 400."""
+    """The form; on POST a row for each file.
+
+    200 if any file was accepted, 413 if all were too large, 503 if the site is busy, else 400.
+    """
     person = cast(User, request.user)
     if request.method != "POST":
         return _page(request, UploadForm(initial=_initial(request)))
@@ -31,7 +33,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refuse(request, form)
     if not files and not dropped:
-        form.add_error("files", "No file came with the form. Choose at least one picture.")
+        form.add_error("files", "No file was sent. Choose at least one scan.")
         return _refuse(request, form)
     try:
         receipt = intake.receive(
@@ -46,7 +48,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _refuse(request, form)
     except intake.Busy as busy:
         form.add_error(None, str(busy))
-        return _later(_refuse(request, form, status=503), busy)
+        return _with_retry_after(_refuse(request, form, status=503), busy)
     return _answer(request, receipt)
 
 
@@ -69,7 +71,7 @@ def _all_too_large(receipt: Receipt) -> bool:
 
 
 def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
-    """What the row templates need: the accepted predictions, each knowing what it repeats, and the rejected files."""
+    """Context of the row templates: accepted predictions, each with the scan it duplicates, and rejected files."""
     ids = [accepted.prediction.pk for accepted in receipt.accepted]
     statuses = labels.with_calibration(selectors.statuses(request.user, prediction_ids=ids)) if ids else ()
     known = {row.pk: row for row in estimates.with_estimates(statuses, look_up=True)}
@@ -80,36 +82,36 @@ def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
             continue
         row.uploaded_as = accepted.name  # type: ignore[attr-defined]
         row.duplicate_of = accepted.duplicate_of  # type: ignore[attr-defined]
-        row.stored_anew = accepted.duplicate_of is None or accepted.duplicate_of.pk != accepted.scan.pk  # type: ignore[attr-defined]
+        row.stored_again = accepted.duplicate_of is None or accepted.duplicate_of.pk != accepted.scan.pk  # type: ignore[attr-defined]
         uploaded.append(row)
     active = any(row.is_active for row in uploaded)
     return {"uploaded": uploaded, "rejected": receipt.rejected, "active": active, "view": "upload"}
 
 
-def _later(response: HttpResponse, busy: intake.Busy) -> HttpResponse:
+def _with_retry_after(response: HttpResponse, busy: intake.Busy) -> HttpResponse:
     response.headers["Retry-After"] = str(busy.seconds)
     return response
 
 
 def _refuse(request: HttpRequest, form: UploadForm, *, status: int = 400) -> HttpResponse:
     if _wants_rows(request):
-        words_of_errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
+        sentences = " ".join(str(text) for texts in form.errors.values() for text in texts)
         name = next((file.name for file in request.FILES.getlist("files")), "")
-        rejected = [{"name": name, "code": "invalid", "detail": words_of_errors}]
+        rejected = [{"name": name, "code": "invalid", "detail": sentences}]
         return render(request, "diagnosis/_fragments/upload_rows.html", {"rejected": rejected}, status=status)
     return _page(request, form, status=status)
 
 
 def _wants_rows(request: HttpRequest) -> bool:
-    """The page's script sends files one by one and puts the answered row in place of its own."""
+    """The page's script gets only the rows, which it puts in place of its own."""
     return request.headers.get("X-Requested-With") == "XMLHttpRequest"
 
 
 def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **rows: object) -> HttpResponse:
-    mine = selectors.cases(request.user).filter(owner=request.user.pk)[:_RECENT]
+    own_cases = selectors.cases(request.user).filter(owner=request.user.pk)[:_RECENT]
     context = {
         "form": form,
-        "recent": mine,
+        "recent": own_cases,
         "samples": {} if rows else _samples(request),
         "view": "upload",
     }
@@ -117,7 +119,7 @@ def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **rows: 
 
 
 def _samples(request: HttpRequest) -> dict[str, object]:
-    """For whoever has nothing yet: made-up cases to look at."""
+    """Simulated cases, offered until the user can see a real scan."""
     if selectors.scans(request.user).filter(case__simulated=False).exists():
         return {}
     return {"offered": True, "cases": selectors.cases(request.user).filter(simulated=True)[:3]}

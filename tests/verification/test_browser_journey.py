@@ -49,7 +49,7 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     _drop(page, [copy])
     repeated = rows.filter(has_text="copy.jpg")
     expect(repeated).to_contain_text(_JUDGED, timeout=_RESULT)
-    expect(repeated).to_contain_text("The same picture is also in case BROWSER-1")
+    expect(repeated).to_contain_text("The same image is also in case BROWSER-1")
 
     rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
     expect(page.get_by_text("not a diagnosis").first).to_be_visible()

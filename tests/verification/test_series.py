@@ -129,7 +129,7 @@ def test_a_person_drops_a_series_and_goes_through_it(page: Page, site: Site, mak
     row.get_by_role("link", name="Open").click()
 
     number, slider = page.locator("[data-part=number]"), page.locator("[data-part=slider]")
-    picture = page.locator("[data-part=picture]")
+    picture = page.locator("[data-part=image]")
     expect(number).to_contain_text("of 12")
     expect(page.locator("[data-part=strip] rect")).to_have_count(12)
     slider.fill("3")
@@ -146,12 +146,12 @@ def test_a_person_drops_a_series_and_goes_through_it(page: Page, site: Site, mak
     page.locator("[data-part=play]").click()
     wait_for("all slices", lambda: page.evaluate(_ALL_SEEN), seconds=30)
     page.locator("[data-part=play]").click()
-    assert page.evaluate("document.querySelector('[data-part=picture]').naturalWidth") > 0
+    assert page.evaluate("document.querySelector('[data-part=image]').naturalWidth") > 0
 
 
 def _shown(page: Page) -> str:
     """Address of the picture on view, once it is the large one."""
-    source = "document.querySelector('[data-part=picture]').src"
+    source = "document.querySelector('[data-part=image]').src"
     return wait_for("a large picture", lambda: _large(str(page.evaluate(source))), seconds=10)
 
 

@@ -55,7 +55,7 @@ class PredictionViewSet(SliceActions):
         """Under the model that is active now. 409 in any other state, or while another run of the scan stands."""
         prediction = self._changeable()
         if not transitions.retry(prediction=prediction, actor=self.user):
-            raise self._conflict("Only a failed or canceled one whose scan has no other result can be run again.")
+            raise self._conflict("Only a failed or canceled prediction whose scan has no other result can be retried.")
         return self._current(status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -68,7 +68,7 @@ class PredictionViewSet(SliceActions):
         """409 once it has ended."""
         prediction = self._changeable()
         if not transitions.cancel(prediction=prediction, actor=self.user):
-            raise self._conflict("Only a queued or running one can be canceled.")
+            raise self._conflict("Only a queued or running prediction can be canceled.")
         return self._current(status.HTTP_200_OK)
 
     @sends_file("Where the model sees tumor, as a picture", "image/png")

@@ -16,7 +16,7 @@ export function makeRow(file) {
   if (isBrowserImage(file) && previews < MOST_PREVIEWS) {
     previews += 1;
     const image = document.createElement("img");
-    image.className = "picture thumb";
+    image.className = "scan-image thumb";
     image.alt = "";
     image.decoding = "async";
     image.src = URL.createObjectURL(file);

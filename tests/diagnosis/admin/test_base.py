@@ -22,7 +22,7 @@ def url(place: str, pk: object = None, verb: str = "change") -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_lists_and_pages_come_up(as_admin: Client, place: str) -> None:
+def test_lists_and_pages_load(as_admin: Client, place: str) -> None:
     for state in Prediction.State.values:
         PredictionFactory(state=state)
     row: Any = {"case": Case, "scan": Scan, "prediction": Prediction}[place].objects.order_by("id").first()
@@ -71,7 +71,7 @@ def test_filters_narrow_the_list(as_admin: Client) -> None:
         assert [row.pk for row in rows] == [expected.pk], query
 
 
-def test_pictures_come_by_the_checked_addresses(as_admin: Client) -> None:
+def test_images_come_from_permission_checked_urls(as_admin: Client) -> None:
     scan = ScanFactory()
     page = as_admin.get(url("scan")).content.decode()
     assert f'src="/scans/{scan.pk}/thumbnail/"' in page

@@ -26,7 +26,7 @@ def act(client: Client, action: str, *rows: Prediction) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
-def test_looking_at_a_result_is_recorded(as_admin: Client, as_staff: Callable[..., Client]) -> None:
+def test_viewing_a_result_is_audited(as_admin: Client, as_staff: Callable[..., Client]) -> None:
     prediction = PredictionFactory()
     assert as_staff().get(url("prediction", prediction.pk)).status_code in (302, 403)
     assert not AuditEvent.objects.filter(action="result.viewed").exists()
@@ -82,7 +82,7 @@ def test_the_permission_alone_does_not_reach_other_peoples_runs(as_staff: Callab
     assert (mine.state, unseen.state) == ("canceled", "queued")
 
 
-def test_only_superusers_learn_that_somebody_else_uploaded_the_same_picture(
+def test_only_superusers_learn_that_somebody_else_uploaded_the_same_image(
     as_admin: Client, as_staff: Callable[..., Client]
 ) -> None:
     client, foreign = as_staff("view_prediction"), PredictionFactory()

@@ -22,7 +22,7 @@ def test_every_page_asks_for_a_login(client: Client, path: str) -> None:
     assert response["Location"].startswith("/login/")
 
 
-def test_login_leads_to_where_one_wanted_to_go(client: Client, user: User) -> None:
+def test_login_leads_to_the_requested_page(client: Client, user: User) -> None:
     response = client.post("/login/?next=/cases/", {"username": "ada", "password": PASSWORD, "next": "/cases/"})
     assert response["Location"] == "/cases/"
 
@@ -64,7 +64,7 @@ def test_password_change_ends_the_api_token(as_user: Client, user: User) -> None
     assert AuditEvent.objects.filter(action="token.revoked", target_id=str(user.pk)).count() == 1
 
 
-def test_a_login_does_not_end_it(client: Client, user: User) -> None:
+def test_a_login_does_not_end_the_api_token(client: Client, user: User) -> None:
     Token.objects.create(user=user)
     client.post("/login/", {"username": "ada", "password": PASSWORD})
     assert Token.objects.filter(user=user).exists()

@@ -14,7 +14,7 @@ from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory
 Make = Callable[..., Prediction]
 
 
-def test_the_list_shows_ones_own_with_what_their_scans_say(
+def test_the_list_shows_the_users_cases_with_their_results(
     as_user: Client, make: Make, user: User, other_user: User
 ) -> None:
     case = CaseFactory(owner=user, reference="CA-MINE")
@@ -37,7 +37,7 @@ def test_only_the_newest_prediction_of_a_scan_counts(as_user: Client, make: Make
 
 
 @pytest.mark.parametrize("rows", [5, 60])
-def test_both_pages_cost_the_same_however_long(
+def test_both_pages_cost_the_same_whatever_their_length(
     as_user: Client, make: Make, user: User, rows: int, django_assert_max_num_queries: Any
 ) -> None:
     case = CaseFactory(owner=user)
@@ -54,7 +54,7 @@ def test_another_persons_case_is_not_found(as_user: Client, other_user: User) ->
     assert as_user.get(f"/cases/{CaseFactory(owner=other_user).pk}/").status_code == 404
 
 
-def test_the_owner_may_upload_to_it_a_reader_not(client: Client, user: User, reader: User) -> None:
+def test_the_owner_may_upload_to_a_case_a_reader_may_not(client: Client, user: User, reader: User) -> None:
     case = CaseFactory(owner=user, reference="CA-5")
     client.force_login(user)
     assert "/upload/?case=CA-5" in client.get(f"/cases/{case.pk}/").content.decode()

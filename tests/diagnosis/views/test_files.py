@@ -1,4 +1,4 @@
-"""The bytes of scans: who gets them, and how harmless they arrive."""
+"""A scan's files: who gets them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def fetch(client: Client, address: str, **kwargs: Any) -> Any:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_only_who_may_see_the_case(as_user: Client, make: Make, other_user: User, part: str) -> None:
+def test_only_users_who_may_see_the_case_get_files(as_user: Client, make: Make, other_user: User, part: str) -> None:
     mine, theirs = make().scan, make(owner=other_user).scan
     assert fetch(as_user, f"/scans/{mine.pk}/{part}/").status_code == 200
     assert fetch(as_user, f"/scans/{theirs.pk}/{part}/").status_code == 404
@@ -31,7 +31,7 @@ def test_only_who_may_see_the_case(as_user: Client, make: Make, other_user: User
     assert fetch(Client(), f"/scans/{mine.pk}/{part}/").status_code == 302
 
 
-def test_downloads_are_audited_pictures_are_not(as_user: Client, make: Make) -> None:
+def test_downloads_are_audited_previews_are_not(as_user: Client, make: Make) -> None:
     scan = make().scan
     for part in PARTS:
         fetch(as_user, f"/scans/{scan.pk}/{part}/")
@@ -39,7 +39,9 @@ def test_downloads_are_audited_pictures_are_not(as_user: Client, make: Make) -> 
 
 
 @pytest.mark.parametrize("part", ["heatmap", "overlay"])
-def test_the_evidence_is_for_who_may_see_the_case(as_user: Client, make: Make, other_user: User, part: str) -> None:
+def test_only_users_who_may_see_the_case_get_the_evidence(
+    as_user: Client, make: Make, other_user: User, part: str
+) -> None:
     mine, theirs = make(), make(owner=other_user)
     response = as_user.get(f"/predictions/{mine.pk}/{part}/")
     assert (response.status_code, response["Content-Type"]) == (200, "image/png")

@@ -33,7 +33,7 @@ def follow(client: Client, query: str, direction: str) -> str:
 
 
 @pytest.mark.parametrize(("rows", "counted", "most"), [(5, 1000, 8), (60, 1000, 8), (60, 2, 9)])
-def test_few_queries_however_long_it_is(
+def test_the_page_costs_few_queries_whatever_its_length(
     as_user: Client,
     make: Make,
     user: User,
@@ -52,7 +52,7 @@ def test_few_queries_however_long_it_is(
             as_user.get(f"/history/?q=axial&sort=-score{place}")
 
 
-def test_one_sees_ones_own(as_user: Client, make: Make, other_user: User) -> None:
+def test_users_see_their_own_predictions(as_user: Client, make: Make, other_user: User) -> None:
     make(name="mine.png")
     make(owner=other_user, name="theirs.png")
     assert names(as_user) == ["mine.png"]
@@ -113,11 +113,11 @@ def test_counts_end_where_they_are_bounded(
 
 
 @pytest.mark.parametrize("query", ["?state=done", "?outcome=tumor"])
-def test_what_no_tab_stands_for_is_counted_on_an_empty_site(as_user: Client, query: str) -> None:
+def test_a_selection_outside_all_tabs_is_counted_on_an_empty_site(as_user: Client, query: str) -> None:
     assert as_user.get(f"/history/{query}").context["count"] == 0
 
 
-def test_an_uncertain_one_is_called_so_with_its_number(as_user: Client, make: Make) -> None:
+def test_an_uncertain_result_is_labeled_with_its_number(as_user: Client, make: Make) -> None:
     make(uncertain=True, tumor_probability=0.52)
     body = as_user.get("/history/").content.decode()
     assert "chip status-uncertain" in body and "chip status-tumor" not in body
@@ -139,7 +139,7 @@ def test_search_finds_case_and_file(as_user: Client, make: Make, user: User) -> 
     assert names(as_user, "?q=ca-77") == ["other.png"]
 
 
-def test_sorting_is_total_and_leaves_what_has_no_score_last(as_user: Client, make: Make) -> None:
+def test_sorting_is_total_and_puts_rows_without_score_last(as_user: Client, make: Make) -> None:
     make(name="low.png", tumor_probability=0.6)
     make(name="none.png", state=State.FAILED)
     make(name="high.png", tumor_probability=0.9)
@@ -233,7 +233,7 @@ def test_counts_stop_where_they_no_longer_help(as_user: Client, make: Make, monk
     assert '<span class="count">1</span>' in body
 
 
-def test_the_row_says_what_case_and_scan_say(make: Make) -> None:
+def test_the_row_copies_case_and_scan(make: Make) -> None:
     row = make(name="axial.png")
     case = row.scan.case
     assert (row.owner, row.owner_name) == (case.owner, case.owner.username)
@@ -252,14 +252,14 @@ def test_the_row_follows_its_case_and_its_owner(make: Make, user: User, other_us
     assert (beside.owner, beside.owner_name) == (user, user.username)
 
 
-def test_filters_are_shown_and_can_be_taken_away(as_user: Client, make: Make) -> None:
+def test_filters_are_shown_and_can_be_removed(as_user: Client, make: Make) -> None:
     make()
     body = as_user.get("/history/?q=axial&created_after=2020-01-01").content.decode()
     assert 'href="/history/?created_after=2020-01-01"' in body
     assert "From 2020-01-01" in body
 
 
-def test_a_state_that_no_tab_stands_for_is_shown_and_can_be_taken_away(as_user: Client, make: Make) -> None:
+def test_a_state_outside_all_tabs_is_shown_and_can_be_removed(as_user: Client, make: Make) -> None:
     make(name="a.png")
     body = as_user.get("/history/?q=a&state=queued").content.decode()
     assert "State: Queued" in body
@@ -267,7 +267,7 @@ def test_a_state_that_no_tab_stands_for_is_shown_and_can_be_taken_away(as_user: 
     assert "State:" not in as_user.get("/history/?state=queued&state=running").content.decode()  # a tab of its own
 
 
-def test_what_could_not_be_read_is_named_beside_what_could(as_user: Client, make: Make) -> None:
+def test_unreadable_filters_are_named_beside_valid_ones(as_user: Client, make: Make) -> None:
     make(name="a.png")
     body = as_user.get("/history/?q=a&created_after=soon").content.decode()
     assert "left out; Uploaded: Enter a valid date." in body
@@ -303,7 +303,16 @@ def test_polls_only_while_something_is_in_progress(as_user: Client, make: Make) 
 
 def test_an_empty_site_says_what_to_do(as_user: Client) -> None:
     body = as_user.get("/history/").content.decode()
-    assert "No scans yet" in body and "make demo" in body
+    assert "No scans yet" in body and "ask your administrator" in body
+
+
+@pytest.mark.parametrize("path", ["/history/", "/upload/", "/archive/"])
+def test_only_managers_are_told_commands_and_settings(client: Client, user: User, admin: User, path: str) -> None:
+    client.force_login(user)
+    body = client.get(path).content.decode()
+    assert "administrator" in body and "<code>" not in body
+    client.force_login(admin)
+    assert re.search("<code>(make demo|DICOMWEB_URL)</code>", client.get(path).content.decode())
 
 
 def test_an_empty_site_with_samples_links_them(as_user: Client, user: User) -> None:
@@ -311,7 +320,7 @@ def test_an_empty_site_with_samples_links_them(as_user: Client, user: User) -> N
     assert "SIM-1" in as_user.get("/history/").content.decode()
 
 
-def test_nothing_matches_is_not_nothing_yet(as_user: Client, make: Make) -> None:
+def test_no_match_is_told_apart_from_an_empty_site(as_user: Client, make: Make) -> None:
     make()
     body = as_user.get("/history/?q=zzz").content.decode()
     assert "Nothing matches" in body and "No scans yet" not in body

@@ -23,15 +23,15 @@ def body_of(client: Client, prediction: Prediction) -> str:
     return response.content.decode()
 
 
-def test_a_tumor_is_said_in_words_with_type_source_and_caveat(as_user: Client, make: Make) -> None:
+def test_a_tumor_is_shown_with_type_source_and_caveat(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make())
     assert "Tumor likely" in body
     assert "glioma" in body and "WHO grades 1 to 4" in body and "WHO Classification of Tumours" in body
-    assert "A picture cannot grade a tumor." in body
+    assert "An image cannot grade a tumor." in body
     assert "Research use – decision support, not a diagnosis" in body
 
 
-def test_an_uncalibrated_score_is_no_percentage(as_user: Client, make: Make) -> None:
+def test_an_uncalibrated_score_is_not_a_percentage(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make())
     assert "Model score" in body and "Not a calibrated probability" in body and "threshold 0.50" in body
     assert "Of 100 scans" not in body and "93 %" not in body
@@ -40,7 +40,7 @@ def test_an_uncalibrated_score_is_no_percentage(as_user: Client, make: Make) -> 
 UNSURE = {"outcome": "no_tumor", "uncertain": True, "tumor_probability": 0.48}
 
 
-def test_an_uncertain_one_says_so_its_number_and_the_band(as_user: Client, make: Make) -> None:
+def test_an_uncertain_result_shows_its_number_and_the_band(as_user: Client, make: Make) -> None:
     manifest = {"calibration": {"uncertain": [0.31, 0.62]}, "threshold": 0.5}
     body = body_of(as_user, make(model_version=ModelVersionFactory(manifest=manifest), **UNSURE))
     assert 'status-uncertain" aria-labelledby="headline"' in body and "Too close to call: from 31 % to 62 %" in body
@@ -49,21 +49,21 @@ def test_an_uncertain_one_says_so_its_number_and_the_band(as_user: Client, make:
     assert "Type, if it is a tumor" in body
 
 
-def test_an_uncertain_one_without_a_known_band_still_says_so(as_user: Client, make: Make) -> None:
+def test_an_uncertain_result_without_a_band_says_so(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(**UNSURE))
     assert "Too close to call. A person has to decide." in body and "Of 100 scans" not in body
 
 
-def test_a_picture_of_the_training_is_named(as_user: Client, make: Make) -> None:
+def test_a_scan_used_in_training_is_marked(as_user: Client, make: Make) -> None:
     assert "This scan was used to train the model." in body_of(as_user, make(trained_on=True))
     assert "used to train" not in body_of(as_user, make())
 
 
-def test_the_evidence_lies_over_the_scan_and_is_told_in_words(as_user: Client, make: Make) -> None:
+def test_the_evidence_is_drawn_over_the_scan_and_described(as_user: Client, make: Make) -> None:
     prediction = make()
     body = body_of(as_user, prediction)
     assert f'src="/predictions/{prediction.pk}/heatmap/"' in body
-    assert "strongest in the upper right quarter of the picture" in body
+    assert "strongest in the upper right quarter of the image" in body
     assert "of the evidence" in body and f'href="/predictions/{prediction.pk}/overlay/"' in body
     left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
     assert left < 950 / 14 < left + width and top < 550 / 14 < top + height
@@ -71,20 +71,20 @@ def test_the_evidence_lies_over_the_scan_and_is_told_in_words(as_user: Client, m
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_box_is_drawn_on_the_picture_as_it_is_shown(as_user: Client, make: Make, orientation: int) -> None:
+def test_the_box_is_drawn_on_the_upright_image(as_user: Client, make: Make, orientation: int) -> None:
     body = body_of(as_user, make(evidence=evidence(orientation=orientation)))
     left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
     assert (left + width / 2, top + height / 2) == pytest.approx((950 / 14, 550 / 14), abs=2)
     assert "upper right quarter" in body
 
 
-def test_a_picture_stored_lying_is_shown_standing(as_user: Client, make: Make) -> None:
+def test_a_rotated_image_is_shown_upright(as_user: Client, make: Make) -> None:
     prediction = make(evidence=evidence(orientation=6))
     Scan.objects.filter(pk=prediction.scan_id).update(width=200, height=100)
     assert "--ratio:0.50000" in body_of(as_user, prediction)
 
 
-def test_no_localized_evidence_is_said_and_no_box_drawn(as_user: Client, make: Make) -> None:
+def test_without_localized_evidence_no_box_is_drawn(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(evidence=evidence(strongest=0.05)))
     assert body.count("o localized evidence") == 2  # below the scan, and in words
     for part in ("layer-box", "layer-map", '"boxed"', '"mapped"', "data-opacity", "/overlay/"):
@@ -92,7 +92,7 @@ def test_no_localized_evidence_is_said_and_no_box_drawn(as_user: Client, make: M
 
 
 @pytest.mark.parametrize("fields", [{"evidence": None}, {"state": State.REFUSED}, {"state": State.RUNNING}])
-def test_without_a_map_the_scan_stands_alone(as_user: Client, make: Make, fields: dict[str, object]) -> None:
+def test_without_a_map_only_the_scan_is_shown(as_user: Client, make: Make, fields: dict[str, object]) -> None:
     body = body_of(as_user, make(**fields))
     assert "/preview/" in body and "heatmap" not in body and "overlay" not in body and "data-opacity" not in body
 
@@ -105,23 +105,25 @@ def test_the_page_costs_eight_queries_with_or_without_evidence(
             body_of(as_user, prediction)
 
 
-def test_a_calibrated_one_is_a_percentage_with_its_meaning(as_user: Client, make: Make) -> None:
+def test_a_calibrated_score_is_a_percentage_with_its_meaning(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(model_version=ModelVersionFactory(manifest=CALIBRATED)))
     assert "93 %" in body and "Of 100 scans scored like this, about 93 show a tumor." in body
 
 
-def test_no_tumor_is_no_all_clear_and_has_no_type(as_user: Client, make: Make) -> None:
+def test_no_tumor_is_not_an_all_clear_and_has_no_type(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(outcome="no_tumor", tumor_probability=0.04))
     assert "No tumor seen" in body and "Not an all-clear" in body
     assert "grades" not in body
 
 
-def test_refused_gives_the_reason_and_what_would_be_accepted(as_user: Client, make: Make) -> None:
+def test_a_refused_scan_shows_the_reason_and_what_is_accepted(as_user: Client, make: Make) -> None:
     body = body_of(as_user, make(state=State.REFUSED))
     assert "one flat shade" in body and "What is accepted" in body
 
 
-def test_failed_offers_a_retry_to_who_may(as_user: Client, client: Client, make: Make, reader: User) -> None:
+def test_a_failed_prediction_offers_a_retry_to_its_owner(
+    as_user: Client, client: Client, make: Make, reader: User
+) -> None:
     failed = make(state=State.FAILED)
     assert "Retry" in body_of(as_user, failed)
     other = Client()
@@ -130,17 +132,17 @@ def test_failed_offers_a_retry_to_who_may(as_user: Client, client: Client, make:
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
-def test_in_progress_polls(as_user: Client, make: Make, state: str) -> None:
+def test_a_prediction_in_progress_polls(as_user: Client, make: Make, state: str) -> None:
     body = body_of(as_user, make(state=state))
     assert "In progress" in body and body.count('id="poller"') == 2
 
 
-def test_without_a_model_version_the_page_still_comes(as_user: Client, make: Make) -> None:
+def test_the_page_works_without_a_model_version(as_user: Client, make: Make) -> None:
     for state in (State.QUEUED, State.FAILED, State.CANCELED):
         body_of(as_user, make(state=state, model_version=None))
 
 
-def test_looking_at_a_result_is_audited_waiting_is_not(as_user: Client, make: Make) -> None:
+def test_viewing_a_result_is_audited_viewing_progress_is_not(as_user: Client, make: Make) -> None:
     done, queued = make(), make(state=State.QUEUED)
     body_of(as_user, done)
     body_of(as_user, queued)
@@ -169,7 +171,7 @@ def test_a_scan_leads_to_its_newest_prediction(as_user: Client, make: Make) -> N
     assert f"/predictions/{old.pk}/" in body_of(as_user, new)
 
 
-def test_simulated_cases_say_so(as_user: Client, make: Make, user: User) -> None:
+def test_simulated_cases_are_marked(as_user: Client, make: Make, user: User) -> None:
     body = body_of(as_user, make(case=CaseFactory(owner=user, simulated=True)))
     assert "Simulated" in body
 
@@ -195,12 +197,12 @@ def test_readers_may_not_retry(client: Client, reader: User, make: Make) -> None
     assert "You may not do this" in response.content.decode()
 
 
-def test_what_has_ended_meanwhile_is_said(as_user: Client, make: Make) -> None:
+def test_a_change_that_comes_too_late_is_reported(as_user: Client, make: Make) -> None:
     response = as_user.post(f"/predictions/{make().pk}/cancel/", follow=True)
     assert "changed meanwhile" in response.content.decode()
 
 
-def test_a_script_gets_the_row_and_a_form_goes_back_to_its_page_only(as_user: Client, make: Make) -> None:
+def test_a_script_gets_the_row_and_a_form_returns_to_this_site_only(as_user: Client, make: Make) -> None:
     prediction = make(state=State.QUEUED)
     address = f"/predictions/{prediction.pk}/cancel/"
     response = as_user.post(address, {"view": "row"}, headers={"HX-Request": "true"})

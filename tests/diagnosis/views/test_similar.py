@@ -28,17 +28,17 @@ def test_the_result_page_fetches_it_once_it_stands(as_user: Client, make: Make) 
         assert address.format(other.pk) not in as_user.get(f"/predictions/{other.pk}/").content.decode()
 
 
-def test_each_is_a_picture_a_case_an_outcome_and_how_alike(as_user: Client, make: Make, user: User) -> None:
+def test_each_shows_image_case_outcome_and_similarity(as_user: Client, make: Make, user: User) -> None:
     asked = embed(make())
     similar = embed(make(case=CaseFactory(owner=user, reference="OLD-1")), 0.87)
     body = panel(as_user, asked)
     assert f'src="/scans/{similar.scan_id}/thumbnail/"' in body
     assert f'href="/predictions/{similar.pk}/"' in body and "OLD-1" in body
-    assert "87 % alike" in body and "Tumor" in body and "0.93" in body and "glioma" in body
+    assert "87 % similar" in body and "Tumor" in body and "0.93" in body and "glioma" in body
     assert "does not mean that the finding is the same" in body
 
 
-def test_what_is_not_alike_is_not_shown(as_user: Client, make: Make) -> None:
+def test_dissimilar_scans_are_not_shown(as_user: Client, make: Make) -> None:
     asked = embed(make())
     embed(make(), -0.4)
     assert "No similar past scans yet" in panel(as_user, asked)
@@ -60,7 +60,7 @@ def test_without_script_it_is_a_page(as_user: Client, make: Make) -> None:
     body = as_user.get(f"/predictions/{asked.pk}/similar/").content.decode()
     assert "<html" in body and f"/predictions/{similar.pk}/" in body
     assert "Research use" in body
-    assert "Nothing to compare by" in as_user.get(f"/predictions/{make().pk}/similar/").content.decode()
+    assert "Nothing to compare" in as_user.get(f"/predictions/{make().pk}/similar/").content.decode()
 
 
 def test_owners_are_named_to_who_sees_others_cases(client: Client, reader: User, make: Make) -> None:

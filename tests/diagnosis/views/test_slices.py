@@ -1,4 +1,4 @@
-"""The slices of a series on pages and in the API: what is said of each, its pictures, and for whose eyes they are."""
+"""The slices of a series on pages and in the API: their results and images, and who may see them."""
 
 import io
 import zipfile
@@ -51,7 +51,7 @@ def test_the_listing_has_each_slice_in_order(
     assert first["caption"].endswith("of this slice's evidence")
 
 
-def test_slices_without_a_result_say_so(as_user: Client, series: Prediction) -> None:
+def test_slices_without_a_result_are_labeled_so(as_user: Client, series: Prediction) -> None:
     SliceResult.objects.filter(slice__index=2).delete()
     found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()["slices"][2]
     assert (found["label"], found["probability"], found["map"], found["box"]) == ("Not analyzed yet", None, None, None)
@@ -68,7 +68,7 @@ def addresses(series: Prediction) -> list[str]:
     return [*found, reverse("slice-preview", args=[row.pk]) + "?window=1"]
 
 
-def test_they_are_for_those_who_may_see_the_case(
+def test_only_users_who_may_see_the_case_get_slices(
     client: Client, series: Prediction, user: Any, other_user: Any, reader: Any
 ) -> None:
     for person, expected in ((user, 200), (reader, 200), (other_user, 404)):
@@ -78,7 +78,7 @@ def test_they_are_for_those_who_may_see_the_case(
     assert {fetch(client, address).status_code for address in addresses(series)} == {302, 401}
 
 
-def test_pictures_are_pngs_that_only_their_viewer_keeps(as_user: Client, series: Prediction) -> None:
+def test_images_are_pngs_cached_privately(as_user: Client, series: Prediction) -> None:
     row = series.scan.slices.get(index=3)
     answer = fetch(as_user, reverse("slice-preview", args=[row.pk]))
     assert (answer["Content-Type"], answer["X-Content-Type-Options"]) == ("image/png", "nosniff")
@@ -115,7 +115,7 @@ def test_a_volume_offers_no_windows(
     assert fetch(as_user, reverse("slice-preview", args=[row.pk])).status_code == 200
 
 
-def test_the_evidence_of_a_slice_lies_over_its_own_picture(as_user: Client, series: Prediction) -> None:
+def test_the_evidence_of_a_slice_is_drawn_over_its_own_image(as_user: Client, series: Prediction) -> None:
     result = series.slice_results.get(slice__index=2)
     for name in ("slice-heatmap", "slice-overlay"):
         answer = as_user.get(reverse(name, args=[result.pk]))

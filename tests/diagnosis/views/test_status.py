@@ -34,7 +34,7 @@ def test_three_queries_whatever_the_number_of_rows(
         poll(as_user, *ids, view=view)
 
 
-def test_an_active_row_says_its_place_and_keeps_the_poller(as_user: Client, make: Make) -> None:
+def test_an_active_row_shows_its_position_and_keeps_the_poller(as_user: Client, make: Make) -> None:
     first, second = make(state=State.QUEUED), make(state=State.QUEUED)
     body = poll(as_user, first.pk, second.pk)
     assert "1st in line" in body and "2nd in line" in body
@@ -42,7 +42,7 @@ def test_an_active_row_says_its_place_and_keeps_the_poller(as_user: Client, make
     assert "delete:#poller" not in body
 
 
-def test_the_poller_goes_when_all_have_ended_and_the_end_is_announced(as_user: Client, make: Make) -> None:
+def test_the_poller_goes_and_the_end_is_announced_when_all_have_ended(as_user: Client, make: Make) -> None:
     done = make(state=State.DONE, name="axial_7.png")
     body = poll(as_user, done.pk)
     assert "delete:#poller" in body
@@ -51,14 +51,16 @@ def test_the_poller_goes_when_all_have_ended_and_the_end_is_announced(as_user: C
     assert "poll-id" not in body
 
 
-def test_the_estimate_is_told_from_memory(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_estimate_comes_from_the_cached_average(
+    as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("diagnosis.inference.broker.estimate", lambda position: 4.0 * position)
     estimates.seconds_each(look_up=True)
     make(state=State.QUEUED)
     assert "about 8 s" in poll(as_user, make(state=State.QUEUED).pk)
 
 
-def test_what_is_no_id_is_passed_over(as_user: Client, make: Make) -> None:
+def test_what_is_not_an_id_is_skipped(as_user: Client, make: Make) -> None:
     running = make(state=State.RUNNING)
     body = poll(as_user, "x", "-1", "", "²", "1e9", "9" * 40, "0x1", running.pk)
     assert f'data-status="{running.pk}"' in body
@@ -72,30 +74,30 @@ def test_an_unknown_view_is_a_row(as_user: Client, make: Make) -> None:
     assert "<tr " in poll(as_user, make().pk, view="../../etc/passwd")
 
 
-def test_others_predictions_are_not_told(as_user: Client, make: Make, other_user: User) -> None:
+def test_other_users_predictions_are_not_shown(as_user: Client, make: Make, other_user: User) -> None:
     theirs = make(owner=other_user, state=State.QUEUED, name="secret.png")
     body = poll(as_user, theirs.pk)
     assert "secret.png" not in body
     assert f"delete:[data-poll='{theirs.pk}']" in body  # the page stops asking for it
 
 
-def test_at_most_200_are_answered() -> None:
+def test_a_request_answers_for_at_most_200() -> None:
     assert len(status.polled_ids(str(n) for n in range(1000))) == status.MAX_POLLED == 200
 
 
-def test_the_queue_indicator_says_how_busy_the_site_is(as_user: Client, make: Make, other_user: User) -> None:
+def test_the_queue_indicator_shows_how_busy_the_site_is(as_user: Client, make: Make, other_user: User) -> None:
     assert as_user.get("/queue/").content.decode().strip() == ""
     make(state=State.QUEUED)
     make(owner=other_user, state=State.QUEUED)
     assert "2 waiting" in as_user.get("/queue/").content.decode()
 
 
-def test_the_queue_indicator_says_when_no_worker_is_there(as_user: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_indicator_shows_when_no_worker_runs(as_user: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
     assert "No worker" in as_user.get("/queue/").content.decode()
 
 
-def test_no_estimate_is_told_while_no_worker_is_there(
+def test_there_is_no_estimate_while_no_worker_runs(
     as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diagnosis.inference.broker.estimate", lambda position: 4.0 * position)

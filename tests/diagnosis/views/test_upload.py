@@ -13,7 +13,7 @@ from tests.builders import TEXT, phantom, png_bytes
 XHR = {"X-Requested-With": "XMLHttpRequest"}
 
 
-def picture(name: str = "axial.png", seed: int = 0) -> SimpleUploadedFile:
+def image(name: str = "axial.png", seed: int = 0) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, png_bytes(phantom(96, seed=seed)))
 
 
@@ -26,7 +26,7 @@ def test_the_form_offers_a_new_reference_and_recent_ones(as_user: Client, user: 
 
 
 def test_a_good_and_a_bad_file_together_end_on_one_page(as_user: Client) -> None:
-    files = [picture(), SimpleUploadedFile("notes.txt", TEXT)]
+    files = [image(), SimpleUploadedFile("notes.txt", TEXT)]
     response = as_user.post("/upload/", {"case": "CA-1", "files": files})
     body = response.content.decode()
     assert response.status_code == 200
@@ -48,41 +48,41 @@ def test_all_too_large_is_a_413_that_names_the_limit(as_user: Client, settings: 
     assert "big.png" in response.content.decode() and "1 MB" in response.content.decode()
 
 
-def test_no_file_is_said(as_user: Client) -> None:
+def test_an_upload_without_files_is_reported(as_user: Client) -> None:
     response = as_user.post("/upload/", {"case": "CA-1"})
     assert response.status_code == 400
-    assert "No file came with the form" in response.content.decode()
+    assert "No file was sent" in response.content.decode()
 
 
 @pytest.mark.parametrize("reference", ["Jane Doe", "../x", "x" * 300])
-def test_a_reference_that_is_none_is_said_beside_its_field(as_user: Client, reference: str) -> None:
-    response = as_user.post("/upload/", {"case": reference, "files": picture()})
+def test_an_invalid_reference_is_reported_at_its_field(as_user: Client, reference: str) -> None:
+    response = as_user.post("/upload/", {"case": reference, "files": image()})
     assert response.status_code == 400
     assert response.context["form"].errors["case"]
     assert not Scan.objects.exists()
 
 
-def test_the_same_picture_again_links_the_first(as_user: Client) -> None:
-    as_user.post("/upload/", {"case": "CA-1", "files": picture()})
-    response = as_user.post("/upload/", {"case": "CA-1", "files": picture("copy.png")})
+def test_a_repeated_image_links_to_the_first(as_user: Client) -> None:
+    as_user.post("/upload/", {"case": "CA-1", "files": image()})
+    response = as_user.post("/upload/", {"case": "CA-1", "files": image("copy.png")})
     assert "copy.png was uploaded before" in response.content.decode()
     assert Scan.objects.count() == 1
 
 
-def test_the_same_picture_in_another_case_is_stored_and_said(as_user: Client) -> None:
-    as_user.post("/upload/", {"case": "CA-1", "files": picture()})
-    response = as_user.post("/upload/", {"case": "CA-2", "files": picture()})
-    assert "The same picture is also in case" in response.content.decode()
+def test_a_repeated_image_in_another_case_is_stored_with_a_note(as_user: Client) -> None:
+    as_user.post("/upload/", {"case": "CA-1", "files": image()})
+    response = as_user.post("/upload/", {"case": "CA-2", "files": image()})
+    assert "The same image is also in case" in response.content.decode()
     assert Scan.objects.count() == 2
 
 
-def test_the_same_picture_twice_at_once_is_one_row(as_user: Client) -> None:
-    response = as_user.post("/upload/", {"case": "CA-1", "files": [picture("a.png"), picture("b.png")]})
+def test_the_same_image_twice_in_one_upload_is_one_row(as_user: Client) -> None:
+    response = as_user.post("/upload/", {"case": "CA-1", "files": [image("a.png"), image("b.png")]})
     assert len(response.context["uploaded"]) == 1
 
 
 def test_the_script_gets_only_the_row(as_user: Client) -> None:
-    response = as_user.post("/upload/", {"case": "CA-1", "files": picture()}, headers=XHR)
+    response = as_user.post("/upload/", {"case": "CA-1", "files": image()}, headers=XHR)
     body = response.content.decode()
     assert "<html" not in body and 'class="upload-row"' in body and "poll-id" in body
 
@@ -90,29 +90,29 @@ def test_the_script_gets_only_the_row(as_user: Client) -> None:
 def test_the_script_gets_a_rejected_row_and_the_form_errors_as_a_row(as_user: Client) -> None:
     rejected = as_user.post("/upload/", {"files": SimpleUploadedFile("n.txt", TEXT)}, headers=XHR)
     assert rejected.status_code == 400 and "Remove n.txt" in rejected.content.decode()
-    refused = as_user.post("/upload/", {"case": "Jane Doe", "files": picture("me.png")}, headers=XHR)
+    refused = as_user.post("/upload/", {"case": "Jane Doe", "files": image("me.png")}, headers=XHR)
     assert refused.status_code == 400
     assert "me.png" in refused.content.decode() and "Use a pseudonym" in refused.content.decode()
 
 
 def test_names_are_escaped(as_user: Client) -> None:
-    response = as_user.post("/upload/", {"files": [picture("<img src=x onerror=alert(1)>.png")]})
+    response = as_user.post("/upload/", {"files": [image("<img src=x onerror=alert(1)>.png")]})
     assert "<img src=x" not in response.content.decode()
 
 
 def test_an_upload_without_token_is_refused(user: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
-    assert client.post("/upload/", {"files": picture()}).status_code == 403
+    assert client.post("/upload/", {"files": image()}).status_code == 403
     assert not Scan.objects.exists()
 
 
 @pytest.mark.parametrize("headers", [{}, XHR])
-def test_where_no_place_is_free_the_page_says_when_to_come_back(
+def test_a_busy_site_says_when_to_try_again(
     as_user: Client, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))
-    response = as_user.post("/upload/", {"case": "CA-1", "files": picture()}, headers=headers)
+    response = as_user.post("/upload/", {"case": "CA-1", "files": image()}, headers=headers)
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
     assert "Try again soon" in response.content.decode()

@@ -17,7 +17,7 @@ from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory,
 URL = "/api/v1/predictions/"
 
 
-def test_one_has_the_fields_that_scripts_rely_on(api: APIClient, done: Prediction) -> None:
+def test_a_prediction_has_the_fields_that_scripts_rely_on(api: APIClient, done: Prediction) -> None:
     body = api.get(f"{URL}{done.pk}/").json()
     assert body["id"] == done.pk
     assert (body["state"], body["outcome"], body["tumor_probability"]) == ("done", "tumor", 0.93)
@@ -41,20 +41,20 @@ def test_urls_lead_somewhere(api: APIClient, done: Prediction) -> None:
         assert api.get(body[key]).status_code == 200
 
 
-def test_a_failed_one_says_why(api: APIClient, failed: Prediction) -> None:
+def test_a_failed_prediction_says_why(api: APIClient, failed: Prediction) -> None:
     body = api.get(f"{URL}{failed.pk}/").json()
     assert body["outcome"] is None
     assert body["error"] == {"code": "internal", "detail": "The analysis failed unexpectedly."}
 
 
-def test_a_queued_one_tells_its_place(api: APIClient, queued: Prediction, user: User) -> None:
+def test_a_queued_prediction_has_its_position(api: APIClient, queued: Prediction, user: User) -> None:
     second = PredictionFactory(scan__case__owner=user, state="queued")
     assert api.get(f"{URL}{queued.pk}/").json()["position"] == 1
     assert api.get(f"{URL}{second.pk}/").json()["position"] == 2
     assert api.get(f"{URL}{second.pk}/").json()["estimated_seconds"] is None
 
 
-def test_evidence_shows_where_and_leads_to_its_pictures(api: APIClient, done: Prediction) -> None:
+def test_evidence_has_a_region_and_image_urls(api: APIClient, done: Prediction) -> None:
     shown = api.get(f"{URL}{done.pk}/").json()["evidence"]
     assert shown["peak"] == pytest.approx([9.5 / 14, 5.5 / 14], abs=0.01)
     x0, y0, x1, y1 = shown["box"]
@@ -82,7 +82,7 @@ def test_evidence_that_is_not_localized_has_no_box(api: APIClient, user: User) -
     assert api.get(shown["overlay_url"]).status_code == 200
 
 
-def test_evidence_without_a_map_has_no_pictures(api: APIClient, user: User, problem: Any) -> None:
+def test_evidence_without_a_map_has_no_images(api: APIClient, user: User, problem: Any) -> None:
     old = PredictionFactory(scan__case__owner=user, evidence={"peak": [0.6, 0.4], "box": [0.5, 0.3, 0.7, 0.5]})
     assert api.get(f"{URL}{old.pk}/").json()["evidence"] == {
         "peak": [0.6, 0.4],
@@ -95,7 +95,7 @@ def test_evidence_without_a_map_has_no_pictures(api: APIClient, user: User, prob
 
 
 @pytest.mark.parametrize("kind", ["heatmap", "overlay"])
-def test_drawn_pictures_are_kept_privately_and_not_drawn_twice(
+def test_drawn_images_are_cached_privately_and_not_drawn_twice(
     api: APIClient, done: Prediction, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = api.get(f"{URL}{done.pk}/{kind}/")
@@ -104,7 +104,7 @@ def test_drawn_pictures_are_kept_privately_and_not_drawn_twice(
     assert api.get(f"{URL}{done.pk}/{kind}/", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
 
 
-def test_each_overlay_that_leaves_is_audited(api: APIClient, done: Prediction) -> None:
+def test_each_overlay_download_is_audited(api: APIClient, done: Prediction) -> None:
     first = api.get(f"{URL}{done.pk}/overlay/")
     api.get(f"{URL}{done.pk}/overlay/", HTTP_IF_NONE_MATCH=first["ETag"])
     api.get(f"{URL}{done.pk}/heatmap/")
@@ -116,7 +116,7 @@ def test_a_preview_that_is_gone_is_not_found(api: APIClient, done: Prediction, p
     problem(api.get(f"{URL}{done.pk}/overlay/"), 404, "not_found")
 
 
-def test_an_uncertain_one_keeps_its_likelier_outcome(api: APIClient, user: User) -> None:
+def test_an_uncertain_prediction_keeps_its_likelier_outcome(api: APIClient, user: User) -> None:
     unsure = PredictionFactory(scan__case__owner=user, tumor_probability=0.48, outcome="no_tumor", uncertain=True)
     body = api.get(f"{URL}{unsure.pk}/").json()
     assert (body["outcome"], body["uncertain"]) == ("no_tumor", True)
@@ -155,7 +155,7 @@ def test_calibrated_model(api: APIClient, user: User) -> None:
     assert api.get(URL).json()["results"][0]["calibrated"] is True
 
 
-def test_the_list_holds_only_ones_own(api: APIClient, done: Prediction) -> None:
+def test_the_list_has_only_the_users_predictions(api: APIClient, done: Prediction) -> None:
     PredictionFactory()
     body = api.get(URL).json()
     assert body["count"] == 1
@@ -293,7 +293,7 @@ def test_predictions_are_not_edited(api: APIClient, done: Prediction, problem: A
 @pytest.mark.parametrize(
     ("method", "path"), [("get", ""), ("get", "heatmap/"), ("get", "overlay/"), ("post", "retry/"), ("post", "cancel/")]
 )
-def test_another_persons_is_not_there(
+def test_another_users_prediction_is_not_found(
     login: Any, other_user: User, done: Prediction, problem: Any, method: str, path: str
 ) -> None:
     problem(getattr(login(other_user), method)(f"{URL}{done.pk}/{path}"), 404, "not_found")

@@ -49,12 +49,12 @@ def test_a_limit_that_makes_no_sense_is_400(api: APIClient, asked: Prediction, p
 
 
 @pytest.mark.parametrize("state", ["queued", "refused", "failed", "done"])
-def test_nothing_to_search_by(api: APIClient, user: User, state: str) -> None:
+def test_without_an_embedding_nothing_is_available(api: APIClient, user: User, state: str) -> None:
     one = PredictionFactory(scan__case__owner=user, state=state)
     assert api.get(f"{URL}{one.pk}/similar/").json() == {"available": False, "results": []}
 
 
-def test_others_neither_ask_nor_are_found(
+def test_other_users_scans_are_neither_searched_nor_found(
     api: APIClient, login: Any, other_user: User, version: Any, asked: Prediction, problem: Any, anonymous: APIClient
 ) -> None:
     past(other_user, version, 0.99)

@@ -45,7 +45,7 @@ def test_a_scan_without_prediction(api: APIClient, scan: Scan) -> None:
     assert (body["prediction"], body["predictions"]) == (None, [])
 
 
-def test_storage_names_are_not_told(api: APIClient, scan: Scan) -> None:
+def test_storage_names_are_not_revealed(api: APIClient, scan: Scan) -> None:
     text = api.get(f"{URL}{scan.pk}/").content.decode()
     assert scan.file.name not in text
     assert "storage" not in text
@@ -85,7 +85,7 @@ def test_the_original_is_an_attachment_that_no_browser_interprets(api: APIClient
     assert AuditEvent.objects.get(action="file.downloaded").target_id == str(scan.pk)
 
 
-def test_only_bytes_that_left_are_audited_as_a_download(api: APIClient, scan: Scan) -> None:
+def test_only_sent_bytes_are_audited_as_a_download(api: APIClient, scan: Scan) -> None:
     head = api.head(f"{URL}{scan.pk}/file/")
     head.close()
     assert head.status_code == 200
@@ -94,7 +94,7 @@ def test_only_bytes_that_left_are_audited_as_a_download(api: APIClient, scan: Sc
 
 
 @pytest.mark.parametrize("accept", ["image/png", "image/*", "text/html", "application/json", "*/*"])
-def test_bytes_come_whatever_the_client_accepts(api: APIClient, scan: Scan, accept: str) -> None:
+def test_files_are_sent_whatever_the_client_accepts(api: APIClient, scan: Scan, accept: str) -> None:
     for path in ("file", "preview", "thumbnail"):
         response = api.get(f"{URL}{scan.pk}/{path}/", HTTP_ACCEPT=accept)
         assert response.status_code == 200
@@ -102,7 +102,7 @@ def test_bytes_come_whatever_the_client_accepts(api: APIClient, scan: Scan, acce
 
 
 @pytest.mark.parametrize("path", ["preview", "thumbnail"])
-def test_pictures_are_kept_by_the_browser_until_they_change(api: APIClient, scan: Scan, path: str) -> None:
+def test_images_are_cached_until_they_change(api: APIClient, scan: Scan, path: str) -> None:
     first = api.get(f"{URL}{scan.pk}/{path}/")
     assert first["Content-Type"] == "image/png"
     assert body_of(first).startswith(b"\x89PNG")
@@ -136,5 +136,5 @@ class TestWhoMaySee:
         problem(getattr(api, method)(f"{URL}{scan.pk}/{path}"), 405, "method_not_allowed")
 
 
-def test_lists_are_ones_own(login: Any, other_user: User, scan: Scan) -> None:
+def test_users_see_their_own_scans(login: Any, other_user: User, scan: Scan) -> None:
     assert login(other_user).get(URL).json()["count"] == 0

@@ -100,7 +100,7 @@ def test_the_same_file_twice_in_one_request(api: APIClient) -> None:
     assert scans[0]["id"] == scans[1]["id"]
 
 
-def test_the_same_picture_in_another_case_names_the_first(api: APIClient) -> None:
+def test_a_repeated_image_in_another_case_names_the_first(api: APIClient) -> None:
     first = upload(api, picture(), case="A").json()["scans"][0]
     second = upload(api, picture(), case="B").json()["scans"][0]
     assert second["id"] != first["id"]
@@ -108,7 +108,7 @@ def test_the_same_picture_in_another_case_names_the_first(api: APIClient) -> Non
     assert second["duplicate_of"]["prediction"] == first["prediction"]
 
 
-def test_another_persons_copy_is_not_told_of(api: APIClient, login: Any, other_user: User) -> None:
+def test_another_users_copy_is_not_revealed(api: APIClient, login: Any, other_user: User) -> None:
     upload(login(other_user), picture())
     [shown] = upload(api, picture()).json()["scans"]
     assert (shown["duplicate"], shown["duplicate_of"]) == (False, None)
@@ -185,13 +185,13 @@ def test_no_files(api: APIClient, problem: Any) -> None:
 @pytest.mark.parametrize(
     "reference", ["Jane Doe", "../etc", "-x", "a" * 65, "ä", "<script>", "a\nb", "a\x00b", "a'; DROP TABLE x;--"]
 )
-def test_a_reference_that_is_none(api: APIClient, problem: Any, reference: str) -> None:
+def test_an_invalid_reference(api: APIClient, problem: Any, reference: str) -> None:
     body = problem(upload(api, picture(), case=reference), 400, "invalid")
     assert "pseudonym" in body["errors"]["case"][0]
     assert not Scan.objects.exists()
 
 
-def test_a_reference_that_another_person_uses_is_ones_own_case(api: APIClient, other_user: User) -> None:
+def test_a_reference_that_another_user_has_opens_a_new_case(api: APIClient, other_user: User) -> None:
     theirs = CaseFactory(owner=other_user, reference="P-1")
     body = upload(api, picture(), case="P-1").json()
     assert body["case_id"] != theirs.pk
