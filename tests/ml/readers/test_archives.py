@@ -185,18 +185,18 @@ def test_an_encrypted_file_is_refused() -> None:
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_bombs_are_not_unpacked(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_MEMBER", 1000)
+    monkeypatch.setattr(archives.limits, "MAX_MEMBER", 1000)
     assert outcomes(pack({"a": b"1", "bomb": b"\0" * 5000})) == {"a": b"1", "bomb": "archive_member_too_large"}
-    monkeypatch.setattr(archives, "MAX_MEMBER", 10**6)
-    monkeypatch.setattr(archives, "MAX_TOTAL", 40_000)
+    monkeypatch.setattr(archives.limits, "MAX_MEMBER", 10**6)
+    monkeypatch.setattr(archives.limits, "MAX_TOTAL", 40_000)
     assert trouble(pack({str(number): b"\0" * 10_000 for number in range(9)})) == "archive_too_large"
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(archives.limits, "MAX_MEMBERS", 3)
     assert trouble(pack({str(number): b"1" for number in range(4)})) == "archive_too_many"
 
 
 def test_a_size_that_lies_does_not_help(monkeypatch: pytest.MonkeyPatch) -> None:
     """The header says 3 bytes, the stream holds more."""
-    monkeypatch.setattr(archives, "MAX_MEMBER", 1000)
+    monkeypatch.setattr(archives.limits, "MAX_MEMBER", 1000)
     data = bytearray(zipped({"bomb": b"\0" * 50_000}))
     central = data.index(b"PK\x01\x02")
     data[central + 24 : central + 28] = (3).to_bytes(4, "little")
@@ -317,7 +317,7 @@ def test_entries_that_share_their_bytes_are_a_bomb() -> None:
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_what_unpacks_to_hundreds_of_times_its_size_is_a_bomb(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "_UNSUSPICIOUS", 100_000)
+    monkeypatch.setattr(archives.limits, "UNSUSPICIOUS", 100_000)
     empty_slice, bomb = {"a": bytes(90_000)}, {"b": bytes(1_000_000)}
     assert outcomes(pack(empty_slice)) == empty_slice
     if pack is zipped:
@@ -339,7 +339,7 @@ def test_a_sparse_file_is_not_filled_with_zeros() -> None:
 
 
 def test_folders_and_clutter_count_as_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(archives.limits, "MAX_ENTRIES", 10)
     clutter = {f"__MACOSX/{number}": b"" for number in range(11)}
     assert trouble(zipped(clutter)) == trouble(tarred(clutter)) == "archive_too_many"
     stream = io.BytesIO()

@@ -202,7 +202,7 @@ def bombs() -> dict[str, bytes]:
             member.write(bytes(10**7))
     with zipfile.ZipFile(nested, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("inner.zip", zeros.getvalue())
-    entries = (b"PK\x01\x02" + bytes(42)) * (archives.MAX_ENTRIES + 1)
+    entries = (b"PK\x01\x02" + bytes(42)) * (archives.limits.MAX_ENTRIES + 1)
     end = b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 0xFFFF, 0xFFFF, len(entries), 0, 0)
     return {"ratio": zeros.getvalue(), "nested": nested.getvalue(), "members": entries + end}
 
