@@ -27,6 +27,7 @@ demo: setup ## Like run, with three sample cases
 	@exec $(VENV)/python manage.py run_site --demo
 
 test: setup-dev ## Run the fast tests; needs no server
+	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m pytest -n auto --cov --cov-report=
 	@scripts/check-frontend test
 

@@ -1,13 +1,25 @@
-"""Programs start together and end together, whoever asks, and leave nothing behind."""
+"""The programs start and end together, whoever asks, and leave no process behind."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+
+def test_honcho_is_the_version_that_the_tree_was_checked_against() -> None:
+    """`Tree` overrides or uses what honcho does not document: of `Manager` `_procmgr`, `_process_ctor`, `_processes` with
+    their `pid` and `returncode`, `_terminating`, `_all_started`, `_start` and `_system_print`; of `Process`
+    `_child_ctor`; and that `loop` installs handlers before `_start` and calls `terminate` when a program has ended.
+
+    With another version, read its manager.py and process.py for these, run this file, then change the number.
+    """
+    assert metadata.version("honcho") == "2.0.0"
+
 
 _RUN = """
 import os, sys
@@ -41,7 +53,7 @@ def _read_until(run: subprocess.Popen[str], text: str) -> str:
 
 
 def _gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has waited for yet counts as ended."""
+    """Whether the process has ended; a zombie counts as ended."""
     for _ in range(100):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -53,7 +65,7 @@ def _gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_all(tmp_path: Path, signum: int) -> None:
+def test_a_signal_ends_all_programs(tmp_path: Path, signum: int) -> None:
     with _start(tmp_path, one=_SLEEPS, two=_WITH_CHILD) as run:
         child = int(_read_until(run, "child").split()[-1])
         run.send_signal(signum)
@@ -70,7 +82,7 @@ def test_a_program_that_ends_takes_the_others_with_it_and_is_named(tmp_path: Pat
     assert _gone(child)
 
 
-def test_repeated_signals_end_a_program_that_does_not_listen(tmp_path: Path) -> None:
+def test_a_third_signal_kills_a_program_that_ignores_signals(tmp_path: Path) -> None:
     with _start(tmp_path, one=_STUBBORN) as run:
         _read_until(run, "deaf")
         for _ in range(3):
@@ -87,7 +99,7 @@ def test_programs_end_when_the_launcher_is_killed_outright(tmp_path: Path) -> No
     assert _gone(program)
 
 
-def test_lines_that_are_no_text_are_printed_nevertheless(tmp_path: Path) -> None:
+def test_output_that_is_no_text_is_still_printed(tmp_path: Path) -> None:
     with _start(tmp_path, one=r"printf 'a\377b\nlast\n'") as run:
         assert "a�b" in _read_until(run, "a")
         _read_until(run, "last")
