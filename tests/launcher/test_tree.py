@@ -12,7 +12,7 @@ import pytest
 
 
 def test_honcho_is_the_version_that_the_tree_was_checked_against() -> None:
-    """`Tree` overrides or uses what honcho does not document: of `Manager` `_procmgr`, `_process_ctor`, `_processes` with
+    """`Tree` uses what honcho does not document: of `Manager` `_procmgr`, `_process_ctor`, `_processes` with
     their `pid` and `returncode`, `_terminating`, `_all_started`, `_start` and `_system_print`; of `Process`
     `_child_ctor`; and that `loop` installs handlers before `_start` and calls `terminate` when a program has ended.
 
