@@ -17,7 +17,6 @@ from pydicom.uid import (
 )
 
 from diagnosis.dicom.identity import InstanceIdentity, NotDicom, identify
-from diagnosis.dicom.spool import Spool, SpooledFile, TooLarge
 from tests.builders import dicom_bytes, phantom
 
 UIDS = {"SOPInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
@@ -59,19 +58,3 @@ def test_hostile_bytes_are_no_dicom(noise: bytes) -> None:
     for data in (noise, bytes(128) + b"DICM" + noise, dicom_bytes(phantom(64), **UIDS)[: 132 + len(noise) // 4]):
         with pytest.raises(NotDicom):
             identify(data)
-
-
-def test_files_of_a_spool_do_not_mix() -> None:
-    with Spool() as spool:
-        first = spool.add("a", [b"12", b"3"], max_bytes=3)
-        with pytest.raises(TooLarge):
-            spool.add("b", [b"12", b"34"], max_bytes=3)
-        second = spool.add("c", [b"45"], max_bytes=3)
-        assert (first.read(), first.size, second.read(), spool.size) == (b"123", 3, b"45", 5)
-
-
-def test_a_closed_spool_cannot_be_read() -> None:
-    with Spool() as spool:
-        file: SpooledFile = spool.add("a", [b"1"], max_bytes=1)
-    with pytest.raises(ValueError, match="closed"):
-        file.read()

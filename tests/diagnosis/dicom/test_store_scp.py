@@ -20,9 +20,7 @@ from pynetdicom import AE
 from diagnosis import intake
 from diagnosis.dicom import c_store, limits, store_scp
 from diagnosis.dicom.allowed_aes import AllowedAE
-from diagnosis.dicom.limits import BoundedBuffer, ReceiveBudget
 from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
-from diagnosis.dicom.study_cases import StudyCaseMap
 from diagnosis.dicom.supported_contexts import SOP_CLASSES, VERIFICATION
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
@@ -170,38 +168,6 @@ def test_an_object_that_is_too_large_is_dropped_and_the_next_is_taken(start: Sta
     port = start(max_object_bytes=20_000)
     large = dicom_dataset(phantom(512))
     assert store(port, dicom_file(large), mr()) == [0xA700, 0]
-
-
-def test_what_comes_at_the_same_time_is_limited_together() -> None:
-    budget = ReceiveBudget(per_object=10, total=15)
-    first, second = BoundedBuffer(budget), BoundedBuffer(budget)
-    first.write(b"1234567890")
-    second.write(b"123456")
-    assert (first.overflowed, second.overflowed) == (False, True)
-    first.release()
-    third = BoundedBuffer(budget)
-    third.write(b"1234567890")
-    assert not third.overflowed
-    del third  # its association ended
-    fourth = BoundedBuffer(budget)
-    fourth.write(b"12345678901")
-    assert fourth.overflowed and fourth.getvalue() == b""
-    assert budget.take(15)
-
-
-def test_a_study_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    study_cases = StudyCaseMap()
-    study_cases.remember("1.2", reference="CA-1")
-    assert (study_cases.get("1.2"), study_cases.get("1.3")) == ("CA-1", "")
-    monkeypatch.setattr("diagnosis.dicom.study_cases.EXPIRY_SECONDS", 0)
-    assert study_cases.get("1.2") == ""
-
-
-def test_only_so_many_studies_are_known() -> None:
-    study_cases = StudyCaseMap()
-    for number in range(300):
-        study_cases.remember(f"1.{number}", reference="CA-1")
-    assert (study_cases.get("1.0"), study_cases.get("1.299")) == ("", "CA-1")
 
 
 def test_nothing_is_taken_for_an_account_that_is_not_active(start: Start, user: User, mr: Mr) -> None:

@@ -19,7 +19,6 @@ from diagnosis import intake
 from diagnosis.api.dicomweb import StoreView
 from diagnosis.dicom import stow
 from diagnosis.dicom.identity import HEAD_BYTES, identify
-from diagnosis.dicom.spool import Spool
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from tests.builders import dicom_bytes, phantom, png_bytes
@@ -260,13 +259,3 @@ def test_a_large_object_is_not_read_to_learn_which_it_is(mr: Mr, post: Any, monk
     monkeypatch.setattr(stow, "identify", watched)
     assert post(body(dicom_bytes(np.zeros((1200, 1200), np.uint16)))).status_code in (200, 409)
     assert seen == [HEAD_BYTES]
-
-
-def test_a_spooled_file_is_read_like_a_file() -> None:
-    with Spool() as spool:
-        spool.add("before", [b"12345"], max_bytes=5)
-        file = spool.add("file", [b"abc", b"defgh"], max_bytes=8)
-        spool.add("after", [b"67890"], max_bytes=5)
-        assert (file.read(3), file.tell(), file.read(), file.read()) == (b"abc", 3, b"defgh", b"")
-        assert (file.seek(-2, 2), file.read(99)) == (6, b"gh")
-        assert (file.seek(1), file.seek(1, 1), file.read(2)) == (1, 2, b"cd")
