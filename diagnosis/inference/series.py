@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q
 from django.utils import timezone
@@ -25,7 +25,7 @@ from ml.contracts import Analysis, Image, ModelUnavailable
 from ml.inference.series_summary import SliceOutcome
 from ml.inference.series_summary import summarize as summarize_findings
 from ml.readers import Slices
-from ml.readers.dicom import geometry
+from ml.readers.dicom import slice_order
 
 BATCH = 4
 """Slices in one forward pass, whose results are written together. A worker that dies loses a few times as many: those
@@ -39,19 +39,20 @@ def slice_at(scan: Scan, index: int) -> Slice | None:
 
 def arrange(scan: Scan) -> None:
     """Put the slices that arrived one by one into viewing order; the middle one gives the series its preview."""
-    rows = sorted(Slice.objects.filter(scan=scan), key=lambda row: (row.along, row.pk))
+    arrived = list(Slice.objects.filter(scan=scan).order_by("pk"))
+    offsets = [cast(float, row.along) for row in arrived]  # never null in a scan that is assembled from files
+    order = slice_order.viewing_order(offsets)
+    rows = [arrived[index] for index in order]
     moved = [row for index, row in enumerate(rows) if row.index != index]
     for index, row in enumerate(rows):
         row.index = index
     Slice.objects.bulk_update(moved, ["index"], batch_size=200)
-    spacing, gaps = geometry.spacing_and_gaps([row.along for row in rows if row.along is not None])
+    spacing, gaps = slice_order.spacing_and_gaps([offsets[index] for index in order])
     middle = rows[len(rows) // 2]
     scan.frames, scan.spacing = len(rows), spacing
     scan.pixel_sha256 = combined_digest(scan.gathering, [row.pixel_sha256 for row in rows])
     scan.preview, scan.thumbnail = middle.preview, middle.thumbnail
-    scan.notes = list(middle.notes)
-    if gaps:
-        scan.notes.append(f"Slices are missing in {gaps} {'place' if gaps == 1 else 'places'}.")
+    scan.notes = [*middle.notes, *slice_order.gaps_note(gaps)]
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
 
 

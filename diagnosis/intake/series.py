@@ -10,7 +10,6 @@ How the slices of a scan are ordered is decided when the run starts: see `diagno
 from dataclasses import dataclass
 from datetime import timedelta
 
-import numpy as np
 from django.db.models import F
 from django.utils import timezone
 
@@ -19,7 +18,9 @@ from diagnosis.inference import transitions
 from diagnosis.intake.decoded import Decoded
 from diagnosis.models import Prediction, Scan, Slice
 from ml.contracts import UnreadableImage
-from ml.readers.dicom.geometry import PARALLEL, SAME_POSITION, SlicePosition
+from ml.readers.dicom import slice_order
+from ml.readers.dicom.geometry import SlicePosition
+from ml.readers.dicom.slice_order import SAME_POSITION
 
 DEBOUNCE = timedelta(seconds=2)
 """How long a run waits after the last slice. Files of one upload arrive within tenths of a second of each other."""
@@ -71,7 +72,7 @@ def match(decoded: Decoded, *, user: User, reference: str) -> SeriesMatch:
 def along(position: SlicePosition, scan: Scan) -> float:
     """Millimeters along the scan's normal."""
     assert scan.normal is not None
-    return float(np.dot(position.position, scan.normal))
+    return slice_order.offset_along(scan.normal, position)
 
 
 def count_slice(scan: Scan, *, size: int) -> None:
@@ -88,4 +89,4 @@ def extend_run(prediction: Prediction, *, actor: User) -> None:
 
 
 def _is_parallel(scan: Scan, position: SlicePosition) -> bool:
-    return scan.normal is not None and abs(float(np.dot(scan.normal, position.upward_normal))) > PARALLEL
+    return scan.normal is not None and slice_order.is_parallel(scan.normal, position.upward_normal)

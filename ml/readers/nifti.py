@@ -15,6 +15,8 @@ import nibabel as nib
 import numpy as np
 
 from ml.contracts import Image, UnreadableImage
+from ml.readers.orientation import edge_letters
+from ml.readers.packed import InflatesTooLarge, inflated_size
 
 MAX_INFLATED = 1_000_000_000
 """Bytes that a gzipped volume may inflate to."""
@@ -23,6 +25,7 @@ MAX_RATIO = 100
 _UNSUSPICIOUS = 64_000_000
 MAX_SLICES = 2_000
 _LARGEST = 1e30
+_GZIP = 16 + zlib.MAX_WBITS
 _LONGER = 1.2
 """Voxels at least so much longer along one axis than along the others were acquired as slices across it."""
 _FORMATS: tuple[tuple[str, Any], ...] = (("NIfTI-1", nib.Nifti1Image), ("NIfTI-2", nib.Nifti2Image))
@@ -31,8 +34,8 @@ _axes: Any = nib.orientations.io_orientation  # nibabel has no types
 
 _VIEWS = {0: (2, 1), 1: (2, 0), 2: (1, 0)}
 """By the axis across which slices lie (0 left-right, 1 back-front, 2 feet-head): axes of rows and of columns."""
-_EDGES = (("R", "L"), ("A", "P"), ("H", "F"))
-"""First and last letter along each axis as shown."""
+_SHOWN = ((1, 0, 0), (0, 1, 0), (0, 0, -1))
+"""Direction in which each of these axes runs on the screen, in DICOM's coordinates: leftwards, backwards, downwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +85,13 @@ class Opened:
 def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
     """Gunzip. Raises UnreadableImage with code `truncated`, `damaged` or `too_large`."""
     limit = min(limit, max(_UNSUSPICIOUS, MAX_RATIO * len(data)))
-    size, stream, rest = 0, zlib.decompressobj(16 + zlib.MAX_WBITS), data
     try:
-        while rest and not stream.eof:  # once for the size, before anything of that size is held
-            size += len(stream.decompress(rest, 1 << 20))
-            rest = stream.unconsumed_tail
-            if size > limit:
-                raise UnreadableImage("too_large", f"The gzip file holds more than {limit // 1_000_000} MB.")
-        if not stream.eof:
-            raise UnreadableImage("truncated", "The gzip file is cut off.")
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, size)
+        size = inflated_size(data, wbits=_GZIP, max_bytes=limit)  # before memory of that size is taken
+        return zlib.decompressobj(_GZIP).decompress(data, size)
+    except InflatesTooLarge:
+        raise UnreadableImage("too_large", f"The gzip file holds more than {limit // 1_000_000} MB.") from None
+    except EOFError as error:
+        raise UnreadableImage("truncated", "The gzip file is cut off.") from error
     except zlib.error as error:
         raise UnreadableImage("damaged", "The gzip file is damaged and cannot be unpacked.") from error
 
@@ -152,7 +152,7 @@ def _opened(volume: Any, name: str, order: Any, zooms: Any, max_pixels: int) -> 
         raise UnreadableImage(
             "too_many_frames", f"The {name} file has {frames:,} slices; at most {MAX_SLICES:,} are read."
         )
-    letters = (*_EDGES[columns], *_EDGES[rows])
+    letters = edge_letters(_SHOWN[columns], _SHOWN[rows])
     spacing = float(sides[rows]), float(sides[columns])
     return Opened(volume, name, axis, frames, letters, spacing, float(sides[axis]), tuple(notes))
 

@@ -53,6 +53,27 @@ class Bounded:
         return True
 
 
+class InflatesTooLarge(Exception):
+    """A compressed stream holds more bytes than allowed."""
+
+
+def inflated_size(packed: bytes, *, wbits: int, max_bytes: int) -> int:
+    """The size of a zlib, gzip or raw deflate stream, found by inflating it once and keeping nothing.
+
+    wbits: the stream's format, as zlib takes it. Raises InflatesTooLarge as soon as there are more than `max_bytes`,
+    EOFError if the stream is cut off, and zlib.error if it is damaged.
+    """
+    size, stream, rest = 0, zlib.decompressobj(wbits), packed
+    while rest and not stream.eof:
+        size += len(stream.decompress(rest, 1 << 20))
+        rest = stream.unconsumed_tail
+        if size > max_bytes:
+            raise InflatesTooLarge
+    if not stream.eof:
+        raise EOFError("the compressed stream is cut off")
+    return size
+
+
 class Gunzipped:
     """What a gzip file holds, read forwards. Raises zlib.error, and EOFError where it ends early."""
 

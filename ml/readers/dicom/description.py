@@ -1,7 +1,7 @@
-"""What a person is told of a DICOM object, and what keeps its slices together.
+"""What people are told about a DICOM object, and the key that its slices share.
 
-Both are made of numbers and of the standard's own terms. Descriptions that people typed are not looked at; they may
-hold anything.
+Both are made of numbers and standard terms only. Free-text descriptions are ignored, because they may hold anything,
+even a name.
 """
 
 from pydicom.dataset import Dataset
@@ -9,8 +9,9 @@ from pydicom.dataset import Dataset
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.object_type import text_values
 from ml.readers.dicom.pixels import numbers
+from ml.readers.orientation import plane_name
 
-_BRIGHTEST = 99_999  # also False for NaN; a date in the wrong field has more digits
+_MAX_GRAY = 99_999  # a date in the wrong field has more digits
 _CONTRAST = (
     ("e", "EchoTime"),
     ("i", "InversionTime"),
@@ -18,11 +19,10 @@ _CONTRAST = (
     ("t", "TemporalPositionIdentifier"),
     ("u", "TemporalPositionIndex"),
 )
-_NORMALS = {frozenset("RLAP"): "axial", frozenset("RLHF"): "coronal", frozenset("APHF"): "sagittal"}
 
 
 def title(dataset: Dataset, position: SlicePosition | None) -> str:
-    """Such as `Series 5, axial, TE 90`: series number, plane and echo time, as far as they are known."""
+    """For example `Series 5, axial, TE 90`: series number, plane and echo time, as far as they are known."""
     parts = [f"Series {number:g}" for number in numbers(dataset, "SeriesNumber")[:1]] or ["MR"]
     if position is not None:
         parts.append(plane_name("".join(position.orientation_letters)))
@@ -30,26 +30,21 @@ def title(dataset: Dataset, position: SlicePosition | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def plane_name(letters: str) -> str:
-    """`axial`, `coronal` or `sagittal` by the letters at a picture's edges, "" where they are not known."""
-    return _NORMALS.get(frozenset(letters), "")
-
-
 def windows(dataset: Dataset) -> tuple[tuple[float, float], ...]:
-    """Center and width of each window that the file offers; none where one is no likely gray value."""
+    """Center and width of each window that the file offers; none at all if one is not a plausible gray value."""
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
-    if len(centers) != len(widths) or not all(abs(value) <= _BRIGHTEST for value in (*centers, *widths)):
+    if len(centers) != len(widths) or not all(abs(value) <= _MAX_GRAY for value in (*centers, *widths)):
         return ()
     return tuple(zip(centers, widths, strict=True))
 
 
 def stack_key(dataset: Dataset) -> str:
-    """A key that slices of one stack share beside their direction: size, and which echo, contrast and time they are of.
+    """A key that the slices of one stack share, besides their direction: image size, echo, contrast and time point.
 
-    One series may hold several of each at the same places (PS3.3 C.8.3.1).
+    One series may hold several of these at the same positions (PS3.3, C.8.3.1).
     """
     parts = [f"{int(dataset.Columns)}x{int(dataset.Rows)}"]
     for letter, keyword in _CONTRAST:
         parts += [f"{letter}{number:g}" for number in numbers(dataset, keyword)[:1]]
-    kinds = text_values(dataset, "ImageType")[2:]
-    return " ".join(parts + [kind for kind in ("M", "P", "R", "I", "PHASE", "MAGNITUDE") if kind in kinds])[:64]
+    image_type = text_values(dataset, "ImageType")[2:]
+    return " ".join(parts + [one for one in ("M", "P", "R", "I", "PHASE", "MAGNITUDE") if one in image_type])[:64]

@@ -1,14 +1,14 @@
-"""Which slices of several DICOM files belong together, and in which order.
+"""Which slices of several DICOM files belong together.
 
-One series (Series Instance UID) can hold several stacks: slices in three planes, or at several times. A stack has one
-direction and one size; within it, order is by position.
+One series (Series Instance UID) can hold several stacks, such as slices in three planes. All slices of a stack have the
+same direction and size; `slice_order` puts them into viewing order.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml.readers.dicom import Opened, geometry
+from ml.readers.dicom import Opened, slice_order
 from ml.readers.dicom.geometry import SlicePosition
 
 
@@ -37,40 +37,36 @@ class Stack:
 
 
 def stacks(files: Sequence[Opened]) -> list[Stack]:
-    """The stacks of all files, in the order in which their first files were given.
-
-    Files without a series stand alone, and so do slices of unlike size or direction.
-    """
+    """The stacks of all files, in the order of their first files. A file without a series makes stacks of its own."""
     groups: dict[tuple[object, ...], list[tuple[Slice, SlicePosition | None]]] = defaultdict(list)
     directions: dict[tuple[object, ...], list[SlicePosition]] = defaultdict(list)
     for number, file in enumerate(files):
         shape = int(file.dataset.Rows), int(file.dataset.Columns)
-        name = file.series or number
+        series = file.series or number
         for frame, position in enumerate(file.positions):
-            which = None if position is None else _direction(directions[name, shape], position)
-            groups[name, shape, which].append((Slice(number, frame), position))
-    return [_stack(files[found[0][0].file].series, found) for found in groups.values()]
+            direction = None if position is None else _direction(directions[series, shape], position)
+            groups[series, shape, direction].append((Slice(number, frame), position))
+    return [_stack(files[members[0][0].file].series, members) for members in groups.values()]
 
 
 def _direction(known: list[SlicePosition], position: SlicePosition) -> int:
-    """Which of the known directions it has; a new one is added."""
+    """The index of its direction among the known ones, to which a new one is added."""
     for index, other in enumerate(known):
-        if geometry.parallel(position, other):
+        if slice_order.is_parallel(position.normal, other.normal):
             return index
     known.append(position)
     return len(known) - 1
 
 
-def _stack(series: str, found: list[tuple[Slice, SlicePosition | None]]) -> Stack:
-    positions = [position for _, position in found if position is not None]
+def _stack(series: str, members: list[tuple[Slice, SlicePosition | None]]) -> Stack:
+    positions = [position for _, position in members if position is not None]
     if not positions:
-        said = "The files do not say where the slices lie; they stand in the files' order."
-        return Stack(series, tuple(one for one, _ in found), None, None, (said,) if len(found) > 1 else ())
-    ordered = geometry.order_slices(positions)
+        note = "The files do not say where the slices lie; they stand in the files' order."
+        return Stack(series, tuple(one for one, _ in members), None, None, (note,) if len(members) > 1 else ())
+    ordered = slice_order.order_slices(positions)
     notes: tuple[str, ...] = ()
     if ordered.duplicates:
         notes += (f"Left out, as another slice lies in the same place: {len(ordered.duplicates)}.",)
-    if ordered.gaps:
-        notes += (f"Slices are missing in {ordered.gaps} {'place' if ordered.gaps == 1 else 'places'}.",)
-    slices = tuple(found[index][0] for index in ordered.order)
+    notes += slice_order.gaps_note(ordered.gaps)
+    slices = tuple(members[index][0] for index in ordered.order)
     return Stack(series, slices, ordered.spacing, positions[0].orientation_letters, notes)

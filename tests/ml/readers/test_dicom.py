@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import dicom, sniff
-from ml.readers.dicom import geometry, header
+from ml.readers.dicom import geometry, header, slice_order
 from tests import builders
 
 LIMIT = 25_000_000
@@ -151,7 +151,7 @@ def test_every_frame_of_an_enhanced_object_has_its_own_window_and_place() -> Non
     assert found.frames == 3
     positions = [position for position in found.positions if position is not None]
     assert [position.offset for position in positions] == [30, 20, 10]
-    assert geometry.order_slices(positions).order == (2, 1, 0)
+    assert slice_order.order_slices(positions).order == (2, 1, 0)
     assert positions[0].orientation_letters == ("R", "L", "A", "P")
     expected = np.clip((ramp() + 50 - 99.5) / 399 + 0.5, 0, 1)
     np.testing.assert_allclose(found.image(1).pixels, expected, atol=1e-6)
@@ -231,21 +231,6 @@ def test_a_deflated_file_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyP
     assert read(builders.dicom_bytes(ramp(), syntax=DeflatedExplicitVRLittleEndian)).pixels.shape == (30, 40)
     empty = builders.dicom_bytes(np.zeros((1000, 1000), np.uint16), syntax=DeflatedExplicitVRLittleEndian)
     assert refusal(empty).code == "dicom_too_large"
-
-
-def test_order_is_by_place_whatever_the_numbers_say() -> None:
-    heights = [5.0, -5.0, 0.0, 10.0, 0.001, 30.0]
-    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in heights]
-    found = geometry.order_slices(positions)
-    assert found.order == (1, 2, 0, 3, 5)
-    assert found.duplicates == (4,)
-    assert (found.spacing, found.gaps) == (5.0, 1)
-
-
-@pytest.mark.parametrize("flip", [1, -1])
-def test_stacks_run_upwards_whichever_way_the_normal_points(flip: int) -> None:
-    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, flip, 0)) for z in (20.0, 0.0, 10.0)]
-    assert geometry.order_slices(positions).order == (1, 2, 0)
 
 
 @pytest.mark.parametrize("value", [["a", "b", "c"], [1, 2], [np.nan, 0, 0], None])
