@@ -9,7 +9,7 @@ _MODULE_IMPORT = (
 """An import of a module by its relative path, as the formatter writes it, and what it becomes."""
 
 
-class StaticFilesStorage(CompressedManifestStaticFilesStorage):
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # ships no types
     """WhiteNoise's storage, which also replaces the names in the imports of our own scripts.
 
     An unhashed import would load, but a browser may keep that file in its cache beyond a release. Django's option for

@@ -108,7 +108,7 @@ def _distance(shape: tuple[int, ...], lesion: Lesion) -> NDArray[np.float64]:
     axes = [np.arange(size) - fraction * size for size, fraction in zip(shape, lesion.center, strict=True)]
     x, y, z = (offset / scale for offset in np.meshgrid(*axes, indexing="ij", sparse=True))
     uneven = 1.0 + 0.16 * np.sin(2.9 * x + 0.7) * np.cos(2.3 * y) + 0.14 * np.sin(3.1 * z + 2.2 * y) * np.cos(1.9 * x)
-    return np.sqrt(x**2 + 1.3 * y**2 + 0.9 * z**2) * uneven
+    return np.asarray(np.sqrt(x**2 + 1.3 * y**2 + 0.9 * z**2) * uneven)
 
 
 def _bell(distance: NDArray[np.float64], center: float, width: float) -> NDArray[np.float64]:
@@ -131,7 +131,8 @@ def _nifti(volume: Volume) -> bytes:
     slices = (np.clip(volume[:, :, THICKNESS // 2 :: THICKNESS], 0.0, 1.0) * 255).astype(np.uint8)
     head = np.flatnonzero(slices.reshape(-1, slices.shape[2]).any(axis=0))
     slices = np.ascontiguousarray(slices[:, :, head[0] : head[-1] + 1])
-    return bytes(nib.Nifti1Image(slices, np.diag([1.0, 1.0, THICKNESS, 1.0])).to_bytes())
+    volume_file = nib.Nifti1Image(slices, np.diag([1.0, 1.0, THICKNESS, 1.0]))  # type: ignore[no-untyped-call]
+    return bytes(volume_file.to_bytes())
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

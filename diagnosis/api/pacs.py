@@ -23,7 +23,7 @@ from diagnosis.api.schema import Schema
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.receipts import ReceiptSerializer
 from diagnosis.dicom import export, retrieve
-from diagnosis.dicom.errors import PacsError
+from diagnosis.dicom.errors import InvalidAccession, PacsError
 from diagnosis.intake import Receipt
 from diagnosis.models import Prediction
 
@@ -84,7 +84,7 @@ class PullView(APIView):
         user = cast(User, request.user)
         try:
             receipt = retrieve.fetch_study(user=user, accession=asked.validated_data["accession"])
-        except retrieve.InvalidAccession as error:
+        except InvalidAccession as error:
             raise ValidationError({"accession": [error.message]}) from None
         except retrieve.Interrupted as error:
             raise PacsProblem(error, extra=_receipt_json(error.receipt, request)) from None

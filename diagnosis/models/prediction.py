@@ -227,4 +227,4 @@ class Prediction(models.Model):
         """The most probable tumor type, or empty where there is none to tell: no tumor is found or suspected."""
         if not self.type_probabilities or not (self.outcome == Outcome.TUMOR or self.uncertain):
             return ""
-        return max(self.type_probabilities, key=self.type_probabilities.__getitem__)
+        return str(max(self.type_probabilities, key=self.type_probabilities.__getitem__))

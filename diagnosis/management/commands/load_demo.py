@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from diagnosis import demo, intake
 from diagnosis.access.users import User
 from diagnosis.models import Case
+from ml.average_brain import Volume
 
 
 class Command(BaseCommand):
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         if taken is not None:
             raise CommandError(f"{user} has a case of their own called {taken.reference}; nothing was added.")
 
-    def _load(self, sample: demo.Sample, volume: demo.Volume, user: User) -> None:
+    def _load(self, sample: demo.Sample, volume: Volume, user: User) -> None:
         files = [ContentFile(data, name=name) for name, data in demo.files(sample, volume)]
         receipt = intake.receive(user=user, files=files, reference=sample.reference, simulated=True)
         if receipt.rejected:
