@@ -1,6 +1,5 @@
-"""De-identification before storage: what of an uploaded file may stay, and under which names.
+"""De-identification: what of an uploaded file may be stored. Nothing here reads or writes the database.
 
-The way is DICOM PS3.15 Annex E's Basic Profile turned around: instead of removing what may identify, only what is
-needed to show and to measure the picture is carried over, each value checked for its form (see `tags`). Nothing here
-reads or writes the database.
+DICOM PS3.15 Annex E's Basic Profile lists what to remove. We invert it, and copy only what is needed to show and
+measure the image, each value checked for its form (see `tags`).
 """

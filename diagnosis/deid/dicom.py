@@ -1,8 +1,8 @@
-"""A DICOM object without its patient: a new one, of what `tags` lets through, with its pictures as they were.
+"""De-identify a DICOM object: build a new one from the elements that `tags` allows, with the same pixels.
 
-Compressed pixel data is decoded and stored plain: the compressed streams have comment fields of their own, in which
+Compressed pixel data is decoded and stored uncompressed, because compressed streams have comment fields in which
 scanners and converters leave text. Overlays, curves, icons, private elements, audio and everything else that is not
-listed is never looked at.
+listed is never read.
 """
 
 import hashlib
@@ -45,9 +45,9 @@ METHOD = [
     "UIDs re-mapped",
     "dates, private elements, overlays and text dropped",
 ]
-"""Each of at most 64 characters, as the element demands."""
+"""De-identification Method (0012,0063): at most 64 characters each."""
 _PREFIX = "2.25."
-"""Root of UIDs that are a UUID written as a number (PS3.5 B.2)."""
+"""Root of UIDs that are a UUID written as an integer (PS3.5 B.2)."""
 _MARK = "BRAINSCAN"
 _LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 _LOSSLESS = (RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
@@ -55,9 +55,12 @@ _LOSSLESS = (RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG200
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A DICOM file that may be stored. series, instance: its new UIDs; "" where the file had no series. patient: a
-    pseudonym of whom it shows, the same for all files with the same Patient ID and issuer, or "" without an ID. kept:
-    names of the elements carried over. dropped: how many were not, those within sequences not counted."""
+    """A DICOM file that may be stored.
+
+    series, instance: its new UIDs; series is "" if the file had none. patient: a pseudonym, the same for all files with
+    the same Patient ID and issuer, "" without an ID. kept: keywords of the elements that were kept. dropped: how many
+    were not, without those in sequences.
+    """
 
     data: bytes
     series: str
@@ -68,9 +71,9 @@ class Cleaned:
 
 
 def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
-    """De-identify a dataset that `ml.readers.dicom` opens. secret: of this site; it makes UIDs and pseudonyms.
+    """De-identify a dataset that `ml.readers.dicom` opened. secret: this site's key for UIDs and pseudonyms.
 
-    Raises UnreadableImage: the pixel data is damaged, or too large to be stored plain.
+    Raises UnreadableImage if the pixel data is damaged, or too large to be stored uncompressed.
     """
     result, kept = _filtered(dataset, secret)
     count = int(dataset.get("NumberOfFrames") or 1)
@@ -82,7 +85,7 @@ def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
         result.LossyImageCompression = "01" if syntax in _LOSSY else "00"
     result.PatientIdentityRemoved = "YES"
     result.DeidentificationMethod = METHOD
-    _name(result, dataset, first, secret)
+    _complete(result, dataset, first, secret)
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = result.SOPClassUID, result.SOPInstanceUID
@@ -102,19 +105,18 @@ def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
 
 
 def pseudonym(dataset: Dataset, *, secret: bytes) -> str:
-    """Eight letters and digits for the patient, "" where the file has no Patient ID. They lead nowhere without the
-    secret."""
-    number = str(dataset.get("PatientID") or "").strip()
-    if not number:
+    """Eight letters and digits for the patient, "" without a Patient ID. Not reversible without the secret."""
+    patient_id = str(dataset.get("PatientID") or "").strip()
+    if not patient_id:
         return ""
     issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
-    digest = _keyed(secret, f"patient\0{issuer}\0{number}")
+    digest = _keyed(secret, f"patient\0{issuer}\0{patient_id}")
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
     return "".join(alphabet[byte % len(alphabet)] for byte in digest[:8])
 
 
 def mapped_uid(uid: str, *, secret: bytes) -> str:
-    """The UID under which this site knows `uid`: 128 bits of a keyed hash, written as a UUID-derived UID."""
+    """The UID that replaces `uid` on this site: 128 bits of a keyed hash, as a UUID-derived UID."""
     return _PREFIX + str(int.from_bytes(_keyed(secret, f"uid\0{uid.strip()}")[:16], "big"))
 
 
@@ -138,22 +140,22 @@ def _filtered(dataset: Dataset, secret: bytes) -> tuple[Dataset, list[str]]:
             items = [_filtered(item, secret) for item in element.value]
             setattr(result, keyword, [item for item, _ in items])
             kept += [name for _, names in items for name in names]
-        elif keyword in tags.NUMBERS and (number := _numbers(element)) is not None:
+        elif keyword in tags.NUMBERS and (number := _kept_number(element)) is not None:
             result.add(number)
-        elif keyword not in tags.NUMBERS and (value := _judged(keyword, element, secret)) is not None:
-            setattr(result, keyword, value)
+        elif keyword not in tags.NUMBERS and (text := _kept_text(keyword, element, secret)) is not None:
+            setattr(result, keyword, text)
         else:
             continue
         kept.append(keyword)
-    _cut_table(result)
+    _truncate_lut(result)
     return result, kept
 
 
 _ALL = tags.NUMBERS | tags.TERMS.keys() | tags.UIDS | tags.CLASSES | tags.SEQUENCES
 
 
-def _judged(keyword: str, element: DataElement, secret: bytes) -> object | None:
-    """The text to keep, or None."""
+def _kept_text(keyword: str, element: DataElement, secret: bytes) -> object | None:
+    """The value to keep, or None."""
     values = [str(value).strip() for value in _many(element.value)]
     if not values or not all(values):
         return None
@@ -161,13 +163,13 @@ def _judged(keyword: str, element: DataElement, secret: bytes) -> object | None:
         return mapped_uid(values[0], secret=secret)
     if keyword in tags.CLASSES:
         return values[0] if values[0] in UID_dictionary else None
-    if keyword == "ImageType":  # terms of vendors are left out, the standard's stay
+    if keyword == "ImageType":  # vendors add terms of their own, which are dropped
         values = [value for value in values if value in tags.TERMS[keyword]]
     return values if values and all(value in tags.TERMS[keyword] for value in values) else None
 
 
-def _numbers(element: DataElement) -> DataElement | None:
-    if element.keyword == "LUTData" and isinstance(element.value, bytes):  # `_cut_table` sees to its length
+def _kept_number(element: DataElement) -> DataElement | None:
+    if element.keyword == "LUTData" and isinstance(element.value, bytes):  # `_truncate_lut` checks its length
         return DataElement(element.tag, "OW", element.value)
     if element.VR not in dictionary_VR(element.tag).split(" or "):
         return None
@@ -183,16 +185,16 @@ def _numbers(element: DataElement) -> DataElement | None:
     if element.keyword not in tags.UNBOUNDED and max(abs(value) for value in values) > tags.LARGEST:
         return None
     whole = element.VR not in ("DS", "FL", "FD")
-    found = [int(value) if whole else _short(value, element.VR) for value in values]
+    found = [int(value) if whole else _fitting(value, element.VR) for value in values]
     return DataElement(element.tag, element.VR, found if len(found) > 1 else found[0])
 
 
-def _short(value: float, vr: str) -> object:
+def _fitting(value: float, vr: str) -> object:
     return format_number_as_ds(value) if vr == "DS" else value  # DS holds 16 characters
 
 
-def _cut_table(item: Dataset) -> None:
-    """A lookup table ends where its descriptor says (PS3.3 C.11.1.1); what stands behind it is no table."""
+def _truncate_lut(item: Dataset) -> None:
+    """End a lookup table where its descriptor says (PS3.3 C.11.1.1); bytes after it could be anything."""
     if "LUTData" not in item:
         return
     if "LUTDescriptor" not in item:
@@ -210,7 +212,7 @@ def _many(value: Any) -> Iterable[Any]:
 
 
 def _frames(dataset: FileDataset, count: int) -> Iterator[NDArray[Any]]:
-    """Decoded one after another, little-endian; colors as RGB."""
+    """Decoded one at a time, little-endian; colors as RGB."""
     for index in range(count):
         plane = pixels.stored(dataset, index)
         if str(dataset.get("PhotometricInterpretation")) == "PALETTE COLOR" and plane.ndim == 2:
@@ -218,11 +220,11 @@ def _frames(dataset: FileDataset, count: int) -> Iterator[NDArray[Any]]:
         yield np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
 
 
-def _name(result: Dataset, dataset: FileDataset, first: NDArray[Any], secret: bytes) -> None:
-    """What a file must say of itself, where only its meta information says it, or nothing does."""
+def _complete(result: Dataset, dataset: FileDataset, first: NDArray[Any], secret: bytes) -> None:
+    """Add the class and instance UIDs that a file must have, if only its meta information has them, or nothing."""
     if "SOPClassUID" not in result:
-        named = object_type.sop_class(dataset)
-        result.SOPClassUID = named if named in UID_dictionary else SecondaryCaptureImageStorage
+        sop_class = object_type.sop_class(dataset)
+        result.SOPClassUID = sop_class if sop_class in UID_dictionary else SecondaryCaptureImageStorage
     if "SOPInstanceUID" not in result:
         where = [str(result.get(name, "")) for name in ("SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient")]
         digest = hashlib.sha256(first.tobytes()).hexdigest()
@@ -230,7 +232,7 @@ def _name(result: Dataset, dataset: FileDataset, first: NDArray[Any], secret: by
 
 
 def _describe(result: Dataset, frame: NDArray[Any], count: int) -> None:
-    """Make the elements that describe pixels fit the decoded frames."""
+    """Set the elements that describe the pixels to fit the decoded frames."""
     color = frame.ndim == 3
     result.Rows, result.Columns = frame.shape[:2]
     result.SamplesPerPixel, result.BitsAllocated = 3 if color else 1, 8 * frame.dtype.itemsize
@@ -250,11 +252,11 @@ def _describe(result: Dataset, frame: NDArray[Any], count: int) -> None:
 
 
 _PIXELS = {"f4": (0x0008, b"OF"), "f8": (0x0009, b"OD"), "u1": (0x0010, b"OB")}
-"""Element in group 7FE0, and its VR; all others are words in (7FE0,0010)."""
+"""Element in group 7FE0 and its VR, by NumPy type; any other type is OW in (7FE0,0010)."""
 
 
 def _write_pixels(stream: io.BytesIO, first: NDArray[Any], rest: Iterator[NDArray[Any]], count: int) -> None:
-    """The last element of the file, frame by frame: all frames are never held twice."""
+    """Write the file's last element frame by frame, so that the frames are never all in memory twice."""
     element, vr = _PIXELS.get(first.dtype.str[1:], (0x0010, b"OW"))
     length = first.nbytes * count
     if length >= 0xFFFFFFFE:

@@ -1,7 +1,7 @@
-"""A NIfTI volume without the words that converters leave in it.
+"""De-identify a NIfTI volume: drop the text that converters leave in it.
 
-The header's free text (descrip, aux_file, intent_name, db_name and the unused fields) is emptied, extensions, which may
-hold a whole DICOM header, are left out, and the file is written plain: a gzip header names the original file.
+Free text in the header is emptied: descrip, aux_file, intent_name, db_name and the unused fields. Extensions, which may
+hold a whole DICOM header, are dropped. The file is written uncompressed, as a gzip header names the original file.
 """
 
 from typing import Any
@@ -13,19 +13,19 @@ TEXTS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
 
 
 def clean(volume: Any) -> bytes:
-    """The bytes of a volume that `ml.readers.nifti` opened: same voxels as stored, same scaling, same axes."""
+    """The new file's bytes: same stored voxels, scaling and axes. volume: opened by `ml.readers.nifti`."""
     kept = volume.header.copy()
     kept.extensions.clear()
     for name in TEXTS:
-        if name in kept.keys():  # noqa: SIM118 - a header is no mapping
+        if name in kept.keys():  # noqa: SIM118 - a header is not a mapping
             kept[name] = b""
     for name in ("unused_str", "regular", "extents", "session_error"):
         if name in kept.keys():  # noqa: SIM118
             kept[name] = np.zeros_like(kept[name])
-    kind: Any = nib.Nifti2Image if isinstance(volume, nib.Nifti2Image) else nib.Nifti1Image
+    image_class: Any = nib.Nifti2Image if isinstance(volume, nib.Nifti2Image) else nib.Nifti1Image
     stored = np.asanyarray(volume.dataobj.get_unscaled())
     slope, inter = volume.dataobj.slope, volume.dataobj.inter
-    result = kind(stored, volume.affine, kept)
+    result = image_class(stored, volume.affine, kept)
     result.set_qform(volume.get_qform(), int(kept["qform_code"]))
     result.set_sform(volume.get_sform(), int(kept["sform_code"]))
     result.header.set_slope_inter(slope, inter)
@@ -33,7 +33,7 @@ def clean(volume: Any) -> bytes:
 
 
 def _with_scaling(image: Any, slope: float, inter: float) -> bytes:
-    """nibabel works out a scaling of its own on saving; the voxels here are as stored, and keep the file's."""
+    """nibabel would compute a new scaling on saving; these voxels are as stored, and keep the file's."""
     header = image.header.copy()
     header.set_data_offset(0)
     data = np.asanyarray(image.dataobj)

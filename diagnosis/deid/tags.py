@@ -1,8 +1,8 @@
-"""The elements that are kept, by what is demanded of their values.
+"""The DICOM elements that are kept, grouped by what their values must be. Everything else is dropped.
 
-A value that is free text in any form is never kept: also a coded one stays only if it is one of the standard's own
-terms, as whoever types a name into the wrong field does not mind what the field is for. Numbers are read and written
-anew. Sequences are walked; in their items the same rules hold.
+Free text is never kept. Even a coded value stays only if it is one of the standard's own terms, because somebody who
+types a name into the wrong field does not care what the field is for. Numbers are parsed and written anew. The same
+rules apply to the items of sequences.
 """
 
 NUMBERS = frozenset(
@@ -19,7 +19,7 @@ NUMBERS = frozenset(
     LossyImageCompressionRatio
     """.split()  # noqa: SIM905
 )
-"""Kept if they are finite numbers, as many as the standard has there."""
+"""Kept if they are finite numbers, and as many as the standard allows there."""
 
 UNBOUNDED = frozenset(
     """
@@ -28,8 +28,7 @@ UNBOUNDED = frozenset(
     """.split()  # noqa: SIM905
 )
 LARGEST = 99_999
-"""Of NUMBERS, all but the UNBOUNDED are kept up to here: a date or a telephone number in the wrong field has more
-digits."""
+"""Largest magnitude of a number that is kept, unless it is UNBOUNDED. A date or telephone number has more digits."""
 
 TERMS: dict[str, frozenset[str]] = {
     keyword: frozenset(terms.split())
@@ -60,7 +59,7 @@ TERMS: dict[str, frozenset[str]] = {
         "SliceProgressionDirection": "BASE_TO_APEX APEX_TO_BASE",
     }.items()
 }
-"""Kept if each value is one of the standard's terms."""
+"""Kept if every value is one of these terms of the standard."""
 
 UIDS = frozenset(
     [
@@ -73,10 +72,10 @@ UIDS = frozenset(
         "DimensionOrganizationUID",
     ]
 )
-"""Kept as another UID, always the same for the same one: a series stays together, and a second upload is recognized."""
+"""Replaced by another UID, the same each time: a series stays together, and a repeated upload is recognized."""
 
 CLASSES = frozenset({"SOPClassUID"})
-"""Kept if the standard names the UID."""
+"""Kept if the standard defines the UID."""
 
 SEQUENCES = frozenset(
     """
@@ -85,4 +84,4 @@ SEQUENCES = frozenset(
     PixelValueTransformationSequence MRImageFrameTypeSequence MRTimingAndRelatedParametersSequence MREchoSequence
     """.split()  # noqa: SIM905
 )
-"""Walked; what their items hold is judged like everything else."""
+"""Kept with those elements of their items that are kept elsewhere."""

@@ -1,8 +1,8 @@
-"""From bytes to decoded slices. The reader is chosen by what the bytes are, never by a file's name.
+"""From bytes to decoded slices. The reader is chosen by the bytes, never by a file's name.
 
-`sniff` names the kind, `open_file` gives the slices that the file holds, one for a picture and many for a volume, and
-decodes each when it is asked for. Whatever cannot be read raises `UnreadableImage` with a code that names the rule, and
-a sentence that says what to do.
+`sniff` names the format. `open_file` returns the file's slices, one for a picture and many for a volume, and decodes
+each when it is asked for. A file that cannot be read raises `UnreadableImage`, whose code names the rule and whose
+sentence says what to do.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from ml.readers.sniffing import DICOM, NIFTI, NIFTI_GZ, sniff
 __all__ = ["MAX_PIXELS", "Slices", "open_file", "read", "sniff"]
 
 MAX_PIXELS = 25_000_000
-"""Largest picture that is decoded, in pixels: about 75 MB as RGB. Clinical MR slices stay under 2 million."""
+"""Pixels of the largest picture that is decoded: 75 MB as RGB. Clinical MR slices stay under 2 million."""
 
 
 class Slices(Protocol):
-    """An opened file. frames: how many slices it holds, in the order in which they are looked at."""
+    """An opened file. frames: number of slices, which are in viewing order."""
 
     @property
     def frames(self) -> int: ...
@@ -30,42 +30,42 @@ class Slices(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
-    """A file of one picture."""
+class SingleImage:
+    """A file with one slice."""
 
-    picture: Image
+    only: Image
     frames: int = 1
 
     def image(self, index: int) -> Image:
         if index:
             raise IndexError(f"slice {index} of one")
-        return self.picture
+        return self.only
 
 
 def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Slices:
     """Open a file, given as a path or as its bytes.
 
-    Raises UnreadableImage: the file is empty, of a kind that is not read, damaged, or claims more than `max_pixels` for
-    a slice.
+    Raises UnreadableImage if it is empty, damaged, in a format that is not read, or claims a slice of more than
+    `max_pixels`.
     """
     data = source if isinstance(source, bytes) else _load(Path(source))
-    kind = sniff(data)
-    # Here, as raster pictures need neither pydicom nor nibabel.
-    if kind == DICOM:
+    file_format = sniff(data)
+    # Imported here because raster pictures need neither pydicom nor nibabel.
+    if file_format == DICOM:
         from ml.readers import dicom
 
         return dicom.open_file(data, max_pixels=max_pixels)
-    if kind in (NIFTI, NIFTI_GZ):
+    if file_format in (NIFTI, NIFTI_GZ):
         from ml.readers import nifti
 
-        return nifti.open_file(nifti.inflate(data) if kind == NIFTI_GZ else data, max_pixels=max_pixels)
-    return Single(raster.read(data, kind=kind, max_pixels=max_pixels))
+        return nifti.open_file(nifti.inflate(data) if file_format == NIFTI_GZ else data, max_pixels=max_pixels)
+    return SingleImage(raster.read(data, file_format=file_format, max_pixels=max_pixels))
 
 
 def read(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """Decode a file of one slice.
+    """Decode a file with one slice.
 
-    Raises UnreadableImage as `open_file` does, and with code `many_slices` for a file that holds more.
+    Raises UnreadableImage as `open_file` does, and with code `many_slices` if the file holds more.
     """
     opened = open_file(source, max_pixels=max_pixels)
     if opened.frames > 1:

@@ -1,11 +1,11 @@
-"""Whether text is drawn into a picture's margin, where stations put names, dates and hospital names.
+"""Whether text is burned into a picture's margin, where workstations put names, dates and hospital names.
 
-De-identification cannot take out what is part of the pixels, so whoever uploads is asked to look. This finds rows of
-small, thin strokes of like height on quiet ground, near the edges. It reads nothing: a line of several
-characters counts, whatever it says; a single letter that tells left from right does not.
+De-identification cannot remove what is part of the pixels, so the uploader is asked to look. This finds rows of small,
+thin strokes of similar height on an even background, near the edges. It reads nothing: a line of several characters
+counts, whatever it says; a single letter that marks left or right does not.
 
-On public MR pictures without text, 7 of 3,579 raise it (0.2 %). Letters lower than about 6 pixels are missed, and so is
-text within the head or as faint as a watermark.
+Of 3,579 public MR pictures without text, 7 raise a false alarm (0.2 %). Letters lower than about 6 pixels are missed,
+and so is text within the head or as faint as a watermark.
 """
 
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ from ml.contracts import Image
 Box = tuple[float, float, float, float]
 
 MIN_CHARACTERS = 4
-"""Of one line. Orientation is told in one letter, seldom in two or three ("RAS")."""
+"""Of one line. Orientation is marked by one letter, seldom by two or three ("RAS")."""
 _LARGEST_SIDE = 1024
 _SMALLEST_SIDE = 200
 _MARGIN = 0.25
-"""Share of height and width, from each edge, in which text is looked for."""
+"""Fraction of height and width, from each edge, that is searched."""
 _STROKE = 9
-"""Pixels; what a square of this side does not fit into is thin."""
+"""Pixels. A stroke is anything that a square of this side does not fit into."""
 _CONTRAST = 40
-"""Of 255, between a stroke and its ground."""
+"""Of 255, between a stroke and its background."""
 _HEIGHTS = (5, 28)
-"""Pixels of a character, at the scale that is looked at."""
+"""Lowest and highest character in pixels, at the scale that is searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class BurnedInText:
-    """Text in the margin. boxes: of each line, (x0, y0, x1, y1) in fractions of the picture's width and height."""
+    """Text in the margin. boxes: one per line, (x0, y0, x1, y1) as fractions of the picture's width and height."""
 
     boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A connected patch of stroke: its bounds in pixels, the end excluded."""
+    """A connected patch of stroke. Bounds in pixels, end excluded."""
 
     x0: int
     y0: int
@@ -59,20 +59,20 @@ class _Part:
 
 
 def find_text(image: Image) -> BurnedInText | None:
-    """Lines of text in the margin of a picture, None where there are none."""
+    """Lines of text in a picture's margin, or None."""
     plane = _eight_bits(image.pixels)
     height, width = plane.shape
     boxes: list[Box] = []
     for scale in _scales(max(height, width)):
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         scaled = plane if scale == 1 else np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC))
-        for lines in (_lines(scaled), _lines(255 - scaled)):  # bright letters, and dark ones as on a white bar
+        for lines in (_lines(scaled), _lines(255 - scaled)):  # bright letters, and dark ones on a white bar
             boxes += [(x0 / size[0], y0 / size[1], x1 / size[0], y1 / size[1]) for x0, y0, x1, y1 in lines]
     return BurnedInText(tuple(boxes)) if boxes else None
 
 
 def _scales(side: int) -> list[float]:
-    """Sizes at which to look, so that small and large characters alike come to a height in _HEIGHTS."""
+    """Scales to search at, so that small and large characters all come within _HEIGHTS at one of them."""
     first = min(_LARGEST_SIDE / side, 2.0 if side < _LARGEST_SIDE / 2 else 1.0)
     return [first / 2**step for step in range(4) if step == 0 or side * first / 2**step >= _SMALLEST_SIDE]
 
@@ -90,7 +90,7 @@ def _lines(plane: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     inner_y, inner_x = (int(side * _MARGIN) for side in plane.shape)
     strokes[inner_y : plane.shape[0] - inner_y, inner_x : plane.shape[1] - inner_x] = False
     ground = plane.astype(np.int16)
-    parts = [part for part in _parts(strokes) if _like_a_character(part, ground, strokes)]
+    parts = [part for part in _parts(strokes) if _is_like_characters(part, ground, strokes)]
     found = []
     for row in _rows(parts):
         if _characters(row) >= MIN_CHARACTERS and _varied(row):
@@ -100,16 +100,16 @@ def _lines(plane: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
 
 
 def _thin(plane: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where the picture is brighter than it is after thin things are taken away (white top-hat)."""
+    """Where the picture is brighter than it is with thin structures removed (white top-hat)."""
     opened = _extreme(_extreme(plane, np.minimum), np.maximum)
     return (plane.astype(np.int16) - opened) > _CONTRAST
 
 
 def _extreme(plane: NDArray[np.uint8], pick: np.ufunc) -> NDArray[np.uint8]:
-    """Least or greatest value of the square of _STROKE pixels around each."""
+    """Minimum or maximum over the square of _STROKE pixels around each pixel."""
     for _ in range(2):
         window, reach = np.pad(plane.T, ((_STROKE // 2, _STROKE // 2), (0, 0)), mode="edge"), 1
-        while reach < _STROKE:  # a window twice as long is two windows
+        while reach < _STROKE:  # two windows make one of twice the length
             step = min(reach, _STROKE - reach)
             window, reach = pick(window[:-step], window[step:]), reach + step
         plane = window
@@ -117,7 +117,7 @@ def _extreme(plane: NDArray[np.uint8], pick: np.ufunc) -> NDArray[np.uint8]:
 
 
 def _parts(mask: NDArray[np.bool_]) -> list[_Part]:
-    """Connected patches (8 neighbors), by joining runs of neighboring rows."""
+    """Connected patches (8 neighbors), found by joining runs of adjacent rows."""
     edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     rows, columns = np.divmod(np.flatnonzero(edges == 1), edges.shape[1])
     first = np.searchsorted(rows, np.arange(mask.shape[0] + 1)).tolist()
@@ -147,8 +147,8 @@ def _parts(mask: NDArray[np.bool_]) -> list[_Part]:
     return [_Part(*found) for found in bounds.values()]
 
 
-def _like_a_character(part: _Part, plane: NDArray[np.int16], mask: NDArray[np.bool_]) -> bool:
-    """One character, or several that touch: not too large, not a bar, and on ground that is quiet above and below."""
+def _is_like_characters(part: _Part, plane: NDArray[np.int16], mask: NDArray[np.bool_]) -> bool:
+    """One character or several that touch: not too large, not a bar, and with an even background above and below."""
     if not _HEIGHTS[0] <= part.height <= _HEIGHTS[1] or part.width > 16 * part.height:
         return False
     box = mask[part.y0 : part.y1, part.x0 : part.x1]
@@ -166,15 +166,15 @@ def _like_a_character(part: _Part, plane: NDArray[np.int16], mask: NDArray[np.bo
     return bool(high - low < _CONTRAST and bright - high > _CONTRAST / 2)
 
 
-def _percentile(ordered: list[int], share: float) -> float:
-    """As np.percentile gives it, which takes longer for so few numbers."""
-    place = (len(ordered) - 1) * share
-    below = int(place)
-    return ordered[below] + (ordered[min(below + 1, len(ordered) - 1)] - ordered[below]) * (place - below)
+def _percentile(ordered: list[int], fraction: float) -> float:
+    """Like np.percentile, which is slower for so few numbers."""
+    position = (len(ordered) - 1) * fraction
+    below = int(position)
+    return ordered[below] + (ordered[min(below + 1, len(ordered) - 1)] - ordered[below]) * (position - below)
 
 
 def _rows(parts: list[_Part]) -> list[list[_Part]]:
-    """Parts that stand side by side, of like height."""
+    """Parts of similar height, side by side."""
     rows: list[list[_Part]] = []
     for part in sorted(parts, key=lambda one: one.x0):
         for row in rows:
@@ -198,5 +198,5 @@ def _characters(row: list[_Part]) -> int:
 
 
 def _varied(row: list[_Part]) -> bool:
-    """Not the strokes of a ruler."""
+    """Whether widths vary, unlike the strokes of a ruler."""
     return any(part.width > 0.35 * part.height for part in row) and any(part.width > 3 for part in row)

@@ -1,4 +1,4 @@
-"""How much of a picture is in color. Only gray goes on to the network, so this is measured while the color is there."""
+"""How much of a picture is in color. Only gray reaches the network, so this is measured while the color is there."""
 
 import numpy as np
 from PIL import Image as Pillow
@@ -7,14 +7,14 @@ _SIDE = 128
 _OFF_TINT = 24
 """Of 255: how far a pixel's color must be from the picture's own tint. JPEG's rounding of gray stays below it."""
 _VIVID = 96
-"""Of 255: difference of the strongest and weakest of red, green and blue that no tint of a gray picture reaches."""
+"""Of 255: difference between the strongest and weakest of red, green and blue that no tinted gray picture reaches."""
 
 
-def colored_share(picture: Pillow.Image) -> float:
-    """Share (0 to 1) of pixels that are vivid, or whose color is not the picture's own tint. Gray gives 0.
+def colored_fraction(picture: Pillow.Image) -> float:
+    """Fraction (0 to 1) of pixels that are vivid or whose color is not the picture's own tint. 0 for gray.
 
     A slice shown in sepia, or photographed off a bluish screen, has one tint: the color of every pixel follows from its
-    brightness. That is fitted (a quadratic for each channel) and taken off, so what counts is color that varies.
+    brightness. That tint is fitted (a quadratic per channel) and subtracted, so that only color that varies counts.
     """
     if picture.mode not in ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa"):
         return 0.0

@@ -1,7 +1,7 @@
-"""NIfTI-1 and NIfTI-2, plain or gzipped: a volume as slices, each turned as radiologists look at it.
+"""NIfTI-1 and NIfTI-2, plain or gzipped: a volume as slices in radiological orientation.
 
-Slices lie across the axis along which voxels are longest, as they were acquired; a volume of cubes is cut axially. The
-axes come from the affine (sform, else qform), so any order and direction of storage shows the same pictures: the
+Slices are cut across the axis along which voxels are longest, as they were acquired; a volume of cubes is cut axially.
+The axes come from the affine (sform, else qform), so any storage order and direction gives the same slices: the
 patient's right at the left edge, the front or the head above.
 """
 
@@ -21,19 +21,19 @@ from ml.readers.packed import InflatesTooLarge, inflated_size
 MAX_INFLATED = 1_000_000_000
 """Bytes that a gzipped volume may inflate to."""
 MAX_RATIO = 100
-"""Most times its packed size that a volume may inflate to, beyond _UNSUSPICIOUS. A head in wide margins reaches 20."""
+"""How many times its packed size a volume beyond _UNSUSPICIOUS may inflate to. A head in wide margins reaches 20."""
 _UNSUSPICIOUS = 64_000_000
 MAX_SLICES = 2_000
 _LARGEST = 1e30
 _GZIP = 16 + zlib.MAX_WBITS
 _LONGER = 1.2
-"""Voxels at least so much longer along one axis than along the others were acquired as slices across it."""
+"""A volume whose voxels are longer by this factor along one axis was acquired in slices across it."""
 _FORMATS: tuple[tuple[str, Any], ...] = (("NIfTI-1", nib.Nifti1Image), ("NIfTI-2", nib.Nifti2Image))
-logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)  # it quotes what it finds in a header
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)  # it quotes the header, which may name the patient
 _axes: Any = nib.orientations.io_orientation  # nibabel has no types
 
 _VIEWS = {0: (2, 1), 1: (2, 0), 2: (1, 0)}
-"""By the axis across which slices lie (0 left-right, 1 back-front, 2 feet-head): axes of rows and of columns."""
+"""Axes of rows and columns, by the axis across which slices are cut (0 left-right, 1 back-front, 2 feet-head)."""
 _SHOWN = ((1, 0, 0), (0, 1, 0), (0, 0, -1))
 """Direction in which each of these axes runs on the screen, in DICOM's coordinates: leftwards, backwards, downwards."""
 
@@ -69,7 +69,7 @@ class Opened:
         rows, columns = _VIEWS[self.axis]
         if stored[rows] > stored[columns]:
             plane = plane.T
-        # World axes point to the right, the front and the head; shown are right, front and head first.
+        # World axes point to right, front and head; the image starts at right, front and head.
         plane = plane[::-1] if order[stored[rows], 1] > 0 else plane
         plane = plane[:, ::-1] if order[stored[columns], 1] > 0 else plane
         notes, finite = list(self.notes), np.isfinite(plane)

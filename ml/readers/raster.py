@@ -1,10 +1,10 @@
 """PNG, JPEG, GIF, TIFF, WebP and BMP through Pillow, to one grayscale plane.
 
-The size in the header is checked before a pixel is decoded, so a decompression bomb costs nothing. Colour is reduced to
+The size in the header is checked before a pixel is decoded, so a decompression bomb costs nothing. Color is reduced to
 luma, transparency is laid over black (the background of MR), 16-bit depth is kept, EXIF orientation is applied.
 
-Pillow's plugins raise almost anything on hostile bytes (struct, zlib, syntax, overflow, recursion errors), so whatever
-comes out of a decoding call means a damaged file.
+Pillow's plugins raise almost anything on hostile bytes (struct, zlib, syntax, overflow, recursion errors), so any
+exception of a decoding call means a damaged file.
 """
 
 import io
@@ -17,41 +17,41 @@ from PIL import Image as Pillow
 from PIL import ImageChops, ImageOps, UnidentifiedImageError
 
 from ml.contracts import Image, UnreadableImage
-from ml.readers.color import colored_share
+from ml.readers.color import colored_fraction
 
 _EXIF_ORIENTATION = 0x0112
 _STRIP = 256  # rows
 
 _LARGEST = 1e30
-"""Largest magnitude of a floating-point pixel; above it, sums and differences leave float32."""
+"""Largest magnitude of a floating-point pixel; sums and differences of larger ones overflow float32."""
 
 
-def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
-    """Decode `data`, a file of raster format `kind`, to one grayscale plane.
+def read(data: bytes, *, file_format: str, max_pixels: int) -> Image:
+    """Decode `data`, a file of raster format `file_format`, to one grayscale plane.
 
     Raises UnreadableImage with code `too_many_pixels`, `truncated`, `damaged` or `not_finite`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; our own checks decide
-        _verify(data, kind, max_pixels)
-        picture = _open(data, kind, max_pixels)
+        _verify(data, file_format, max_pixels)
+        picture = _open(data, file_format, max_pixels)
         try:
             frames = int(getattr(picture, "n_frames", 1))
             orientation = _orientation(picture)
             picture.load()
             mode = picture.mode
-            color = colored_share(picture)
+            color = colored_fraction(picture)
             ImageOps.exif_transpose(picture, in_place=True)
             pixels = _grayscale(picture)
         except Exception as error:
-            raise _decode_error(kind, error) from error
+            raise _decode_error(file_format, error) from error
     if pixels.dtype.kind == "f" and not (np.abs(pixels) < _LARGEST).all():
-        raise UnreadableImage("not_finite", f"The {kind} file holds pixels that are no usable numbers.")
-    # Not picture.size: of a turned TIFF, Pillow has turned that already.
+        raise UnreadableImage("not_finite", f"The {file_format} file holds pixels that are no usable numbers.")
+    # Not from picture.size: Pillow has already turned that of a TIFF.
     height, width = pixels.shape if orientation <= 4 else pixels.shape[::-1]
     return Image(
         pixels=pixels,
-        format=kind,
+        format=file_format,
         width=width,
         height=height,
         orientation=orientation,
@@ -60,17 +60,17 @@ def read(data: bytes, *, kind: str, max_pixels: int) -> Image:
     )
 
 
-def _open(data: bytes, kind: str, max_pixels: int) -> Pillow.Image:
+def _open(data: bytes, file_format: str, max_pixels: int) -> Pillow.Image:
     try:
-        picture = Pillow.open(io.BytesIO(data), formats=[kind])
+        picture = Pillow.open(io.BytesIO(data), formats=[file_format])
     except Pillow.DecompressionBombError as error:
         raise UnreadableImage(
             "too_many_pixels", f"The picture claims more than {max_pixels:,} pixels, the most that is read."
         ) from error
     except UnidentifiedImageError as error:
-        raise UnreadableImage("damaged", f"The {kind} file is damaged: its header cannot be read.") from error
+        raise UnreadableImage("damaged", f"The {file_format} file is damaged: its header cannot be read.") from error
     except Exception as error:
-        raise _decode_error(kind, error) from error
+        raise _decode_error(file_format, error) from error
     width, height = picture.size
     if width * height > max_pixels:
         raise UnreadableImage(
@@ -78,23 +78,23 @@ def _open(data: bytes, kind: str, max_pixels: int) -> Pillow.Image:
             f"The picture claims {width} × {height} pixels; at most {max_pixels:,} pixels are read.",
         )
     if width < 1 or height < 1:
-        raise UnreadableImage("damaged", f"The {kind} file claims a size of {width} × {height} pixels.")
+        raise UnreadableImage("damaged", f"The {file_format} file claims a size of {width} × {height} pixels.")
     return picture
 
 
-def _verify(data: bytes, kind: str, max_pixels: int) -> None:
-    """Pillow's own integrity check (checksums of PNG chunks); it uses the object up, so the caller opens anew."""
-    picture = _open(data, kind, max_pixels)
+def _verify(data: bytes, file_format: str, max_pixels: int) -> None:
+    """Pillow's integrity check (checksums of PNG chunks). It consumes the object, so callers open the file again."""
+    picture = _open(data, file_format, max_pixels)
     try:
         picture.verify()
     except Exception as error:
-        raise _decode_error(kind, error) from error
+        raise _decode_error(file_format, error) from error
 
 
-def _decode_error(kind: str, error: BaseException) -> UnreadableImage:
+def _decode_error(file_format: str, error: BaseException) -> UnreadableImage:
     if "truncated" in str(error).lower() or isinstance(error, EOFError):
-        return UnreadableImage("truncated", f"The {kind} file is cut off: it ends before the picture does.")
-    return UnreadableImage("damaged", f"The {kind} file is damaged and cannot be decoded.")
+        return UnreadableImage("truncated", f"The {file_format} file is cut off: it ends before the picture does.")
+    return UnreadableImage("damaged", f"The {file_format} file is damaged and cannot be decoded.")
 
 
 def _orientation(picture: Pillow.Image) -> int:
@@ -110,7 +110,7 @@ def _grayscale(picture: Pillow.Image) -> NDArray[Any]:
         return np.asarray(picture).astype(np.float32)
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
-        # Over black, what is seen is luma times opacity: two planes instead of three pictures in color.
+        # Over black, brightness is luma times opacity, which needs two planes instead of three color images.
         picture = ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))
     if mode == "LAB":
         picture = picture.getchannel("L")
@@ -120,7 +120,7 @@ def _grayscale(picture: Pillow.Image) -> NDArray[Any]:
 
 
 def _plane(picture: Pillow.Image) -> NDArray[np.uint8]:
-    """A gray picture as an array, strip by strip: `np.array` holds the whole of it three times on the way."""
+    """A gray picture as an array, strip by strip: `np.array` would hold all of it three times."""
     width, height = picture.size
     plane = np.empty((height, width), np.uint8)
     for top in range(0, height, _STRIP):
@@ -136,5 +136,5 @@ def _notes(mode: str, frames: int, orientation: int) -> tuple[str, ...]:
     if orientation != 1:
         notes.append("Turned upright as its EXIF orientation says.")
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        notes.append(f"Colour space {mode} was reduced to gray.")
+        notes.append(f"Color space {mode} was reduced to gray.")
     return tuple(notes)

@@ -1,7 +1,7 @@
 """What kind of file the bytes are, told from their first bytes.
 
-Names and declared content types are the uploader's claim and are not looked at. Kinds that are known but not read get
-their own sentence, so that a person who drops a PDF or a web page learns what it was taken for.
+File names and declared content types are the uploader's claim and are ignored. Formats that are known but not read get
+a sentence of their own, so that somebody who uploads a PDF or a web page learns what it was taken for.
 """
 
 import re
@@ -25,10 +25,10 @@ _RASTER = (
 
 _PREAMBLE = 128
 _META = 132
-"""Where a DICOM file's meta information begins: after preamble and prefix (PS3.10, 7.1)."""
+"""Offset of a DICOM file's meta information, after preamble and prefix (PS3.10, 7.1)."""
 _WITHOUT_PREAMBLE = tuple(bytes.fromhex(tag) for tag in ("02000000", "08000000", "08000500", "08000800", "08001600"))
-"""Elements that a DICOM file without preamble begins with: (0002,0000), (0008,0000), (0008,0005), (0008,0008),
-(0008,0016). Those of group 0008 tell nothing by themselves; what follows must be a dataset that names its SOP class."""
+"""Elements that a DICOM file without preamble starts with: (0002,0000), (0008,0000), (0008,0005), (0008,0008),
+(0008,0016). Those of group 0008 prove nothing alone; the DICOM reader demands a dataset that names its SOP class."""
 
 _KNOWN_OTHERS = (
     (b"%PDF", "pdf", "a PDF document"),
@@ -47,7 +47,7 @@ _OTHER_VOLUMES = (
     (re.compile(rb"CDF[\x01\x02]"), "MINC 1"),
     (re.compile(rb"\x89HDF\r\n\x1a\n"), "HDF5, as MINC 2 and MATLAB write it"),
 )
-"""Volumes that research tools write. Tools that write them write NIfTI too, so no reader is kept for each."""
+"""Volumes of research tools. The tools that write them also write NIfTI, so we need no reader for each."""
 
 _MARKUP = re.compile(rb"^\s*(<\?xml|<!doctype|<!--|<html|<svg|<head|<body|<script)", re.IGNORECASE)
 _ACTIVE = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<svg\s+xmlns|<foreignobject", re.IGNORECASE)
@@ -61,30 +61,30 @@ def sniff(data: bytes) -> str:
     """
     if not data:
         raise UnreadableImage("empty", "The file is empty (0 bytes).")
-    if (stack := _stack_kind(data)) is not None:
-        return stack
-    kind = _raster_kind(data)
-    if kind is None:
+    if (many := _multi_slice_format(data)) is not None:
+        return many
+    name = _raster_format(data)
+    if name is None:
         raise _not_an_image(data)
     if _ACTIVE.search(data):
         raise UnreadableImage(
             "active_content",
-            f"The {kind} file also holds HTML or script, which a scan never does. Export the picture again without it.",
+            f"The {name} file also holds HTML or script, which a scan never does. Export the picture again without it.",
         )
-    return kind
+    return name
 
 
 def may_hold_many(head: bytes) -> bool:
-    """Whether the first bytes (512 or more) are those of an archive, of DICOM or of a volume: files that hold many
-    slices may be larger than a picture. Volumes that are not read are among them; `sniff` says so of them."""
+    """Whether a file that starts like this (512 bytes or more) may hold many slices, so that it may be larger than a
+    picture: an archive, DICOM or a volume. Also true for volumes that `sniff` then refuses, with the better reason."""
     magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
     try:
-        return head.startswith(magic) or head[257:262] == b"ustar" or _stack_kind(head) is not None
+        return head.startswith(magic) or head[257:262] == b"ustar" or _multi_slice_format(head) is not None
     except UnreadableImage:
         return True
 
 
-def _stack_kind(data: bytes) -> str | None:
+def _multi_slice_format(data: bytes) -> str | None:
     """Formats that may hold many slices. A TIFF or a PNG in DICOM's preamble is a DICOM file (PS3.10, 7.1)."""
     if data[_PREAMBLE:_META] == b"DICM" or data.startswith(_WITHOUT_PREAMBLE):
         return DICOM
@@ -116,10 +116,10 @@ def _is_nifti(head: bytes) -> bool:
     return head[344:348] == b"n+1\x00" or head[4:12] == b"n+2\x00\r\n\x1a\n"
 
 
-def _raster_kind(data: bytes) -> str | None:
-    for magic, kind in _RASTER:
+def _raster_format(data: bytes) -> str | None:
+    for magic, name in _RASTER:
         if data.startswith(magic):
-            return kind
+            return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     return None
@@ -143,5 +143,5 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character cut in two by the 4096-byte window
+        return error.start > len(head) - 4  # the 4096-byte window cut a character in two
     return True

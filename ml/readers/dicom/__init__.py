@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 from pydicom.dataset import Dataset, FileDataset
 
 from ml.contracts import Image, UnreadableImage
-from ml.readers.color import colored_share
+from ml.readers.color import colored_fraction
 from ml.readers.dicom import geometry, object_type, pixels
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import parse
@@ -50,7 +50,7 @@ class Opened:
             else:
                 plane = _squared(plane, side)
                 notes.append(f"Resampled to square pixels: they are {side[0]:g} mm high and {side[1]:g} mm wide.")
-        color = colored_share(gray.rgb) if gray.rgb is not None else 0.0
+        color = colored_fraction(gray.rgb) if gray.rgb is not None else 0.0
         return Image(plane, "DICOM", width, height, notes=tuple(notes), color_fraction=color)
 
 
