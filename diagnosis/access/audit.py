@@ -1,7 +1,7 @@
 """`record` writes one row of the audit trail; nothing else does.
 
-Where the request came from is taken from the logging context that the request middleware fills, so domain code need
-not carry the request around.
+It takes address and request id from the logging context, which the request middleware fills, so domain code need not
+pass the request around.
 """
 
 from typing import Any
@@ -20,13 +20,16 @@ def record(
     target: Model | None = None,
     **details: Any,
 ) -> AuditEvent:
-    """Append one event. `action` is `object.verb`, such as `scan.uploaded`; `details` must be JSON-ready."""
+    """Append one event.
+
+    action: `object.verb`, such as `scan.uploaded`. details: values that JSON can hold.
+    """
+    user = actor if actor is not None and actor.pk is not None else None
     context = structlog.contextvars.get_contextvars()
-    known = actor is not None and actor.pk is not None
     return AuditEvent.objects.create(
         action=action,
-        actor_id=actor.pk if known and actor else None,
-        actor=actor.get_username()[:150] if known and actor else "",
+        actor_id=user.pk if user else None,
+        actor=user.get_username()[:150] if user else "",
         target_type=target._meta.model_name or "" if target else "",
         target_id=str(target.pk) if target else "",
         target=str(target)[:255] if target else "",

@@ -1,4 +1,4 @@
-"""Who is logged in, with what every page needs to know of them."""
+"""Loads the user of a session, with what the rules about visibility need."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from diagnosis.access.users import User
 
 
 class UserBackend(ModelBackend):
-    """Django's accounts; a session's person comes with `is_reader`, in the same query."""
+    """Django's own backend; its one query for the user also annotates `is_reader`."""
 
     def get_user(self, user_id: Any) -> User | None:
-        person = User.objects.annotate(is_reader=selectors.in_reader_group("pk")).filter(pk=user_id).first()
-        return person if person is not None and self.user_can_authenticate(person) else None
+        user = User.objects.annotate(is_reader=selectors.in_reader_group("pk")).filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None

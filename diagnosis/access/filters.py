@@ -13,19 +13,19 @@ from diagnosis.access.users import User
 from diagnosis.models import Case, ModelVersion, Prediction, Scan
 
 UNCERTAIN = "uncertain"
-"""Chosen as an outcome: all whose probability lies in the uncertain band, whatever the threshold makes of it."""
+"""As an outcome: every prediction whose probability lies in the uncertain band, on either side of the threshold."""
 
 
 @extend_schema_field(OpenApiTypes.BOOL)
 class YesNoFilter(django_filters.TypedChoiceFilter):
-    """`true` or `false`; anything else is an error, where django-filter's own boolean would pass it over."""
+    """`true` or `false`. Anything else is an error; django-filter's own boolean filter would ignore it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
 
 
 class DaysField(django_filters.fields.DateRangeField):
-    """Two days of the site's time zone. Near the first and the last day there is, that may be no time of UTC."""
+    """A range of days in the site's time zone. Days near year 1 and 9999 may not exist in UTC, which is an error."""
 
     def compress(self, data_list: Any) -> slice | None:
         try:
@@ -46,35 +46,35 @@ class PredictionFilter(django_filters.FilterSet):
     """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
     created_before, case (reference), q (text)."""
 
-    # Nothing is joined that could repeat a row, and to look for repeated ones takes the whole list.
+    # `distinct` would sort the whole list, and no join here can repeat a row.
     state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices, distinct=False)
     outcome = django_filters.MultipleChoiceFilter(
-        choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="said"
+        choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="filter_outcome"
     )
     uncertain = YesNoFilter()
     trained_on = YesNoFilter()
     model = django_filters.ModelChoiceFilter(
         field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
     )
-    owner = django_filters.CharFilter(method="of")
+    owner = django_filters.CharFilter(method="filter_owner")
     case = django_filters.CharFilter(field_name="case_reference")
     created = DaysFilter(label="Uploaded")
-    q = django_filters.CharFilter(method="search", label="Case, file or owner")
+    q = django_filters.CharFilter(method="filter_text", label="Case, file or owner")
 
     class Meta:
         model = Prediction
         fields = ("state", "outcome", "uncertain", "trained_on", "model", "owner", "case", "created", "q")
 
-    def said(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
+    def filter_outcome(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
         chosen = Q(outcome__in=values)
         return rows.filter(chosen | Q(uncertain=True) if UNCERTAIN in values else chosen)
 
-    def of(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
-        # By id, which the index begins with; the person is looked up once, before the rows.
+    def filter_owner(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        # By id, because the index starts with it. The subquery runs once.
         return rows.filter(owner=Subquery(User.objects.filter(username=value).values("pk")[:1]))
 
-    def search(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
-        # A new line parts the texts that are searched, and none of them has one.
+    def filter_text(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        # Line breaks separate the searched texts, so a match across one would span two of them.
         return rows.none() if "\n" in value else rows.filter(searched__icontains=value)
 
 
@@ -84,13 +84,13 @@ class ScanFilter(django_filters.FilterSet):
     case = django_filters.CharFilter(field_name="case__reference")
     owner = django_filters.CharFilter(field_name="case__owner__username")
     created = DaysFilter()
-    q = django_filters.CharFilter(method="search", label="Case or file")
+    q = django_filters.CharFilter(method="filter_text", label="Case or file")
 
     class Meta:
         model = Scan
         fields = ("case", "owner", "created", "sha256", "q")
 
-    def search(self, rows: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+    def filter_text(self, rows: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         return rows.filter(Q(case__reference__icontains=value) | Q(name__icontains=value))
 
 

@@ -1,8 +1,7 @@
-"""Every read of pages and API. Who may see what is decided here, once: people see their own cases, admins and the
-group "reader" see all.
+"""Every read of pages and API. This module alone decides who may see what: users see their own cases; admins and
+members of the group "reader" see all.
 
-Whether somebody is a reader is known with the person (`in_reader_group`), so that the rule is a plain condition on the
-owner, which an index answers.
+The user of a request is loaded with `is_reader`, so the rule is a plain condition on the owner that an index answers.
 """
 
 from collections.abc import Iterable
@@ -17,12 +16,14 @@ from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice, SliceR
 from diagnosis.models.prediction import ACTIVE, State
 
 READERS = "reader"
-"""Name of the group whose members see everybody's cases."""
+"""The group whose members see all cases."""
 
 
 def visible_owners(user: AnyUser) -> QuerySet[User, int]:
-    """Ids of the people whose cases `user` may see. For searches that the database cannot do; their results still go
-    through `predictions`."""
+    """Ids of the users whose cases `user` may see, for searches outside the database.
+
+    Read what such a search finds through `predictions`.
+    """
     return User.objects.filter(_may_see(user, "pk")).values_list("pk", flat=True)
 
 
@@ -46,13 +47,13 @@ def predictions(user: AnyUser) -> QuerySet[Prediction]:
 
 
 def result(user: AnyUser, *, prediction_id: int) -> QuerySet[Prediction]:
-    """One prediction with all that its page shows, queue position included."""
+    """One prediction with everything its page shows, queue position included."""
     everything = predictions(user).defer(None).filter(pk=prediction_id)
     return _with_position(everything)
 
 
 def statuses(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
-    """The given predictions, as far as `user` may see them, each with `position` in the queue. One query."""
+    """Those of the given predictions that `user` may see, each with its queue `position`. One query."""
     return _with_position(predictions(user).filter(pk__in=list(prediction_ids)))
 
 
@@ -69,13 +70,13 @@ def slices(user: AnyUser) -> QuerySet[Slice]:
 
 
 def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
-    """What runs say of slices that `user` may see, with slice, scan and run, in viewing order."""
+    """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order."""
     visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner"))
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:
-    """Ids of the previous and the next scan's newest prediction within the case. One query."""
+    """Ids of the newest predictions of the scans before and after this one in its case. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     row = Scan.objects.filter(case=prediction.scan.case_id).annotate(latest=Subquery(latest)).order_by("id")
     ids = list(row.values_list("pk", "latest"))
@@ -91,7 +92,7 @@ def models() -> QuerySet[ModelVersion]:
 
 
 def queue_summary() -> dict[str, Any]:
-    """How many predictions wait or run on the whole site: {"waiting": n, "running": n}. One query."""
+    """Numbers of queued and running predictions on the whole site: {"waiting": n, "running": n}. One query."""
     return Prediction.objects.filter(state__in=ACTIVE).aggregate(
         waiting=Count("pk", filter=Q(state=State.QUEUED)), running=Count("pk", filter=Q(state=State.RUNNING))
     )
@@ -106,18 +107,18 @@ def _may_see(user: AnyUser, owner: str) -> Q:
 
 
 def _is_reader(user: User) -> bool:
-    """Whether the user is a reader. Who sent a request was loaded with the answer; of anyone else it is asked here."""
-    known: bool | None = getattr(user, "is_reader", None)
-    return Group.objects.filter(user=user.pk, name=READERS).exists() if known is None else known
+    """The user of a request was loaded with the answer; for any other user one query finds it."""
+    loaded: bool | None = getattr(user, "is_reader", None)
+    return Group.objects.filter(user=user.pk, name=READERS).exists() if loaded is None else loaded
 
 
-def in_reader_group(person: str) -> Exists:
-    """Annotates whether the person of that column is a member of the group that sees everybody's cases."""
-    return Exists(Group.objects.filter(user=OuterRef(person), name=READERS))
+def in_reader_group(user_column: str) -> Exists:
+    """An expression: whether the user whose id is in that column may see all cases."""
+    return Exists(Group.objects.filter(user=OuterRef(user_column), name=READERS))
 
 
 def _with_position(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
-    """Annotate `position`: how many wait before this one, plus one. Only meaningful while queued."""
+    """Annotate `position`, from 1: only meaningful for queued predictions."""
     ahead = (
         Prediction.objects.filter(state=State.QUEUED, queued__lt=OuterRef("queued"))
         .order_by()

@@ -1,4 +1,4 @@
-"""What a changed password ends."""
+"""Revokes a user's API token when the password changes."""
 
 from typing import Any
 
@@ -8,8 +8,10 @@ from diagnosis.access import audit
 
 
 class TokenRevocationValidator:
-    """A password validator that takes any password; Django tells it when one was changed. Whoever changes a password
-    means to shut others out, so the person's API token ends as their other sessions do."""
+    """A password validator that accepts every password, because Django tells validators when one was changed.
+
+    Whoever changes a password wants to shut others out, so the API token ends along with the other sessions.
+    """
 
     def validate(self, password: str, user: Any = None) -> None:
         """Never raises."""

@@ -1,6 +1,7 @@
-"""Lists come in pages, so that no request can ask for a whole database, and in a total order, so that none overlap.
+"""Page numbers and ordering of the API's lists. Pages are bounded, and a total order keeps them from overlapping.
 
-What makes no sense answers 400: a script that misspells an order must not take the default one for what it asked.
+Nonsense answers 400: a script that misspells an order must not get the default one instead. Web pages use keyset paging
+(`access.pagination`); page numbers and exact counts are the API's contract (docs/adr/0004-keyset-paging.md).
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,37 +15,37 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 
-class BareFirst(Paginator):  # type: ignore[type-arg]
-    """Looks for a page's place among bare keys, and reads only its own rows whole.
+class DeferredJoinPaginator(Paginator):  # type: ignore[type-arg]
+    """Finds the ids of a page first, and then reads only these rows with their joins.
 
-    A page behind a hundred thousand rows would otherwise join and sort them all, with everything that a row shows.
+    Otherwise a page behind 100,000 rows would join and sort all of them with every column.
     """
 
     def page(self, number: int | str) -> "Page[Any]":
         number = self.validate_number(number)
         start = (number - 1) * self.per_page
         rows: Any = self.object_list
-        keys = rows.values("pk")[start : start + self.per_page]
-        return Page(rows.filter(pk__in=keys), number, self)
+        ids = rows.values("pk")[start : start + self.per_page]
+        return Page(rows.filter(pk__in=ids), number, self)
 
 
-class Pages(PageNumberPagination):
-    """`?page=` and `?page_size=`, 50 rows unless asked, never more than 200."""
+class PageNumbers(PageNumberPagination):
+    """`?page=` and `?page_size=`: 50 rows by default, at most 200."""
 
-    django_paginator_class = BareFirst
+    django_paginator_class = DeferredJoinPaginator
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
 
     def get_page_size(self, request: Request) -> int | None:
-        asked = request.query_params.get(self.page_size_query_param)
-        if asked and not (asked.isascii() and asked.isdecimal() and int(asked[:9])):
+        requested = request.query_params.get(self.page_size_query_param)
+        if requested and not (requested.isascii() and requested.isdecimal() and int(requested[:9])):
             raise ValidationError({self.page_size_query_param: ["Give a whole number from 1 to 200."]})
         return super().get_page_size(request)
 
 
 class Ordering(OrderingFilter):
-    """`?ordering=`, over what a view allows. The id breaks ties, or rows of one moment could show up on two pages."""
+    """`?ordering=` over the fields a view allows. The id breaks ties, or equal rows could appear on two pages."""
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Sequence[str] | None:
         chosen = super().get_ordering(request, queryset, view)
@@ -53,11 +54,11 @@ class Ordering(OrderingFilter):
     def remove_invalid_fields(
         self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request
     ) -> list[str]:
-        asked = list(fields)
-        valid = list(super().remove_invalid_fields(queryset, asked, view, request))
-        if len(valid) < len(asked):
-            known = ", ".join(name for name, _ in self.get_valid_fields(queryset, view, {"request": request}))
-            raise ValidationError({self.ordering_param: [f"Choose from: {known}; with a minus for descending order."]})
+        requested = list(fields)
+        valid = list(super().remove_invalid_fields(queryset, requested, view, request))
+        if len(valid) < len(requested):
+            names = ", ".join(name for name, _ in self.get_valid_fields(queryset, view, {"request": request}))
+            raise ValidationError({self.ordering_param: [f"Choose from: {names}; with a minus for descending order."]})
         return valid
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""Similar past cases: what the same model version made of the scans that look most like one, in cases one may see.
+"""Similar past cases: the scans that look most like one to the same model version, among cases the user may see.
 
-Who may see what is asked twice. Cases of others never enter the search, so what a person finds does not depend on them,
-and there are as many results as their own scans allow. What was found is then read through `selectors`, as everything
-is: a stale row in memory can cost a result, never show one.
+Visibility is checked twice. Cases the user may not see never enter the search, so they neither change nor crowd out
+results. What the search finds is then read through `selectors`, so a stale row in memory may cost a result but never
+shows one.
 """
 
 from dataclasses import dataclass
@@ -29,35 +29,35 @@ class Similar:
 
 
 def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar] | None:
-    """The `limit` scans most like that of `prediction`, most similar first: one of each other case.
+    """The `limit` scans most similar to that of `prediction`, best first: one of each other case.
 
-    Scans of its own case are left out (they stand beside it anyway), and so are copies of the same picture. None where
-    there is nothing to search by: the prediction is not done, or its model version gives no embedding. Four queries,
-    however many scans there are.
+    Leaves out scans of the same case, which its page shows anyway, and copies of the same image. None if there is
+    nothing to search by: the prediction is not done, or its model version gives no embedding. Four queries, however
+    many scans there are.
 
-    prediction: from `selectors.result`, so that the user may see it and its model version is loaded whole.
+    prediction: from `selectors.result`, which checks that the user may see it and loads its whole model version.
     """
     version = prediction.model_version
-    asked = Embedding.objects.filter(prediction=prediction.pk).first() if prediction.state == State.DONE else None
-    if asked is None or version is None:
+    embedding = Embedding.objects.filter(prediction=prediction.pk).first() if prediction.state == State.DONE else None
+    if embedding is None or version is None:
         return None
     index = embedding_index.index(version.pk)
     index.refresh()
-    vector = unpack(asked.vector)
+    vector = unpack(embedding.vector)
     ranked = index.nearest(
         vector,
         owners=selectors.visible_owners(user),
         other_than_case=prediction.scan.case_id,
         other_than_pixels=prediction.scan.pixel_sha256,
     )
-    candidates = takewhile(lambda neighbor: neighbor.similarity > 0, ranked)  # below, nothing is alike
+    candidates = takewhile(lambda neighbor: neighbor.similarity > 0, ranked)  # opposite directions are not similar
     found: list[Similar] = []
     while len(found) < limit and (part := list(islice(candidates, limit - len(found)))):
         rows = _rows(user, part)
         if len(rows) < len(part):
             index.expire()
         for row in rows:
-            row.model_version = version  # the same for all, and loaded whole
+            row.model_version = version  # the same row, but with its manifest
             found.append(Similar(row, float(unpack(row.embedding.vector) @ vector)))
     return sorted(found, key=lambda one: (-one.similarity, one.prediction.pk))
 
