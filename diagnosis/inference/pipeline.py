@@ -67,7 +67,7 @@ def _reschedule(prediction_id: int) -> None:
 def _process(claimed: Prediction) -> None:
     """Give a claimed prediction its result or its error. Raises INFRASTRUCTURE_FAULTS."""
     try:
-        if claimed.scan.gathers:
+        if claimed.scan.is_multi_file:
             series.arrange(claimed.scan)
         if result_cache.reuse(claimed):
             return

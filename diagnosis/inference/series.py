@@ -50,7 +50,7 @@ def arrange(scan: Scan) -> None:
     spacing, gaps = slice_order.spacing_and_gaps([offsets[index] for index in order])
     middle = rows[len(rows) // 2]
     scan.frames, scan.spacing = len(rows), spacing
-    scan.pixel_sha256 = combined_digest(scan.gathering, [row.pixel_sha256 for row in rows])
+    scan.pixel_sha256 = combined_digest(scan.stack_key, [row.pixel_sha256 for row in rows])
     scan.preview, scan.thumbnail = middle.preview, middle.thumbnail
     scan.notes = [*middle.notes, *slice_order.gaps_note(gaps)]
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from diagnosis.models.scan import combined_digest, gathering
+from diagnosis.models.scan import combined_digest, stack_key
 from ml.readers.dicom.geometry import SlicePosition
 
 
@@ -67,5 +67,5 @@ class Decoded:
         """
         if len(self.slices) == 1 and not self.stack:
             return self.slices[0].pixel_sha256
-        stack = gathering(self.series, self.stack, self.position.upward_normal) if self.position else ""
-        return combined_digest(stack, [one.pixel_sha256 for one in self.slices])
+        key = stack_key(self.series, self.stack, self.position.upward_normal) if self.position else ""
+        return combined_digest(key, [one.pixel_sha256 for one in self.slices])

@@ -50,7 +50,7 @@ class Receipt:
         A series of which some slices are new and some are duplicates is reported as new.
         """
         for known in self.accepted:
-            if accepted.scan.gathers and known.scan.pk == accepted.scan.pk:
+            if accepted.scan.is_multi_file and known.scan.pk == accepted.scan.pk:
                 known.files += 1
                 known.scan, known.prediction = accepted.scan, accepted.prediction
                 if accepted.duplicate_of is None:

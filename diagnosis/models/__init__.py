@@ -1,4 +1,4 @@
-"""The tables. Constraints that must always hold stand here, in the database, not only in Python."""
+"""The tables. What must always hold is a constraint of the database, not only a rule in Python."""
 
 from diagnosis.models.audit_event import AuditEvent
 from diagnosis.models.case import Case

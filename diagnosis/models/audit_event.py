@@ -1,6 +1,6 @@
 """The audit trail: who did what to which object, when, from where. Append-only.
 
-There are no foreign keys: the trail must survive the deletion of what it speaks of. `audit.record` is the only writer.
+There are no foreign keys, because the trail must outlive what it describes. `audit.record` is the only writer.
 """
 
 from typing import Any, NoReturn
@@ -9,7 +9,7 @@ from django.db import models
 
 
 class AppendOnly(models.QuerySet["AuditEvent"]):
-    """Refuses what would change history."""
+    """Refuses updates and deletions."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("Audit events are append-only.")
@@ -19,7 +19,7 @@ class AppendOnly(models.QuerySet["AuditEvent"]):
 
 
 class AuditEvent(models.Model):
-    """One action of one person. `actor` is empty where nobody was logged in (a failed login)."""
+    """One action of one user. `actor` is empty where nobody was logged in, as at a failed login."""
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor_id = models.BigIntegerField(null=True, blank=True)

@@ -8,7 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTVWXYZ"  # nothing that reads like another character
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTVWXYZ"  # no characters that look alike
 
 validate_reference = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
@@ -19,12 +19,15 @@ validate_reference = RegexValidator(
 
 
 def new_reference() -> str:
-    """A reference for a case that the uploader did not name: CA- and six random characters."""
+    """A reference for a case that the uploader did not name: `CA-` and six random characters."""
     return "CA-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
 class Case(models.Model):
-    """One subject's scans, owned by the person who opened it. References are unique per owner."""
+    """One subject's scans. References are unique per owner.
+
+    `access.ownership.hand_over` changes the owner; predictions copy it.
+    """
 
     reference = models.CharField(max_length=64, default=new_reference, validators=[validate_reference])
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")

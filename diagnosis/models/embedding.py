@@ -1,4 +1,4 @@
-"""A prediction's embedding: 64 numbers by which scans that look alike to one model version are found."""
+"""A prediction's embedding: 64 numbers that are close for scans that look alike to one model version."""
 
 import numpy as np
 from django.db import models
@@ -15,10 +15,10 @@ BYTES = DIMENSIONS * _STORED.itemsize
 
 
 class Embedding(models.Model):
-    """Written once, in the transaction that records the result; only of predictions that are done.
+    """Written once, in the transaction that records the result, for predictions that are done.
 
-    Vectors of different model versions mean different things, so each row names its version, and is only compared with
-    rows of the same one. The id grows with every row: readers that keep vectors in memory ask for what is above it.
+    Vectors of different model versions are not comparable, so each row names its version. Ids only grow: readers that
+    keep vectors in memory ask for rows above the last id they know.
     """
 
     prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, related_name="embedding")
@@ -36,9 +36,9 @@ class Embedding(models.Model):
 
 
 def pack(vector: NDArray[np.float32]) -> bytes:
-    """A (64,) vector of unit length as it is stored. Half precision moves a similarity by less than 0.001.
+    """The stored bytes of a (64,) float32 vector of unit length. Half precision changes a cosine by less than 0.001.
 
-    Raises ValueError: another shape or length, or a number that is none.
+    Raises ValueError for another shape or length, or for NaN.
     """
     if vector.shape != (DIMENSIONS,) or not abs(float(np.linalg.norm(vector)) - 1.0) < 0.01:
         raise ValueError(f"An embedding is {DIMENSIONS} numbers of unit length.")
@@ -46,5 +46,5 @@ def pack(vector: NDArray[np.float32]) -> bytes:
 
 
 def unpack(stored: bytes | memoryview) -> NDArray[np.float32]:
-    """What `pack` stored, (64,) float32."""
+    """The float32 numbers in what `pack` stored: (64,) for one vector, (64 n,) for n of them joined."""
     return np.frombuffer(stored, _STORED).astype(np.float32)

@@ -1,11 +1,11 @@
-"""A model version: an artifact folder known to the site, with the manifest it had when it was registered."""
+"""A model version: a registered artifact folder, with the manifest it had at that time."""
 
 from django.conf import settings
 from django.db import models
 
 
 class ModelVersion(models.Model):
-    """At most one is active; new predictions use that one. Identity is the artifact's digest."""
+    """At most one is active, and new predictions use it. The artifact's digest is its identity."""
 
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True, help_text="sha256 over everything that decides an answer.")
@@ -28,10 +28,10 @@ class ModelVersion(models.Model):
 
     @property
     def label(self) -> str:
-        """`name@digest12`, as results report it."""
+        """`name@` and the first 12 digits of the digest, as results report it."""
         return f"{self.name}@{self.digest[:12]}"
 
     @property
     def calibrated(self) -> bool:
-        """Only then may a score be shown as a probability."""
+        """Whether its scores may be shown as probabilities."""
         return self.manifest.get("calibration") is not None

@@ -30,7 +30,7 @@ class Outcome(models.TextChoices):
 
 ACTIVE = (State.QUEUED, State.RUNNING)
 STOPPED = (State.FAILED, State.CANCELED)
-"""Ended without a result; may be retried."""
+"""States that ended without a result and may be retried."""
 ENDED = (State.DONE, State.REFUSED, *STOPPED)
 REUSABLE = (State.DONE, State.REFUSED)
 """States that carry a result. Failed and canceled runs never stand for one, or a failure could not be retried."""
@@ -48,14 +48,14 @@ class WorklistStatus(models.TextChoices):
 
 
 def score_or(instead: float) -> Func:
-    """The probability, or a number where there is none. Written out, not as a parameter, so that its index serves."""
+    """The tumor probability, or `instead` where it is null. A literal, not a parameter, so that its index matches."""
     return Func(
         F("tumor_probability"), template=f"COALESCE(%(expressions)s, {instead})", output_field=models.FloatField()
     )
 
 
 SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING = score_or(2.0), score_or(-1.0)
-"""What to sort by so that runs without a score stand last, either way."""
+"""Sort keys that put predictions without a score last in either direction."""
 
 
 class Prediction(models.Model):
@@ -199,14 +199,14 @@ class Prediction(models.Model):
 
     @classmethod
     def for_scan(cls, scan: Scan, **fields: Any) -> "Prediction":
-        """A run on a scan, not saved yet, with what it repeats of scan and case."""
+        """An unsaved prediction with copies of the values that the worklist needs from scan, case and owner."""
         case, owner = scan.case, scan.case.owner
-        repeated = {"owner": owner, "owner_name": owner.get_username(), "case_reference": case.reference}
-        return cls(scan=scan, scan_name=scan.name, **repeated, **fields)
+        copies = {"owner": owner, "owner_name": owner.get_username(), "case_reference": case.reference}
+        return cls(scan=scan, scan_name=scan.name, **copies, **fields)
 
     @property
     def is_active(self) -> bool:
-        """Still waiting or running: pages go on polling."""
+        """Queued or running, so pages keep polling."""
         return self.state in ACTIVE
 
     @property
@@ -219,12 +219,12 @@ class Prediction(models.Model):
 
     @property
     def has_map(self) -> bool:
-        """Whether the evidence can be drawn. Results of models without a map, and refusals, have none."""
+        """Whether there is evidence to draw. Refusals and results of models without a map have none."""
         return bool(self.evidence and self.evidence.get("heat"))
 
     @property
     def likely_type(self) -> str:
-        """The most probable tumor type, or empty where there is none to tell: no tumor is found or suspected."""
+        """The most probable tumor type; empty if no tumor was found or suspected."""
         if not self.type_probabilities or not (self.outcome == Outcome.TUMOR or self.uncertain):
             return ""
         return str(max(self.type_probabilities, key=self.type_probabilities.__getitem__))

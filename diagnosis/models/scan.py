@@ -1,7 +1,7 @@
 """A scan: one image or one series of slices of a case, stored privately under random names.
 
-A series comes as one file of many slices (a volume, a multi-frame object) or as many files that gather in one scan. A
-picture alone has no rows of slices: it is the scan.
+A series comes as one file of many slices (a volume, a multi-frame object) or as many files that are collected in one
+scan. A single image has no `Slice` rows.
 """
 
 import hashlib
@@ -15,37 +15,37 @@ from django.utils import timezone
 HEX64 = r"^[0-9a-f]{64}$"
 
 
-def _folder(kind: str, suffix: str) -> str:
+def _random_path(folder: str, suffix: str) -> str:
     name = uuid.uuid4().hex
-    return f"{kind}/{name[:2]}/{name}{suffix}"
+    return f"{folder}/{name[:2]}/{name}{suffix}"
 
 
 def original_path(instance: "Scan", filename: str) -> str:
     """Random storage name of an original; the uploader's file name never becomes part of a path."""
-    return _folder("scans", ".bin")
+    return _random_path("scans", ".bin")
 
 
 def preview_path(instance: "Scan", filename: str) -> str:
-    """Random storage name of a picture rendered from the scan."""
-    return _folder("previews", ".png")
+    """Random storage name of an image rendered from the scan."""
+    return _random_path("previews", ".png")
 
 
-def gathering(series_uid: str, stack: str, normal: Sequence[float] | None) -> str:
-    """Names what slices gather in: one series may hold blank slices, all alike, in several directions."""
+def stack_key(series_uid: str, stack: str, normal: Sequence[float] | None) -> str:
+    """Identifies the stack that a slice belongs to. The direction counts: blank slices of one series all look alike."""
     direction = " ".join(f"{number + 0.0:.2f}" for number in normal or ())
     return f"{series_uid} {stack} {direction}".replace("-0.00", "0.00")
 
 
-def combined_digest(whole: str, digests: list[str]) -> str:
-    """One digest of a series' slices in their order, and of what they gather in, if they came one by one."""
-    return hashlib.sha256("\n".join(["series", whole, *digests]).encode()).hexdigest()
+def combined_digest(stack_key: str, digests: list[str]) -> str:
+    """One digest of a series' slices in their order. stack_key: of slices that came one by one, else empty."""
+    return hashlib.sha256("\n".join(["series", stack_key, *digests]).encode()).hexdigest()
 
 
 class Scan(models.Model):
-    """What was accepted: what it was called, what it holds, where it lies.
+    """An accepted upload: its name, its contents, and where its files are.
 
-    Of a series, `preview` and `thumbnail` show its middle slice, `width` and `height` are those of each slice, and
-    `file` is the only file, or that of the slice that came first.
+    For a series, `preview` and `thumbnail` show the middle slice, `width` and `height` are those of each slice, and
+    `file` is the only file or that of the slice that came first.
     """
 
     case = models.ForeignKey("diagnosis.Case", on_delete=models.PROTECT, related_name="scans")
@@ -96,8 +96,8 @@ class Scan(models.Model):
 
     @property
     def shape(self) -> float:
-        """Width by height of the picture as shown. Rows from before this was kept have square pixels, stored upright or
-        lying, which only their evidence knows."""
+        """Width by height as shown. Older rows have no `ratio`: their pixels are square, and only their
+        evidence knows of a rotation."""
         return self.ratio or self.width / self.height
 
     @property
@@ -105,11 +105,11 @@ class Scan(models.Model):
         return self.frames > 1
 
     @property
-    def gathers(self) -> bool:
+    def is_multi_file(self) -> bool:
         """Whether its slices come file by file, so that more may still arrive."""
         return bool(self.stack)
 
     @property
-    def gathering(self) -> str:
-        """Names what its slices gather in; empty for a scan of one file."""
-        return gathering(self.series_uid, self.stack, self.normal) if self.stack else ""
+    def stack_key(self) -> str:
+        """Identifies the stack that its slices belong to; empty for a scan of one file."""
+        return stack_key(self.series_uid, self.stack, self.normal) if self.stack else ""

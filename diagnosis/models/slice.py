@@ -8,8 +8,11 @@ from diagnosis.models.scan import HEX64, Scan, original_path, preview_path
 
 
 class Slice(models.Model):
-    """One picture of a scan's many. `index` is its place as they are looked at, from 0; slices that come later may move
-    it. `file` is empty where the scan's own file holds all slices, and `frame` says which of them this is."""
+    """One image of a series.
+
+    index: its position in viewing order, from 0; slices that arrive later may move it. file: empty if the scan's file
+    holds all slices, and then `frame` is its number there.
+    """
 
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="slices")
     index = models.PositiveIntegerField()
@@ -37,7 +40,7 @@ class Slice(models.Model):
 
 
 class SliceResult(models.Model):
-    """What one run says of one slice; written as soon as it is known, so that a run goes on where it was cut off."""
+    """What one prediction says of one slice. Written at once, so that an interrupted run continues where it stopped."""
 
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="slice_results")
     slice = models.ForeignKey(Slice, on_delete=models.CASCADE, related_name="results")

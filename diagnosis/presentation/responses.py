@@ -42,11 +42,11 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 
     Each download is audited. Raises Http404 if the file is gone from the storage.
     """
-    etag = _etag(scan.file, *([scan.frames] if scan.gathers else []))
+    etag = _etag(scan.file, *([scan.frames] if scan.is_multi_file else []))
     not_modified = _not_modified(request, etag)
     if not_modified is not None:
         return not_modified
-    several_files = scan.gathers and scan.is_series
+    several_files = scan.is_multi_file and scan.is_series
     response = FileResponse(
         _zipped(scan) if several_files else _open(scan.file),
         as_attachment=True,
@@ -64,7 +64,7 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 def _file_name(scan: Scan) -> str:
     if scan.format != "DICOM":
         return scan.name
-    return f"scan-{scan.pk}{'.zip' if scan.is_series and scan.gathers else '.dcm'}"
+    return f"scan-{scan.pk}{'.zip' if scan.is_series and scan.is_multi_file else '.dcm'}"
 
 
 def _zipped(scan: Scan) -> IO[bytes]:

@@ -112,7 +112,13 @@ def test_missing_slices_are_told(user: Any) -> None:
 def test_a_volume_is_one_scan_of_many_slices(user: Any) -> None:
     [accepted] = receive(user, builders.nifti_bytes(6)).accepted
     scan = accepted.scan
-    assert (scan.frames, scan.format, scan.spacing, scan.letters, scan.gathers) == (6, "NIfTI-1", 5, "RLAP", False)
+    assert (scan.frames, scan.format, scan.spacing, scan.letters, scan.is_multi_file) == (
+        6,
+        "NIfTI-1",
+        5,
+        "RLAP",
+        False,
+    )
     assert list(scan.slices.values_list("index", "frame", "file")) == [(n, n, "") for n in range(6)]
     assert accepted.prediction.not_before is None
     assert receive(user, builders.nifti_bytes(6)).accepted[0].duplicate_of == scan
