@@ -6,12 +6,12 @@ from typing import Any, cast
 from django.http import HttpResponseBase, JsonResponse
 from pydicom.uid import UID
 from rest_framework.exceptions import NotFound, ParseError, UnsupportedMediaType
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from diagnosis.access.users import User
+from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.dicom import multipart, stow
 
 MEDIA_TYPE = "application/dicom+json"
@@ -24,13 +24,6 @@ class UnparsedBody(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
         return {}
-
-
-class IgnoreAccept(DefaultContentNegotiation):
-    """Ignores the Accept header: the response is DICOM JSON, a file, or a problem."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
-        return renderers[0], renderers[0].media_type
 
 
 class StoreView(APIView):

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from diagnosis.access import selectors
 from diagnosis.access.users import User
-from diagnosis.api.dicomweb import IgnoreAccept
+from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import MEDIA_TYPE
 from diagnosis.api.schema import Schema
 from diagnosis.api.serializers.problems import ProblemSerializer

@@ -44,6 +44,11 @@ class Receipt:
     accepted: list[Accepted] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
+    @property
+    def all_too_large(self) -> bool:
+        """Whether nothing was accepted, and size was the only reason."""
+        return not self.accepted and all(rejected.code == "too_large" for rejected in self.rejected)
+
     def add(self, accepted: Accepted) -> None:
         """Add a scan, or count the file towards the series that it joined.
 

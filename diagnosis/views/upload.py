@@ -58,16 +58,12 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 
 
 def _answer(request: HttpRequest, receipt: Receipt) -> HttpResponse:
-    status = 200 if receipt.accepted else 413 if _all_too_large(receipt) else 400
+    status = 200 if receipt.accepted else 413 if receipt.all_too_large else 400
     rows = _rows(request, receipt)
     if _wants_rows(request):
         return render(request, "diagnosis/_fragments/upload_rows.html", rows, status=status)
     initial = {"case": receipt.case.reference} if receipt.case else {"case": request.POST.get("case", "")}
     return _page(request, UploadForm(initial=initial), status=status, **rows)
-
-
-def _all_too_large(receipt: Receipt) -> bool:
-    return all(rejected.code == "too_large" for rejected in receipt.rejected)
 
 
 def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:

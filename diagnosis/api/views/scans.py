@@ -87,6 +87,6 @@ def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
     first = receipt.rejected[0]
     return NothingAccepted(
         f"{first.name}: {first.detail}",
-        too_large=all(rejected.code == "too_large" for rejected in receipt.rejected),
+        too_large=receipt.all_too_large,
         extra={**shown, "case": None, "case_id": None, "case_url": None},
     )
