@@ -1,12 +1,12 @@
-"""Honest probabilities: the curve and the temperature of `ml.model.calibration`, fitted on the validation split.
+"""Fits the curve and the type temperature of `ml.model.calibration` to the validation split.
 
-How the curve is found is told in `ml.training.calibration.platt_fit`; the types' temperature by their log loss (Guo et
-al. 2017).
+`ml.training.calibration.platt_fit` fits the curve; the temperature minimizes the log loss of the types (Guo et al.
+2017).
 
-The split is small and its mix of sources is not that of the pictures to come, so two things are done. Each source
-weighs as the root of its number of pictures: neither one large source nor a handful of pictures decides. And the curve
-is not the one of best fit but that of the mean probability over resampled patients (a bagged fit): where few patients
-speak, fits differ, their mean is less sure, and so is the model.
+The split is small, and its mix of sources is not that of future images. So each source weighs as the square root of
+its number of images: neither one large source nor a handful of images decides. And the curve is bagged: it follows the
+mean probability over resampled patients. Where few patients support a fit, the fits differ and their mean is less
+confident, and so is the model.
 """
 
 from dataclasses import dataclass, replace
@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, softmax
 
 from ml.contracts import BrainscanError
 from ml.model.calibration import Calibration
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import Curve, fit_bagged
+from ml.training.calibration.resampling import draw_counts
 from ml.training.data.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
 from ml.training.data.table import Row
 from ml.training.evaluation import metrics
@@ -33,7 +36,7 @@ _TEMPERATURES = (0.05, 20.0)
 
 
 class CalibrationError(BrainscanError):
-    """The validation logits allow no calibration."""
+    """No calibration can be fitted to the validation logits."""
 
     def __init__(self, message: str) -> None:
         super().__init__("calibration_failed", message)
@@ -64,10 +67,11 @@ def calibrate(
     sensitivity: float = operating_point.SENSITIVITY,
     seed: int = SEED,
 ) -> Fit:
-    """Fit on validation rows. logits: (N,) of pictures, uncalibrated. type_logits: (N, 3). Same input, same result.
+    """Fit to validation rows. Deterministic.
 
-    sensitivity: the target, 0 to 1, that the threshold keeps on these rows; see `operating_point`.
-    Raises CalibrationError: only one class, logits that are not finite, or logits that do not rise with tumor.
+    logits: (N,) of images, uncalibrated. type_logits: (N, 3). sensitivity: the target, 0 to 1, that the threshold keeps
+    on these rows; see `operating_point`.
+    Raises CalibrationError: one class only, logits that are not finite, or logits that do not rise with tumor.
     """
     truth, scores = tumor_targets(rows), np.asarray(logits, np.float64)
     if not (np.isfinite(scores).all() and np.isfinite(type_logits).all()):
@@ -75,7 +79,7 @@ def calibrate(
     if len(np.unique(truth)) < 2:
         raise CalibrationError("The validation split has only one class; a calibration needs both.")
     weights = source_weights(rows)
-    draws = resamples(rows, seed=seed, times=RESAMPLES)
+    draws = group_draws(rows, seed=seed, times=RESAMPLES)
     curve = _fitted(scores, truth, weights, draws)
     temperature = type_temperature(rows, type_logits)
     plain = Calibration(curve.slope, curve.intercept, temperature, lapses=curve.lapses)
@@ -91,7 +95,7 @@ def calibrate(
 
 
 def _fitted(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
-    """As it stands in a manifest. Raises CalibrationError where the curve does not rise."""
+    """The curve, rounded as the manifest holds it. Raises CalibrationError if it does not rise."""
     curve = fit_bagged(logits, truth, weights, draws).rounded(_DIGITS)
     if curve.slope <= 0:
         raise CalibrationError(f"The validation logits do not rise with tumor: the fitted slope is {curve.slope}.")
@@ -99,29 +103,21 @@ def _fitted(logits: Floats, truth: Ints, weights: Floats, draws: Ints) -> Curve:
 
 
 def source_weights(rows: list[Row]) -> Floats:
-    """(N,) weights with mean 1; a source's sum is proportional to the root of its number of pictures."""
+    """(N,) weights with mean 1; a source's sum is proportional to the square root of its number of images."""
     _, inverse, counts = np.unique([row.source for row in rows], return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(counts[inverse].astype(np.float64))
     return np.asarray(weights / weights.mean(), np.float64)
 
 
-def resamples(rows: list[Row], *, seed: int, times: int) -> Ints:
-    """(times, N) how often each row is drawn when groups are drawn with replacement, each source keeping its number."""
-    names, inverse = np.unique([row.group for row in rows], return_inverse=True)
-    source_of = {row.group: row.source for row in rows}
-    sources = np.array([source_of[str(name)] for name in names])
-    rng = np.random.default_rng(seed)
-    taken = np.zeros((times, len(names)), np.int64)
-    for source in np.unique(sources):
-        members = np.flatnonzero(sources == source)
-        taken[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=times)
-    return taken[:, inverse]
+def group_draws(rows: list[Row], *, seed: int, times: int) -> Ints:
+    """(times, N) how often each row is drawn when groups are resampled, each source keeping its number of groups."""
+    return draw_counts([row.group for row in rows], times=times, seed=seed, strata=[row.source for row in rows])
 
 
 def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
-    """Temperature of least log loss on rows of known type, sources weighing as above; 1.0 with too few to tell.
+    """Temperature of least log loss on rows of known type, weighted by source; 1.0 with too few rows to tell.
 
-    The derivative of the loss by 1/T only rises, so its root is found by halving (in the logarithm).
+    The derivative of the loss by 1/T only rises, so it has one root.
     """
     types = type_targets(rows)
     known = types != UNKNOWN_TYPE
@@ -131,45 +127,50 @@ def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
     weights, logits = source_weights(typed), np.asarray(type_logits, np.float64)[known]
     own = logits[np.arange(len(typed)), types[known]]
 
-    def rises(temperature: float) -> bool:
-        scaled = logits / temperature
-        p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        return float(np.sum(weights * ((p * logits).sum(axis=1) - own))) > 0
+    def derivative(log_temperature: float) -> float:
+        expected = (softmax(logits / np.exp(log_temperature), axis=1) * logits).sum(axis=1)
+        return float(np.sum(weights * (expected - own)))
 
     low, high = np.log(_TEMPERATURES)
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rises(float(np.exp(middle))) else (low, middle)
-    return round(float(np.exp((low + high) / 2)), _DIGITS)
+    if derivative(low) <= 0:
+        root = low
+    elif derivative(high) >= 0:
+        root = high
+    else:
+        root = brentq(derivative, low, high, xtol=1e-12)
+    return round(float(np.exp(root)), _DIGITS)
 
 
 def _quality(
     rows: list[Row], logits: Floats, truth: Ints, weights: Floats, fitted: Floats, *, seed: int
 ) -> dict[str, Any]:
-    """Errors on the validation split before and after, and with every group judged by a curve fitted without it."""
+    """Calibration errors on validation before and after, and with every group judged by a curve fitted without it."""
     held_out = np.full(len(rows), np.nan)
     for fold in _folds(rows, seed=seed):
         rest = [row for row, out in zip(rows, fold, strict=True) if not out]
         kept = ~fold
         if len(np.unique(truth[kept])) == 2:
-            draws = resamples(rest, seed=seed, times=RESAMPLES // 4)
+            draws = group_draws(rest, seed=seed, times=RESAMPLES // 4)
             held_out[fold] = _fitted(logits[kept], truth[kept], source_weights(rest), draws).probability(logits[fold])
     judged = np.isfinite(held_out)
     return {
         "method": "Platt scaling with lapses, mean over resampled groups; a source weighs as the root of its pictures",
         "fitted_on": {"split": "val", "pictures": len(rows), "groups": len({row.group for row in rows})},
-        "before": metrics.calibration_errors(truth, Curve(1.0, 0.0).probability(logits)),
+        "before": metrics.calibration_errors(truth, np.asarray(expit(logits), np.float64)),
         "after": metrics.calibration_errors(truth, fitted),
         "cross_validated": metrics.calibration_errors(truth[judged], held_out[judged]) if judged.any() else None,
     }
 
 
 def _folds(rows: list[Row], *, seed: int) -> list[NDArray[np.bool_]]:
-    """Groups dealt to FOLDS hands, source after source, so that each hand has some of every source."""
+    """Masks (N,) of FOLDS folds. Groups stay whole, and are dealt source by source, so that each fold has every source.
+
+    scikit-learn's StratifiedGroupKFold balances rows, not groups, and would give other folds than those behind the
+    shipped model's figures.
+    """
     first = {row.group: row.source for row in reversed(rows)}
     order = np.random.default_rng(seed).permutation(len(first))
     groups = sorted((first[name], int(position), name) for name, position in zip(sorted(first), order, strict=True))
-    hand = {name: number % FOLDS for number, (_, _, name) in enumerate(groups)}
-    hands = np.array([hand[row.group] for row in rows])
-    return [hands == number for number in range(FOLDS) if (hands == number).any()]
+    fold_of = {name: number % FOLDS for number, (_, _, name) in enumerate(groups)}
+    folds = np.array([fold_of[row.group] for row in rows])
+    return [folds == number for number in range(FOLDS) if (folds == number).any()]

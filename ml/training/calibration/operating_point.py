@@ -1,14 +1,16 @@
-"""Where "tumor" begins, and where the model says that it is unsure; both on calibrated validation probabilities.
+"""Chooses the threshold and the uncertain band on calibrated validation probabilities.
 
-The threshold keeps a stated sensitivity and is otherwise the one of greatest balanced accuracy. On a few hundred
-pictures the best cut hangs on single ones, so it is the median over resampled patients, lowered where the whole split
-demands it.
+The threshold keeps a target sensitivity and has the greatest balanced accuracy among those that do. On a few hundred
+images the best cut depends on single ones, so the threshold is the median over resampled patients, lowered if the whole
+split needs that to keep the target.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sklearn.metrics
+from scipy.special import expit, logit
 
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
@@ -28,7 +30,7 @@ RULE = (
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """threshold: calibrated probability from which on it is tumor. target: the sensitivity asked for."""
+    """threshold: the lowest calibrated probability that is called tumor. target: the sensitivity to keep."""
 
     threshold: float
     target: float
@@ -36,7 +38,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Calibrated probabilities called uncertain. error: above this chance of being wrong. share: of weighted rows."""
+    """Calibrated probabilities that are called uncertain, from low to high.
+
+    error: the chance of being wrong above which they are. fraction: of the weighted validation rows in the band.
+    """
 
     low: float
     high: float
@@ -47,7 +52,7 @@ class Band:
 def choose(
     probabilities: Floats, truth: Ints, weights: Floats, draws: Ints, *, sensitivity: float = SENSITIVITY
 ) -> Point:
-    """The operating point. draws: (times, N), how often each row is drawn (`calibrate.resamples`)."""
+    """The operating point. draws: (times, N) how often each row is drawn; see `calibrate.group_draws`."""
     cuts = candidates(probabilities)
     highest = float(np.max(cuts[rates(cuts, probabilities, truth, weights)[0] >= sensitivity - 1e-12]))
     best = []
@@ -61,25 +66,24 @@ def choose(
 def candidates(probabilities: Floats) -> Floats:
     """Cuts halfway, in the logit, between neighboring probabilities, and one below them all."""
     ordered = np.clip(np.unique(probabilities), 1e-9, 1 - 1e-9)
-    z = np.log(ordered / (1 - ordered))
-    middle = 1 / (1 + np.exp(-(z[1:] + z[:-1]) / 2))
-    return np.concatenate([[ordered[0] / 2], middle])
+    z = logit(ordered)
+    return np.concatenate([[ordered[0] / 2], expit((z[1:] + z[:-1]) / 2)])
 
 
 def rates(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats) -> tuple[Floats, Floats]:
-    """Weighted sensitivity and specificity at each cut."""
-    order = np.argsort(probabilities, kind="stable")
-    below = np.searchsorted(probabilities[order], cuts, side="left")
-    positives = np.append(0, np.cumsum((weights * (truth == 1))[order]))
-    negatives = np.append(0, np.cumsum((weights * (truth == 0))[order]))
-    return 1 - positives[below] / positives[-1], negatives[below] / negatives[-1]
+    """Weighted sensitivity and specificity at each cut; a probability at a cut is called tumor."""
+    false_positives, true_positives, thresholds = sklearn.metrics.roc_curve(
+        truth, probabilities, sample_weight=weights, drop_intermediate=False
+    )
+    at = np.searchsorted(thresholds[::-1], cuts, side="left")
+    return true_positives[::-1][at], 1 - false_positives[::-1][at]
 
 
 def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> Band:
-    """Where the calibration expects the answer to be wrong more often than in one of ten cases.
+    """The probabilities at which the calibration expects more than one in ten answers to be wrong.
 
-    With error e the band is e to 1 - e, stretched to the threshold where that lies outside. If it would hold more than
-    MAX_SHARE of the weighted rows, e is raised by hundredths until it does not. It never has zero width.
+    At error e the band runs from e to 1 - e, and is stretched to include the threshold. If it holds more than
+    MAX_FRACTION of the weighted rows, e rises by hundredths until it does not. The band is never empty.
     """
     for hundredths in range(round(ERROR * 100), 50):
         error = hundredths / 100
@@ -91,7 +95,7 @@ def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> 
 
 
 def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weights: Floats) -> dict[str, Any]:
-    """JSON-ready: the rules, what the point costs on validation, what other targets would, and who is uncertain."""
+    """JSON-ready: the rules, the cost of the point and of other targets on validation, and what is uncertain."""
     truth = tumor_targets(rows)
     called = (probabilities >= point.threshold).astype(np.int64)
     unsure = (probabilities >= band.low) & (probabilities <= band.high)
@@ -118,7 +122,7 @@ def facts(point: Point, band: Band, probabilities: Floats, rows: list[Row], weig
 
 
 def _best(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats, sensitivity: float) -> float:
-    """Of the cuts that keep the sensitivity, the middle one of those with the greatest balanced accuracy."""
+    """The middle one of the cuts with the greatest balanced accuracy among those that keep the sensitivity."""
     sensitivities, specificities = rates(cuts, probabilities, truth, weights)
     quality = np.where(sensitivities >= sensitivity - 1e-12, sensitivities + specificities, -1)
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
@@ -138,5 +142,5 @@ def _rates_at(cut: float, probabilities: Floats, truth: Ints, weights: Floats) -
 
 
 def _floor4(value: float) -> float:
-    """Rounded to four digits, never up: a threshold keeps its sensitivity."""
+    """Rounded down to four digits, so that a threshold keeps its sensitivity."""
     return float(np.floor(value * 10_000) / 10_000)

@@ -1,18 +1,20 @@
-"""How slices speak for a series: fitted on whole patients of the validation split.
+"""Fits how the slices of a series become one probability, on whole patients of the validation split.
 
-The series are those of `synthetic_series`. Training patients cannot serve: the network knows them by heart. The
-form, a log-mean-exp between mean and maximum with or without the neighbors, is chosen by log loss, each patient judged
-by a line that was fitted without any slice of it. Few patients speak, so it is three numbers in all, and Platt's
-smoothed targets (`ml.training.calibration.platt_fit`) keep the line from being surer than they allow.
+The series are those of `synthetic_series`; the network remembers training patients, so they cannot serve. The pooling,
+a log-mean-exp between mean and maximum with or without smoothing over neighbors, is chosen by log loss, each patient
+judged by a line fitted without any of its slices. There are few patients, so only three numbers are fitted, and Platt's
+smoothed targets (`ml.training.calibration.platt_fit`) keep the line from overconfidence.
 
-`python -m ml fit-series` makes the figures: the manifest's `series.facts.candidates` has all forms, and the bare mean
-and maximum.
+`python -m ml fit-series` runs it; the manifest's `series.facts.candidates` has the loss of every candidate, and of the
+plain mean and maximum.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn.metrics
+from scipy.special import expit
 
 from ml.contracts import BrainscanError
 from ml.inference.analysis import analyze_each
@@ -22,21 +24,23 @@ from ml.inference.series_summary import SliceOutcome, log_mean_exp, smoothed_log
 from ml.model.series_calibration import METHOD
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import fit_platt, platt_targets
+from ml.training.calibration.resampling import draw_counts
 from ml.training.calibration.synthetic_series import VARIANTS, Series, synthesize
 from ml.training.data.table import Row
 from ml.training.evaluation import metrics
 from ml.training.evaluation.metrics import Floats, Ints
 
 SHARPNESS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-"""Candidates, from nearly the mean of the logits to nearly their maximum."""
+"""Candidates, from almost the mean of the logits to almost their maximum."""
 NEIGHBORS = (0.0, 0.5)
-"""Candidates of what a neighbor counts beside the slice."""
+"""Candidates for the weight of a neighboring slice, relative to the slice itself."""
 
 RULE = (
     "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, patients weighing the "
     "same; median over resampled patients, lowered to where the whole split keeps the target"
 )
 
+RESAMPLES = 200
 _DIGITS = 5
 
 Findings = dict[str, SliceOutcome]
@@ -44,14 +48,14 @@ Score = Callable[[Sequence[SliceOutcome]], float]
 
 
 class SeriesError(BrainscanError):
-    """The table has too few patients to fit or judge series, or what they say is no use."""
+    """The table has too few patients to fit or judge series, or their logits do not rise with tumor."""
 
     def __init__(self, message: str) -> None:
         super().__init__("series_failed", message)
 
 
 def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
-    """What the model says of each slice, by its row's key; through the path that serves."""
+    """The model's result for each slice, by row key, through the same code that serves."""
     rows = list({row.key: row for one in series for row in one.rows}.values())
     results = analyze_each(model, (row.path for row in rows), batch=batch)
     return {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=True)}
@@ -66,7 +70,7 @@ def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
     """
     rows = [row for row in rows if row.key in findings and findings[row.key].accepted]
     series = synthesize(rows)
-    patients = np.array([one.subject for one in series])
+    patients = [one.subject for one in series]
     if len(set(patients)) < 3:
         raise SeriesError("Fewer than three patients have slices with and without a tumor in one sequence.")
     forms: dict[str, Score] = {"mean": _mean, "maximum": _maximum}
@@ -80,7 +84,8 @@ def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
     if slope <= 0:
         raise SeriesError(f"The validation series do not rise with tumor: the fitted slope is {slope}.")
     judged = held_out[best]
-    point = operating_point.choose(judged, truth, weights, _draws(patients))
+    draws = draw_counts(patients, times=RESAMPLES, seed=0)
+    point = operating_point.choose(judged, truth, weights, draws)
     band = operating_point.uncertain_band(judged, weights, point.threshold)
     return {
         "method": METHOD,
@@ -104,7 +109,7 @@ def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
 
 
 def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any] | None:
-    """The same from rows with their calibrated probabilities; None where fewer than three patients have series."""
+    """Like `fit`, from rows with their calibrated probabilities; None if fewer than three patients have series."""
     if len({one.subject for one in synthesize(rows)}) < 3:
         return None
     return fit(rows, {row.key: SliceOutcome(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
@@ -123,13 +128,13 @@ def _form(sharpness: float, neighbors: float) -> Score:
 
 
 def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings, form: Score) -> Floats:
-    """Probabilities of the series, the line of each patient fitted to series without a slice of that patient."""
+    """Probabilities of the series, each patient's by a line fitted to series without any slice of that patient."""
     scores, patients = _scores(series, findings, form), np.array([one.subject for one in series])
     probabilities = np.empty(len(series))
     for name in np.unique(patients):
         slope, intercept = _line(synthesize([row for row in rows if row.subject != name]), findings, form)
         out = patients == name
-        probabilities[out] = 1 / (1 + np.exp(-np.clip(slope * scores[out] + intercept, -40, 40)))
+        probabilities[out] = expit(slope * scores[out] + intercept)
     return probabilities
 
 
@@ -152,7 +157,7 @@ def _weights(series: Sequence[Series]) -> Floats:
 
 def _loss(truth: Ints, probabilities: Floats, weights: Floats) -> float:
     kept = np.clip(probabilities, 1e-7, 1 - 1e-7)
-    return float(-np.average(np.log(np.where(truth == 1, kept, 1 - kept)), weights=weights))
+    return float(sklearn.metrics.log_loss(truth, kept, sample_weight=weights))
 
 
 def _rates(series: Sequence[Series], probabilities: Floats, variant: str, threshold: float) -> dict[str, float]:
@@ -163,10 +168,3 @@ def _rates(series: Sequence[Series], probabilities: Floats, variant: str, thresh
         "specificity": metrics.specificity(truth, called),
         "auroc": metrics.auroc(truth, probabilities[here]),
     }
-
-
-def _draws(patients: Any, *, times: int = 200, seed: int = 0) -> Ints:
-    """(times, N) how often each series is drawn when patients are drawn with replacement."""
-    names, inverse = np.unique(patients, return_inverse=True)
-    taken = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=times)
-    return np.asarray(taken[:, inverse], np.int64)

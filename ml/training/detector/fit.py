@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from tqdm import tqdm
 
 from ml.model.heads import EMBEDDING
@@ -26,7 +27,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 NORM_EXAMPLES = 512
-_LEAST = 1e-3  # of the greatest spread; a direction with less is left out of the embedding, as float16 cannot hold it
+_LEAST = 1e-3  # of the greatest spread; float16 cannot hold the whitening of a direction with less, so it is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +125,17 @@ def type_weights(types: NDArray[np.int32]) -> Floats:
 
 
 def embedding(described: Floats) -> tuple[Floats, Floats]:
-    """Kernel (1024, 64) and bias (64,) of a whitened principal component projection of described pictures (N, 1024).
+    """Kernel (1024, 64) and bias (64,) that whiten the principal components of described images (N, 1024).
 
-    Where fewer than 64 directions vary, the rest of the embedding is 0.
+    If fewer than 64 directions vary, the rest of the embedding is 0.
     """
-    mean = described.mean(axis=0)
-    _, values, vectors = np.linalg.svd(described - mean, full_matrices=False)
-    varying = values[:EMBEDDING] > _LEAST * values[0]
-    scale = np.sqrt(len(described)) / values[:EMBEDDING][varying]
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to explain
+        pca = PCA(min(EMBEDDING, *described.shape), svd_solver="full").fit(described)
+    varying = pca.singular_values_ > _LEAST * pca.singular_values_[0]
     kernel = np.zeros((described.shape[1], EMBEDDING), np.float32)
-    kernel[:, : len(scale)] = vectors[:EMBEDDING][varying].T * scale
-    return kernel, np.asarray(-mean @ kernel, np.float32)
+    scale = np.sqrt(len(described)) / pca.singular_values_[varying]
+    kernel[:, : len(scale)] = pca.components_[varying].T * scale
+    return kernel, np.asarray(-pca.mean_ @ kernel, np.float32)
 
 
 def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) -> Ints:

@@ -15,7 +15,7 @@ from ml.training.data.augment import augment
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows
 from ml.training.data.template import squares as squares_of_template
 from ml.training.gate import negatives, perturbations
-from ml.training.gate.fit import GateExamples
+from ml.training.gate.examples import GateExamples
 
 Square = NDArray[np.float32]
 Forward = Callable[[Square], NDArray[np.float32]]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from ml.contracts import TUMOR_TYPES
 from ml.model.calibration import Calibration
@@ -27,13 +28,12 @@ def test_the_line_is_found_again() -> None:
     assert fit.calibration.intercept == pytest.approx(-0.8, abs=0.2)
 
 
-def test_the_line_is_the_one_scikit_learn_finds() -> None:
-    sklearn = pytest.importorskip("sklearn.linear_model")
+def test_the_line_is_that_of_a_plain_logistic_regression() -> None:
     rows, logits = population(400, slope=0.7, intercept=1.0, seed=3)
     truth = tumor_targets(rows)
     weights = np.random.default_rng(0).random(400) + 0.5
     slope, intercept = platt_fit.fit_platt(logits, truth.astype(float), weights)
-    other = sklearn.LogisticRegression(C=1e9, tol=1e-10).fit(logits[:, None], truth, sample_weight=weights)
+    other = LogisticRegression(C=np.inf, tol=1e-10).fit(logits[:, None], truth, sample_weight=weights)
     assert slope == pytest.approx(other.coef_[0, 0], rel=1e-3)
     assert intercept == pytest.approx(other.intercept_[0], rel=1e-3)
 
@@ -66,6 +66,38 @@ def test_new_patients_get_honest_probabilities() -> None:
     assert after < 0.05 < before
 
 
+def test_targets_between_the_labels_are_fitted_as_well() -> None:
+    """Half of the images at each of two logits: the line goes through the two log odds, by hand."""
+    logits, targets = np.array([-1.0, 3.0]), np.array([0.2, 0.9])
+    slope, intercept = platt_fit.fit_platt(logits, targets, np.array([1.0, 5.0]))
+    low, high = np.log(0.2 / 0.8), np.log(0.9 / 0.1)
+    assert slope == pytest.approx((high - low) / 4, rel=1e-5)
+    assert intercept == pytest.approx(low + slope, rel=1e-5)
+
+
+def test_no_curve_nearby_has_a_lower_loss() -> None:
+    rows, logits = population(400, slope=1.2, intercept=0.5, seed=5)
+    truth, weights = tumor_targets(rows), np.random.default_rng(0).random(400) + 0.5
+    truth[20:40] = 1 - truth[20:40]
+    targets = platt_fit.platt_targets(truth, weights)
+
+    def loss(curve: platt_fit.Curve) -> float:
+        p = curve.probability(logits)
+        return float(-np.sum(weights * (targets * np.log(p) + (1 - targets) * np.log(1 - p))))
+
+    best = platt_fit.fit_with_lapses(logits, targets, weights)
+    assert all(0 < lapse < platt_fit.MAX_LAPSE for lapse in best.lapses)
+    low, high = best.lapses
+    for step in (-0.01, 0.01):
+        for other in (
+            platt_fit.Curve(best.slope + step, best.intercept, best.lapses),
+            platt_fit.Curve(best.slope, best.intercept + step, best.lapses),
+            platt_fit.Curve(best.slope, best.intercept, (low + step / 10, high)),
+            platt_fit.Curve(best.slope, best.intercept, (low, high + step / 10)),
+        ):
+            assert loss(other) > loss(best)
+
+
 def test_few_patients_make_it_less_sure() -> None:
     """Ten patients of fifty slices say less than five hundred of one: bagged, it is less sure than the best fit."""
     rng = np.random.default_rng(0)
@@ -77,8 +109,8 @@ def test_few_patients_make_it_less_sure() -> None:
             logits.append((2 if ill else -2) + own + rng.normal(0, 1))
     scores, truth, weights = np.array(logits), tumor_targets(rows), calibrate.source_weights(rows)
     plain = platt_fit.fit_with_lapses(scores, platt_fit.platt_targets(truth, weights), weights)
-    fit_bagged = platt_fit.fit_bagged(scores, truth, weights, calibrate.resamples(rows, seed=0, times=40))
-    sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, fit_bagged)]
+    bagged = platt_fit.fit_bagged(scores, truth, weights, calibrate.group_draws(rows, seed=0, times=40))
+    sure = [float(np.abs(one.probability(scores) - 0.5).mean()) for one in (plain, bagged)]
     assert sure[1] < sure[0] - 0.005
 
 
@@ -117,7 +149,7 @@ def test_a_large_source_does_not_decide_alone() -> None:
 
 def test_resampling_keeps_groups_whole_and_sources_in_number() -> None:
     rows = [row(n, source="a" if n < 30 else "b", group=f"g{n // 3}") for n in range(60)]
-    draws = calibrate.resamples(rows, seed=1, times=20)
+    draws = calibrate.group_draws(rows, seed=1, times=20)
     assert draws.shape == (20, 60)
     assert np.all(draws.reshape(20, 20, 3) == draws.reshape(20, 20, 3)[..., :1])
     assert np.all(draws[:, :30].sum(axis=1) == 30)

@@ -20,7 +20,7 @@ def test_the_target_is_kept(seed: int, target: float) -> None:
     truth = tumor_targets(rows)
     weights = calibrate.source_weights(rows)
     probabilities = 1 / (1 + np.exp(-logits))
-    draws = calibrate.resamples(rows, seed=0, times=20)
+    draws = calibrate.group_draws(rows, seed=0, times=20)
     point = operating_point.choose(probabilities, truth, weights, draws, sensitivity=target)
     found, _ = operating_point.rates(np.array([point.threshold]), probabilities, truth, weights)
     assert found[0] >= target
@@ -32,7 +32,7 @@ def test_a_good_model_is_cut_where_its_errors_balance() -> None:
     rows, logits = population(4000, spread=8)
     truth, weights = tumor_targets(rows), np.ones(4000)
     probabilities = 1 / (1 + np.exp(-logits))
-    draws = calibrate.resamples(rows, seed=0, times=50)
+    draws = calibrate.group_draws(rows, seed=0, times=50)
     point = operating_point.choose(probabilities, truth, weights, draws, sensitivity=0.8)
     assert point.threshold == pytest.approx(0.5, abs=0.15)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -28,18 +29,38 @@ def test_auroc_is_the_chance_to_rank_a_pair_right(pairs: list[tuple[int, int]]) 
 @settings(deadline=None)
 @given(PAIRS)
 def test_they_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
-    sklearn = pytest.importorskip("sklearn.metrics")
     truth, scores = split(pairs)
     predicted = (scores >= 0.5).astype(np.int64)
-    assert metrics.auroc(truth, scores) == pytest.approx(sklearn.roc_auc_score(truth, scores))
-    assert metrics.sensitivity(truth, predicted) == pytest.approx(sklearn.recall_score(truth, predicted))
-    assert metrics.specificity(truth, predicted) == pytest.approx(sklearn.recall_score(truth, predicted, pos_label=0))
-    assert metrics.balanced_accuracy(truth, predicted) == pytest.approx(
-        sklearn.balanced_accuracy_score(truth, predicted)
+    assert metrics.auroc(truth, scores) == pytest.approx(sklearn.metrics.roc_auc_score(truth, scores))
+    assert metrics.sensitivity(truth, predicted) == pytest.approx(sklearn.metrics.recall_score(truth, predicted))
+    assert metrics.specificity(truth, predicted) == pytest.approx(
+        sklearn.metrics.recall_score(truth, predicted, pos_label=0)
     )
-    assert metrics.confusion(truth, predicted, classes=2) == sklearn.confusion_matrix(truth, predicted).tolist()
-    misses, hits = metrics.roc_curve(truth, scores)
-    assert sklearn.auc(misses, hits) == pytest.approx(metrics.auroc(truth, scores))
+    assert metrics.confusion(truth, predicted, classes=2) == sklearn.metrics.confusion_matrix(truth, predicted).tolist()
+    false_positives, true_positives = metrics.roc_curve(truth, scores)
+    area = np.trapezoid(true_positives, false_positives)
+    assert area == pytest.approx(metrics.auroc(truth, scores))
+
+
+def test_the_roc_curve_by_hand() -> None:
+    """Two tumors at 0.9 and 0.4, two healthy images at 0.4 and 0.1: a tie goes up and to the right at once."""
+    false_positives, true_positives = metrics.roc_curve(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1]))
+    assert false_positives.tolist() == [0, 0, 0.5, 1]
+    assert true_positives.tolist() == [0, 0.5, 1, 1]
+
+
+def test_resampling_by_hand() -> None:
+    """Two groups, so that three means are possible, a quarter, a half and a quarter of the time."""
+    values = np.array([0.0, 0.0, 1.0])
+    seen: list[float] = []
+
+    def mean(rows: np.ndarray) -> float:
+        seen.append(float(values[rows].mean()))
+        return seen[-1]
+
+    assert metrics.bootstrap(mean, np.array(["a", "a", "b"]), resamples=400) == (0.0, 1.0)
+    shares = [np.mean(np.isclose(seen, value)) for value in (0.0, 1 / 3, 1.0)]
+    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.07)
 
 
 def test_what_one_class_cannot_tell_is_nan() -> None:
@@ -107,8 +128,7 @@ def test_equal_mass_sees_what_equal_width_averages_away() -> None:
 
 @given(PAIRS)
 def test_proper_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
-    sklearn = pytest.importorskip("sklearn.metrics")
     truth, scores = split(pairs)
     kept = np.clip(scores, 1e-7, 1 - 1e-7)
-    assert metrics.brier(truth, scores) == pytest.approx(sklearn.brier_score_loss(truth, scores))
-    assert metrics.log_loss(truth, scores) == pytest.approx(sklearn.log_loss(truth, kept))
+    assert metrics.brier(truth, scores) == pytest.approx(sklearn.metrics.brier_score_loss(truth, scores))
+    assert metrics.log_loss(truth, scores) == pytest.approx(sklearn.metrics.log_loss(truth, kept))

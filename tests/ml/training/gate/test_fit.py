@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, TENSORS, GateModel
-from ml.training.gate import fit
-from ml.training.gate.fit import GateExamples, accepted, concatenate, fit_gate
+from ml.training.gate import rule
+from ml.training.gate.examples import GateExamples, concatenate
+from ml.training.gate.fit import accepted, fit_gate
 
 SIZE = 40  # channels that carry anything; the others stay 0
 
@@ -115,12 +116,12 @@ def test_without_other_sources_the_limit_is_the_rule_itself() -> None:
 def test_the_logistic_rule_is_the_minimum_of_its_loss() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(200, 4))
-    targets = (inputs[:, 0] + 0.5 * rng.normal(size=200) > 0).astype(float)
-    weights, bias = fit._logistic(inputs, targets, np.ones(200))
+    targets = (inputs[:, 0] + 0.5 * rng.normal(size=200) > 0).astype(np.int64)
+    weights, bias = rule.logistic(inputs, targets, np.ones(200))
 
     def loss(moved: np.ndarray, shift: float) -> float:
         logits = inputs @ moved + shift
-        return float((np.logaddexp(0, logits) - targets * logits).sum() + fit.RIDGE / 2 * (moved**2).sum())
+        return float((np.logaddexp(0, logits) - targets * logits).sum() + rule.RIDGE / 2 * (moved**2).sum())
 
     best = loss(weights, bias)
     for axis in np.eye(4) * 0.05:
