@@ -1,6 +1,6 @@
-"""The admin site: people log in, log out and change passwords on the site's own pages, so each rule stands once.
+"""Django's admin, with the site's own pages for login, logout and password change, so that each rule exists once.
 
-What is managed in it is registered in `diagnosis.admin`.
+Models are registered in `diagnosis.admin`.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 
 
 class Site(admin.AdminSite):
-    """Django's admin without a login form of its own."""
+    """Django's admin without its own login form."""
 
     site_title = "brainscan admin"
     site_header = "brainscan"
@@ -27,7 +27,7 @@ class Site(admin.AdminSite):
     @method_decorator(never_cache)
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send visitors to the login page and back. Who is logged in but not staff is refused, not sent around."""
+        """Redirect visitors to the login page and back. A logged-in user who is not staff gets 403."""
         target = _target(request)
         if self.has_permission(request):
             return HttpResponseRedirect(target)
@@ -44,7 +44,7 @@ class Site(admin.AdminSite):
 
 
 def _target(request: HttpRequest) -> str:
-    """Where to go after the login: `next` if it stays on this host and does not lead back here, else the index."""
+    """Where to go after login: `next` if it stays on this host and does not lead back here, else the index."""
     target = request.GET.get("next", "")
     index = reverse("admin:index")
     safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())

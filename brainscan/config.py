@@ -1,4 +1,4 @@
-"""How single environment variables become settings. Errors are ImproperlyConfigured with the variable's name."""
+"""Parse environment variables into settings. Errors are ImproperlyConfigured and name the variable."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ from ml.engines import CHOICES, unavailable_reason
 
 
 def secret_key(value: str, *, data_dir: Path) -> str:
-    """SECRET_KEY from the environment, or the one that `run_site` made once in DATA_DIR."""
+    """SECRET_KEY from the environment, or the key that `run_site` stored in DATA_DIR."""
     if value:
         return value
     file = data_dir / "secret_key"
@@ -27,12 +27,12 @@ def secret_key(value: str, *, data_dir: Path) -> str:
 
 
 def deid_secret(value: str, *, secret_key: str) -> bytes:
-    """DEID_SECRET, or one that follows from SECRET_KEY: a site that changes its SECRET_KEY sets it to keep its UIDs."""
+    """DEID_SECRET, or one derived from SECRET_KEY. A site sets it to keep its UIDs when its SECRET_KEY changes."""
     return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 
 
 def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
-    """DATABASE_URL as Django wants it; SQLite in DATA_DIR by default, in WAL mode with immediate transactions."""
+    """DATABASE_URL as a Django database; by default SQLite in DATA_DIR, in WAL mode with immediate transactions."""
     try:
         options = dict(env.db_url("DATABASE_URL", default=f"sqlite:///{data_dir / 'db.sqlite3'}"))
     except (ValueError, KeyError) as error:
@@ -40,7 +40,7 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
             "DATABASE_URL cannot be read. Examples: postgres://user:password@host:5432/name, sqlite:////path/db.sqlite3"
         ) from error
     if options["ENGINE"].endswith("sqlite3"):
-        # Readers beside one writer; a writer waits up to 20 s for its turn instead of failing half-way.
+        # WAL lets readers run beside one writer; the next writer waits up to 20 s instead of failing halfway.
         options["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -48,12 +48,12 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
         }
     else:
         options["CONN_HEALTH_CHECKS"] = True
-    options["CONN_MAX_AGE"] = 60  # seconds; a new connection for each request and task costs a millisecond and more
+    options["CONN_MAX_AGE"] = 60  # seconds; a new connection per request or task costs a millisecond or more
     return options
 
 
 def broker_url(redis_url: str) -> str:
-    """Celery's spelling of REDIS_URL: kombu calls a unix socket `redis+socket`."""
+    """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`."""
     scheme = urlsplit(redis_url).scheme
     if scheme == "unix":
         return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
@@ -63,7 +63,7 @@ def broker_url(redis_url: str) -> str:
 
 
 def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
-    """STORAGE_URL: a private folder in DATA_DIR by default, `file:///folder`, or `s3://bucket?endpoint_url=…`."""
+    """STORAGE_URL as a Django storage: `file:///folder`, `s3://bucket?endpoint_url=…`; default: in DATA_DIR."""
     parts = urlsplit(url)
     if parts.scheme in ("", "file"):
         folder = parts.path if parts.scheme == "file" else str(data_dir / "storage")
@@ -82,7 +82,7 @@ def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
 
 
 def engine(value: str) -> str:
-    """ML_ENGINE, checked against the engines there are, and those that are installed."""
+    """ML_ENGINE, if it names an engine that exists and is installed."""
     if value not in CHOICES:
         raise ImproperlyConfigured(f"ML_ENGINE is {value!r}; valid engines: {', '.join(CHOICES)}.")
     if trouble := unavailable_reason(value):
@@ -99,11 +99,11 @@ def ae_title(value: str) -> str:
 
 
 def dicomweb_url(value: str) -> str:
-    """DICOMWEB_URL, under which the archive has /studies. Its text is never quoted: it may hold a password."""
+    """DICOMWEB_URL, the base address of the archive's /studies. Errors never quote it: it may contain a password."""
     parts = urlsplit(value)
     try:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is no number
         usable = False
     if value and (not usable or parts.query or parts.fragment):
         raise ImproperlyConfigured(
@@ -114,7 +114,7 @@ def dicomweb_url(value: str) -> str:
 
 
 def logging(*, level: str) -> dict[str, Any]:
-    """Key-value lines on standard error, for people and machines alike, with the request's id and user."""
+    """Log key-value lines to standard error, readable by people and machines, with the request's id and user."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -147,12 +147,12 @@ def logging(*, level: str) -> dict[str, Any]:
             "django": {"level": level, "handlers": [], "propagate": True},
             "django_structlog": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
-            "celery.worker.strategy": {"level": "WARNING"},  # "received", once for each task
-            # They quote what is sent and asked for: names, accession numbers.
+            "celery.worker.strategy": {"level": "WARNING"},  # "received", for every task
+            # These log what is sent and queried: patient names, accession numbers.
             "pynetdicom": {"level": "CRITICAL"},
             "pydicom": {"level": "CRITICAL"},
             "dicomweb_client": {"level": "CRITICAL"},
             "urllib3": {"level": "ERROR"},
-            "django.request": {"level": "ERROR"},  # what was refused is told by the request's own line
+            "django.request": {"level": "ERROR"},  # django-structlog logs each request's status
         },
     }

@@ -1,6 +1,6 @@
-"""Which error page: problem details under /api/ and /dicomweb/, where scripts read them, HTML everywhere else.
+"""Django's error handlers: problem details under /api/ and /dicomweb/, HTML pages everywhere else.
 
-The API turns the exceptions of its own views into problems; what arrives here for it was raised around them.
+The API's own exception handler covers its views; these cover errors raised outside of them, such as in middleware.
 """
 
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""Who asks, for log and audit trail, and the response headers that every page carries."""
+"""Request logging context, and security headers for every response."""
 
 import ipaddress
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-# Everything a page loads is ours. Styles may be inline: progress bars set their width so.
+# Pages load only our own files. Inline styles are allowed because progress bars set their width with them.
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -19,15 +19,15 @@ _DICOMWEB = "/dicomweb/"
 
 
 class RequestLog(RequestMiddleware):
-    """Binds the request's id, person and address to the logging context.
+    """Binds the request's id, user and client address to the logging context.
 
-    A visitor may send any X-Forwarded-For, so it is heeded only with HTTPS, when a proxy stands in front, and then only
-    its last entry: the one that the proxy added.
+    Clients can forge X-Forwarded-For, so it counts only behind a proxy (HTTPS is on), and then only its last entry, the
+    one that the proxy added.
     """
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        """Without the query, which may hold names that are searched for, and without the UIDs of a hospital."""
+        """Method and path, without the query, which may contain searched names, and without a hospital's UIDs."""
         path = request.path
         return f"{request.method} {_DICOMWEB}…" if path.startswith(_DICOMWEB) else f"{request.method} {path}"
 
@@ -40,13 +40,13 @@ class RequestLog(RequestMiddleware):
 
 def _valid(address: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(address.partition("%")[0]))  # without a zone, which PostgreSQL does not take
+        return str(ipaddress.ip_address(address.partition("%")[0]))  # PostgreSQL does not accept a zone
     except ValueError:
         return None
 
 
 class SecurityHeaders:
-    """Content-Security-Policy, no caching of anything private, and the request's id for error reports."""
+    """Sets the Content-Security-Policy, forbids caching, and adds the request's id for error reports."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,6 +1,6 @@
-"""Every setting, read from the environment only. docs/configuration.md lists the variables; a test holds both together.
+"""All settings, read from the environment only. docs/configuration.md lists the variables; a test keeps both in step.
 
-Defaults make a site that runs on one machine with nothing else installed: SQLite, an embedded Valkey (started by
+The defaults make a site that runs on one machine with nothing else installed: SQLite, an embedded Valkey (started by
 `run_site`), files in DATA_DIR, the shipped model.
 """
 
@@ -20,8 +20,7 @@ SECRET_KEY = config.secret_key(env.str("SECRET_KEY", default=""), data_dir=DATA_
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Secure unless told otherwise. Only `make run` on loopback turns it off by itself: there is no TLS there, and
-# secure cookies would lock everybody out.
+# On by default. Only `make run` on loopback turns it off: without TLS, secure cookies would lock everybody out.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
@@ -105,7 +104,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 
-# Uploads. The limit holds for one file; a request may bring many.
+# Uploads. The limit is per file; a request may contain many.
 MAX_UPLOAD_MB = env.int("MAX_UPLOAD_MB", default=25)
 if MAX_UPLOAD_MB < 1:
     raise ImproperlyConfigured("MAX_UPLOAD_MB must be at least 1 (megabytes for one uploaded file).")
@@ -113,10 +112,10 @@ MAX_ARCHIVE_MB = env.int("MAX_ARCHIVE_MB", default=250)
 if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
     raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-# Of the web server's threads, those that may be busy with uploads at a time. The others answer pages.
+# How many of the web server's threads may handle uploads at once. The others serve pages.
 UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)
 
-# De-identification. Whoever knows the secret can tell which UID of the site belongs to which UID of a hospital.
+# De-identification. Whoever knows this secret can link the site's UIDs to the hospital's.
 DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY)
 CASE_BY_PATIENT = env.bool("CASE_BY_PATIENT", default=False)
 FILE_UPLOAD_HANDLERS = [
@@ -154,19 +153,19 @@ TASK_MAX_ATTEMPTS = 3
 
 CELERY_BROKER_URL = config.broker_url(REDIS_URL)
 CELERY_DB_REUSE_MAX = 10_000  # tasks; Celery would close the database after each. `inference.worker` looks after it
-CELERY_TASK_IGNORE_RESULT = True  # the database is the only place where a result is kept
+CELERY_TASK_IGNORE_RESULT = True  # results are kept in the database only
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = WORKERS
-CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120  # a child imports TensorFlow and loads the model before it reports for work
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120  # seconds; a child process loads the model before it reports that it is alive
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = TASK_TIME_LIMIT
 CELERY_TASK_SOFT_TIME_LIMIT = TASK_TIME_LIMIT * 0.9
-# Above the hard limit, so that Redis never hands out a message again while its task may still run.
+# Longer than the hard limit, so that Redis never redelivers a message whose task may still run.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TASK_TIME_LIMIT * 1.1}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A queue of its own: workers take from both in turn, so that a long line of scans never keeps the sweep waiting.
+# A separate queue: workers take from both in turn, so a long queue of scans never delays the sweep.
 CELERY_TASK_ROUTES = {"diagnosis.sweep_stale": {"queue": "sweep"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale": {"task": "diagnosis.sweep_stale", "schedule": 15.0, "options": {"expires": 15.0}},

@@ -1,4 +1,4 @@
-"""URLs of the whole site. Pages at the root, the API under /api/, health outside both."""
+"""URLs of the whole site: pages at the root, the API under /api/, health checks outside both."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_required
@@ -12,12 +12,12 @@ from diagnosis.api.problems import unknown_address
 urlpatterns = [
     path("", include("diagnosis.urls")),
     path("admin/", admin.site.urls),
-    # The API authenticates by token or session itself, and answers 401 instead of a redirect to the login page.
+    # The API authenticates by token or session and answers 401 instead of redirecting to the login page.
     path("api/v1/", include("diagnosis.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    # Addresses as the standard has them (PS3.18, 10.5), so without a slash at their end; some clients add one.
+    # The standard's paths (DICOM PS3.18, 10.5) have no trailing slash; some clients add one.
     re_path(r"^dicomweb/studies(?:/(?P<study>[0-9.]+))?/?$", StoreView.as_view(), name="stow"),
-    # A page for people, so it asks for a login as pages do. Split: the Content-Security-Policy allows no inline script.
+    # A page, so it asks for a login like pages do. The split view is needed because our CSP forbids inline scripts.
     path("api/docs/", login_required(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api-docs"),
     re_path(r"^(?:api|dicomweb)/", unknown_address),
     path("health/live", health.live, name="health-live"),

@@ -1,4 +1,4 @@
-"""The first account: somebody has to be able to sign in to a fresh site, and no password may be known beforehand."""
+"""The first account, so that somebody can sign in to a fresh site; there is no default password."""
 
 import secrets
 
@@ -11,10 +11,11 @@ USERNAME = "admin"
 
 
 def prepare(*, password: str) -> None:
-    """See that a site without a superuser has `admin`.
+    """Create the account `admin` if the site has no superuser.
 
-    With `password` (ADMIN_PASSWORD) the account gets it, now and at every start. Without one a new account has none
-    until `one_time_password` gives it one, so that a start cut short locks nobody out.
+    With a `password` (ADMIN_PASSWORD), `admin` gets that password at every start. Without one, a new account has no
+    password until `one_time_password` sets it, so an interrupted start locks nobody out.
+    Raises LaunchError if the account exists but is no administrator and the site needs one.
     """
     users = get_user_model().objects
     account: AbstractUser | None = users.filter(username=USERNAME).first()
@@ -33,7 +34,7 @@ def prepare(*, password: str) -> None:
 
 
 def one_time_password() -> str | None:
-    """A new random password for an `admin` that never had one, to be shown once; None if the account is in use.
+    """Set and return a random password, to be shown once, if `admin` has none and never logged in; else None.
 
     Only its hash is stored.
     """

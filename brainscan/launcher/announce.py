@@ -1,4 +1,4 @@
-"""Tells the person at the terminal when the site can be used, where, and as whom."""
+"""Tells the user at the terminal when the site is ready, its address and the account."""
 
 import json
 import time
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WORKER_SECONDS = 120  # how long a worker may take to load its model before we say so
+WORKER_SECONDS = 120  # how long to wait for a worker to load its model
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """What `/health/ready` came to. `problem` says, where it is known, why predictions will not run."""
+    """The result of waiting for `/health/ready`. problem: why predictions will not run, if not ready."""
 
     ready: bool
     problem: str = "No worker is ready yet; predictions will wait for one."
@@ -23,15 +23,15 @@ class Readiness:
 def wait_until_ready(
     url: str, *, seconds: float = WORKER_SECONDS, stopped: Callable[[], bool] = lambda: False, pause: float = 1.0
 ) -> Readiness:
-    """Poll `url`/health/ready until site and worker are ready, or for `seconds`, or until `stopped`.
+    """Poll `url`/health/ready until site and worker are ready, for at most `seconds` or until `stopped`.
 
-    A missing model does not mend itself: it ends the wait at once.
+    A missing model ends the wait at once, since waiting cannot fix it.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not stopped():
         report = _report(f"{url}/health/ready")
         if report is None:
-            time.sleep(min(pause, 0.2))  # nobody listens yet, and nobody logs the attempt
+            time.sleep(min(pause, 0.2))  # not listening yet: poll often, the attempts leave no log lines
             continue
         if report.get("worker", {}).get("ready"):
             return Readiness(ready=True)
@@ -42,7 +42,7 @@ def wait_until_ready(
 
 
 def _report(address: str) -> dict[str, Any] | None:
-    """The health report, whatever its status; None if there is no answer or it is no report."""
+    """The health report, whatever its status code; None if there is no valid answer."""
     try:
         try:
             with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - our own address
@@ -50,7 +50,7 @@ def _report(address: str) -> dict[str, Any] | None:
         except urllib.error.HTTPError as answer:
             with answer:
                 report = json.load(answer)
-    except (OSError, ValueError):  # refused, timed out, not JSON
+    except (OSError, ValueError):  # connection refused, timeout, not JSON
         return None
     return report if isinstance(report, dict) else None
 
@@ -58,7 +58,7 @@ def _report(address: str) -> dict[str, Any] | None:
 def banner(
     *, url: str, data_dir: Path, username: str, password: str | None, password_given: bool, state: Readiness
 ) -> str:
-    """What is printed once the site can be used."""
+    """The text printed once the site is ready."""
     if password:
         secret = f"{password}   (shown this once; change it after signing in)"
     elif password_given:

@@ -1,4 +1,4 @@
-"""DATA_DIR: one running site each, and a secret key of its own. Standard library only: it runs before Django."""
+"""DATA_DIR: one running site per folder, each with its own secret key. Runs before Django: standard library only."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ _DEFAULT = Path(__file__).resolve().parents[2] / "var"
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Make DATA_DIR, and its secret key unless SECRET_KEY is set: what settings need to be read at all."""
+    """Create DATA_DIR, and a secret key unless SECRET_KEY is set: Django's settings need both."""
     try:
         folder = resolve(environ.get("DATA_DIR", ""))
         environ["DATA_DIR"] = str(folder)
@@ -25,7 +25,7 @@ def prepare(environ: MutableMapping[str, str]) -> None:
 
 
 def resolve(value: str) -> Path:
-    """The folder that DATA_DIR names, absolute; made if missing, closed to other users of the machine."""
+    """The folder that DATA_DIR names, as an absolute path; created if missing, private to this user."""
     folder = Path(value or _DEFAULT).expanduser().resolve()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def resolve(value: str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. A POSIX record lock: children do not inherit it, and the kernel drops it."""
+    """Lock the folder for this process. A POSIX record lock: not inherited by children, released by the kernel."""
     with (folder / "lock").open("a") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def secret_key(folder: Path) -> str:
-    """The folder's secret key, made on first use. Settings read the same file when SECRET_KEY is unset."""
+    """The folder's secret key, created on first use. Settings read the same file if SECRET_KEY is unset."""
     file = folder / "secret_key"
     if not file.exists():
         draft = file.with_suffix(".new")

@@ -1,31 +1,31 @@
-"""The environment that web, worker and beat are started with."""
+"""The environment of web, worker and beat."""
 
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# Threads of one TensorFlow, BLAS or OpenMP pool. More than a core's worth in each of several workers only slows them.
+# Sizes of thread pools (TensorFlow, BLAS, OpenMP). Several workers must not each use all cores.
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 def unwanted(env: Mapping[str, str]) -> frozenset[str]:
-    """Programs of the Procfile that this environment does not ask for: the DICOM listener is there for its port."""
+    """Programs of the Procfile to leave out: the DICOM listener, unless DICOM_PORT is set."""
     return frozenset() if (env.get("DICOM_PORT") or "0") != "0" else frozenset({"dicom"})
 
 
 def for_programs(
     environ: Mapping[str, str], *, data_dir: Path, port: int, redis_url: str, cores: int
 ) -> dict[str, str]:
-    """`environ` plus what the programs share, less what they must not know (the first account's password)."""
+    """`environ` plus what the programs share, without ADMIN_PASSWORD, which they must not know."""
     env = {name: value for name, value in environ.items() if name != "ADMIN_PASSWORD"}
     env |= {"DATA_DIR": str(data_dir), "PORT": str(port), "REDIS_URL": redis_url}
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors
     if (env.get("BIND") or "127.0.0.1") in _LOOPBACK:
-        env.setdefault("HTTPS", "0")  # there is no TLS here; anywhere else the settings' secure default holds
+        env.setdefault("HTTPS", "0")  # no TLS on loopback; anywhere else the secure default applies
     workers = int(env.get("WORKERS") or 1)
     if workers > 1:
         for name in _THREADS:

@@ -1,5 +1,5 @@
-"""The one error the launcher shows to the person at the keyboard: what is wrong and what to do about it."""
+"""The one error that the launcher shows to the user."""
 
 
 class LaunchError(Exception):
-    """The site cannot start, or could not go on; the message says why and how to mend it."""
+    """The site cannot start or has to stop; the message says why and what to do."""

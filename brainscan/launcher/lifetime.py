@@ -1,4 +1,4 @@
-"""Processes that must not outlive the launcher, even when it is killed outright."""
+"""Keeps processes from outliving the launcher, even if it is killed."""
 
 import ctypes
 import os
@@ -13,16 +13,16 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def end_with_parent(signum: int = signal.SIGTERM) -> None:
-    """Have the kernel send this process `signum` when its parent dies. Linux; elsewhere the next start cleans up."""
+    """Make the kernel send this process `signum` when its parent dies. Linux; elsewhere the next start cleans up."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signum))
 
 
 def watch_make(stop: Callable[[], None]) -> None:
-    """Call `stop` when the `make` above has gone or was interrupted alone.
+    """Call `stop` when the parent `make` has ended or was interrupted alone.
 
-    A terminal signals the whole group. A script that sends SIGINT to make's own process leaves it waiting for us
-    forever: make does not pass it on, it only stops catching the signal, which /proc shows.
+    A terminal signals the whole process group. But if a script sends SIGINT to make's process only, make does not pass
+    it on and waits for us forever. It blocks the signal meanwhile, which /proc shows.
     """
     if "MAKELEVEL" not in os.environ:
         return
@@ -38,7 +38,7 @@ def watch_make(stop: Callable[[], None]) -> None:
 
 
 def _interrupted(pid: int) -> bool:
-    """Whether process `pid` is `make` in the midst of dying from SIGINT or SIGHUP."""
+    """Whether process `pid` is a `make` that is stopping because of SIGINT or SIGHUP."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Is the address free? Asked before anything starts, so that the answer is one clear line."""
+"""Check the address before anything starts, so that the user gets one clear line if it is taken."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""A whole site, from its folder to the announcement and to the end of its last process."""
+"""Runs a whole site, from locking its folder to stopping its last process."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ STARTING = "Starting: database, queue, web, and a worker that loads the model. A
 
 
 def run(*, demo: bool = False) -> None:
-    """Serve until a signal asks for the end; with `demo`, after loading the sample cases.
+    """Serve until a signal asks to stop. demo: load the sample cases first.
 
     Raises LaunchError if the site cannot start or one of its parts fails.
     """
@@ -46,7 +46,7 @@ def run(*, demo: bool = False) -> None:
 
 
 def _prepare() -> None:
-    """Everything that has to be true of database and files before a request comes in."""
+    """Bring database and files up to date before the first request."""
     call_command("migrate", interactive=False, verbosity=0)
     static_files.collect()
     call_command("register_model", "--default")
@@ -55,7 +55,7 @@ def _prepare() -> None:
 
 
 def _load_demo(env: dict[str, str]) -> None:
-    """In a process of its own: it talks to the queue, whose address these settings were read too early to know."""
+    """Load the sample cases in a separate process: this one read its settings before the queue's address was known."""
     print("Loading the sample cases", flush=True)
     if subprocess.run([sys.executable, "manage.py", "load_demo"], cwd=settings.BASE_DIR, env=env).returncode:
         raise LaunchError("The sample cases could not be loaded; the lines above say why.")
@@ -63,14 +63,14 @@ def _load_demo(env: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
-    """REDIS_URL, and the embedded server behind it unless the environment names one."""
+    """REDIS_URL from the environment, or an embedded Valkey and its URL."""
     if given := os.environ.get("REDIS_URL"):
         yield given, None
         return
     valkey = EmbeddedValkey(folder)
     try:
         valkey.start()
-        # A run that was killed left signs of life of its workers, which would make this one look ready too soon.
+        # A killed run leaves its workers' heartbeats behind, and the site would seem ready too soon.
         valkey.forget(*broker.WORKER_KEYS)
         yield valkey.url, valkey
     finally:
@@ -86,10 +86,10 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
             failed.append(f"The embedded Valkey ended with status {status}; see {server.log}")
             tree.request_stop()
 
-    def tell() -> None:
+    def announce_when_ready() -> None:
         try:
             _announce(tree, over, url, folder)
-        except Exception as error:  # a site whose account nobody was told is of no use
+        except Exception as error:  # without its announcement, nobody can use the site
             failed.append(f"The site could not be made ready: {error!r}")
             tree.request_stop()
 
@@ -97,7 +97,7 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
     try:
         tree.start()
         lifetime.watch_make(tree.request_stop)
-        threading.Thread(target=tell, name="announce", daemon=True).start()
+        threading.Thread(target=announce_when_ready, name="announce", daemon=True).start()
         if valkey:
             threading.Thread(target=watch_valkey, args=(valkey,), name="watch-valkey", daemon=True).start()
         if culprit := tree.run():
@@ -127,7 +127,7 @@ def _announce(tree: Tree, over: threading.Event, url: str, folder: Path) -> None
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Until the tree runs, each of the signals unwinds what has been started so far."""
+    """Until the tree runs, each of SIGNALS stops whatever has been started so far."""
 
     def unwind(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -143,5 +143,5 @@ def _interruptible() -> Iterator[None]:
 
 
 def _reachable(host: str) -> str:
-    """The address to show and to poll: a wildcard is reached through the loopback."""
+    """The address to show and to poll: loopback for a wildcard."""
     return "127.0.0.1" if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104

@@ -1,4 +1,4 @@
-"""Collects static files, and only when there is something new: hashing and compressing some hundred takes seconds."""
+"""Collects static files, but only if they changed: hashing and compressing hundreds of them takes seconds."""
 
 import hashlib
 from importlib import metadata
@@ -14,16 +14,16 @@ _STAMP = "collected"
 def collect() -> None:
     """Bring STATIC_ROOT up to date."""
     stamp = Path(settings.STATIC_ROOT) / _STAMP
-    wanted = _fingerprint()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    fingerprint = _fingerprint()
+    if stamp.is_file() and stamp.read_text() == fingerprint:
         return
     stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, verbosity=0)
-    stamp.write_text(wanted)
+    stamp.write_text(fingerprint)
 
 
 def _fingerprint() -> str:
-    """Changes with any file that would be collected, and with the code that collects."""
+    """Changes with every file to collect, and with WhiteNoise's version."""
     digest = hashlib.sha256(metadata.version("whitenoise").encode())
     for finder in get_finders():
         for name, storage in finder.list([]):

@@ -1,8 +1,10 @@
-"""The programs of the Procfile as one process tree: they start together and end together.
+"""The programs of the Procfile as one process tree: they start and stop together.
 
-honcho's Manager runs them. Four of its habits are changed. A stop asks each program's main process only, so that a
-Celery worker finishes the prediction in hand instead of losing its children. A program that does not listen is killed
-after `STOP_SECONDS`, or when the signals keep coming. SIGHUP ends the tree, too. And nothing outlives the launcher.
+honcho's Manager runs them, with four changes. A stop signals each program's main process only, so a Celery worker
+finishes its current prediction instead of losing its children. A program that does not stop is killed after
+`STOP_SECONDS`, or at the third signal. SIGHUP stops the tree, too. Nothing outlives the launcher.
+
+This uses parts of honcho that are not documented; tests/launcher/test_tree.py lists them and names the version.
 """
 
 import contextlib
@@ -29,7 +31,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _MainProcesses(ProcessManager):  # type: ignore[misc]
-    """Asks a program's main process to end; `kill`, as in honcho, ends its whole group."""
+    """Terminates only a program's main process; `kill` still ends its whole group, as in honcho."""
 
     def terminate(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -37,18 +39,18 @@ class _MainProcesses(ProcessManager):  # type: ignore[misc]
 
 
 class _Program(Process):  # type: ignore[misc]
-    """A program and the small process that reads its output; both end when the launcher dies."""
+    """A program and the helper process that reads its output; both end when the launcher dies."""
 
     def run(self, events: Any = None, ignore_signals: bool = False) -> None:
         end_with_parent(signal.SIGKILL)
-        for signum in SIGNALS:  # a terminal sends them to us as well; only the launcher answers
+        for signum in SIGNALS:  # a terminal signals this process, too, but the launcher decides
             signal.signal(signum, signal.SIG_IGN)
-        self._child_ctor = partial(Popen, preexec_fn=_as_new)
+        self._child_ctor = partial(Popen, preexec_fn=_before_exec)
         super().run(events, ignore_signals)
 
 
 class _Printer(Printer):  # type: ignore[misc]
-    """A terminal that was closed takes no more lines; the programs must be able to go on writing nevertheless."""
+    """Ignores write errors: programs must survive when the terminal is closed."""
 
     def write(self, message: Message) -> None:
         with contextlib.suppress(OSError):
@@ -56,7 +58,7 @@ class _Printer(Printer):  # type: ignore[misc]
 
 
 class Tree(Manager):  # type: ignore[misc]
-    """A Procfile's programs, less `without`, run in its folder with `env`. Their output is printed line by line."""
+    """Runs a Procfile's programs except `without`, in its folder, with `env`. Prints their output line by line."""
 
     def __init__(self, procfile: Path, *, env: Mapping[str, str], without: Collection[str] = ()) -> None:
         super().__init__(_Printer(sys.stdout))
@@ -67,30 +69,30 @@ class Tree(Manager):  # type: ignore[misc]
         self._culprit: str | None = None
         shared = {**env, "PYTHONUNBUFFERED": "1"}
         for name, command in parse_procfile(procfile.read_text()).processes.items():
-            # exec: the process id is the program's own, not a shell's
+            # exec, so that the process id is the program's, not a shell's
             if name not in without:
                 self.add_process(name, f"exec {command}", env=shared, cwd=str(procfile.parent))
 
     def start(self) -> None:
-        """Start every program. Apart from `run`, because it forks and so has to come before any thread."""
+        """Start every program. Separate from `run` because it forks, which has to happen before any thread starts."""
         super()._start()
 
     def run(self) -> str | None:
-        """Wait for a signal or for a program to end, then end all. The program that ended by itself, if one did."""
+        """Wait for a signal or a program's end, then stop all. Returns the program that ended by itself, if any."""
         self.loop()
         self.stop()
         return self._culprit
 
     def request_stop(self) -> None:
-        """End the tree soon; for signals and other threads."""
+        """Ask the tree to stop; for signal handlers and other threads."""
         self._asked = True
         if self._all_started():
             self.terminate()
-        else:  # honcho cannot stop what has not told its process id yet
+        else:  # honcho cannot stop a program before it knows its process id
             _later(0.1, self.request_stop)
 
     def terminate(self) -> None:
-        """Ask all to end. honcho's loop calls this, too, when a program has ended."""
+        """Ask all programs to stop. honcho's loop calls this, too, when a program has ended."""
         if self._terminating:
             return
         if not self._asked:
@@ -99,39 +101,39 @@ class Tree(Manager):  # type: ignore[misc]
         super().terminate()
 
     def stop(self) -> None:
-        """End whatever remains of the programs' process groups."""
+        """Kill whatever remains of the programs' process groups."""
         for program in self._processes.values():
             if "pid" in program:
                 self._procmgr.kill(program["pid"])
 
     def exit_status(self, name: str) -> int | None:
-        """The exit status of a program, None while it runs."""
+        """A program's exit status, None while it runs."""
         status: int | None = self._processes[name].get("returncode")
         return status
 
     def show(self, text: str) -> None:
-        """Print `text` as it is, in between the programs' lines."""
+        """Print `text` unchanged, between the programs' lines."""
         print(text, flush=True)
 
     def _start(self) -> None:
-        """Where honcho's loop would start the programs, after setting handlers of its own: ours take their place."""
+        """honcho's loop calls this to start the programs. They already run, so only replace its signal handlers."""
         for signum in SIGNALS:
             signal.signal(signum, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signals += 1
-        # make passes a SIGTERM on, so that one stop may reach us twice; only a third signal is impatience.
+        # make forwards SIGTERM, so one stop may arrive twice; only a third signal means impatience.
         if self._signals > 2 and self._all_started():
             self.kill()
         else:
             self.request_stop()
 
     def _system_print(self, data: str) -> None:
-        """honcho's own remarks are left out: what ended by itself is told at the end."""
+        """Drop honcho's own messages; the launcher reports at the end which program failed."""
 
 
-def _as_new() -> None:
-    """In a program's process, before it starts: signals as they come, and an end when its reader ends."""
+def _before_exec() -> None:
+    """In a program's process before it starts: restore signal handling, and end when the reader process does."""
     end_with_parent()
     for signum in SIGNALS:
         signal.signal(signum, signal.SIG_DFL)

@@ -1,8 +1,7 @@
-"""The embedded Valkey: queue and cache of a site that has no REDIS_URL.
+"""The embedded Valkey: queue and cache of a site without REDIS_URL.
 
-It is started first and stopped last, in a session of its own, so that a Ctrl-C in the terminal reaches web and worker
-while their queue still answers. It listens on a unix socket in DATA_DIR only, and keeps an append-only file there:
-what was queued survives a restart.
+It starts first and stops last, in a session of its own: after Ctrl-C, web and worker can still reach it while they
+stop. It listens on a unix socket only. An append-only file in DATA_DIR keeps the queue across restarts.
 """
 
 import contextlib
@@ -24,13 +23,13 @@ from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.lifetime import end_with_parent
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux, 104 on macOS
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # the same in a URL, however it is quoted
-_START_SECONDS = 60  # an append-only file of a few GB loads in this time
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # needs no quoting in a URL
+_START_SECONDS = 60  # enough to load an append-only file of a few GB
 _STOP_SECONDS = 15
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the server listens: in DATA_DIR, or in a short private folder if no socket or URL can have that path."""
+    """Where the server listens: in DATA_DIR, or in a short private folder if that path does not fit a socket or URL."""
     path = data_dir / "valkey" / "valkey.sock"
     if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH and _PLAIN_PATH.fullmatch(str(path)):
         return path
@@ -39,7 +38,7 @@ def socket_path(data_dir: Path) -> Path:
 
 
 class EmbeddedValkey:
-    """One Valkey server for one DATA_DIR; the caller holds that folder's lock."""
+    """The Valkey server of one DATA_DIR; the caller holds the folder's lock."""
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / "valkey"
@@ -49,7 +48,7 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
-        """REDIS_URL for the processes of this site."""
+        """REDIS_URL for this site's processes."""
         return f"unix://{self.socket}"
 
     def start(self) -> None:
@@ -76,12 +75,12 @@ class EmbeddedValkey:
             time.sleep(0.05)
 
     def wait(self) -> int:
-        """Block until the server ends, for whatever reason; its exit status."""
+        """Wait until the server ends and return its exit status."""
         assert self._process is not None
         return self._process.wait()
 
     def stop(self) -> None:
-        """End the server; its append-only file is flushed. Safe to call twice."""
+        """Stop the server, which flushes its append-only file. Safe to call twice."""
         if self._process is None:
             return
         self._process.terminate()
@@ -95,7 +94,7 @@ class EmbeddedValkey:
                 self.socket.parent.rmdir()
 
     def forget(self, *keys: str) -> None:
-        """Delete keys that must not outlive the run that wrote them: the append-only file keeps everything."""
+        """Delete keys of an earlier run, which the append-only file has kept."""
         with self._client() as client:
             client.delete(*keys)
 
@@ -108,7 +107,7 @@ class EmbeddedValkey:
         return False
 
     def _stop_orphan(self) -> None:
-        """End the server of a run that was killed. We hold the lock on DATA_DIR, so nobody else needs it."""
+        """Stop the server of a killed run. We hold the lock on DATA_DIR, so nobody else uses it."""
         if not self._answers():
             self.socket.unlink(missing_ok=True)
             return
@@ -140,7 +139,7 @@ def _options(*, folder: Path, socket: Path) -> list[str]:
 
 
 def _private_folder(folder: Path) -> None:
-    """Make `folder`, or see that the one there is ours alone: in a shared /tmp anybody could have made it."""
+    """Create `folder`, or check that the existing one is ours: in a shared /tmp anybody could have created it."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()

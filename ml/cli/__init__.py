@@ -1,4 +1,4 @@
-"""The command line. Arguments are checked before anything heavy is imported, so a typing error answers at once."""
+"""The command line. Arguments are parsed before anything heavy is imported, so typos fail at once."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command and return the exit status."""
     options = arguments.parser().parse_args(argv)
     try:
         return _run(options)
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+    except BrokenPipeError:  # whoever read our output stopped, such as `| head`
         sys.stderr.close()
         return 0
 

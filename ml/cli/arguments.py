@@ -1,4 +1,4 @@
-"""What each command takes. What is left out of a training is taken from `ml.training.settings`."""
+"""The commands' arguments. Training options left out take their defaults from `ml.training.settings`."""
 
 import argparse
 from collections.abc import Callable
@@ -12,11 +12,11 @@ BENCH = Path("var/benchmark.json")
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `python -m ml`."""
-    top = argparse.ArgumentParser(prog="python -m ml", description="Brain MRI tumor detection with VGG16.")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog="python -m ml", description="Brain MRI tumor detection with VGG16.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (build, help_) in _COMMANDS.items():
         build(commands.add_parser(name, help=help_, description=help_))
-    return top
+    return parser
 
 
 def _predict(p: argparse.ArgumentParser) -> None:

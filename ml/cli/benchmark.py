@@ -1,7 +1,7 @@
-"""What the model costs on this machine: each stage, and the convolutions against Keras' own `predict` in the same run.
+"""What the model costs on this machine: each stage, and the convolutions beside Keras' own `predict`.
 
-Engine and peer take turns, so that a machine that slows down slows both. Medians are given with the spread between the
-quartiles. The picture is drawn: the cost of a convolution does not depend on what it sees.
+Engine and Keras take turns, so a machine that slows down slows both. Figures are medians with quartiles. The input is a
+synthetic image: a convolution costs the same whatever it sees.
 """
 
 import io
@@ -25,15 +25,15 @@ from ml.preprocess import Geometry, preprocess, to_network
 
 BATCHES = (1, 8)
 SETTLE = 0.1
-"""Seconds between the runs of different engines."""
+"""Pause in seconds between runs of different engines."""
 
 SIDE = 512
-"""Side of the drawn picture, in pixels: what a clinical slice has."""
+"""Side of the synthetic image in pixels, that of a clinical slice."""
 
 
 def measure(model: Model, *, repeats: int) -> dict[str, Any]:
-    """JSON-ready figures in milliseconds; forward times are for one picture, whatever the batch."""
-    data = _picture()
+    """Measure everything; JSON-ready figures in milliseconds. Forward times are per image, whatever the batch."""
+    data = _image()
     decoded = readers.read(data)
     square, geometry = preprocess(decoded)
     maps = model.engine.forward(to_network(square[None]))
@@ -63,7 +63,7 @@ def table(figures: dict[str, Any]) -> str:
     """The figures for a terminal."""
     lines = [
         f"{figures['model']}, engine {figures['engine']}, {figures['machine']['cores']} cores, "
-        f"{figures['repeats']} runs of each; median (quartiles) in ms a picture"
+        f"{figures['repeats']} runs of each; median (quartiles) in ms an image"
     ]
     for name, ms in figures["stages_ms"].items():
         lines.append(f"  {name:<26}{_cell(ms)}")
@@ -77,11 +77,11 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def _head(model: Model, maps: Maps, geometry: Geometry) -> None:
-    """All that follows the pass: heads, calibration, evidence."""
-    reading = model.heads.apply(maps.block5)
-    model.calibration.probability(reading.logits)
-    model.calibration.types(reading.types)
-    locate(model.calibration.cells(reading.cells)[0], geometry=geometry)
+    """Everything after the pass: heads, calibration, evidence."""
+    outputs = model.heads.apply(maps.block5)
+    model.calibration.probability(outputs.logits)
+    model.calibration.types(outputs.types)
+    locate(model.calibration.cells(outputs.cells)[0], geometry=geometry)
 
 
 def _forward(model: Model, peer: Any, square: Any, batch: int, repeats: int) -> dict[str, Any]:
@@ -101,11 +101,10 @@ def keras_peer(model: Model) -> Any:
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of each run, the runs taking turns.
+    """Milliseconds of each run, taken in turns.
 
-    Each waits until the threads of the one before sleep: those of ONNX Runtime and OpenMP spin on for a while. Then it
-    runs twice, and the second time counts: by then it finds its weights where the one before has left its own, as it
-    does in a process that has one engine.
+    Each turn first pauses, because the threads of ONNX Runtime and OpenMP keep spinning for a while. Then it runs twice
+    and times the second run, whose weights are in the caches as they are in a process with one engine.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
@@ -134,7 +133,8 @@ def _peak_memory_mb() -> float:
     return round(peak / (1024 if sys.platform == "linux" else 1024 * 1024), 1)
 
 
-def _picture() -> bytes:
+def _image() -> bytes:
+    """A PNG of a textured disc on black, SIDE × SIDE."""
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     noise = np.random.default_rng(0).normal(0, 8, (SIDE, SIDE))
     plane = np.where(np.hypot(x / 0.75, y / 0.9) < 1, 120 + 40 * np.cos(9 * x) * np.sin(7 * y) + noise, 0)

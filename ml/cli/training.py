@@ -1,4 +1,4 @@
-"""`train`, `evaluate`, `audit`, `export`, `compare`, `card`: for those who make models. Needs the training set-up."""
+"""The commands for making models, from `train` to `card`. They need the training dependencies."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from ml.training.settings import NAME, Settings
 
 
 def train(options: argparse.Namespace) -> int:
-    """Data table to artifact; prints the figures of the test split."""
+    """Train on a data table, write the artifact and print its figures on the test split."""
     from ml.training.run import Job, train
 
     if (status := _weights_missing(options)) is not None:
@@ -26,7 +26,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Figures of one split, through the path that serves."""
+    """Measure one split, through the same path as serving."""
     from ml.training.data.table import read_table
     from ml.training.evaluation import evaluate
     from ml.training.export import record
@@ -46,7 +46,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def fit_series(options: argparse.Namespace) -> int:
-    """How slices speak for a series, fitted anew beside an artifact's weights; a new artifact is written."""
+    """Fit an artifact's series calibration again and write a new artifact with it."""
     from ml.training.calibration import series_fit
     from ml.training.calibration.synthetic_series import synthesize_split
     from ml.training.data.table import read_table, split_rows
@@ -62,7 +62,7 @@ def fit_series(options: argparse.Namespace) -> int:
 
 
 def evaluate_series(options: argparse.Namespace) -> int:
-    """Figures of whole series of one split, by patient."""
+    """Measure whole series of one split, by patient."""
     from ml.training.calibration import series_fit
     from ml.training.calibration.synthetic_series import synthesize_split
     from ml.training.data.table import read_table
@@ -87,7 +87,7 @@ def evaluate_series(options: argparse.Namespace) -> int:
 
 
 def audit(options: argparse.Namespace) -> int:
-    """What stands in two splits, pair by pair. Exit status 1 where anything does."""
+    """Print every pair of images that leaks between two splits. Exit status 1 if there is one."""
     from ml.training.data import audit
     from ml.training.data.table import read_table
 
@@ -102,7 +102,7 @@ def audit(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """The artifact of a finished run; its test figures have to be measured anew."""
+    """Write the artifact of a finished run. Its test figures have to be measured again."""
     from ml.training.export import Run, export
 
     folder = export(Run.load(options.run), options.out, name=options.name or NAME)
@@ -111,7 +111,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """The side-by-side table: the prototype's protocol is trained and judged anew, the rest is read from files."""
+    """Print prototype, baseline and artifact side by side; trains the prototype, reads the others' figures."""
     from ml.training.data.table import check_trainable, read_table
     from ml.training.evaluation import compare
     from ml.training.evaluation.documents import Documents
@@ -135,7 +135,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def card(options: argparse.Namespace) -> int:
-    """The model card, to a file or to standard output."""
+    """Write the model card to a file or to standard output."""
     from ml.training.evaluation.card import card
     from ml.training.evaluation.documents import Documents
 

@@ -1,4 +1,4 @@
-"""`manage.py run_site`: the whole site on this machine, as `make run` starts it."""
+"""`manage.py run_site`: run the whole site on this machine, as `make run` does."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from brainscan.launcher.errors import LaunchError
 
 
 class Command(BaseCommand):
-    """Thin: the work is in brainscan.launcher."""
+    """A thin shell around `brainscan.launcher`."""
 
     help = "Start the whole site: embedded Valkey, web, worker and beat. DATA_DIR, PORT and ADMIN_PASSWORD apply."
-    requires_system_checks: list[str] = []  # migrations have not run yet; programs check at their start
+    requires_system_checks: list[str] = []  # migrations have not run yet; the programs run the checks when they start
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load three sample cases first")
