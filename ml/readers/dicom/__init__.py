@@ -1,4 +1,4 @@
-"""DICOM: one file, of one slice or of many, opened without decoding more than is asked for."""
+"""DICOM files of one or many frames, each decoded only when it is requested."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,22 @@ from ml.readers.dicom.header import parse
 __all__ = ["MAX_FRAMES", "Opened", "burned_in", "captured", "open_file"]
 
 MAX_FRAMES = 2_000
-"""Slices that one file may hold. A head in steps of 0.5 mm has about 400."""
+"""Frames per file. A head in steps of 0.5 mm has about 400."""
 MAX_BYTES = 512_000_000
-"""Of all frames, unpacked: 500 slices of 512 × 512 with 16 bits fit almost twice."""
-_SQUARE = 0.01
-"""Pixels whose sides differ by less are taken as square."""
-_LONGEST = 4.0
-"""Largest ratio of a pixel's sides that is honored; more is a mistake in the header."""
+"""Size of all decoded frames: almost 1,000 slices of 512 × 512 pixels with 16 bits."""
+_SQUARE_TOLERANCE = 0.01
+"""Pixels whose sides differ by less than this fraction count as square."""
+_MAX_SIDE_RATIO = 4.0
+"""Largest plausible ratio of a pixel's sides; a larger one is taken as a mistake in the header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A DICOM file whose object is judged. frames: how many slices. series: Series Instance UID as in the file, ""
-    where absent. positions: of each frame. notes: sentences that hold for all frames."""
+    """A DICOM file of a supported type.
+
+    frames: number of frames. series: Series Instance UID as in the file, "" if absent. positions: one per frame, None
+    if unknown. notes: sentences that apply to all frames.
+    """
 
     dataset: FileDataset
     frames: int
@@ -36,7 +39,7 @@ class Opened:
     notes: tuple[str, ...]
 
     def image(self, index: int, *, window: int | None = 0) -> Image:
-        """Frame `index` as a picture with square pixels; width and height stay those of the file.
+        """Frame `index`, from 0, with square pixels; width and height are still those of the file.
 
         Raises UnreadableImage; see `pixels.frame`.
         """
@@ -44,8 +47,8 @@ class Opened:
         plane, notes = gray.plane, [*self.notes, f"Gray values: {', '.join(gray.route)}."]
         height, width = plane.shape
         side = geometry.pixel_spacing(self.dataset, index)
-        if side is not None and abs(side[0] / side[1] - 1) > _SQUARE:
-            if max(side) / min(side) > _LONGEST:
+        if side is not None and abs(side[0] / side[1] - 1) > _SQUARE_TOLERANCE:
+            if max(side) / min(side) > _MAX_SIDE_RATIO:
                 notes.append("The pixels' sides in the file are unlikely; they were taken as square.")
             else:
                 plane = _squared(plane, side)
@@ -57,8 +60,9 @@ class Opened:
 def open_file(data: bytes, *, max_pixels: int) -> Opened:
     """Open a DICOM file.
 
-    Raises UnreadableImage: it is damaged, too large, or of a kind that is set aside; see `header.parse` and
-    `object_type.check`; further codes are `too_many_pixels`, `too_many_frames` and `dicom_damaged`.
+    Raises UnreadableImage for a file that is damaged, too large, or of a type that is set aside, with the codes of
+    `header.parse` and `object_type.check`, or `too_many_pixels`, `too_many_frames`, `dicom_too_large` and
+    `dicom_damaged`.
     """
     dataset = parse(data)
     notes = object_type.check(dataset)
@@ -86,18 +90,20 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
 
 
 def captured(dataset: Dataset) -> bool:
-    """Whether it is a picture of a screen, into which a station may have written anything."""
+    """Whether it is a picture of a screen, which may show any text that was on the screen."""
     return object_type.is_capture(dataset)
 
 
 def burned_in(dataset: Dataset) -> bool:
-    """Whether the file itself says that its pixels hold what may identify the patient (Burned In Annotation, tag
-    (0028,0301)). Silence and NO prove nothing; see `ml.readers.burned_in_text`."""
+    """Whether the file itself says that its pixels may identify the patient (Burned In Annotation, tag (0028,0301)).
+
+    No value and NO prove nothing; see `ml.readers.burned_in_text`.
+    """
     return object_type.text_value(dataset, "BurnedInAnnotation").upper() == "YES"
 
 
 def _count(dataset: FileDataset, keyword: str) -> int:
-    """A size of the picture. All but its rows and columns may be absent, and are 1 then."""
+    """A size as a positive integer. Absent values count as 1, except Rows and Columns. Raises UnreadableImage."""
     try:
         value = dataset.get(keyword)
         number = int(value) if value not in (None, "") else int(keyword not in ("Rows", "Columns"))
@@ -109,7 +115,7 @@ def _count(dataset: FileDataset, keyword: str) -> int:
 
 
 def _squared(plane: pixels.Plane, side: tuple[float, float]) -> pixels.Plane:
-    """Resampled so that pixels are as fine as their shorter side, both ways."""
+    """Resample to square pixels as small as the shorter side. side: height and width of a pixel."""
     fine = min(side)
     size = (max(round(plane.shape[1] * side[1] / fine), 1), max(round(plane.shape[0] * side[0] / fine), 1))
     return np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BILINEAR))

@@ -1,7 +1,7 @@
-"""The other side of `apart`: a program that decodes one frame after another until its input ends.
+"""The program behind `decoder_process`: it decodes one frame after another until its input ends.
 
-A message is its length, the length of a description in JSON, the description, and the stream. So is the answer, whose
-description holds type and shape, or an error.
+A message has four parts: its length, the length of a JSON header, the header, and the compressed frame. The answer is
+built alike: its header gives type and shape of the decoded frame, or an error.
 """
 
 import json
@@ -30,20 +30,20 @@ def _decoded(description: dict[str, Any], stream: bytes) -> NDArray[Any]:
 
 def _answer(message: bytes) -> bytes:
     size = int.from_bytes(message[:4], "big")
-    said: dict[str, Any]
+    header: dict[str, Any]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = _decoded(json.loads(message[4 : 4 + size]), message[4 + size :])
-        said, body = {"dtype": found.dtype.str, "shape": found.shape}, found.tobytes()
+            pixels = _decoded(json.loads(message[4 : 4 + size]), message[4 + size :])
+        header, body = {"dtype": pixels.dtype.str, "shape": pixels.shape}, pixels.tobytes()
     except Exception as error:
-        said, body = {"error": type(error).__name__}, b""
-    head = json.dumps(said).encode()
-    return struct.pack(">I", len(head)) + head + body
+        header, body = {"error": type(error).__name__}, b""
+    encoded = json.dumps(header).encode()
+    return struct.pack(">I", len(encoded)) + encoded + body
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the picture
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the image
     while len(length := sys.stdin.buffer.read(4)) == 4:
         answer = _answer(sys.stdin.buffer.read(int.from_bytes(length, "big")))
         sys.stdout.buffer.write(struct.pack(">I", len(answer)) + answer)

@@ -1,8 +1,8 @@
-"""Lossless JPEG is decoded in a process of its own.
+"""Lossless JPEG is decoded in a child process.
 
-The only free decoder for it, GDCM, ends its process on some damaged streams, and must not take a web server or a
-worker along. The child is started when the first such frame comes, serves its parent alone, and ends with it; after a
-crash the next frame gets a new one.
+The only free decoder for it, GDCM, crashes on some damaged streams, and must not take a web server or worker down with
+it. The child starts with the first such frame, serves only its parent, and ends with it. After a crash the next frame
+starts a new child.
 """
 
 import atexit
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 SECONDS = 30.0
-"""For one frame. One of 2,000 × 2,000 takes less than half a second, and starting the child about as long."""
+"""Time limit per frame. One of 2,000 × 2,000 pixels takes less than half a second; so does starting the child."""
 DESCRIPTION = (
     *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("PhotometricInterpretation", "PlanarConfiguration"),
 )
-"""All that decoding needs besides the stream; nothing of the patient is handed over."""
+"""The attributes that decoding needs. Nothing about the patient is passed on."""
 
 
 class _Child:
@@ -42,34 +42,34 @@ class _Child:
         )
 
     def ask(self, message: bytes) -> bytes:
-        """Raises OSError: it ended, or took too long."""
+        """Send a message and return the answer. Raises OSError if the child ends or takes too long."""
         assert self._process.stdin is not None
         self._process.stdin.write(struct.pack(">I", len(message)) + message)
         self._process.stdin.flush()
-        until = time.monotonic() + SECONDS
-        (length,) = struct.unpack(">I", self._read(4, until))
-        return self._read(length, until)
+        deadline = time.monotonic() + SECONDS
+        (length,) = struct.unpack(">I", self._read(4, deadline))
+        return self._read(length, deadline)
 
-    def _read(self, size: int, until: float) -> bytes:
+    def _read(self, size: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
-        found = bytearray()
-        while len(found) < size:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(until - time.monotonic(), 0))
-            piece = os.read(self._process.stdout.fileno(), min(size - len(found), 1 << 20)) if ready else b""
-            if not piece:
+        data = bytearray()
+        while len(data) < size:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(deadline - time.monotonic(), 0))
+            chunk = os.read(self._process.stdout.fileno(), min(size - len(data), 1 << 20)) if ready else b""
+            if not chunk:
                 raise OSError("the decoder ended or took too long")
-            found += piece
-        return bytes(found)
+            data += chunk
+        return bytes(data)
 
     def end(self) -> None:
-        if self.parent == os.getpid():  # after a fork, it is another's child
+        if self.parent == os.getpid():  # after a fork, the child belongs to the parent process
             self._process.kill()
             self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 try:
                     pipe.close()
-                except OSError:  # what was written last is still in the pipe's buffer, and no one reads it
+                except OSError:  # flushing the last message fails: nobody reads it
                     continue
 
 
@@ -78,33 +78,33 @@ _child: _Child | None = None
 
 
 def decode(dataset: Dataset, stream: bytes) -> NDArray[Any]:
-    """One frame of a lossless JPEG file: (height, width), or (height, width, 3) as RGB.
+    """Decode one frame of lossless JPEG: (height, width), or (height, width, 3) as RGB.
 
-    Raises ValueError: the stream cannot be decoded.
+    Raises ValueError if the stream cannot be decoded.
     """
     global _child
     description: dict[str, Any] = {keyword: dataset[keyword].value for keyword in DESCRIPTION if keyword in dataset}
     description["TransferSyntaxUID"] = str(dataset.file_meta.TransferSyntaxUID)
-    head = json.dumps(description).encode()
+    encoded = json.dumps(description).encode()
     with _lock:
         if _child is not None and _child.parent != os.getpid():
             _child.end()
             _child = None
         try:
             _child = _child or _Child()
-            reply = _child.ask(struct.pack(">I", len(head)) + head + stream)
+            reply = _child.ask(struct.pack(">I", len(encoded)) + encoded + stream)
         except OSError as error:
             end()
             raise ValueError("the decoder ended") from error
     size = int.from_bytes(reply[:4], "big")
-    said = json.loads(reply[4 : 4 + size])
-    if "error" in said:
-        raise ValueError(said["error"])
-    return np.frombuffer(reply[4 + size :], said["dtype"]).reshape(said["shape"])
+    header = json.loads(reply[4 : 4 + size])
+    if "error" in header:
+        raise ValueError(header["error"])
+    return np.frombuffer(reply[4 + size :], header["dtype"]).reshape(header["shape"])
 
 
 def end() -> None:
-    """End the child, if there is one."""
+    """End the child process, if there is one."""
     global _child
     if _child is not None:
         _child.end()

@@ -1,7 +1,7 @@
-"""Gray values of one frame, as the file says they are to be shown.
+"""Gray values of one frame, as the file says they are to be displayed.
 
-The way is the standard's (PS3.4 N.2): stored values, modality LUT or rescale, VOI LUT or window, photometric
-interpretation. Each step that was taken, and each that had to be replaced, is named in the route.
+The steps are those of the standard (PS3.4, N.2): stored values, modality LUT or rescale, VOI LUT or window, photometric
+interpretation. The route names each step, and each that had to be replaced because the file's data is unusable.
 """
 
 import warnings
@@ -22,13 +22,16 @@ from ml.readers.dicom import streams
 Plane = NDArray[Any]
 
 _LARGEST = 1e30
-"""Largest magnitude of a gray value; above it, sums and differences leave float32."""
+"""Largest magnitude of a gray value; beyond it, sums and differences may overflow float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gray:
-    """One frame: plane (height, width), float32 or uint8, brighter is brighter. route: what was done, in order. rgb:
-    the picture in color before it was reduced, or None."""
+    """One frame.
+
+    plane: (height, width), float32 or uint8; higher values are brighter. route: the steps taken, in order. rgb: the
+    image in color, before it was reduced to gray, or None.
+    """
 
     plane: Plane
     route: tuple[str, ...]
@@ -36,8 +39,7 @@ class Gray:
 
 
 def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
-    """Frame `index`, from 0. window: which of the file's windows or VOI LUTs; None: none, from the
-    least value to the greatest.
+    """Frame `index`, from 0. window: which of the file's windows or VOI LUTs to apply; None for the full range.
 
     Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated`, `transfer_syntax` or `not_finite`.
     """
@@ -59,7 +61,7 @@ def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
 
 
 def stored(dataset: Dataset, index: int) -> Plane:
-    """Frame `index` as it is stored: (height, width), or (height, width, 3) as RGB.
+    """Frame `index` as stored: (height, width), or (height, width, 3) as RGB.
 
     Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated` or `transfer_syntax`.
     """
@@ -71,16 +73,16 @@ def stored(dataset: Dataset, index: int) -> Plane:
     except MemoryError:
         raise
     except Exception as error:
-        said = str(error).lower()
+        text = str(error).lower()
         if syntax is None:
             raise UnreadableImage(
                 "transfer_syntax", "The DICOM file does not say how it is encoded (tag (0002,0010) is absent)."
             ) from error
-        if "less than the expected" in said or "number of bytes" in said or "actual length" in said:
+        if "less than the expected" in text or "number of bytes" in text or "actual length" in text:
             raise UnreadableImage(
                 "dicom_truncated", "The DICOM file is cut off: Pixel Data (7FE0,0010) is shorter than it claims."
             ) from error
-        if any(words in said for words in ("unable to decompress", "is not supported", "does not support")):
+        if any(phrase in text for phrase in ("unable to decompress", "is not supported", "does not support")):
             name = syntax.name if syntax.name != str(syntax) else "one that is not known"
             raise UnreadableImage(
                 "transfer_syntax", f"The DICOM file's transfer syntax, {name}, cannot be decoded (tag (0002,0010))."
@@ -91,13 +93,13 @@ def stored(dataset: Dataset, index: int) -> Plane:
 
 
 def through_palette(dataset: Dataset, plane: Plane) -> Plane:
-    """Stored values of a PALETTE COLOR picture as RGB, (height, width, 3), uint8. Raises UnreadableImage."""
+    """Stored values of a PALETTE COLOR image as RGB, (height, width, 3), uint8. Raises UnreadableImage."""
     colors = _guarded(lambda: apply_color_lut(plane, dataset), "its palette cannot be read")
     return (colors >> 8).astype(np.uint8) if colors.dtype == np.uint16 else colors
 
 
 def _of_frame(dataset: Dataset, index: int) -> Dataset:
-    """The attributes that change gray values, of one frame: an enhanced object keeps them in its functional groups."""
+    """The attributes of a frame that affect gray values; enhanced objects keep them in functional groups."""
     merged = Dataset()
     for keyword in ("BitsStored", "PixelRepresentation", "PhotometricInterpretation", *_VALUE_KEYWORDS):
         if keyword in dataset:
@@ -117,17 +119,17 @@ _VALUE_KEYWORDS = (
 
 
 def groups(dataset: Dataset, index: int) -> list[Dataset]:
-    """An enhanced object's functional groups that hold for frame `index`: the shared ones, then its own."""
+    """The functional groups of an enhanced object that apply to frame `index`: the shared ones, then its own."""
     shared = items(dataset, "SharedFunctionalGroupsSequence")[:1]
     return shared + items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """What a sequence holds; nothing where it is absent, or is none."""
+    """The items of a sequence; empty if it is absent or not a sequence."""
     try:
         found = dataset.get(keyword)
         return list(found) if isinstance(found, Sequence) else []
-    except Exception:  # a value that its VR forbids is converted only now
+    except Exception:  # pydicom converts on access and raises if the value does not fit its VR
         return []
 
 
@@ -138,7 +140,7 @@ def _modality(stored: Plane, attributes: Dataset) -> tuple[Plane, tuple[str, ...
     if items(attributes, "ModalityLUTSequence"):
         try:
             return np.asarray(apply_modality_lut(stored, attributes), np.float64), ("modality LUT",)
-        except Exception:  # the order of gray values needs none
+        except Exception:  # gray values keep their order without it
             return unusable
     slope, intercept = numbers(attributes, "RescaleSlope"), numbers(attributes, "RescaleIntercept")
     if not slope or not intercept or not np.isfinite([slope[0], intercept[0]]).all() or slope[0] == 0:
@@ -169,7 +171,7 @@ def _voi(values: Plane, attributes: Dataset, window: int | None) -> tuple[Plane,
 
 
 def _windowed(values: Plane, center: float, width: float, function: str) -> Plane:
-    """0 to 1, as PS3.3 C.11.2.1.2 and C.11.2.1.3 define it."""
+    """Gray values windowed to 0..1 (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
     if function == "SIGMOID":
         return np.asarray(1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -60, 60))))
     if function == "LINEAR_EXACT" or width == 1:
@@ -178,7 +180,7 @@ def _windowed(values: Plane, center: float, width: float, function: str) -> Plan
 
 
 def _without_padding(values: Plane, stored: Plane, dataset: Dataset) -> Plane:
-    """Padding as dark as the darkest that is no padding (PS3.3 C.7.5.1.1.2)."""
+    """Set padding pixels to the lowest value of the others (PS3.3, C.7.5.1.1.2)."""
     low = numbers(dataset, "PixelPaddingValue")
     if not low:
         return values
@@ -189,16 +191,16 @@ def _without_padding(values: Plane, stored: Plane, dataset: Dataset) -> Plane:
     return np.where(padding, values[~padding].min(), values)
 
 
-def _from_color(dataset: Dataset, colors: Plane, what: str = "color") -> Gray:
+def _from_color(dataset: Dataset, colors: Plane, source: str = "color") -> Gray:
     if colors.dtype != np.uint8:
         bits = int(dataset.get("BitsStored", 8 * colors.dtype.itemsize))
         colors = (colors.astype(np.float64) * 255 / (2**bits - 1)).clip(0, 255).astype(np.uint8)
-    picture = Pillow.fromarray(np.ascontiguousarray(colors[..., :3]))
-    return Gray(np.asarray(picture.convert("L")), (f"{what} reduced to gray",), picture)
+    image = Pillow.fromarray(np.ascontiguousarray(colors[..., :3]))
+    return Gray(np.asarray(image.convert("L")), (f"{source} reduced to gray",), image)
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
-    """All values of an element as numbers; empty where absent or text."""
+    """All values of an attribute as numbers; empty if absent or not numeric."""
     try:
         value = dataset.get(keyword)
         values = list(value) if isinstance(value, (MultiValue, list)) else [value]

@@ -1,9 +1,9 @@
-"""One frame of pixel data, by the decoder that is trusted with it, after a look at what its stream claims.
+"""Decode one frame with the decoder chosen for its transfer syntax, after checking the size that its stream claims.
 
-A codec takes memory for the size that its own stream claims, whatever Rows and Columns say: a few bytes can ask for
-gigabytes, and some codecs end the whole process when they do not get them. So a stream that claims another size than
-the file is not decoded. Of several decoders for a syntax only one is used, so that the same file gives the same picture
-everywhere; those in this process have withstood damaged streams, GDCM has not (see `apart`).
+A codec allocates memory for the size in its own stream, whatever Rows and Columns say: a few bytes can claim gigabytes,
+and some codecs kill the process if they cannot get them. So a stream whose size differs from the file's is not decoded.
+Each transfer syntax has exactly one decoder, so that a file gives the same image everywhere. The decoders in this
+process survive damaged streams; GDCM does not, and runs in a process of its own (see `decoder_process`).
 """
 
 import re
@@ -27,41 +27,41 @@ from pydicom.uid import (
 from ml.readers.dicom import decoder_process
 
 _JPEG2000_SIZE = re.compile(rb"\xff\x4f\xff\x51..(..)(.{32})(..)", re.DOTALL)
-"""Start of codestream and image and tile size (ISO/IEC 15444-1, A.5.1): capabilities, eight sizes, components."""
+"""Start of the codestream, then capabilities, eight sizes and component count (ISO/IEC 15444-1, A.5.1)."""
 _HTJ2K = "1.2.840.10008.1.2.4.20"
-_FRAMES = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
-"""Markers of a frame header, SOF0 to SOF15 and JPEG-LS's SOF55."""
+_FRAME_HEADERS = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
+"""Markers of frame headers: SOF0 to SOF15, and JPEG-LS's SOF55."""
 _PRESET = 0xF8
 _OVERSIZE = 4
-"""The JPEG-LS preset that gives sizes beyond those of the frame header (ISO/IEC 14495-1, C.2.4.1.4)."""
+"""The JPEG-LS preset type that overrides the size in the frame header (ISO/IEC 14495-1, C.2.4.1.4)."""
 
 
 def decode(dataset: Dataset, index: int) -> NDArray[Any]:
     """Frame `index`: (height, width), or (height, width, 3) as RGB.
 
-    Raises almost anything: what pydicom and the decoders raise, and ValueError for a stream that claims another size
-    than the file, or none.
+    Raises whatever pydicom and the decoders raise, which is almost anything, and ValueError for a stream without a size
+    or with another size than the file's.
     """
     syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
     if syntax in JPEG2000TransferSyntaxes or syntax.startswith(_HTJ2K):
-        _check_size(dataset, _jpeg2000(_stream(dataset, index)))
+        _check_size(dataset, _jpeg2000_size(_stream(dataset, index)))
         return pixel_array(dataset, index=index, decoding_plugin="pylibjpeg")
     if syntax in JPEGLSTransferSyntaxes:
-        _check_size(dataset, _jpeg(_stream(dataset, index)))
+        _check_size(dataset, _jpeg_size(_stream(dataset, index)))
         return pixel_array(dataset, index=index, decoding_plugin="pyjpegls")
     if syntax in (JPEGLossless, JPEGLosslessSV1):
         stream = _stream(dataset, index)
-        _check_size(dataset, _jpeg(stream))
+        _check_size(dataset, _jpeg_size(stream))
         return decoder_process.decode(dataset, stream)
     if syntax in JPEGTransferSyntaxes:
-        _check_size(dataset, _jpeg(_stream(dataset, index)))
+        _check_size(dataset, _jpeg_size(_stream(dataset, index)))
         return pixel_array(dataset, index=index, decoding_plugin="pillow")
     return pixel_array(dataset, index=index, decoding_plugin="pydicom" if syntax == RLELossless else "")
 
 
 def _check_size(dataset: Dataset, claimed: tuple[int, int]) -> None:
     if claimed != (int(dataset.Columns), int(dataset.Rows)):
-        raise ValueError("the compressed picture has another size")
+        raise ValueError("the compressed image has another size")
 
 
 def _stream(dataset: Dataset, index: int) -> bytes:
@@ -74,7 +74,7 @@ def _stream(dataset: Dataset, index: int) -> bytes:
     )
 
 
-def _jpeg2000(stream: bytes) -> tuple[int, int]:
+def _jpeg2000_size(stream: bytes) -> tuple[int, int]:
     found = _JPEG2000_SIZE.search(stream)
     if found is None:
         raise ValueError("no size")
@@ -84,14 +84,14 @@ def _jpeg2000(stream: bytes) -> tuple[int, int]:
     return right - left, lower - upper
 
 
-def _jpeg(stream: bytes) -> tuple[int, int]:
+def _jpeg_size(stream: bytes) -> tuple[int, int]:
     at = 2
     while stream[at : at + 1] == b"\xff":
         marker, length = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
-        if marker == 0xFF:  # fill
+        if marker == 0xFF:  # fill byte
             at += 1
             continue
-        if marker in _FRAMES:
+        if marker in _FRAME_HEADERS:
             height, width = struct.unpack(">HH", stream[at + 5 : at + 9])
             return width, height
         if length < 2 or (marker == _PRESET and stream[at + 4] == _OVERSIZE):
