@@ -47,8 +47,6 @@ class StoreView(APIView):
             )
         except multipart.Malformed as error:
             raise ParseError(f"The multipart body cannot be read: {error}.") from error
-        except stow.TooManyParts as error:
-            raise ParseError("The request holds too many parts; send them in several.", "too_many_files") from error
         if not response.outcomes and not response.other_failures:
             raise ParseError("The request holds no part.")
         return JsonResponse(response.as_json(), status=response.status, content_type=MEDIA_TYPE)

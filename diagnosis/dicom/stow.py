@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 
 from diagnosis.access.users import User
 from diagnosis.dicom import ingest, multipart
@@ -18,10 +19,6 @@ from diagnosis.dicom.spool import Spool, TooLarge
 DICOM = "application/dicom"
 OTHER_STUDY = 0xA901
 """Failure reason for an object of another study than the URL names (one of A9xx, PS3.18, I.2.2)."""
-
-
-class TooManyParts(Exception):
-    """The request has more parts than allowed."""
 
 
 @dataclass(slots=True)
@@ -54,7 +51,7 @@ class StoreResponse:
 def store(*, user: User, read: Callable[[int], bytes], boundary: str, study: str = "") -> StoreResponse:
     """Store the objects of a request in cases of `user`. study: reject objects of any other study.
 
-    Raises multipart.Malformed, TooManyParts and intake.Busy, all before anything is stored.
+    Raises multipart.Malformed, Django's TooManyFilesSent and intake.Busy, all before anything is stored.
     """
     max_bytes = settings.MAX_ARCHIVE_MB * 1024 * 1024
     outcomes: list[InstanceOutcome | None] = []  # None: to be decided by intake
@@ -63,7 +60,7 @@ def store(*, user: User, read: Callable[[int], bytes], boundary: str, study: str
     with Spool() as spool:
         for number, part in enumerate(multipart.parts(read, boundary=boundary), start=1):
             if number > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
-                raise TooManyParts
+                raise TooManyFilesSent
             if part.content_type not in (DICOM, ""):
                 other_failures.append(CANNOT_UNDERSTAND)
                 continue
