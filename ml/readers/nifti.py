@@ -102,11 +102,11 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     Raises UnreadableImage with code `damaged`, `truncated`, `four_dimensional`, `not_gray`, `too_many_pixels` or
     `too_many_frames`.
     """
-    name, kind = _FORMATS[0 if data[344:348] == b"n+1\x00" else 1]
+    name, image_class = _FORMATS[0 if data[344:348] == b"n+1\x00" else 1]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            volume: Any = kind.from_bytes(data)
+            volume: Any = image_class.from_bytes(data)
         shape, dtype = volume.shape, volume.header.get_data_dtype()
         affine, zooms = np.asarray(volume.affine, np.float64), np.abs(volume.header.get_zooms()[:3]).astype(float)
         order = _axes(affine)

@@ -1,4 +1,4 @@
-"""What kind of file the bytes are, told from their first bytes.
+"""A file's format, told from its first bytes.
 
 File names and declared content types are the uploader's claim and are ignored. Formats that are known but not read get
 a sentence of their own, so that somebody who uploads a PDF or a web page learns what it was taken for.

@@ -7,7 +7,8 @@ from contextlib import closing
 from ml.contracts import UnreadableImage
 from ml.readers.archives import limits
 from ml.readers.archives.member import Member, MemberDamaged, begin, refuse_by_name
-from ml.readers.packed import BinaryFile, Bounded, Stream, opened
+from ml.readers.archives.zip_streams import Bounded, open_entry
+from ml.readers.packed import BinaryFile, Stream
 
 _LOCAL_HEADER = 30
 """Bytes before a file's contents, at least."""
@@ -75,7 +76,7 @@ class _LazyStream:
 
     def read(self, size: int) -> bytes:
         try:
-            self._stream = self._stream or opened(self._archive, self._entry)
+            self._stream = self._stream or open_entry(self._archive, self._entry)
             return self._stream.read(size)
         except Exception as error:  # zipfile, zlib, bz2 and lzma each raise their own
             raise MemberDamaged from error
