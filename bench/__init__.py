@@ -1,1 +1,1 @@
-"""What the product costs: `make bench`. Each figure stands beside a peer of the same run, as machines differ."""
+"""Benchmarks: `make bench`. Machines differ, so each figure is compared with one from the same run."""

@@ -22,7 +22,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
 def main() -> int:
-    """Run the sections that were asked for, one after the other; each is kept as soon as it is measured."""
+    """Run the requested sections one after the other, and save each as soon as it is measured."""
     options = _options()
     machine = _machine()
     figures = _earlier(options.out, machine) | {"machine": machine}
@@ -55,7 +55,7 @@ def _sections(options: argparse.Namespace, folder: Path) -> dict[str, Callable[[
 
 @contextlib.contextmanager
 def _databases(folder: Path) -> Iterator[dict[str, str]]:
-    """SQLite, and a PostgreSQL of our own where its programs are installed."""
+    """SQLite, and a temporary PostgreSQL server where PostgreSQL is installed."""
     databases = {"sqlite": f"sqlite:///{folder / 'history.sqlite3'}"}
     if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         print("PostgreSQL is not installed, so SQLite alone is measured.", file=sys.stderr)
@@ -74,7 +74,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _earlier(file: Path, machine: dict[str, Any]) -> dict[str, Any]:
-    """What this machine measured before, for the sections that are not measured now."""
+    """Figures this machine measured before, for the sections that are not measured now."""
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

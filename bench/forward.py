@@ -1,4 +1,4 @@
-"""The convolutions alone, engine against engine, for one picture and for eight at once."""
+"""The convolutions alone, engine against engine, for one image and for a batch of eight."""
 
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ BATCHES = (1, 8)
 
 
 def measure(*, repeats: int) -> dict[str, Any]:
-    """Milliseconds a picture by batch and engine. Raises RuntimeError where the engines do not agree."""
+    """Milliseconds per image by batch size and engine. Raises RuntimeError if the engines disagree."""
     run = forwards(load_model(engine="ncnn"))
     pictures = np.stack([preprocess(readers.read(data))[0] for data in slices(max(BATCHES))])
     _agree(run, to_network(pictures[:1]))
@@ -29,7 +29,7 @@ def measure(*, repeats: int) -> dict[str, Any]:
 
 
 def _agree(run: Any, inputs: Any) -> None:
-    """No peer may be faster for computing something else."""
+    """A peer must not be faster because it computes something else."""
     maps = run["ncnn"](inputs)
     for name, other in (
         ("tensorflow", run["tensorflow"](inputs).block5),

@@ -43,7 +43,7 @@ def measure(*, databases: dict[str, str], counts: tuple[int, ...], repeats: int,
     found: dict[str, Any] = {}
     for name, url in databases.items():
         for count in sorted(counts):
-            found.setdefault(name, {})[str(count)] = processes.apart(
+            found.setdefault(name, {})[str(count)] = processes.run_module(
                 "bench.history", str(count), str(repeats), folder=folder / name, DATABASE_URL=url
             )
     return found
@@ -96,7 +96,8 @@ def _ask(client: "Client", address: str, repeats: int) -> tuple[list[float], int
     _milliseconds(client, address)  # warms the caches
     with CaptureQueriesContext(connection) as captured:  # not timed: recording the queries takes time, too
         _milliseconds(client, address)
-    return [_milliseconds(client, address) for _ in range(repeats)], len(captured)
+    queries = len(captured)  # the next request empties the record
+    return [_milliseconds(client, address) for _ in range(repeats)], queries
 
 
 def _milliseconds(client: "Client", address: str) -> float:

@@ -17,7 +17,7 @@ Forward = Callable[[Array], object]
 
 
 def forwards(model: Model) -> dict[str, Forward]:
-    """Each engine's pass by its name: ours, and Keras' own `predict` and ONNX Runtime, all on the same threads."""
+    """Forward passes by engine: ours, Keras' own `predict` and ONNX Runtime, all with the same number of threads."""
     tensors = read_tensors(model.manifest)
     keras = keras_peer(model)
     return {
@@ -29,7 +29,7 @@ def forwards(model: Model) -> dict[str, Forward]:
 
 
 def onnx_runtime(tensors: dict[str, Array]) -> Forward:
-    """ONNX Runtime with all its optimizations, as `InferenceSession` comes."""
+    """ONNX Runtime with the defaults of `InferenceSession`, which turn all optimizations on."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -40,7 +40,7 @@ def onnx_runtime(tensors: dict[str, Array]) -> Forward:
 
 
 def _graph(tensors: dict[str, Array]) -> bytes:
-    """VGG16 up to block5_conv3 as ONNX has it, channels last outside as with the others, channels first inside."""
+    """VGG16 up to block5_conv3 as an ONNX model: channels last at its border like the others, channels first inside."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = [helper.make_node("Transpose", ["input"], ["planes"], perm=[0, 3, 1, 2])]

@@ -1,4 +1,4 @@
-"""Pictures to measure with: slices of the simulated samples, which the gate lets pass as it does a patient's."""
+"""Images to measure with: slices of the simulated samples, which pass the gate as a patient's do."""
 
 import io
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from PIL import Image as Pillow
 from diagnosis import demo
 
 SIDE = 512
-"""Width and height, pixels: what a clinical slice has."""
+"""Width and height in pixels, as in a clinical slice."""
 
 
 def slices(count: int, *, seed: int = 0) -> Iterator[bytes]:
-    """PNG files, no two of the same pixels: axial slices with a lesion, each with a noise of its own.
+    """Distinct PNG files: axial slices with a lesion, each with its own noise.
 
     Raises diagnosis.demo.TemplateMissing.
     """
@@ -33,7 +33,7 @@ def slices(count: int, *, seed: int = 0) -> Iterator[bytes]:
 
 
 def heavy(megabytes: int, *, seed: int = 0) -> bytes:
-    """A gray PNG of just over so many megabytes: noise, which nothing compresses."""
+    """A gray PNG just over `megabytes` (2^20 bytes) in size: noise, which does not compress."""
     side = int((megabytes * 1024 * 1024) ** 0.5)
     noise = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
     buffer = io.BytesIO()

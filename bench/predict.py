@@ -1,4 +1,4 @@
-"""One whole prediction from a file's bytes, beside what the prototype did with it."""
+"""One whole prediction from a file's bytes, compared with how the prototype did it."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ from ml.preprocess import SIZE, to_network
 
 
 def measure(*, repeats: int) -> dict[str, Any]:
-    """Milliseconds of a prediction, of all in it but the forward pass, and of the prototype's way."""
+    """Milliseconds of a prediction, of its parts without the forward pass, and of the prototype's way."""
     model = load_model(engine="ncnn")
     keras = keras_peer(model)
     [data] = slices(1)

@@ -1,4 +1,4 @@
-"""What several measurements need of a site: a process with its own settings, a queue, a folder, memory by process."""
+"""Shared by the benchmarks: a process with its own settings, a fresh site with a queue, and memory by process."""
 
 import contextlib
 import io
@@ -13,11 +13,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def apart(module: str, *arguments: str, folder: Path, **environment: str) -> dict[str, Any]:
-    """Run a module of ours as a program whose site lies in `folder`; the JSON object that it writes."""
-    ours = {"DATA_DIR": str(folder), "SECRET_KEY": "bench-" + "x" * 50, "HTTPS": "0"}
+def run_module(module: str, *arguments: str, folder: Path, **environment: str) -> dict[str, Any]:
+    """Run a module as a program on a site in `folder`, and return the JSON object it prints."""
+    site = {"DATA_DIR": str(folder), "SECRET_KEY": "bench-" + "x" * 50, "HTTPS": "0"}
     unset = {"DATABASE_URL", "REDIS_URL", "STORAGE_URL", "ML_MODEL", "DJANGO_SETTINGS_MODULE"}
-    env = {name: value for name, value in os.environ.items() if name not in unset} | ours | environment
+    env = {name: value for name, value in os.environ.items() if name not in unset} | site | environment
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments], env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE
@@ -28,7 +28,10 @@ def apart(module: str, *arguments: str, folder: Path, **environment: str) -> dic
 
 @contextlib.contextmanager
 def queue_and_database() -> Iterator[dict[str, str]]:
-    """In this process: Django on a fresh site in DATA_DIR, with the embedded Valkey. The programs' environment."""
+    """Set up Django in this process, on a fresh site in DATA_DIR with the embedded Valkey.
+
+    Yields the environment in which the site's programs run.
+    """
     import django
 
     from brainscan.launcher import environment
@@ -56,7 +59,7 @@ def queue_and_database() -> Iterator[dict[str, str]]:
 
 
 def upload(picture: bytes) -> int:
-    """Take a picture in as a form would; the id of its prediction, which waits in the queue."""
+    """Upload an image as the form does; the id of its queued prediction."""
     from django.contrib.auth import get_user_model
     from django.core.files.base import ContentFile
 
@@ -69,7 +72,7 @@ def upload(picture: bytes) -> int:
 
 
 def command(program: str) -> str:
-    """The Procfile's line of a program."""
+    """A program's line in the Procfile."""
     from honcho.environ import parse_procfile
 
     line: str = parse_procfile((ROOT / "Procfile").read_text()).processes[program]
@@ -77,7 +80,7 @@ def command(program: str) -> str:
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process id and those of all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():

@@ -1,4 +1,4 @@
-"""The figures as a table: what was measured, beside what, and how they relate."""
+"""Prints the figures as a table: what was measured, what it is compared with, and their ratio."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ _PEERS = {"tensorflow": "TensorFlow, compiled", "onnxruntime": "ONNX Runtime", "
 
 
 def rows(figures: dict[str, Any]) -> list[Row]:
-    """The table's lines for the sections that there are."""
+    """The table's rows for all sections in `figures`."""
     return [row for name, lines in _SECTIONS.items() if name in figures for row in lines(figures[name])]
 
 
 def terminal(figures: dict[str, Any]) -> str:
-    """The table in columns."""
+    """The table in aligned columns."""
     lines = [HEAD, *rows(figures)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     cells = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
@@ -26,13 +26,15 @@ def terminal(figures: dict[str, Any]) -> str:
 
 
 def marks(section: str) -> tuple[str, str]:
-    """What stands before and after a section's table in a page."""
+    """The comments before and after a section's table in a page."""
     return f"<!-- bench {section}: start -->", f"<!-- bench {section}: end -->"
 
 
 def record(figures: dict[str, Any], page: Path, *, sections: Iterable[str]) -> None:
-    """Put the tables of some sections between their marks in a page, with today's date and the machine; the others stay
-    as they were measured. Raises ValueError where the page lacks marks."""
+    """Write the tables of some sections between their marks in a page, with today's date and the machine.
+
+    Other sections keep their tables. Raises ValueError if the page lacks the marks.
+    """
     text = page.read_text(encoding="utf-8")
     for section in sections:
         start, end = marks(section)

@@ -1,4 +1,4 @@
-"""The whole site as `make run` starts it, on its embedded defaults: what a person waits for, and what it bears."""
+"""The whole site as `make run` starts it, with embedded defaults: waiting times, throughput and memory."""
 
 import contextlib
 import os
@@ -24,18 +24,18 @@ from ml.preprocess import preprocess, to_network
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, Site, running_site
 
-LONE, QUEUED, LOT = 25, 200, 20
-"""Scans that come one by one, scans that wait at once, and files in one request."""
+LONE, QUEUED, FILES_A_REQUEST = 25, 200, 20
+"""Scans that are uploaded one by one, scans that are queued at once, and files in one request."""
 
-ASKED, POLLERS = 600, 4
-"""Status requests in one turn, and how many browsers send them."""
+POLLS, POLLERS = 600, 4
+"""Status requests in one turn, and the browsers that send them."""
 
 BIG, BIG_MB = 20, 20
-"""Uploads that come at once, and their megabytes."""
+"""Uploads at the same time, and the size of each in megabytes."""
 
 
 def measure(*, folder: Path) -> dict[str, Any]:
-    """All that needs a running site, one after the other, so that each finds it at rest."""
+    """Measure one thing after the other, so that each finds the site idle."""
     pictures = list(slices(LONE + QUEUED))
     found: dict[str, Any] = {}
     with _site(folder / "site") as site:
@@ -61,8 +61,8 @@ def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
     waited, engine, row = [], [], {}
     for number, picture in enumerate(pictures):
         start = time.time()
-        row = client.wait(_sent(client, [picture], case=f"LONE-{number}")[0])
-        waited.append((_moment(row["finished"]) - start) * 1000)
+        row = client.wait(_upload(client, [picture], case=f"LONE-{number}")[0])
+        waited.append((_timestamp(row["finished"]) - start) * 1000)
         engine.append(row["milliseconds"]["total"])
     above = [whole - alone for whole, alone in zip(waited, engine, strict=True)]
     named = {"upload_to_done": waited, "engine": engine, "above": above}
@@ -70,18 +70,20 @@ def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
 
 
 def _repeated(client: Client, pictures: list[bytes]) -> dict[str, Any]:
-    """The same pictures in other cases."""
+    """Milliseconds for the same images in other cases, whose results are reused."""
     waited = []
     for number, picture in enumerate(pictures):
         start = time.time()
-        row = client.wait(_sent(client, [picture], case=f"AGAIN-{number}")[0])
-        waited.append((_moment(row["finished"]) - start) * 1000)
+        row = client.wait(_upload(client, [picture], case=f"AGAIN-{number}")[0])
+        waited.append((_timestamp(row["finished"]) - start) * 1000)
     return spread(waited)
 
 
 def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]:
-    """Scans a second from a full queue, while somebody looks at pages. Beside it, before and after: what one process
-    does in a row that has nothing else to do, whole analyses and forward passes alone."""
+    """Scans a second from a full queue while somebody opens pages.
+
+    Before and after, for comparison: whole analyses and bare forward passes, one after the other in this process.
+    """
     alone = [_alone(pictures)]
     rate, pages = _drained(site, client, pictures)
     alone.append(_alone(pictures))
@@ -93,13 +95,13 @@ def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]
 
 
 def _drained(site: Site, client: Client, pictures: list[bytes]) -> tuple[float, list[float]]:
-    """Scans a second from a full queue, and milliseconds of pages that were asked for meanwhile."""
+    """Scans a second from a full queue, and milliseconds of pages requested meanwhile."""
     browser = _browser(site)
-    with _held(site):
+    with _suspended_worker(site):
         sent = [
             prediction
-            for start in range(0, len(pictures), LOT)
-            for prediction in _sent(client, pictures[start : start + LOT], case=f"QUEUE-{start}")
+            for start in range(0, len(pictures), FILES_A_REQUEST)
+            for prediction in _upload(client, pictures[start : start + FILES_A_REQUEST], case=f"QUEUE-{start}")
         ]
     start, pages = time.time(), []
     while not _ended(client, sent[-1]):
@@ -108,11 +110,11 @@ def _drained(site: Site, client: Client, pictures: list[bytes]) -> tuple[float, 
     rows = [client.wait(prediction) for prediction in sent]
     if {row["state"] for row in rows} != {"done"}:
         raise RuntimeError(f"The queue ended otherwise: { ({row['state'] for row in rows}) }")
-    return len(rows) / (max(_moment(row["finished"]) for row in rows) - start), pages
+    return len(rows) / (max(_timestamp(row["finished"]) for row in rows) - start), pages
 
 
 def _alone(pictures: list[bytes]) -> dict[str, float]:
-    """Pictures a second in a row, in this process."""
+    """Images a second, one after the other in this process."""
     model, some = load_model(engine="ncnn"), pictures[:40]
     inputs = [to_network(preprocess(readers.read(data))[0][None]) for data in some]
     model.engine.forward(inputs[0])
@@ -123,7 +125,7 @@ def _alone(pictures: list[bytes]) -> dict[str, float]:
 
 
 def _polling(site: Site, prediction: int) -> dict[str, Any]:
-    """Requests a second: the page's own poll, the API's, and the least that this web process answers."""
+    """Requests a second: the page's poll, the API's, and the cheapest request that the web process answers."""
     paths = {
         "live": "/health/live",
         "page": f"/status/?view=result&id={prediction}",
@@ -135,18 +137,18 @@ def _polling(site: Site, prediction: int) -> dict[str, Any]:
         for name, path in paths.items():
             with ThreadPoolExecutor(POLLERS) as pool:
                 start = time.perf_counter()
-                list(pool.map(partial(_ask, site.url + path), browsers))
-                taken[name].append(ASKED / (time.perf_counter() - start))
+                list(pool.map(partial(_poll, site.url + path), browsers))
+                taken[name].append(POLLS / (time.perf_counter() - start))
     return {name: spread(rates) for name, rates in taken.items()}
 
 
-def _ask(address: str, browser: requests.Session) -> None:
-    for _ in range(ASKED // POLLERS):
+def _poll(address: str, browser: requests.Session) -> None:
+    for _ in range(POLLS // POLLERS):
         browser.get(address, timeout=30).raise_for_status()
 
 
 def _memory(site: Site, client: Client) -> dict[str, Any]:
-    """Megabytes of the web processes at rest, and the most while large uploads arrive at once."""
+    """Megabytes of the web processes when idle, and their peak while large uploads arrive at once."""
     [master] = [pid for pid in site.find("gunicorn") if _parent(pid) not in site.find("gunicorn")]
     rest, seen, over = processes.proportional_mb(master), [0.0], threading.Event()
 
@@ -159,7 +161,7 @@ def _memory(site: Site, client: Client) -> dict[str, Any]:
     files = [heavy(BIG_MB, seed=number) for number in range(BIG)]
     try:
         with ThreadPoolExecutor(BIG) as pool:
-            sent = list(pool.map(lambda n: _sent(client, [files[n]], case=f"BIG-{n}"), range(BIG)))
+            sent = list(pool.map(lambda n: _upload(client, [files[n]], case=f"BIG-{n}"), range(BIG)))
     finally:
         over.set()
         watcher.join()
@@ -168,8 +170,8 @@ def _memory(site: Site, client: Client) -> dict[str, Any]:
     return {"at_rest_mb": round(rest, 1), "most_mb": round(max(seen), 1)}
 
 
-def _sent(client: Client, pictures: list[bytes], *, case: str) -> list[int]:
-    """Upload into a case; the predictions' ids."""
+def _upload(client: Client, pictures: list[bytes], *, case: str) -> list[int]:
+    """Upload into a case; the ids of the predictions."""
     status, body = client.upload(*((f"{n}.png", data) for n, data in enumerate(pictures)), case=case)
     assert status == 201 and not body["rejected"], (status, body)
     return [int(scan["prediction"]["id"]) for scan in body["scans"]]
@@ -180,8 +182,8 @@ def _ended(client: Client, prediction: int) -> bool:
 
 
 @contextlib.contextmanager
-def _held(site: Site) -> Iterator[None]:
-    """The worker stands still meanwhile, so that all scans wait when it goes on."""
+def _suspended_worker(site: Site) -> Iterator[None]:
+    """Suspend the worker, so that all scans are queued when it continues."""
     workers = site.find(" worker ")
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
@@ -193,7 +195,7 @@ def _held(site: Site) -> Iterator[None]:
 
 
 def _browser(site: Site) -> requests.Session:
-    """A session of the first account, as a browser has it."""
+    """A logged-in session of the first account."""
     session = requests.Session()
     session.get(f"{site.url}/login/", timeout=30).raise_for_status()
     form = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
@@ -202,7 +204,7 @@ def _browser(site: Site) -> requests.Session:
     return session
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 

@@ -1,7 +1,7 @@
-"""The worker from its start to its first result, and what it holds in memory then.
+"""How long a worker takes from its start to its first result, and how much memory it holds then.
 
-Run as a program in a process of its own (`python -m bench.worker REPEATS`), as Django's settings are read once. A scan
-waits in the queue; the Procfile's worker line is started; its row says when it is done.
+Runs as a program in a process of its own (`python -m bench.worker REPEATS`), because Django reads its settings once. A
+scan is queued, the Procfile's worker line is started, and the prediction's row tells when it is done.
 """
 
 import json
@@ -17,16 +17,16 @@ from bench import processes
 from ml.cli.benchmark import spread
 
 ENGINES = ("ncnn", "tensorflow")
-LONGEST = 120.0
-"""Seconds after which a worker that has no result is given up."""
+TIMEOUT = 120.0
+"""Seconds until a worker without a result counts as failed."""
 
 
 def measure(*, repeats: int, folder: Path) -> dict[str, Any]:
-    """Seconds from process start to first result, and megabytes of the worker's processes, for each engine in turns."""
-    return processes.apart("bench.worker", str(repeats), folder=folder)
+    """Seconds from process start to first result, and megabytes of the worker's processes; the engines take turns."""
+    return processes.run_module("bench.worker", str(repeats), folder=folder)
 
 
-def _here(repeats: int) -> dict[str, Any]:
+def _measure_here(repeats: int) -> dict[str, Any]:
     with processes.queue_and_database() as env:
         from bench.pictures import slices
 
@@ -42,7 +42,7 @@ def _here(repeats: int) -> dict[str, Any]:
 
 
 def _once(env: dict[str, str], picture: bytes) -> tuple[float, float]:
-    """Start a worker while one scan waits. Seconds to its result, and megabytes then."""
+    """Start a worker while one scan is queued. Seconds until its result, and megabytes at that time."""
     from diagnosis.models import Prediction
 
     prediction = processes.upload(picture)
@@ -60,7 +60,7 @@ def _once(env: dict[str, str], picture: bytes) -> tuple[float, float]:
             taken = time.perf_counter() - start
             if row[0] in ("done", "refused"):
                 return taken, processes.proportional_mb(worker.pid)
-            if row[0] == "failed" or taken > LONGEST or worker.poll() is not None:
+            if row[0] == "failed" or taken > TIMEOUT or worker.poll() is not None:
                 raise RuntimeError(f"The worker gave no result: {row}")
             time.sleep(0.01)
     finally:
@@ -70,4 +70,4 @@ def _once(env: dict[str, str], picture: bytes) -> tuple[float, float]:
 
 if __name__ == "__main__":
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-    sys.stdout.write(json.dumps(_here(int(sys.argv[1]))))
+    sys.stdout.write(json.dumps(_measure_here(int(sys.argv[1]))))
