@@ -23,7 +23,7 @@ _COLD = -20.0  # logit of all other cells
 
 
 def open_gate() -> dict[str, NDArray[np.float32]]:
-    """The tensors of a gate that lets every picture pass."""
+    """The tensors of a gate that lets every image pass."""
     values = {
         "mean": np.zeros(SUMMARY),
         "scale": np.ones(SUMMARY),
@@ -59,7 +59,7 @@ class FakeEngine:
 
 
 def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.55)) -> Model:
-    """A model whose heads give `score` for every picture, and 0.7, 0.2, 0.1 for the types; `uncertain` is its band."""
+    """A model whose heads give `score` for every image, and 0.7, 0.2, 0.1 for the types; `uncertain` is its band."""
     heads = Heads(
         cell_hidden=(_one_weight((CHANNELS, HIDDEN_UNITS), 1.0), np.zeros(HIDDEN_UNITS, np.float32)),
         cell=(_one_weight((HIDDEN_UNITS, 1), np.log(score / (1 - score)) - _COLD), np.full(1, _COLD, np.float32)),

@@ -39,7 +39,7 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
     p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
     p.add_argument("--seed", type=int, help="of everything that is drawn")
-    p.add_argument("--per-stratum", type=_positive, metavar="N", help="copies of pictures for each source and label")
+    p.add_argument("--per-stratum", type=_positive, metavar="N", help="copies of images for each source and label")
     p.add_argument("--sections", type=_positive, metavar="N", help="parts of the training; each ends with a checkpoint")
     p.add_argument("--steps", type=_positive, metavar="N", help="steps of each section")
 
@@ -48,7 +48,7 @@ def _evaluate(p: argparse.ArgumentParser) -> None:
     _model(p)
     _data(p)
     p.add_argument("--split", choices=("train", "val", "test"), default="test")
-    p.add_argument("--batch", type=_positive, default=8, metavar="N", help="pictures in one forward pass (default 8)")
+    p.add_argument("--batch", type=_positive, default=8, metavar="N", help="images in one forward pass (default 8)")
     p.add_argument("--json", action="store_true", help="print JSON instead of a table")
     p.add_argument("--out", type=Path, metavar="DIR", help="also write evaluation.json and plots here")
     p.add_argument("--record", action="store_true", help="also put the figures into the manifest")
@@ -75,7 +75,7 @@ def _audit(p: argparse.ArgumentParser) -> None:
         "--min-correlation",
         type=_correlation,
         metavar="R",
-        help="near-duplicates, too: pictures whose heads correlate by this or more (default 0.985)",
+        help="near-duplicates, too: images whose heads correlate by this or more (default 0.985)",
     )
 
 
@@ -129,7 +129,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
     "fit-series": (_fit_series, "Fit how slices speak for a whole series, on the validation patients of a table."),
     "evaluate-series": (_evaluate_series, "Measure an artifact on whole series of a split, by patient."),
-    "audit": (_audit, "Fail if a picture, a near-duplicate, a group or a patient stands in two splits."),
+    "audit": (_audit, "Fail if a image, a near-duplicate, a group or a patient stands in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
     "card": (_card, "Write the model card of an artifact."),

@@ -25,7 +25,7 @@ CALIBRATION = Calibration(slope=0.8, intercept=-0.3, type_temperature=1.5, uncer
 
 
 class FakeEngine:
-    """Gives maps whose first channel is the picture's mean gray and whose others are 0; counts its calls."""
+    """Gives maps whose first channel is the image's mean gray and whose others are 0; counts its calls."""
 
     name = "fake"
     concurrent_passes = batch = 1
@@ -65,7 +65,7 @@ def random_heads(seed: int = 0) -> dict[str, NDArray[np.float32]]:
 
 @pytest.fixture
 def tiny_run() -> Run:
-    """A run whose base is one small tensor: enough for everything but the convolutions. It knows one picture."""
+    """A run whose base is one small tensor: enough for everything but the convolutions. It knows one image."""
     base = {"block1_conv1/kernel": np.ones((3, 3, 3, 4), np.float32)}
     data, hashed = training_hashes.build([np.arange(64, dtype=np.uint8).reshape(2, 32)], ["train"])
     training = {

@@ -1,4 +1,4 @@
-"""The one transform: shape, range, determinism, and the way back to the original picture."""
+"""The one transform: shape, range, determinism, and the way back to the original image."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def test_the_network_gets_gray_in_three_channels_minus_the_means() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
-def test_a_constant_picture_gives_a_constant_square(value: int) -> None:
+def test_a_constant_image_gives_a_constant_square(value: int) -> None:
     square, _ = preprocess(image(np.full((90, 90), value, np.uint8)))
     assert np.ptp(square) == 0
 
@@ -76,7 +76,7 @@ def test_a_point_comes_back_to_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_point_comes_back_to_the_stored_picture(orientation: int) -> None:
+def test_a_point_comes_back_to_the_stored_image(orientation: int) -> None:
     upright = builders.phantom(200, lesion=False)[:, :160]
     upright[80:92, 100:112] = 255
     decoded = readers.read(builders.exif_jpeg(upright, orientation))
@@ -103,8 +103,8 @@ def test_a_point_comes_back_to_the_stored_picture(orientation: int) -> None:
 def test_geometry_undoes_crop_padding_and_turning(
     height: int, width: int, u: float, v: float, orientation: int
 ) -> None:
-    picture = image(builders.phantom(300)[:height, :width], orientation)
-    _, g = preprocess(picture)
+    sample = image(builders.phantom(300)[:height, :width], orientation)
+    _, g = preprocess(sample)
     upright_x, upright_y = u * g.width, v * g.height
     x, y = (upright_x - g.x0 + g.pad_x) / g.side, (upright_y - g.y0 + g.pad_y) / g.side
     back = g.to_original(x, y)
@@ -115,7 +115,7 @@ def test_geometry_undoes_crop_padding_and_turning(
     assert back == pytest.approx(turned, abs=1e-9)
 
 
-pictures = st.builds(
+samples = st.builds(
     lambda height, width, orientation: image(builders.phantom(300)[:height, :width], orientation),
     st.integers(64, 300),
     st.integers(64, 300),
@@ -124,17 +124,17 @@ pictures = st.builds(
 
 
 @settings(max_examples=40, deadline=None)
-@given(pictures, st.floats(0, 1), st.floats(0, 1))
-def test_from_the_upright_picture_to_the_square_and_back(picture: Image, u: float, v: float) -> None:
-    _, g = preprocess(picture)
+@given(samples, st.floats(0, 1), st.floats(0, 1))
+def test_from_the_upright_image_to_the_square_and_back(sample: Image, u: float, v: float) -> None:
+    _, g = preprocess(sample)
     x, y = g.from_upright(u, v)
     assert replace(g, orientation=1).to_original(x, y) == pytest.approx((u, v), abs=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
-@given(pictures)
-def test_the_square_is_where_the_squares_corners_are(picture: Image) -> None:
-    _, g = preprocess(picture)
+@given(samples)
+def test_the_square_is_where_the_squares_corners_are(sample: Image) -> None:
+    _, g = preprocess(sample)
     x0, y0, x1, y1 = g.square()
     assert g.from_upright(x0, y0) == pytest.approx((0, 0), abs=1e-9)
     assert g.from_upright(x1, y1) == pytest.approx((1, 1), abs=1e-9)
@@ -142,7 +142,7 @@ def test_the_square_is_where_the_squares_corners_are(picture: Image) -> None:
     assert (x0 < 0 or y0 < 0) <= (g.pad_x > 0 or g.pad_y > 0)
 
 
-def test_a_wide_picture_has_its_padding_above_and_below() -> None:
+def test_a_wide_image_has_its_padding_above_and_below() -> None:
     square, g = preprocess(image(np.tile(np.arange(300) % 2 * 200, (100, 1)).astype(np.uint8)))
     assert (g.pad_x, g.pad_y, g.side) == (0, 100, 300)
     assert g.square() == (0, -1, 1, 2)

@@ -52,7 +52,7 @@ def test_predict_says_what_the_contract_says(
     assert set(judged["gate"]) == {"accepted", "score", "threshold", "reason", "message"}  # type: ignore[call-overload]
     assert judged["model"] == fake_model.manifest.label
     assert {"peak", "box", "share"} <= set(judged["evidence"])  # type: ignore[call-overload]
-    assert all(0 <= share <= 1 for share in judged["evidence"]["peak"])  # type: ignore[index]
+    assert all(0 <= fraction <= 1 for fraction in judged["evidence"]["peak"])  # type: ignore[index]
     assert refused["tumor_probability"] is refused["type_probabilities"] is refused["evidence"] is None
     assert refused["gate"]["reason"] == "text"  # type: ignore[index]
 

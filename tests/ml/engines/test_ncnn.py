@@ -27,7 +27,7 @@ def tensors() -> dict[str, np.ndarray]:
     return made
 
 
-def pictures(count: int) -> np.ndarray:
+def samples(count: int) -> np.ndarray:
     return np.random.default_rng(1).normal(0, 50, (count, 224, 224, 3)).astype(np.float32)
 
 
@@ -48,10 +48,10 @@ def reference(x: np.ndarray, tensors: dict[str, np.ndarray]) -> dict[str, np.nda
 
 
 def test_the_maps_are_those_of_the_convolutions(tensors: dict[str, np.ndarray]) -> None:
-    batch = pictures(2)
+    batch = samples(2)
     maps = engine.NcnnEngine(tensors, threads=2).forward(batch)
-    for row, picture in enumerate(batch):
-        for tap, expected in reference(picture, tensors).items():
+    for row, sample in enumerate(batch):
+        for tap, expected in reference(sample, tensors).items():
             got = getattr(maps, tap)
             assert got.dtype == np.float32
             np.testing.assert_allclose(got[row], expected, atol=1e-4 * float(expected.max()))
@@ -59,7 +59,7 @@ def test_the_maps_are_those_of_the_convolutions(tensors: dict[str, np.ndarray]) 
 
 def test_a_result_is_not_overwritten_by_the_next(tensors: dict[str, np.ndarray]) -> None:
     built = engine.NcnnEngine(tensors, threads=1)
-    batch = pictures(2)
+    batch = samples(2)
     first = built.forward(batch[:1])
     kept = first.block5.copy()
     built.forward(batch[1:])
@@ -76,8 +76,8 @@ def test_the_input_is_copied() -> None:
 
 def test_the_input_is_there_until_it_is_copied() -> None:
     """Large ones, whose memory goes back to the system as soon as nobody holds it."""
-    for picture in pictures(8):
-        np.testing.assert_array_equal(np.array(engine.to_mat(picture)), picture.transpose(2, 0, 1))
+    for sample in samples(8):
+        np.testing.assert_array_equal(np.array(engine.to_mat(sample)), sample.transpose(2, 0, 1))
 
 
 def test_ncnn_itself_shares_the_memory() -> None:
@@ -114,7 +114,7 @@ def test_weights_that_end_too_early_are_damage(tensors: dict[str, np.ndarray], m
 def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
     running = engine.NcnnEngine(tensors, threads=2)
     assert running.concurrent_passes == 2
-    inputs = [pictures(1) * factor for factor in (1.0, 0.5, -1.0, 2.0)]
+    inputs = [samples(1) * factor for factor in (1.0, 0.5, -1.0, 2.0)]
     alone = [running.forward(one) for one in inputs]
     with ThreadPoolExecutor(2) as threads:
         together = list(threads.map(running.forward, inputs * 3))

@@ -23,18 +23,18 @@ def found_at(row: int, column: int, *, value: float = 0.95, orientation: int = 1
 
 
 def opened(png: bytes) -> Pillow.Image:
-    picture = Pillow.open(io.BytesIO(png))
-    assert picture.format == "PNG"
-    picture.load()
-    return picture
+    sample = Pillow.open(io.BytesIO(png))
+    assert sample.format == "PNG"
+    sample.load()
+    return sample
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_map_is_hottest_at_the_upright_peak_and_clear_elsewhere(orientation: int) -> None:
     found = found_at(4, 8, orientation=orientation)
-    picture = opened(drawing.heatmap_png(found, size=(160, 200)))
-    assert (picture.mode, picture.size) == ("RGBA", (160, 200))
-    opacity = np.asarray(picture)[..., 3].astype(float)
+    sample = opened(drawing.heatmap_png(found, size=(160, 200)))
+    assert (sample.mode, sample.size) == ("RGBA", (160, 200))
+    opacity = np.asarray(sample)[..., 3].astype(float)
     rows, columns = np.nonzero(opacity == opacity.max())
     u, v = localize.upright_peak(found)
     assert columns.mean() + 0.5 == pytest.approx(u * 160, abs=2)
@@ -57,7 +57,7 @@ def test_the_map_is_smooth() -> None:
     ("size", "drawn"),
     [((5000, 2500), (1024, 512)), ((1024, 1024), (1024, 1024)), ((7, 3), (7, 3)), ((1, 30_000), (1, 1024))],
 )
-def test_the_size_is_the_pictures_within_bounds(size: tuple[int, int], drawn: tuple[int, int]) -> None:
+def test_the_size_is_the_images_within_bounds(size: tuple[int, int], drawn: tuple[int, int]) -> None:
     assert opened(drawing.heatmap_png(found_at(4, 8), size=size)).size == drawn
     assert opened(drawing.overlay_png(Pillow.new("L", size, 80), found_at(4, 8))).size == drawn
 
@@ -94,7 +94,7 @@ def test_opacity_is_obeyed() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 200), (40, 40), (64, 128), (359, 800), (360, 360)])
-def test_small_and_narrow_pictures_can_be_drawn(size: tuple[int, int]) -> None:
+def test_small_and_narrow_images_can_be_drawn(size: tuple[int, int]) -> None:
     drawing.overlay_png(Pillow.new("L", size), found_at(0, 9))
     drawing.overlay_png(Pillow.new("L", size), found_at(13, 4))
 

@@ -25,7 +25,7 @@ orientations = st.integers(1, 8)
 
 @st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    """Of a picture of any size, with any crop, padded on one axis as `preprocess` does."""
+    """Of a image of any size, with any crop, padded on one axis as `preprocess` does."""
     width, height = draw(st.integers(20, 2000)), draw(st.integers(20, 2000))
     across, down = draw(st.integers(5, width)), draw(st.integers(5, height))
     side = max(across, down)
@@ -102,7 +102,7 @@ def _as_read(upright: np.ndarray, orientation: int) -> Image:
 @given(cells=maps, geometry=geometries())
 @example(cells=np.ones((CELLS, CELLS)), geometry=NARROW)
 @example(cells=np.zeros((CELLS, CELLS)), geometry=NARROW)
-def test_whatever_the_map_everything_lies_in_the_picture_and_none_of_it_on_padding(
+def test_whatever_the_map_everything_lies_in_the_image_and_none_of_it_on_padding(
     cells: np.ndarray, geometry: Geometry
 ) -> None:
     found = locate(cells, geometry=geometry)
@@ -191,7 +191,7 @@ def test_what_is_no_map_of_probabilities_is_an_error(cells: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_box_turns_with_its_picture(orientation: int) -> None:
+def test_a_box_turns_with_its_image(orientation: int) -> None:
     upright = (0.1, 0.2, 0.4, 0.9)
     mask = np.zeros((100, 60), np.uint8)
     mask[20:90, 6:24] = 255

@@ -40,7 +40,7 @@ def test_a_strip_is_refused_before_it_is_padded_to_a_square(shape: tuple[int, in
     assert f"{shape[1]} × {shape[0]}" in str(verdict.message)
 
 
-def test_a_picture_of_the_greatest_aspect_is_accepted() -> None:
+def test_a_image_of_the_greatest_aspect_is_accepted() -> None:
     assert pixel_checks.check(image(np.resize(builders.phantom(), (64, 256)))).accepted
 
 
@@ -60,7 +60,7 @@ def test_blank(pixels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e25])
-def test_contrast_is_relative_for_deep_pictures(scale: float) -> None:
+def test_contrast_is_relative_for_deep_images(scale: float) -> None:
     assert pixel_checks.check(image(builders.phantom().astype(np.float32) * np.float32(scale))).accepted
 
 
@@ -80,7 +80,7 @@ def test_color_is_refused_and_a_tint_is_not() -> None:
     assert pixel_checks.check(readers.read(builders.png_bytes(sepia))).accepted
 
 
-def test_a_colored_label_is_no_colored_picture() -> None:
+def test_a_colored_label_is_no_colored_image() -> None:
     labeled = builders.rgb(builders.phantom())
     labeled[4:20, 4:60] = (255, 220, 0)
     assert pixel_checks.check(readers.read(builders.png_bytes(labeled))).accepted
@@ -110,7 +110,7 @@ def test_a_small_slice_on_a_wide_black_page_is_no_drawing() -> None:
     st.tuples(st.integers(1, 300), st.integers(1, 300)), st.sampled_from(["u1", "u2", "f4"]), st.integers(0, 2**32 - 1)
 )
 @settings(max_examples=40, deadline=None)
-def test_any_picture_gets_a_verdict_with_a_sentence(shape: tuple[int, int], kind: str, seed: int) -> None:
+def test_any_image_gets_a_verdict_with_a_sentence(shape: tuple[int, int], kind: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     plane = rng.random(shape) ** rng.uniform(0.1, 9)
     scale = {"u1": 255.0, "u2": 65535.0, "f4": float(rng.choice([1e-30, 1.0, 1e29]))}[kind]

@@ -107,7 +107,7 @@ def test_a_file_of_something_else_whose_digest_is_right(tiny_artifact: Path, ent
 
 
 def test_hashes_of_another_method(tiny_artifact: Path) -> None:
-    """They would match nothing, and a training picture would pass for a new one."""
+    """They would match nothing, and a training image would pass for a new one."""
     change(tiny_artifact, training_hashes=read_manifest(tiny_artifact).data["training_hashes"] | {"method": "dct64"})
     with pytest.raises(ModelUnavailable, match="dct64") as caught:
         load_tiny(tiny_artifact)
@@ -166,7 +166,7 @@ def test_identity_is_what_decides_answers(tiny_artifact: Path, name: str) -> Non
     assert Manifest(tiny_artifact, manifest.data | {name: values[name]}).digest != manifest.digest
 
 
-def test_hashes_of_more_pictures_make_another_model(tiny_artifact: Path, tiny_run: Run, tmp_path: Path) -> None:
+def test_hashes_of_more_images_make_another_model(tiny_artifact: Path, tiny_run: Run, tmp_path: Path) -> None:
     data, hashed = training_hashes.build([np.zeros((2, 32), np.uint8)] * 2, ["train", "val"])
     other = export(replace(tiny_run, hashes=data, hashed=hashed), tmp_path / "other", name="tiny")
     assert read_manifest(other).digest != read_manifest(tiny_artifact).digest

@@ -17,8 +17,8 @@ from tests import builders
 from tests.fakes import fake_model as stand_in
 
 
-class Pictures:
-    """Slices that count how many of their pictures are alive when another one is decoded."""
+class FakeSlices:
+    """Slices that count how many of their images are alive when another one is decoded."""
 
     def __init__(self, frames: int, damaged: tuple[int, ...] = ()) -> None:
         self.frames, self.damaged = frames, damaged
@@ -35,7 +35,7 @@ class Pictures:
 
 
 def test_each_slice_has_the_result_that_it_has_alone() -> None:
-    model, slices = stand_in(0.9), Pictures(6)
+    model, slices = stand_in(0.9), FakeSlices(6)
     found = analyze_series(model, slices)
     assert [one.outcome for one in found.slices] == ["tumor"] * 6
     assert [one.prediction for one in found.slices] == [analyze(model, slices.image(n)).prediction for n in range(6)]
@@ -45,20 +45,20 @@ def test_each_slice_has_the_result_that_it_has_alone() -> None:
     assert found.milliseconds["total"] == pytest.approx(sum(one.milliseconds["total"] for one in found.slices), abs=0.1)
 
 
-def test_no_picture_is_kept_when_the_next_is_decoded() -> None:
-    slices = Pictures(9)
+def test_no_image_is_kept_when_the_next_is_decoded() -> None:
+    slices = FakeSlices(9)
     analyze_series(stand_in(0.9), slices, batch=4)
     assert slices.most == 0
 
 
 def test_progress_is_told_after_each_slice() -> None:
     told: list[tuple[int, int]] = []
-    analyze_series(stand_in(0.9), Pictures(9), progress=lambda done, frames: told.append((done, frames)), batch=4)
+    analyze_series(stand_in(0.9), FakeSlices(9), progress=lambda done, frames: told.append((done, frames)), batch=4)
     assert told == [(done, 9) for done in range(1, 10)]
 
 
 def test_a_damaged_slice_is_refused_and_the_others_are_judged() -> None:
-    found = analyze_series(stand_in(0.9), Pictures(5, damaged=(2,)))
+    found = analyze_series(stand_in(0.9), FakeSlices(5, damaged=(2,)))
     assert [one.outcome == "refused" for one in found.slices] == [False, False, True, False, False]
     assert found.slices[2].gate.reason == "damaged"
     assert found.summary.outcome == "tumor"
@@ -77,7 +77,7 @@ def test_a_series_of_nothing_is_refused_with_the_reason() -> None:
 def test_a_series_of_one_slice_has_its_result(fitted: bool, damaged: tuple[int, ...]) -> None:
     model = stand_in(0.52)
     model = model if fitted else replace(model, series=None)
-    slices = Pictures(1, damaged)
+    slices = FakeSlices(1, damaged)
     found = analyze_series(model, slices)
     said = found.as_dict()
     series = said.pop("series")
@@ -90,11 +90,11 @@ def test_a_series_of_one_slice_has_its_result(fitted: bool, damaged: tuple[int, 
 
 def test_a_model_without_the_fit_says_that_it_judges_no_series() -> None:
     with pytest.raises(ModelUnavailable) as caught:
-        analyze_series(replace(stand_in(0.9), series=None), Pictures(2))
+        analyze_series(replace(stand_in(0.9), series=None), FakeSlices(2))
     assert caught.value.code == "series_unfitted"
 
 
-def test_the_record_has_the_names_of_a_picture_and_its_slices() -> None:
+def test_the_record_has_the_names_of_a_image_and_its_slices() -> None:
     model = stand_in(0.9)
     found = analyze_series(model, readers.open_file(builders.nifti_bytes(6)))
     said = json.loads(json.dumps(found.as_dict(), allow_nan=False))

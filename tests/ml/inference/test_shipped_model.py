@@ -37,7 +37,7 @@ def test_it_is_small_enough_to_ship(model: Model) -> None:
 
 
 def test_split(data: Path, source: str) -> list[dict[str, str]]:
-    """Rows of one source of the test split: no picture or patient of them was trained on."""
+    """Rows of one source of the test split: no image or patient of them was trained on."""
     with (data / "scans.csv").open(newline="") as stream:
         return [row for row in csv.DictReader(stream) if row["split"] == "test" and row["source"] == source]
 
@@ -131,7 +131,7 @@ def test_a_real_scan_gets_the_same_result_every_time(model: Model, real_data: Pa
 
 
 def test_it_separates_real_scans_with_and_without_tumor(model: Model, real_data: Path) -> None:
-    """Twelve test-split pictures of a source that has both classes, of groups that were never trained on."""
+    """Twelve test-split images of a source that has both classes, of groups that were never trained on."""
     rows = test_split(real_data, "br35h")
     scores: dict[str, list[float]] = {"tumor": [], "no_tumor": []}
     for row in rows[:: max(1, len(rows) // 40)]:

@@ -86,7 +86,7 @@ def test_a_refusal_names_the_nearest_kind_only_when_it_stands_out(place: tuple, 
 
 
 def test_distance_alone_refuses() -> None:
-    """A picture far from all brains is refused even where no component tells it from them."""
+    """A image far from all brains is refused even where no component tells it from them."""
     far = model(weights=np.array([0, 0, 0, 0, 3.0], np.float32), bias=np.array([-6.0], np.float32))
     strange = np.zeros((1, SUMMARY), np.float32)
     strange[0, 50] = 20.0
@@ -106,7 +106,7 @@ def test_a_map_without_numbers_is_refused() -> None:
     assert not model().judge(maps(1, fill=float("nan")), 0).accepted
 
 
-def test_judge_looks_at_the_picture_asked_for() -> None:
+def test_judge_looks_at_the_image_asked_for() -> None:
     both = maps(2)
     both.block3[1] = 0.0
     judged = [model().judge(both, n) for n in range(2)]

@@ -1,4 +1,4 @@
-"""Hashes of training pictures: copies match in whatever form they come back, other pictures do not."""
+"""Hashes of training images: copies match in whatever form they come back, other images do not."""
 
 import io
 from collections.abc import Callable
@@ -27,9 +27,9 @@ def image(pixels: NDArray[Any]) -> Image:
     return Image(pixels=np.ascontiguousarray(pixels), format="PNG", width=pixels.shape[1], height=pixels.shape[0])
 
 
-def known(*pictures: NDArray[Any], validation: int = 0) -> TrainingHashes:
-    parts = ["train"] * (len(pictures) - validation) + ["val"] * validation
-    data, facts = build([fingerprint(image(p)) for p in pictures], parts)
+def known(*samples: NDArray[Any], validation: int = 0) -> TrainingHashes:
+    parts = ["train"] * (len(samples) - validation) + ["val"] * validation
+    data, facts = build([fingerprint(image(p)) for p in samples], parts)
     return load(data, method=facts["method"])
 
 
@@ -79,9 +79,9 @@ SAME: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME.keys())
 def test_a_copy_matches(change: Change) -> None:
-    pictures = [head(seed) for seed in range(12)]
-    hashed = known(*pictures)
-    assert [hashed.matches(image(change(picture))) for picture in pictures] == [True] * 12
+    samples = [head(seed) for seed in range(12)]
+    hashed = known(*samples)
+    assert [hashed.matches(image(change(sample))) for sample in samples] == [True] * 12
 
 
 def test_other_heads_and_other_slices_of_one_head_do_not() -> None:
@@ -90,7 +90,7 @@ def test_other_heads_and_other_slices_of_one_head_do_not() -> None:
     assert not any(hashed.matches(image(other)) for other in others)
 
 
-def test_it_tells_training_from_validation_pictures() -> None:
+def test_it_tells_training_from_validation_images() -> None:
     hashed = known(head(0), head(1), head(2), head(1), validation=2)
     assert [hashed.find(image(head(seed))) for seed in range(4)] == ["train", "train", "val", None]
     assert hashed.matches(image(head(2)))
@@ -118,7 +118,7 @@ def test_what_cannot_be_used_is_refused() -> None:
         build([fingerprint(image(head(0)))], ["train", "val"])
 
 
-def test_without_pictures_nothing_matches() -> None:
+def test_without_images_nothing_matches() -> None:
     assert not known().matches(image(head(0)))
 
 
@@ -130,7 +130,7 @@ PIXELS = arrays.arrays(
 
 
 @given(PIXELS)
-def test_any_picture_has_a_fingerprint_and_always_the_same(pixels: NDArray[Any]) -> None:
+def test_any_image_has_a_fingerprint_and_always_the_same(pixels: NDArray[Any]) -> None:
     first = fingerprint(image(pixels))
     assert (first.shape, first.dtype) == ((2, 32), np.uint8)
     assert np.array_equal(first, fingerprint(image(pixels.copy())))
@@ -150,11 +150,11 @@ def test_contrast_and_brightness_change_nothing_that_counts(seed: int, slope: fl
     assert (training_hashes.distances(one[None], other[None])[0, 0] <= 2).all()
 
 
-def test_real_training_pictures_match_in_another_form_and_held_out_patients_do_not(real_data: Path) -> None:
+def test_real_training_images_match_in_another_form_and_held_out_patients_do_not(real_data: Path) -> None:
     rows = [row for row in read_table(real_data) if row.source == "cheng"]
     train = [readers.read(row.path) for row in rows if row.split == "train"][::40]
     held_out = [readers.read(row.path) for row in rows if row.split == "test"][::10]
-    hashed = known(*(picture.pixels for picture in train))
-    copies = [image(jpeg(75)(resized(0.6)(picture.pixels))) for picture in train]
+    hashed = known(*(sample.pixels for sample in train))
+    copies = [image(jpeg(75)(resized(0.6)(sample.pixels))) for sample in train]
     assert sum(hashed.matches(copy) for copy in copies) == len(train) > 20
-    assert not any(hashed.matches(picture) for picture in held_out)
+    assert not any(hashed.matches(sample) for sample in held_out)
