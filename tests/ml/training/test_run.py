@@ -51,6 +51,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.isfinite(logits).all()
         return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
 
+    monkeypatch.setattr("ml.training.evaluation.metrics.RESAMPLES", 10)  # intervals have tests of their own
     monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (None, None, None))
     monkeypatch.setattr(fit_heads, "fit_gate", lambda *images, val, seed: (open_gate(), {"what": "open"}))
     monkeypatch.setattr(fit_heads, "calibrate", separable)
@@ -93,6 +94,7 @@ def test_from_a_table_to_an_artifact(
         raise AssertionError("maps were computed again")
 
     monkeypatch.setattr(Extractor, "_forward", computed)
+    monkeypatch.setattr("ml.training.evaluation.plots.write_all", lambda summary, scored, out: [])  # they were, above
     assert main(command) == 0
     assert read_manifest(out).digest == manifest.digest
 

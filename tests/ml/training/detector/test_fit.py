@@ -21,6 +21,21 @@ class Stopped(Exception):
     """The process was ended from outside."""
 
 
+def train(work: Path) -> fitting.Fitted:
+    """A training of a few seconds, always the same."""
+    training, validation = small.examples(24), small.examples(8, seed=1, split="val")
+    return fit(training, validation, settings=SETTINGS, base=small.base(), work=work, policy="float32")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, fitting.Fitted]:
+    """One that was never stopped, with its folder."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        small.use(patch)
+        return folder, train(folder)
+
+
 def test_rare_types_weigh_as_the_root_of_their_rarity() -> None:
     type_indices = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
     weights = type_weights(type_indices)
@@ -81,14 +96,8 @@ def test_where_nothing_was_judged_wrong_all_come_alike() -> None:
 
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
-def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small.use(monkeypatch)
-    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
-
-    def run(name: str) -> fitting.Fitted:
-        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
-
-    whole = run("whole")
+def test_it_learns(finished: tuple[Path, fitting.Fitted]) -> None:
+    _, whole = finished
     names = {"picture", "cell", "location", "type", "auroc", "type accuracy", "hottest"}
     assert [set(section) for section in whole.history] == [names | {"auroc here"}] * 2
     assert whole.history[1]["picture"] < whole.history[0]["picture"]
@@ -97,6 +106,14 @@ def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.
     assert whole.history[-1]["hottest"] > 0.7
     assert {tensor.dtype for tensor in whole.tensors.values()} == {np.dtype(np.float32)}
 
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_it_goes_on_after_a_stop(
+    finished: tuple[Path, fitting.Fitted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = finished
+    small.use(monkeypatch)
     seen = fitting.figures
 
     def stop(*given: object) -> dict[str, float]:
@@ -108,44 +125,51 @@ def test_it_learns_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(fitting, "figures", stop)
     with pytest.raises(Stopped):
-        run("stopped")
+        train(tmp_path)
     monkeypatch.setattr(fitting, "figures", seen)
-    resumed = run("stopped")
+    resumed = train(tmp_path)
     assert resumed.history[0] == pytest.approx(whole.history[0], abs=1e-3)
     assert resumed.history[1] == pytest.approx(whole.history[1], abs=1e-3)
     for name, tensor in whole.tensors.items():
         np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)
-
-    def learns(*given: object) -> None:
-        raise AssertionError("a finished training was run again")
-
-    monkeypatch.setattr("ml.training.detector.network.Detector.step", learns)
-    again = run("whole")
-    assert again.history == whole.history
-    np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
-    moved = train.maps.cells.copy()
-    train.maps.cells[:] = np.roll(moved, 1, axis=0)
-    with pytest.raises(AssertionError, match="run again"):
-        run("whole")  # other boxes: another training
-    [progress] = tmp_path.glob("stopped/checkpoints/*/progress-*.json")
+    [progress] = tmp_path.glob("checkpoints/*/progress-*.json")
     assert progress.name == "progress-2.json"
     assert json.loads(progress.read_text())["history"] == resumed.history
 
 
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
+def test_a_finished_training_is_not_run_again(
+    finished: tuple[Path, fitting.Fitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, whole = finished
+    small.use(monkeypatch)
+
+    def learns(*given: object) -> None:
+        raise AssertionError("a finished training was run again")
+
+    monkeypatch.setattr("ml.training.detector.network.Detector.step", learns)
+    again = train(folder)
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
+    other = small.examples(24)
+    other.maps.cells[:] = np.roll(other.maps.cells.copy(), 1, axis=0)
+    monkeypatch.setattr(small, "examples", lambda n, **given: other)
+    with pytest.raises(AssertionError, match="run again"):
+        train(folder)  # other boxes: another training
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("section", [1, 2])
-def test_a_stop_before_a_checkpoint_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: int) -> None:
-    """Between the two files that make one: the section before it is taken up, and nothing is mixed."""
+def test_a_stop_before_a_checkpoint_is_whole(
+    finished: tuple[Path, fitting.Fitted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: int
+) -> None:
+    """Stopped between the two files of a checkpoint, it goes on from the section before, and mixes nothing."""
     import tensorflow as tf
 
+    _, whole = finished
     small.use(monkeypatch)
-    train, val, base = small.examples(24), small.examples(8, seed=1, split="val"), small.base()
-
-    def run(name: str) -> fitting.Fitted:
-        return fit(train, val, settings=SETTINGS, base=base, work=tmp_path / name, policy="float32")
-
-    whole = run("whole")
     save = tf.train.CheckpointManager.save
 
     def stop(self: object, checkpoint_number: int) -> object:
@@ -155,9 +179,9 @@ def test_a_stop_before_a_checkpoint_is_whole(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(tf.train.CheckpointManager, "save", stop)
     with pytest.raises(Stopped):
-        run("stopped")
+        train(tmp_path)
     monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
-    resumed = run("stopped")
+    resumed = train(tmp_path)
     assert resumed.history[1] == pytest.approx(whole.history[1], abs=1e-3)
     for name, tensor in whole.tensors.items():
         np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)
