@@ -1,0 +1,58 @@
+"""The house rules that a tool can hold: small files, short functions, and a picture of the rooms that is up to date."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from scripts import draw_rooms
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FILE, MEDIAN_FILE, LONGEST_FUNCTION = 350, 100, 60  # lines
+
+
+def sources() -> list[Path]:
+    """Python files of the product; migrations are written by Django."""
+    found = [path for name in ("brainscan", "diagnosis", "ml", "bench") for path in (ROOT / name).rglob("*.py")]
+    return [path for path in found if "migrations" not in path.parts]
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and length of each function of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_no_file_is_long() -> None:
+    long = {str(path.relative_to(ROOT)): lines(path) for path in sources() if lines(path) > LONGEST_FILE}
+    assert long == {}
+
+
+def test_most_files_are_short() -> None:
+    assert median(size for path in sources() if (size := lines(path)) > 0) <= MEDIAN_FILE
+
+
+def test_no_function_is_long() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{name}": size
+        for path in sources()
+        for name, size in functions(path)
+        if size > LONGEST_FUNCTION
+    }
+    assert long == {}
+
+
+def test_the_picture_of_the_rooms_is_up_to_date() -> None:
+    assert draw_rooms.PICTURE.read_text() == draw_rooms.svg(draw_rooms.imports()), "Run: make rooms"
+
+
+@pytest.mark.parametrize(("first", "second"), [*draw_rooms.WRITES, *draw_rooms.READS])
+def test_the_way_through_is_made_of_real_imports(first: str, second: str) -> None:
+    assert (first, second) in draw_rooms.imports()
