@@ -85,7 +85,7 @@ class DicomWebClient:
                     numbers.setdefault(uid, _instance_number(one))
             if len(numbers) == offset:  # the end, or an archive that ignores `offset` and repeats itself
                 return [InstanceReference(study, series, uid) for uid in sorted(numbers, key=numbers.__getitem__)]
-        raise TooMuch(f"The study has more than {limit:,} pictures, the most that are fetched at a time.")
+        raise TooMuch(f"The study has more than {limit:,} pictures, the limit for one fetch.")
 
     def fetch(self, reference: InstanceReference, spool: Spool, *, name: str) -> SpooledFile:
         """Download one object into the spool, in the transfer syntax in which it is stored."""
@@ -104,7 +104,7 @@ class DicomWebClient:
         with translated_errors():
             answer = self._client.store_instances([dataset])
         if answer.get("FailedSOPSequence"):
-            raise Refused("The archive did not take the objects.")
+            raise Refused("The archive did not accept the objects.")
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def _object_bytes(response: requests.Response) -> Iterator[bytes]:
     elif content_type.partition(";")[0].strip().lower() == DICOM:
         yield from chunks_of(read)
     else:
-        raise Unreachable("The archive sent something that is no DICOM object.")
+        raise Unreachable("The archive sent something that is not a DICOM object.")
 
 
 def _distinct(uids: Iterable[str]) -> list[str]:

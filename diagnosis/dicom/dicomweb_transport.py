@@ -51,7 +51,7 @@ class _BoundedAdapter(HTTPAdapter):
                 for chunk in chunks_of(bounded_reader(response)):
                     body += chunk
                     if len(body) > MAX_RESPONSE:
-                        raise TooMuch("The archive's answer is larger than what is read.")
+                        raise TooMuch("The archive's answer is too large.")
             finally:
                 response.close()
             response.raw = io.BytesIO(bytes(body))
@@ -96,11 +96,11 @@ def translated_errors() -> Iterator[None]:
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
-            raise Refused(f"The archive does not let this site in (HTTP {status}).") from None
+            raise Refused(f"The archive denies access to this site (HTTP {status}).") from None
         raise Refused(f"The archive answered with an error (HTTP {status}).") from None
     except TooLarge:
         limit = settings.MAX_ARCHIVE_MB
-        raise TooMuch(f"An object of the archive is larger than {limit} MB, the most that is accepted.") from None
+        raise TooMuch(f"An object of the archive is larger than {limit} MB, the limit for one file.") from None
     except (requests.RequestException, TransportError, ConnectionError, TimeoutError) as error:
         raise Unreachable(f"The archive cannot be reached ({type(error).__name__}).") from None
     except (ValueError, KeyError, TypeError, AttributeError, multipart.Malformed):

@@ -32,12 +32,12 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
     """
     scan, version = prediction.scan, prediction.model_version
     if prediction.state != State.DONE or version is None or prediction.finished is None:
-        raise NothingToSend(f"The prediction is {prediction.state}: only results that are done can be sent.")
+        raise NothingToSend(f"The prediction is {prediction.state}: only finished results can be sent.")
     if scan.format != "DICOM":
         raise NothingToSend(f"The scan came as {scan.format}: only results on DICOM pictures can be sent as DICOM.")
     header = _header(scan.file)
     if not all(header.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")):
-        raise NothingToSend("The scan's file came without the UIDs that a DICOM object refers to.")
+        raise NothingToSend("The scan's file lacks the UIDs that a DICOM object must refer to.")
     rows = selectors.slice_results(user).filter(prediction=prediction).exclude(outcome=Outcome.REFUSED)
     sources = [_slice_source(row, header) for row in rows] if scan.is_series else [_scan_source(prediction, header)]
     return Result(

@@ -25,7 +25,8 @@ class Interrupted(PacsError):
 
     def __init__(self, cause: PacsError, receipt: intake.Receipt, *, fetched: int, wanted: int) -> None:
         super().__init__(
-            f"{cause.message} {fetched} of {wanted} pictures had come and are kept; asking again fetches the rest."
+            f"{cause.message} {fetched} of {wanted} pictures arrived and are kept; "
+            "fetch the study again to get the rest."
         )
         self.code = cause.code
         self.receipt = receipt
@@ -52,7 +53,7 @@ def fetch_study(*, user: User, accession: str) -> intake.Receipt:
 
 def _find(accession: str, client: DicomWebClient) -> list[InstanceReference]:
     if not _ACCESSION.fullmatch(accession):
-        raise InvalidAccession("An accession number has 1 to 16 characters, and none of * ? \\.")
+        raise InvalidAccession("An accession number has 1 to 16 characters, without * ? or \\.")
     studies = client.studies(accession)
     if not studies:
         raise NothingFound("The archive has no study with this accession number.")
@@ -62,7 +63,7 @@ def _find(accession: str, client: DicomWebClient) -> list[InstanceReference]:
     for series in client.mr_series(studies[0]):
         found += client.instances(studies[0], series, limit=MAX_INSTANCES)
         if len(found) > MAX_INSTANCES:
-            raise TooMuch(f"The study has more than {MAX_INSTANCES:,} pictures, the most that are fetched at a time.")
+            raise TooMuch(f"The study has more than {MAX_INSTANCES:,} pictures, the limit for one fetch.")
     if not found:
         raise NothingFound("The study has no MR pictures.")
     return found

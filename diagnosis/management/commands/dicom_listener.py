@@ -19,9 +19,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DICOM_PORT:
-            raise CommandError("DICOM_PORT is not set, so that there is nothing to listen on.")
+            raise CommandError("DICOM_PORT is not set, so there is no port to listen on.")
         if not User.objects.filter(username=settings.DICOM_USER, is_active=True).exists():
-            raise CommandError("DICOM_USER names no active account; it owns the cases that arrive.")
+            raise CommandError("DICOM_USER is not an active account; the cases that arrive need an owner.")
         connections.close_all()
         try:
             scp_options = StoreScpOptions(

@@ -30,6 +30,6 @@ class Command(BaseCommand):
         for rejected in receipt.rejected:
             self.stderr.write(f"{rejected.name}: {rejected.detail}")
         if receipt.case is None:
-            raise CommandError("No picture of the study was taken; the lines above say why.")
+            raise CommandError("No picture of the study was accepted; the lines above say why.")
         pictures = sum(accepted.files for accepted in receipt.accepted)
         self.stdout.write(f"{receipt.case.reference}: {pictures} pictures in {len(receipt.accepted)} scans")

@@ -1,4 +1,4 @@
-"""From rows to objects: what is downloaded, what is sent, and who may."""
+"""From predictions to DICOM objects: downloads, sending, and permissions."""
 
 import io
 import re
@@ -104,7 +104,7 @@ def stored(scan: Scan) -> Dataset:
         return dcmread(io.BytesIO(file.read()))
 
 
-def test_a_picture_gives_a_report_and_a_capture_of_its_study(single: Prediction, api: Any) -> None:
+def test_an_image_gives_a_report_and_a_capture_in_its_study(single: Prediction, api: Any) -> None:
     response = api().get(f"/api/v1/predictions/{single.pk}/dicom/")
     assert response["Content-Type"] == "application/zip"
     found = unpacked(response)
@@ -122,7 +122,7 @@ def test_a_picture_gives_a_report_and_a_capture_of_its_study(single: Prediction,
     assert (event.target_id, event.details) == (str(single.pk), {"kinds": ["sr", "sc"]})
 
 
-def test_a_series_gives_a_capture_of_each_judged_slice(series: Prediction, api: Any) -> None:
+def test_a_series_gives_a_capture_of_each_analyzed_slice(series: Prediction, api: Any) -> None:
     found = unpacked(api().get(f"/api/v1/predictions/{series.pk}/dicom/"))
     assert sorted(found) == ["capture-0002.dcm", "capture-0003.dcm", "report.dcm"]
     rows = {row.index: row.instance_uid for row in Slice.objects.filter(scan=series.scan)}
@@ -136,7 +136,7 @@ def test_a_series_gives_a_capture_of_each_judged_slice(series: Prediction, api: 
     assert one.SeriesInstanceUID == series.scan.series_uid
 
 
-def test_frames_of_one_file_are_named_by_their_number(user: User, api: Any) -> None:
+def test_captures_refer_to_frames_by_number(user: User, api: Any) -> None:
     pixels = np.stack([phantom(96, seed=n) for n in range(3)])
     prediction = done(user, dicom_bytes(pixels, SOPClassUID=EnhancedMRImageStorage))
     found = unpacked(api().get(f"/api/v1/predictions/{prediction.pk}/dicom/?kind=sc"))
@@ -146,7 +146,7 @@ def test_frames_of_one_file_are_named_by_their_number(user: User, api: Any) -> N
 
 
 @pytest.mark.parametrize(("kind", "names"), [("sr", ["report.dcm"]), ("sc", ["capture-0001.dcm"])])
-def test_one_kind_alone(single: Prediction, api: Any, kind: str, names: list[str]) -> None:
+def test_one_object_type_alone(single: Prediction, api: Any, kind: str, names: list[str]) -> None:
     assert sorted(unpacked(api().get(f"/api/v1/predictions/{single.pk}/dicom/?kind={kind}"))) == names
 
 
@@ -157,11 +157,13 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     return found
 
 
-def test_an_unknown_kind(single: Prediction, api: Any) -> None:
+def test_an_unknown_object_type(single: Prediction, api: Any) -> None:
     problem(api().get(f"/api/v1/predictions/{single.pk}/dicom/?kind=pdf"), 400, "invalid")
 
 
-def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any, archive: FakeArchive) -> None:
+def test_only_finished_results_on_dicom_can_be_sent(
+    user: User, single: Prediction, api: Any, archive: FakeArchive
+) -> None:
     png = done(user, png_bytes(phantom(96, seed=5)))
     upload = SimpleUploadedFile("x.dcm", dicom_bytes(phantom(96, seed=6)))
     waiting = intake.receive(user=user, files=[upload]).accepted[0].prediction
@@ -173,13 +175,13 @@ def test_only_results_on_dicom_pictures(user: User, single: Prediction, api: Any
     assert not archive.came
 
 
-def test_a_file_that_is_gone(single: Prediction, api: Any, archive: FakeArchive) -> None:
+def test_a_file_missing_from_the_storage(single: Prediction, api: Any, archive: FakeArchive) -> None:
     single.scan.file.storage.delete(single.scan.file.name)
     problem(api().get(f"/api/v1/predictions/{single.pk}/dicom/"), 404, "not_found")
     problem(api().post(f"/api/v1/predictions/{single.pk}/send/"), 404, "not_found")
 
 
-def test_who_may(
+def test_permissions(
     single: Prediction, api: Any, other_user: User, reader: User, admin: User, archive: FakeArchive
 ) -> None:
     path = f"/api/v1/predictions/{single.pk}"
@@ -191,7 +193,7 @@ def test_who_may(
     assert api(admin).post(f"{path}/send/").status_code == 200
 
 
-def test_sending_stores_all_objects_and_again_the_same(series: Prediction, api: Any, archive: FakeArchive) -> None:
+def test_sending_twice_stores_the_same_objects(series: Prediction, api: Any, archive: FakeArchive) -> None:
     response = api().post(f"/api/v1/predictions/{series.pk}/send/")
     assert (response.status_code, response.json()) == (200, {"sent": 3})
     assert [one.Modality for one in archive.came] == ["SR", "OT", "OT"]
@@ -205,7 +207,7 @@ def test_sending_stores_all_objects_and_again_the_same(series: Prediction, api: 
     assert {one.SOPInstanceUID for one in archive.came} == first
 
 
-def test_an_archive_that_takes_nothing(single: Prediction, api: Any, archive: FakeArchive, settings: Any) -> None:
+def test_an_archive_that_refuses_the_objects(single: Prediction, api: Any, archive: FakeArchive, settings: Any) -> None:
     path = f"/api/v1/predictions/{single.pk}/send/"
     archive.fails_to_store = True
     problem(api().post(path), 502, "archive_refused")
@@ -240,7 +242,7 @@ class TestPages:
         response = as_user.get(f"/predictions/{prediction.pk}/dicom/", follow=True)
         assert "only results on DICOM pictures" in response.content.decode()
 
-    def test_who_may(
+    def test_permissions(
         self, single: Prediction, client: Client, other_user: User, reader: User, archive: FakeArchive
     ) -> None:
         client.force_login(other_user)

@@ -1,4 +1,4 @@
-"""UIDs of received files, whatever their encoding, and nothing of files that are none."""
+"""UIDs of received files in every encoding; files that are not DICOM are refused."""
 
 import struct
 import zlib
@@ -38,13 +38,13 @@ def test_uids_are_read_in_every_transfer_syntax(syntax: str) -> None:
     assert identify(dicom_bytes(pixels, syntax=syntax, **UIDS)) == IDENTITY
 
 
-def test_a_study_may_be_absent_but_an_instance_not() -> None:
+def test_the_study_uid_is_optional_and_the_instance_uid_is_not() -> None:
     assert identify(dicom_bytes(phantom(64), **UIDS | {"StudyInstanceUID": ""})).study == ""
     with pytest.raises(NotDicom):
         identify(dicom_bytes(phantom(64), **UIDS).replace(b"1.2.3.4\x00", b"x.y.3.4\x00"))
 
 
-def test_a_deflated_bomb_is_not_inflated() -> None:
+def test_a_deflate_bomb_is_inflated_only_as_far_as_needed() -> None:
     data = dicom_bytes(phantom(64), syntax=DeflatedExplicitVRLittleEndian, **UIDS)
     length = struct.unpack("<I", data[140:144])[0]
     inflated = zlib.decompress(data[144 + length :], -zlib.MAX_WBITS)
@@ -54,7 +54,7 @@ def test_a_deflated_bomb_is_not_inflated() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_hostile_bytes_are_no_dicom(noise: bytes) -> None:
+def test_hostile_bytes_are_not_dicom(noise: bytes) -> None:
     for data in (noise, bytes(128) + b"DICM" + noise, dicom_bytes(phantom(64), **UIDS)[: 132 + len(noise) // 4]):
         with pytest.raises(NotDicom):
             identify(data)

@@ -25,18 +25,18 @@ def read_all(data: bytes, step: int = 1 << 20) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
-def test_parts_are_the_same_however_the_body_is_cut(step: int) -> None:
+def test_parts_do_not_depend_on_how_the_body_is_chunked(step: int) -> None:
     assert read_all(body(PARTS), step) == [("application/dicom", payload) for payload in PARTS]
 
 
 @given(st.lists(st.binary(max_size=300), max_size=5), st.integers(1, 400))
-def test_any_payload_comes_out_as_it_went_in(payloads: list[bytes], step: int) -> None:
+def test_any_payload_survives(payloads: list[bytes], step: int) -> None:
     payloads = [payload.replace(b"--mark", b"") for payload in payloads]
     assert [data for _, data in read_all(body(payloads), step)] == payloads
 
 
 @given(st.binary(max_size=600), st.integers(1, 600))
-def test_hostile_bytes_are_parts_or_malformed(noise: bytes, step: int) -> None:
+def test_hostile_bytes_raise_nothing_but_malformed(noise: bytes, step: int) -> None:
     for data in (noise, b"--mark" + noise, b"--mark\r\n" + noise, body([noise])[: len(noise)]):
         try:
             read_all(data, step)
@@ -57,7 +57,7 @@ def test_hostile_bytes_are_parts_or_malformed(noise: bytes, step: int) -> None:
         b"z" * 200_000 + b"\r\n--mark\r\n\r\nx\r\n--mark--",
     ],
 )
-def test_what_is_no_body_is_malformed(data: bytes) -> None:
+def test_malformed_bodies(data: bytes) -> None:
     with pytest.raises(Malformed):
         read_all(data)
 
@@ -67,7 +67,7 @@ def test_preamble_epilogue_padding_and_parts_without_headers_are_allowed() -> No
     assert read_all(data) == [("", b"x"), ("text/plain", b"y")]
 
 
-def test_a_part_that_nobody_reads_is_skipped() -> None:
+def test_an_unread_part_is_skipped() -> None:
     stream = io.BytesIO(body([b"a" * 300_000, b"b"]))
     assert [p.content_type for p in parts(stream.read, boundary="mark")] == ["application/dicom"] * 2
 

@@ -1,4 +1,4 @@
-"""What is made of a result: read back as a receiver would, with nothing in it that was not given."""
+"""Reports and captures, read back the way a receiver would."""
 
 import io
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def stored(dataset: Dataset) -> Dataset:
     return dcmread(io.BytesIO(stream.getvalue()))
 
 
-def test_a_capture_says_what_it_is() -> None:
+def test_the_attributes_of_a_capture() -> None:
     made = result()
     [one] = made.sources
     found = stored(capture(made, one))
@@ -97,7 +97,7 @@ def test_a_capture_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda made: capture(made, made.sources[0]), report])
-def test_nothing_of_a_patient_is_in_it_but_the_pseudonym(make: Callable[[Result], Dataset]) -> None:
+def test_the_pseudonym_is_the_only_patient_attribute(make: Callable[[Result], Dataset]) -> None:
     found = stored(make(result()))
     assert (found.PatientID, found.PatientIdentityRemoved) == ("CA-ABC234", "YES")
     for keyword in (
@@ -108,7 +108,7 @@ def test_nothing_of_a_patient_is_in_it_but_the_pseudonym(make: Callable[[Result]
     assert "InstitutionName" not in found and "OperatorsName" not in found
 
 
-def test_the_capture_shows_picture_evidence_and_words() -> None:
+def test_a_capture_shows_image_evidence_and_text() -> None:
     made = result()
     with_map = capture(made, made.sources[0]).pixel_array
     plain = capture(made, replace(made.sources[0], evidence=None)).pixel_array
@@ -122,7 +122,7 @@ def test_the_capture_shows_picture_evidence_and_words() -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 256), (1024, 300), (1024, 1024), (64, 64)])
-def test_pictures_of_any_shape_get_their_words(size: tuple[int, int]) -> None:
+def test_images_of_any_shape_get_their_text(size: tuple[int, int]) -> None:
     made = result(source(read_png=lambda: png_bytes(np.resize(phantom(256), size))))
     pixels = capture(made, made.sources[0]).pixel_array
     assert pixels.shape[0] > pixels.shape[1] * size[0] / size[1]
@@ -134,7 +134,7 @@ def test_an_unknown_orientation_stays_unknown() -> None:
     assert not stored(capture(made, made.sources[0])).PatientOrientation
 
 
-def test_frames_of_a_multi_frame_object_are_told_apart() -> None:
+def test_captures_of_frames_have_different_uids() -> None:
     uid = generate_uid()
     sources = [source(n, frame=n, instance=uid, sop_class=str(EnhancedMRImageStorage)) for n in (1, 2)]
     made = result(*sources)
@@ -146,7 +146,7 @@ def test_frames_of_a_multi_frame_object_are_told_apart() -> None:
     assert [group.referencedframe for group in regions] == [1, 2]
 
 
-def test_the_same_result_makes_the_same_objects_and_another_does_not() -> None:
+def test_uids_depend_on_the_result_alone() -> None:
     made = result()
     one = made.sources[0]
     assert capture(made, one) == capture(made, one)
@@ -184,7 +184,7 @@ def overall(document: Dataset) -> Any:
     return found
 
 
-def test_a_report_says_what_the_model_makes_of_the_scan() -> None:
+def test_the_first_group_is_on_the_whole_scan() -> None:
     made = result()
     document = report(made)
     found = stored(document)
@@ -226,7 +226,7 @@ def test_a_region_is_the_box_in_pixels_of_the_file() -> None:
     assert (group.instance, group.value) == (one.instance, 0.91)
 
 
-def test_regions_stand_only_where_tumor_is_seen_or_may_be() -> None:
+def test_only_images_with_certain_or_possible_tumor_have_a_region() -> None:
     sources = [
         source(1),
         source(2, outcome="no_tumor", probability=0.1),

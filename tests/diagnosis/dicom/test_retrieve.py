@@ -1,4 +1,4 @@
-"""Fetching a study: what is asked of the archive, what is taken, and every way in which it can fail."""
+"""Fetching a study: the queries, what is stored, and every way it can fail."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     return found
 
 
-def test_the_mr_pictures_of_the_study_come_into_one_case(study: FakeArchive, api: APIClient, user: User) -> None:
+def test_the_mr_images_of_a_study_go_to_one_case(study: FakeArchive, api: APIClient, user: User) -> None:
     response = ask(api)
     assert response.status_code == 201, response.content
     receipt = response.json()
@@ -83,7 +83,7 @@ def test_the_mr_pictures_of_the_study_come_into_one_case(study: FakeArchive, api
     assert len(fetched) == 4
 
 
-def test_asking_again_stores_nothing_anew(study: FakeArchive, api: APIClient) -> None:
+def test_fetching_again_stores_nothing_new(study: FakeArchive, api: APIClient) -> None:
     assert [ask(api).status_code for _ in range(2)] == [201, 201]
     assert Scan.objects.count() == 2
 
@@ -114,7 +114,7 @@ def test_compressed_objects_are_taken_as_they_are(archive: FakeArchive, api: API
     assert ask(api).status_code == 201
 
 
-def test_what_intake_does_not_take_is_told(study: FakeArchive, api: APIClient, mr: Mr) -> None:
+def test_rejected_images_are_reported(study: FakeArchive, api: APIClient, mr: Mr) -> None:
     one = study.datasets()[0]
     ids = {"StudyInstanceUID": one.StudyInstanceUID, "AccessionNumber": ACCESSION}
     study.files.append(mr(20, BodyPartExamined="LSPINE", SeriesInstanceUID=generate_uid(), **ids))
@@ -124,7 +124,7 @@ def test_what_intake_does_not_take_is_told(study: FakeArchive, api: APIClient, m
 
 
 @pytest.mark.parametrize("accession", ["", " ", "A*", "A?", "A\\B", "A\nB", "x" * 17])
-def test_what_is_no_accession_number_is_not_asked_for(archive: FakeArchive, api: APIClient, accession: str) -> None:
+def test_an_invalid_accession_number_is_not_searched_for(archive: FakeArchive, api: APIClient, accession: str) -> None:
     found = problem(ask(api, accession), 400, "invalid")
     assert "accession" in found["errors"]
     assert not archive.asked
@@ -134,12 +134,12 @@ def test_nothing_found(study: FakeArchive, api: APIClient) -> None:
     problem(ask(api, "NONE"), 404, "nothing_found")
 
 
-def test_an_archive_that_ignores_the_number_gives_nothing_away(study: FakeArchive, api: APIClient) -> None:
+def test_results_with_another_accession_number_are_ignored(study: FakeArchive, api: APIClient) -> None:
     study.ignores = {"AccessionNumber"}
     problem(ask(api, "NONE"), 404, "nothing_found")
 
 
-def test_a_study_without_mr_pictures(archive: FakeArchive, api: APIClient, mr: Mr) -> None:
+def test_a_study_without_mr_images(archive: FakeArchive, api: APIClient, mr: Mr) -> None:
     archive.files = [mr(SOPClassUID=CTImageStorage, Modality="CT", AccessionNumber=ACCESSION)]
     archive.ignores = {"Modality"}
     problem(ask(api), 404, "nothing_found")
@@ -163,7 +163,7 @@ def test_long_lists_come_in_pages(study: FakeArchive, api: APIClient, monkeypatc
     assert Scan.objects.filter(frames=3).exists()
 
 
-def test_an_archive_that_repeats_its_page_is_not_asked_forever(study: FakeArchive, api: APIClient) -> None:
+def test_an_archive_that_repeats_its_page_does_not_cause_a_loop(study: FakeArchive, api: APIClient) -> None:
     study.ignores = {"offset"}
     assert ask(api).status_code == 201
 
@@ -193,13 +193,13 @@ def test_an_archive_that_fails_to_search(study: FakeArchive, api: APIClient, whe
     assert not Scan.objects.exists()
 
 
-def test_an_answer_without_an_end_is_cut(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_is_cut_off(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dicomweb_transport, "MAX_RESPONSE", 200_000)
     study.broken["/studies"] = "flood"
     problem(ask(api), 409, "too_much")
 
 
-def test_an_answer_that_drips_is_cut(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_response_is_cut_off(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dicomweb_transport, "RESPONSE_SECONDS", -1.0)
     problem(ask(api), 502, "archive_unreachable")
 
@@ -217,7 +217,7 @@ def test_an_archive_that_fails_half_way(study: FakeArchive, api: APIClient, how:
     assert sorted(Scan.objects.values_list("frames", flat=True)) == [1, 3]
 
 
-def test_an_archive_that_is_away(api: APIClient, settings: Any) -> None:
+def test_an_archive_that_is_down(api: APIClient, settings: Any) -> None:
     settings.DICOMWEB_URL = "http://127.0.0.1:9/dicom-web"
     problem(ask(api), 502, "archive_unreachable")
 
@@ -227,7 +227,7 @@ def test_no_archive(api: APIClient, settings: Any) -> None:
     problem(ask(api), 503, "no_archive")
 
 
-def test_the_archive_is_shown_who_asks(study: FakeArchive, api: APIClient, settings: Any) -> None:
+def test_credentials_are_sent(study: FakeArchive, api: APIClient, settings: Any) -> None:
     host = study.url.split("/")[2]
     settings.DICOMWEB_URL = study.url.replace("http://", "http://site:p%40ss@")
     assert ask(api).status_code == 201
@@ -240,7 +240,7 @@ def test_the_archive_is_shown_who_asks(study: FakeArchive, api: APIClient, setti
 
 
 @pytest.mark.parametrize("url", ["pacs", "ftp://pacs/", "http://", "http://pacs:port/", "http://pacs/?a=b"])
-def test_an_address_that_is_none_stops_the_start(url: str) -> None:
+def test_an_invalid_url_stops_the_start(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DICOMWEB_URL"):
         config.dicomweb_url(url)
 
@@ -258,7 +258,7 @@ def test_the_command(study: FakeArchive, user: User, capsys: pytest.CaptureFixtu
 
 
 class TestPage:
-    def test_it_leads_to_the_case(self, study: FakeArchive, as_user: Client) -> None:
+    def test_it_redirects_to_the_case(self, study: FakeArchive, as_user: Client) -> None:
         assert "Accession number" in as_user.get("/archive/").content.decode()
         assert "/archive/" in as_user.get("/upload/").content.decode()
         response = as_user.post("/archive/", {"accession": ACCESSION})
@@ -272,7 +272,7 @@ class TestPage:
         response = as_user.post("/archive/", {"accession": ACCESSION})
         assert "not the brain" in response.content.decode()
 
-    def test_half_a_study_is_told(self, study: FakeArchive, as_user: Client) -> None:
+    def test_an_interrupted_transfer_is_reported(self, study: FakeArchive, as_user: Client) -> None:
         study.broken[study.datasets()[1].SOPInstanceUID] = 404
         response = as_user.post("/archive/", {"accession": ACCESSION}, follow=True)
         assert "1 of 4 pictures" in response.content.decode()
@@ -283,7 +283,7 @@ class TestPage:
         assert "/archive/" not in as_user.get("/upload/").content.decode()
 
 
-def test_without_a_free_slot_no_picture_is_fetched(
+def test_without_a_free_slot_nothing_is_fetched(
     study: FakeArchive, api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))

@@ -1,4 +1,4 @@
-"""The C-STORE listener on loopback: who may send, what is taken, and which status says why not."""
+"""The C-STORE listener on loopback: who may send, what is stored, and the status of each refusal."""
 
 import contextlib
 import io
@@ -74,7 +74,7 @@ def store(port: int, *files: bytes) -> list[int]:
     return statuses
 
 
-def test_the_list_of_classes_is_that_of_the_readers() -> None:
+def test_the_sop_classes_are_those_of_the_readers() -> None:
     assert {str(name) for name in SOP_CLASSES} == set(object_type.MR_CLASSES) | set(object_type.CAPTURE_CLASSES)
 
 
@@ -114,21 +114,21 @@ def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: M
         ((AllowedAE("MR1"),), "MR1", "OTHER"),
     ],
 )
-def test_whoever_is_not_on_the_list_is_rejected(
+def test_callers_not_on_the_list_are_rejected(
     start: Start, allowed: tuple[AllowedAE, ...], title: str, called: str
 ) -> None:
     association = associate(start(allowed=allowed), title=title, called=called)
     assert association.is_rejected
 
 
-def test_other_kinds_of_objects_are_not_negotiated(start: Start) -> None:
+def test_other_sop_classes_are_not_negotiated(start: Start) -> None:
     association = associate(start())
     accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
     association.release()
     assert accepted == {VERIFICATION, MRImageStorage}
 
 
-def test_a_compressed_object_is_taken(start: Start) -> None:
+def test_a_compressed_object_is_stored(start: Start) -> None:
     dataset = dicom_dataset(phantom(64), StudyInstanceUID=generate_uid())
     compressed = dcmread(io.BytesIO(dicom_file(dataset, syntax=JPEG2000Lossless)))
     association = associate(start(), syntax=JPEG2000Lossless)
@@ -136,7 +136,7 @@ def test_a_compressed_object_is_taken(start: Start) -> None:
     association.release()
 
 
-def test_what_cannot_be_read_is_answered_and_noted(start: Start, mr: Mr) -> None:
+def test_rejections_are_answered_and_audited(start: Start, mr: Mr) -> None:
     damaged = dcmread(io.BytesIO(mr(PatientName="Doe^Jane")))
     damaged.PixelData = damaged.PixelData[:100]
     stream = io.BytesIO()
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_answered_and_noted(start: Start, mr: Mr) -> None
     assert {event.address for event in events} == {"127.0.0.1"}
 
 
-def test_an_object_that_is_not_what_its_message_says_is_a_mismatch(start: Start, mr: Mr) -> None:
+def test_an_object_with_other_uids_than_its_message_is_a_mismatch(start: Start, mr: Mr) -> None:
     dataset = dcmread(io.BytesIO(mr()))
     association = associate(start())
     original = association.dimse.send_msg
@@ -164,19 +164,21 @@ def test_an_object_that_is_not_what_its_message_says_is_a_mismatch(start: Start,
     assert status == 0xA900
 
 
-def test_an_object_that_is_too_large_is_dropped_and_the_next_is_taken(start: Start, mr: Mr) -> None:
+def test_an_oversized_object_is_dropped_and_the_next_is_stored(start: Start, mr: Mr) -> None:
     port = start(max_object_bytes=20_000)
     large = dicom_dataset(phantom(512))
     assert store(port, dicom_file(large), mr()) == [0xA700, 0]
 
 
-def test_nothing_is_taken_for_an_account_that_is_not_active(start: Start, user: User, mr: Mr) -> None:
+def test_nothing_is_stored_for_an_inactive_account(start: Start, user: User, mr: Mr) -> None:
     user.is_active = False
     user.save()
     assert store(start(), mr()) == [0x0124]
 
 
-def test_a_database_that_is_away_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_database_the_status_is_out_of_resources(
+    start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(*args: Any, **options: Any) -> None:
         raise OperationalError
 
@@ -184,7 +186,7 @@ def test_a_database_that_is_away_means_out_of_resources(start: Start, mr: Mr, mo
     assert store(start(), mr()) == [0xA700]
 
 
-def test_an_unforeseen_fault_is_a_processing_failure_that_quotes_nothing(
+def test_an_unexpected_error_is_a_processing_failure_and_is_not_quoted(
     start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(data: bytes) -> None:
@@ -195,7 +197,7 @@ def test_an_unforeseen_fault_is_a_processing_failure_that_quotes_nothing(
     assert "RuntimeError" in caplog.text and "Doe" not in caplog.text
 
 
-def test_associations_at_once_are_limited(start: Start) -> None:
+def test_simultaneous_associations_are_limited(start: Start) -> None:
     port = start()
     held = [associate(port) for _ in range(store_scp.MAX_ASSOCIATIONS)]
     assert all(one.is_established for one in held)
@@ -211,8 +213,8 @@ def test_associations_at_once_are_limited(start: Start) -> None:
     again.release()
 
 
-def test_a_stranger_cannot_make_it_hold_much(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data unit that claims gigabytes is refused at its first bytes, before anybody knows who sends it."""
+def test_an_oversized_data_unit_is_refused_at_its_first_bytes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the sender is even known."""
     port = start()
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(struct.pack(">BBL", 1, 0, 0xFFFFFFF0))
@@ -225,7 +227,7 @@ def test_a_stranger_cannot_make_it_hold_much(start: Start, monkeypatch: pytest.M
     ready.release()
 
 
-def test_noise_ends_a_connection_and_nothing_else(start: Start) -> None:
+def test_noise_ends_only_its_connection(start: Start) -> None:
     port = start()
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x06" + b"x" * 6, b"\x01\x00\x00\x00\x00\x02xx"):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
@@ -267,7 +269,9 @@ def test_the_command_says_what_is_missing(user: User, settings: Any, changes: di
         call_command("dicom_listener")
 
 
-def test_no_free_slot_means_out_of_resources(start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_free_slot_the_status_is_out_of_resources(
+    start: Start, mr: Mr, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     assert store(start(), mr()) == [0xA700]
     assert not Scan.objects.exists()

@@ -1,4 +1,4 @@
-"""STOW-RS through Django's client: what is taken, what is not, and what the answer says of each."""
+"""STOW-RS through Django's client: what is stored, what is not, and what the response says."""
 
 import io
 from collections.abc import Callable
@@ -50,7 +50,9 @@ def answer(response: Any) -> Dataset:
     return Dataset.from_json(response.content.decode())
 
 
-def test_all_are_taken(post: Any, user: User, mr: Mr, sent: list[int], django_capture_on_commit_callbacks: Any) -> None:
+def test_all_are_stored(
+    post: Any, user: User, mr: Mr, sent: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
     uids = [generate_uid(), generate_uid()]
     with django_capture_on_commit_callbacks(execute=True):
         response = post(body(*(mr(n, SOPInstanceUID=uid) for n, uid in enumerate(uids))))
@@ -70,7 +72,7 @@ def test_objects_of_one_study_share_a_case_and_others_do_not(post: Any, mr: Mr) 
     assert sorted(case.scans.count() for case in Case.objects.all()) == [1, 2]
 
 
-def test_some_are_taken(post: Any, mr: Mr) -> None:
+def test_some_are_stored(post: Any, mr: Mr) -> None:
     good, other = generate_uid(), generate_uid()
     response = post(body(mr(SOPInstanceUID=good), mr(1, SOPInstanceUID=other, SOPClassUID=CTImageStorage), b"words"))
     assert response.status_code == 202
@@ -90,14 +92,14 @@ def test_some_are_taken(post: Any, mr: Mr) -> None:
         (b"", 0xC000),
     ],
 )
-def test_none_is_taken(post: Any, data: bytes, reason: int) -> None:
+def test_none_is_stored(post: Any, data: bytes, reason: int) -> None:
     response = post(body(data))
     assert response.status_code == 409
     assert [item.FailureReason for item in answer(response).OtherFailuresSequence] == [reason]
     assert not Scan.objects.exists()
 
 
-def test_a_cut_off_object_fails_under_its_name(post: Any, mr: Mr) -> None:
+def test_a_truncated_object_fails_under_its_uid(post: Any, mr: Mr) -> None:
     uid = generate_uid()
     response = post(body(mr(SOPInstanceUID=uid)[:-2000]))
     assert response.status_code == 409
@@ -105,7 +107,7 @@ def test_a_cut_off_object_fails_under_its_name(post: Any, mr: Mr) -> None:
     assert (failed.ReferencedSOPInstanceUID, failed.FailureReason) == (uid, 0xC000)
 
 
-def test_a_part_that_is_too_large_stops_no_other(post: Any, mr: Mr, settings: Any) -> None:
+def test_an_oversized_part_does_not_stop_the_others(post: Any, mr: Mr, settings: Any) -> None:
     settings.MAX_ARCHIVE_MB = 1
     large = dicom_bytes(phantom(1200))
     response = post(body(large, mr()))
@@ -121,7 +123,7 @@ def test_a_part_of_another_media_type_fails(post: Any, mr: Mr) -> None:
     assert not Scan.objects.exists()
 
 
-def test_an_address_with_a_study_takes_that_study_alone(post: Any, mr: Mr) -> None:
+def test_a_url_with_a_study_accepts_only_that_study(post: Any, mr: Mr) -> None:
     study, other = generate_uid(), generate_uid()
     response = post(body(mr(0, StudyInstanceUID=study), mr(1, StudyInstanceUID=other)), study=study)
     assert response.status_code == 202
@@ -142,7 +144,7 @@ def test_the_answer_keeps_the_order_of_the_request(post: Any, mr: Mr) -> None:
     assert [item.ReferencedSOPInstanceUID for item in found.FailedSOPSequence] == [uids[0], uids[2]]
 
 
-def test_a_repeated_object_is_taken_again_without_a_second_scan(post: Any, mr: Mr) -> None:
+def test_a_repeated_object_makes_no_second_scan(post: Any, mr: Mr) -> None:
     data = mr()
     assert [post(body(data)).status_code for _ in range(2)] == [200, 200]
     assert Scan.objects.count() == 1
@@ -176,7 +178,7 @@ def test_problems(post: Any, client: Client, mr: Mr, settings: Any) -> None:
     assert not Scan.objects.exists()
 
 
-def test_other_verbs_are_not_there(client: Client, user: User) -> None:
+def test_other_methods_are_not_allowed(client: Client, user: User) -> None:
     client.force_login(user)
     for call in (client.get, client.put, client.delete):
         problem(call("/dicomweb/studies"), 405, "method_not_allowed")
@@ -192,13 +194,13 @@ def test_a_browser_needs_the_csrf_token(user: User, mr: Mr) -> None:
     assert response.status_code == 200
 
 
-def test_requests_are_counted(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_throttled(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diagnosis.api.throttling.UserThrottle.get_rate", lambda self: "1/min")
     assert post(body(mr())).status_code == 200
     assert "Retry-After" in post(body(mr())).headers
 
 
-def test_a_body_of_unstated_length_is_read_to_its_end(user: User, mr: Mr, rf: Any) -> None:
+def test_a_chunked_body_is_read_to_its_end(user: User, mr: Mr, rf: Any) -> None:
     """As gunicorn gives it: the server ends the stream, and no length is stated."""
     request = rf.post("/dicomweb/studies", b"", content_type=TYPE)
     assert "CONTENT_LENGTH" not in request.META
@@ -226,7 +228,7 @@ def test_nothing_of_the_patient_is_kept_or_logged(
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(min_size=1, max_size=300))
-def test_hostile_bodies_never_break_it(post: Any, noise: bytes) -> None:
+def test_hostile_bodies_get_a_client_error(post: Any, noise: bytes) -> None:
     for data in (noise, body(noise), body(bytes(128) + b"DICM" + noise)):
         assert post(data).status_code in (400, 409)
 
@@ -235,7 +237,7 @@ def test_the_limit_of_parts_is_that_of_uploads() -> None:
     assert django_settings.DATA_UPLOAD_MAX_NUMBER_FILES == 1000
 
 
-def test_without_a_free_slot_nothing_is_taken(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_free_slot_nothing_is_stored(post: Any, mr: Mr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))
     response = post(body(mr(0), mr(1)))
     assert (response.status_code, response["Retry-After"]) == (503, "5")
@@ -249,7 +251,9 @@ def test_one_slot_is_enough_for_all_studies_of_a_request(post: Any, mr: Mr, monk
     assert Scan.objects.count() == 2
 
 
-def test_a_large_object_is_not_read_to_learn_which_it_is(mr: Mr, post: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_head_of_a_large_object_is_read_for_its_uids(
+    mr: Mr, post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int] = []
 
     def watched(data: bytes) -> Any:

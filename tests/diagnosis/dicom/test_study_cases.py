@@ -5,7 +5,7 @@ import pytest
 from diagnosis.dicom.study_cases import StudyCaseMap
 
 
-def test_a_study_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     study_cases = StudyCaseMap()
     study_cases.remember("1.2", reference="CA-1")
     assert (study_cases.get("1.2"), study_cases.get("1.3")) == ("CA-1", "")

@@ -1,4 +1,4 @@
-"""DICOM files: which are judged, how their gray values and places are read, and what hostile ones get."""
+"""DICOM files: which are analyzed, how gray values and positions are read, and how hostile files are refused."""
 
 import struct
 import zlib
@@ -58,7 +58,7 @@ def refusal(data: bytes) -> UnreadableImage:
         JPEGLSLossless,
     ],
 )
-def test_any_transfer_syntax_gives_the_same_picture(syntax: str) -> None:
+def test_every_transfer_syntax_gives_the_same_image(syntax: str) -> None:
     pixels = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96)
     plain = read(builders.dicom_bytes(pixels))
     coded = read(builders.dicom_bytes(pixels, syntax=syntax))
@@ -89,7 +89,7 @@ def test_gray_values_go_through_rescale_and_window() -> None:
         ({"WindowCenter": [1, 2], "WindowWidth": 5}, "stored values, full range; the file has no window"),
     ],
 )
-def test_a_window_that_does_not_serve_is_replaced_and_named(tags: dict[str, Any], route: str) -> None:
+def test_an_unusable_window_is_replaced_and_the_route_says_so(tags: dict[str, Any], route: str) -> None:
     image = read(builders.dicom_bytes(ramp(), **tags))
     np.testing.assert_array_equal(image.pixels, ramp())
     assert image.notes[-1] == f"Gray values: {route}."
@@ -102,20 +102,20 @@ def test_other_window_functions(function: str, middle: float) -> None:
     assert (np.diff(image.pixels.ravel()) >= 0).all()
 
 
-def test_inverted_gray_is_turned_round() -> None:
+def test_inverted_gray_is_inverted_back() -> None:
     image = read(builders.dicom_bytes(ramp(), PhotometricInterpretation="MONOCHROME1"))
     np.testing.assert_array_equal(image.pixels, -ramp() - 1)
     assert "MONOCHROME1 inverted" in image.notes[-1]
 
 
-def test_padding_is_as_dark_as_the_darkest() -> None:
+def test_padding_gets_the_darkest_value() -> None:
     pixels = ramp()
     pixels[0] = -2000
     image = read(builders.dicom_bytes(pixels, PixelPaddingValue=-2000))
     assert image.pixels.min() == pixels[1:].min()
 
 
-def test_pixels_that_are_no_squares_are_made_so() -> None:
+def test_pixels_are_resampled_to_squares() -> None:
     image = read(builders.dicom_bytes(ramp(), PixelSpacing=[2.0, 1.0]))
     assert image.pixels.shape == (60, 40)
     assert (image.width, image.height) == (40, 30)
@@ -133,7 +133,7 @@ def test_colors_become_gray_and_are_measured() -> None:
     assert image.pixels.shape == (20, 20)
 
 
-def test_every_frame_of_an_enhanced_object_has_its_own_window_and_place() -> None:
+def test_each_frame_of_an_enhanced_object_has_its_own_window_and_position() -> None:
     frames = np.stack([ramp(), ramp() + 50, ramp() + 90])
     dataset = builders.dicom_dataset(frames, SOPClassUID=EnhancedMRImageStorage)
     shared, per_frame = Dataset(), []
@@ -171,7 +171,7 @@ def test_every_frame_of_an_enhanced_object_has_its_own_window_and_place() -> Non
         ({"BodyPartExamined": "DOE JANE"}, "not_brain", "another one"),
     ],
 )
-def test_what_is_no_acquired_slice_of_a_brain_is_set_aside(tags: dict[str, Any], code: str, said: str) -> None:
+def test_objects_that_are_not_acquired_brain_mr_are_set_aside(tags: dict[str, Any], code: str, said: str) -> None:
     error = refusal(builders.dicom_bytes(ramp(), **tags))
     assert error.code == code
     assert said in error.message
@@ -189,7 +189,7 @@ def test_a_file_without_preamble_is_read() -> None:
     np.testing.assert_array_equal(read(data[132:]).pixels, ramp())
 
 
-def test_cut_off_anywhere_it_is_refused_with_a_reason() -> None:
+def test_a_file_truncated_anywhere_is_refused_with_a_reason() -> None:
     data = builders.dicom_bytes(ramp(), PatientName="DOE^JANE")
     for length in range(140, len(data) - 2, 37):
         error = refusal(data[:length])
@@ -226,7 +226,7 @@ def test_a_deflate_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None
     assert refusal(data[:-20]).code == "dicom_truncated"
 
 
-def test_a_deflated_file_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deflated_file_may_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header, "_UNSUSPICIOUS", 100_000)
     assert read(builders.dicom_bytes(ramp(), syntax=DeflatedExplicitVRLittleEndian)).pixels.shape == (30, 40)
     empty = builders.dicom_bytes(np.zeros((1000, 1000), np.uint16), syntax=DeflatedExplicitVRLittleEndian)
@@ -234,7 +234,7 @@ def test_a_deflated_file_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("value", [["a", "b", "c"], [1, 2], [np.nan, 0, 0], None])
-def test_a_place_that_is_none(value: Any) -> None:
+def test_an_invalid_position_is_none(value: Any) -> None:
     dataset = Dataset()
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     if value is not None:

@@ -1,4 +1,4 @@
-"""Slices of several files: together by series, direction and size, in order of place."""
+"""Slices of several files: grouped by series, direction and size, ordered by position."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def numbers(found: tuple[Slice, ...]) -> list[int]:
     return [one.file for one in found]
 
 
-def test_files_are_grouped_by_series_and_ordered_by_place() -> None:
+def test_files_are_grouped_by_series_and_ordered_by_position() -> None:
     files = [file("1.2.3", [0, 0, z], InstanceNumber=n) for n, z in enumerate((20.0, 0.0, 10.0))]
     files.insert(1, file("1.2.9", [0, 0, 5]))
     one, other = stacks(files)
@@ -44,7 +44,7 @@ def test_planes_and_sizes_within_a_series_are_stacks_of_their_own() -> None:
     assert [numbers(stack.slices) for stack in stacks(files)] == [[0, 2], [4, 1], [3]]
 
 
-def test_gaps_and_slices_in_one_place_are_told() -> None:
+def test_gaps_and_duplicates_are_noted() -> None:
     heights = (0.0, 5.0, 10.0, 10.0, 25.0, 30.0)
     (stack,) = stacks([file("1.2.3", [0, 0, z]) for z in heights])
     assert numbers(stack.slices) == [0, 1, 2, 4, 5]
@@ -54,7 +54,7 @@ def test_gaps_and_slices_in_one_place_are_told() -> None:
     )
 
 
-def test_without_places_the_order_is_that_of_the_files_and_said_so() -> None:
+def test_without_positions_the_order_is_that_of_the_files_and_noted() -> None:
     (stack,) = stacks([file("1.2.3", None) for _ in range(3)])
     assert numbers(stack.slices) == [0, 1, 2]
     assert "files' order" in stack.notes[0]

@@ -50,7 +50,7 @@ def test_one_slice_has_no_spacing_and_no_gaps() -> None:
     assert slice_order.spacing_and_gaps([4.0]) == (None, 0)
 
 
-def test_gaps_are_told() -> None:
+def test_a_sentence_on_gaps() -> None:
     assert slice_order.gaps_note(0) == ()
     assert slice_order.gaps_note(1) == ("Slices are missing in 1 place.",)
     assert slice_order.gaps_note(2) == ("Slices are missing in 2 places.",)

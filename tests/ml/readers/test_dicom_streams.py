@@ -73,7 +73,7 @@ def test_a_stream_of_another_size_is_not_decoded(kind: str, side: int, monkeypat
     assert refusal(data) == "dicom_pixels"
 
 
-def test_a_jpeg_ls_size_beyond_its_header_is_not_looked_for() -> None:
+def test_a_jpeg_ls_size_outside_its_frame_header_is_refused() -> None:
     data = builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless)
     dataset = dcmread(io.BytesIO(data))
     stream = get_frame(dataset.PixelData, 0)
@@ -98,7 +98,7 @@ def child() -> Iterator[None]:
     decoder_process.end()
 
 
-def test_lossless_jpeg_is_decoded_apart_and_gives_the_picture(child: None) -> None:
+def test_lossless_jpeg_is_decoded_in_a_child_process(child: None) -> None:
     """The same picture as the file that holds it as JPEG 2000."""
     assert dcmread(io.BytesIO(LOSSLESS_JPEG)).file_meta.TransferSyntaxUID == JPEGLosslessSV1
     image = read(LOSSLESS_JPEG)
@@ -119,13 +119,13 @@ def test_after_a_crash_the_next_frame_is_decoded(child: None) -> None:
     np.testing.assert_array_equal(read(LOSSLESS_JPEG).pixels, expected)
 
 
-def test_a_decoder_that_takes_too_long_is_given_up(child: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_takes_too_long_is_ended(child: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder_process, "SECONDS", 0.0)
     assert refusal(LOSSLESS_JPEG) == "dicom_pixels"
     assert decoder_process._child is None
 
 
-def test_nothing_of_the_patient_is_handed_to_the_child() -> None:
+def test_nothing_about_the_patient_is_passed_to_the_child() -> None:
     assert not [keyword for keyword in decoder_process.DESCRIPTION if "Patient" in keyword or "Date" in keyword]
 
 
