@@ -9,7 +9,7 @@ from ml.readers import nifti
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
-def test_words_go_and_voxels_stay(kind: type) -> None:
+def test_text_is_removed_and_voxels_stay(kind: type) -> None:
     word = "DOEJANE19"
     rng = np.random.default_rng(0)
     affine = np.array([[0, 0, -2.0, 10], [1.5, 0, 0, -20], [0, 1, 0, 5], [0, 0, 0, 1]])

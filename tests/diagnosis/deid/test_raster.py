@@ -147,7 +147,7 @@ def picture(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pi
     seed=st.integers(0, 99),
     color=st.booleans(),
 )
-def test_words_go_and_pixels_stay(
+def test_metadata_is_removed_and_pixels_stay(
     kind: str, mode: str, word: str, width: int, height: int, orientation: int, seed: int, color: bool
 ) -> None:
     write, _ = WRITERS[kind]
@@ -170,7 +170,7 @@ def chunks(data: bytes) -> list[bytes]:
     return found
 
 
-def test_of_a_png_only_the_pictures_own_chunks_stay() -> None:
+def test_a_png_keeps_only_the_chunks_of_its_picture() -> None:
     found, before, _ = cleaned(worded_png(Pillow.fromarray(builders.phantom(64)).convert("P"), 6, WORD))
     assert before.orientation == 6
     assert sorted(set(chunks(found.data))) == [b"IDAT", b"IEND", b"IHDR", b"PLTE", b"eXIf"]
@@ -185,7 +185,7 @@ def png(header: bytes, *packed: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("hidden", ["more rows", "behind the stream", "a chunk of its own"])
-def test_bytes_that_hide_behind_a_pngs_pixels_go(hidden: str) -> None:
+def test_bytes_hidden_behind_a_pngs_pixels_are_removed(hidden: str) -> None:
     plane = builders.phantom(16)
     raw = b"".join(b"\0" + row.tobytes() for row in plane)
     header, word = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0), WORD.encode()
@@ -227,7 +227,7 @@ def test_a_jpegs_scans_are_copied_byte_for_byte(options: dict[str, Any]) -> None
     assert cleaned(marked)[0] == raster.Cleaned(plain, "JPEG", ("comment", "trailing bytes"))
 
 
-def test_of_a_jpeg_only_the_pictures_own_segments_stay() -> None:
+def test_a_jpeg_keeps_only_the_segments_of_its_picture() -> None:
     found, _, _ = cleaned(worded_jpeg(Pillow.fromarray(builders.phantom(96)), 6, WORD))
     assert found.dropped == (
         *("EXIF", "Photoshop data", "XMP", "color profile", "comment", "other data", "thumbnail", "trailing bytes"),
@@ -236,7 +236,7 @@ def test_of_a_jpeg_only_the_pictures_own_segments_stay() -> None:
     assert len(found.data.partition(b"\xff\xdb")[0]) < 70
 
 
-def test_of_a_tiff_only_tags_that_describe_its_pixels_stay() -> None:
+def test_a_tiff_keeps_only_the_tags_that_describe_its_pixels() -> None:
     found, before, _ = cleaned(worded_tiff(Pillow.fromarray(builders.phantom(64)), 5, WORD))
     assert before.orientation == 5
     with Pillow.open(io.BytesIO(found.data)) as tiff:
@@ -244,7 +244,7 @@ def test_of_a_tiff_only_tags_that_describe_its_pixels_stay() -> None:
     assert found.dropped == ("Photoshop data", "XMP", "color profile", "text and other tags")
 
 
-def test_further_pictures_go_and_are_named() -> None:
+def test_further_pictures_are_removed_and_reported() -> None:
     assert cleaned(builders.gif_bytes(frames=3))[0].dropped == ("further pictures",)
     stream = io.BytesIO()
     pages = [Pillow.fromarray(builders.phantom(40, seed=seed)) for seed in range(2)]
@@ -257,7 +257,7 @@ def test_further_pictures_go_and_are_named() -> None:
     assert cleaned(stream.getvalue())[0].dropped == ("further pictures",)
 
 
-def test_a_file_that_gives_other_pixels_afterwards_is_refused() -> None:
+def test_a_file_whose_pixels_would_change_is_refused() -> None:
     """As when a decoder reads something that was taken for metadata."""
     other = readers.read(builders.png_bytes(builders.phantom(64, seed=1)))
     with pytest.raises(UnreadableImage) as caught:
@@ -276,7 +276,7 @@ _SEEDS = [
     changes=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=8),
     cut=st.integers(0, 60),
 )
-def test_of_damaged_files_the_same_picture_or_a_refusal_comes_out(
+def test_damaged_files_give_the_same_picture_or_a_refusal(
     seed: bytes, changes: list[tuple[int, int]], cut: int
 ) -> None:
     hostile = builders.damaged(seed, changes, cut)
@@ -298,7 +298,7 @@ def test_pixels_in_many_chunks_are_all_read(length: int) -> None:
     assert found.dropped == ()
 
 
-def test_a_jpeg_that_is_its_picture_alone_is_stored_as_it_is_and_not_read_again(
+def test_a_jpeg_without_metadata_is_stored_as_it_is_and_not_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = builders.jpeg_bytes()

@@ -28,7 +28,7 @@ def test_known_names(given_name: str | None, kept: str) -> None:
 
 
 @given(st.text(max_size=600))
-def test_any_name_becomes_a_short_line_without_a_path(name: str) -> None:
+def test_any_name_becomes_one_short_line_without_a_path(name: str) -> None:
     kept = clean_name(name)
     assert 1 <= len(kept) <= MAX_LENGTH
     assert not set(kept) & set("/\\\r\n\0")

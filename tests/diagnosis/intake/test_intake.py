@@ -62,7 +62,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("data, code", BAD.values(), ids=BAD.keys())
-def test_a_bad_file_is_rejected_with_its_rule_and_its_neighbors_are_not(user: Any, data: bytes, code: str) -> None:
+def test_a_bad_file_is_rejected_with_its_rule_and_the_others_are_taken(user: Any, data: bytes, code: str) -> None:
     receipt = receive(user, upload(data, "bad.png"), upload(builders.png_bytes(), "good.png"))
     assert [(r.name, r.code) for r in receipt.rejected] == [("bad.png", code)]
     assert receipt.rejected[0].detail
@@ -70,7 +70,7 @@ def test_a_bad_file_is_rejected_with_its_rule_and_its_neighbors_are_not(user: An
     assert AuditEvent.objects.filter(action="scan.rejected").count() == 1
 
 
-def test_the_decoded_pixels_are_let_go_before_the_database_is_asked(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_pixels_are_freed_before_the_database_is_asked(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While an upload waits for its turn to write, others decode: each would hold up to a hundred megabytes."""
     decoded: list[weakref.ref[Any]] = []
     read, accept = readers.read, store.accept
@@ -95,14 +95,14 @@ def test_an_upload_of_bad_files_only_opens_no_case(user: Any) -> None:
     assert not Case.objects.exists()
 
 
-def test_too_large_a_file_is_rejected_by_name_and_limit(user: Any, settings: Any) -> None:
+def test_a_file_that_is_too_large_is_rejected_with_its_name_and_the_limit(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     receipt = receive(user, upload(b"\x89PNG" + b"0" * 1_048_577, "big.png"), oversized=["bigger.png"])
     assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large"), ("bigger.png", "too_large")]
     assert "1 MB" in receipt.rejected[0].detail
 
 
-def test_the_same_picture_again_links_the_earlier_scan_and_runs_nothing(
+def test_a_duplicate_links_the_earlier_scan_and_runs_nothing(
     user: Any, model_version: Any, sent: list[int], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -114,22 +114,20 @@ def test_the_same_picture_again_links_the_earlier_scan_and_runs_nothing(
     assert second.case == first.case
 
 
-def test_the_same_picture_twice_in_one_upload_is_one_scan(user: Any, model_version: Any) -> None:
+def test_a_duplicate_within_one_upload_is_one_scan(user: Any, model_version: Any) -> None:
     receipt = receive(user, upload(builders.png_bytes()), upload(builders.png_bytes(), "b.png"), reference="CA-1")
     assert [a.duplicate_of is None for a in receipt.accepted] == [True, False]
     assert Scan.objects.count() == 1
 
 
-def test_the_same_picture_in_another_case_is_kept_there_and_names_the_earlier_one(
-    user: Any, model_version: Any
-) -> None:
+def test_a_duplicate_in_another_case_is_stored_there_and_links_the_earlier_scan(user: Any, model_version: Any) -> None:
     first = receive(user, upload(builders.png_bytes()), reference="CA-1")
     second = receive(user, upload(builders.png_bytes()), reference="CA-2")
     assert second.accepted[0].scan.case.reference == "CA-2"
     assert second.accepted[0].duplicate_of == first.accepted[0].scan
 
 
-def test_a_known_picture_does_not_draw_new_ones_into_its_case(user: Any) -> None:
+def test_new_files_do_not_follow_a_duplicate_into_its_case(user: Any) -> None:
     old = receive(user, upload(builders.png_bytes()), reference="CA-1").case
     new = builders.png_bytes(builders.phantom(seed=7))
     receipt = receive(user, upload(builders.png_bytes()), upload(new))
@@ -137,13 +135,13 @@ def test_a_known_picture_does_not_draw_new_ones_into_its_case(user: Any) -> None
     assert receipt.case == receipt.accepted[1].scan.case
 
 
-def test_another_persons_picture_is_no_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
+def test_a_picture_of_another_person_is_not_a_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
     receive(other_user, upload(builders.png_bytes()))
     assert receive(user, upload(builders.png_bytes())).accepted[0].duplicate_of is None
 
 
 @pytest.mark.parametrize("state, runs", [("failed", 2), ("canceled", 2), ("done", 1), ("refused", 1), ("running", 1)])
-def test_only_a_run_with_a_result_or_under_way_spares_a_new_one(
+def test_a_duplicate_runs_again_only_if_its_run_failed_or_was_canceled(
     user: Any, model_version: Any, state: str, runs: int
 ) -> None:
     scan = receive(user, upload(builders.png_bytes())).accepted[0].scan
@@ -153,7 +151,7 @@ def test_only_a_run_with_a_result_or_under_way_spares_a_new_one(
     assert Prediction.objects.count() == runs
 
 
-def test_a_new_model_runs_again_on_a_known_picture(user: Any, model_version: Any) -> None:
+def test_a_duplicate_runs_again_under_a_new_model(user: Any, model_version: Any) -> None:
     receive(user, upload(builders.png_bytes()))
     model_version.active = False
     model_version.save()
@@ -169,7 +167,7 @@ def test_files_go_into_the_named_case_of_their_owner(user: Any, other_user: Any)
 
 
 @pytest.mark.parametrize("reference", ["<script>", "a b", "é", "../x", "x" * 65, "-x"])
-def test_a_reference_that_is_no_pseudonym_is_an_error(user: Any, reference: str) -> None:
+def test_a_reference_that_is_not_pseudonymous_is_an_error(user: Any, reference: str) -> None:
     with pytest.raises(ValidationError) as error:
         receive(user, upload(builders.png_bytes()), reference=reference)
     assert "case" in error.value.message_dict

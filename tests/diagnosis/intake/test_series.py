@@ -28,7 +28,7 @@ def receive(user: Any, *files: bytes, **kwargs: Any) -> intake.Receipt:
     return intake.receive(user=user, files=uploads, **kwargs)
 
 
-def test_the_files_of_a_series_become_one_scan_in_order_of_place(user: Any, sent: list[int]) -> None:
+def test_the_files_of_a_series_become_one_scan_ordered_by_position(user: Any, sent: list[int]) -> None:
     files = builders.dicom_series(5)
     receipt = receive(user, *[files[n] for n in (3, 0, 4, 1, 2)], reference="CA-1")
     [accepted] = receipt.accepted
@@ -46,7 +46,7 @@ def test_the_files_of_a_series_become_one_scan_in_order_of_place(user: Any, sent
     assert scan.size == sum(row.file.size for row in rows)
 
 
-def test_slices_that_come_one_by_one_join_and_keep_one_run(user: Any) -> None:
+def test_slices_uploaded_one_by_one_extend_one_scan_and_one_run(user: Any) -> None:
     for data in builders.dicom_series(3):
         receive(user, data)
     assert (Scan.objects.count(), Slice.objects.count(), Prediction.objects.count()) == (1, 3, 1)
@@ -63,7 +63,7 @@ def test_the_same_series_again_stores_nothing(user: Any) -> None:
     assert (Scan.objects.count(), Slice.objects.count(), Prediction.objects.count()) == (1, 3, 1)
 
 
-def test_in_another_case_the_series_stands_anew_and_says_where_it_is_too(user: Any) -> None:
+def test_in_another_case_the_series_is_stored_again(user: Any) -> None:
     files = builders.dicom_series(3)
     [first] = receive(user, *files, reference="CA-1").accepted
     [second] = receive(user, *files, reference="CA-2").accepted
@@ -71,7 +71,7 @@ def test_in_another_case_the_series_stands_anew_and_says_where_it_is_too(user: A
     assert second.scan.case.reference == "CA-2" and first.scan.case.reference == "CA-1"
 
 
-def test_nobody_joins_the_series_of_another_person(user: Any, other_user: Any) -> None:
+def test_slices_never_extend_a_scan_of_another_person(user: Any, other_user: Any) -> None:
     files = builders.dicom_series(4)
     receive(user, *files[:2])
     receive(other_user, *files[2:])
@@ -83,7 +83,7 @@ def test_nobody_joins_the_series_of_another_person(user: Any, other_user: Any) -
     [{"EchoTime": 90}, {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, {"SeriesInstanceUID": generate_uid()}],
     ids=lambda tags: next(iter(tags)),
 )
-def test_unlike_slices_do_not_join(user: Any, other: dict[str, Any]) -> None:
+def test_slices_of_another_contrast_direction_or_series_are_another_scan(user: Any, other: dict[str, Any]) -> None:
     common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0], "EchoTime": 20}
     common |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     receive(user, builders.dicom_bytes(builders.phantom(96), **common))
@@ -91,7 +91,7 @@ def test_unlike_slices_do_not_join(user: Any, other: dict[str, Any]) -> None:
     assert list(Scan.objects.values_list("frames", flat=True)) == [1, 1]
 
 
-def test_another_slice_in_the_same_place_begins_another_scan(user: Any) -> None:
+def test_a_second_slice_at_a_position_starts_another_scan(user: Any) -> None:
     uid = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
     uid |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     receipt = receive(user, *[builders.dicom_bytes(builders.phantom(96, seed=n), **uid) for n in (0, 1)])
@@ -100,7 +100,7 @@ def test_another_slice_in_the_same_place_begins_another_scan(user: Any) -> None:
     assert Scan.objects.values("series_uid").distinct().count() == 1
 
 
-def test_missing_slices_are_told(user: Any) -> None:
+def test_missing_slices_are_noted(user: Any) -> None:
     files = builders.dicom_series(7)
     del files[3]
     receive(user, *files)
@@ -133,7 +133,7 @@ def test_an_archive_is_its_files_each_judged_alone(user: Any) -> None:
     assert {scan.case.reference for scan in Scan.objects.all()} == {"CA-1"}
 
 
-def test_files_of_one_patient_land_in_one_case_where_the_site_allows_it(user: Any, settings: Any) -> None:
+def test_with_case_by_patient_scans_of_one_patient_go_into_one_case(user: Any, settings: Any) -> None:
     settings.CASE_BY_PATIENT = True
     for number, patient in enumerate(["4711", "4711", "0815"]):
         receive(user, *builders.dicom_series(2, PatientID=patient, EchoTime=number + 1))
@@ -143,7 +143,7 @@ def test_files_of_one_patient_land_in_one_case_where_the_site_allows_it(user: An
     assert Case.objects.get(reference="CA-9").scans.count() == 1
 
 
-def test_without_the_sites_leave_each_upload_opens_a_case(user: Any) -> None:
+def test_without_case_by_patient_each_upload_opens_a_case(user: Any) -> None:
     for _ in range(2):
         receive(user, *builders.dicom_series(2))
     assert Case.objects.count() == 2
@@ -158,7 +158,7 @@ def test_text_in_a_picture_must_be_confirmed(user: Any) -> None:
     assert AuditEvent.objects.get(action="scan.uploaded").details["confirmed_without_names"] is True
 
 
-def test_a_slice_that_comes_after_the_result_opens_the_run_again(
+def test_a_slice_that_arrives_after_the_result_reopens_the_run(
     user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
@@ -194,7 +194,7 @@ def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(
     assert (again.state, again.reused_from, again.series["accepted"]) == ("done", None, 3)
 
 
-def test_slices_may_come_in_any_order(user: Any) -> None:
+def test_slices_may_arrive_in_any_order(user: Any) -> None:
     for order in itertools.islice(itertools.permutations(range(3)), 0, 6, 2):
         files = builders.dicom_series(3)
         receive(user, *[files[n] for n in order])
@@ -203,7 +203,7 @@ def test_slices_may_come_in_any_order(user: Any) -> None:
         assert [row.along for row in scan.slices.order_by("index")] == [0, 5, 10]
 
 
-def test_contrasts_of_a_diffusion_series_stay_apart_in_any_order(user: Any) -> None:
+def test_contrasts_of_a_diffusion_series_are_separate_scans_in_any_order(user: Any) -> None:
     uid = {"SeriesInstanceUID": generate_uid()}
     plain, weighted = (builders.dicom_series(4, **uid, DiffusionBValue=value) for value in (0, 1000))
     receive(user, *[weighted[0], plain[0], plain[1], weighted[1], weighted[2], plain[2], plain[3], weighted[3]])
@@ -220,13 +220,13 @@ def test_blank_slices_in_two_directions_are_two_scans(user: Any) -> None:
     assert (len(receipt.accepted), receipt.rejected) == (2, [])
 
 
-def test_windows_that_are_no_numbers_are_not_kept(user: Any) -> None:
+def test_windows_that_are_not_numbers_are_dropped(user: Any) -> None:
     files = builders.dicom_series(1, WindowCenter="nan", WindowWidth="100")
     [accepted] = receive(user, *files).accepted
     assert accepted.scan.windows == []
 
 
-def test_what_the_database_does_not_take_stops_no_other_file(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_database_refuses_does_not_stop_the_others(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = builders.png_bytes(), builders.png_bytes(builders.phantom(96))
     accept = intake.store.accept
 
@@ -241,21 +241,21 @@ def test_what_the_database_does_not_take_stops_no_other_file(user: Any, monkeypa
     assert len(receipt.accepted) == 1
 
 
-def test_numbers_that_may_be_dates_are_not_told(user: Any) -> None:
+def test_numbers_that_may_be_dates_are_not_shown(user: Any) -> None:
     files = builders.dicom_series(1, EchoTime=19700131, WindowCenter=19700131, WindowWidth=5)
     [accepted] = receive(user, *files).accepted
     told = f"{accepted.scan.name} {accepted.scan.stack} {accepted.scan.windows}"
     assert "1970" not in told and "1.97" not in told
 
 
-def test_a_slice_of_an_old_case_takes_no_other_file_with_it(user: Any) -> None:
+def test_other_files_do_not_follow_a_slice_into_its_old_case(user: Any) -> None:
     files = builders.dicom_series(2)
     receive(user, files[0], reference="OLD")
     receipt = receive(user, files[1], builders.png_bytes())
     assert [a.scan.case.reference == "OLD" for a in receipt.accepted] == [True, False]
 
 
-def test_a_canceled_run_stays_so_when_more_slices_come(user: Any) -> None:
+def test_a_canceled_run_stays_canceled_when_more_slices_arrive(user: Any) -> None:
     files = builders.dicom_series(3)
     [accepted] = receive(user, *files[:2]).accepted
     transitions.cancel(prediction=accepted.prediction, actor=user)
@@ -263,14 +263,14 @@ def test_a_canceled_run_stays_so_when_more_slices_come(user: Any) -> None:
     assert (again.prediction.pk, Prediction.objects.get().state) == (accepted.prediction.pk, "canceled")
 
 
-def test_too_large_a_picture_is_so_in_an_archive_too(user: Any, settings: Any) -> None:
+def test_the_limit_for_pictures_holds_within_archives(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     big = b"\x89PNG" + b"0" * 1_048_577
     receipt = receive(user, builders.zipped({"big.png": big, "a.png": builders.png_bytes()}))
     assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
 
 
-def test_what_is_too_large_in_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
+def test_a_picture_too_large_within_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     data = builders.zipped({"big.png": b"\x89PNG\r\n\x1a\n" + bytes(15_000_000)})
     tracemalloc.start()
@@ -283,7 +283,7 @@ def test_what_is_too_large_in_an_archive_is_not_unpacked(user: Any, settings: An
     assert peak < 3_000_000
 
 
-def test_of_an_archive_that_is_cut_off_stays_what_came_before(user: Any) -> None:
+def test_files_before_the_cut_of_a_truncated_archive_are_taken(user: Any) -> None:
     files = {f"{n}.png": builders.png_bytes(builders.phantom(96, seed=n)) for n in range(3)}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -297,7 +297,7 @@ def test_of_an_archive_that_is_cut_off_stays_what_came_before(user: Any) -> None
     assert [(r.name, r.code) for r in receipt.rejected] == [("IM0000", "archive_damaged")]
 
 
-def test_a_file_whose_size_lies_is_refused_alone(user: Any) -> None:
+def test_a_file_with_a_false_size_is_refused_alone(user: Any) -> None:
     data = bytearray(builders.zipped({"bomb.png": bytes(50_000), "a.png": builders.png_bytes()}))
     central = data.index(b"PK\x01\x02")
     data[central + 24 : central + 28] = (3).to_bytes(4, "little")
@@ -307,7 +307,9 @@ def test_a_file_whose_size_lies_is_refused_alone(user: Any) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 3, 5])
-def test_lettering_on_any_page_of_a_capture_is_seen(user: Any, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+def test_text_on_any_frame_of_a_secondary_capture_is_found(
+    user: Any, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
     planes = np.stack([builders.phantom(96, seed=n) for n in range(6)])
     planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
     monkeypatch.setattr("diagnosis.intake.decoding._has_text", lambda image: bool(image.pixels[0, 0] > 200))

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("path", ["/login/", "/upload/", "/queue/"])
-def test_no_file_of_a_visitor_is_kept(path: str, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_anonymous_visitors_are_not_kept(path: str, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[str] = []
     new_file = MemoryFileUploadHandler.new_file
 
@@ -36,7 +36,7 @@ def test_no_file_of_a_visitor_is_kept(path: str, user: Any, monkeypatch: pytest.
     assert kept == ["a.png"]
 
 
-def test_a_volume_of_a_kind_that_is_not_read_is_refused_with_the_reason(user: Any, settings: Any) -> None:
+def test_a_volume_in_a_format_that_is_not_read_is_refused_with_the_reason(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     data = b"NRRD0005\ntype: short\ndimension: 3\nencoding: gzip\n\n" + bytes(1_500_000)
     client = Client()

@@ -66,7 +66,7 @@ def test_dark_letters_on_a_bright_bar_are_found() -> None:
 
 
 @pytest.mark.parametrize("depth", [np.uint16, np.float32])
-def test_deep_pictures_are_looked_at_as_they_are_shown(depth: Any) -> None:
+def test_deep_pictures_are_searched_in_their_displayed_range(depth: Any) -> None:
     """Letters at the greatest value, far above tissue."""
     pixels = lettered(384, "DOE^JANE", "upper left").astype(depth)
     pixels[pixels < 255] *= depth(3)
@@ -74,7 +74,7 @@ def test_deep_pictures_are_looked_at_as_they_are_shown(depth: Any) -> None:
     assert find_text(Image(pixels, "DICOM", 384, 384)) is not None
 
 
-def test_letters_of_orientation_and_rulers_are_no_text() -> None:
+def test_orientation_letters_and_rulers_are_not_text() -> None:
     rng = random.Random(3)
     alarms = 0
     for number in range(60):
@@ -92,19 +92,19 @@ def test_letters_of_orientation_and_rulers_are_no_text() -> None:
 
 @pytest.mark.parametrize("size", [16, 100, 256, 700])
 @pytest.mark.parametrize("lesion", [True, False])
-def test_clean_pictures_raise_nothing(size: int, lesion: bool) -> None:
+def test_no_text_is_found_in_clean_pictures(size: int, lesion: bool) -> None:
     assert all(found(builders.phantom(size, seed=seed, lesion=lesion)) is None for seed in range(2))
     assert find_text(Image(np.zeros((size, size), np.uint8), "PNG", size, size)) is None
 
 
-def test_text_within_the_head_is_not_looked_for() -> None:
+def test_text_within_the_head_is_not_searched_for() -> None:
     picture = Pillow.fromarray(builders.phantom(512))
     ImageDraw.Draw(picture).text((200, 250), "DOE^JANE", fill=255, font=ImageFont.load_default(16))
     assert found(np.asarray(picture)) is None
 
 
 @pytest.mark.parametrize(("value", "expected"), [("YES", True), ("yes ", True), ("NO", False), (None, False)])
-def test_a_dicom_file_may_say_it_itself(value: str | None, expected: bool) -> None:
+def test_a_dicom_file_may_declare_burned_in_text(value: str | None, expected: bool) -> None:
     tags = {} if value is None else {"BurnedInAnnotation": value}
     data = builders.dicom_bytes(np.zeros((8, 8), np.uint16), **tags)
     assert dicom.burned_in(dicom.open_file(data, max_pixels=64).dataset) is expected

@@ -28,7 +28,7 @@ def test_color_is_seen_in_any_mode(mode: str) -> None:
 
 
 @pytest.mark.parametrize(("opponent", "share"), [(128, 0.0), (140, 0.0), (200, 1.0), (40, 1.0)])
-def test_lab_has_its_own_way(opponent: int, share: float) -> None:
+def test_color_in_lab(opponent: int, share: float) -> None:
     """Pillow keeps LAB's two color planes around 128."""
     planes = [builders.phantom(64), np.full((64, 64), opponent, np.uint8), np.full((64, 64), 128, np.uint8)]
     assert colored_fraction(Pillow.merge("LAB", [Pillow.fromarray(plane) for plane in planes])) == share
@@ -41,7 +41,7 @@ def test_hidden_color_does_not_count() -> None:
     assert colored_fraction(picture) == 0.0
 
 
-def test_one_tint_is_no_color() -> None:
+def test_a_single_tint_is_not_color() -> None:
     sepia = (builders.rgb(builders.phantom(128)) * (1.0, 0.88, 0.7)).astype(np.uint8)
     assert colored_fraction(Pillow.fromarray(sepia)) < 0.01
 

@@ -177,7 +177,7 @@ def bound(data: bytes) -> int:
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_it_is_refused_with_a_reason_in_little_memory(what: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_hostile_files_are_refused_with_a_reason_in_little_memory(what: str, caplog: pytest.LogCaptureFixture) -> None:
     make, code, reason = HOSTILE[what]
     data = make()
     outcome(scan())  # what is imported and cached on first use is not the file's doing
@@ -210,7 +210,7 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("what", "code"), [("ratio", "archive_bomb"), ("nested", "archive_nested"), ("members", "archive_too_many")]
 )
-def test_archives_made_to_fill_the_memory_do_not(what: str, code: str) -> None:
+def test_hostile_archives_do_not_fill_the_memory(what: str, code: str) -> None:
     data = bombs()[what]
     tracemalloc.start()
     try:
@@ -239,14 +239,14 @@ def test_archives_made_to_fill_the_memory_do_not(what: str, code: str) -> None:
         ({"SeriesInstanceUID": element("SeriesInstanceUID", "LO", "Yamada")}, "stored values"),
     ],
 )
-def test_an_element_of_the_wrong_kind_does_not_stop_a_picture(values: dict[str, Any], note: str) -> None:
+def test_an_invalid_element_does_not_stop_a_picture(values: dict[str, Any], note: str) -> None:
     found = outcome(changed(**values))
     assert isinstance(found, list), said(found)
     assert note in said(found)
     assert not any(part in said(found) for part in PARTS)
 
 
-def test_twelve_signed_bits_are_read_whatever_stands_above_them() -> None:
+def test_twelve_signed_bits_are_read_whatever_the_upper_bits_are() -> None:
     """The upper four bits of a word may hold an old overlay; sign is bit 11."""
     values = np.arange(-2048, 2048, dtype=np.int16)[::-3].reshape(1, -1)
     values = np.repeat(values, 4, axis=0)
@@ -277,9 +277,7 @@ _SEEDS = [
     changes=st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), min_size=1, max_size=10),
     cut=st.integers(0, 100),
 )
-def test_of_damaged_scans_a_sound_picture_or_a_reason_comes_out(
-    seed: bytes, changes: list[tuple[int, int]], cut: int
-) -> None:
+def test_damaged_scans_give_a_valid_image_or_a_reason(seed: bytes, changes: list[tuple[int, int]], cut: int) -> None:
     try:
         opened = readers.open_file(builders.damaged(seed, changes, cut))
         for index in range(min(opened.frames, 3)):

@@ -49,7 +49,7 @@ def refusal(data: bytes, *, max_pixels: int = LIMIT) -> UnreadableImage:
     return caught.value
 
 
-def test_shown_as_radiologists_look_at_it() -> None:
+def test_slices_are_in_radiological_orientation() -> None:
     found = nifti.open_file(stored(head()), max_pixels=LIMIT)
     assert (found.format, found.frames, found.axis) == ("NIfTI-1", 16, 2)
     assert found.orientation_letters == ("R", "L", "A", "P")
@@ -80,7 +80,7 @@ def test_any_order_and_direction_of_storage_gives_the_same_slices(kind: Any, ord
         ((1, 1, 1.1), 2, ("R", "L", "A", "P"), (24, 20)),
     ],
 )
-def test_slices_lie_across_the_longest_side(
+def test_slices_are_cut_across_the_longest_voxel_side(
     zooms: tuple[float, ...], axis: int, letters: tuple[str, ...], shape: tuple[int, int]
 ) -> None:
     found = nifti.open_file(stored(head(), zooms=zooms), max_pixels=LIMIT)
@@ -95,7 +95,7 @@ def test_values_are_scaled_as_the_header_says() -> None:
     assert slices(data).max() == pytest.approx(26 * 2 - 5)
 
 
-def test_what_is_no_number_is_background() -> None:
+def test_nan_voxels_are_background() -> None:
     volume = head()
     volume[0, 0, 0] = np.nan
     image = nifti.open_file(stored(volume), max_pixels=LIMIT).image(0)
@@ -105,14 +105,14 @@ def test_what_is_no_number_is_background() -> None:
     assert refusal(stored(np.full((4, 4, 4), 1e35, np.float32))).code == "not_finite"
 
 
-def test_a_volume_in_time_is_refused_and_one_of_length_one_read() -> None:
+def test_a_volume_over_time_is_refused_unless_it_has_one_point() -> None:
     error = refusal(stored(np.zeros((4, 4, 4, 120), np.int16)))
     assert error.code == "four_dimensional"
     assert "120 volumes (dim[4]" in error.message
     assert slices(stored(head()[..., None])).shape == (16, 24, 20)
 
 
-def test_a_header_that_says_little_is_noted() -> None:
+def test_missing_orientation_and_voxel_size_are_noted() -> None:
     image = nib.Nifti1Image(head(), None)
     image.header["pixdim"][1:4] = 0
     found = nifti.open_file(image.to_bytes(), max_pixels=LIMIT)
@@ -133,7 +133,7 @@ def test_a_header_that_says_little_is_noted() -> None:
         (claiming(3, 30000, 30000, 30000, 1, 1, 1, 1), "truncated"),
     ],
 )
-def test_what_is_not_read_says_why(data: bytes, code: str) -> None:
+def test_files_that_are_not_read_are_refused_with_a_reason(data: bytes, code: str) -> None:
     assert refusal(data).code == code
 
 
