@@ -1,7 +1,8 @@
-"""Fixtures for all tests: people, private folders, and a queue that remembers instead of sending.
+"""Fixtures for all tests: people, private folders, and a queue of their own.
 
-Unit tests need no server: files go to a temporary folder, the cache stays in memory, messages are recorded. The real
-broker, database servers, model and browser are exercised in tests/verification.
+Files go to a temporary folder, the cache stays in memory, and messages go to an embedded Valkey that every process of
+pytest starts once and every test finds empty. No worker takes them, so a test can look at what was sent. Workers,
+database servers, the model and browsers are exercised in tests/verification.
 """
 
 import os
@@ -10,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from kombu.exceptions import OperationalError
 
+from brainscan.launcher.valkey import EmbeddedValkey
+from diagnosis.inference import broker
 from diagnosis.similarity import embedding_index
 from tests.factories import ModelVersionFactory, UserFactory
+from tests.queue import Queue
 
 DATA = Path(os.environ.get("BRAINSCAN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -38,16 +44,38 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
     yield
 
 
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[redis.Redis]:
+    """A client of the embedded server at this process's REDIS_URL."""
+    server = EmbeddedValkey(Path(os.environ["DATA_DIR"]))
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+    server.stop()
+
+
 @pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[int]:
-    """Ids of the predictions that would have gone to the broker, in order."""
-    ids: list[int] = []
-    if not request.node.get_closest_marker("verification"):
-        monkeypatch.setattr(
-            "diagnosis.inference.broker.send", lambda prediction_id, not_before=None: ids.append(prediction_id)
-        )
-        monkeypatch.setattr("diagnosis.inference.broker.length", lambda: 0)
-    return ids
+def sent(request: pytest.FixtureRequest) -> Queue | None:
+    """The queue, empty at first. None in verification, where each site has one of its own."""
+    if request.node.get_closest_marker("verification"):
+        return None
+    client = request.getfixturevalue("valkey")
+    client.flushdb()
+    return Queue(client)
+
+
+@pytest.fixture
+def broker_down(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The broker does not answer, and refuses messages."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OperationalError("connection refused")
+
+    settings.REDIS_URL = f"unix://{tmp_path}/nowhere.sock"
+    monkeypatch.setattr("diagnosis.inference.broker.current_app.send_task", refuse)
+    broker._client.cache_clear()
+    yield
+    broker._client.cache_clear()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import settings
 
 os.environ.setdefault("SECRET_KEY", "for-tests-only-" + "x" * 50)
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="brainscan-tests-"))
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="brainscan-tests-")  # each process of pytest-xdist has its own
+os.environ.pop("REDIS_URL", None)  # tests empty the queue, so it must not be anybody else's: see `valkey` in conftest
 os.environ.setdefault("HTTPS", "0")
 (Path(os.environ["DATA_DIR"]) / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise looks for it at start
 

@@ -5,15 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from diagnosis.inference import broker, model_versions
+from tests.diagnosis.inference.test_model_versions import artifact
+
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    state: dict[str, Any] = {"ready": True}
-    monkeypatch.setattr("diagnosis.inference.broker.broker_status", lambda: state)
-    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
-    return state
 
 
 def test_live_touches_nothing(client: Client, django_assert_num_queries: Any) -> None:
@@ -21,7 +16,7 @@ def test_live_touches_nothing(client: Client, django_assert_num_queries: Any) ->
         assert client.get("/health/live").json() == {"status": "ok"}
 
 
-def test_not_ready_without_a_model(client: Client, broker: Any, settings: Any) -> None:
+def test_not_ready_without_a_model(client: Client, settings: Any) -> None:
     settings.ML_MODEL = "/nonexistent/model"
     response = client.get("/health/ready")
     assert response.status_code == 503
@@ -29,19 +24,24 @@ def test_not_ready_without_a_model(client: Client, broker: Any, settings: Any) -
     assert "/nonexistent/model" in response.json()["model"]["problem"]
 
 
-def test_not_ready_without_the_broker(client: Client, broker: Any) -> None:
-    broker.update(ready=False, problem="The broker (Redis) does not answer.")
+def test_not_ready_without_the_broker(client: Client, broker_down: None) -> None:
     response = client.get("/health/ready")
-    assert (response.status_code, response.json()["broker"]["ready"]) == (503, False)
+    assert response.status_code == 503
+    assert response.json()["broker"] == {"ready": False, "problem": "The broker (Redis) does not answer."}
+    assert response.json()["worker"] == {"ready": False, "count": 0}
 
 
-def test_ready_with_a_usable_model(client: Client, broker: Any, tmp_path: Any) -> None:
-    from diagnosis.inference import model_versions
-    from tests.diagnosis.inference.test_model_versions import artifact
-
+def test_ready_with_a_usable_model(client: Client, tmp_path: Any) -> None:
     model_versions.activate(version=model_versions.register(path=artifact(tmp_path / "m")))
     response = client.get("/health/ready")
     assert (response.status_code, response.json()["status"]) == (200, "ok")
+    assert response.json()["worker"] == {"ready": False, "count": 0, "models": []}  # uploads are taken all the same
+
+
+def test_it_tells_which_model_a_worker_has_loaded(client: Client) -> None:
+    broker.report_worker(key="host:1", model="vgg16@abc")
+    worker = client.get("/health/ready").json()["worker"]
+    assert worker == {"ready": True, "count": 1, "models": ["vgg16@abc"]}
 
 
 def test_headers_of_every_answer(client: Client) -> None:

@@ -20,6 +20,8 @@ from django.db.models import Avg, FloatField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
@@ -126,4 +128,7 @@ def _text(value: bytes | str) -> str:
 
 @lru_cache(maxsize=1)
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    # By default redis-py retries three times with seconds in between, for which every page would wait.
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
+    )

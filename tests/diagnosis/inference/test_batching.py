@@ -15,6 +15,7 @@ from ml.model.vgg16 import Maps
 from tests import builders
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.fakes import fake_model
+from tests.queue import Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +129,7 @@ def test_a_message_that_comes_too_late_is_for_whoever_waits_longest(
 
 
 def test_what_fails_under_anothers_message_has_one_of_its_own_again(
-    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
     monkeypatch.setattr("diagnosis.inference.image_files.read", raising(pipeline.StorageUnavailable("away")))
@@ -197,7 +198,7 @@ def test_what_cannot_be_judged_is_refused_and_the_others_are_read(model: Any, ve
     assert states(rows) == ["done", "refused", "done"]
 
 
-def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: list[int], commit: Any) -> None:
+def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: Queue, commit: Any) -> None:
     rows = waiting(version, 3)
     broken(rows[1])
     commit(pipeline.run, prediction_id=rows[0].pk)
@@ -209,7 +210,7 @@ def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: list[int], co
     assert Prediction.objects.get(pk=rows[1].pk).error_code == "file_missing"
 
 
-def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: list[int], commit: Any) -> None:
+def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: Queue, commit: Any) -> None:
     rows = waiting(version, 2)
     broken(rows[0])
     commit(pipeline.run, prediction_id=rows[0].pk)
@@ -219,7 +220,7 @@ def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sen
 
 @pytest.mark.parametrize("fault", [OperationalError("database is locked"), RuntimeError("a bug")])
 def test_a_fault_while_others_are_claimed_strands_nobody(
-    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
+    model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     rows = waiting(version, 4)
     reuse = result_cache.reuse
@@ -236,7 +237,7 @@ def test_a_fault_while_others_are_claimed_strands_nobody(
 
 
 def test_a_broken_network_sends_all_back_and_each_goes_alone(
-    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
     decoded, second = image_files.decode, threading.Event()
@@ -263,7 +264,7 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
 
 
 def test_what_was_recorded_before_a_fault_stays(
-    model: Any, version: Any, sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
     record = pipeline._record

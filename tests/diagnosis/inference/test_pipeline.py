@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
-from diagnosis.inference import pipeline, transitions
+from diagnosis.inference import broker, pipeline, transitions
 from diagnosis.models import AuditEvent, Prediction
 from ml.contracts import ModelUnavailable
 from ml.evidence.localize import restore, upright_peak
@@ -17,6 +17,7 @@ from ml.model.heads import CELLS
 from tests import builders
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.fakes import HOT_CELL, fake_model
+from tests.queue import Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -272,7 +273,7 @@ def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
     "state, works", [("failed", True), ("canceled", True), ("queued", False), ("running", False), ("done", False)]
 )
 def test_retry(
-    user: Any, model_version: Any, sent: list[int], state: str, works: bool, django_capture_on_commit_callbacks: Any
+    user: Any, model_version: Any, sent: Queue, state: str, works: bool, django_capture_on_commit_callbacks: Any
 ) -> None:
     prediction = PredictionFactory(state=state)
     with django_capture_on_commit_callbacks(execute=True):
@@ -304,7 +305,7 @@ def running_since(seconds: float, **kwargs: Any) -> Prediction:
     return PredictionFactory(state="running", started=timezone.now() - timedelta(seconds=seconds), **kwargs)
 
 
-def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: list[int], commit: Any) -> None:
+def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: Queue, commit: Any) -> None:
     stale = running_since(settings.TASK_TIME_LIMIT * 1.1 + 1)
     alive = running_since(1)
     assert commit(transitions.sweep) == 1
@@ -312,22 +313,25 @@ def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: lis
     assert [fresh(stale).state, fresh(alive).state] == ["queued", "running"]
 
 
-def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: list[int], commit: Any) -> None:
+def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: Queue, commit: Any) -> None:
     stale = running_since(1000, attempts=settings.TASK_MAX_ATTEMPTS)
     assert commit(transitions.sweep) == 0
     assert (fresh(stale).state, fresh(stale).error_code, sent) == ("failed", "worker_lost", [])
 
 
-def test_the_sweep_sends_lost_messages_again_but_not_young_or_held_ones(
-    sent: list[int], commit: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sweep_sends_lost_messages_again_but_not_young_ones(sent: Queue) -> None:
     old = queued(queued=timezone.now() - timedelta(minutes=5))
-    queued()
-    commit(transitions.sweep)
+    young = queued()
+    assert transitions.sweep() == 1
     assert sent == [old.pk]
-    monkeypatch.setattr("diagnosis.inference.broker.length", lambda: 2)
-    commit(transitions.sweep)
-    assert sent == [old.pk]
+    broker.send(young.pk)
+    assert transitions.sweep() == 0  # each has a message now
+    assert sent == [old.pk, young.pk]
+
+
+def test_the_sweep_sends_nothing_while_the_broker_is_down(broker_down: None) -> None:
+    queued(queued=timezone.now() - timedelta(minutes=5))
+    assert transitions.sweep() == 0
 
 
 def test_a_run_that_meets_the_time_limit_fails(monkeypatch: pytest.MonkeyPatch) -> None:

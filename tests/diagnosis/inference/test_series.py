@@ -11,12 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from diagnosis import intake
-from diagnosis.inference import pipeline, transitions
+from diagnosis.inference import broker, pipeline, transitions
 from diagnosis.inference import series as inference_series
 from diagnosis.models import Embedding, ModelVersion, Prediction, SliceResult
 from tests import builders
 from tests.factories import ModelVersionFactory
 from tests.fakes import fake_model
+from tests.queue import Message, Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,7 @@ def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -
 
 
 def test_a_long_series_gives_way_and_goes_on(
-    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: list[int], django_capture_on_commit_callbacks: Any
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: Queue, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(pipeline, "TURN", timedelta(0))
     prediction = series(user)
@@ -139,15 +140,16 @@ def test_slices_that_come_while_it_runs_are_read_too(user: Any, model: Any, monk
     assert (fresh(prediction).state, fresh(prediction).series["accepted"]) == ("done", 6)
 
 
-def test_it_waits_until_no_more_slices_come(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_waits_until_no_more_slices_come(
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: Queue
+) -> None:
     monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(minutes=1))
-    asked: list[Any] = []
-    monkeypatch.setattr("diagnosis.inference.broker.send", lambda number, not_before=None: asked.append(not_before))
     prediction = series(user)
     assert not pipeline.run(prediction_id=prediction.pk)
-    assert fresh(prediction).state == "queued"
-    soon, late = timezone.now() + timedelta(seconds=50), timezone.now() + timedelta(minutes=1)
-    assert [soon < not_before <= late for not_before in asked] == [True]
+    waiting = fresh(prediction)
+    assert waiting.state == "queued" and waiting.not_before > timezone.now()
+    due = waiting.not_before + broker._CLOCK_SKEW
+    assert sent.messages() == [Message(broker.RUN_PREDICTION, prediction.pk, due)]
 
 
 def test_the_same_series_of_another_person_is_not_computed_again(user: Any, other_user: Any, model: Any) -> None:
