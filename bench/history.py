@@ -122,7 +122,7 @@ def _deep(user: "User", view: str) -> str:
     total = rows.order_by().count()
     if not total:
         return view
-    [row] = pagination.sorted_rows(rows, requested_order(data))[int(total * DEEP) : int(total * DEEP) + 1]
+    [row] = pagination.sorted_rows(rows, order=requested_order(data))[int(total * DEEP) : int(total * DEEP) + 1]
     return f"{view}&after={pagination.cursor(row)}"
 
 

@@ -60,7 +60,7 @@ class BoundedCount(Subquery):
         super().__init__(rows.order_by().values("pk")[: COUNT_LIMIT + 1], output_field=IntegerField())
 
 
-def page(rows: QuerySet[T], order: Order, data: QueryDict, *, size: int) -> Page[T]:
+def page(rows: QuerySet[T], *, order: Order, data: QueryDict, size: int) -> Page[T]:
     """The page that `?after=` or `?before=` asks for: the last one for an empty `?before=`, else the first by default.
 
     One query; two where `?before=` leaves less than a page, because then the whole first page is shown.
@@ -82,7 +82,7 @@ def page(rows: QuerySet[T], order: Order, data: QueryDict, *, size: int) -> Page
     return Page(found, cursor(found[0]) if has_previous else "", cursor(found[-1]) if has_next else "")
 
 
-def sorted_rows(rows: QuerySet[T], order: Order, *, backward: bool = False) -> QuerySet[T]:
+def sorted_rows(rows: QuerySet[T], *, order: Order, backward: bool = False) -> QuerySet[T]:
     """The rows in order, each with its key as `sort_key`, which `cursor` reads."""
     key = order.expression
     keyed = cast("QuerySet[T]", rows.annotate(sort_key=key))
@@ -98,7 +98,7 @@ def cursor(row: Any) -> str:
 def _from(rows: QuerySet[T], order: Order, position: tuple[Any, int] | None, *, backward: bool) -> QuerySet[T]:
     if position is not None:
         rows = rows.filter(_beyond(order, position, descending=order.descending != backward))
-    return sorted_rows(rows, order, backward=backward)
+    return sorted_rows(rows, order=order, backward=backward)
 
 
 def _beyond(order: Order, position: tuple[Any, int], *, descending: bool) -> Func:

@@ -21,7 +21,7 @@ SCANS_A_PAGE = 60
 def case_list(request: HttpRequest) -> HttpResponse:
     """Cases, newest first, each with counts of its scans' newest results."""
     chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user))
-    page = pagination.page(chosen.qs, NEWEST_FIRST, request.GET, size=CASES_A_PAGE)
+    page = pagination.page(chosen.qs, order=NEWEST_FIRST, data=request.GET, size=CASES_A_PAGE)
     _tally(request, page.rows)
     context = {
         "page": page,

@@ -84,7 +84,7 @@ def history(request: HttpRequest) -> HttpResponse:
     cast("ModelChoiceField[Any]", chosen.form.fields["model"]).empty_label = "Any model"
     sort = _sort(request.GET)
     page = pagination.page(
-        labels.with_calibration(chosen.qs), requested_order(request.GET), request.GET, size=PAGE_SIZE
+        labels.with_calibration(chosen.qs), order=requested_order(request.GET), data=request.GET, size=PAGE_SIZE
     )
     tabs, count = _tabs(request, visible, chosen.qs)
     filters = _applied(chosen, in_tab=any(tab["current"] for tab in tabs))

@@ -40,7 +40,7 @@ def test_readers_and_admins_see_all(reader: Any, admin: Any, mine: Any, others: 
         assert selectors.cases(person).count() == 2
 
 
-def test_nobody_and_the_deactivated_see_nothing(user: Any, mine: Any) -> None:
+def test_anonymous_and_deactivated_users_see_nothing(user: Any, mine: Any) -> None:
     user.is_active = False
     for person in (user, AnonymousUser()):
         assert not selectors.predictions(person).exists()
@@ -48,7 +48,7 @@ def test_nobody_and_the_deactivated_see_nothing(user: Any, mine: Any) -> None:
         assert not selectors.cases(person).exists()
 
 
-def test_position_counts_those_who_came_before(user: Any) -> None:
+def test_position_counts_earlier_predictions(user: Any) -> None:
     now = timezone.now()
     first, second = (
         PredictionFactory(state="queued", scan__case__owner=user, queued=now.replace(microsecond=n)) for n in (1, 2)
@@ -57,14 +57,14 @@ def test_position_counts_those_who_came_before(user: Any) -> None:
     assert positions == {first.pk: 1, second.pk: 2}
 
 
-def test_statuses_cost_one_query_whatever_their_number(user: Any, django_assert_num_queries: Any) -> None:
+def test_any_number_of_statuses_costs_one_query(user: Any, django_assert_num_queries: Any) -> None:
     ids = [PredictionFactory(state="queued", scan__case__owner=user).pk for _ in range(12)]
-    user.is_reader = False  # as whoever sends a request is loaded
+    user.is_reader = False  # as the user of a request is loaded
     with django_assert_num_queries(1):
         assert [p.scan.case.owner.username for p in selectors.statuses(user, prediction_ids=ids)] == ["ada"] * 12
 
 
-def test_neighbors_walk_the_case_in_order(user: Any) -> None:
+def test_adjacent_predictions_follow_the_order_of_the_case(user: Any) -> None:
     case = CaseFactory(owner=user)
     a, b, c = (PredictionFactory(scan=ScanFactory(case=case)) for _ in range(3))
     newest = PredictionFactory(scan=b.scan)
@@ -73,7 +73,7 @@ def test_neighbors_walk_the_case_in_order(user: Any) -> None:
     assert selectors.adjacent(c) == (newest.pk, None)
 
 
-def test_the_queue_summary_counts_waiting_and_running_apart(user: Any) -> None:
+def test_the_queue_summary_counts_waiting_and_running_separately(user: Any) -> None:
     for state, number in ((State.QUEUED, 3), (State.RUNNING, 2), (State.DONE, 1), (State.FAILED, 1)):
         PredictionFactory.create_batch(number, state=state)
     assert selectors.queue_summary() == {"waiting": 3, "running": 2}
@@ -82,7 +82,7 @@ def test_the_queue_summary_counts_waiting_and_running_apart(user: Any) -> None:
 def test_a_cases_scans_come_oldest_first_with_their_predictions_newest_first(
     user: Any, django_assert_num_queries: Any
 ) -> None:
-    user.is_reader = False  # as whoever sends a request is loaded
+    user.is_reader = False  # as the user of a request is loaded
     case = CaseFactory(owner=user)
     first, second = ScanFactory(case=case), ScanFactory(case=case)
     old = PredictionFactory(scan=first, model_version=ModelVersionFactory())
@@ -112,7 +112,7 @@ def test_slices_and_their_results_come_in_viewing_order_newest_scan_first(
             row = Slice.objects.create(scan=run.scan, index=index, pixel_sha256="a" * 64)
             SliceResult.objects.create(prediction=run, slice=row, outcome="refused")
     places = [(run.scan, index) for run in (second, first) for index in (0, 1)]
-    user.is_reader, reader.is_reader = False, True  # as whoever sends a request is loaded
+    user.is_reader, reader.is_reader = False, True  # as the user of a request is loaded
     for person in (user, reader):
         with django_assert_num_queries(1):
             assert [(row.scan, row.index) for row in selectors.slices(person)] == places

@@ -76,7 +76,7 @@ def test_owners_that_went_stale_are_corrected() -> None:
 
 
 @pytest.mark.parametrize("earlier", ["0008", "0011"])
-def test_back_past_the_generated_columns_or_their_names_and_forward_again(earlier: str) -> None:
+def test_data_survives_migrating_back_and_forward(earlier: str) -> None:
     states = ("queued", "failed", "done", "refused")
     for state in states:
         PredictionFactory(state=state)

@@ -41,7 +41,7 @@ def test_one_live_prediction_per_scan_and_model() -> None:
         PredictionFactory(scan=first.scan, model_version=first.model_version, state="queued")
 
 
-def test_failed_predictions_may_pile_up() -> None:
+def test_a_scan_may_have_several_failed_predictions() -> None:
     first = PredictionFactory(state="failed")
     PredictionFactory(scan=first.scan, model_version=first.model_version, state="failed")
 
@@ -52,26 +52,26 @@ def test_a_scan_without_digests_or_extent_is_refused(change: dict[str, Any]) -> 
         ScanFactory(**({"data": b"x"} | change))
 
 
-def test_the_same_pixels_stand_once_in_a_case() -> None:
+def test_pixels_are_unique_within_a_case() -> None:
     scan = ScanFactory()
     with pytest.raises(IntegrityError):
         ScanFactory(case=scan.case, pixel_sha256=scan.pixel_sha256)
 
 
-def test_a_reference_stands_once_per_owner() -> None:
+def test_references_are_unique_per_owner() -> None:
     case = CaseFactory()
     CaseFactory(reference=case.reference)
     with pytest.raises(IntegrityError):
         CaseFactory(owner=case.owner, reference=case.reference)
 
 
-def test_one_model_version_is_active() -> None:
+def test_at_most_one_model_version_is_active() -> None:
     ModelVersionFactory(active=True)
     with pytest.raises(IntegrityError):
         ModelVersionFactory(active=True)
 
 
-def test_nobody_with_results_can_be_deleted(user: Any) -> None:
+def test_a_user_with_results_cannot_be_deleted(user: Any) -> None:
     PredictionFactory(scan__case__owner=user)
     with pytest.raises(ProtectedError):
         user.delete()

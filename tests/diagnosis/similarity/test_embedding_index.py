@@ -1,4 +1,4 @@
-"""The matrix in memory: in step with the database, exact, and safe to grow while it is searched."""
+"""The array in memory: in step with the database, exact, and safe to extend during a search."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from diagnosis.similarity import embedding_index
 from tests.embeddings import direction, past
 from tests.factories import ModelVersionFactory, PredictionFactory
 
-NOBODY = "f" * 64
+NO_PIXELS = "f" * 64
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def index(version: Any) -> embedding_index.Index:
 
 
 def found(index: embedding_index.Index, owner: Any, **left_out: Any) -> list[int]:
-    asked = {"owners": [owner.pk], "other_than_case": 0, "other_than_pixels": NOBODY} | left_out
+    asked = {"owners": [owner.pk], "other_than_case": 0, "other_than_pixels": NO_PIXELS} | left_out
     return [near.prediction_id for near in index.nearest(direction(1.0), **asked)]
 
 
-def test_it_reads_what_is_new_in_one_query(
+def test_new_rows_are_read_in_one_query(
     index: embedding_index.Index, version: Any, user: Any, django_assert_num_queries: Any
 ) -> None:
     first = past(user, version, 0.5)
@@ -43,7 +43,7 @@ def test_it_reads_what_is_new_in_one_query(
     assert (found(index, user), len(index)) == ([second.pk, first.pk], 2)
 
 
-def test_a_row_whose_id_was_taken_earlier_and_committed_later_is_not_missed(
+def test_a_row_that_commits_after_a_later_id_is_not_missed(
     index: embedding_index.Index, version: Any, user: Any
 ) -> None:
     slow, quick = past(user, version, 0.5), past(user, version, 0.4)
@@ -57,7 +57,7 @@ def test_a_row_whose_id_was_taken_earlier_and_committed_later_is_not_missed(
     assert found(index, user) == [slow.pk, quick.pk]
 
 
-def test_expired_it_reads_everything_anew(index: embedding_index.Index, version: Any, user: Any) -> None:
+def test_an_expired_index_reads_everything_again(index: embedding_index.Index, version: Any, user: Any) -> None:
     gone, kept = past(user, version, 0.9), past(user, version, 0.5)
     index.refresh()
     gone.embedding.delete()
@@ -68,7 +68,7 @@ def test_expired_it_reads_everything_anew(index: embedding_index.Index, version:
     assert found(index, user) == [kept.pk]
 
 
-def test_after_an_hour_it_reads_everything_anew(
+def test_after_an_hour_everything_is_read_again(
     index: embedding_index.Index, version: Any, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index.refresh()
@@ -91,7 +91,7 @@ def test_only_the_named_owners_cases_are_searched(
     assert found(index, user) == [mine.pk]
 
 
-def test_one_of_each_case_each_picture_once_and_neither_ones_own(
+def test_one_match_per_case_and_image_without_those_asked_about(
     index: embedding_index.Index, version: Any, user: Any
 ) -> None:
     best = past(user, version, 0.9)
@@ -113,19 +113,19 @@ def test_one_of_each_case_each_picture_once_and_neither_ones_own(
 def test_similarity_is_the_cosine(index: embedding_index.Index, version: Any, user: Any) -> None:
     past(user, version, 0.25)
     index.refresh()
-    [near] = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NOBODY)
+    [near] = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NO_PIXELS)
     assert near.similarity == pytest.approx(0.25, abs=0.001)
 
 
-def test_nothing_in_it_finds_nothing(index: embedding_index.Index, user: Any) -> None:
+def test_an_empty_index_finds_nothing(index: embedding_index.Index, user: Any) -> None:
     index.refresh()
     assert found(index, user) == []
 
 
-def test_a_search_under_way_goes_on_while_rows_are_added(index: embedding_index.Index, version: Any, user: Any) -> None:
+def test_a_search_continues_while_rows_are_added(index: embedding_index.Index, version: Any, user: Any) -> None:
     first = past(user, version, 0.5)
     index.refresh()
-    search = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NOBODY)
+    search = index.nearest(direction(1.0), owners=[user.pk], other_than_case=0, other_than_pixels=NO_PIXELS)
     past(user, version, 0.9)
     index.refresh()
     assert [near.prediction_id for near in search][-1] == first.pk
@@ -148,18 +148,18 @@ def test_the_order_is_that_of_a_full_sort(count: int, seed: int) -> None:
     vectors, asked = rng.normal(size=(count, 64)).astype(np.float32), rng.normal(size=64).astype(np.float32)
     index = embedding_index.Index(1)
     index._rows = np.fromiter(((n, n, n, 7, n, vector) for n, vector in enumerate(vectors)), embedding_index._ROW)
-    near = list(index.nearest(asked, owners=[7], other_than_case=-1, other_than_pixels=NOBODY))
+    near = list(index.nearest(asked, owners=[7], other_than_case=-1, other_than_pixels=NO_PIXELS))
     expected = vectors @ asked
     assert [one.prediction_id for one in near] == np.argsort(-expected).tolist()
     assert np.allclose([one.similarity for one in near], np.sort(expected)[::-1], atol=1e-4)
 
 
-def test_a_vector_comes_back_as_it_was_stored() -> None:
+def test_a_stored_vector_is_read_back() -> None:
     vector = direction(0.3)
     assert unpack(memoryview(pack(vector))) == pytest.approx(vector, abs=0.001)
 
 
 @pytest.mark.parametrize("bad", [np.zeros(64), np.ones(64), np.full(64, np.nan), np.eye(1, 63)[0]])
-def test_what_is_no_unit_vector_is_not_stored(bad: Any) -> None:
+def test_only_unit_vectors_are_stored(bad: Any) -> None:
     with pytest.raises(ValueError, match="unit length"):
         pack(bad.astype(np.float32))

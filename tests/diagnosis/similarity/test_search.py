@@ -1,4 +1,4 @@
-"""Similar past cases: whose they are, how many there are, and that nobody learns of what they may not see."""
+"""Similar past cases: whose they are, how many there are, and that hidden cases stay hidden."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def version() -> Any:
 
 @pytest.fixture
 def asked(user: Any, version: Any) -> Prediction:
-    """The prediction whose like is looked for."""
+    """The prediction whose similar cases are searched."""
     return past(user, version, 1.0)
 
 
@@ -35,13 +35,13 @@ def ids(person: Any, prediction: Prediction, **options: Any) -> list[int] | None
     return None if found is None else [one.prediction.pk for one in found]
 
 
-def test_most_similar_first_and_at_most_so_many(user: Any, version: Any, asked: Prediction) -> None:
+def test_most_similar_first_up_to_the_limit(user: Any, version: Any, asked: Prediction) -> None:
     far, near, nearer = (past(user, version, value) for value in (0.1, 0.7, 0.9))
     assert ids(user, asked) == [nearer.pk, near.pk, far.pk]
     assert ids(user, asked, limit=2) == [nearer.pk, near.pk]
 
 
-def test_it_is_full_of_ones_own_however_near_others_scans_are(
+def test_closer_scans_of_others_do_not_crowd_out_results(
     user: Any, other_user: Any, version: Any, asked: Prediction
 ) -> None:
     own = [past(user, version, 0.1 * n) for n in (3, 2, 1)]
@@ -50,9 +50,7 @@ def test_it_is_full_of_ones_own_however_near_others_scans_are(
     assert ids(user, asked) == [p.pk for p in own]
 
 
-def test_others_scans_change_nothing_of_what_one_finds(
-    user: Any, other_user: Any, version: Any, asked: Prediction
-) -> None:
+def test_scans_of_others_do_not_change_results(user: Any, other_user: Any, version: Any, asked: Prediction) -> None:
     own = past(user, version, 0.5)
     past(other_user, version, 0.9)
     twin = past(other_user, version, 0.5)
@@ -89,7 +87,7 @@ def test_a_case_that_changed_hands_is_not_shown_to_its_old_owner(
     assert ids(other_user, theirs) == [given_away.pk]
 
 
-def test_what_was_deleted_is_gone_and_its_place_is_filled(user: Any, version: Any, asked: Prediction) -> None:
+def test_the_next_match_replaces_a_deleted_one(user: Any, version: Any, asked: Prediction) -> None:
     deleted, kept = past(user, version, 0.9), past(user, version, 0.5)
     assert ids(user, asked, limit=1) == [deleted.pk]
     deleted.delete()
@@ -97,7 +95,7 @@ def test_what_was_deleted_is_gone_and_its_place_is_filled(user: Any, version: An
     assert ids(user, asked, limit=1) == [kept.pk]
 
 
-def test_another_model_version_is_another_language(user: Any, asked: Prediction) -> None:
+def test_only_the_same_model_version_is_searched(user: Any, asked: Prediction) -> None:
     past(user, ModelVersionFactory(), 0.99)
     assert ids(user, asked) == []
 
@@ -111,21 +109,21 @@ def test_copies_and_slices_of_the_same_case_are_left_out(user: Any, version: Any
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "refused", "failed", "canceled"])
-def test_what_is_not_done_has_none(user: Any, version: Any, state: str) -> None:
+def test_a_prediction_that_is_not_done_has_no_similar_cases(user: Any, version: Any, state: str) -> None:
     assert ids(user, PredictionFactory(scan__case__owner=user, model_version=version, state=state)) is None
 
 
-def test_a_result_from_before_there_were_embeddings_has_none(user: Any, version: Any) -> None:
+def test_a_prediction_without_embedding_has_no_similar_cases(user: Any, version: Any) -> None:
     assert ids(user, PredictionFactory(scan__case__owner=user, model_version=version)) is None
 
 
-def test_it_costs_four_queries_however_many_there_are(
+def test_any_number_of_matches_costs_four_queries(
     user: Any, version: Any, asked: Prediction, django_assert_num_queries: Any
 ) -> None:
     for number in range(30):
         past(user, version, (number + 1) / 100)
     [loaded] = selectors.result(user, prediction_id=asked.pk)
-    user.is_reader = False  # as whoever sends a request is loaded
+    user.is_reader = False  # as the user of a request is loaded
     with django_assert_num_queries(4):
         found = similar(user, prediction=loaded, limit=20) or []
         assert (
@@ -145,7 +143,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.analyze_each", lambda model, sources: (analysis() for _ in sources))
 
 
-def test_a_run_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:
+def test_a_prediction_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:
     first = PredictionFactory(state="queued", model_version=version, scan__case__owner=user)
     again = PredictionFactory(state="queued", model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
     other = past(user, version, 0.8)
@@ -157,7 +155,7 @@ def test_a_run_records_its_embedding_and_a_reused_result_the_same(judged: None, 
     assert (again.embedding.model_version, ids(user, first)) == (version, [other.pk])
 
 
-def test_result_and_embedding_are_recorded_both_or_neither(
+def test_result_and_embedding_are_recorded_together_or_not_at_all(
     judged: None, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: Any) -> None:
@@ -170,7 +168,7 @@ def test_result_and_embedding_are_recorded_both_or_neither(
     assert (queued.state, queued.outcome, queued.tumor_probability) == ("failed", "", None)
 
 
-def test_a_run_that_lost_its_claim_records_none(judged: None, version: Any, user: Any) -> None:
+def test_a_prediction_that_lost_its_claim_records_no_embedding(judged: None, version: Any, user: Any) -> None:
     queued = PredictionFactory(state="queued", model_version=version)
     claimed = transitions.claim(queued.pk)
     assert claimed and transitions.cancel(prediction=queued, actor=user)
@@ -178,7 +176,7 @@ def test_a_run_that_lost_its_claim_records_none(judged: None, version: Any, user
     assert not Embedding.objects.exists()
 
 
-def test_the_database_holds_64_numbers_or_none(user: Any, version: Any) -> None:
+def test_the_database_refuses_an_embedding_of_another_length(user: Any, version: Any) -> None:
     prediction = PredictionFactory(scan__case__owner=user, model_version=version)
     with pytest.raises(IntegrityError), transaction.atomic():
         Embedding.objects.create(prediction=prediction, model_version=version, vector=b"short")
