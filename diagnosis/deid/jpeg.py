@@ -28,7 +28,7 @@ def exif(orientation: int) -> bytes:
     return block.tobytes()
 
 
-def stripped(data: bytes, orientation: int) -> tuple[bytes, frozenset[str]]:
+def stripped(data: bytes, *, orientation: int) -> tuple[bytes, frozenset[str]]:
     """The JPEG with nothing but its picture, and which kinds of data were left out. orientation: EXIF's, 1 to 8.
 
     Raises ValueError if its segments cannot be followed to the end.

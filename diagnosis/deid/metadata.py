@@ -37,7 +37,7 @@ _INFO = {
 """By the key in Pillow's `info`."""
 
 
-def names_of_metadata(picture: Pillow.Image, data: bytes) -> tuple[str, ...]:
+def names_of_metadata(picture: Pillow.Image, *, data: bytes) -> tuple[str, ...]:
     """Kinds of metadata in a file that Pillow has opened but not yet loaded. data: the file's bytes."""
     if picture.format == "PNG":
         return tuple(sorted(set(_png_metadata(data))))

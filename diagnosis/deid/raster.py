@@ -72,7 +72,7 @@ def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str)
 
 
 def _stripped_jpeg(data: bytes, orientation: int) -> Cleaned:
-    stripped, dropped = jpeg.stripped(data, orientation)
+    stripped, dropped = jpeg.stripped(data, orientation=orientation)
     return Cleaned(stripped, "JPEG", tuple(sorted(dropped)))
 
 
@@ -82,7 +82,7 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
         picture: Pillow.Image = Pillow.open(io.BytesIO(data), formats=[file_format])
-        dropped = names_of_metadata(picture, data)
+        dropped = names_of_metadata(picture, data=data)
         picture.load()
         transparency = picture.info.get("transparency")
         if file_format == "TIFF":

@@ -89,7 +89,7 @@ def _receive(
     if receipt.accepted:
         receipt.case = context.case or receipt.accepted[0].scan.case
     too_large = rejections.too_large(settings.MAX_UPLOAD_MB)
-    receipt.rejected += [rejections.rejected(clean_name(name), too_large) for name in oversized]
+    receipt.rejected += [rejections.rejected(too_large, name=clean_name(name)) for name in oversized]
     for rejected in receipt.rejected:  # without the file's name, which may be the patient's
         audit.record("scan.rejected", actor=user, code=rejected.code)
     return receipt
@@ -103,7 +103,7 @@ def _take_upload(upload: Upload, context: UploadContext, receipt: Receipt) -> Up
                 with _memory.held(file.size):
                     context = _take(file.name, file.read(), context, receipt)
     except UnreadableImage as error:  # the archive itself; files already taken out of it stay
-        receipt.rejected.append(rejections.rejected(clean_name(upload.name), error))
+        receipt.rejected.append(rejections.rejected(error, name=clean_name(upload.name)))
     return context
 
 
@@ -112,19 +112,19 @@ def _take(name: str, content: bytes | UnreadableImage, context: UploadContext, r
     try:
         if isinstance(content, UnreadableImage):
             raise content
-        for decoded in decode(name, content):
+        for decoded in decode(content, name=name):
             if decoded.has_text and not context.confirmed:
                 raise rejections.burned_in_text()
-            accepted = store.accept(decoded, _patient_context(decoded, context), name=name)
+            accepted = store.accept(decoded, context=_patient_context(decoded, context), name=name)
             receipt.add(accepted)
             # New files never follow a duplicate into its old case.
             if accepted.created and not _goes_by_patient(decoded, context):
                 context = replace(context, case=accepted.scan.case)
     except UnreadableImage as error:
-        receipt.rejected.append(rejections.rejected(name, error))
+        receipt.rejected.append(rejections.rejected(error, name=name))
     except (IntegrityError, DataError):  # the database refuses a value; the other files go on
         _log.exception("file cannot be stored")
-        receipt.rejected.append(rejections.rejected(name, rejections.not_stored()))
+        receipt.rejected.append(rejections.rejected(rejections.not_stored(), name=name))
     return context
 
 

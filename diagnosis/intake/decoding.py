@@ -27,7 +27,7 @@ _one_at_a_time = threading.Semaphore(1)
 """In each process: a decoded picture may take a hundred megabytes, a volume more."""
 
 
-def decode(name: str, data: bytes) -> list[Decoded]:
+def decode(data: bytes, *, name: str) -> list[Decoded]:
     """What a file holds: one scan, or several if a multi-frame object has stacks in different directions.
 
     Raises UnreadableImage.

@@ -29,7 +29,7 @@ def render(image: Image) -> tuple[bytes, bytes]:
     return preview, _png(picture)
 
 
-def windowed(data: bytes, frame: int, *, window: int | None) -> bytes:
+def windowed(data: bytes, *, frame: int, window: int | None) -> bytes:
     """PNG bytes of a frame of a DICOM file under one of its windows; None: the full range of gray values.
 
     Raises UnreadableImage.

@@ -12,7 +12,7 @@ CONFIRMABLE = "lettering"
 """The code of the one rule that an uploader may overrule."""
 
 
-def rejected(name: str, error: UnreadableImage) -> Rejected:
+def rejected(error: UnreadableImage, *, name: str) -> Rejected:
     return Rejected(name, error.code, error.message, confirmable=error.code == CONFIRMABLE)
 
 

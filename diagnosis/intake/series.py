@@ -57,7 +57,7 @@ def match(decoded: Decoded, *, user: User, reference: str) -> SeriesMatch:
         return SeriesMatch(same_slice=known)
     [rendered] = decoded.slices
     for scan in here:
-        mm = along(position, scan)
+        mm = along(position, scan=scan)
         near = slices.filter(scan=scan, along__gt=mm - SAME_POSITION, along__lt=mm + SAME_POSITION).first()
         if near is None:
             if scan.frames >= MAX_SLICES:
@@ -69,7 +69,7 @@ def match(decoded: Decoded, *, user: User, reference: str) -> SeriesMatch:
     return SeriesMatch(other_case=other_case)
 
 
-def along(position: SlicePosition, scan: Scan) -> float:
+def along(position: SlicePosition, *, scan: Scan) -> float:
     """Millimeters along the scan's normal."""
     assert scan.normal is not None
     return slice_order.offset_along(scan.normal, position)

@@ -35,7 +35,7 @@ class UploadContext:
     confirmed: bool = False
 
 
-def accept(decoded: Decoded, context: UploadContext, *, name: str) -> Accepted:
+def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:
     """Store a decoded file, or find the scan that it duplicates or extends. name: of the file in this upload."""
     try:
         return _store(decoded, context, name)
@@ -162,7 +162,7 @@ def _create_slice(
     )
     if own_file is not None and own_file.position is not None:
         row.instance_uid = own_file.instance
-        row.along = series.along(own_file.position, scan)
+        row.along = series.along(own_file.position, scan=scan)
         files.save(row.file, own_file.data)
     files.save(row.preview, rendered.preview)
     files.save(row.thumbnail, rendered.thumbnail)

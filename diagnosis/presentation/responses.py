@@ -94,7 +94,9 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
 
     def render() -> HttpResponse:
         with _open(file) as stored:
-            return HttpResponse(previews.windowed(stored.read(), slice.frame, window=window), content_type="image/png")
+            return HttpResponse(
+                previews.windowed(stored.read(), frame=slice.frame, window=window), content_type="image/png"
+            )
 
     return _png(request, _etag(file, "window", window, slice.frame), render)
 

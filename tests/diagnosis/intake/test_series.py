@@ -230,10 +230,10 @@ def test_a_file_that_the_database_refuses_does_not_stop_the_others(user: Any, mo
     good, bad = builders.png_bytes(), builders.png_bytes(builders.phantom(96))
     accept = intake.store.accept
 
-    def refusing(decoded: Any, context: Any, *, name: str) -> Any:
+    def refusing(decoded: Any, *, context: Any, name: str) -> Any:
         if name == "IM0000":
             raise IntegrityError("no")
-        return accept(decoded, context, name=name)
+        return accept(decoded, context=context, name=name)
 
     monkeypatch.setattr("diagnosis.intake.store.accept", refusing)
     receipt = receive(user, bad, good)
