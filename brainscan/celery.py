@@ -1,6 +1,6 @@
-"""The Celery application. Its settings are Django's, under CELERY_.
+"""The Celery application, configured by Django's settings with the prefix CELERY_.
 
-How tasks behave is in `diagnosis.inference.task_policy`.
+Retries are configured in `diagnosis.inference.task_policy`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`, for process managers and load balancers. They need no login."""
+"""Health checks for process managers and load balancers, without a login: `/health/live` and `/health/ready`."""
 
 from typing import Any
 
@@ -14,22 +14,23 @@ from diagnosis.inference import broker, model_versions
 @login_not_required
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """200 as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @login_not_required
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, broker and model are usable, else 503. `worker` tells whether one is loaded and waiting."""
-    database, reached, model = _database(), broker.broker_status(), model_versions.status()
+    """200 if database, broker and model are usable, else 503. `worker` says whether any worker has loaded a model; it
+    does not change the status, because uploads are accepted without one."""
+    database, broker_status, model = _database(), broker.broker_status(), model_versions.status()
     report: dict[str, Any] = {
         "database": database,
-        "broker": reached,
+        "broker": broker_status,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
-        "worker": broker.worker_status() if reached["ready"] else {"ready": False, "count": 0},
+        "worker": broker.worker_status() if broker_status["ready"] else {"ready": False, "count": 0},
     }
-    usable = database["ready"] and reached["ready"] and model.usable
+    usable = database["ready"] and broker_status["ready"] and model.usable
     return JsonResponse({"status": "ok" if usable else "unavailable"} | report, status=200 if usable else 503)
 
 

@@ -1,7 +1,7 @@
-"""The way to the worker: send a prediction's id, and know whether somebody listens.
+"""The message broker (Redis or Valkey): sends predictions to the worker, and holds the workers' heartbeats.
 
-Messages carry ids only and may be lost or doubled; the database is the truth. A send that fails is logged and left to
-the sweep, so that an upload succeeds while the broker is down.
+Messages carry only ids and may be lost or delivered twice: the database is the source of truth. A failed send is logged
+and left to the sweep, so an upload succeeds while the broker is down.
 """
 
 import os
@@ -32,21 +32,23 @@ QUEUE = "celery"
 _WORKERS = "brainscan:workers"
 _MODELS = f"{_WORKERS}:models"
 WORKER_KEYS = (_WORKERS, _MODELS)
-"""What workers say of themselves; of no worth once they are gone."""
+"""What workers report about themselves; stale once they have stopped."""
 
 _CLOCK_SKEW = timedelta(milliseconds=50)  # between the worker's machine and the database's
-_BEAT_TTL = 30.0  # seconds without a sign of life after which a worker counts as gone
+_HEARTBEAT_TTL = 30.0  # seconds; a worker that was silent for longer counts as gone
 _log = structlog.get_logger(__name__)
 
 
 def send_on_commit(prediction_id: int, *, not_before: datetime | None = None) -> None:
-    """Send a prediction's id to the worker once the current transaction is in the database."""
+    """Send a prediction's id to the worker when the current transaction commits."""
     transaction.on_commit(lambda: send(prediction_id, not_before=not_before))
 
 
 def send(prediction_id: int, *, not_before: datetime | None = None) -> None:
-    """Send a prediction's id to the worker, which holds it until `not_before`. A broker that does not answer is logged,
-    never raised: the sweep will send the id again."""
+    """Send a prediction's id to the worker, which holds it until `not_before`.
+
+    Logs a broker that does not answer, and does not raise: the sweep sends the id again.
+    """
     try:
         current_app.send_task(
             RUN_PREDICTION,
@@ -76,12 +78,12 @@ def broker_status() -> dict[str, Any]:
 
 
 def worker_key() -> str:
-    """Name of this worker: host and the process that owns the pool."""
+    """This worker's key: its host and the process that owns the pool."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def report_worker(*, key: str, model: str | None = None) -> None:
-    """A worker says that it lives, and which model it has loaded (None: as before). Silent when the broker is away."""
+    """Record a worker's heartbeat, and which model it has loaded (None: unchanged). Only logs a broker that is down."""
     try:
         if model is not None:
             _client().hset(_MODELS, key, model)
@@ -91,7 +93,7 @@ def report_worker(*, key: str, model: str | None = None) -> None:
 
 
 def forget_worker(*, key: str) -> None:
-    """A worker says that it stops."""
+    """Remove a worker that stops."""
     try:
         _client().hdel(_WORKERS, key)
         _client().hdel(_MODELS, key)
@@ -100,21 +102,22 @@ def forget_worker(*, key: str) -> None:
 
 
 def worker_status() -> dict[str, Any]:
-    """Workers heard of in the last 30 s that have loaded a model: {"ready", "count", "models"}."""
+    """Workers whose heartbeat is at most 30 s old: {"ready": whether any has a model, "count", "models": labels}."""
     try:
         beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}
         models = {_text(k): _text(v) for k, v in _client().hgetall(_MODELS).items()}
     except redis.RedisError:
         return {"ready": False, "count": 0, "models": []}
-    alive = [key for key, beat in beats.items() if time.time() - beat < _BEAT_TTL]
+    alive = [key for key, beat in beats.items() if time.time() - beat < _HEARTBEAT_TTL]
     loaded = sorted({models[key] for key in alive if models.get(key)})
     return {"ready": bool(loaded), "count": len(alive), "models": loaded}
 
 
 def estimate(position: int) -> float | None:
-    """Seconds until the prediction at `position` is done, by the last 20 analyses; None before any. One query.
+    """Seconds until the prediction at `position` (from 1) is done, from the last 20 analyses; None before any.
 
-    From claim to end would count twice what runs at once: a picture is read while another is in the network.
+    Uses the analyses' own times: the time from claim to result overlaps, because an image is read while another is in
+    the network.
     """
     taken = Cast(KT("milliseconds__total"), FloatField())
     recent = Prediction.objects.filter(state__in=REUSABLE, reused_from=None).order_by("-id")[:20]

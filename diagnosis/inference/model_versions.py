@@ -1,4 +1,4 @@
-"""Which model the site uses: register an artifact, activate a version, and tell whether it is usable.
+"""The model registry of a site: register an artifact, activate a version, load it, and check whether it is usable.
 
 There is no fallback: when the active version's files are missing or damaged, the site says so and predicts nothing.
 """
@@ -20,7 +20,7 @@ from ml.inference import registry
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Is there a model to predict with? `problem` is a sentence when there is not."""
+    """Whether there is a model to predict with. problem: a sentence for staff if there is not."""
 
     usable: bool
     label: str = ""
@@ -29,9 +29,9 @@ class Status:
 
 
 def register(*, path: Path | str, actor: User | None = None) -> ModelVersion:
-    """Make an artifact folder known, its files' digests verified. Registering it again updates its path and manifest.
+    """Verify the digests of an artifact's files and register it; doing it again updates path and manifest.
 
-    Raises ModelUnavailable: missing, damaged, or made for another preprocessing.
+    Raises ModelUnavailable if it is missing, damaged, or made for another preprocessing.
     """
     manifest = registry.read_manifest(Path(path).resolve())
     registry.read_tensors(manifest)
@@ -53,7 +53,7 @@ def register(*, path: Path | str, actor: User | None = None) -> ModelVersion:
 
 
 def activate(*, version: ModelVersion, actor: User | None = None) -> None:
-    """Use `version` for every prediction from now on."""
+    """Use `version` for every new prediction."""
     with transaction.atomic():
         ModelVersion.objects.filter(active=True).exclude(pk=version.pk).update(active=False)
         if ModelVersion.objects.filter(pk=version.pk, active=False).update(active=True):
@@ -62,12 +62,12 @@ def activate(*, version: ModelVersion, actor: User | None = None) -> None:
 
 
 def register_default() -> ModelVersion:
-    """At start: make ML_MODEL known and active; without it, the shipped artifact.
+    """At startup, register and activate ML_MODEL; if it is not set, register the shipped artifact.
 
-    The shipped one becomes active if no version is, or if the active one was its predecessor: of the same folder, or of
-    one beside it that an upgrade took away.
+    The shipped artifact is activated if no version is active, or if it replaces the active one: it lies in the same
+    folder, or beside a folder that an upgrade removed.
 
-    Raises ModelUnavailable; an ML_MODEL that cannot be used leaves no version active, rather than another one.
+    Raises ModelUnavailable. If ML_MODEL is unusable, no version stays active, so that no other model predicts instead.
     """
     chosen = settings.ML_MODEL
     try:
@@ -77,23 +77,23 @@ def register_default() -> ModelVersion:
             ModelVersion.objects.filter(active=True).update(active=False)
         raise
     current = active()
-    if chosen or current is None or _preceded(version, current):
+    if chosen or current is None or _replaces(version, current):
         activate(version=version)
     return version
 
 
-def _preceded(version: ModelVersion, current: ModelVersion) -> bool:
+def _replaces(version: ModelVersion, current: ModelVersion) -> bool:
     old, new = Path(current.path), Path(version.path)
     return old == new or (old.parent == new.parent and not old.exists())
 
 
 def active() -> ModelVersion | None:
-    """The version that new predictions use. Its manifest, which is long, is read when somebody asks for it."""
+    """The version that new predictions use. Its manifest is long, so it is loaded only when accessed."""
     return ModelVersion.objects.filter(active=True).defer("manifest").first()
 
 
 def status() -> Status:
-    """Is the active version usable, as far as a look at its files tells? One query; the digest is verified at load."""
+    """Whether the active version is usable, from a quick check of its files; `load` verifies the digests. One query."""
     version = active()
     if version is None:
         wanted = settings.ML_MODEL or registry.DEFAULT_ARTIFACT
@@ -107,7 +107,7 @@ def status() -> Status:
 
 
 def problem(version: ModelVersion) -> str:
-    """What is wrong with a version's files, as a sentence; empty if nothing is. A look, not a full check."""
+    """What a quick check finds wrong with a version's files, as a sentence; empty if nothing."""
     try:
         registry.quick_check(_manifest(version))
     except ModelUnavailable as error:
@@ -116,9 +116,9 @@ def problem(version: ModelVersion) -> str:
 
 
 def load(version: ModelVersion | None) -> ml.Model:
-    """The loaded model of a version, once per process.
+    """A version's model, loaded once per process.
 
-    Raises ModelUnavailable: there is no version, its files are missing or damaged, or they are no longer that version.
+    Raises ModelUnavailable if there is no version, or its files are missing, damaged or replaced by another version's.
     """
     if version is None:
         raise ModelUnavailable("model_missing", status().problem or "No model version was active.")
@@ -127,7 +127,7 @@ def load(version: ModelVersion | None) -> ml.Model:
 
 
 def load_active() -> ml.Model:
-    """The loaded active model. Raises ModelUnavailable."""
+    """The active version's model. Raises ModelUnavailable."""
     return load(active())
 
 

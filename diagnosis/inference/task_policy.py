@@ -1,7 +1,7 @@
-"""The one decorator by which tasks are made; raw `shared_task` is not used elsewhere.
+"""The one decorator for tasks, so that every task has the same retry policy. Do not use `shared_task` elsewhere.
 
-Late acknowledgement, time limits and prefetch stand in the settings. Here: a lost database or broker connection is
-tried again with back-off, and nothing else is, because the same input would fail the same way.
+Tasks retry with back-off after a fault of database, broker or storage, and after nothing else: the same input would
+fail the same way. Late acknowledgement, time limits and prefetch are in the settings.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from diagnosis.inference.pipeline import INFRASTRUCTURE_FAULTS
 
 
 def background_task(*, name: str) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function the task `name`. It takes keyword-only ids and makes one domain call."""
+    """Register a function as the task `name`. It should take keyword-only ids and make one domain call."""
     return shared_task(
         name=name,
         autoretry_for=(*INFRASTRUCTURE_FAULTS, RedisConnectionError),

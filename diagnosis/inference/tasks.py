@@ -7,11 +7,11 @@ from diagnosis.inference.task_policy import background_task
 
 @background_task(name=RUN_PREDICTION)
 def run_prediction(*, prediction_id: int) -> None:
-    """Run one prediction, unless somebody else has claimed or ended it."""
+    """Run one prediction, or the one that has waited longest if this one was claimed or ended meanwhile."""
     pipeline.run(prediction_id=prediction_id)
 
 
 @background_task(name="diagnosis.sweep_stale")
 def sweep_stale() -> None:
-    """Bring back what a dead worker or a lost message left behind."""
+    """Re-queue what dead workers and lost messages left behind."""
     transitions.sweep()

@@ -1,4 +1,4 @@
-"""What a worker process does besides tasks: load the model before its first task, and tell that it lives.
+"""Celery signal handlers: load the model before the first task, keep database connections healthy, send heartbeats.
 
 TensorFlow does not survive a fork, so each pool process loads the model after it was forked.
 """
@@ -16,14 +16,14 @@ from diagnosis.inference import broker, model_versions
 from ml.contracts import ModelUnavailable
 from ml.engines import quiet_blas
 
-_BEAT_EVERY = 5.0  # seconds; Celery's own heartbeat comes more often than anyone needs to know
-_last_beat = 0.0
+_HEARTBEAT_EVERY = 5.0  # seconds; Celery's own heartbeat is more frequent than we need
+_last_heartbeat = 0.0
 _log = structlog.get_logger(__name__)
 
 
 @worker_process_init.connect
 def load_model_first(**_: Any) -> None:
-    """In each pool process: load the active model, or log why there is none; tasks will then fail with that reason."""
+    """In each pool process, load the active model. If there is none, log why; tasks then fail with the same reason."""
     quiet_blas()
     owner = f"{socket.gethostname()}:{os.getppid()}"
     try:
@@ -37,21 +37,21 @@ def load_model_first(**_: Any) -> None:
 
 
 @task_prerun.connect
-def look_after_the_database(**_: Any) -> None:
-    """Before each task, as Django does before each request: a connection that is old or broken is not used again."""
+def close_broken_connections(**_: Any) -> None:
+    """Before each task, close connections that are too old or broken, as Django does before each request."""
     close_old_connections()
 
 
 @heartbeat_sent.connect
-def report(**_: Any) -> None:
-    """In the parent process: still here."""
-    global _last_beat
-    if time.monotonic() - _last_beat >= _BEAT_EVERY:
-        _last_beat = time.monotonic()
+def report_heartbeat(**_: Any) -> None:
+    """In the parent process, pass Celery's heartbeat on to the broker, at most every few seconds."""
+    global _last_heartbeat
+    if time.monotonic() - _last_heartbeat >= _HEARTBEAT_EVERY:
+        _last_heartbeat = time.monotonic()
         broker.report_worker(key=broker.worker_key())
 
 
 @worker_shutdown.connect
 def sign_off(**_: Any) -> None:
-    """In the parent process, at its end."""
+    """In the parent process, when the worker stops."""
     broker.forget_worker(key=broker.worker_key())

@@ -2,9 +2,18 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
 
 import diagnosis
+from diagnosis.inference import transitions
+from diagnosis.models import AuditEvent, Embedding, Prediction
+from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
+from tests.queue import Queue
 
 OWNED = {"state", "not_before", "queued", "started", "finished", "attempts"}
 """The columns by which a prediction is claimed, and which say what became of it."""
@@ -49,3 +58,103 @@ def test_the_search_for_such_modules_finds_them() -> None:
     ):
         assert list(writes(line)), line
     assert not list(writes("Prediction.objects.filter(state='done')"))
+
+
+LATER = timedelta(minutes=5)
+
+
+def fresh(prediction: Prediction) -> Prediction:
+    return Prediction.objects.get(pk=prediction.pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("debounce", [None, LATER])
+def test_create_queues_and_sends(user: Any, sent: Queue, commit: Any, debounce: timedelta | None) -> None:
+    scan, version = ScanFactory(case__owner=user), ModelVersionFactory()
+    created = commit(transitions.create, scan, model_version=version, requested_by=user, debounce=debounce)
+    assert (fresh(created).state, created.model_version, created.requested_by) == ("queued", version, user)
+    [message] = sent.messages()
+    assert message.prediction_id == created.pk
+    if debounce is None:
+        assert created.not_before is None and message.not_before is None
+    else:
+        assert created.not_before - created.queued == LATER
+        assert timedelta(0) < message.not_before - created.not_before < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("state", "moves"), [("queued", True), ("running", True), ("done", False), ("failed", False)])
+def test_postpone_moves_only_what_is_active(state: str, moves: bool) -> None:
+    prediction, until = PredictionFactory(state=state), timezone.now() + LATER
+    assert transitions.postpone(prediction, until=until) is moves
+    assert fresh(prediction).not_before == (until if moves else None)
+
+
+@pytest.mark.django_db
+def test_reopen_forgets_the_result_and_audits_it(user: Any, sent: Queue, commit: Any) -> None:
+    earlier = PredictionFactory()
+    done = PredictionFactory(reused_from=earlier, attempts=3)
+    Embedding.objects.create(prediction=done, model_version=done.model_version, vector=bytes(128))
+    due = timezone.now() + LATER
+    assert commit(transitions.reopen, done, actor=user, not_before=due)
+    again = fresh(done)
+    assert (again.state, again.outcome, again.tumor_probability, again.attempts) == ("queued", "", None, 0)
+    assert (again.reused_from, again.evidence, again.gate, again.started, again.finished) == (None,) * 5
+    assert again.not_before == due
+    assert not Embedding.objects.filter(prediction=done).exists()
+    event = AuditEvent.objects.get(action="prediction.reopened")
+    assert (event.actor_id, event.target_id) == (user.pk, str(done.pk))
+    assert event.details == {"outcome": "tumor", "tumor_probability": done.tumor_probability}
+    assert sent == [done.pk]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["queued", "running", "failed", "canceled"])
+def test_only_a_result_is_reopened(user: Any, sent: Queue, commit: Any, state: str) -> None:
+    prediction = PredictionFactory(state=state)
+    assert not commit(transitions.reopen, prediction, actor=user, not_before=timezone.now())
+    assert (fresh(prediction).state, len(sent), AuditEvent.objects.count()) == (state, 0, 0)
+
+
+@pytest.mark.django_db
+def test_release_keeps_the_attempt_and_sends_only_if_asked(sent: Queue, commit: Any) -> None:
+    claimed = transitions.claim(PredictionFactory(state="queued").pk)
+    assert claimed is not None
+    assert commit(transitions.release, claimed, send=False)
+    assert (fresh(claimed).state, fresh(claimed).attempts, len(sent)) == ("queued", 1, 0)
+    assert not commit(transitions.release, claimed, send=True)  # the claim is over
+    assert len(sent) == 0
+    claimed = transitions.claim(claimed.pk)
+    assert claimed is not None and commit(transitions.release, claimed, send=True, delay=LATER)
+    [message] = sent.messages()
+    assert timedelta(0) <= message.not_before - fresh(claimed).queued - LATER < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_requeue_is_no_attempt_and_goes_to_the_end(sent: Queue, commit: Any) -> None:
+    claimed = transitions.claim(PredictionFactory(state="queued", queued=timezone.now() - LATER).pk)
+    assert claimed is not None and commit(transitions.requeue, claimed)
+    again = fresh(claimed)
+    assert (again.state, again.attempts, again.started, list(sent)) == ("queued", 0, None, [claimed.pk])
+    assert timezone.now() - again.queued < LATER
+    assert not commit(transitions.requeue, claimed)
+    assert len(sent) == 1
+
+
+@pytest.mark.django_db
+def test_a_result_that_does_not_cover_new_slices_is_dropped(sent: Queue, commit: Any) -> None:
+    claimed = transitions.claim(PredictionFactory(state="queued").pk)
+    assert claimed is not None and transitions.postpone(claimed, until=timezone.now() + LATER)
+    commit(transitions.fail, claimed, code="internal", message="No.")
+    assert (fresh(claimed).state, fresh(claimed).error_code, list(sent)) == ("queued", "", [claimed.pk])
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_or_has_changed_is_not_claimed() -> None:
+    later = PredictionFactory(state="queued", not_before=timezone.now() + LATER)
+    assert transitions.claim(later.pk) is None
+    now = PredictionFactory(state="queued", not_before=timezone.now() - LATER)
+    assert transitions.claim(now.pk, model_version=later.model_version) is None
+    claimed = transitions.claim(now.pk, model_version=now.model_version)
+    assert claimed is not None and claimed.attempts == 1
+    assert transitions.claim(now.pk) is None

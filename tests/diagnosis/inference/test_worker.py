@@ -8,7 +8,7 @@ from celery.signals import task_prerun
 from django.conf import settings
 from django.db import connections
 
-from diagnosis.inference import worker
+from diagnosis.inference import broker, worker
 from diagnosis.models import Case
 from ml.contracts import ModelUnavailable
 
@@ -35,25 +35,25 @@ def closed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> list[bool
 
 
 def test_a_good_connection_stays(closed: list[bool]) -> None:
-    worker.look_after_the_database()
+    worker.close_broken_connections()
     assert closed == []
     assert Case.objects.count() == 0
 
 
 def test_an_old_connection_is_closed(closed: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections["default"], "close_at", time.monotonic() - 1)
-    worker.look_after_the_database()
+    worker.close_broken_connections()
     assert closed == [True]
 
 
 def test_a_connection_that_broke_is_closed(closed: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     connection = connections["default"]
     monkeypatch.setattr(connection, "errors_occurred", True)  # as after a failed query
-    worker.look_after_the_database()
+    worker.close_broken_connections()
     assert closed == []  # it still answers: it was the query's fault
     monkeypatch.setattr(connection, "errors_occurred", True)
     monkeypatch.setattr(connection, "is_usable", lambda: False)
-    worker.look_after_the_database()
+    worker.close_broken_connections()
     assert closed == [True]
 
 
@@ -66,3 +66,21 @@ def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: p
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         worker.load_model_first()
         assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
+
+
+def test_a_heartbeat_is_passed_on_every_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic() + 1000.0
+    reported: list[str] = []
+    monkeypatch.setattr(worker, "_last_heartbeat", now - 5.0)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
+    monkeypatch.setattr("diagnosis.inference.broker.report_worker", lambda *, key: reported.append(key))
+    for passed, expected in ((0.0, 1), (4.9, 1), (5.0, 2)):
+        monkeypatch.setattr(worker.time, "monotonic", lambda passed=passed: now + passed)
+        worker.report_heartbeat()
+        assert len(reported) == expected
+
+
+def test_a_worker_that_stops_is_forgotten() -> None:
+    broker.report_worker(key=broker.worker_key(), model="vgg16@abc")
+    worker.sign_off()
+    assert broker.worker_status() == {"ready": False, "count": 0, "models": []}
