@@ -53,7 +53,6 @@ class FakeEngine:
         block5[:, HOT_CELL[0], HOT_CELL[1], 0] = 1
         return Maps(
             block3=np.zeros((len(batch), 28, 28, 256), np.float32),
-            block4=np.zeros((len(batch), CELLS, CELLS, CHANNELS), np.float32),
             block5=block5,
         )
 

@@ -77,7 +77,7 @@ def build_tail(tensors: Tensors) -> keras.Model:
     x = inputs = keras.Input((2 * CELLS, 2 * CELLS, 256), name="block3")
     for name in TUNED:
         if name == "block5_conv1":
-            x = layers.MaxPooling2D(2, name=TAPS["block4"])(x)
+            x = layers.MaxPooling2D(2, name="block4_pool")(x)
         x = layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name=name)(x)
     tail = keras.Model(inputs, x, name="tail")
     for name in TUNED:

@@ -10,7 +10,7 @@ CONVOLUTIONS = tuple(
 )
 """VGG16's convolutions in order (Simonyan & Zisserman 2014, configuration D), with a pooling between the blocks."""
 
-TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv3"}
+TAPS = {"block3": "block3_pool", "block5": "block5_conv3"}
 """Maps that a pass returns and the layers they come from, front to back. The last pooling is left out, so block5 is
 14 × 14 × 512."""
 
@@ -19,10 +19,8 @@ TAPS = {"block3": "block3_pool", "block4": "block4_pool", "block5": "block5_conv
 class Maps:
     """What one pass over N images returns, float32. The heads use `block5`, the gate `block3`.
 
-    block3: (N, 28, 28, 256) after the pooling. block4: (N, 14, 14, 512) after the pooling. block5: (N, 14, 14, 512)
-    of block5_conv3.
+    block3: (N, 28, 28, 256) after the pooling. block5: (N, 14, 14, 512) of block5_conv3.
     """
 
     block3: NDArray[np.float32]
-    block4: NDArray[np.float32]
     block5: NDArray[np.float32]

@@ -38,10 +38,9 @@ class FakeEngine:
         n = len(batch)
         maps = Maps(
             block3=np.zeros((n, 2 * CELLS, 2 * CELLS, CHANNELS // 2), np.float32),
-            block4=np.zeros((n, CELLS, CELLS, CHANNELS), np.float32),
             block5=np.zeros((n, CELLS, CELLS, CHANNELS), np.float32),
         )
-        for array in (maps.block3, maps.block4, maps.block5):
+        for array in (maps.block3, maps.block5):
             array[..., 0] = batch.mean(axis=(1, 2, 3))[:, None, None] / 50
         return maps
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, HeadOutputs, Heads, describe
-from ml.model.vgg16 import TAPS
 from ml.model.vgg16 import Maps as Pass
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
 from ml.training.data.targets import POSITIVE
@@ -26,7 +25,6 @@ class Reader:
     """
 
     def __init__(self, tensors: Tensors) -> None:
-        import keras
 
         from ml.model.keras_network import build_tail
 
@@ -35,17 +33,14 @@ class Reader:
         rounded.setdefault(kernel, np.zeros((2 * CHANNELS, EMBEDDING), np.float32))
         rounded.setdefault(bias, np.zeros(EMBEDDING, np.float32))
         self._heads = Heads.from_tensors(rounded)
-        tail = build_tail(rounded)
-        outputs = [tail.get_layer(TAPS["block4"]).output, tail.output]
-        self._tail = keras.Model(tail.input, outputs)
+        self._tail = build_tail(rounded)
 
     def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Pass]:
         """What a pass gives for the draws of `indices`, or all, in order and in batches."""
         chosen = np.arange(len(maps)) if indices is None else indices
         for start in range(0, len(chosen), BATCH):
             block3 = maps.take(chosen[start : start + BATCH]).astype(np.float32)
-            block4, block5 = self._tail(block3, training=False)
-            yield Pass(block3=block3, block4=np.asarray(block4), block5=np.asarray(block5))
+            yield Pass(block3=block3, block5=np.asarray(self._tail(block3, training=False)))
 
     def read(self, maps: Maps) -> HeadOutputs:
         """Readings of all draws."""

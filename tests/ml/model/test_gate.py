@@ -50,7 +50,7 @@ def at(*along: float) -> np.ndarray:
 
 
 def maps(count: int = 2, *, fill: float | None = None, seed: int = 0) -> Maps:
-    shapes = {"block3": (28, 28, 256), "block4": (14, 14, 512), "block5": (14, 14, 512)}
+    shapes = {"block3": (28, 28, 256), "block5": (14, 14, 512)}
     rng = np.random.default_rng(seed)
     return Maps(
         **{
