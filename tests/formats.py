@@ -1,8 +1,8 @@
-"""The table in docs/formats.md of what becomes of every file that pydicom ships for its own tests.
+"""docs/formats-pydicom.md: what becomes of every file that pydicom ships for its own tests.
 
-`python -m tests.formats` writes it anew; test_docs_formats.py holds it to the code. Two things are told apart: whether
-the file is one that is judged (most show no MR of a brain and are set aside), and whether its pixels can be decoded,
-which shows that the codecs work.
+`python -m tests.formats` writes it; test_docs_formats.py compares it with the code. It shows two things: whether a file
+gets a prediction (most are no MR of a brain and are set aside), and whether its pixels can be decoded, which proves
+that the codecs work.
 """
 
 import re
@@ -18,8 +18,14 @@ from ml import readers
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import header, pixels
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "formats.md"
-START, END = "<!-- written by python -m tests.formats -->", "<!-- end -->"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "formats-pydicom.md"
+HEAD = """# The files that pydicom ships
+
+<!-- written by python -m tests.formats -->
+
+Every file of pydicom's own test suite and what becomes of it. "Its pixels" says whether all frames can be decoded,
+even if the object is set aside. The codes are explained in [formats.md](formats.md).
+"""
 FILES = Path(pydicom.data.__file__).parent
 
 
@@ -104,9 +110,8 @@ def _shortened(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def written() -> str:
-    """The document with the table as it must be."""
-    before, _, rest = DOCUMENT.read_text().partition(START)
-    return f"{before}{START}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+    """The whole document."""
+    return f"{HEAD}\n{table()}\n"
 
 
 if __name__ == "__main__":
