@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(params=[1, 2], ids=["one pass at a time", "two passes at once"])
 def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Each picture has a probability of its own, by its mean gray."""
+    """Each image has a probability of its own, from its mean gray."""
     fake = fake_model(0.9)
     forward = fake.engine.forward
 
@@ -43,7 +43,7 @@ def version() -> Any:
 
 
 def waiting(version: Any, count: int) -> list[Prediction]:
-    """Pictures in the order in which they came, all different."""
+    """Queued images, all different, first come first."""
     now = timezone.now()
     return [
         PredictionFactory(
@@ -70,7 +70,7 @@ def states(rows: list[Prediction]) -> list[str]:
 
 
 def passes(model: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures each pass will have had."""
+    """The number of images in each pass, filled in as passes run."""
     sizes: list[int] = []
     forward = model.engine.forward
     monkeypatch.setattr(model.engine, "forward", lambda batch: sizes.append(len(batch)) or forward(batch))
@@ -81,7 +81,7 @@ def broken(row: Prediction) -> None:
     row.scan.file.storage.delete(row.scan.file.name)
 
 
-def test_one_run_reads_all_that_wait_in_their_order(model: Any, version: Any) -> None:
+def test_one_run_analyzes_all_queued_images_in_order(model: Any, version: Any) -> None:
     rows = waiting(version, 6)
     assert pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done"] * 6
@@ -90,7 +90,7 @@ def test_one_run_reads_all_that_wait_in_their_order(model: Any, version: Any) ->
         assert (row.outcome, row.attempts) == ("tumor", 1)
         assert Embedding.objects.filter(prediction=row).exists()
     assert [row.finished for row in rows] == sorted(row.finished for row in rows)
-    assert not pipeline.run(prediction_id=rows[1].pk)  # its own message comes later, and finds nothing to do
+    assert not pipeline.run(prediction_id=rows[1].pk)  # its own message arrives later and finds nothing to do
 
 
 def test_a_pass_has_one_image(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_pass_has_one_image(model: Any, version: Any, monkeypatch: pytest.Monk
     assert sizes == [1] * 6
 
 
-def test_each_has_the_result_that_it_has_alone(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_in_a_batch_equals_the_result_alone(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     together = waiting(version, 3)
     pipeline.run(prediction_id=together[0].pk)
     monkeypatch.setattr(batching, "TURN", timedelta(0))
@@ -114,12 +114,12 @@ def test_each_has_the_result_that_it_has_alone(model: Any, version: Any, monkeyp
             assert getattr(one, name) == getattr(other, name), name
 
 
-def test_a_message_that_comes_too_late_is_for_whoever_waits_longest(
+def test_a_late_message_runs_whichever_has_waited_longest(
     model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "TURN", timedelta(0))
     rows = waiting(version, 3)
-    Prediction.objects.filter(pk=rows[2].pk).update(attempts=1)  # tried before: it has a message of its own
+    Prediction.objects.filter(pk=rows[2].pk).update(attempts=1)  # tried before, so it has its own message
     assert pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued", "queued"]
     assert pipeline.run(prediction_id=rows[0].pk)
@@ -128,7 +128,7 @@ def test_a_message_that_comes_too_late_is_for_whoever_waits_longest(
     assert states(rows) == ["done", "done", "queued"]
 
 
-def test_what_fails_under_anothers_message_has_one_of_its_own_again(
+def test_a_fault_under_anothers_message_sends_a_new_one(
     model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
@@ -138,14 +138,14 @@ def test_what_fails_under_anothers_message_has_one_of_its_own_again(
     assert sent == [row.pk]
 
 
-def test_a_turn_ends(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_ends_after_its_turn(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "TURN", timedelta(0))
     rows = waiting(version, 2)
     pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued"]
 
 
-def test_what_was_tried_before_or_is_not_ripe_is_passed_by(model: Any, version: Any) -> None:
+def test_a_batch_skips_what_was_tried_before_or_is_not_due(model: Any, version: Any) -> None:
     first, tried, unripe, _ = rows = waiting(version, 4)
     Prediction.objects.filter(pk=tried.pk).update(attempts=1)
     Prediction.objects.filter(pk=unripe.pk).update(not_before=timezone.now() + timedelta(hours=1))
@@ -154,7 +154,7 @@ def test_what_was_tried_before_or_is_not_ripe_is_passed_by(model: Any, version: 
 
 
 @pytest.mark.parametrize("kind", ["series", "gathering", "another model"])
-def test_nobody_passes_a_series_or_another_models_run(model: Any, version: Any, kind: str) -> None:
+def test_a_batch_does_not_overtake_a_series_or_another_model(model: Any, version: Any, kind: str) -> None:
     first, other, _ = rows = waiting(version, 3)
     if kind == "another model":
         Prediction.objects.filter(pk=other.pk).update(model_version=ModelVersionFactory())
@@ -165,16 +165,14 @@ def test_nobody_passes_a_series_or_another_models_run(model: Any, version: Any, 
     assert states(rows) == ["done", "queued", "queued"]
 
 
-def test_what_was_tried_before_takes_nobody_along(model: Any, version: Any) -> None:
+def test_a_retried_prediction_runs_alone(model: Any, version: Any) -> None:
     rows = waiting(version, 2)
     Prediction.objects.filter(pk=rows[0].pk).update(attempts=1)
     pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "queued"]
 
 
-def test_the_same_picture_twice_and_a_known_one_cost_no_pass(
-    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_duplicates_and_known_images_cost_no_pass(model: Any, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier = waiting(version, 1)[0]
     pipeline.run(prediction_id=earlier.pk)
     first, same, again, other = rows = waiting(version, 4)
@@ -190,7 +188,7 @@ def test_the_same_picture_twice_and_a_known_one_cost_no_pass(
     assert Prediction.objects.get(pk=same.pk).reused_from == first
 
 
-def test_what_cannot_be_judged_is_refused_and_the_others_are_read(model: Any, version: Any) -> None:
+def test_a_refused_image_does_not_stop_the_batch(model: Any, version: Any) -> None:
     rows = waiting(version, 3)
     with rows[1].scan.file.open("wb") as file:
         file.write(b"no picture")
@@ -198,7 +196,7 @@ def test_what_cannot_be_judged_is_refused_and_the_others_are_read(model: Any, ve
     assert states(rows) == ["done", "refused", "done"]
 
 
-def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: Queue, commit: Any) -> None:
+def test_a_fault_of_one_image_releases_those_behind_it(model: Any, version: Any, sent: Queue, commit: Any) -> None:
     rows = waiting(version, 3)
     broken(rows[1])
     commit(pipeline.run, prediction_id=rows[0].pk)
@@ -210,7 +208,7 @@ def test_a_fault_of_one_is_its_own(model: Any, version: Any, sent: Queue, commit
     assert Prediction.objects.get(pk=rows[1].pk).error_code == "file_missing"
 
 
-def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sent: Queue, commit: Any) -> None:
+def test_a_fault_of_the_first_image_fails_it_alone(model: Any, version: Any, sent: Queue, commit: Any) -> None:
     rows = waiting(version, 2)
     broken(rows[0])
     commit(pipeline.run, prediction_id=rows[0].pk)
@@ -219,7 +217,7 @@ def test_a_fault_of_the_first_ends_it_and_no_other(model: Any, version: Any, sen
 
 
 @pytest.mark.parametrize("fault", [OperationalError("database is locked"), RuntimeError("a bug")])
-def test_a_fault_while_others_are_claimed_strands_nobody(
+def test_a_fault_while_claiming_leaves_none_running(
     model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     rows = waiting(version, 4)
@@ -236,7 +234,7 @@ def test_a_fault_while_others_are_claimed_strands_nobody(
     assert sent == [rows[2].pk]
 
 
-def test_a_broken_network_sends_all_back_and_each_goes_alone(
+def test_a_failed_pass_releases_all_and_each_is_retried_alone(
     model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
@@ -263,7 +261,7 @@ def test_a_broken_network_sends_all_back_and_each_goes_alone(
     assert {Prediction.objects.get(pk=pk).error_code for pk in held} == {"internal"}
 
 
-def test_what_was_recorded_before_a_fault_stays(
+def test_results_recorded_before_a_fault_stay(
     model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
@@ -281,7 +279,7 @@ def test_what_was_recorded_before_a_fault_stays(
     assert sent == held and rows[1].pk in held
 
 
-def test_one_that_is_canceled_meanwhile_drops_its_result_alone(
+def test_cancel_during_a_batch_drops_only_that_result(
     model: Any, version: Any, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = waiting(version, 3)
@@ -297,7 +295,7 @@ def test_one_that_is_canceled_meanwhile_drops_its_result_alone(
     assert states(rows) == ["done", "canceled", "done"]
 
 
-def test_what_was_tried_before_is_not_kept_behind_a_queue_that_never_ends(
+def test_a_released_prediction_is_claimed_once_its_message_must_be_lost(
     model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "TURN", timedelta(0))
@@ -308,7 +306,7 @@ def test_what_was_tried_before_is_not_kept_behind_a_queue_that_never_ends(
     assert states(rows) == ["done", "queued"]
 
 
-def test_another_model_that_was_chosen_in_between_reads_it_later(
+def test_a_batch_leaves_a_prediction_whose_model_changed(
     model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, other = waiting(version, 2), ModelVersionFactory()
@@ -324,7 +322,7 @@ def test_another_model_that_was_chosen_in_between_reads_it_later(
     assert states(rows) == ["done", "queued"]
 
 
-def test_a_time_limit_in_a_decoder_is_no_word_on_the_picture(
+def test_a_time_limit_in_a_decoder_does_not_refuse_the_image(
     model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]

@@ -77,7 +77,7 @@ def test_a_probability_in_the_band_is_uncertain_whatever_the_outcome(
     assert fresh(prediction).likely_type == ("glioma" if uncertain or outcome == "tumor" else "")
 
 
-def test_a_picture_of_the_training_is_recorded_as_such(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_image_is_marked_as_such(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     analyze_each = pipeline.ml.analyze_each
 
     def known(*args: Any, **kwargs: Any) -> Any:
@@ -102,7 +102,7 @@ def test_only_what_is_queued_is_claimed(model: Any, state: str) -> None:
     assert model.engine.passes == 0
 
 
-def test_an_id_that_is_gone_is_nothing_to_do(model: Any) -> None:
+def test_an_unknown_id_does_nothing(model: Any) -> None:
     assert not pipeline.run(prediction_id=987654)
 
 
@@ -150,7 +150,7 @@ def test_a_failed_or_canceled_run_is_never_reused(model: Any, state: str) -> Non
     assert model.engine.passes == 1
 
 
-def test_without_a_model_it_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_it_fails_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(version: Any) -> None:
         raise ModelUnavailable("model_missing", "No model: manifest.json does not exist.")
 
@@ -163,7 +163,7 @@ def test_without_a_model_it_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) 
     assert failed.tumor_probability is None
 
 
-def test_the_shipped_folder_that_is_gone_fails_and_says_why() -> None:
+def test_a_missing_artifact_folder_fails_with_the_reason() -> None:
     prediction = queued(model_version=ModelVersionFactory(path="/nonexistent/model", active=True))
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).error_code == "model_missing"
@@ -179,7 +179,7 @@ def test_an_unexpected_error_fails_the_run_and_hides_its_text(model: Any, monkey
 
 
 @pytest.mark.parametrize("fault", [OperationalError("gone"), pipeline.StorageUnavailable("gone")])
-def test_an_infrastructure_fault_gives_the_claim_back_and_is_raised(
+def test_an_infrastructure_fault_releases_the_claim_and_is_raised(
     model: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     def analyze_each(*_: Any, **__: Any) -> None:

@@ -52,7 +52,7 @@ def fresh(prediction: Prediction) -> Prediction:
     return Prediction.objects.get(pk=prediction.pk)
 
 
-def test_every_slice_gets_a_result_and_all_of_them_one(user: Any, model: Any) -> None:
+def test_a_series_has_a_result_for_each_slice_and_one_for_all(user: Any, model: Any) -> None:
     prediction = series(user)
     assert pipeline.run(prediction_id=prediction.pk)
     done = fresh(prediction)
@@ -66,7 +66,7 @@ def test_every_slice_gets_a_result_and_all_of_them_one(user: Any, model: Any) ->
     assert model.engine.passes == 3  # ten slices, four a pass
 
 
-def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -> None:
+def test_an_interrupted_run_analyzes_only_the_remaining_slices(user: Any, model: Any) -> None:
     prediction = series(user)
     forward, passes = model.engine.forward, []
 
@@ -87,7 +87,7 @@ def test_a_run_that_was_cut_off_reads_only_what_is_left(user: Any, model: Any) -
     assert (fresh(prediction).state, fresh(prediction).progress) == ("done", 10)
 
 
-def test_a_long_series_gives_way_and_goes_on(
+def test_a_long_series_is_requeued_after_each_turn(
     user: Any, model: Any, monkeypatch: pytest.MonkeyPatch, sent: Queue, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(pipeline, "TURN", timedelta(0))
@@ -183,7 +183,9 @@ def test_a_series_of_blank_slices_is_refused_with_the_commonest_reason(user: Any
     assert refused.gate["message"].startswith("Only 0 of 5 slices")
 
 
-def test_a_model_without_a_rule_for_series_says_so(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_series_calibration_fails_a_series(
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: replace(model, series=None))
     prediction = series(user)
     pipeline.run(prediction_id=prediction.pk)
@@ -197,13 +199,13 @@ def test_a_series_of_one_slice_is_that_slice(user: Any, model: Any) -> None:
     assert not SliceResult.objects.exists()
 
 
-def test_order_is_that_of_the_places(user: Any, model: Any) -> None:
+def test_slices_are_ordered_by_position(user: Any, model: Any) -> None:
     prediction = series(user, 4)
     inference_series.arrange(prediction.scan)
     assert list(prediction.scan.slices.order_by("index").values_list("along", flat=True)) == [0, 5, 10, 15]
 
 
-def test_another_model_says_everything_anew(user: Any, model: Any) -> None:
+def test_another_model_analyzes_all_slices_again(user: Any, model: Any) -> None:
     prediction = series(user, 6)
     forward = model.engine.forward
 
@@ -225,7 +227,7 @@ def test_another_model_says_everything_anew(user: Any, model: Any) -> None:
     assert (SliceResult.objects.count(), fresh(prediction).progress) == (0, 0)
 
 
-def test_a_result_of_fewer_slices_is_not_that_of_more(user: Any, other_user: Any, model: Any) -> None:
+def test_a_result_for_fewer_slices_is_not_reused(user: Any, other_user: Any, model: Any) -> None:
     """Under an older model the run stands as it was, while its scan has grown."""
     files = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(builders.dicom_series(6))]
     old = intake.receive(user=user, files=files[:3]).accepted[0].prediction
