@@ -1,1 +1,1 @@
-"""Training and evaluation. Serving never imports this package; its requirements stand apart from the app's."""
+"""Training and evaluation. Serving never imports this package, whose requirements are in requirements-train.txt."""

@@ -1,6 +1,6 @@
-"""From a finished run to an artifact that the registry loads: float16 weights without pickle, and a manifest.
+"""Turns a finished run into an artifact that the registry loads: float16 weights in safetensors, and a manifest.
 
-An artifact is written beside its place and moved there whole, so a reader never finds half of one.
+An artifact is written to a temporary folder and moved into place, so that a reader never finds half of one.
 """
 
 import datetime
@@ -29,7 +29,7 @@ VERSION = "1"
 WEIGHTS = "weights.safetensors"
 MANIFEST = "manifest.json"
 MAX_BYTES = 32_000_000
-"""Largest weights file that ships in the repository."""
+"""Size limit of a weights file that ships in the repository."""
 
 INTENDED_USE = (
     "Research and teaching: a second look at single brain MRI slices by staff who can read them. "
@@ -52,7 +52,7 @@ _FACTS = ("hashed", "fitted", "gate", "training")
 
 
 class ExportError(BrainscanError):
-    """The run cannot be turned into an artifact, or the folder must not be replaced."""
+    """The run cannot become an artifact, or the folder must not be replaced."""
 
     def __init__(self, message: str) -> None:
         super().__init__("export_failed", message)
@@ -62,9 +62,9 @@ class ExportError(BrainscanError):
 class Run:
     """A finished training.
 
-    tensors: base, heads and gate, float32. hashes: of the training pictures, as `training_hashes.build` gives them,
-    with what the manifest says of them. fitted: the manifest's threshold, calibration and operating point. gate,
-    training: how the gate was made, and what was done.
+    tensors: base, heads and gate, float32. hashes: of the images used, as `training_hashes.build` returns them; hashed:
+    their manifest entry. fitted: the manifest's threshold, calibration and operating point. gate, training: facts about
+    the gate and the training.
     """
 
     tensors: Tensors
@@ -75,7 +75,7 @@ class Run:
     training: dict[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write the run to `folder`, replacing an older one. One that is written half does not load."""
+        """Write the run to `folder`, replacing an older one. A half-written run does not load."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").unlink(missing_ok=True)
         save_file(self.tensors, folder / "tensors.safetensors")
@@ -85,7 +85,7 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> "Run":
-        """Read what `save` wrote. Raises ExportError where there is no finished run."""
+        """Read what `save` wrote. Raises ExportError if there is no finished run."""
         try:
             facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             tensors, data = load_file(folder / "tensors.safetensors"), (folder / "hashes.safetensors").read_bytes()
@@ -95,7 +95,7 @@ class Run:
 
 
 def export(run: Run, out: Path, *, name: str = NAME) -> Path:
-    """Write the artifact folder `out` and return it. An older artifact there is replaced, any other folder is not.
+    """Write the artifact folder `out` and return it, replacing an older artifact there.
 
     Raises ExportError: a value is out of float16's range, the file would be too large, or `out` holds something else.
     """
@@ -113,12 +113,12 @@ def export(run: Run, out: Path, *, name: str = NAME) -> Path:
         write_manifest(fresh, manifest(run, weights, name=name))
         _swap(fresh, out)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # there only if something failed
+        shutil.rmtree(fresh, ignore_errors=True)  # still there only after a failure
     return out
 
 
 def half(tensors: Tensors) -> dict[str, NDArray[np.float16]]:
-    """Tensors in float16. Raises ExportError if a value does not survive (it overflows, or was not finite)."""
+    """Tensors in float16. Raises ExportError if a value overflows or is not finite."""
     halved = {}
     for name, tensor in tensors.items():
         with np.errstate(over="ignore"):
@@ -174,7 +174,7 @@ def write_manifest(folder: Path, data: dict[str, Any]) -> None:
 
 
 def record(artifact: Path, summary: dict[str, Any]) -> None:
-    """Put an evaluation of the validation or test split into the artifact's manifest. Its identity does not change.
+    """Write an evaluation of the validation or test split into the manifest. The artifact's identity does not change.
 
     Raises ExportError for any other split.
     """
@@ -189,8 +189,10 @@ def record(artifact: Path, summary: dict[str, Any]) -> None:
 
 
 def with_series(artifact: Path, out: Path, entry: dict[str, Any]) -> Path:
-    """A copy of an artifact in `out` that judges series as `entry` says. What was measured of pictures still holds,
-    what was measured of series does not. Raises ExportError if `out` holds something else."""
+    """Copy an artifact to `out` with another `series` entry. Figures of single images stay, those of series go.
+
+    Raises ExportError if `out` holds something else.
+    """
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise ExportError(f"{out} is not empty and holds no artifact; name another folder.")
     data = read_manifest(artifact).data | {"series": entry}
@@ -209,12 +211,12 @@ def with_series(artifact: Path, out: Path, entry: dict[str, Any]) -> Path:
         write_manifest(fresh, data)
         _swap(fresh, out)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # there only if something failed
+        shutil.rmtree(fresh, ignore_errors=True)  # still there only after a failure
     return out
 
 
 def record_series(artifact: Path, figures: dict[str, Any], *, split: str) -> None:
-    """Put figures of series into the artifact's manifest. Its identity does not change."""
+    """Write figures of series into the manifest. The artifact's identity does not change."""
     data = read_manifest(artifact).data
     data["metrics"].setdefault("series", {})[split] = figures
     write_manifest(artifact, data)

@@ -1,6 +1,6 @@
-"""From tuned weights to everything else an artifact holds: embedding, gate, calibration and training hashes.
+"""Fits everything an artifact holds besides the tuned weights: embedding, gate, calibration and training hashes.
 
-All of it is read from the same passes; only the calibrations and the thresholds look at the validation split.
+Only the calibrations and thresholds use the validation split.
 """
 
 from typing import Any
@@ -31,8 +31,8 @@ def fit_heads(
     seed: int,
     facts: dict[str, Any],
 ) -> Run:
-    """The finished run. rows: those that were used, copies left out. tensors: base with tuned blocks, and heads without
-    the embedding."""
+    """The finished run. rows: all rows used, without near-duplicates. tensors: base with tuned blocks, and heads
+    without the embedding."""
     reader = Reader(tensors)
     clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])
     described = np.concatenate([reader.described(one) for one in reader.passes(train.maps, clean)])

@@ -1,7 +1,4 @@
-"""The whole way from a data table to an artifact with its figures.
-
-Every stage takes up what an earlier run left.
-"""
+"""From a data table to an artifact with its figures. Every stage resumes where an earlier run stopped."""
 
 import logging
 from dataclasses import dataclass
@@ -30,7 +27,7 @@ COMMAND = "make train DATA=folder"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What `python -m ml train` was asked. data: table or its folder. weights: "imagenet" or a local Keras file."""
+    """The arguments of `python -m ml train`. data: table or its folder. weights: "imagenet" or a local Keras file."""
 
     data: Path
     out: Path
@@ -41,12 +38,12 @@ class Job:
 
 
 def train(job: Job) -> dict[str, Any]:
-    """Train, export, evaluate on validation and test split, write the figures into the manifest; returns the test's."""
+    """Train, export, evaluate on the validation and test splits, and record the figures. Returns those of the test."""
     rows = read_table(job.data)
     check_trainable(rows)
     kept = drop_near_duplicates(rows)
     dropped = count_dropped(rows, kept)
-    _log.info("Left out, being copies of pictures of a later split: %s", dropped)
+    _log.info("Dropped, as copies of images of a later split: %s", dropped)
     check_trainable(kept)
     run = learn(job, kept, dropped=dropped)
     run.save(job.work / "run")
@@ -60,8 +57,8 @@ def train(job: Job) -> dict[str, Any]:
 
 
 def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:
-    """Everything that is learned from the training split and fitted to the validation split. less: how many pictures of
-    each split were left out of `rows`, being copies."""
+    """Train on the training split and fit to the validation split. dropped: near-duplicates left out of `rows`, by
+    split."""
     from ml.model.keras_network import fast_policy
 
     policy, settings = fast_policy(), job.settings

@@ -1,4 +1,4 @@
-"""What a training can be told, with the values that made the shipped artifact."""
+"""The settings of a training; the defaults made the shipped artifact."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,12 +10,12 @@ NAME = "vgg16-cells-1"
 class Settings:
     """All numbers of a training.
 
-    per_stratum: copies of pictures drawn for each source and label. sections: of `steps` steps each, after which
-    validation figures are logged and a checkpoint is kept. rates: peak learning rates of the heads, block 5 and
-    block 4. warm_up: share of all steps in which the blocks' rates rise from 0. average: how much of the averaged
-    weights is kept at each step. smoothing: of the pictures' labels, as a few healthy pictures of web collections show
-    lesions. location_weight, type_weight: of these losses beside the others. hard: how strongly pictures that were
-    judged wrong are drawn again.
+    per_stratum: copies of images drawn for each source and label. sections: of `steps` steps each, after which
+    validation figures are logged and a checkpoint is written. rates: peak learning rates of the heads, block 5 and
+    block 4. warm_up: fraction of all steps during which the blocks' rates rise from 0. average: decay of the moving
+    average of the weights. smoothing: of the image labels, because a few healthy images of web collections show
+    lesions. location_weight, type_weight: of these losses relative to the others. hard: how strongly misjudged images
+    are drawn again.
     """
 
     seed: int = 20240

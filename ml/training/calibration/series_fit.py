@@ -62,10 +62,10 @@ def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
 
 
 def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
-    """The manifest's entry `series`: what decides, and under `facts` how it was found.
+    """The manifest's entry `series`: the fitted numbers, and under `facts` how they were found.
 
-    rows: of the validation split. findings: of their slices, by key; refused ones are left out of the series. Threshold
-    and band lie on the held-out probabilities, by the rules that hold for single pictures.
+    rows: of the validation split. findings: of their slices, by key; refused slices are left out. Threshold and band
+    come from held-out probabilities, by the same rules as for single images.
     Raises SeriesError: fewer than three patients with series, or the pooled logits do not rise with tumor.
     """
     rows = [row for row in rows if row.key in findings and findings[row.key].accepted]

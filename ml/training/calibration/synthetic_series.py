@@ -1,14 +1,14 @@
-"""Series with and without a tumor, made from the slices of a table's patients.
+"""Synthetic series with and without a tumor, from the slices of a table's patients.
 
-A patient's slices of one sequence serve where some have a tumor and some have none. All of them are a series with a
-tumor; those without it alone are one without. All such patients of the table have a tumor, so the second kind is a head
-with the tumor's slices taken out: what lies beside a tumor is often changed, too, and a small one may reach into it.
-That makes the figures hard rather than flattering.
+A patient's slices of one sequence serve if some show the tumor and some do not. All of them make a series with a tumor;
+those without it make one without. Every such patient has a tumor, so the second kind is a head without the tumor's
+slices. Tissue beside a tumor is often changed too, and a small tumor may reach into it, which makes the figures
+pessimistic rather than flattering.
 
-Half of a table's slices may show the tumor, as they were picked so; in a hospital's series it may be a tenth, and the
-series is longer. What is fitted to the former alone misses small tumors. So further series are made: two neighboring
-tumor slices among those without, and both kinds with the tumor-free slices of two more patients on top of the head. No
-head looks so; to a rule that knows slices by their probabilities alone, it is a long series.
+In a table, half of the slices may show the tumor, because they were selected; in a hospital's series it may be a tenth,
+and the series is longer. A fit to the former alone misses small tumors. So there are further series: two neighboring
+tumor slices among those without, and both kinds with the tumor-free slices of two more patients on top. No head looks
+like that, but a rule that sees only the slices' probabilities takes it for a long series.
 """
 
 import re
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from ml.training.data.table import Row, split_rows
 
 FEWEST_SLICES = 3
-"""With a tumor, and without, of a patient and sequence that serve."""
+"""With a tumor, and without, for a patient and sequence to serve."""
 
 SMALL = 2
-"""Slices on which a small tumor is seen."""
+"""Slices that show a small tumor."""
 
 MORE = 2
 """Patients whose tumor-free slices make a series long."""
@@ -35,9 +35,11 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Rows in the order of their slices, and whether a tumor is among them. subject: the patient it counts for.
-    kinds: those of KINDS that it is a part of; a series without a tumor may serve two. weight: what it counts in a fit,
-    where patients count the same, and of a patient each kind."""
+    """Rows in slice order, and whether one shows a tumor. subject: the patient it counts for.
+
+    variants: those of VARIANTS it belongs to; a series without a tumor may serve two. weight: in a fit, where every
+    patient counts the same, and so does each variant of a patient.
+    """
 
     subject: str
     sequence: str
@@ -48,12 +50,12 @@ class Series:
 
 
 def synthesize_split(rows: Sequence[Row], *, split: str) -> list[Series]:
-    """The series of a split; none with fewer than two patients. Raises TableError where files are absent."""
+    """The series of a split; none with fewer than two patients. Raises TableError if files are missing."""
     return synthesize(split_rows(list(rows), split))
 
 
 def synthesize(rows: Sequence[Row]) -> list[Series]:
-    """The series that rows make; none with fewer than two patients."""
+    """The series that can be made of rows; none with fewer than two patients."""
     healthy, ill = _parts(rows)
     sequences: dict[str, int] = defaultdict(int)
     for subject, _ in healthy:
@@ -80,7 +82,7 @@ def synthesize(rows: Sequence[Row]) -> list[Series]:
 
 
 def _parts(rows: Sequence[Row]) -> tuple[dict[Pair, list[Row]], dict[Pair, list[Row]]]:
-    """The ordered slices without and with a tumor, by patient and sequence, of those that have enough of both."""
+    """The ordered slices without and with a tumor of each patient and sequence with enough of both."""
     together: dict[Pair, list[Row]] = defaultdict(list)
     for row in rows:
         if row.subject and row.sequence:
@@ -94,7 +96,7 @@ def _parts(rows: Sequence[Row]) -> tuple[dict[Pair, list[Row]], dict[Pair, list[
 
 
 def _more(pair: Pair, healthy: dict[Pair, list[Row]]) -> list[Row]:
-    """The tumor-free slices of the next patients with this sequence, in a ring."""
+    """The tumor-free slices of the next MORE patients with this sequence, in a ring."""
     ring = [other for other in healthy if other[1] == pair[1]]
     at = ring.index(pair)
     return [row for other in (ring[at + 1 :] + ring[:at])[:MORE] for row in healthy[other]]
@@ -105,5 +107,5 @@ def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def _number(row: Row) -> tuple[int, ...]:
-    """The last number of a file's name that stands by itself: that of the slice."""
+    """The slice number: the last number in the file name that is not part of a word."""
     return tuple(int(number) for number in re.findall(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", row.path.stem)[-1:])

@@ -1,9 +1,9 @@
-"""Does anything stand in two splits? Files, pixels, near-duplicate pictures, groups, patients; and labels that clash.
+"""Finds whatever stands in two splits: files, pixels, near-duplicate images, groups, patients; and clashing labels.
 
-A copy of a test picture among the training pictures turns a test into a memory check: that is how public sets reach
-99%. Copies are seldom bytes: they are recompressed, resized, squashed, brightened, sharpened. Two pictures are taken
-for one if their hashes (`ml.model.training_hashes`) match, or if the hashes are anywhere near and the two heads
-correlate at 64 × 64 pixels. All in NumPy: thousands of pictures take a minute, nearly all of it reading.
+A copy of a test image among the training images turns a test into a memory check; that is how public sets reach 99%.
+Copies are seldom identical files: they are recompressed, resized, squashed, brightened, sharpened. Two images count as
+near-duplicates if their hashes (`ml.model.training_hashes`) match, or if the hashes are close and the two heads
+correlate at 64 × 64 pixels. Thousands of images take a minute, most of it reading.
 """
 
 import hashlib
@@ -22,31 +22,31 @@ from ml.model import training_hashes
 from ml.training.data.table import Row
 
 MIN_CORRELATION = 0.985
-"""Of two heads that are taken for one. Of 6.4 million pairs of different patients, none reaches it."""
+"""Of two heads that count as the same. No pair among 6.4 million pairs of different patients reaches it."""
 
 _LOOSE = 64
-"""Most bits of 255, of either hash, in which pictures may differ for their heads to be compared: a quarter."""
+"""Heads are compared only if one of the hashes differs in no more than these bits of 255: a quarter."""
 
-_BLOCK = 128  # pictures compared with all others at a time: some 50 MB at 6,000 pictures
+_BLOCK = 128  # images compared with all others at a time: about 50 MB for 6,000 images
 
 PROBLEMS = {
     "unreadable": "files that cannot be read",
     "file": "equal files in two splits",
     "pixels": "equal pixels in two splits",
-    "near": "near-duplicate pictures in two splits",
+    "near": "near-duplicate images in two splits",
     "group": "groups in two splits",
     "subject": "subjects in two splits",
     "label": "equal pixels with two labels",
 }
-"""What can be wrong with a table, worst first."""
+"""Problems of a table, worst first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. rows: the pictures by key, each with its split. value: what they share or differ in.
+    """One problem. rows: the images by key, each with its split. value: what they share or differ in.
 
-    Near-duplicates: value says whether the hashes match ("hash") or only the heads ("heads"); correlation is that of
-    the two heads. A squashed or sharpened copy may match by hash while its head correlates less.
+    For near-duplicates, value says whether the hashes match ("hash") or only the heads ("heads"), and correlation is
+    that of the two heads. A squashed or sharpened copy may match by hash while its head correlates less.
     """
 
     problem: str
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
-    """One picture, read. head: (4096,) float32, mean 0 and length 1, so that a dot product is a correlation."""
+    """An image that was read. head: (4096,) float32, mean 0 and length 1, so that a dot product is a correlation."""
 
     row: Row
     file: str
@@ -76,8 +76,8 @@ class ReadImage:
 
 
 def audit(rows: list[Row], *, min_correlation: float = MIN_CORRELATION) -> list[Finding]:
-    """All that is wrong with the table, by kind as in KINDS. Each pair is named once, as the strongest kind it is."""
-    with ThreadPoolExecutor(2) as pool:  # hashing and decoding let go of Python's lock
+    """All problems of the table, in the order of PROBLEMS. Each pair is listed once, under its worst problem."""
+    with ThreadPoolExecutor(2) as pool:  # hashing and decoding release Python's global lock
         read = list(pool.map(_read_image, rows))
     found = [item for item in read if isinstance(item, Finding)]
     images = [item for item in read if isinstance(item, ReadImage)]
@@ -92,7 +92,7 @@ def audit(rows: list[Row], *, min_correlation: float = MIN_CORRELATION) -> list[
 
 
 def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) -> dict[str, Any]:
-    """JSON-ready report: how many pictures, what was asked, counts by kind, and every finding."""
+    """JSON-ready report: number of images, the criterion, counts by problem, and every finding."""
     counts = {problem: sum(finding.problem == problem for finding in found) for problem in PROBLEMS}
     splits = sorted({row.split for row in rows})
     return {
@@ -105,9 +105,9 @@ def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) ->
 
 
 def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> str:
-    """The same for people: one line for each finding, under a line for each kind."""
+    """The same for people: one line for each finding, under a line for each problem."""
     lines = [
-        f"{len(rows)} pictures; near-duplicate: the hashes match, or the heads correlate by {min_correlation} or more."
+        f"{len(rows)} images; near-duplicates: the hashes match, or the heads correlate by {min_correlation} or more."
     ]
     for problem, what in PROBLEMS.items():
         listed = [finding for finding in found if finding.problem == problem]
@@ -139,7 +139,7 @@ def _pair(problem: str, one: Row, other: Row, **measured: Any) -> Finding:
 
 
 def _equal_pairs(images: Iterable[ReadImage], attribute: str) -> Iterator[tuple[Row, Row]]:
-    """Pairs of rows, in the table's order, of which the digest `attribute` is equal."""
+    """Pairs of rows whose digest `attribute` is equal, in the table's order."""
     together: dict[str, list[Row]] = {}
     for item in images:
         together.setdefault(getattr(item, attribute), []).append(item.row)
@@ -152,7 +152,7 @@ def _copies(images: list[ReadImage], problem: str) -> Iterator[Finding]:
 
 
 def _label_clashes(images: list[ReadImage]) -> Iterator[Finding]:
-    """Equal pixels with two labels, or two tumor types where both are known, whatever splits they stand in."""
+    """Equal pixels with two labels, or with two known tumor types, in whatever splits."""
     for one, other in _equal_pairs(images, "pixels"):
         if one.label != other.label:
             yield _pair("label", one, other, value=f"{one.label} / {other.label}")
@@ -161,7 +161,7 @@ def _label_clashes(images: list[ReadImage]) -> Iterator[Finding]:
 
 
 def _near_duplicates(images: list[ReadImage], min_correlation: float) -> Iterator[Finding]:
-    """Pairs in two splits whose hashes match, or are close while the heads correlate."""
+    """Pairs in two splits whose hashes match, or whose hashes are close and whose heads correlate."""
     if not images:
         return
     prints = np.stack([item.fingerprint for item in images])
@@ -180,7 +180,7 @@ def _near_duplicates(images: list[ReadImage], min_correlation: float) -> Iterato
 
 
 def _in_two_splits(rows: list[Row], column: str) -> Iterator[Finding]:
-    """Groups or subjects in more than one split: the first picture of each split is named."""
+    """Groups or subjects in more than one split, with the first image of each split."""
     first: dict[str, dict[str, Row]] = {}
     for row in rows:
         if name := getattr(row, column):

@@ -1,8 +1,8 @@
-"""Augmentation of training pictures, so that no scanner, sequence or collection's habit stands for tumor or none.
+"""Augmentation of training images, so that no scanner, sequence or habit of a collection stands for the label.
 
-It works on the preprocessed square and on the tumor's region with it, after the split, and only training rows ever pass
-through it. Each picture's change is drawn from (seed, round, row), so any copy can be made again without the others.
-Geometry is here; what changes gray values is in `intensity`.
+It changes the preprocessed square together with the tumor's region, after the split and for training rows only. Every
+change is drawn from (seed, round, row), so any copy can be made again without the others. Geometry is here; changes of
+gray values are in `intensity`.
 """
 
 import zlib
@@ -24,10 +24,10 @@ Region = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How far an augmented copy may stray, and how often. Shifts in fractions of the side, angles in degrees.
+    """How strong each change is, and how often it happens. Shifts in fractions of the side, angles in degrees.
 
-    zoom: smallest and largest; below 1 the head is small in its square, as where the crop failed. turn: share of copies
-    turned by a quarter or half. flip, upside_down: shares mirrored left to right and top to bottom.
+    zoom: smallest and largest; below 1 the head is small in its square, as after a failed crop. turn: fraction of
+    copies turned by 90, 180 or 270 degrees. flip, upside_down: fractions mirrored left to right and top to bottom.
     """
 
     version: int = 3
@@ -51,9 +51,9 @@ RECIPE = Recipe()
 def augment(
     square: Square, region: Region, *, seed: int, round_: int, key: str, recipe: Recipe = RECIPE
 ) -> tuple[Square, Region]:
-    """One changed copy of a preprocessed square (224, 224), 0 to 255, and of its region; same shapes and ranges. Pure.
+    """An augmented copy of a preprocessed square (224, 224), 0 to 255, and of its region; same shapes and ranges. Pure.
 
-    key: names the row in the table, so that the draw does not depend on the order of rows.
+    key: the row's key, so that the draw does not depend on the order of rows.
     """
     rng = np.random.default_rng((seed, round_, zlib.crc32(key.encode())))
     moved, marked = _geometry(square, region, rng, recipe)
@@ -81,7 +81,7 @@ def _geometry(square: Square, region: Region, rng: np.random.Generator, recipe: 
 
 
 def _affine(rng: np.random.Generator, recipe: Recipe) -> tuple[float, ...]:
-    """Pillow's six numbers: from the new picture's pixel to the old one's."""
+    """Pillow's six coefficients, which map a pixel of the new image to one of the old."""
     angle = np.deg2rad(rng.uniform(-recipe.rotation, recipe.rotation))
     scale = np.exp(rng.uniform(*np.log(recipe.zoom)))
     stretch = np.exp(rng.uniform(-recipe.stretch, recipe.stretch))

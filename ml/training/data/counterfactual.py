@@ -1,10 +1,10 @@
-"""What if: a patient's slice without the tumor, and another patient's with it.
+"""Counterfactual training images: a slice without its tumor, and another patient's slice with it.
 
 Slices with and without a tumor differ in more than the tumor: they lie at different heights of different heads, and a
-network can learn that instead. So where a mask says exactly what is tumor, further training pictures are made in which
-that is the only thing that differs: a slice healed, its tumor covered with the tissue of the other side; a tumor
-carried onto another patient's slice, as CarveMix does (Zhang et al. 2021, "CarveMix: a simple data augmentation method
-for brain lesion segmentation"); and, since both leave seams, healthy tissue carried over in the tumor's shape.
+network can learn that instead. So where a mask outlines the tumor, further training images are made in which nothing
+else differs. A healed slice has its tumor covered with tissue from the other side. A grafted slice has another
+patient's tumor, as in CarveMix (Zhang et al. 2021, "CarveMix: a simple data augmentation method for brain lesion
+segmentation"). Because both leave seams, a filled slice has healthy tissue in the shape of a tumor.
 """
 
 import zlib
@@ -24,36 +24,36 @@ from ml.training.data.table import Change, Row
 from ml.training.data.targets import HEALTHY, IGNORED, TUMOR
 
 VERSION = 1
-"""Changes whenever a made picture would change; maps in a cache are known by it."""
+"""Part of the key of cached features: to be raised whenever a synthetic image would change."""
 
 GRAFTS = 4
-"""Slices of others that each tumor is carried onto; every second one was healed before."""
+"""Slices of other patients that each tumor is grafted onto; every second one is healed first."""
 
 Square = NDArray[np.float32]
 Region = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Rng = np.random.Generator
 
-_AIR = 0.12 * 255  # darker is air or fluid
-_TRIES = 8  # places that are tried before a tumor is said not to fit
-_TURN, _ZOOM, _SHIFT = 30.0, (0.74, 1.28), 18  # degrees, factors, pixels by which a tumor is moved at most
-_FITS = 0.9  # share of the tumor that must lie in the other head
-_FEWEST, _RING = 30, 60  # pixels: of a tumor; of the tissue around it by which gray levels are matched
-_CENTRAL = 0.05  # share of a tumor's surroundings that the other side's tumor may cover, or it cannot heal it
+_AIR = 0.12 * 255  # darker pixels are air or fluid
+_TRIES = 8  # positions tried before a tumor counts as not fitting
+_TURN, _ZOOM, _SHIFT = 30.0, (0.74, 1.28), 18  # limits of a tumor's rotation (degrees), scale and shift (pixels)
+_FITS = 0.9  # fraction of the tumor that must lie inside the other head
+_FEWEST, _RING = 30, 60  # least pixels of a tumor, and of the tissue around it that gray levels are matched to
+_CENTRAL = 0.05  # fraction of a tumor's surroundings that may overlap its own mirror image; beyond, it cannot be healed
 _GAIN = (0.6, 1.6)
 
 
 class _Patch(NamedTuple):
-    """A piece as it lies where it was moved to: gray values and shape, both (224, 224)."""
+    """A piece of tissue in its new position: gray values and shape, both (224, 224)."""
 
     gray: Square
     shape: Mask
 
 
 def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
-    """Rows of all pictures that can be made from `train`, for every tumor with a mask; `made` makes them.
+    """Rows of all synthetic images for the tumors with a mask in `train`; `synthesize` makes the images.
 
-    A slice serves another only within its source and sequence, and from another patient. Deterministic.
+    Tumor and host share source and sequence, but not the patient. Deterministic.
     """
     marked = [row for row in train if row.tumor and row.mask is not None]
     covered = {row.key: _healed_row(row) for row in marked}
@@ -79,23 +79,23 @@ def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
 
 
 def plain(row: Row) -> tuple[Square, Region]:
-    """The square (224, 224), 0 to 255, of a picture of the table, as serving sees it, and its `targets.region`.
+    """The square (224, 224), 0 to 255, of an image of the table, as in serving, and its `targets.region`.
 
-    Raises UnreadableImage or OSError where a file cannot be read.
+    Raises UnreadableImage or OSError if a file cannot be read.
     """
     square, geometry = preprocess(readers.read(row.path))
     return square, targets.region(row, geometry)
 
 
 def synthesize(row: Row) -> tuple[Square, Region] | None:
-    """The square (224, 224), 0 to 255, of a row with a change, and its region as of `targets.region`. None if it cannot
-    be made: a tumor crosses the middle, or does not fit.
+    """The square (224, 224), 0 to 255, of a synthetic row, and its region as `targets.region` returns it.
 
-    Raises UnreadableImage or OSError where a file cannot be read.
+    None if the image cannot be made: a tumor crosses the midline, or does not fit. Raises ValueError for a row of the
+    table, UnreadableImage or OSError if a file cannot be read.
     """
     change = row.change
     if change is None:
-        raise ValueError(f"{row.key} is a picture of the table.")
+        raise ValueError(f"{row.key} is an image of the table.")
     square, region = _cached_plain(change.of)
     if change.healed:
         mended = _heal(square, region == TUMOR)
@@ -120,7 +120,7 @@ def _healed_row(row: Row) -> Row:
 
 
 def _grafted_row(host: Row, tumor: Row, number: int) -> Row:
-    """host: a healthy or a healed row."""
+    """host: a healthy or healed row."""
     change = replace(host.change or Change(host), tumor=tumor)
     key = f"{host.key}, with the tumor of {tumor.key}, {number}"
     return replace(host, key=key, label="tumor", type=tumor.type, change=change)
@@ -135,7 +135,7 @@ _cached_plain = lru_cache(maxsize=1024)(plain)
 
 
 def _heal(square: Square, tumor: Mask) -> Square | None:
-    """The other side's tissue over the tumor; None if the tumor crosses the middle, or nothing surrounds it."""
+    """Cover the tumor with the other side's tissue; None if it crosses the midline, or nothing surrounds it."""
     columns = np.flatnonzero((_soft(square > _AIR, 4) > 0.5).any(axis=0))
     if len(columns) < 2 or not tumor.any():
         return None
@@ -147,7 +147,7 @@ def _heal(square: Square, tumor: Mask) -> Square | None:
 
 
 def _graft(square: Square, source: Square, shape: Mask, rng: Rng) -> tuple[Square, Region] | None:
-    """What `source` has in `shape`, at about the same place of `square`; None if no place is found."""
+    """Put the tissue of `source` in `shape` at about the same position of `square`; None if it fits nowhere."""
     head = _soft(square > _AIR, 6) > 0.6
     if not shape.any():
         return None
@@ -168,7 +168,7 @@ def _graft(square: Square, source: Square, shape: Mask, rng: Rng) -> tuple[Squar
 
 
 def _moved(source: Square, shape: Mask, rng: Rng) -> _Patch:
-    """Mirrored or not, turned and resized about the shape's center, and shifted."""
+    """Perhaps mirrored, then rotated and scaled about the shape's center, and shifted."""
     if rng.random() < 0.5:
         source, shape = source[:, ::-1], shape[:, ::-1]
     center = np.argwhere(shape).mean(axis=0)[::-1]
@@ -187,7 +187,7 @@ def _moved(source: Square, shape: Mask, rng: Rng) -> _Patch:
 
 
 def _blend(square: Square, patch: _Patch, around: Mask, *, soft: int, firm: float) -> Square | None:
-    """`place` over `square`, its gray levels matched by the tissue around it, its edge soft; None without tissue."""
+    """`patch` over `square`, gray levels matched to the tissue around it, with a soft edge; None without tissue."""
     tissue = around & (square > _AIR) & (patch.gray > _AIR)
     if tissue.sum() < _RING:
         return None
@@ -198,7 +198,7 @@ def _blend(square: Square, patch: _Patch, around: Mask, *, soft: int, firm: floa
 
 
 def _soft(shape: NDArray[np.bool_] | NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    """A shape with an edge `radius` pixels soft, 0 to 1."""
+    """A shape blurred by `radius` pixels, 0 to 1."""
     image = Pillow.fromarray(np.round(np.asarray(shape, np.float32) * 255).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.BoxBlur(radius)), np.float32) / np.float32(255)
 

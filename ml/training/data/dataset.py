@@ -1,4 +1,4 @@
-"""From rows of the table to preprocessed squares and cells, through the same reader and transform that serving uses."""
+"""Preprocessed squares and cell targets of rows, through the same reader and transform as serving."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,17 +14,17 @@ from ml.training.data.table import Row, TableError
 UNKNOWN_TYPE = -1
 
 Draw = tuple[Row, int]
-"""A row and the round of its copy: 0 is the clean picture, above 0 an augmented one."""
+"""A row and the round of its copy: 0 is the image itself, above 0 an augmented copy."""
 
 
 def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """The draw's square (224, 224), 0 to 255, and the targets of its cells (14, 14), as `targets.cells` gives them.
+    """The square (224, 224), 0 to 255, of a draw and the targets (14, 14) of its cells; see `targets.cells`.
 
-    Raises ValueError if a copy is asked of a row outside the training split, TableError if a file cannot be read.
+    Raises ValueError for an augmented copy of a row outside the training split, TableError if a file cannot be read.
     """
     row, round_ = draw
     if round_ and row.split != "train":
-        raise ValueError(f"{row.key} is in split {row.split}: only training pictures are augmented.")
+        raise ValueError(f"{row.key} is in split {row.split}: only training images are augmented.")
     try:
         square, region = _square(row)
     except UnreadableImage as error:
@@ -41,14 +41,14 @@ def _square(row: Row) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return counterfactual.plain(row)
     changed = counterfactual.synthesize(row)
     if changed is None:
-        raise ValueError(f"{row.key} cannot be made.")
+        raise ValueError(f"{row.key} cannot be synthesized.")
     return changed
 
 
 def batches(
     draws: Sequence[Draw], *, size: int, seed: int = 0
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
-    """Squares (n, 224, 224) and cells (n, 14, 14) of `draws` in order; the next batch is read during the last."""
+    """Squares (n, 224, 224) and cells (n, 14, 14) of `draws`, in order. The next batch is read in the background."""
 
     def stack(part: Sequence[Draw]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         examples = [example(draw, seed=seed) for draw in part]
@@ -67,10 +67,10 @@ def batches(
 
 
 def tumor_targets(rows: list[Row]) -> NDArray[np.int64]:
-    """(N,) 1 for tumor, 0 for none."""
+    """(N,) 1 for tumor, 0 for no tumor."""
     return np.array([row.tumor for row in rows], np.int64)
 
 
 def type_targets(rows: list[Row]) -> NDArray[np.int64]:
-    """(N,) index into TUMOR_TYPES, UNKNOWN_TYPE where the table names none."""
+    """(N,) index into TUMOR_TYPES, or UNKNOWN_TYPE."""
     return np.array([TUMOR_TYPES.index(row.type) if row.type else UNKNOWN_TYPE for row in rows], np.int64)

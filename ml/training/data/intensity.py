@@ -1,6 +1,6 @@
-"""Changes of gray values: what coils, sequences, vendors, exports and web pages do to one and the same head.
+"""Augmentation of gray values: what coils, sequences, vendors, exports and web pages do to the same head.
 
-Every function takes and gives (224, 224) float32 from 0 to 1. Shares are of copies that get the change.
+Every function takes and returns (224, 224) float32 from 0 to 1.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Rng = np.random.Generator
 
-_COARSE = 56  # side on which the head is told from the air: enough for a mask, and cheap
+_COARSE = 56  # side of the grid on which head and air are separated: fine enough for a mask, and cheap
 
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """Shares of copies with each change, and how strong each is at most."""
+    """Fractions of copies that get each change, and the greatest strength of each."""
 
     strip: float = 0.2
     air: float = 0.08
@@ -42,7 +42,7 @@ class Shades:
 
 
 def change(unit: Plane, region: NDArray[np.uint8], rng: Rng, shades: Shades) -> tuple[Plane, Mask]:
-    """Gray values changed, and where nothing of the tumor can be seen any more (224, 224).
+    """The changed plane, and a mask (224, 224) of what can no longer be seen of the tumor.
 
     region: above 0 where a tumor is or may be; nothing is cut out there.
     """
@@ -74,10 +74,10 @@ def change(unit: Plane, region: NDArray[np.uint8], rng: Rng, shades: Shades) -> 
 
 
 def _head(unit: Plane) -> Mask:
-    """Everything that is not dark air joined to the border, on a coarse grid: (56, 56)."""
+    """Everything but the dark air connected to the border, on a coarse grid (56, 56)."""
     small = np.asarray(_picture(unit).resize((_COARSE, _COARSE), Pillow.Resampling.BOX), np.float32)
     dark = np.pad(small < 0.08 * 255, 1, constant_values=True)
-    canvas = Pillow.fromarray(dark.astype(np.uint8)).copy()  # Pillow 13 drops what is drawn on an array's own memory
+    canvas = Pillow.fromarray(dark.astype(np.uint8)).copy()  # Pillow 13 discards drawings on an array's own memory
     ImageDraw.floodfill(canvas, (0, 0), 2)
     return np.asarray(np.asarray(canvas)[1:-1, 1:-1] != 2, bool)
 
@@ -87,7 +87,7 @@ def _grow(coarse: Mask) -> Mask:
 
 
 def _strip_skull(unit: Plane, head: Mask, rng: Rng) -> tuple[Plane, Mask]:
-    """As after a brain extraction: a rim as thick as scalp and skull becomes black."""
+    """As after brain extraction: a rim as thick as scalp and skull becomes black."""
     rim = 2 * int(rng.integers(2, 6)) + 1
     kept = Pillow.fromarray(np.pad(head, rim).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(rim))
     inner = Pillow.fromarray(np.asarray(kept)[rim:-rim, rim:-rim]).resize((SIZE, SIZE), Pillow.Resampling.BICUBIC)
@@ -98,14 +98,14 @@ def _strip_skull(unit: Plane, head: Mask, rng: Rng) -> tuple[Plane, Mask]:
 
 
 def _curve(unit: Plane, rng: Rng) -> Plane:
-    """A random rising curve: tissues change their contrast, as between sequences, and black stays black."""
+    """A random rising tone curve: tissue contrast changes, as between sequences, and black stays black."""
     steps = rng.gamma(1.2, size=6)
     levels = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
     return np.asarray(np.interp(unit, np.linspace(0, 1, 7), levels), np.float32)
 
 
 def _bias(rng: Rng, strength: float) -> Plane:
-    """Smooth shading of a coil: the exponential of a random second-order polynomial."""
+    """A coil's bias field: the exponential of a random second-order polynomial."""
     y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j].astype(np.float32)
     a = rng.uniform(-strength, strength, 5)
     field = np.exp(a[0] * x + a[1] * y + a[2] * x * x + a[3] * y * y + a[4] * x * y)
@@ -113,7 +113,7 @@ def _bias(rng: Rng, strength: float) -> Plane:
 
 
 def _cut_out(unit: Plane, region: NDArray[np.uint8], rng: Rng) -> Plane:
-    """Black or gray patches, never over what is marked (DeVries & Taylor 2017, arXiv 1708.04552)."""
+    """Cutout: black or gray patches, never over the region (DeVries & Taylor 2017, arXiv 1708.04552)."""
     changed = unit.copy()
     for _ in range(int(rng.integers(1, 4))):
         height, width = rng.integers(12, 60, 2)
@@ -124,7 +124,7 @@ def _cut_out(unit: Plane, region: NDArray[np.uint8], rng: Rng) -> Plane:
 
 
 def _fill_air(unit: Plane, head: Mask, rng: Rng) -> Plane:
-    """Air that is not black: a gray or white page around the head, or a noisy one."""
+    """A background that is not black: gray, white or noisy."""
     level, grain = rng.uniform(0.1, 1.0), rng.uniform(0, 0.1)
     air = np.clip(level + rng.normal(0, grain, unit.shape), 0, 1)
     return np.where(_grow(head), unit, air).astype(np.float32)
@@ -142,7 +142,7 @@ def _blur(unit: Plane, sigma: float) -> Plane:
 
 
 def _burn_text(unit: Plane, region: NDArray[np.uint8], rng: Rng) -> Plane:
-    """Letters and lines as exports burn them in, kept off what is marked."""
+    """Burned-in text, as in exports, never over the region."""
     canvas = Pillow.new("L", (SIZE, SIZE), 0)
     draw = ImageDraw.Draw(canvas)
     for _ in range(int(rng.integers(1, 6))):
@@ -153,14 +153,14 @@ def _burn_text(unit: Plane, region: NDArray[np.uint8], rng: Rng) -> Plane:
 
 
 def _noise(unit: Plane, rng: Rng, strength: float) -> Plane:
-    """Rician: the magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995)."""
+    """Rician noise: the magnitude of a signal with Gaussian noise in both channels (Gudbjartsson & Patz 1995)."""
     sigma = rng.uniform(0, strength)
     real, imaginary = rng.normal(0, sigma, (2, *unit.shape)).astype(np.float32)
     return np.asarray(np.hypot(unit + real, imaginary), np.float32)
 
 
 def _picture(unit: Plane) -> Pillow.Image:
-    return Pillow.fromarray(np.clip(unit * 255, 0, 255).astype(np.uint8))  # Pillow blurs no float pictures
+    return Pillow.fromarray(np.clip(unit * 255, 0, 255).astype(np.uint8))  # Pillow cannot blur float images
 
 
 def _plane(image: Pillow.Image) -> Plane:

@@ -1,4 +1,4 @@
-"""Copies of one picture on two sides of the split, which a table's groups may miss: resized or sharpened web copies."""
+"""Drops near-duplicates across splits, which a table's groups may miss: resized or sharpened copies from the web."""
 
 from collections import Counter
 
@@ -11,14 +11,16 @@ from ml.training.data.table import NOT_BRAIN, SPLITS, Row, brain_rows
 
 
 def fingerprints(rows: list[Row]) -> tuple[list[Row], NDArray[np.uint8]]:
-    """The brain pictures of the training and validation split, in the table's order, and their hashes (N, 2, 32)."""
+    """The brain images of the training and validation splits, in table order, and their hashes (N, 2, 32)."""
     known = [row for row in brain_rows(rows) if row.split in ("train", "val")]
     return known, _hashed(known)
 
 
 def drop_near_duplicates(rows: list[Row]) -> list[Row]:
-    """All rows but brain pictures that one of a later split matches: what is learned from is in no split that judges,
-    and what chooses the threshold is not in the test. The order stays."""
+    """The rows without brain images that match one of a later split, in the same order.
+
+    So no training image is in a split that judges, and no image that chose the threshold is in the test split.
+    """
     brains = {split: brain_rows(rows, split) for split in SPLITS}
     prints = {split: _hashed(brains[split]) for split in SPLITS}
     copied: set[str] = set()
@@ -30,7 +32,7 @@ def drop_near_duplicates(rows: list[Row]) -> list[Row]:
 
 
 def count_dropped(rows: list[Row], kept: list[Row]) -> dict[str, int]:
-    """How many of `rows` are not among `kept`, by split."""
+    """How many of `rows` are missing from `kept`, by split."""
     dropped = Counter(row.split for row in rows)
     dropped.subtract(Counter(row.split for row in kept))
     return {split: dropped[split] for split in SPLITS[:-1]}

@@ -1,7 +1,7 @@
-"""Which copies of which pictures a training sees: each source and label about as often as any other.
+"""Draws the copies that a training sees: every source and label about equally often.
 
-One source holds 43 % of the training pictures and all of them show a tumor; drawn evenly by picture, the network would
-learn that source.
+One source holds 43 % of the training images, all with a tumor. Sampled evenly by image, the network would learn that
+source.
 """
 
 from collections import Counter
@@ -12,15 +12,17 @@ from ml.training.data.dataset import Draw
 from ml.training.data.table import Row
 
 MOST_COPIES = 8
-"""Of one picture: a small source cannot outweigh the others by repeating a few heads."""
+"""Of one image, so that a small source does not repeat a few heads endlessly."""
 
 HEALED_COPIES = 3
-"""Of a healed slice, as about half of the tumors can be covered, and each is carried onto several others."""
+"""Of a healed slice: only about half of the tumors can be covered, while each is grafted onto several slices."""
 
 
 def draws(rows: list[Row], *, per_stratum: int, seed: int) -> list[Draw]:
-    """Clean and augmented copies of `rows`, about `per_stratum` for each source and label, at least the clean and one
-    augmented copy of every picture and at most MOST_COPIES, in an order drawn from `seed`."""
+    """Copies of `rows`, about `per_stratum` for each source and label, in an order drawn from `seed`.
+
+    Every image appears as it is and in at least one augmented copy, and at most MOST_COPIES times.
+    """
     sizes = Counter((row.source, row.label) for row in rows)
     drawn = [
         (row, round_)
@@ -32,7 +34,7 @@ def draws(rows: list[Row], *, per_stratum: int, seed: int) -> list[Draw]:
 
 
 def synthetic_draws(rows: list[Row]) -> list[Draw]:
-    """Augmented copies of pictures that were made, as `counterfactual.rows` gives them."""
+    """Augmented copies of the rows that `counterfactual.synthetic_rows` returns."""
     return [(row, round_) for row in rows for round_ in range(1, 1 + (HEALED_COPIES if _only_healed(row) else 1))]
 
 

@@ -1,13 +1,10 @@
-"""Where training pictures come from, and under which license.
-
-A data table only names its sources; this says the rest.
-"""
+"""What is known of each data set: contents, citation and license. A data table only names its sources."""
 
 from typing import TypedDict
 
 
 class Source(TypedDict):
-    """A data set: what it holds, who published it, the license as published."""
+    """A data set: contents, citation, and the license as published."""
 
     what: str
     citation: str
@@ -55,6 +52,6 @@ BASE_WEIGHTS: Source = {
 
 
 def describe(name: str) -> Source:
-    """What is known of source `name`; a source of the user's own is described as not stated."""
+    """The description of source `name`; "not stated" for a user's own source."""
     unknown: Source = {"what": "not stated", "citation": "not stated", "license": "not stated"}
     return SOURCES.get(name, unknown)

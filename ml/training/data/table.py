@@ -1,7 +1,7 @@
-"""The data table: read, check, and keep train, validation and test apart.
+"""The data table: reads and checks it, and keeps training, validation and test apart.
 
-Slices of one patient, and near-duplicate pictures of one web collection, look alike. Augmenting or splitting without
-regard to that puts copies of one scan on both sides and measures memory, so `group` never stands in two splits.
+Slices of one patient, and near-duplicate images of one web collection, look alike. Splitting without regard to that
+puts copies of one scan on both sides and measures memory, so a `group` never spans two splits.
 """
 
 import csv
@@ -20,7 +20,7 @@ SEQUENCES = ("flair", "t1c")
 
 
 class TableError(BrainscanError):
-    """The data table cannot be used; the message names the row and the column."""
+    """The data table is not usable; the message names the row and the column."""
 
     def __init__(self, message: str) -> None:
         super().__init__("table_invalid", message)
@@ -28,10 +28,10 @@ class TableError(BrainscanError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done to a row's picture to make another training picture of it; see `counterfactual`.
+    """How a synthetic image is made from a row's image; see `counterfactual`.
 
-    of: the row as the table has it. healed: its tumor is covered. tumor: the row whose tumor was put there, or only its
-    shape, filled with the tissue of `filling`.
+    of: the row in the table. healed: its tumor is covered. tumor: the row whose tumor is grafted on, or only its shape,
+    filled with the tissue of `filling`.
     """
 
     of: "Row"
@@ -42,12 +42,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One picture of the table. `path` is absolute; `key` is the path as written, which never changes with the machine.
+    """One image of the table. `path` is joined to the table's folder; `key` is the path as the table has it.
 
-    type: one of TUMOR_TYPES, or "" where unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
-    mask: a 1-bit picture of the same size, white where the tumor is, where one is known. sequence: as the table's
-    optional column says, or "flair" / "t1c" where the file's name ends so, else "". change: None for a picture of the
-    table.
+    type: one of TUMOR_TYPES, or "" if unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
+    mask: a black and white image of the same size, white where the tumor is, or None. sequence: from the table's
+    optional column, or "flair" / "t1c" if the file name ends so, else "". change: None for an image of the table.
     """
 
     key: str
@@ -65,7 +64,7 @@ class Row:
 
     @property
     def files(self) -> list[Path]:
-        """Every file that the picture and its region are made of."""
+        """Every file that the image and its region are made from."""
         if self.change is None:
             return [self.path] if self.mask is None else [self.path, self.mask]
         parts = (self.change.of, self.change.tumor, self.change.filling)
@@ -77,10 +76,10 @@ class Row:
 
 
 def read_table(data: Path, *, check_splits: bool = True) -> list[Row]:
-    """Every row of a data table, given as the CSV file or the folder that holds `scans.csv`, in the table's order.
+    """All rows of a data table, in order. data: the CSV file, or the folder that holds `scans.csv`.
 
-    apart: whether a group or a patient in two splits is an error; the audit lists all of them instead.
-    Raises TableError: absent, a column missing, a value that is not allowed, a path twice, or a group in two splits.
+    check_splits: whether a group or patient in two splits is an error; the audit lists them all instead.
+    Raises TableError: no such file, a missing column, an invalid value, a duplicate path, or a group in two splits.
     """
     file = data / TABLE if data.is_dir() else data
     try:
@@ -101,15 +100,15 @@ def read_table(data: Path, *, check_splits: bool = True) -> list[Row]:
 
 
 def brain_rows(rows: list[Row], split: str | None = None) -> list[Row]:
-    """The rows that show a brain, of one split or of all. Pictures of other things serve the gate, not the detector."""
+    """The rows that show a brain, of one split or of all. Images of anything else train the gate, not the detector."""
     return [row for row in rows if row.label != NOT_BRAIN and split in (None, row.split)]
 
 
 def split_rows(rows: list[Row], split: str) -> list[Row]:
-    """The brain pictures of one split. Raises TableError if there are none, or if a file of theirs is not there."""
+    """The brain images of one split. Raises TableError if there are none, or if a file is missing."""
     chosen = brain_rows(rows, split)
     if not chosen:
-        raise TableError(f"Column split: no brain picture stands in split {split!r}.")
+        raise TableError(f"Column split: no brain image stands in split {split!r}.")
     masks = [(row.mask, row.key) for row in chosen if row.mask is not None]
     for column, files in (("path", [(row.path, row.key) for row in chosen]), ("mask", masks)):
         absent = [key for file, key in files if not file.is_file()]
@@ -120,7 +119,7 @@ def split_rows(rows: list[Row], split: str) -> list[Row]:
 
 
 def check_trainable(rows: list[Row]) -> None:
-    """Raises TableError unless every split has pictures, and training and validation have both classes."""
+    """Raises TableError unless every split has images, and training and validation have both classes."""
     for split in SPLITS:
         labels = {row.label for row in split_rows(rows, split)}
         if split != "test" and len(labels) < 2:
@@ -128,7 +127,7 @@ def check_trainable(rows: list[Row]) -> None:
 
 
 def counts(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
-    """Pictures per split, source and label: {"train": {"cheng": {"tumor": 1649, …}, …}, …}."""
+    """Images per split, source and label: {"train": {"cheng": {"tumor": 1649, …}, …}, …}."""
     table: dict[str, dict[str, dict[str, int]]] = {}
     for (split, source, label), n in sorted(Counter((r.split, r.source, r.label) for r in rows).items()):
         table.setdefault(split, {}).setdefault(source, {})[label] = n
@@ -190,7 +189,7 @@ def _check_unique(rows: list[Row]) -> None:
 
 
 def _check_groups(rows: list[Row]) -> None:
-    """Neither a group nor a known patient may stand in two splits."""
+    """Raises TableError if a group or a known patient stands in two splits."""
     for column in ("group", "subject"):
         seen: dict[str, Row] = {}
         for row in rows:

@@ -1,7 +1,7 @@
-"""Where the tumor lies, on the network's square and on its 14 × 14 cells: what the evidence is trained on.
+"""Where the tumor lies on the network's square and on its 14 × 14 cells: the targets of the evidence map.
 
-A box says less than a mask: its corners are mostly healthy tissue. So a box counts as tumor inside its inscribed
-ellipse, and its corners are left out of the loss, as is a rim of one cell around everything marked.
+The corners of a box are mostly healthy tissue. So a box counts as tumor inside its inscribed ellipse, and its corners
+are left out of the loss, as is a rim of one cell around every tumor.
 """
 
 import numpy as np
@@ -13,24 +13,23 @@ from ml.preprocess import SIZE, Geometry
 from ml.training.data.table import Row
 
 VERSION = 1
-"""Changes whenever the targets of a picture would change; cells in a cache are known by it."""
+"""Part of the key of cached cells: to be raised whenever the targets of an image would change."""
 
 HEALTHY, TUMOR, IGNORED = 0, 1, 2
 """Values of a region, (224, 224) uint8."""
 
 NEGATIVE, POSITIVE, UNKNOWN, BESIDE = 0, 1, -1, -2
 """Values of a cell, (14, 14) int8. UNKNOWN: partly tumor, or nothing is known. BESIDE: healthy, in the rim around a
-tumor; it teaches nothing about healthy tissue, yet the hottest cell should not be there."""
+tumor; not used as healthy tissue, but evidence there counts as misplaced."""
 
-_INSIDE = 0.5  # share of a cell that must be tumor for the cell to be called so
-_SMALLEST = 0.75 / SIZE  # half axis of an ellipse, so that a pixel's center lies in it wherever it lies
+_INSIDE = 0.5  # fraction of a cell that must be tumor for it to be positive
+_SMALLEST = 0.75 / SIZE  # semi-axis of an ellipse, so that it always contains a pixel's center
 
 
 def region(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
-    """(224, 224) on the network's square: HEALTHY, TUMOR or IGNORED. All IGNORED where a tumor's place is not known,
-    or is not on the square.
+    """(224, 224) on the network's square: HEALTHY, TUMOR or IGNORED.
 
-    Raises OSError if the row's mask cannot be read.
+    All IGNORED if the tumor's location is unknown or outside the square. Raises OSError if the mask cannot be read.
     """
     if not row.tumor:
         return np.full((SIZE, SIZE), HEALTHY, np.uint8)
@@ -45,7 +44,7 @@ def region(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
 def cells(marked: NDArray[np.uint8]) -> NDArray[np.int8]:
     """(14, 14) targets of a region: POSITIVE, NEGATIVE, UNKNOWN or BESIDE.
 
-    A tumor smaller than half a cell makes the cell that holds most of it positive.
+    If no cell is half covered, the cell that holds most of the tumor is positive.
     """
     tumor = _fraction(marked == TUMOR)
     touched = _fraction(marked != HEALTHY) > 0
@@ -64,7 +63,7 @@ def _from_mask(row: Row, geometry: Geometry) -> NDArray[np.uint8]:
     extent = (left, top, left + geometry.side, top + geometry.side)
     square = mask.transform((SIZE, SIZE), Pillow.Transform.EXTENT, extent, Pillow.Resampling.NEAREST, fillcolor=0)
     tumor = np.asarray(square) > 127
-    if not tumor.any():  # too small for a pixel of the square to fall on it: the pixel that holds most of it
+    if not tumor.any():  # too small for the square's pixels: take the pixel that holds most of it
         fraction = np.asarray(mask.convert("F").crop(extent).resize((SIZE, SIZE), Pillow.Resampling.BOX))
         tumor = (fraction == fraction.max()) & (fraction > 0)
     return tumor.astype(np.uint8) * np.uint8(TUMOR)

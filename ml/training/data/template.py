@@ -1,6 +1,6 @@
-"""Slices of an average brain without its skull, as brains the gate must let pass.
+"""Slices of an average brain without its skull, which the gate must accept.
 
-The images of the data table show whole heads; what comes out of a brain extraction looks different.
+The images of a data table show whole heads; after brain extraction they look different.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ PLANES = ("sagittal", "coronal", "axial")
 """In the order of the template's axes: left to right, back to front, bottom to top."""
 
 FIRST, LAST = 0.1, 0.95
-"""Between which shares of the brain's extent along an axis slices are cut; beyond, too little is in them."""
+"""Slices lie between these fractions of the brain's extent along an axis; beyond, they show too little."""
 
 
 def squares(per_plane: int, *, seed: int, planes: tuple[str, ...] = PLANES) -> Iterator[Square]:
     """`per_plane` preprocessed slices (224, 224) of each plane, evenly spaced, in varying contrast. Pure.
 
-    Contrasts: as it is (T1), with gray and white matter exchanged (T2-like: bright fluid), with fluid dark as well
-    (FLAIR-like), or as a proton density map would be flat. Raises BrainscanError without nilearn.
+    Contrasts: T1 as it is, T2-like (gray and white matter exchanged, bright fluid), FLAIR-like (dark fluid as well),
+    and flat like proton density. Raises BrainscanError without nilearn.
     """
     volume = _volume()
     rng = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
-"""The trunk's maps of clean and augmented training pictures, computed once and kept on disk as float16.
+"""Features of training images from the frozen trunk, computed once and cached on disk as float16.
 
-Blocks 1 to 3 of VGG16 keep ImageNet's weights, so their output for a picture never changes while the rest learns: they
-run once per copy instead of once per epoch. Chunks are files of their own; a run that is stopped goes on at its chunk.
+Blocks 1 to 3 of VGG16 keep their ImageNet weights, so every copy passes through them once instead of once an epoch. The
+cache has a file for each chunk of copies, so a run that stopped resumes at its chunk.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ BATCH = 16
 
 
 def base_weights(weights: str | Path) -> Tensors:
-    """The base's weights, "imagenet" or a local Keras file, rounded to float16 so that training sees what ships."""
+    """The base's weights, "imagenet" or a local Keras file, rounded to float16 so that training uses what ships."""
     from ml.model.keras_network import base_tensors, build_base
 
     tensors = base_tensors(build_base(weights))
@@ -36,7 +36,7 @@ def base_weights(weights: str | Path) -> Tensors:
 
 
 def tensors_digest(tensors: Tensors) -> str:
-    """Hex sha256 over names and values."""
+    """Hex SHA-256 over names and values."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
@@ -44,7 +44,7 @@ def tensors_digest(tensors: Tensors) -> str:
 
 
 class Maps:
-    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws, left on disk until asked for."""
+    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws. The maps stay on disk until they are taken."""
 
     def __init__(self, parts: list[tuple[NDArray[np.float16], NDArray[np.int8]]]) -> None:
         self._parts = [maps for maps, _ in parts]
@@ -59,9 +59,9 @@ class Maps:
 
 
 class Extractor:
-    """Computes and caches the trunk's maps. The trunk is built only if something is not in the cache.
+    """Computes and caches the trunk's maps. The trunk is built only if the cache lacks something.
 
-    policy: Keras' dtype policy, as `ml.model.keras_network.precision` takes it.
+    policy: Keras' dtype policy; see `ml.model.keras_network.precision`.
     """
 
     def __init__(self, tensors: Tensors, *, cache: Path, seed: int, policy: str) -> None:
@@ -81,7 +81,7 @@ class Extractor:
             return Maps([self._chunk(part, bar) for part in parts])
 
     def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; nothing is kept."""
+        """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; not cached."""
         return self._forward(to_network(squares))
 
     def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
@@ -117,7 +117,7 @@ class Extractor:
         return np.asarray(self._trunk(tf.constant(batch)))
 
     def _key(self, draws: Sequence[Draw]) -> str:
-        """Everything a chunk's maps depend on."""
+        """A hash of everything that a chunk's maps depend on."""
         files = [(row.key, round_, _content(row.path)) for row, round_ in draws]
         recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
         content = [preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files]
@@ -127,13 +127,13 @@ class Extractor:
 
 
 def _marks(draws: Sequence[Draw]) -> str:
-    """What a chunk's cells depend on beside its maps: where the table says that tumors are."""
+    """A hash of what a chunk's cells depend on besides: the table's boxes and masks."""
     marks = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
     return _digest([targets.VERSION, marks])[:16]
 
 
 def _content(file: Path) -> str:
-    """Not the time of change: data that was copied anew is the same data."""
+    """A file's hash, not its modification time: a fresh copy of the data is the same data."""
     facts = file.stat()
     return _sha256(file, facts.st_size, facts.st_mtime_ns)
 

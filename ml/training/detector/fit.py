@@ -1,7 +1,7 @@
-"""Training of blocks 4 and 5 with the heads on the trunk's maps: seeded, with averaged weights, resumed after a stop.
+"""Trains blocks 4 and 5 with the heads on the trunk's maps: seeded, and resumed after a stop.
 
-Adam with a rate of its own for each part, rising for the blocks at first and falling as a cosine (Loshchilov & Hutter
-2017). What ships is the moving average of the weights (Polyak & Juditsky 1992).
+AdamW with a learning rate for each part; the blocks' rates warm up, and all follow a cosine decay (Loshchilov & Hutter
+2017). The moving average of the weights ships (Polyak & Juditsky 1992).
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Tuned convolutions and heads as float32 tensors, standardization folded in, and each section's log."""
+    """Tuned convolutions and heads as float32 tensors, standardization folded in, and the log of each section."""
 
     tensors: dict[str, Floats]
     history: list[dict[str, float]]
@@ -49,9 +49,9 @@ class Fitted:
 def fit(
     train: Examples, val: Examples, *, settings: Settings, base: dict[str, Floats], work: Path, policy: str
 ) -> Fitted:
-    """Train. `work` keeps a checkpoint after every section; a run that was stopped goes on from there.
+    """Train. `work` gets a checkpoint after every section, from which a stopped run resumes.
 
-    val: only looked at, for the log. policy: Keras' dtype policy of the convolutions.
+    val: only for the log. policy: Keras' dtype policy of the convolutions.
     """
     import keras
     import tensorflow as tf
@@ -90,22 +90,22 @@ def fit(
         seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
         _log.info("section %d: %s", section + 1, history[-1])
-        difficulty = difficulty.round(4)  # as kept, so that a run that was stopped draws as one that was not
+        difficulty = difficulty.round(4)  # as stored, so that a resumed run draws the same
         content = json.dumps({"history": history, "difficulty": difficulty.tolist()})
         folder.mkdir(parents=True, exist_ok=True)
-        _progress(folder, section + 1).write_text(content, encoding="utf-8")  # first: a checkpoint is never without it
+        _progress(folder, section + 1).write_text(content, encoding="utf-8")  # first, so that no checkpoint lacks it
         manager.save(checkpoint_number=section + 1)
         _progress(folder, section).unlink(missing_ok=True)
     return Fitted(detector.tensors(), history)
 
 
 def _progress(folder: Path, number: int) -> Path:
-    """What goes with checkpoint `number`."""
+    """The log and difficulties that belong to checkpoint `number`."""
     return folder / f"progress-{number}.json"
 
 
 def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (512,) of block5_conv3 with the weights training starts from."""
+    """Mean and standard deviation (512,) of block5_conv3 with the initial weights."""
     from ml.model.keras_network import build_tail, precision
 
     with precision(policy):
@@ -113,12 +113,12 @@ def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floa
     maps = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
     outputs = np.asarray(tail.predict(maps.astype(np.float32), batch_size=32, verbose=0), np.float32)
     flat = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
-    # A channel that is never on says nothing; dividing by its zero would.
+    # A channel that is always off has no spread to divide by.
     return flat.mean(axis=0).astype(np.float32), np.maximum(flat.std(axis=0), 1e-3 * flat.std()).astype(np.float32)
 
 
 def type_weights(types: NDArray[np.int32]) -> Floats:
-    """(3,) weights that lift rare types by the root of their rarity; their mean over the pictures is 1."""
+    """(3,) weights inverse to the square root of a type's frequency; their mean over the images is 1."""
     counts = np.maximum(np.bincount(types[types >= 0], minlength=3), 1)
     weights = 1 / np.sqrt(counts)
     return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
@@ -139,8 +139,8 @@ def embedding(described: Floats) -> tuple[Floats, Floats]:
 
 
 def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) -> Ints:
-    """Draws of a section. The first pass takes each once; then pictures that were judged wrong come more often, up to
-    six times as often as those judged right (hard mining)."""
+    """The draws of a section. The first pass takes each once; after that, hard example mining draws misjudged images up
+    to six times as often as others."""
     size = settings.steps * settings.batch
     once = np.random.default_rng(settings.seed).permutation(len(difficulty))[section * size : (section + 1) * size]
     weights = np.clip(difficulty / max(difficulty.mean(), 1e-6), 0.5, 3.0) ** settings.hard
@@ -150,7 +150,7 @@ def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) ->
 
 
 def _digest(train: Examples, settings: Settings, base: dict[str, Floats], policy: str) -> str:
-    """Everything that a training's result depends on."""
+    """A hash of everything that a training's result depends on."""
     drawn = [(row.key, row.label, row.type, round_) for row, round_ in train.draws]
     cells = hashlib.sha256(train.maps.cells.tobytes()).hexdigest()
     content = [settings.as_dict(), policy, tensors_digest(base), cells, drawn]

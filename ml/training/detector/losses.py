@@ -1,6 +1,6 @@
-"""What the detector is taught: the picture's answer, each cell's, where the evidence is, and the tumor's type.
+"""The detector's losses: the image's label, each cell's label, the location of the evidence, and the tumor type.
 
-All functions take logits and give one number for a batch, in TensorFlow.
+All functions take logits and return TensorFlow tensors: one number for a batch, or one for each image.
 """
 
 from typing import Any
@@ -12,17 +12,17 @@ from ml.training.data.targets import BESIDE, NEGATIVE, POSITIVE
 
 Tensor = Any
 HARDEST = 8
-"""Cells outside the tumor that look most like one, counted again: hard negatives."""
+"""Hard negatives of an image: the cells outside the tumor with the highest loss, which count again."""
 
 
 def image_losses(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
-    """(N,) cross-entropy of the smooth maximum of the cells (N, 14, 14) against tumor (N,), labels smoothed."""
+    """(N,) cross-entropy of the smooth maximum of the cells (N, 14, 14) with tumor (N,), labels smoothed."""
     logits = tf.reduce_logsumexp(SHARPNESS * cells, axis=(1, 2)) / SHARPNESS
     return tf.nn.sigmoid_cross_entropy_with_logits(tumor * (1 - 2 * smoothing) + smoothing, logits)
 
 
 def cell_loss(cells: Tensor, targets: Tensor) -> Tensor:
-    """Positive cells, negative cells and the hardest negative ones of each picture weigh alike."""
+    """Cross-entropy of the cells: means over positive cells, over negative ones, and half that of the hardest."""
     inside = tf.cast(targets == POSITIVE, tf.float32)
     outside = tf.cast(targets == NEGATIVE, tf.float32)
     missed = _mean(tf.nn.softplus(-cells), inside)
@@ -32,7 +32,7 @@ def cell_loss(cells: Tensor, targets: Tensor) -> Tensor:
 
 
 def location_loss(cells: Tensor, targets: Tensor) -> Tensor:
-    """How much of the evidence lies outside a tumor of known place, the rim beside it included: -log(share inside)."""
+    """-log of the fraction of the evidence that lies inside a tumor of known location; the rim counts as outside."""
     inside = targets == POSITIVE
     known = inside | (targets == NEGATIVE) | (targets == BESIDE)
     marked = tf.cast(tf.reduce_any(inside, axis=(1, 2)), tf.float32)
@@ -43,7 +43,7 @@ def location_loss(cells: Tensor, targets: Tensor) -> Tensor:
 
 
 def type_loss(types: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of the type's logits (N, 3) where the type is known; weights: (3,) of the types."""
+    """Cross-entropy of the type logits (N, 3) over images of known type. weights: (3,) of the types."""
     known = tf.cast(targets >= 0, tf.float32)
     index = tf.maximum(targets, 0)
     each = tf.nn.sparse_softmax_cross_entropy_with_logits(index, types) * tf.gather(weights, index) * known

@@ -1,6 +1,6 @@
-"""The part of the network that learns: blocks 4 and 5 with the heads, their optimizers, and averaged weights.
+"""The trained part of the network: blocks 4 and 5 with the heads, their optimizers, and averaged weights.
 
-Imports TensorFlow; only `fit` imports it, when a training runs.
+Imports TensorFlow, so `fit` imports this module only when a training runs.
 """
 
 import math
@@ -19,7 +19,7 @@ from ml.training.settings import Settings
 Floats = NDArray[np.float32]
 
 PRIOR = -4.0
-"""First bias of a cell: few cells of a picture are tumor."""
+"""Initial bias of a cell: few cells of an image are tumor."""
 
 
 class Detector:
@@ -44,14 +44,14 @@ class Detector:
     def build(
         cls, base: dict[str, Floats], mean: Floats, std: Floats, *, settings: Settings, policy: str
     ) -> "Detector":
-        """Blocks start from `base`, heads from random weights. mean, std: as `fit.moments` gives them."""
+        """Blocks start from `base`, heads from random weights. mean, std: as `fit.moments` returns them."""
         with precision(policy):
             tail = build_tail(base)
             heads = build_heads(mean=mean, std=std, dropout=settings.dropout, prior=PRIOR)
         return cls(tail, heads, settings, (mean, std))
 
     def schedule(self, progress: float) -> None:
-        """Set the rates for `progress` from 0 to 1 of the whole training."""
+        """Set the learning rates for `progress`, 0 to 1, of the whole training."""
         falling = 0.5 * (1 + math.cos(math.pi * progress)) + 0.005
         rising = min(1.0, progress / max(self.settings.warm_up, 1e-6))
         for number, (optimizer, rate) in enumerate(zip(self._optimizers, self.settings.rates, strict=True)):
@@ -60,7 +60,7 @@ class Detector:
     def step(
         self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, types: NDArray[np.int32]
     ) -> tuple[Floats, Floats]:
-        """One step on a batch. Returns the four losses and the picture loss of each example (N,)."""
+        """One step on a batch. Returns the four losses, and the image loss of each example (N,)."""
         batch = (
             tf.constant(maps.astype(np.float32)),
             tf.constant(cells),
@@ -71,7 +71,7 @@ class Detector:
         return np.asarray(parts, np.float32), np.asarray(each, np.float32)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint has to hold. Keras by itself leaves out where its random draws stand."""
+        """What a checkpoint holds, including the state of the random generators, which Keras leaves out."""
         state = {"tail": self.tail, "heads": self.heads, "averages": self._averages}
         drawing = [layer for layer in self.heads.layers if getattr(layer, "seed_generator", None)]
         optimizers = {f"optimizer{n}": optimizer for n, optimizer in enumerate(self._optimizers)}

@@ -1,4 +1,4 @@
-"""What tuned weights, rounded as they ship, say of the trunk's maps: passes, readings, and a training's figures."""
+"""Runs tuned weights, rounded as they ship, on the trunk's maps; the figures of a training's log."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ BATCH = 32
 class Reader:
     """Blocks 4 and 5 in float32, and the heads in NumPy, over the trunk's maps.
 
-    tensors: blocks 4 and 5 and the heads; the embedding may be left out, and then reads as zeros.
+    tensors: blocks 4 and 5 and the heads; without an embedding, it reads as zeros.
     """
 
     def __init__(self, tensors: Tensors) -> None:
@@ -36,7 +36,7 @@ class Reader:
         self._tail = build_tail(rounded)
 
     def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Pass]:
-        """What a pass gives for the draws of `indices`, or all, in order and in batches."""
+        """The maps of a pass for the draws of `indices`, or all, in order and in batches."""
         chosen = np.arange(len(maps)) if indices is None else indices
         for start in range(0, len(chosen), BATCH):
             block3 = maps.take(chosen[start : start + BATCH]).astype(np.float32)
@@ -54,8 +54,8 @@ class Reader:
 
 
 def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, float]:
-    """AUROC pooled and by source and sequence where both classes stand; where known, accuracy of the type and how often
-    the hottest cell is on the tumor."""
+    """AUROC, pooled and of each source and sequence with both classes; accuracy of known types; how often the hottest
+    cell is on a tumor of known location."""
     rows = [row for row, _ in draws]
     tumor, types = tumor_targets(rows), type_targets(rows)
     logits = reading.logits.astype(np.float64)

@@ -1,4 +1,4 @@
-"""The model card (Mitchell et al. 2019) of an artifact, written from its manifest and committed figures alone."""
+"""The model card (Mitchell et al. 2019) of an artifact, from its manifest and committed figures alone."""
 
 import textwrap
 from typing import Any
@@ -35,7 +35,7 @@ def card(manifest: Manifest, documents: Documents) -> str:
 
 
 def _wrapped(block: str) -> str:
-    """A paragraph or list at the repository's line length; tables, headings, pictures and code stay as they are."""
+    """Wrap a paragraph or list at WIDTH; tables, headings, figures and code stay as they are."""
     if block.startswith(("|", "#", "!", "    ")):
         return block
     if block.startswith("- "):

@@ -11,7 +11,7 @@ NOTHING = "Nothing yet: the artifact has not been evaluated on a test split."
 
 
 def sections(data: dict[str, Any], documents: Documents) -> list[str]:
-    """Sections of the card, each with its heading."""
+    """The sections of the card, each with its heading."""
     test = data["metrics"]["test"]
     measured = [_figures(test, data["metrics"]["validation"]), _evidence(test)] if test else []
     return [
@@ -70,7 +70,7 @@ def _alone(test: dict[str, Any]) -> list[str]:
 
 
 def _hardest(test: dict[str, Any]) -> str:
-    """Point at the stratum with the lowest AUROC among those that have both classes."""
+    """A sentence about the stratum with the lowest AUROC among those with both classes."""
     strata = {**test["sources"], **test["sequences"]}
     both = {
         name: numbers["auroc"]["value"]
@@ -200,7 +200,7 @@ _SPLITS = (("val", "validation", "which chose form, line and threshold"), ("test
 
 
 def _series(data: dict[str, Any]) -> list[str]:
-    """What holds of whole series; nothing where the model judges none."""
+    """The section on whole series; none if the model judges no series."""
     entry = data.get("series")
     if entry is None:
         return []

@@ -1,7 +1,7 @@
-"""Where 99% comes from: the prototype's protocol, honest measurements of the same network, the baseline, and ours.
+"""Where 99% comes from: the prototype's own figures, honest figures of the same network, the baseline, and this model.
 
-Two trainings of one recipe. The first is judged as the recipe judges itself, on copies split off at random, and then
-on the test split, whose patients it never saw. The second leaves a whole hospital out and is judged on that.
+The recipe is trained twice. The first training is judged as the recipe judges itself, on copies split off at random,
+and then on the test split, whose patients it never saw. The second leaves out a whole hospital and is judged on it.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from ml.training.evaluation.summary import measure, rate
 from ml.training.evaluation.tables import figure, line
 
 UNSEEN = "tcga-lgg"
-"""The hospital that is left out. Its patients have slices of both kinds, so knowing the source gives no AUROC."""
+"""The hospital that is left out. Its patients have slices of both labels, so the source alone gives no AUROC."""
 
 COMMAND = "python -m ml compare --data folder --out docs/figures/comparison.json"
 
@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 
 
 class Featurizer(Protocol):
-    """Gives pooled features (N, 512) of rows, as `ml.training.evaluation.prototype.Features` does."""
+    """Returns pooled features (N, 512) of rows; see `ml.training.evaluation.prototype.Features`."""
 
     def of(self, rows: list[Row], *, copy: int = 0) -> Floats: ...
 
@@ -72,13 +72,13 @@ def prototype(rows: list[Row], features: Featurizer, learn: Learn, *, recipe: Re
 
 
 def copies(rows: list[Row], features: Featurizer, recipe: Recipe) -> tuple[Floats, list[Row]]:
-    """Features of every row and of its augmented copies, and the row that each belongs to."""
+    """Features of every row and its augmented copies, and the row of each."""
     parts = [features.of(rows, copy=number) for number in range(recipe.copies + 1)]
     return np.concatenate(parts), rows * (recipe.copies + 1)
 
 
 def split_at_random(n: int, recipe: Recipe) -> NDArray[np.bool_]:
-    """(n,) true for the share that the recipe splits off, blind to what belongs together."""
+    """(n,) true for the fraction that the recipe splits off, regardless of groups."""
     order = np.random.default_rng(recipe.seed).permutation(n)
     held = np.zeros(n, bool)
     held[order[: round(n * recipe.held)]] = True
@@ -86,7 +86,7 @@ def split_at_random(n: int, recipe: Recipe) -> NDArray[np.bool_]:
 
 
 def leak(owners: list[Row], held: NDArray[np.bool_]) -> dict[str, float]:
-    """Of the pictures split off: the share with a copy among those trained on, and with the same patient there."""
+    """Fractions of the held-out images with a copy, and with the same patient, among the training images."""
     learned = [row for row, out in zip(owners, held, strict=True) if not out]
     keys, groups = {row.key for row in learned}, {row.group for row in learned}
     tested = [row for row, out in zip(owners, held, strict=True) if out]
@@ -97,7 +97,7 @@ def leak(owners: list[Row], held: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def table(ours: dict[str, Any] | None, baseline: dict[str, Any], found: dict[str, Any]) -> str:
-    """The side-by-side table. ours: an evaluation of the test split, None where there is none yet."""
+    """The comparison as a Markdown table. ours: an evaluation of the test split, or None."""
     head = ["what is measured", "on", "accuracy", "sensitivity", "specificity", "AUROC"]
     lines = [line(head), line(["---"] * len(head))]
 
@@ -149,7 +149,7 @@ def _by_stratum(rows: list[Row], scores: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _figures(rows: list[Row], scores: NDArray[np.float64]) -> dict[str, Any]:
-    """Accuracy, sensitivity, specificity at one half, as the recipe takes it, and AUROC; intervals by group."""
+    """Accuracy, sensitivity and specificity at the recipe's threshold of 0.5, and AUROC; intervals by group."""
     truth, called = tumor_targets(rows), (scores >= 0.5).astype(np.int64)
     groups = np.array([row.group for row in rows])
     return {

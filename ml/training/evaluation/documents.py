@@ -1,4 +1,4 @@
-"""The measured figures that the documents are written from, beside the manifest: committed JSON files, no pictures."""
+"""Committed figures, in JSON, that the model card shows beside those of the manifest."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ COMPARISON = "comparison.json"
 
 
 class DocumentError(BrainscanError):
-    """A file of figures is missing or damaged."""
+    """A file of figures is missing or invalid."""
 
     def __init__(self, message: str) -> None:
         super().__init__("figures_missing", message)
@@ -21,14 +21,14 @@ class DocumentError(BrainscanError):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """baseline: test figures of the artifact before this one. comparison: of `python -m ml compare`, None before it."""
+    """baseline: test figures of the previous model. comparison: output of `python -m ml compare`, or None."""
 
     baseline: dict[str, Any]
     comparison: dict[str, Any] | None
 
     @classmethod
     def read(cls, folder: Path = FOLDER) -> "Documents":
-        """Raises DocumentError: the baseline is missing, or a file is no JSON."""
+        """Raises DocumentError: the baseline is missing, or a file is not valid JSON."""
         try:
             baseline = json.loads((folder / BASELINE).read_text(encoding="utf-8"))
             file = folder / COMPARISON

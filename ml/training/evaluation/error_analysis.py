@@ -1,7 +1,7 @@
-"""The worst errors of an evaluation, in words: what was in the picture, what the model said, and how sure it was.
+"""The worst errors of an evaluation, in words: what the image shows, what the model answered, and how confidently.
 
-No picture and no file name: what a reader needs is the kind of case in which the model fails. Each patient or cluster
-stands for itself once in a list.
+No image and no file name: readers need to know in what kind of case the model fails. A list has each patient or cluster
+once.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ from ml.training.evaluation import localization
 from ml.training.evaluation.scored import Scored
 
 MAX_ENTRIES = 5
-"""Entries of each kind."""
+"""Of each list."""
 
 
 def worst(scored: Scored, *, threshold: float) -> dict[str, list[dict[str, Any]]]:
     """JSON-ready entries, worst first: "missed", "false_alarms", "mistyped" and "misplaced".
 
-    missed: tumors of least probability. false_alarms: no tumor, highest probability. mistyped: found tumors with the
-    surest wrong type. misplaced: surely found tumors whose hottest place is outside box and mask.
+    missed: tumors with the lowest probability. false_alarms: no tumor, highest probability. mistyped: detected tumors
+    with the most probable wrong type. misplaced: detected tumors whose hottest point is outside box and mask.
     """
     truth, called = tumor_targets(scored.rows) == 1, scored.scores >= threshold
     type_indices = type_targets(scored.rows)
@@ -65,7 +65,7 @@ def _entry(scored: Scored, number: int) -> dict[str, Any]:
 
 
 def _tumor(row: Row) -> dict[str, Any] | None:
-    """Size and place of the tumor as the table has it; None where it does not."""
+    """Size and location of the tumor according to the table, or None."""
     if not row.tumor:
         return None
     mask = localization.read_mask(row)
@@ -81,7 +81,7 @@ def _tumor(row: Row) -> dict[str, Any] | None:
 
 
 def position_in_words(x: float, y: float) -> str:
-    """A place in the picture, not in the patient: thirds of its width and height, in words."""
+    """A point of the image (not of the patient), in thirds of width and height, in words."""
     column = ("left", "center", "right")[min(int(x * 3), 2)]
     line = ("upper", "middle", "lower")[min(int(y * 3), 2)]
     return "center" if (line, column) == ("middle", "center") else f"{line} {column}"

@@ -1,4 +1,4 @@
-"""A split through the shipped path: the artifact is loaded and asked as the app asks it, file by file."""
+"""Evaluates an artifact on a split through the same code that serves, file by file."""
 
 import json
 import time
@@ -23,9 +23,9 @@ EVALUATION = "evaluation.json"
 
 
 def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tuple[dict[str, Any], Scored]:
-    """Score every picture of `split` and sum up. Returns the JSON-ready report and the scores behind it.
+    """The JSON-ready report of `split`, and the scores behind it.
 
-    Raises TableError if the split has no pictures of brains. Other pictures of the split stand under "not_brain".
+    Raises TableError if the split has no brain images. Other images of the split are reported under "not_brain".
     """
     chosen = split_rows(rows, split)
     foreign = [row for row in rows if row.label == NOT_BRAIN and row.split == split]
@@ -49,8 +49,10 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
 
 
 def _without_copies(said: Scored, refused: list[Refused], known: set[str], threshold: float) -> dict[str, Any]:
-    """The same figures on pictures that the artifact's hashes do not know. Of web collections, a table's groups may
-    miss copies that were resized or sharpened, and those measure memory."""
+    """The same figures without images that the artifact's hashes recognize.
+
+    A table's groups may miss copies of web images that were resized or sharpened, and those measure memory.
+    """
     unseen = said.only(np.array([row.key not in known for row in said.rows], bool))
     rest = [item for item in refused if item.row.key not in known]
     figures = report(unseen, threshold=threshold, refused=rest)
@@ -58,7 +60,7 @@ def _without_copies(said: Scored, refused: list[Refused], known: set[str], thres
 
 
 def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
-    """Figures of whole series; None where the model judges none, or the split has too few patients with series."""
+    """Figures of whole series; None if the model judges no series, or too few patients of the split have any."""
     series = synthesize(rows)
     if model.series is None or not series:
         return None
@@ -67,7 +69,7 @@ def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str,
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
-    """Write evaluation.json and the pictures (none of them shows a scan) to `out`; returns the files."""
+    """Write evaluation.json and the plots to `out` and return the files. No plot shows a scan."""
     from ml.training.evaluation import plots
 
     out.mkdir(parents=True, exist_ok=True)

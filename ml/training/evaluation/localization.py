@@ -1,7 +1,7 @@
-"""Is the evidence on the tumor? The hottest place and the box, held against the boxes and masks of the data table.
+"""Is the evidence on the tumor? Compares the hottest point and the box with the boxes and masks of the data table.
 
-Everything is in fractions of the stored picture's width and height, as the table and `ml.contracts.Evidence` have it.
-A mask is the stricter judge: a box's corners are mostly healthy tissue.
+Coordinates are fractions of the stored image's width and height, as in the table and in `ml.contracts.Evidence`. A mask
+is stricter than a box, whose corners are mostly healthy tissue.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Localization:
-    """What one row's evidence is worth. None where the table does not say where the tumor is, or there is none.
+    """How well the evidence of one row localizes the tumor. None if there is no tumor, or its location is unknown.
 
-    in_any: the hottest place lies in a box or in the mask. in_mask: in the mask. overlap: intersection over union of
+    in_any: the hottest point lies in a box or in the mask. in_mask: in the mask. overlap: intersection over union of
     the evidence's box with the best of the row's boxes, 0 without an evidence box.
     """
 
@@ -30,7 +30,7 @@ class Localization:
 
 
 def localize(row: Row, evidence: Evidence | None) -> Localization:
-    """Judge one row. Raises OSError if its mask cannot be read."""
+    """The localization of one row. Raises OSError if its mask cannot be read."""
     if not row.tumor or evidence is None or not (row.boxes or row.mask):
         return Localization()
     mask = read_mask(row)
@@ -43,7 +43,7 @@ def localize(row: Row, evidence: Evidence | None) -> Localization:
 
 
 def read_mask(row: Row) -> NDArray[np.bool_] | None:
-    """(height, width) of the row's mask, true where the tumor is; None where the table names none."""
+    """(height, width) the row's mask, true where the tumor is; None if the table names none."""
     if row.mask is None:
         return None
     with Pillow.open(row.mask) as file:
@@ -51,14 +51,14 @@ def read_mask(row: Row) -> NDArray[np.bool_] | None:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> Box:
-    """The smallest box around the mask's pixels, of which there is at least one."""
+    """The smallest box around the pixels of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = mask.shape
     return columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
 
 
 def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes; 0 where both are empty."""
+    """Intersection over union of two boxes; 0 if both are empty."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     common = max(width, 0.0) * max(height, 0.0)
@@ -71,6 +71,6 @@ def _area(box: Box) -> float:
 
 
 def _pixel(point: tuple[float, float], shape: tuple[int, ...]) -> tuple[int, int]:
-    """Row and column of the pixel at a point; 1.0 is the last one."""
+    """Row and column of the pixel at a point; 1.0 is in the last one."""
     height, width = shape
     return min(int(point[1] * height), height - 1), min(int(point[0] * width), width - 1)

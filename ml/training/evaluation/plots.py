@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: ROC, reliability, confusion, and the course of a training. None shows a scan."""
+"""Plots of an evaluation: ROC, reliability, confusion; and of a training's history. None shows a scan."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def write_all(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
 
 
 def history(sections: list[dict[str, float]], file: Path) -> Path:
-    """A training, section by section: losses on the left, validation figures on the right."""
+    """Plot a training by section: losses on the left, validation figures on the right."""
     losses = [name for name in LOSSES if name in sections[0]]
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -46,7 +46,7 @@ def history(sections: list[dict[str, float]], file: Path) -> Path:
 
 
 def _roc(summary: dict[str, Any], scored: Scored, file: Path) -> Path:
-    """One curve for each source and each sequence that has both classes, and the pooled one."""
+    """A curve for each source and sequence with both classes, and a pooled one."""
     figure, axes = _figure()
     axes.plot([0, 1], [0, 1], **_DIAGONAL)
     sources = np.array([row.source for row in scored.rows])
@@ -66,7 +66,7 @@ def _roc(summary: dict[str, Any], scored: Scored, file: Path) -> Path:
 
 
 def _reliability(curve: dict[str, Any], file: Path) -> Path:
-    """The share of tumors by calibrated probability, and below how many pictures stand where."""
+    """Fraction of tumors by calibrated probability, over a histogram of the images."""
     figure = Figure(figsize=(4.8, 5.4), layout="constrained")
     axes, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     axes.plot([0, 1], [0, 1], **_DIAGONAL)

@@ -1,8 +1,8 @@
 """The recipe of the usual demos, rebuilt so that its figures can be measured twice: as it reports them, and honestly.
 
-Frozen ImageNet VGG16, average pooling, one dense layer. Every picture is augmented first; then the copies are split at
-random. Copies of one picture, and slices of one patient, so come to stand on both sides, and the reported accuracy is
-memory. Nothing here serves, and nothing that ships was made with it.
+Frozen ImageNet VGG16, average pooling, one dense layer. Every image is augmented first, and then the copies are split
+at random. So copies of one image, and slices of one patient, are on both sides, and the reported accuracy is memory.
+Nothing here serves, and nothing that ships was made with it.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The numbers of the recipe. copies: of each picture, beside the picture itself. held: share split off at random.
+    """The numbers of the recipe. copies: of each image, besides the image. held: fraction split off at random.
 
     rotation in degrees; zoom, shift, gamma, contrast as fractions; blur in pixels; noise of 255.
     """
@@ -64,9 +64,9 @@ RECIPE = Recipe()
 
 
 def changed(square: Square, *, key: str, copy: int, recipe: Recipe = RECIPE) -> Square:
-    """One augmented copy of a square (224, 224), 0 to 255: turned, mirrored, zoomed, shifted, other gray, blur, noise.
+    """An augmented copy of a square (224, 224), 0 to 255: geometry, gamma, contrast, blur and noise.
 
-    Drawn from the recipe's seed, the copy's number and the picture's key.
+    Drawn from the recipe's seed, the copy's number and the row's key.
     """
     rng = np.random.default_rng((recipe.seed, copy, zlib.crc32(key.encode())))
     angle = np.deg2rad(rng.uniform(-recipe.rotation, recipe.rotation))
@@ -75,7 +75,7 @@ def changed(square: Square, *, key: str, copy: int, recipe: Recipe = RECIPE) -> 
     if rng.random() < 0.5:
         square = square[:, ::-1]
     cos, sin, center = np.cos(angle) / scale, np.sin(angle) / scale, (SIZE - 1) / 2
-    x, y = center + across, center + down  # Pillow wants the way from the new pixel to the old one
+    x, y = center + across, center + down  # Pillow maps new pixels to old ones
     matrix = (cos, sin, center - cos * x - sin * y, -sin, cos, center + sin * x - cos * y)
     image = Pillow.fromarray(np.ascontiguousarray(square))
     moved = image.transform((SIZE, SIZE), Pillow.Transform.AFFINE, matrix, Pillow.Resampling.BILINEAR, fillcolor=0)
@@ -90,7 +90,7 @@ def changed(square: Square, *, key: str, copy: int, recipe: Recipe = RECIPE) -> 
 
 
 class Features:
-    """Pooled features of the frozen network, computed once and kept in `cache`, a file for every 256 pictures."""
+    """Pooled features of the frozen network, computed once and kept in `cache`, a file for every 256 images."""
 
     def __init__(self, weights: str | Path, *, cache: Path) -> None:
         self._tensors = base_weights(weights)
@@ -99,7 +99,7 @@ class Features:
         self._engine: Engine | None = None
 
     def of(self, rows: list[Row], *, copy: int = 0) -> Floats:
-        """(N, 512) of `rows` in order. copy: 0 the picture itself, above 0 an augmented copy."""
+        """(N, 512) of `rows`, in order. copy: 0 is the image itself, above 0 an augmented copy."""
         label = f"prototype, copy {copy}" if copy else "prototype"
         bar: tqdm[NoReturn] = tqdm(total=len(rows), desc=label, unit="img", mininterval=5)
         with bar:
@@ -107,7 +107,7 @@ class Features:
             return np.concatenate([self._chunk(part, copy, bar) for part in parts])
 
     def file(self, rows: list[Row], copy: int) -> Path:
-        """Where these pictures' features are kept; the name holds everything that the numbers depend on."""
+        """The cache file of these images; its name is a hash of everything that the features depend on."""
         files = [(row.key, row.path.stat().st_size, row.path.stat().st_mtime_ns) for row in rows]
         content = json.dumps([preprocess.VERSION, self._digest, copy, RECIPE.as_dict() if copy else None, files])
         return self._cache / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.npy"
@@ -168,6 +168,6 @@ class DenseHead:
         )
 
     def scores(self, features: Floats) -> NDArray[np.float64]:
-        """(N,) what the demos show as probability of a tumor."""
+        """(N,) what the demos show as the probability of a tumor."""
         said = self._model.predict(features, batch_size=1024, verbose=0)
         return np.asarray(said, np.float64)[:, 0]

@@ -1,6 +1,6 @@
-"""Scores of a split, summed up: per source, sequence and type and pooled, with intervals.
+"""The report of a split, by source, sequence and type, and pooled, with intervals.
 
-The same report for validation and test. `ml.training.evaluation.summary` measures one stratum; here the strata are cut.
+It is the same for validation and test. `ml.training.evaluation.summary` measures one stratum.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ POOLED = "pooled"
 def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = None) -> dict[str, Any]:
     """{"threshold": …, "sources": {name: summary, …, "pooled": summary}, "sequences": …, "types": …}, JSON-ready.
 
-    sequences: by "source/sequence", of rows whose sequence is known. types: by tumor type, of rows whose type is known.
+    sequences: by "source/sequence", of rows with a known sequence. types: by tumor type, of rows with a known type.
     """
     refused = refused or []
     sources = _strata([row.source for row in scored.rows], [item.row.source for item in refused])
@@ -41,9 +41,9 @@ def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = 
 
 
 def not_brain_report(rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
-    """What became of pictures that are no brain: by kind, the share refused, and how many were called tumor.
+    """Images that are no brain, by class: the fraction refused, and how many were called tumor.
 
-    A row's kind is what stands before "--" in its file's name, else its source. None without such rows.
+    A row's class is the part of its file name before "--", else its source. None without such rows.
     """
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""What a model said of the rows of a split, as arrays that a report can cut."""
+"""A model's results for the rows of a split, as arrays from which a report selects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ from ml.training.evaluation.metrics import Floats
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A row that the gate turned away, and the code of the rule."""
+    """A row that was refused, and the code of the reason."""
 
     row: Row
     reason: str
@@ -23,10 +23,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model said of N rows. Rows that the gate refused are not in it.
+    """A model's results for N rows that were not refused.
 
-    scores: (N,) calibrated tumor probability. types: (N, 3). uncertain: (N,) whether it was called so; None: no one.
-    places: N, whether the evidence is on the tumor. peaks: (N, 2) the hottest place, NaN without evidence.
+    scores: (N,) calibrated tumor probabilities. types: (N, 3). uncertain: (N,) or None if unknown. localizations: N.
+    peaks: (N, 2) the hottest point, NaN without evidence.
     """
 
     rows: list[Row]
@@ -42,7 +42,7 @@ class Scored:
         return Scored(**{field.name: _take(getattr(self, field.name), chosen) for field in fields(self)})
 
     def localization(self, name: str) -> Floats:
-        """(N,) one field of the places as numbers, NaN where it is not known."""
+        """(N,) one field of the localizations as numbers, NaN where unknown."""
         if self.localizations is None:
             return np.full(len(self.rows), np.nan)
         values = [getattr(item, name) for item in self.localizations]
@@ -50,7 +50,7 @@ class Scored:
 
 
 def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, list[Refused]]:
-    """Sort what the model said of each row into judged and refused."""
+    """The results of rows that were judged, and the rows that were refused."""
     judged = [(row, one, one.prediction) for row, one in zip(rows, results, strict=True) if one.prediction]
     refused = [
         Refused(row, one.gate.reason or "") for row, one in zip(rows, results, strict=True) if not one.prediction

@@ -1,6 +1,6 @@
-"""Figures of whole series of a split, by patient, through the code that serves (`ml.inference.series_summary`).
+"""Figures of the whole series of a split, through the same code that serves (`ml.inference.series_summary`).
 
-Beside the fitted rule stand what one would do without it: the mean and the maximum of the slices, and calling a tumor
+They include what one would do without the fitted rule: the mean and the maximum of the slices, and calling a tumor
 wherever any slice is called one. Intervals resample patients.
 """
 
@@ -21,8 +21,10 @@ ALL = "all"
 def evaluate(
     calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceOutcome], *, threshold: float
 ) -> dict[str, Any]:
-    """JSON-ready figures of whole series, all and each sequence, and of those with a small tumor. threshold: from which
-    a single slice is called tumor. Series that are refused are counted, and stand in no other figure."""
+    """JSON-ready figures of whole series, all and by sequence, and of those with a small tumor.
+
+    threshold: from which a single slice is called tumor. Refused series are counted, and are in no other figure.
+    """
     strata = {ALL: [one for one in series if WHOLE in one.variants]}
     for name in sorted({one.sequence for one in series}):
         strata[name] = [one for one in strata[ALL] if one.sequence == name]

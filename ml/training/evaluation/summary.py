@@ -1,4 +1,4 @@
-"""The figures of one stratum of a split. A figure is {"value", "interval"}, with a "reason" where it is not defined."""
+"""The figures of one stratum of a split: {"value", "interval"} each, and a "reason" if it is undefined."""
 
 import math
 from collections import Counter
@@ -16,7 +16,7 @@ from ml.training.evaluation.scored import Refused, Scored
 
 
 def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> dict[str, Any]:
-    """Everything that is measured of some rows; refused: those of the same stratum that the gate turned away."""
+    """All figures of some rows. refused: the rows of the same stratum that were refused."""
     truth, scores = tumor_targets(scored.rows), scored.scores
     predicted = (scores >= threshold).astype(np.int64)
     groups = np.array([row.group for row in scored.rows])
@@ -50,7 +50,7 @@ def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> di
 
 
 def type_summary(scored: Scored, tumor_type: str, *, threshold: float) -> dict[str, Any]:
-    """Of the rows of one tumor type: found at all, named right, and the evidence on it."""
+    """Figures of the rows of one tumor type: detected at all, named correctly, and the evidence on it."""
     groups = np.array([row.group for row in scored.rows])
     found = (scored.scores >= threshold).astype(np.float64)
     named = (scored.types.argmax(axis=1) == TUMOR_TYPES.index(tumor_type)).astype(np.float64)
@@ -64,7 +64,7 @@ def type_summary(scored: Scored, tumor_type: str, *, threshold: float) -> dict[s
 
 
 def evidence(scored: Scored, groups: NDArray[Any]) -> dict[str, Any]:
-    """How often the hottest place lies on the tumor, of rows whose table says where that is; overlap of the boxes."""
+    """How often the hottest point lies on a tumor of known location, and the overlap of the boxes."""
     unknown = "the table does not say where the tumors are"
     figures: dict[str, Any] = {}
     for name, field in (("in_box_or_mask", "in_any"), ("in_mask", "in_mask"), ("box_overlap", "overlap")):
@@ -75,12 +75,12 @@ def evidence(scored: Scored, groups: NDArray[Any]) -> dict[str, Any]:
 
 
 def rate(groups: NDArray[Any], values: Floats, why_undefined: str) -> dict[str, Any]:
-    """The mean of values from 0 to 1, with its interval."""
+    """The mean of values from 0 to 1, with its interval by group."""
     return measure(groups, lambda i: float(values[i].mean()) if len(i) else math.nan, why_undefined)
 
 
 def measure(groups: NDArray[Any], statistic: Callable[[Ints], float], why_undefined: str) -> dict[str, Any]:
-    """A statistic of row numbers, over all rows, with its interval by group."""
+    """A statistic of row numbers over all rows, with its interval by group."""
     value = statistic(np.arange(len(groups)))
     if math.isnan(value):
         return {"value": None, "interval": None, "reason": why_undefined}

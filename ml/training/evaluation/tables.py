@@ -17,7 +17,7 @@ HEAD = (
 
 
 def markdown(summary: dict[str, Any]) -> str:
-    """One line a source, then the pooled one, then single sequences; each figure with its 95% interval."""
+    """A line for each source, a pooled one, and one for each sequence; figures with their 95% intervals."""
     lines = [line(list(HEAD)), line(["---"] * len(HEAD))]
     for name, numbers in {**summary["sources"], **summary["sequences"]}.items():
         cells = [name, f"{numbers['n']} ({numbers['tumor']} / {numbers['no_tumor']})", str(numbers["groups"])]
@@ -42,8 +42,10 @@ _OF_SERIES = {
 
 
 def series_table(found: dict[str, Any]) -> str:
-    """Figures of series; beside the model's those of the slices' mean and maximum, and of any slice called tumor.
-    A dash: not measured, as in manifests of earlier versions."""
+    """Figures of series by the model, by the slices' mean and maximum, and by any slice called tumor.
+
+    A dash means not measured, as in manifests of earlier versions.
+    """
     head = ["series of", "patients", "series", "refused", *_OF_SERIES.values()]
     lines = [line(head), line(["---"] * len(head))]
     for name, numbers in found.items():
@@ -53,7 +55,7 @@ def series_table(found: dict[str, Any]) -> str:
 
 
 def types(summary: dict[str, Any]) -> str:
-    """One line a tumor type: found, named right, evidence on it."""
+    """A line for each tumor type: detected, named correctly, evidence on it."""
     lines = [line(["type", "pictures", "groups", "found", "named right", "on the tumor"]), line(["---"] * 6)]
     for tumor_type, numbers in summary["types"].items():
         cells = [tumor_type, str(numbers["n"]), str(numbers["groups"])]
@@ -63,7 +65,7 @@ def types(summary: dict[str, Any]) -> str:
 
 
 def confusion(table: dict[str, Any]) -> str:
-    """Counts, rows true, columns predicted."""
+    """Counts; rows are true classes, columns predicted ones."""
     lines = [line(["true \\ predicted", *table["labels"]]), line(["---"] * (len(table["labels"]) + 1))]
     for label, counts in zip(table["labels"], table["true_by_predicted"], strict=True):
         lines.append(line([label, *map(str, counts)]))
@@ -71,7 +73,7 @@ def confusion(table: dict[str, Any]) -> str:
 
 
 def figure(measure: dict[str, Any]) -> str:
-    """`0.912 (0.881–0.940)`, or a dash where the figure is not defined."""
+    """`0.912 (0.881–0.940)`, or a dash if the figure is undefined."""
     if measure["value"] is None:
         return "–"
     if measure["interval"] is None:

@@ -1,4 +1,4 @@
-"""What the gate learns from, as summaries: perturbed brains, images of other things, and synthetic ones."""
+"""Collects what the gate is fitted to: brains, also perturbed, other images, and synthetic ones, as summaries."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -19,21 +19,21 @@ from ml.training.gate.examples import GateExamples
 
 Square = NDArray[np.float32]
 Forward = Callable[[Square], NDArray[np.float32]]
-"""From squares (N, 224, 224), 0 to 255, to block 3's pooled maps (N, 28, 28, 256)."""
+"""From squares (N, 224, 224), 0 to 255, to the pooled maps of block 3 (N, 28, 28, 256)."""
 
 PER_SOURCE = 300
-"""Pictures of one source of brains at most; each is seen as it is, augmented, and perturbed."""
+"""At most so many images of one source of brains; each is used as it is, augmented, and perturbed."""
 TEMPLATE = 60
-"""Slices of the average brain in each plane, each seen five times."""
+"""Slices of the average brain in each plane, each used five times."""
 COPIES = 4
-"""Augmented copies of every known picture that is no brain, of which half are seen through a head-shaped hole."""
+"""Augmented copies of every known image that is no brain; half of them are masked to the shape of a head."""
 SYNTHETIC = 2000
-"""Pictures drawn in code."""
+"""Synthetic images."""
 BATCH = 16
 
 
 def category(row: Row) -> str:
-    """What a picture that is no brain shows: the part of its file name before `--`, else its source."""
+    """The class of an image that is no brain: the part of its file name before `--`, else its source."""
     first, mark, _ = PurePosixPath(row.key).name.partition("--")
     return first if mark else row.source
 
@@ -47,10 +47,10 @@ def collect(
     per_source: int = PER_SOURCE,
     template: int = TEMPLATE,
 ) -> tuple[GateExamples, GateExamples, GateExamples]:
-    """Brains of the training split, other pictures, and brains of the validation split, as `fit_gate` takes them.
+    """Brains of the training split, other images, and brains of the validation split, as `fit_gate` takes them.
 
-    Other pictures are those of the training split alone. A drawn picture that the cheap checks refuse is left out: the
-    gate never gets to see it. A known one is kept, since its likes may pass them, and marked as caught.
+    Other images are those of the training split, and synthetic ones. A synthetic image that the pixel checks refuse is
+    left out, because the gate would never see it. A known one is kept, because similar ones may pass, and is marked.
     """
     chosen = _sample_per_source(brain_rows(rows, "train"), per_source, seed)
     squares = {row.key: _read(row)[0] for row in chosen}
@@ -69,7 +69,7 @@ def collect(
 
 
 LabeledSquare = tuple[Square, str, bool, bool]
-"""A square, what it is, whether it is plain, and whether the cheap checks refuse it."""
+"""A square, its name, whether it is an original, and whether the pixel checks refuse it."""
 
 
 def _brains(rows: list[Row], squares: dict[str, Square], seed: int) -> Iterator[LabeledSquare]:
@@ -85,7 +85,7 @@ def _brains(rows: list[Row], squares: dict[str, Square], seed: int) -> Iterator[
 
 
 def _template(per_plane: int, seed: int) -> Iterator[LabeledSquare]:
-    """Never plain: no held-out figure counts a brain that is always known."""
+    """Never originals, so that no held-out figure counts a brain that every gate has seen."""
     if not per_plane:
         return
     for number, square in enumerate(squares_of_template(per_plane, seed=seed)):
@@ -135,7 +135,7 @@ def _augmented(square: Square, seed: int, round_: int, key: str) -> Square:
 
 
 def _sample_per_source(rows: list[Row], most: int, seed: int) -> list[Row]:
-    """At most `most` pictures of each source, drawn evenly, in the table's order."""
+    """A random sample of at most `most` images of each source, in the table's order."""
     rng = np.random.default_rng(seed)
     kept: set[str] = set()
     for source in sorted({row.source for row in rows}):

@@ -1,5 +1,4 @@
-"""A brain as others may send it: without its skull, in a failed crop, under a scanner's letters. The gate learns from
-these that it is still a brain."""
+"""Perturbed brains, which the gate must still accept: skull-stripped, badly cropped, annotated."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +26,10 @@ _WORDS = (
 
 
 def stripped(square: Square, rng: np.random.Generator) -> Square:
-    """The square as if the skull had been taken off before: the head's rim is cut away and the rest fills the square.
+    """The square after skull stripping: the rim of the head is removed, and the rest fills the square.
 
-    Then, mostly, as viewers and templates show such brains: windowed until bright tissue is white and fluid is black,
-    and smoothed, as averages are.
+    Mostly also windowed until bright tissue is white and fluid is black, as viewers do, and sometimes smoothed, as in
+    averages.
     """
     head = square > 0.12 * 255
     outline = _between(head) & _between(head.T).T
@@ -38,12 +37,12 @@ def stripped(square: Square, rng: np.random.Generator) -> Square:
     for _ in range(int(rng.integers(8, 26))):
         mask = mask.filter(ImageFilter.MinFilter(3))
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2.0))), np.float32) / 255
-    if soft.mean() < 0.05:  # nothing would be left
+    if soft.mean() < 0.05:  # nothing would remain
         return square
     bare = square * soft
     if rng.random() < 0.7:
         low, high = np.quantile(bare[soft > 0.5], (rng.uniform(0, 0.15), rng.uniform(0.6, 0.99)))
-        if high - low > 10:  # nothing to spread in an even gray
+        if high - low > 10:  # a uniform gray has no contrast to stretch
             bare = (bare - low) / (high - low) * 255 * soft
     pixels = np.rint(np.clip(bare, 0, 255)).astype(np.uint8)
     if rng.random() < 0.4:
@@ -52,8 +51,7 @@ def stripped(square: Square, rng: np.random.Generator) -> Square:
 
 
 def placed(square: Square, rng: np.random.Generator) -> Square:
-    """The square as a picture whose crop failed shows it: small or too large, off the middle, turned by any angle, in a
-    frame, in front of noise, or black for white."""
+    """The square after a failed crop: too small or too large, off center, rotated, framed, noisy, or inverted."""
     zoom = np.exp(rng.uniform(np.log(0.45), np.log(1.7)))
     angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.35 else 0.0
     back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
@@ -76,7 +74,7 @@ def placed(square: Square, rng: np.random.Generator) -> Square:
 
 
 def annotated(square: Square, rng: np.random.Generator) -> Square:
-    """The head smaller, with a scanner's lines in some corners and letters at the sides, as exports show it."""
+    """A smaller head with a scanner's annotations in some corners and letters at the sides, as in exports."""
     side = int(SIZE * rng.uniform(0.68, 0.92))
     sheet = Pillow.new("F", (SIZE, SIZE))
     head = Pillow.fromarray(square).resize((side, side), Pillow.Resampling.BILINEAR)
@@ -103,7 +101,7 @@ def annotated(square: Square, rng: np.random.Generator) -> Square:
 
 
 def _between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """In each row, everything from the first true pixel to the last."""
+    """In each row, all pixels from the first true one to the last."""
     forward = np.maximum.accumulate(mask, axis=1)
     backward = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
     return forward & backward

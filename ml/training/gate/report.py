@@ -1,4 +1,4 @@
-"""What the gate does on a split: how much of other kinds it refuses, and how many brains it refuses wrongly."""
+"""The gate's figures on a split: other images refused, and brains wrongly refused."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from ml.training.gate.data import category
 
 
 def gate_report(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> dict[str, Any]:
-    """Ask the model, as the app does, for every brain picture of `split` and every other picture of the table.
+    """Run the model, as the app does, on every brain image of `split` and every other image of the table.
 
-    Pictures that are no brain stand in the training split only, so their share here is what the shipped gate does with
-    kinds it knows; for unknown kinds see the manifest's leave-one-kind-out figures.
+    The gate was fitted to most of the other images, so their figure is about known classes; for unknown classes see the
+    manifest's leave-one-kind-out figures.
     """
     asked = [*brain_rows(rows, split), *(row for row in rows if row.label == NOT_BRAIN)]
     verdicts = [result.gate for result in analyze_each(model, (row.path for row in asked), batch=batch)]
@@ -23,10 +23,10 @@ def gate_report(model: Model, rows: list[Row], *, split: str, batch: int = 8) ->
 
 
 def summarize(rows: Sequence[Row], verdicts: Sequence[Gate]) -> dict[str, Any]:
-    """Shares refused, by kind and in all, of pictures that are no brain; and of brains, by source and in all.
+    """Fractions refused: of images that are no brain by class and in all, and of brains by source and in all.
 
-    {"refused": {kind: {"share", "pictures"}}, "refused_all": …, "wrongly_refused": {source: …},
-    "wrongly_refused_all": …, "reasons": {name: {code: pictures}}}; JSON-ready.
+    {"refused": {class: {"share", "pictures"}}, "refused_all": …, "wrongly_refused": {source: …},
+    "wrongly_refused_all": …, "reasons": {name: {code: number}}}; JSON-ready.
     """
     pairs = list(zip(rows, verdicts, strict=True))
     other = [(category(row), verdict) for row, verdict in pairs if row.label == NOT_BRAIN]

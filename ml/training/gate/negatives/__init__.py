@@ -1,8 +1,8 @@
-"""Pictures that are no brain, made in code: they close the space around brains that a few known kinds leave open.
+"""Synthetic images that are no brain, which fill the space around brains that the few known classes leave open.
 
-The known kinds (radiographs, ultrasound, photographs, documents) are four points in an endless space. Here are drawn,
-from a seed, surfaces, pages, rough phantoms of other body parts, and spoiled brains. `draw` makes picture `number` of a
-seed whatever else is made, so a run can be repeated in pieces.
+The known classes (radiographs, ultrasound, photographs, documents) are four points in an endless space. This package
+draws textures, pages, rough phantoms of other body parts, and scrambled brains. Image `number` of a seed does not
+depend on any other, so a run can be repeated in parts.
 """
 
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ PAINTERS: dict[str, tuple[Painter, ...]] = {
     "drawing": (drawings.text, drawings.table, drawings.plot, drawings.shapes, drawings.screen),
     "body": (bodies.trunk, bodies.limbs, bodies.column, bodies.hand, bodies.fundus, bodies.spot),
 }
-"""Families of pictures drawn from nothing."""
+"""Families that need no brain."""
 
 SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "detail": scrambles.detail}
-"""What makes a picture of a brain no longer one. Family "scrambled"."""
+"""Ways to destroy the image of a brain. Family "scrambled"."""
 
 FAMILIES = (*PAINTERS, "scrambled", "masked")
 
 
 def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
-    """Picture `number` of `seed`: its family (one of FAMILIES) and the picture, as a reader would give it. Pure.
+    """Image `number` of `seed`: its family (one of FAMILIES), and the image as a reader would return it. Pure.
 
-    brains: preprocessed squares (224, 224), 0 to 255, to spoil; training pictures only. Families take turns; without
-    brains, those that need one are drawn from PAINTERS instead.
+    brains: preprocessed squares (224, 224), 0 to 255, of training images, to scramble; without any, a texture takes the
+    place of a scrambled brain. Families take turns.
     """
     rng = np.random.default_rng((seed, number))
     family = FAMILIES[number % len(FAMILIES)]
@@ -54,7 +54,7 @@ def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]])
 
 
 def in_a_head(square: NDArray[np.float32], *, seed: int, number: int) -> Image:
-    """A known negative's square (224, 224) through a head-shaped hole in black, so that its outline is no excuse."""
+    """A known negative's square (224, 224), masked to the shape of a head, so that the outline tells nothing."""
     return _image(scrambles.masked(unit(square), np.random.default_rng((seed, number, 1))))
 
 

@@ -1,7 +1,7 @@
-"""Rough phantoms of other parts of the body, as CT, MR or X-ray might show them, and of round things on a dark ground.
+"""Rough phantoms of other body parts, as in CT, MR or X-ray, and of round things on a dark background.
 
-They are no anatomy: they only place smooth tissue, bone and air where a belly, a chest, thighs, a knee, a spine, a
-hand, an eye's fundus or a skin spot have them, so that "round and gray on black" is not enough to pass for a head.
+They are no anatomy. They only place smooth tissue, bone and air as in an abdomen, a chest, a thigh, a knee, a spine, a
+hand, a fundus or a skin lesion, so that "round and gray on black" is not enough to pass for a head.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ def _tissue(rng: Rng, size: tuple[int, int], level: float, rough: float) -> Plan
     return np.asarray(level + rough * (field(rng, size, rng.uniform(0.8, 2.2)) - 0.5), np.float32)
 
 
-def _finish(rng: Rng, plane: Plane) -> Plane:
-    """Soften, shade and add the noise of a magnitude picture (Rician: Gudbjartsson & Patz 1995)."""
+def _acquire(rng: Rng, plane: Plane) -> Plane:
+    """Blur, shade, and add the Rician noise of magnitude images (Gudbjartsson & Patz 1995)."""
     plane = blur(np.asarray(plane, np.float32), rng.uniform(1, 2.5)) * (0.7 + 0.5 * field(rng, plane.shape, 3.5))
     sigma = rng.uniform(0.0, 0.05)
     return unit(np.hypot(plane + sigma * rng.standard_normal(plane.shape), sigma * rng.standard_normal(plane.shape)))
 
 
 def trunk(rng: Rng) -> Plane:
-    """Belly or chest across: a wide oval with fat, a vertebra, organs of different gray, or two dark lungs."""
+    """Axial abdomen or chest: a wide oval with fat, a vertebra, and organs of different gray or two dark lungs."""
     size = shape(rng)
     plane = np.zeros(size, np.float32)
     wide, high = rng.uniform(0.42, 0.5), rng.uniform(0.26, 0.42)
@@ -41,11 +41,11 @@ def trunk(rng: Rng) -> Plane:
     spine = ellipse(size, (0.5, 0.5 + high * 0.6), (0.07, 0.07))
     plane = np.where(spine < 1, _tissue(rng, size, rng.uniform(0.1, 1.0), 0.2), plane)
     plane = np.where(ellipse(size, (0.5, 0.5 + high * 0.78), (0.03, 0.02)) < 1, rng.uniform(0, 1), plane)
-    return _finish(rng, plane)
+    return _acquire(rng, plane)
 
 
 def limbs(rng: Rng) -> Plane:
-    """One or two round limbs across: fat, muscle in parts, a ring of bone with marrow."""
+    """One or two limbs in cross-section: fat, muscles, a ring of bone with marrow."""
     size = shape(rng)
     plane = np.zeros(size, np.float32)
     pair = rng.random() < 0.5
@@ -62,11 +62,11 @@ def limbs(rng: Rng) -> Plane:
             bone = ellipse(size, spot, (radius[0] * 0.3, radius[1] * 0.3))
             plane = np.where(bone < 1, 0.03, plane)
             plane = np.where(bone < 0.75, marrow, plane)
-    return _finish(rng, plane)
+    return _acquire(rng, plane)
 
 
 def column(rng: Rng) -> Plane:
-    """A spine or a joint from the side: blocks of bone in a bent row, discs, a canal, soft tissue up to the edge."""
+    """A spine or joint from the side: a curved row of bone blocks, discs, a canal, soft tissue up to the edge."""
     size = shape(rng)
     x, y = grid(size)
     blocks = int(rng.integers(2, 9))
@@ -81,11 +81,11 @@ def column(rng: Rng) -> Plane:
     canal = np.abs(across - half - 0.06) < 0.035
     plane = np.where(canal, rng.uniform(0, 1), plane)
     edge = np.abs(x - 0.5) + 0.05 * np.sin(6 * y + rng.uniform(0, 6)) > rng.uniform(0.35, 0.6)
-    return _finish(rng, np.where(edge, 0.0, plane))
+    return _acquire(rng, np.where(edge, 0.0, plane))
 
 
 def hand(rng: Rng) -> Plane:
-    """Fingers or ribs as an X-ray shows them: bright bars with joints over a gray ground."""
+    """Fingers or ribs as in an X-ray: bright bars over a gray background."""
     size = shape(rng)
     plane = 0.15 * field(rng, size, 2.0)
     turn = rng.uniform(-0.4, 0.4)
@@ -94,11 +94,11 @@ def hand(rng: Rng) -> Plane:
         bar = ellipse(size, center, (rng.uniform(0.02, 0.07), rng.uniform(0.15, 0.5)), turn + 0.15 * (n - 3))
         plane = plane + rng.uniform(0.1, 0.5) * np.clip(1.2 - bar, 0, 0.5)
     palm = ellipse(size, (0.5, 0.75), (0.35, 0.3))
-    return _finish(rng, np.asarray(plane + rng.uniform(0, 0.6) * np.clip(1 - palm, 0, 0.5), np.float32))
+    return _acquire(rng, np.asarray(plane + rng.uniform(0, 0.6) * np.clip(1 - palm, 0, 0.5), np.float32))
 
 
 def fundus(rng: Rng) -> Plane:
-    """A lit disc with branching dark vessels and a bright spot: an eye's fundus, or a view through an endoscope."""
+    """A bright disc with branching dark vessels and a bright spot: a fundus, or an endoscopic view."""
     size = shape(rng)
     disc = ellipse(size, (0.5, 0.5), (rng.uniform(0.4, 0.5), rng.uniform(0.4, 0.5)))
     plane = rng.uniform(0.4, 0.8) + 0.3 * (field(rng, size, 2.2) - 0.5)
@@ -111,11 +111,11 @@ def fundus(rng: Rng) -> Plane:
             point = point + 0.035 * np.array([np.cos(angle), np.sin(angle)])
             plane -= rng.uniform(0.1, 0.3) * np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / 0.0004)
     plane += rng.uniform(0, 0.5) * np.exp(-(((x - start[0]) ** 2 + (y - start[1]) ** 2) / 0.004))
-    return _finish(rng, np.where(disc < 1, np.clip(plane, 0, None), 0.0))
+    return _acquire(rng, np.where(disc < 1, np.clip(plane, 0, None), 0.0))
 
 
 def spot(rng: Rng) -> Plane:
-    """A dark or bright uneven patch on an even ground, as skin, a plate, a coin or a fruit."""
+    """A dark or bright irregular patch on an even background: skin, a plate, a coin or a fruit."""
     size = shape(rng)
     ground = rng.uniform(0.4, 0.9) + 0.15 * (field(rng, size, 1.5) - 0.5)
     center, radii = (rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)), (rng.uniform(0.1, 0.4), rng.uniform(0.1, 0.4))

@@ -1,4 +1,4 @@
-"""What every drawn negative starts from: a plane of gray from 0 to 1, random fields, ellipses, and drawn ink."""
+"""Building blocks of synthetic negatives: gray planes from 0 to 1, random fields, ellipses, and ink."""
 
 from collections.abc import Callable
 
@@ -10,23 +10,23 @@ from PIL import ImageDraw
 Plane = NDArray[np.float32]
 Rng = np.random.Generator
 Painter = Callable[[Rng], Plane]
-"""Draws one picture, (height, width) float32 from 0 to 1."""
+"""Draws one image, (height, width) float32 from 0 to 1."""
 
 
 def side(rng: Rng) -> int:
-    """A side in pixels, as small and large pictures come."""
+    """A side in pixels, 128 to 320."""
     return int(rng.integers(128, 321))
 
 
 def shape(rng: Rng) -> tuple[int, int]:
-    """(height, width): square, or up to twice as long as wide."""
+    """(height, width): square, or with a long side up to 1.8 times the short one."""
     short = side(rng)
     long = int(short * rng.uniform(1.0, 1.8)) if rng.random() < 0.6 else short
     return (short, long) if rng.random() < 0.5 else (long, short)
 
 
 def field(rng: Rng, size: tuple[int, int], exponent: float) -> Plane:
-    """Random field whose amplitude falls as 1/frequency^exponent: 0 is white noise, 1 a scene, 2 and more clouds.
+    """Random field with amplitude 1/frequency^exponent: 0 is white noise, 1 a natural scene, 2 and more clouds.
 
     (Field 1987, J. Opt. Soc. Am. A 4(12): natural scenes have amplitude spectra near 1/f.)
     """
@@ -39,7 +39,7 @@ def field(rng: Rng, size: tuple[int, int], exponent: float) -> Plane:
 
 
 def unit(plane: NDArray[np.floating]) -> Plane:
-    """Stretched to 0..1; a constant plane becomes 0."""
+    """Stretched to 0 to 1; a constant plane becomes 0."""
     low, high = float(plane.min()), float(plane.max())
     return np.asarray((plane - low) / max(high - low, 1e-9), np.float32)
 
@@ -53,7 +53,10 @@ def grid(size: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64
 def ellipse(
     size: tuple[int, int], center: tuple[float, float], radii: tuple[float, float], angle: float = 0.0
 ) -> NDArray[np.float64]:
-    """Distance from `center` (x, y) in radii (x, y), as shares of the sides: below 1 is inside. angle in radians."""
+    """Distance from `center` (x, y) in units of radii (x, y), in fractions of the sides: below 1 is inside.
+
+    angle: in radians.
+    """
     x, y = grid(size)
     dx, dy = x - center[0], y - center[1]
     across, down = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
@@ -61,7 +64,7 @@ def ellipse(
 
 
 def blur(plane: Plane, factor: float) -> Plane:
-    """Softer by shrinking `factor` times and growing again."""
+    """Blurred, by scaling down `factor` times and up again."""
     if factor <= 1.0:
         return plane
     image = Pillow.fromarray(plane)
@@ -71,12 +74,12 @@ def blur(plane: Plane, factor: float) -> Plane:
 
 
 def ink(size: tuple[int, int], *, paper: int = 255) -> tuple[Pillow.Image, ImageDraw.ImageDraw]:
-    """A sheet of one gray, and the pen for it."""
+    """A sheet of one gray level, and a pen for it."""
     sheet = Pillow.new("L", (size[1], size[0]), paper)
     return sheet, ImageDraw.Draw(sheet)
 
 
 def to_plane(sheet: Pillow.Image, *, invert: bool = False) -> Plane:
-    """The drawn sheet as a plane; `invert` swaps paper and ink."""
+    """The sheet as a plane; `invert` swaps paper and ink."""
     plane = np.asarray(sheet, np.float32) / np.float32(255)
     return np.asarray(1.0 - plane if invert else plane, np.float32)

@@ -17,7 +17,7 @@ def _words(rng: Rng, count: int) -> str:
 
 
 def _aged(rng: Rng, plane: Plane) -> Plane:
-    """As printed, or as photographed: light that falls off and a little grain."""
+    """As printed, or as photographed: uneven light and a little grain."""
     if rng.random() < 0.5:
         return plane
     light = 0.6 + 0.4 * field(rng, plane.shape, 3.0)
@@ -40,7 +40,7 @@ def text(rng: Rng) -> Plane:
 
 
 def table(rng: Rng) -> Plane:
-    """Ruled cells with a word or number in some of them: a spreadsheet or a form."""
+    """Ruled cells, some with a word: a spreadsheet or a form."""
     size = shape(rng)
     sheet, pen = ink(size, paper=int(rng.integers(215, 256)))
     font = ImageFont.load_default(int(rng.integers(7, 15)))
@@ -97,7 +97,7 @@ def _heat(rng: Rng, pen: ImageDraw.ImageDraw, box: tuple[float, float, float, fl
 
 
 def shapes(rng: Rng) -> Plane:
-    """Circles, boxes, lines and polygons, filled or not: logos, icons, sketches, faces of a child's drawing."""
+    """Circles, boxes, lines and polygons, filled or not: logos, icons, sketches, a child's drawing."""
     size = shape(rng)
     sheet, pen = ink(size, paper=int(rng.choice([0, 255, 255, int(rng.integers(60, 220))])))
     for _ in range(int(rng.integers(3, 30))):
@@ -122,7 +122,7 @@ def shapes(rng: Rng) -> Plane:
 
 
 def screen(rng: Rng) -> Plane:
-    """A window with a bar, a side panel, buttons, rows of text and boxes that stand for pictures."""
+    """A window with a title bar, a side panel, rows of text, and boxes in place of images."""
     size = shape(rng)
     sheet, pen = ink(size, paper=int(rng.integers(225, 256)))
     height, width = size

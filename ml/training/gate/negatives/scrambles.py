@@ -1,6 +1,6 @@
-"""Pictures spoiled on purpose: brains cut up, shuffled or reduced to a spectrum, and other things in a head's shape.
+"""Scrambled images: brains cut up, shuffled or reduced to their spectrum, and other things in the shape of a head.
 
-They have the gray values and the fine texture of a slice but not its anatomy, or its outline but not its texture.
+They have the gray values and fine texture of a slice but not its anatomy, or its outline but not its texture.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from ml.training.gate.negatives.canvas import Plane, Rng, ellipse, field, unit
 
 
 def shuffled(image: Plane, rng: Rng) -> Plane:
-    """The picture cut into 3 x 3 to 12 x 12 tiles, put back in random places, some of them turned."""
+    """The image cut into 3 x 3 to 12 x 12 tiles, shuffled, each perhaps rotated."""
     tiles = int(rng.integers(3, 13))
     step = min(image.shape) // tiles
     pieces = [image[r * step : r * step + step, c * step : c * step + step] for r in range(tiles) for c in range(tiles)]
@@ -18,13 +18,13 @@ def shuffled(image: Plane, rng: Rng) -> Plane:
 
 
 def rephased(image: Plane, rng: Rng) -> Plane:
-    """The picture's own amplitude spectrum with random phases: its texture's frequencies, and none of its edges."""
+    """The image's amplitude spectrum with random phases: its texture without its edges."""
     phases = np.angle(np.fft.rfft2(rng.random(image.shape)))
     return unit(np.fft.irfft2(np.abs(np.fft.rfft2(image)) * np.exp(1j * phases), s=image.shape))
 
 
 def detail(image: Plane, rng: Rng) -> Plane:
-    """A piece a tenth to a quarter of the side, from the inside: too little to know what it is."""
+    """A crop of a tenth to a quarter of the side, from the inside: too little to recognize anything."""
     height, width = image.shape
     side = int(min(height, width) * rng.uniform(0.1, 0.25))
     y, x = int(rng.uniform(0.3, 0.65) * (height - side)), int(rng.uniform(0.3, 0.65) * (width - side))
@@ -32,7 +32,7 @@ def detail(image: Plane, rng: Rng) -> Plane:
 
 
 def masked(image: Plane, rng: Rng) -> Plane:
-    """The picture seen through a head-shaped hole in black, sometimes with a bright rim like a skull's."""
+    """The image masked to the shape of a head on black, sometimes with a bright rim like a skull."""
     center = (0.5 + rng.uniform(-0.04, 0.04), 0.5 + rng.uniform(-0.04, 0.04))
     size = (image.shape[0], image.shape[1])
     head = ellipse(size, center, (rng.uniform(0.32, 0.45), rng.uniform(0.36, 0.48)), rng.uniform(-0.3, 0.3))

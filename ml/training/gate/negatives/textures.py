@@ -25,7 +25,7 @@ def noise(rng: Rng) -> Plane:
 
 
 def gradient(rng: Rng) -> Plane:
-    """A smooth ramp, a glow or a vignette, alone or in steps, sometimes with a little noise."""
+    """A smooth ramp, glow or vignette, continuous or in steps, sometimes with a little noise."""
     size = shape(rng)
     x, y = grid(size)
     angle = rng.uniform(0, 2 * np.pi)
@@ -47,7 +47,7 @@ def gradient(rng: Rng) -> Plane:
 
 
 def pattern(rng: Rng) -> Plane:
-    """Checkerboard, stripes, rings, bricks or dots, sharp or soft, sometimes bent."""
+    """Checkerboard, stripes, rings, bricks or dots, sharp or soft, sometimes distorted."""
     size = shape(rng)
     x, y = grid(size)
     bend = rng.choice([0.0, 0.0, 0.05])
@@ -73,7 +73,7 @@ def pattern(rng: Rng) -> Plane:
 
 
 def cells(rng: Rng) -> Plane:
-    """Tiles around random seeds, as tissue under a microscope, pebbles or cracked earth: edges, fillings or nuclei."""
+    """Voronoi cells, like tissue under a microscope, pebbles or cracked earth: edges, fillings or nuclei."""
     size = shape(rng)
     seeds = rng.random((int(rng.integers(20, 220)), 2))
     x, y = (axis[::2, ::2].reshape(-1, 1) for axis in grid(size))
@@ -94,12 +94,12 @@ def cells(rng: Rng) -> Plane:
 
 
 def _halved(size: tuple[int, int]) -> tuple[int, int]:
-    """Shape of a plane of `size` when every second row and column is taken."""
+    """The shape of a plane of `size` after taking every second row and column."""
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
 def clouds(rng: Rng) -> Plane:
-    """Random fields from grainy to smooth, straight, ridged, or cut into levels as on a map."""
+    """Random fields from grainy to smooth: plain, ridged, mixed, or in levels like a map."""
     size = shape(rng)
     plane = field(rng, size, rng.uniform(0.6, 2.6))
     variant = rng.integers(4)
@@ -114,7 +114,7 @@ def clouds(rng: Rng) -> Plane:
 
 
 def landscape(rng: Rng) -> Plane:
-    """Fields, roads and roofs from above, or a horizon with a sky: patches of different texture with hard edges."""
+    """Fields, roads and roofs from above, or a horizon: patches of different texture with hard edges."""
     size = shape(rng)
     plane = 0.5 * field(rng, size, rng.uniform(0.8, 1.4))
     x, y = grid(size)

@@ -1,4 +1,4 @@
-"""From rows to squares and cells: the transform that serves, in the order asked for, only training pictures changed."""
+"""From rows to squares and cells: the transform that serves, in the order asked for, only training images changed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_only_training_pictures_are_augmented(make_table: Callable[..., Path], s
     train, other = read_table(make_table([table_row(1), table_row(2, split=split)]))
     dataset.example((train, 1), seed=1)
     dataset.example((other, 0))
-    with pytest.raises(ValueError, match="only training pictures"):
+    with pytest.raises(ValueError, match="only training images"):
         dataset.example((other, 1), seed=1)
 
 
