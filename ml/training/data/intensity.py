@@ -75,7 +75,7 @@ def change(unit: Plane, region: NDArray[np.uint8], rng: Rng, shades: Shades) -> 
 
 def _head(unit: Plane) -> Mask:
     """Everything but the dark air connected to the border, on a coarse grid (56, 56)."""
-    small = np.asarray(_picture(unit).resize((_COARSE, _COARSE), Pillow.Resampling.BOX), np.float32)
+    small = np.asarray(_to_pillow(unit).resize((_COARSE, _COARSE), Pillow.Resampling.BOX), np.float32)
     dark = np.pad(small < 0.08 * 255, 1, constant_values=True)
     canvas = Pillow.fromarray(dark.astype(np.uint8)).copy()  # Pillow 13 discards drawings on an array's own memory
     ImageDraw.floodfill(canvas, (0, 0), 2)
@@ -132,13 +132,13 @@ def _fill_air(unit: Plane, head: Mask, rng: Rng) -> Plane:
 
 def _resample(unit: Plane, rng: Rng, smallest: int) -> Plane:
     side = int(rng.integers(smallest, 160))
-    small = _picture(unit).resize((side, side), Pillow.Resampling.BOX)
+    small = _to_pillow(unit).resize((side, side), Pillow.Resampling.BOX)
     way = Pillow.Resampling.BILINEAR if rng.random() < 0.7 else Pillow.Resampling.NEAREST
     return _plane(small.resize((SIZE, SIZE), way))
 
 
 def _blur(unit: Plane, sigma: float) -> Plane:
-    return _plane(_picture(unit).filter(ImageFilter.GaussianBlur(sigma)))
+    return _plane(_to_pillow(unit).filter(ImageFilter.GaussianBlur(sigma)))
 
 
 def _burn_text(unit: Plane, region: NDArray[np.uint8], rng: Rng) -> Plane:
@@ -159,7 +159,7 @@ def _noise(unit: Plane, rng: Rng, strength: float) -> Plane:
     return np.asarray(np.hypot(unit + real, imaginary), np.float32)
 
 
-def _picture(unit: Plane) -> Pillow.Image:
+def _to_pillow(unit: Plane) -> Pillow.Image:
     return Pillow.fromarray(np.clip(unit * 255, 0, 255).astype(np.uint8))  # Pillow cannot blur float images
 
 

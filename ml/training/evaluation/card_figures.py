@@ -29,18 +29,18 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
     pooled = test["sources"][POOLED]
     parts = [
         "## What was measured",
-        "On the test split, which took no part in training, calibration or the choice of the operating point, through "
-        "the same code that serves. In brackets: 95% bootstrap intervals, resampled by group. `type`: accuracy of the "
-        "tumor type where it is known. `on the tumor`: how often the hottest place lies in the table's box or mask.",
+        "On the test split, which had no part in training, calibration or the choice of the operating point, through "
+        "the same code that serves. In parentheses: 95% bootstrap intervals that resample groups. `type`: accuracy of "
+        "the tumor type, if known. `on the tumor`: how often the hottest point lies in the table's box or mask.",
         tables.markdown(test),
         "\n".join(_alone(test)),
-        "Read the lines of the single sources, not the pooled one. Where a source holds one class only, recognizing "
-        "the source is as good as recognizing the tumor, and the pooled figures reward it. " + _hardest(test),
-        "By tumor type, where it is known:",
+        "Read the single sources, not the pooled line. If a source has one class only, recognizing the source is as "
+        "good as recognizing the tumor, and the pooled figures reward it. " + _hardest(test),
+        "By tumor type, if known:",
         tables.types(test) if test["types"] else "",
         "Confusion matrix, all sources:",
         tables.confusion(pooled["confusion"]),
-        "Tumor type, all pictures with a known type:",
+        "Tumor type, all images of known type:",
         tables.confusion(pooled["type"]["confusion"]),
         "![ROC](figures/roc.png) ![Reliability](figures/reliability.png)",
         *_without_copies(test.get("without_copies")),
@@ -54,8 +54,8 @@ def _without_copies(rest: dict[str, Any] | None) -> list[str]:
     if not rest or not rest["copies"]:
         return []
     return [
-        f"{rest['copies']} of these test pictures are copies of a training or validation picture by the artifact's own "
-        "hashes: resized, sharpened or squashed, so that the table's groups miss them (`python -m ml audit` names "
+        f"By the artifact's own hashes, {rest['copies']} of these test images are copies of a training or validation "
+        "image: resized, sharpened or squashed, so that the table's groups miss them (`python -m ml audit` lists "
         "them). Without them:",
         tables.markdown(rest),
     ]
@@ -88,16 +88,16 @@ def _evidence(test: dict[str, Any]) -> str:
     if found["in_box_or_mask"]["value"] is None:
         return "## Where the evidence lies\n\nNot measured: the table does not say where the tumors are."
     text = (
-        f"The hottest place lies in the box or mask of the tumor in {figure(found['in_box_or_mask'])} of "
+        f"The hottest point lies in the box or mask of the tumor in {figure(found['in_box_or_mask'])} of "
         f"{found['in_box_or_mask']['n']} tumor slices, whether or not they were called tumor."
     )
     if found["in_mask"]["value"] is not None:
         text += (
-            f" On the outlined mask itself, the stricter judge: {figure(found['in_mask'])} of {found['in_mask']['n']}."
+            f" In the outlined mask itself, which is stricter: {figure(found['in_mask'])} of {found['in_mask']['n']}."
         )
     text += (
-        f" The box that is drawn overlaps the tumor's box by {figure(found['box_overlap'])} (intersection over union, "
-        "0 where none is drawn); it is a pointer, not an outline."
+        f" The model's box overlaps the tumor's box by {figure(found['box_overlap'])} (intersection over union, 0 if "
+        "it draws none); it is a pointer, not an outline."
     )
     return f"## Where the evidence lies\n\n{text}"
 
@@ -122,7 +122,7 @@ def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> 
             f"On the test split the expected calibration error (15 bins of equal width) is "
             f"{figure(pooled['calibration_error'])}, over bins of equal mass {figure(pooled['equal_mass_error'])}; the "
             f"Brier score is {figure(pooled['brier'])}. Intervals of calibration errors lean upwards, as every "
-            "resample adds noise. Those of single sources stand in the table above."
+            "resample adds noise. The table above has those of single sources."
         )
     return "\n\n".join(parts)
 
@@ -130,7 +130,7 @@ def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> 
 def _operating_point(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
     parts = ["## The operating point, and what it costs"]
     if not facts:
-        return f"{parts[0]}\n\nNothing is recorded of how the threshold was chosen."
+        return f"{parts[0]}\n\nThere is no record of how the threshold was chosen."
     at = facts["validation"]
     parts.append(
         f"Rule: {facts['rule']}. Target sensitivity: {facts['sensitivity_target']:.2f}. It costs, on validation: "
@@ -169,15 +169,14 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
     if facts:
         kept, turned = facts["leave_one_kind_out_all"], facts["wrongly_refused_all"]
         parts.append(
-            "Pictures that are no MRI slice of a brain are refused with a reason. The gate is judged on kinds that it "
-            f"never saw: each kind was left out of a gate's training in turn. Refused, all kinds: {_fraction(kept)}; "
+            "Images that are no MRI slice of a brain are refused with a reason. The gate is judged on classes that it "
+            "never saw: each class was left out of a gate's training in turn. Refused, all classes: "
+            f"{_fraction(kept)}; "
             f"brain slices of the validation split wrongly refused: {_fraction(turned)}."
         )
         rows = [line(["left out", "refused"]), line(["---"] * 2)]
         rows += [line([name, _fraction(item)]) for name, item in facts["leave_one_kind_out"].items()]
-        rows += [
-            line([f"{name} (drawn in code)", _fraction(item)]) for name, item in facts["leave_one_family_out"].items()
-        ]
+        rows += [line([f"{name} (synthetic)", _fraction(item)]) for name, item in facts["leave_one_family_out"].items()]
         parts.append("\n".join(rows))
         rows = [line(["brains of", "wrongly refused", "by a gate without this source"]), line(["---"] * 3)]
         away = facts["leave_one_source_out_wrongly_refused"]
@@ -192,7 +191,7 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
         reasons = ", ".join(f"{code} {n}" for code, n in pooled["reasons"].items()) or "none"
         parts.append(f"Brain slices of the test split refused: {figure(pooled['share'])} ({reasons}).")
         if others := test["not_brain"]:
-            parts.append(f"Other pictures of the test split refused: {figure(others[POOLED]['refused'])}.")
+            parts.append(f"Other images of the test split refused: {figure(others[POOLED]['refused'])}.")
     return "\n\n".join(parts)
 
 
@@ -216,9 +215,9 @@ def _series(data: dict[str, Any]) -> list[str]:
         f"probability. Tumor from {entry['threshold']:.4f} upwards, uncertain from {low:.4f} to {high:.4f}. Fitted on "
         f"{facts['patients']} validation patients, in {facts['series']} series made of their slices.",
         "All patients with series have a tumor. A series without one is a head without the tumor's slices, whose "
-        "neighbors may hold its edge; one with a small tumor has two neighboring tumor slices; a long one has the "
-        "tumor-free slices of two more patients besides. No healthy head, and no complete series of a hospital, stands "
-        "behind these figures, and with so few patients the intervals say less than they seem to.",
+        "neighbors may show its edge; one with a small tumor has two neighboring tumor slices; a long one also has the "
+        "tumor-free slices of two more patients. No healthy head and no complete series of a hospital is behind these "
+        "figures, and with so few patients the intervals say less than they seem to.",
     ]
     for split, name, role in _SPLITS:
         if split in figures:
@@ -243,9 +242,9 @@ def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:
     return "\n\n".join(
         [
             head,
-            "The usual demos freeze VGG16, put one dense layer on its averaged features, augment every picture, and "
-            "then split the copies at random. Rebuilt on the training pictures of this table, that protocol reports "
-            f"an accuracy of {figure(found['reported']['accuracy'])}. Of the pictures it tests itself with, "
+            "The usual demos freeze VGG16, put one dense layer on its averaged features, augment every image, and "
+            "then split the copies at random. Rebuilt on the training images of this table, that protocol reports "
+            f"an accuracy of {figure(found['reported']['accuracy'])}. Of the images it tests itself with, "
             f"{percent(leak['same_picture'])} have a copy among those it learned from, and "
             f"{percent(leak['same_group'])} a slice of the same patient or cluster. Below, the same network is judged "
             "on patients, and on a hospital, that it never saw.",
@@ -256,18 +255,18 @@ def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:
 
 
 _ERROR_LISTS = (
-    ("missed", "Tumors it missed, the surest first"),
-    ("false_alarms", "Tumors it saw where there is none, the surest first"),
-    ("mistyped", "Tumors it found and named wrongly"),
-    ("misplaced", "Tumors it found with the hottest place elsewhere"),
+    ("missed", "Tumors it missed, the most confident errors first"),
+    ("false_alarms", "False alarms, the most confident first"),
+    ("mistyped", "Tumors it found, with the wrong type"),
+    ("misplaced", "Tumors it found, with the hottest point elsewhere"),
 )
 
 
 def _error_analysis(worst: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         "## Its worst errors",
-        "On the test split, each patient or cluster once. Places are in the picture (upper left is the picture's), "
-        "sizes in the picture's area.",
+        "On the test split, each patient or cluster once. Positions are those of the image (upper left is the "
+        "image's), sizes are fractions of its area.",
     ]
     for error, title in _ERROR_LISTS:
         examples = worst[error]
@@ -281,10 +280,10 @@ def _described(error: str, entry: dict[str, Any]) -> str:
     what = " ".join(filter(None, (entry["source"], entry["sequence"], entry["type"])))
     parts = [what]
     if tumor := entry["tumor"]:
-        parts.append(f"tumor in the {tumor['where']}, {tumor['from']} over {tumor['share']:.1%} of the picture")
+        parts.append(f"tumor in the {tumor['where']}, {tumor['from']} over {tumor['share']:.1%} of the image")
     parts.append(f"probability {entry['probability']:.3f}{', called uncertain' if entry['uncertain'] else ''}")
     if error == "mistyped":
         parts.append(f"called {entry['said_type']} with {entry['type_probability']:.2f}")
     if entry["hottest"]:
-        parts.append(f"hottest place {entry['hottest']}")
+        parts.append(f"hottest point {entry['hottest']}")
     return "; ".join(parts) + "."

@@ -4,7 +4,7 @@ from typing import Any
 
 HEAD = (
     "source",
-    "pictures (tumor / none)",
+    "images (tumor / none)",
     "groups",
     "refused",
     "sensitivity",
@@ -56,7 +56,7 @@ def series_table(found: dict[str, Any]) -> str:
 
 def types(summary: dict[str, Any]) -> str:
     """A line for each tumor type: detected, named correctly, evidence on it."""
-    lines = [line(["type", "pictures", "groups", "found", "named right", "on the tumor"]), line(["---"] * 6)]
+    lines = [line(["type", "images", "groups", "found", "named correctly", "on the tumor"]), line(["---"] * 6)]
     for tumor_type, numbers in summary["types"].items():
         cells = [tumor_type, str(numbers["n"]), str(numbers["groups"])]
         cells += [figure(numbers[key]) for key in ("sensitivity", "named")]

@@ -137,12 +137,12 @@ def test_it_tells_what_was_measured(full: Manifest) -> None:
 def test_the_error_analysis_describes_cases_and_names_no_file(full: Manifest) -> None:
     text = card(full, documents())
     section = " ".join(text[text.index("## Its worst errors") : text.index("## Limits")].split())
-    assert "web glioma; tumor in the upper left, box over 4.0% of the picture; probability 0.200, called uncertain" in (
+    assert "web glioma; tumor in the upper left, box over 4.0% of the image; probability 0.200, called uncertain" in (
         section
     )
     assert "- web; probability 0.970" in section
     assert "called pituitary with 0.80" in section
-    assert "hottest place upper right" in section
+    assert "hottest point upper right" in section
     assert not re.search(r"\.(png|jpe?g)|images/", section)
 
 
