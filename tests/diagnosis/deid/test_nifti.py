@@ -1,5 +1,7 @@
 """De-identification of NIfTI: no word of the header stays, and every voxel does."""
 
+from typing import Any
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -36,3 +38,20 @@ def test_text_is_removed_and_voxels_stay(kind: type) -> None:
     for index in range(before.frames):
         np.testing.assert_array_equal(after.image(index).pixels, before.image(index).pixels)
     np.testing.assert_allclose(after.volume.affine, before.volume.affine, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("image_class", "unused"),
+    [(nib.Nifti1Image, {"extents": 19700101, "session_error": 1970}), (nib.Nifti2Image, {"unused_str": b"DOE 1970"})],
+)
+def test_unused_header_fields_are_emptied_and_both_orientations_stay(image_class: Any, unused: dict[str, Any]) -> None:
+    image = image_class(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([1.0, 2.0, 3.0, 1.0]))
+    image.set_qform(np.diag([-1.0, 2.0, 3.0, 1.0]), 1)
+    image.set_sform(np.diag([1.0, 2.0, 3.0, 1.0]), 2)
+    for name, value in unused.items():
+        image.header[name] = value
+    cleaned = image_class.from_bytes(clean(nifti.open_file(image.to_bytes(), max_pixels=10**6).volume))
+    assert not any(np.asarray(cleaned.header[name]).tolist() for name in unused)
+    assert (int(cleaned.header["qform_code"]), int(cleaned.header["sform_code"])) == (1, 2)
+    np.testing.assert_allclose(cleaned.get_qform(), image.get_qform())
+    np.testing.assert_allclose(cleaned.get_sform(), image.get_sform())
