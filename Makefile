@@ -66,8 +66,11 @@ rooms: setup-dev ## Draw docs/figures/rooms.svg anew from the imports
 	@$(VENV)/python -m scripts.draw_rooms
 
 mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (an hour)
-	@$(VENV)/mutmut run $(ARGS)
-	@$(VENV)/mutmut results
+	@cmp -s requirements-mutate.lock .venv/mutate/installed || { \
+		$(VENV)/python -m pip install --quiet --target .venv/mutate --upgrade --require-hashes -r requirements-mutate.lock && \
+		cp requirements-mutate.lock .venv/mutate/installed; }
+	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut run $(ARGS)
+	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut results
 
 lock: ## Pin requirements*.txt anew, with hashes (needs uv)
 	@scripts/lock
