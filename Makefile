@@ -13,7 +13,7 @@ help: ## List the targets
 setup: ## Make .venv and install what a site needs to serve (PYTHON= names an interpreter)
 	@scripts/install requirements-serve.lock
 
-setup-train: setup-train ## Add TensorFlow: for training, and for predictions on a GPU
+setup-train: setup ## Add TensorFlow: for training, and for predictions on a GPU
 	@scripts/install requirements-train.lock
 
 setup-dev: setup-train
