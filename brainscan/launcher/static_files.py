@@ -8,6 +8,8 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
+from brainscan import static_storage
+
 _STAMP = "collected"
 
 
@@ -23,8 +25,9 @@ def collect() -> None:
 
 
 def _fingerprint() -> str:
-    """Changes with every file to collect, and with WhiteNoise's version."""
+    """Changes with every file to collect, with WhiteNoise's version, and with our storage on top of it."""
     digest = hashlib.sha256(metadata.version("whitenoise").encode())
+    digest.update(Path(static_storage.__file__).read_bytes())
     for finder in get_finders():
         for name, storage in finder.list([]):
             file = Path(storage.path(name)).stat()

@@ -37,6 +37,14 @@ def test_a_changed_file_is_collected(collectstatic: Mock, tmp_path: Path) -> Non
     assert collectstatic.call_count == 2
 
 
+def test_a_changed_storage_collects_again(collectstatic: Mock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    static_files.collect()
+    (tmp_path / "storage.py").write_text("patterns = ()")
+    monkeypatch.setattr(static_files.static_storage, "__file__", str(tmp_path / "storage.py"))
+    static_files.collect()
+    assert collectstatic.call_count == 2
+
+
 def test_a_collection_that_failed_is_done_again(collectstatic: Mock) -> None:
     collectstatic.side_effect = [OSError("disk full"), None]
     with pytest.raises(OSError, match="disk full"):
