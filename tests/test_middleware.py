@@ -1,4 +1,4 @@
-"""Whose address stands in the audit trail, what the log says of a request, and what a password costs."""
+"""The client address in the audit trail, the log line of a request, and the cost of hashing a password."""
 
 from typing import Any
 

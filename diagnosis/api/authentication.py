@@ -9,7 +9,7 @@ from diagnosis.access.users import User
 
 
 class Tokens(TokenAuthentication):
-    """DRF's tokens; their person comes with `is_reader`, in the same query, as a session's does."""
+    """DRF's tokens. Their user comes with `is_reader`, in the same query, as a session's does."""
 
     def authenticate_credentials(self, key: str) -> tuple[User, Token]:
         known = Token.objects.select_related("user").annotate(is_reader=selectors.in_reader_group("user"))

@@ -77,8 +77,8 @@ class PullView(APIView):
         responses={201: ReceiptSerializer, **_problems(400, 409, 415, 502)},
     )
     def post(self, request: Request) -> Response:
-        """Its MR pictures, into a new case, as if they had been uploaded. 502 with the same keys besides if the archive
-        fails half-way."""
+        """Puts its MR images into a new case, as if they had been uploaded. If the archive fails half-way: 502, whose
+        problem also has the receipt's keys."""
         asked = PullSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         user = cast(User, request.user)

@@ -77,7 +77,7 @@ def _stripped_jpeg(data: bytes, orientation: int) -> Cleaned:
 
 
 def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
-    """Decoded and encoded without loss: TIFF as TIFF, for it has modes that PNG has not; all else as PNG."""
+    """Decoded and encoded again without loss: TIFF as TIFF, because PNG lacks some of its modes; all else as PNG."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept

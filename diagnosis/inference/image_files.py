@@ -14,7 +14,7 @@ from ml.contracts import Image, UnreadableImage
 
 
 class StorageUnavailable(Exception):
-    """The storage did not return a file just now. It stands for the errors that each storage backend has of its own."""
+    """The storage cannot return a file right now. Wraps the errors of every storage backend."""
 
 
 class FileMissing(Exception):

@@ -27,7 +27,7 @@ def score_or(instead):
 
 
 class Migration(migrations.Migration):
-    """The triggers that keep owner and owner_name stand in diagnosis/models/owner_triggers.py: SQLite would lose them here."""
+    """Triggers kept owner and owner_name up to date when this was written; 0010 and 0011 drop them (see _owner_triggers.py)."""
 
     dependencies = [("diagnosis", "0008_worklist_indexes"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 

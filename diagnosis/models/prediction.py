@@ -134,7 +134,7 @@ class Prediction(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            # The queue: who is next, and how many are before one.
+            # The queue: which prediction is next, and how many are ahead of a given one.
             models.Index(fields=("state", "queued"), name="prediction_state_queued"),
             # The worklist: what it filters, counts and sorts by (docs/adr/0006-generated-columns-and-indexes.md).
             models.Index(fields=("created", "id"), name="prediction_created"),

@@ -96,8 +96,8 @@ class Scan(models.Model):
 
     @property
     def shape(self) -> float:
-        """Width by height as shown. Older rows have no `ratio`: their pixels are square, and only their
-        evidence knows of a rotation."""
+        """Width divided by height, as shown. Rows from before `ratio` existed have square pixels; a rotation of
+        theirs is recorded only in their evidence."""
         return self.ratio or self.width / self.height
 
     @property

@@ -99,7 +99,7 @@ def types(prediction: Prediction) -> list[tuple[str, float]]:
 
 @register.filter
 def mark(fraction: float | None) -> str:
-    """Where a label stands on a scale: its fraction, kept far enough from both ends for the text to fit."""
+    """A label's position on a scale, as a CSS percentage: far enough from both ends for its text to fit."""
     return f"{min(max(fraction or 0.0, 0.24), 0.76) * 100:.1f}%"
 
 

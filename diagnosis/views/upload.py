@@ -25,7 +25,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
     200 if any file was accepted, 413 if all were too large, 503 if the site is busy, else 400.
     """
-    person = cast(User, request.user)
+    user = cast(User, request.user)
     if request.method != "POST":
         return _page(request, UploadForm(initial=_initial(request)))
     files, dropped = request.FILES.getlist("files"), oversized(request)
@@ -37,7 +37,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _refuse(request, form)
     try:
         receipt = intake.receive(
-            user=person,
+            user=user,
             files=cast("list[Upload]", files),
             oversized=dropped,
             reference=form.cleaned_data["case"],

@@ -25,7 +25,7 @@ def ended(client: Client, prediction_id: int) -> bool:
 
 
 def pool_processes(site: Site) -> list[int]:
-    """Worker processes; the parent is the one that is no other's child."""
+    """Ids of the Celery worker's processes. The parent started first, so the last is a child."""
     return sorted(site.find("celery -A brainscan worker") or site.find("worker"))
 
 

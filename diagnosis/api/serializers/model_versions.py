@@ -7,7 +7,7 @@ from diagnosis.models import ModelVersion
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
-    """A registered model, as its manifest describes it. Where its files lie on the server is not told."""
+    """A registered model, as its manifest describes it. The location of its files on the server is not shown."""
 
     url = link("model-detail")
     label = serializers.CharField(help_text="name@digest12, as predictions name it")  # type: ignore[assignment]

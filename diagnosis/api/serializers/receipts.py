@@ -93,7 +93,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
 
 
 class NothingAcceptedSerializer(ProblemSerializer):
-    """An upload of which no file was taken: the problem, and the keys of a receipt besides."""
+    """An upload of which no file was accepted: the problem, with the keys of a receipt added."""
 
     case = serializers.CharField(allow_null=True, required=False)
     case_id = serializers.IntegerField(allow_null=True, required=False)

@@ -34,10 +34,10 @@ def _of_slice(name: str) -> Callable[[Endpoint], Endpoint]:
 class SliceActions(ListRetrieveViewSet[Prediction]):
     """Endpoints below /predictions/{id}/slices/, for the view set of predictions."""
 
-    @extend_schema(summary="What is said of each slice of a series", responses={200: SliceSerializer(many=True)})
+    @extend_schema(summary="The results of the slices of a series", responses={200: SliceSerializer(many=True)})
     @action(detail=True, filterset_class=None, pagination_class=None)
     def slices(self, request: Request, pk: int) -> Response:
-        """In viewing order; while the run goes on, of the slices that have a result. Empty for a picture alone."""
+        """In viewing order. While the run goes on: the slices analyzed so far. Empty for a single image."""
         rows = selectors.slice_results(self.user).filter(prediction=self.get_object())
         return Response(SliceSerializer(rows, many=True, context=self.get_serializer_context()).data)
 

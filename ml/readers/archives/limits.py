@@ -13,7 +13,7 @@ MAX_RATIO = 200
 """How many times its packed size data beyond UNSUSPICIOUS may unpack to. Slices pack to a half or a tenth; DEFLATE
 reaches 1,032, with nothing but zeros."""
 UNSUSPICIOUS = 16_000_000
-"""Bytes that anything may unpack to: a slice of nothing but background is no attack."""
+"""Bytes that any file may unpack to, however small it was packed: a slice that is all background is no attack."""
 MAX_LIST = 4_000_000
 """Bytes of a ZIP archive's list of files, which is read in one go: 200 for each of MAX_ENTRIES."""
 MAX_HEADERS = 1_000_000

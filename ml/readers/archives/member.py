@@ -77,7 +77,7 @@ def is_archive(head: bytes) -> bool:
 
 
 def is_skipped(member: Member) -> bool:
-    """Whether it is something that nobody meant to upload. A DICOMDIR is told by its bytes: exports name it anyhow."""
+    """Whether nobody meant to upload it. A DICOMDIR is recognized by its bytes: exports give it any name."""
     parts = PurePosixPath(member.name).parts
     if any(part in _LEFT_BEHIND or part.startswith("._") for part in parts):
         return True

@@ -127,7 +127,7 @@ class Extractor:
 
 
 def _marks(draws: Sequence[Draw]) -> str:
-    """A hash of what a chunk's cells depend on besides: the table's boxes and masks."""
+    """A hash of the table's boxes and masks, on which a chunk's cells also depend."""
     marks = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
     return _digest([targets.VERSION, marks])[:16]
 

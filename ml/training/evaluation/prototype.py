@@ -35,7 +35,7 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The numbers of the recipe. copies: of each image, besides the image. held: fraction split off at random.
+    """The numbers of the recipe. copies: added for each image. held: fraction split off at random.
 
     rotation in degrees; zoom, shift, gamma, contrast as fractions; blur in pixels; noise of 255.
     """

@@ -1,4 +1,4 @@
-"""`load_demo`: simulated cases by the way of every upload, added once."""
+"""`load_demo`: simulated cases, added once, through the same intake as every upload."""
 
 import sys
 from io import StringIO

@@ -25,7 +25,7 @@ orientations = st.integers(1, 8)
 
 @st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    """Of a image of any size, with any crop, padded on one axis as `preprocess` does."""
+    """Of an image of any size, with any crop, padded on one axis as `preprocess` does."""
     width, height = draw(st.integers(20, 2000)), draw(st.integers(20, 2000))
     across, down = draw(st.integers(5, width)), draw(st.integers(5, height))
     side = max(across, down)

@@ -86,7 +86,7 @@ def test_a_refusal_names_the_nearest_kind_only_when_it_stands_out(place: tuple, 
 
 
 def test_distance_alone_refuses() -> None:
-    """A image far from all brains is refused even where no component tells it from them."""
+    """An image far from all brains is refused even where no component tells it from them."""
     far = model(weights=np.array([0, 0, 0, 0, 3.0], np.float32), bias=np.array([-6.0], np.float32))
     strange = np.zeros((1, SUMMARY), np.float32)
     strange[0, 50] = 20.0

@@ -1,4 +1,4 @@
-"""The heads in NumPy: shapes, the smooth maximum, no overflow. That Keras answers alike stands in test_detector."""
+"""The heads in NumPy: shapes, the smooth maximum, no overflow. test_network checks them against Keras."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ PAINTERS: dict[str, tuple[Painter, ...]] = {
     "drawing": (drawings.text, drawings.table, drawings.plot, drawings.shapes, drawings.screen),
     "body": (bodies.trunk, bodies.limbs, bodies.column, bodies.hand, bodies.fundus, bodies.spot),
 }
-"""Families that need no brain."""
+"""Families drawn from scratch, without the image of a brain."""
 
 SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "detail": scrambles.detail}
 """Ways to destroy the image of a brain. Family "scrambled"."""
