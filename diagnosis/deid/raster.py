@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from PIL import Image as Pillow
 
@@ -84,6 +85,8 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
         picture: Pillow.Image = Pillow.open(io.BytesIO(data), formats=[file_format])
         dropped = names_of_metadata(picture, data=data)
         picture.load()
+        if file_format != "TIFF" and _exceeds_palette(picture):
+            picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
         transparency = picture.info.get("transparency")
         if file_format == "TIFF":
             picture = picture.copy()  # Pillow would write the tags of a TIFF that it opened
@@ -98,3 +101,11 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
         # Run lengths only: noise repeats nothing, and searching it for repeats takes three times as long.
         picture.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)
     return Cleaned(stream.getvalue(), "PNG", dropped)
+
+
+def _exceeds_palette(picture: Pillow.Image) -> bool:
+    """Whether pixels point past the palette's end. They show as black, but Pillow would save other colors."""
+    if picture.mode != "P":
+        return False
+    _, highest = cast("tuple[int, int]", picture.getextrema())
+    return highest >= len(picture.getpalette() or ()) // 3

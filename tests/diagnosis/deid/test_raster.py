@@ -206,6 +206,18 @@ def test_bytes_hidden_behind_a_pngs_pixels_are_removed(hidden: str) -> None:
     assert found.data[at + 4 + length + 4 :] == png_chunk(b"IEND", b"")
 
 
+@pytest.mark.parametrize("extra", [b"", png_chunk(b"tRNS", b"\x80\x40")])
+def test_pixels_beyond_the_end_of_a_pngs_palette_stay(extra: bytes) -> None:
+    plane = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in plane))
+    data = png(struct.pack(">IIBBBBB", 16, 16, 8, 3, 0, 0, 0), packed)
+    at = data.index(b"IDAT") - 4
+    data = data[:at] + png_chunk(b"PLTE", bytes(range(100, 130))) + extra + data[at:]
+    _, before, after = cleaned(data)
+    assert len(np.unique(before.pixels)) > 2
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+
+
 def test_an_interlaced_png_gives_the_same_pixels() -> None:
     """Adam7, 11 x 5: each pass has rows of its own."""
     plane = builders.phantom(11)[:5]
