@@ -59,9 +59,10 @@ class Index:
     def refresh(self) -> None:
         """Read what was recorded since the last time: one query, usually of a few rows."""
         with self._lock:
+            rows = self._rows
             if self._expired or time.monotonic() - self._read_at > _RELOAD_AFTER:
-                self._rows, self._read_at, self._expired = self._rows[:0], time.monotonic(), False
-            known = self._rows["id"]
+                rows, self._read_at, self._expired = rows[:0], time.monotonic(), False
+            known = rows["id"]
             overlap = int(known.max(initial=0)) - _OVERLAP
             seen = set(known[known > overlap].tolist())
             found = Embedding.objects.filter(model_version=self._version, pk__gt=overlap).order_by("pk")
@@ -71,8 +72,8 @@ class Index:
                 for pk, *keys, pixels, vector in values.iterator()
                 if pk not in seen
             )
-            if (added := np.fromiter(new, _ROW)).size:
-                self._rows = np.concatenate((self._rows, added))  # searches under way go on in the old array
+            # Searches under way go on in the old array, which stays whole until the new one is.
+            self._rows = np.concatenate((rows, added)) if (added := np.fromiter(new, _ROW)).size else rows
 
     def expire(self) -> None:
         """A match was stale: read everything again before the next search."""

@@ -131,6 +131,24 @@ def test_a_search_continues_while_rows_are_added(index: embedding_index.Index, v
     assert [near.prediction_id for near in search][-1] == first.pk
 
 
+def test_a_search_finds_rows_while_everything_is_read_again(
+    index: embedding_index.Index, version: Any, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = past(user, version, 0.5)
+    index.refresh()
+    index.expire()
+    meanwhile: list[list[int]] = []
+
+    def search_and_unpack(stored: bytes) -> Any:
+        meanwhile.append(found(index, user))
+        return unpack(stored)
+
+    monkeypatch.setattr(embedding_index, "unpack", search_and_unpack)
+    index.refresh()
+    assert meanwhile == [[row.pk]]
+    assert found(index, user) == [row.pk]
+
+
 def test_two_versions_are_kept_in_memory() -> None:
     first = embedding_index.index(1)
     assert embedding_index.index(1) is first
