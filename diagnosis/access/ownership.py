@@ -27,8 +27,9 @@ def hand_over(case: Case, *, to: User, actor: User | None = None) -> None:
     Raises IntegrityError if `to` already has a case with this reference.
     """
     with transaction.atomic():
-        names = {user.pk: user.get_username() for user in lock(case.owner, to)}
-        former, name = names[case.owner_id], names[to.pk]
+        present = Case.objects.select_related("owner").get(pk=case.pk).owner  # `case` may have been read long ago
+        names = {user.pk: user.get_username() for user in lock(present, to)}
+        former, name = names[present.pk], names[to.pk]
         Case.objects.filter(pk=case.pk).update(owner=to)
         Prediction.objects.filter(scan__case=case).update(owner=to, owner_name=name)
         audit.record("case.handed_over", actor=actor, target=case, former_owner=former, owner=name)

@@ -50,6 +50,17 @@ def test_a_case_is_handed_over_with_its_predictions_and_no_others(user: User, ot
     assert (event.actor, event.target, event.details) == ("ada", str(case), {"former_owner": "ada", "owner": "grace"})
 
 
+def test_a_case_that_was_read_before_another_hand_over(user: User, other_user: User, admin: User) -> None:
+    """The present owner is locked and named in the audit trail, not the one who had the case when it was read."""
+    prediction = PredictionFactory(scan__case__owner=user)
+    stale = prediction.scan.case
+    ownership.hand_over(Case.objects.get(pk=stale.pk), to=other_user)
+    ownership.hand_over(stale, to=admin)
+    assert owner_of(prediction) == ("root", "root")
+    events = AuditEvent.objects.filter(action="case.handed_over").order_by("-id")
+    assert events[0].details == {"former_owner": "grace", "owner": "root"}
+
+
 def test_a_reference_that_the_new_owner_uses_already_changes_nothing(user: User, other_user: User) -> None:
     prediction = PredictionFactory(scan__case__owner=user)
     case = prediction.scan.case
