@@ -218,6 +218,14 @@ def test_pixels_beyond_the_end_of_a_pngs_palette_stay(extra: bytes) -> None:
     np.testing.assert_array_equal(after.pixels, before.pixels)
 
 
+def test_a_png_of_a_repeated_pattern_does_not_grow() -> None:
+    tile = np.random.default_rng(0).integers(0, 256, (50, 50), dtype=np.uint8)
+    data = builders.png_bytes(np.tile(tile, (20, 20)))
+    found, before, after = cleaned(data)
+    assert len(found.data) < 1.5 * len(data)
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+
+
 def test_an_interlaced_png_gives_the_same_pixels() -> None:
     """Adam7, 11 x 5: each pass has rows of its own."""
     plane = builders.phantom(11)[:5]
