@@ -31,8 +31,8 @@ _FROM_UPRIGHT = {
 }
 """From upright to how a file with this EXIF orientation stores it."""
 _MAX_GROWTH = 2
-"""A PNG that grows by a larger factor shows a pattern, not noise. It is encoded again with a search for repeats; without
-one, such a file took 64 times its space."""
+"""A PNG that grows by a larger factor shows a pattern, not noise. It is encoded again with a search for repeats:
+without one, such a file took 64 times its space."""
 
 
 @dataclass(frozen=True, slots=True)
