@@ -84,6 +84,7 @@ class Index:
     ) -> Iterator[Neighbor]:
         """The most similar predictions in cases of `owners`, best first: one of each case, each image once.
 
+        Of equally similar ones the oldest comes first, so copies of an image always give the same answer.
         vector: (64,), of unit length. The case and the image (by its pixel digest) that are asked about are left out.
         """
         rows = self._rows
@@ -93,7 +94,7 @@ class Index:
         scores = np.einsum("ij,j->i", rows["vector"], vector)
         cases: set[int] = set()
         images: set[int] = set()
-        for position in positions[np.argsort(-scores[positions])].tolist():
+        for position in positions[np.argsort(-scores[positions], kind="stable")].tolist():
             _, prediction, case, _, pixels, _ = rows[position].item()
             if case not in cases and pixels not in images:
                 cases.add(case)

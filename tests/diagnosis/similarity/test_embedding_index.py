@@ -43,6 +43,12 @@ def test_new_rows_are_read_in_one_query(
     assert (found(index, user), len(index)) == ([second.pk, first.pk], 2)
 
 
+def test_of_equally_similar_rows_the_oldest_comes_first(index: embedding_index.Index, version: Any, user: Any) -> None:
+    rows = [past(user, version, similarity) for similarity in (0.9, 0.5) * 16]
+    index.refresh()
+    assert found(index, user) == [row.pk for row in rows[::2] + rows[1::2]]
+
+
 def test_a_row_that_commits_after_a_later_id_is_not_missed(
     index: embedding_index.Index, version: Any, user: Any
 ) -> None:
