@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Outcome = Literal["tumor", "no_tumor", "refused"]
 
-TUMOR_TYPES = ("glioma", "meningioma", "pituitary")
+TUMOR_TYPES = ("glioma", "meningioma", "pituitary", "other")
 """Types that the data table may name and that training teaches, in the order of the type head. An artifact's manifest
 lists its own; serving asks the loaded model (`Manifest.types`), never this tuple."""
 

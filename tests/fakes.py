@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.contracts import TUMOR_TYPES
 from ml.inference.registry import FORMAT, Manifest, Model
 from ml.model.calibration import Calibration
 from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, GateModel
@@ -74,7 +73,7 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
             "format": FORMAT,
             "preprocessing": VERSION,
             "threshold": 0.5,
-            "types": list(TUMOR_TYPES),
+            "types": ["glioma", "meningioma", "pituitary"],
             "calibration": calibration.as_dict(),
             "weights": _NO_FILE,
             "training_hashes": _NO_FILE | {"method": METHOD},

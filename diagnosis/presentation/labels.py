@@ -87,6 +87,11 @@ BEHAVIORS = {
         "Pituitary neuroendocrine tumors (PitNET, formerly adenomas) are mostly benign; WHO assigns them no grade.",
         _WHO,
     ),
+    "other": Behavior(
+        "Other stands for schwannoma, metastasis, medulloblastoma, neurocytoma, papilloma, germinoma and tumors of "
+        "childhood: they range from benign to highly malignant.",
+        _WHO,
+    ),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ml.contracts import TUMOR_TYPES
 from ml.inference import registry
 from ml.inference.registry import Model
 from ml.model import training_hashes
@@ -52,7 +53,7 @@ def random_heads(seed: int = 0) -> dict[str, NDArray[np.float32]]:
         "cell_hidden": (CHANNELS, HIDDEN_UNITS),
         "cell": (HIDDEN_UNITS, 1),
         "type_hidden": (2 * CHANNELS, HIDDEN_UNITS),
-        "type": (HIDDEN_UNITS, 3),
+        "type": (HIDDEN_UNITS, len(TUMOR_TYPES)),
         "embedding": (2 * CHANNELS, EMBEDDING),
     }
     tensors = {}

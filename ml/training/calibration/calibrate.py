@@ -69,7 +69,7 @@ def calibrate(
 ) -> Fit:
     """Fit to validation rows. Deterministic.
 
-    logits: (N,) of images, uncalibrated. type_logits: (N, 3). sensitivity: the target, 0 to 1, that the threshold keeps
+    logits: (N,) of images, uncalibrated. type_logits: (N, 4). sensitivity: the target, 0 to 1, that the threshold keeps
     on these rows; see `operating_point`.
     Raises CalibrationError: one class only, logits that are not finite, or logits that do not rise with tumor.
     """

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 
+from ml.contracts import TUMOR_TYPES
 from ml.model.heads import EMBEDDING
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
 from ml.training.detector.features import Maps, tensors_digest
@@ -118,10 +119,10 @@ def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floa
 
 
 def type_weights(types: NDArray[np.int32]) -> Floats:
-    """(3,) weights inverse to the square root of a type's frequency; their mean over the images is 1."""
-    counts = np.maximum(np.bincount(types[types >= 0], minlength=3), 1)
-    weights = 1 / np.sqrt(counts)
-    return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+    """(types,) weights inverse to the square root of a type's frequency; their mean over the images is 1."""
+    counts = np.bincount(types[types >= 0], minlength=len(TUMOR_TYPES))
+    weights = 1 / np.sqrt(np.maximum(counts, 1))
+    return np.asarray(weights * max(counts.sum(), 1) / max((weights * counts).sum(), 1), np.float32)
 
 
 def embedding(described: Floats) -> tuple[Floats, Floats]:

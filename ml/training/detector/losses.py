@@ -43,7 +43,7 @@ def location_loss(cells: Tensor, targets: Tensor) -> Tensor:
 
 
 def type_loss(types: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of the type logits (N, 3) over images of known type. weights: (3,) of the types."""
+    """Cross-entropy of the type logits (N, types) over images of known type. weights: (types,) of the types."""
     known = tf.cast(targets >= 0, tf.float32)
     index = tf.maximum(targets, 0)
     each = tf.nn.sparse_softmax_cross_entropy_with_logits(index, types) * tf.gather(weights, index) * known

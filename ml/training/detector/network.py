@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ml.contracts import TUMOR_TYPES
 from ml.model.heads import CHANNELS
 from ml.model.keras_network import TUNED, build_heads, build_tail, precision
 from ml.training.detector import losses
@@ -27,7 +28,7 @@ class Detector:
 
     def __init__(self, tail: keras.Model, heads: keras.Model, settings: Settings, norm: tuple[Floats, Floats]) -> None:
         self.tail, self.heads, self.settings, self._norm = tail, heads, settings, norm
-        self.type_weights = tf.ones(3)
+        self.type_weights = tf.ones(len(TUMOR_TYPES))
         blocks = {n: [w for name in TUNED if name.startswith(f"block{n}") for w in self._weights(name)] for n in (4, 5)}
         self._groups = [heads.trainable_variables, blocks[5], blocks[4]]
         self._optimizers = [

@@ -25,8 +25,9 @@ class Refused:
 class Scored:
     """A model's results for N rows that were not refused.
 
-    scores: (N,) calibrated tumor probabilities. types: (N, 3). uncertain: (N,) or None if unknown. localizations: N.
-    peaks: (N, 2) the hottest point, NaN without evidence.
+    scores: (N,) calibrated tumor probabilities. types: (N, 4) in the order of TUMOR_TYPES, 0 if the model does not know
+    the type. uncertain: (N,) or None if unknown. localizations: N. peaks: (N, 2) the hottest point, NaN without
+    evidence.
     """
 
     rows: list[Row]
@@ -61,8 +62,8 @@ def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, li
         rows=[row for row, _, _ in judged],
         scores=np.array([p.tumor_probability for _, _, p in judged], np.float64),
         types=np.array(
-            [[p.type_probabilities[tumor_type] for tumor_type in TUMOR_TYPES] for _, _, p in judged]
-        ).reshape(-1, 3),
+            [[p.type_probabilities.get(tumor_type, 0.0) for tumor_type in TUMOR_TYPES] for _, _, p in judged]
+        ).reshape(-1, len(TUMOR_TYPES)),
         uncertain=np.array([p.uncertain for _, _, p in judged], bool),
         localizations=tuple(localize(row, one.evidence) for row, one, _ in judged),
         peaks=np.array(peaks, np.float64).reshape(-1, 2),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml.cli import main
+from ml.contracts import TUMOR_TYPES
 from ml.inference.registry import Model
 from tests import builders
 
@@ -48,7 +49,7 @@ def test_predict_says_what_the_contract_says(
     main(["predict", "--model", str(fake_model.manifest.path), *files[:2]])
     judged, refused = lines(capsys)
     assert 0 <= judged["tumor_probability"] <= 1  # type: ignore[operator]
-    assert set(judged["type_probabilities"]) == {"glioma", "meningioma", "pituitary"}  # type: ignore[call-overload]
+    assert set(judged["type_probabilities"]) == set(TUMOR_TYPES)  # type: ignore[call-overload]
     assert set(judged["gate"]) == {"accepted", "score", "threshold", "reason", "message"}  # type: ignore[call-overload]
     assert judged["model"] == fake_model.manifest.label
     assert {"peak", "box", "share"} <= set(judged["evidence"])  # type: ignore[call-overload]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ml import analyze, load_model
-from ml.contracts import TUMOR_TYPES, Analysis
+from ml.contracts import Analysis
 from ml.engines import ENGINES
 from ml.inference.registry import Model, read_tensors
 from ml.model.gate import GateModel
@@ -51,12 +51,12 @@ def open_model(model: Model) -> Model:
     return replace(model, gate=GateModel.from_tensors(open_gate()))
 
 
-def check_complete(result: Analysis) -> None:
+def check_complete(result: Analysis, model: Model) -> None:
     """Every part of an accepted image's analysis is there and in range."""
     assert result.outcome in ("tumor", "no_tumor"), result.gate
     assert result.prediction is not None
     assert 0 <= result.prediction.tumor_probability <= 1
-    assert set(result.prediction.type_probabilities) == set(TUMOR_TYPES)
+    assert set(result.prediction.type_probabilities) == set(model.manifest.types)
     assert sum(result.prediction.type_probabilities.values()) == pytest.approx(1, abs=1e-4)
     assert result.evidence is not None
     assert all(0 <= fraction <= 1 for fraction in result.evidence.peak)
@@ -67,7 +67,7 @@ def check_complete(result: Analysis) -> None:
 
 @pytest.mark.parametrize("lesion", [False, True])
 def test_a_phantom_gets_everything(open_model: Model, lesion: bool) -> None:
-    check_complete(analyze(open_model, builders.png_bytes(builders.phantom(lesion=lesion))))
+    check_complete(analyze(open_model, builders.png_bytes(builders.phantom(lesion=lesion))), open_model)
 
 
 def test_a_phantom_gets_the_same_result_every_time(open_model: Model) -> None:
@@ -78,7 +78,7 @@ def test_a_phantom_gets_the_same_result_every_time(open_model: Model) -> None:
 
 def test_a_real_scan_gets_everything(model: Model, real_data: Path) -> None:
     row = test_split(real_data, "cheng")[0]
-    check_complete(analyze(model, real_data / row["path"]))
+    check_complete(analyze(model, real_data / row["path"]), model)
 
 
 def test_a_training_image_is_recognized(model: Model, real_data: Path) -> None:

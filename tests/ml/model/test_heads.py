@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ml.contracts import TUMOR_TYPES
 from ml.model.heads import (
     CELLS,
     CHANNELS,
@@ -28,7 +29,7 @@ def test_a_reading() -> None:
     reading = Heads.from_tensors(random_heads()).apply(features())
     assert reading.cells.shape == (4, CELLS, CELLS)
     assert reading.logits.shape == (4,)
-    assert reading.types.shape == (4, 3)
+    assert reading.types.shape == (4, len(TUMOR_TYPES))
     assert reading.embedding.shape == (4, EMBEDDING)
     assert {array.dtype for array in (reading.cells, reading.logits, reading.types, reading.embedding)} == {
         np.dtype(np.float32)

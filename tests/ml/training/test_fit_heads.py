@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.contracts import TUMOR_TYPES
 from ml.model.calibration import Calibration
 from ml.model.heads import TENSORS
 from ml.training import fit_heads as finishing
@@ -56,7 +57,7 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
     assert done.gate == {"given": [extractor.forward, rows, 5, 5]}
     assert seen["rows"] == [row for row, _ in val.draws]
     assert np.shape(seen["logits"]) == (6,)
-    assert np.shape(seen["types"]) == (6, 3)
+    assert np.shape(seen["types"]) == (6, len(TUMOR_TYPES))
     clean = sum(round_ == 0 for _, round_ in train.draws)
     assert np.shape(seen["described"]) == (clean, 1024)
     assert done.fitted["series"] == {"sharpness": 2}

@@ -59,7 +59,7 @@ def test_types_only_where_known(summary: dict[str, Any]) -> None:
     pooled = summary["sources"]["pooled"]["type"]
     assert pooled["n"] == 10
     assert pooled["accuracy"]["value"] == pytest.approx(0.6)
-    assert pooled["confusion"]["true_by_predicted"] == [[6, 0, 0], [4, 0, 0], [0, 0, 0]]
+    assert pooled["confusion"]["true_by_predicted"] == [[6, 0, 0, 0], [4, 0, 0, 0], [0] * 4, [0] * 4]
 
 
 def test_sequences_and_types_stand_for_themselves(summary: dict[str, Any]) -> None:
