@@ -17,6 +17,7 @@ COLUMNS = ("path", "source", "label", "type", "subject", "group", "split", "boxe
 NOT_BRAIN = "not_brain_mri"
 LABELS = ("tumor", "no_tumor", NOT_BRAIN)
 SEQUENCES = ("flair", "t1c")
+PLANES = ("axial", "coronal", "sagittal")
 
 
 class TableError(BrainscanError):
@@ -46,7 +47,8 @@ class Row:
 
     type: one of TUMOR_TYPES, or "" if unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
     mask: a black and white image of the same size, white where the tumor is, or None. sequence: from the table's
-    optional column, or "flair" / "t1c" if the file name ends so, else "". change: None for an image of the table.
+    optional column, or "flair" / "t1c" if the file name ends so, else "". plane: one of PLANES, or "" if unknown.
+    change: None for an image of the table.
     """
 
     key: str
@@ -60,6 +62,7 @@ class Row:
     boxes: tuple[tuple[float, float, float, float], ...]
     mask: Path | None = None
     sequence: str = ""
+    plane: str = ""
     change: Change | None = None
 
     @property
@@ -161,6 +164,7 @@ def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
         boxes=_boxes(value("boxes", required=False), line),
         mask=folder / mask if (mask := value("mask", required=False)) else None,
         sequence=value("sequence", required=False).lower() or _sequence(key),
+        plane=value("plane", allowed=(*PLANES, ""), required=False),
     )
 
 

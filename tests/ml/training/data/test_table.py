@@ -55,6 +55,22 @@ def test_the_sequence_is_the_columns_or_the_files(make_table: Make, path: str, c
     assert row.sequence == sequence
 
 
+def test_the_plane_is_read_where_there_is_a_column(make_table: Make) -> None:
+    columns = (*COLUMNS, "plane")
+    rows = [table_row(1, plane="coronal"), table_row(2, plane="")]
+    assert [row.plane for row in read_table(make_table(rows, columns=columns, images=False))] == ["coronal", ""]
+    assert read_table(make_table([table_row(1)], images=False))[0].plane == ""
+
+
+def test_a_plane_that_is_none_is_named_by_row_and_column(make_table: Make) -> None:
+    message = error(make_table([table_row(1, plane="oblique")], columns=(*COLUMNS, "plane"), images=False))
+    assert message.startswith("Row 2, column plane: 'oblique' is not one of")
+
+
+def test_a_tumor_of_another_type(make_table: Make) -> None:
+    assert read_table(make_table([table_row(1, type="other")], images=False))[0].type == "other"
+
+
 def test_an_audit_reads_what_stands_in_two_splits(make_table: Make) -> None:
     file = make_table([table_row(1, group="p7"), table_row(2, group="p7", split="test")], images=False)
     assert [row.split for row in read_table(file, check_splits=False)] == ["train", "test"]

@@ -1,0 +1,146 @@
+"""The table of whole series, with every slice of a head from the lowest to the highest.
+
+The single images of a data set were selected. A hospital's series was not: it also has eyes, skull base, vertex and
+neck. So the result of a series is fitted and measured on whole series.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.training.data.table import PLANES, SPLITS, TableError
+
+TABLE = "series.csv"
+COLUMNS = (
+    *("series", "source", "subject", "split", "label", "sequence", "plane"),
+    *("slices", "tumor_slices", "spacing_mm"),
+)
+LABELS = ("tumor", "no_tumor")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeSeries:
+    """One series. key: its folder, as the table has it.
+
+    slices: the images in their order along the head. masks: one for each slice, as `Row.mask`, or None.
+    tumor_slices: indices of the slices that show the tumor. sequence, plane: "" if unknown. spacing: distance between
+    slices in millimeters, None if unknown.
+    """
+
+    key: str
+    source: str
+    subject: str
+    split: str
+    label: str
+    sequence: str
+    plane: str
+    slices: tuple[Path, ...]
+    masks: tuple[Path | None, ...]
+    tumor_slices: tuple[int, ...]
+    spacing: float | None = None
+
+    @property
+    def tumor(self) -> bool:
+        return self.label == "tumor"
+
+
+def read_series(data: Path) -> list[WholeSeries]:
+    """Every series of a table, in its order. data: the CSV file, or the folder that holds `series.csv`.
+
+    Raises TableError with row and column: a column is missing, a value is not allowed, a folder lacks a slice or has
+    too many, a series is listed twice, or a patient is in two splits.
+    """
+    file = data / TABLE if data.is_dir() else data
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if absent:
+                raise TableError(f"{file.name}, row 1 (header): column {', '.join(absent)} is missing.")
+            found = [_series(record, reader.line_num, file.parent) for record in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"The table of series {file} cannot be read: {error}.") from error
+    twice = [key for key, n in Counter(one.key for one in found).items() if n > 1]
+    if twice:
+        raise TableError(f"Column series: {twice[0]!r} stands in more than one row.")
+    _check_subjects(found)
+    return found
+
+
+def _series(record: dict[str, str | None], line: int, folder: Path) -> WholeSeries:
+    def value(column: str, *, allowed: tuple[str, ...] = (), required: bool = True) -> str:
+        text = (record.get(column) or "").strip()
+        if required and not text:
+            raise TableError(f"Row {line}, column {column}: the value is empty.")
+        if allowed and text not in allowed:
+            known = ", ".join(repr(word) for word in allowed)
+            raise TableError(f"Row {line}, column {column}: {text!r} is not one of {known}.")
+        return text
+
+    key, label = value("series"), value("label", allowed=LABELS)
+    slices, masks = _slices(folder / key, value("slices"), line)
+    return WholeSeries(
+        key=key,
+        source=value("source"),
+        subject=value("subject"),
+        split=value("split", allowed=SPLITS),
+        label=label,
+        sequence=value("sequence", required=False).lower(),
+        plane=value("plane", allowed=(*PLANES, ""), required=False),
+        slices=slices,
+        masks=masks,
+        tumor_slices=_tumor_slices(value("tumor_slices", required=False), len(slices), label, line),
+        spacing=_spacing(value("spacing_mm", required=False), line),
+    )
+
+
+def _slices(folder: Path, text: str, line: int) -> tuple[tuple[Path, ...], tuple[Path | None, ...]]:
+    """The folder's images, `000` and so on, and their masks, such as `028-mask.png`; None for a slice without one."""
+    if not text.isdecimal() or not int(text):
+        raise TableError(f"Row {line}, column slices: {text!r} is no number of slices.")
+    try:
+        there = {file.stem: file for file in folder.iterdir() if not file.name.startswith(".")}
+    except OSError as error:
+        raise TableError(f"Row {line}, column series: the folder {folder.name} cannot be read: {error}.") from error
+    names = [f"{number:03d}" for number in range(int(text))]
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise TableError(f"Row {line}, column slices: {folder.name} has no slice {absent[0]} ({len(absent)} missing).")
+    images = sum(stem.isdecimal() for stem in there)
+    if images > len(names):
+        raise TableError(f"Row {line}, column slices: {folder.name} has {images} slices, not {len(names)}.")
+    return tuple(there[name] for name in names), tuple(there.get(f"{name}-mask") for name in names)
+
+
+def _tumor_slices(text: str, slices: int, label: str, line: int) -> tuple[int, ...]:
+    words = text.split()
+    wrong = [word for word in words if not word.isdecimal() or int(word) >= slices]
+    if wrong:
+        raise TableError(f"Row {line}, column tumor_slices: {wrong[0]!r} is no slice of 0 to {slices - 1}.")
+    if words and label != "tumor":
+        raise TableError(f"Row {line}, column tumor_slices: {words[0]!r} on a row whose label is {label!r}.")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _spacing(text: str, line: int) -> float | None:
+    if not text:
+        return None
+    try:
+        spacing = float(text)
+    except ValueError:
+        spacing = 0.0
+    if not 0 < spacing < float("inf"):
+        raise TableError(f"Row {line}, column spacing_mm: {text!r} is no distance in millimeters.")
+    return spacing
+
+
+def _check_subjects(found: list[WholeSeries]) -> None:
+    seen: dict[str, WholeSeries] = {}
+    for one in found:
+        first = seen.setdefault(one.subject, one)
+        if first.split != one.split:
+            raise TableError(
+                f"Column subject: {one.subject!r} stands in split {first.split} ({first.key}) and in split {one.split} "
+                f"({one.key}). One patient must stay in one split."
+            )
