@@ -18,7 +18,7 @@ from ml.engines import cores
 from tests.verification.services import postgres_server
 
 OUT = Path("var/bench.json")
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "figures" / "performance.md"
 
 
 def main() -> int:
@@ -95,7 +95,7 @@ def _options() -> argparse.Namespace:
         help="predictions in the history (default 1000,100000,1000000)",
     )
     p.add_argument("--out", type=Path, default=OUT, metavar="FILE", help=f"where the figures go (default {OUT})")
-    p.add_argument("--record", action="store_true", help="also write what was measured into docs/performance.md")
+    p.add_argument("--record", action="store_true", help="also write the figures into docs/figures/performance.md")
     options = p.parse_args()
     if unknown := set(options.only) - set(names):
         p.error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(names)}")

@@ -87,7 +87,7 @@ def test_the_page_of_the_documentation_holds_whole_tables() -> None:
         start, end = marks(name)
         table = text.split(start)[1].split(end)[0]
         for row in report.rows({name: figures()[name]}):
-            assert f"| {row[0]} |" in table, f"docs/performance.md lacks a line {row[0]!r}: make bench ARGS=--record"
+            assert f"| {row[0]} |" in table, f"docs/figures lacks a line {row[0]!r}: make bench ARGS=--record"
 
 
 def test_figures_of_another_machine_are_not_mixed_in(tmp_path: Path) -> None:

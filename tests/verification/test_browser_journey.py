@@ -121,7 +121,7 @@ def _be_busy(page: Page, *, times: int) -> list[str]:
             return
         refusals.append(route.request.url)
         row = '<li class="upload-row"><span class="problem">The site is busy.</span></li>'
-        route.fulfill(status=503, headers={"Retry-After": "0.2"}, content_type="text/html", body=row)
+        route.fulfill(status=503, headers={"Retry-After": "0.6"}, content_type="text/html", body=row)
 
     page.route("**/upload/", answer)
     return refusals
