@@ -156,6 +156,8 @@ def _look_at_evidence(page: Page) -> None:
 
 def _drop(page: Page, files: list[Path]) -> None:
     """Drop files on the page, as from a file manager: the browser reads them from an input and moves them over."""
+    page.locator("#drop-zone").wait_for(state="attached")  # a login may still be on its way here
+    page.wait_for_load_state("load")
     page.evaluate(
         """() => { const input = document.createElement('input');
                    input.type = 'file'; input.multiple = true; input.id = 'dropper'; document.body.append(input); }"""
