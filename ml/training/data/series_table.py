@@ -7,9 +7,10 @@ neck. So the result of a series is fitted and measured on whole series.
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ml.training.data.table import PLANES, SPLITS, TableError
+from ml.training.data.table import PLANES, SPLITS, TableError, cell
 
 TABLE = "series.csv"
 COLUMNS = (
@@ -69,15 +70,7 @@ def read_series(data: Path) -> list[WholeSeries]:
 
 
 def _series(record: dict[str, str | None], line: int, folder: Path) -> WholeSeries:
-    def value(column: str, *, allowed: tuple[str, ...] = (), required: bool = True) -> str:
-        text = (record.get(column) or "").strip()
-        if required and not text:
-            raise TableError(f"Row {line}, column {column}: the value is empty.")
-        if allowed and text not in allowed:
-            known = ", ".join(repr(word) for word in allowed)
-            raise TableError(f"Row {line}, column {column}: {text!r} is not one of {known}.")
-        return text
-
+    value = partial(cell, record, line)
     key, label = value("series"), value("label", allowed=LABELS)
     slices, masks = _slices(folder / key, value("slices"), line)
     return WholeSeries(

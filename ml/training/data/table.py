@@ -7,6 +7,7 @@ puts copies of one scan on both sides and measures memory, so a `group` never sp
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ml.contracts import TUMOR_TYPES, BrainscanError
@@ -137,16 +138,21 @@ def counts(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
     return table
 
 
-def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
-    def value(column: str, *, allowed: tuple[str, ...] = (), required: bool = True) -> str:
-        text = (record.get(column) or "").strip()
-        if required and not text:
-            raise TableError(f"Row {line}, column {column}: the value is empty.")
-        if allowed and text not in allowed:
-            known = ", ".join(repr(word) for word in allowed)
-            raise TableError(f"Row {line}, column {column}: {text!r} is not one of {known}.")
-        return text
+def cell(
+    record: dict[str, str | None], line: int, column: str, *, allowed: tuple[str, ...] = (), required: bool = True
+) -> str:
+    """A cell's text. Raises TableError, which names row and column, if it is empty or not one of `allowed`."""
+    text = (record.get(column) or "").strip()
+    if required and not text:
+        raise TableError(f"Row {line}, column {column}: the value is empty.")
+    if allowed and text not in allowed:
+        known = ", ".join(repr(word) for word in allowed)
+        raise TableError(f"Row {line}, column {column}: {text!r} is not one of {known}.")
+    return text
 
+
+def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
+    value = partial(cell, record, line)
     label = value("label", allowed=LABELS)
     tumor_type = value("type", allowed=(*TUMOR_TYPES, ""), required=False)
     if tumor_type and label != "tumor":
