@@ -28,6 +28,13 @@ _LARGEST = 1e30
 _GZIP = 16 + zlib.MAX_WBITS
 _LONGER = 1.2
 """A volume whose voxels are longer by this factor along one axis was acquired in slices across it."""
+_AIR = (-1050, -950)
+_SOFT_TISSUE = (0, 100)
+"""Hounsfield units of air around a head, and of brain, muscle and blood in it. Gray values of MR are never so: a
+magnitude is not negative, and maps that are have no peak there."""
+_LEAST_AIR, _LEAST_TISSUE = 0.1, 0.01
+_SAMPLED = 256
+"""Voxels along each of the first two axes that the search for a CT looks at."""
 _FORMATS: tuple[tuple[str, Any], ...] = (("NIfTI-1", nib.Nifti1Image), ("NIfTI-2", nib.Nifti2Image))
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)  # it quotes the header, which may name the patient
 _axes: Any = nib.orientations.io_orientation  # nibabel has no types
@@ -100,7 +107,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     """Open a volume that is not gzipped.
 
     Raises UnreadableImage with code `damaged`, `truncated`, `four_dimensional`, `not_gray`, `too_many_pixels` or
-    `too_many_frames`.
+    `too_many_frames`, and `not_mr` for voxels in Hounsfield units.
     """
     name, image_class = _FORMATS[0 if data[344:348] == b"n+1\x00" else 1]
     try:
@@ -125,7 +132,27 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
         )
     if len(data) < volume.dataobj.offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
         raise _cut_off(name)
-    return _opened(volume, name, order, zooms, max_pixels)
+    opened = _opened(volume, name, order, zooms, max_pixels)
+    if _is_hounsfield(volume):
+        raise UnreadableImage(
+            "not_mr",
+            f"Set aside: the {name} file holds a CT. Its values, scaled by scl_slope and scl_inter, are Hounsfield "
+            "units: about -1000 in the air.",
+        )
+    return opened
+
+
+def _is_hounsfield(volume: Any) -> bool:
+    """Whether a sample of the voxels has air and soft tissue where a CT has them."""
+    steps = tuple(slice(None, None, -(-length // _SAMPLED)) for length in volume.shape[:2])
+    count = volume.shape[2]
+    chosen = sorted({round(at) for at in np.linspace(0, count - 1, min(count, 9))})
+    try:
+        values = np.stack([np.asarray(volume.dataobj[(*steps, at)], np.float32) for at in chosen])
+    except Exception:  # the slices are read again one by one, and then it is reported
+        return False
+    air, tissue = (float(((values >= low) & (values <= high)).mean()) for low, high in (_AIR, _SOFT_TISSUE))
+    return air >= _LEAST_AIR and tissue >= _LEAST_TISSUE
 
 
 def _opened(volume: Any, name: str, order: Any, zooms: Any, max_pixels: int) -> Opened:

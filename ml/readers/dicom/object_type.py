@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ml.contracts import UnreadableImage
+from ml.readers.dicom.pixels import groups, items
 
 MR_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
@@ -34,6 +35,8 @@ _COMPUTED_TERMS = (
     "MIP MINIP MPR PROJECTION ADC TRACE FA_ TENSOR FLOW_ MAP PERFUSION SUBTRACT PHASE_MAP REFORMATTED VOLUME"
 )
 """Terms in the later values of Image Type that mark computed images: projections, reformats and parameter maps."""
+_HOUNSFIELD = ("HU", "HU_MOD")
+"""Rescale Type of a CT (PS3.3, C.11.1.1.2)."""
 _UNSPECIFIC_PARTS = ("", "UNKNOWN", "OTHER", "NONE", "WHOLEBODY")
 
 
@@ -52,10 +55,12 @@ def check(dataset: Dataset) -> tuple[str, ...]:
         raise UnreadableImage(
             "not_mr", f"Set aside: this is {class_name}, no MR image (SOP Class UID, tag (0008,0016))."
         )
-    if uid in CAPTURE_CLASSES and modality not in ("MR", "OT", "SC", ""):
+    foreign = modality not in ("MR", "OT", "SC", "") if uid in CAPTURE_CLASSES else modality in _MODALITIES.split()
+    if foreign:
         raise UnreadableImage(
             "not_mr", f"Set aside: its modality is {_known(modality, _MODALITIES)}, not MR (tag (0008,0060))."
         )
+    _check_units(dataset)
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise UnreadableImage("no_pixels", "The DICOM file holds no picture (Pixel Data, tag (7FE0,0010), is absent).")
     _check_body_part(dataset)
@@ -105,6 +110,16 @@ def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
             "derived", f"Set aside: computed from other images (Image Type, tag (0008,0008), says {computed})."
         )
     return ("The file says it was derived from other images (Image Type).",)
+
+
+def _check_units(dataset: Dataset) -> None:
+    """Set aside gray values in Hounsfield units, whatever modality the file claims."""
+    attributes = [dataset, *groups(dataset, 0)]
+    attributes += [item for group in attributes for item in items(group, "PixelValueTransformationSequence")]
+    if any(text_value(one, "RescaleType").upper() in _HOUNSFIELD for one in attributes):
+        raise UnreadableImage(
+            "not_mr", "Set aside: its gray values are Hounsfield units of a CT (Rescale Type, tag (0028,1054))."
+        )
 
 
 def _check_body_part(dataset: Dataset) -> None:

@@ -160,3 +160,34 @@ def test_gzip_does_not_grow_a_hundredfold(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UnreadableImage) as caught:
         nifti.inflate(gzip.compress(bytes(1_000_000)))
     assert caught.value.code == "too_large"
+
+
+def ct() -> np.ndarray:
+    """Hounsfield units: air, a skull, and brain between 20 and 45."""
+    z, y, x = np.mgrid[:40, :44, :24]
+    radius = np.hypot(np.hypot((z - 19.5) / 18, (y - 21.5) / 20), (x - 11.5) / 11)
+    volume = np.full((40, 44, 24), -1000.0, np.float32)
+    volume[radius < 1] = 900
+    volume[radius < 0.9] = 32 + 8 * np.sin(z[radius < 0.9] / 3)
+    return volume
+
+
+@pytest.mark.parametrize("shape", [(40, 44, 24), (40, 44, 24, 1)])
+def test_a_volume_in_hounsfield_units_is_set_aside(shape: tuple[int, ...]) -> None:
+    error = refusal(stored(ct().astype(np.int16).reshape(shape)))
+    assert error.code == "not_mr"
+    assert "Hounsfield" in error.message
+
+
+def test_hounsfield_units_are_told_by_their_scaled_values() -> None:
+    volume = nib.Nifti1Image((ct() + 1024).astype(np.int16), np.eye(4))
+    assert nifti.open_file(bytes(volume.to_bytes()), max_pixels=LIMIT).frames == 24
+    volume.header.set_slope_inter(1, -1024)
+    assert refusal(bytes(volume.to_bytes())).code == "not_mr"
+
+
+@pytest.mark.parametrize("low", [-1000.0, -1.0, 0.0])
+def test_negative_values_alone_are_no_ct(low: float) -> None:
+    """A phase, a difference or standardized values spread over their range, without a peak at -1000."""
+    values = np.random.default_rng(0).uniform(low, 1000, (30, 30, 12)).astype(np.float32)
+    assert nifti.open_file(stored(values), max_pixels=LIMIT).frames == 12

@@ -165,6 +165,10 @@ def test_each_frame_of_an_enhanced_object_has_its_own_window_and_position() -> N
         ({"SOPClassUID": "1.2.3.4"}, "not_mr", "an unknown SOP class"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "US"}, "not_mr", "US"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "DOE^JANE"}, "not_mr", "another one"),
+        ({"Modality": "CT"}, "not_mr", "CT"),
+        ({"Modality": "PT"}, "not_mr", "(0008,0060)"),
+        ({"RescaleIntercept": -1024, "RescaleSlope": 1, "RescaleType": "HU"}, "not_mr", "(0028,1054)"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "RescaleType": "hu"}, "not_mr", "Hounsfield"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer", "(0008,0008)"),
         ({"ImageType": ["DERIVED", "SECONDARY", "PROJECTION IMAGE", "MIP"]}, "derived", "MIP"),
         ({"BodyPartExamined": "KNEE"}, "not_brain", "KNEE"),
@@ -176,6 +180,22 @@ def test_objects_that_are_not_acquired_brain_mr_are_set_aside(tags: dict[str, An
     assert error.code == code
     assert said in error.message
     assert "DOE" not in error.message
+
+
+def test_hounsfield_units_in_the_functional_groups_set_a_file_aside() -> None:
+    values = Dataset()
+    values.RescaleIntercept, values.RescaleSlope, values.RescaleType = -1024, 1, "HU"
+    group = Dataset()
+    group.PixelValueTransformationSequence = [values]
+    error = refusal(builders.dicom_bytes(ramp(), SharedFunctionalGroupsSequence=[group]))
+    assert (error.code, "Hounsfield" in error.message) == ("not_mr", True)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"Modality": "OT"}, {"Modality": ""}, {"RescaleType": "US"}, {"RescaleIntercept": -1024}]
+)
+def test_an_mr_image_that_does_not_claim_to_be_another_is_read(tags: dict[str, Any]) -> None:
+    assert read(builders.dicom_bytes(ramp(), **tags)).pixels.shape == (30, 40)
 
 
 @pytest.mark.parametrize("part", ["BRAIN", "HEAD", "", "unknown", "Head and Neck"])
