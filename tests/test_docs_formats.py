@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from diagnosis import intake
 from ml import readers
-from ml.readers import archives, nifti, sniffing
+from ml.readers import archives, nifti
 from ml.readers.dicom import MAX_FRAMES, header
 from tests import formats
 
@@ -44,7 +45,8 @@ def test_limits_are_those_of_the_code(what: str, limit: str) -> None:
 
 
 def test_codes_are_those_of_the_code() -> None:
-    sources = "".join(path.read_text() for path in Path(sniffing.__file__).parent.rglob("*.py"))
+    rooms = Path(readers.__file__).parent, Path(intake.__file__).parent
+    sources = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", TEXT))
     assert len(codes) > 15
     assert [code for code in codes if f'"{code}"' not in sources] == []

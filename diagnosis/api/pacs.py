@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from diagnosis.access import selectors
 from diagnosis.access.users import User
 from diagnosis.api.negotiation import IgnoreAccept
-from diagnosis.api.problems import MEDIA_TYPE
+from diagnosis.api.problems import MEDIA_TYPE, NothingAccepted
 from diagnosis.api.schema import Schema
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.receipts import ReceiptSerializer
@@ -77,8 +77,8 @@ class PullView(APIView):
         responses={201: ReceiptSerializer, **_problems(400, 409, 415, 502)},
     )
     def post(self, request: Request) -> Response:
-        """Puts its MR images into a new case, as if they had been uploaded. If the archive fails half-way: 502, whose
-        problem also has the receipt's keys."""
+        """Puts its MR images into a new case, as if they had been uploaded. If none of them is taken: 400, and if the
+        archive fails half-way: 502; both problems also have the receipt's keys."""
         asked = PullSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         user = cast(User, request.user)
@@ -90,7 +90,10 @@ class PullView(APIView):
             raise PacsProblem(error, extra=_receipt_json(error.receipt, request)) from None
         except PacsError as error:
             raise PacsProblem(error) from None
-        return Response(_receipt_json(receipt, request), status=status.HTTP_201_CREATED)
+        shown = _receipt_json(receipt, request)
+        if not receipt.accepted:
+            raise NothingAccepted(receipt, shown=shown)
+        return Response(shown, status=status.HTTP_201_CREATED)
 
 
 class DicomView(APIView):

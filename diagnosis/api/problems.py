@@ -61,10 +61,12 @@ class NothingAccepted(exceptions.APIException):
 
     default_code = "nothing_accepted"
 
-    def __init__(self, detail: str, *, too_large: bool, extra: Mapping[str, Any]) -> None:
-        super().__init__(detail)
-        self.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
-        self.extra = extra
+    def __init__(self, receipt: intake.Receipt, *, shown: Mapping[str, Any]) -> None:
+        """shown: the receipt as JSON."""
+        sentences = [f"{rejected.name}: {rejected.detail}" for rejected in receipt.rejected]
+        super().__init__(sentences[0] if sentences else "No file came.")
+        self.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if receipt.all_too_large else HTTPStatus.BAD_REQUEST
+        self.extra = {**shown, "case": None, "case_id": None, "case_url": None}
 
 
 def response(

@@ -128,6 +128,7 @@ def _object_bytes(response: requests.Response) -> Iterator[bytes]:
         for part in multipart.parts(read, boundary=boundary):
             yield from part.chunks
             return
+        raise Unreachable("The archive sent an answer without an object in it.")
     elif content_type.partition(";")[0].strip().lower() == DICOM:
         yield from chunks_of(read)
     else:

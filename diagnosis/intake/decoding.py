@@ -14,6 +14,7 @@ from diagnosis.deid import dicom as clean_dicom
 from diagnosis.deid import raster as clean_raster
 from diagnosis.intake import previews
 from diagnosis.intake.decoded import Decoded, RenderedSlice
+from diagnosis.intake.rejections import no_slices
 from ml import readers
 from ml.contracts import Image
 from ml.readers import burned_in_text, dicom, sniffing
@@ -30,15 +31,22 @@ _one_at_a_time = threading.Semaphore(1)
 def decode(data: bytes, *, name: str) -> list[Decoded]:
     """What a file holds: one scan, or several if a multi-frame object has stacks in different directions.
 
-    Raises UnreadableImage.
+    Raises UnreadableImage, with code `no_slices` if nothing of it is left to judge.
     """
     with _one_at_a_time:
-        file_format = sniffing.sniff(data)
-        if file_format == sniffing.DICOM:
-            return _from_dicom(name, data)
-        if file_format in (sniffing.NIFTI, sniffing.NIFTI_GZ):
-            return [_from_nifti(name, data, gzipped=file_format == sniffing.NIFTI_GZ)]
-        return [_from_raster(name, data)]
+        found = [one for one in _decode(data, name) if one.slices]
+    if not found:  # nobody must take a file of which nothing was stored for one that was stored
+        raise no_slices()
+    return found
+
+
+def _decode(data: bytes, name: str) -> list[Decoded]:
+    file_format = sniffing.sniff(data)
+    if file_format == sniffing.DICOM:
+        return _from_dicom(name, data)
+    if file_format in (sniffing.NIFTI, sniffing.NIFTI_GZ):
+        return [_from_nifti(name, data, gzipped=file_format == sniffing.NIFTI_GZ)]
+    return [_from_raster(name, data)]
 
 
 def _from_raster(name: str, data: bytes) -> Decoded:

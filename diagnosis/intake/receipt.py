@@ -47,7 +47,7 @@ class Receipt:
     @property
     def all_too_large(self) -> bool:
         """Whether nothing was accepted, and size was the only reason."""
-        return not self.accepted and all(rejected.code == "too_large" for rejected in self.rejected)
+        return not self.accepted and {rejected.code for rejected in self.rejected} == {"too_large"}
 
     def add(self, accepted: Accepted) -> None:
         """Add a scan, or count the file towards the series that it joined.

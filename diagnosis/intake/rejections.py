@@ -29,5 +29,9 @@ def burned_in_text() -> UnreadableImage:
     )
 
 
+def no_slices() -> UnreadableImage:
+    return UnreadableImage("no_slices", "The file can be read, but it holds no slice that can be judged.")
+
+
 def not_stored() -> UnreadableImage:
     return UnreadableImage("not_stored", "The file could be read but not stored. The cause is in the server's log.")

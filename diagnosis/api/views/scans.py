@@ -1,7 +1,5 @@
 """Scans, and the upload of new ones."""
 
-from typing import Any
-
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -63,7 +61,7 @@ class ScanViewSet(ListRetrieveViewSet[Scan]):
         )
         shown = ReceiptSerializer(receipt, context=self.get_serializer_context()).data
         if not receipt.accepted:
-            raise _nothing_accepted(receipt, shown)
+            raise NothingAccepted(receipt, shown=shown)
         return Response(shown, status=status.HTTP_201_CREATED)
 
     @sends_file("The file as it is kept", *responses.CONTENT_TYPES.values())
@@ -81,12 +79,3 @@ class ScanViewSet(ListRetrieveViewSet[Scan]):
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
         return responses.image(request._request, self.get_object().thumbnail)
-
-
-def _nothing_accepted(receipt: intake.Receipt, shown: Any) -> NothingAccepted:
-    first = receipt.rejected[0]
-    return NothingAccepted(
-        f"{first.name}: {first.detail}",
-        too_large=receipt.all_too_large,
-        extra={**shown, "case": None, "case_id": None, "case_url": None},
-    )

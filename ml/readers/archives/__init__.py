@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 from ml.readers.archives import limits, tar_archive, zip_archive
-from ml.readers.archives.member import HEAD, Member, is_archive, is_skipped
+from ml.readers.archives.member import HEAD, Member, is_archive, is_dicomdir, is_left_behind
 from ml.readers.packed import BinaryFile
 
 __all__ = ["HEAD", "Member", "is_archive", "members"]
@@ -22,8 +22,8 @@ def members(source: bytes | BinaryFile) -> Generator[Member, None, None]:
     What operating systems leave behind is skipped, and so is a DICOMDIR, the list of files on every CD of images. The
     source is left open.
 
-    Raises UnreadableImage with code `archive_damaged`, `archive_bomb`, `archive_too_many` or `archive_too_large`,
-    perhaps after some members.
+    Raises UnreadableImage with code `archive_empty` if there is none, or `archive_damaged`, `archive_bomb`,
+    `archive_too_many` or `archive_too_large`, perhaps after some members.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     file.seek(0)
@@ -31,9 +31,14 @@ def members(source: bytes | BinaryFile) -> Generator[Member, None, None]:
     file.seek(0)
     is_zip, gzipped = magic == b"PK", magic == b"\x1f\x8b"
     total, number = 0, 0
+    left_behind = dicomdirs = False
     with closing(zip_archive.members(file) if is_zip else tar_archive.members(file, gzipped=gzipped)) as found:
         for member in found:
-            if is_skipped(member):
+            if is_left_behind(member):
+                left_behind = True
+                continue
+            if is_dicomdir(member):
+                dicomdirs = True
                 continue
             number += 1
             if number > limits.MAX_MEMBERS:
@@ -42,3 +47,5 @@ def members(source: bytes | BinaryFile) -> Generator[Member, None, None]:
             if total > limits.MAX_TOTAL:
                 raise limits.too_large_in_all()
             yield member
+    if not number:
+        raise limits.empty(left_behind=left_behind, dicomdir=dicomdirs)

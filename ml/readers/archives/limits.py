@@ -1,4 +1,4 @@
-"""How much an archive may hold, and what is said of one that holds more."""
+"""How much an archive may hold, and what is said of one that holds more, or nothing."""
 
 from ml.contracts import UnreadableImage
 
@@ -18,6 +18,17 @@ MAX_LIST = 4_000_000
 """Bytes of a ZIP archive's list of files, which is read in one go: 200 for each of MAX_ENTRIES."""
 MAX_HEADERS = 1_000_000
 """Bytes of a tar archive between the contents of two files: long names and comments, which tarfile reads in one go."""
+
+
+def empty(*, left_behind: bool, dicomdir: bool) -> UnreadableImage:
+    """left_behind, dicomdir: whether it holds files of these kinds, which are skipped."""
+    if dicomdir:
+        found = "only a DICOMDIR, the list of a CD's files. Pack the folders that stand beside it, too"
+    elif left_behind:
+        found = "only files that the operating system leaves behind, such as __MACOSX. Pack the scans again"
+    else:
+        found = "no file. Pack the scans again"
+    return UnreadableImage("archive_empty", f"There is no picture in the archive: it holds {found}.")
 
 
 def too_many() -> UnreadableImage:

@@ -76,11 +76,13 @@ def is_archive(head: bytes) -> bool:
     return block[257:262] == b"ustar"
 
 
-def is_skipped(member: Member) -> bool:
-    """Whether nobody meant to upload it. A DICOMDIR is recognized by its bytes: exports give it any name."""
-    parts = PurePosixPath(member.name).parts
-    if any(part in _LEFT_BEHIND or part.startswith("._") for part in parts):
-        return True
+def is_left_behind(member: Member) -> bool:
+    """Whether an operating system left it, so that nobody meant to upload it."""
+    return any(part in _LEFT_BEHIND or part.startswith("._") for part in PurePosixPath(member.name).parts)
+
+
+def is_dicomdir(member: Member) -> bool:
+    """Whether it is a DICOMDIR, by its bytes: exports give it any name."""
     return member.head[128:132] == b"DICM" and _DICOMDIR in member.head[132:512]
 
 

@@ -20,7 +20,7 @@ from diagnosis.dicom import multipart
 @dataclass
 class FakeArchive:
     """files: what it holds. came: what was stored. broken: path endings that fail, with a status, "hang up", "lie" (no
-    DICOM) or "flood" (without an end). ignores: parameters that it does not know."""
+    DICOM), "nothing" (no part) or "flood" (without an end). ignores: parameters that it does not know."""
 
     url: str = ""
     files: list[bytes] = field(default_factory=list)
@@ -107,6 +107,8 @@ def running() -> Iterator[FakeArchive]:
                         self.wfile.write(bytes(65536))
                 except OSError:
                     pass
+            elif how == "nothing":
+                self._send(200, b"--x--", 'multipart/related; type="application/dicom"; boundary=x')
             elif how == "lie":
                 self._send(200, b"<html>please log in</html>", "text/html")
             elif how == "elsewhere":
@@ -115,7 +117,7 @@ def running() -> Iterator[FakeArchive]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             else:
-                self._send(how, b"no", "text/plain")
+                self._send(how, b"" if how == 204 else b"no", "text/plain")
             return True
 
         def _found(self, names: list[str], query: dict[str, str]) -> None:

@@ -123,6 +123,23 @@ def test_rejected_images_are_reported(study: FakeArchive, api: APIClient, mr: Mr
     assert len(receipt["scans"]) == 2
 
 
+def test_a_study_of_which_nothing_is_accepted_is_no_success(archive: FakeArchive, api: APIClient, mr: Mr) -> None:
+    archive.files = [mr(BodyPartExamined="LSPINE", AccessionNumber=ACCESSION)]
+    found = problem(ask(api), 400, "nothing_accepted")
+    assert (found["case"], found["scans"], [one["code"] for one in found["rejected"]]) == (None, [], ["not_brain"])
+
+
+def test_a_series_without_an_instance_is_nothing_found(study: FakeArchive, api: APIClient) -> None:
+    study.broken["/instances"] = 204
+    problem(ask(api), 404, "nothing_found")
+
+
+def test_a_response_without_an_object_is_no_object(study: FakeArchive, api: APIClient) -> None:
+    study.broken[study.datasets()[2].SOPInstanceUID] = "nothing"  # the first by its Instance Number
+    assert "without an object" in problem(ask(api), 502, "archive_unreachable")["detail"]
+    assert not Scan.objects.exists()
+
+
 @pytest.mark.parametrize("accession", ["", " ", "A*", "A?", "A\\B", "A\nB", "x" * 17])
 def test_an_invalid_accession_number_is_not_searched_for(archive: FakeArchive, api: APIClient, accession: str) -> None:
     found = problem(ask(api, accession), 400, "invalid")

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from diagnosis import intake
 from diagnosis.intake import store
+from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.limits import MemoryBudget
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from ml import readers
@@ -87,6 +88,23 @@ def test_decoded_pixels_are_freed_before_the_database_is_asked(user: Any, monkey
     monkeypatch.setattr("diagnosis.intake.decoding.readers.read", watched_read)
     monkeypatch.setattr("diagnosis.intake.store.accept", accept_without_pixels)
     assert receive(user, upload(builders.png_bytes())).accepted
+
+
+@pytest.mark.parametrize("slices", [None, ()])
+def test_a_file_of_which_nothing_is_left_to_judge_is_rejected(
+    user: Any, monkeypatch: pytest.MonkeyPatch, slices: tuple[Any, ...] | None
+) -> None:
+    """Neither accepted nor rejected, it would count as stored for whoever sent it."""
+    found = [] if slices is None else [Decoded("frames", b"", "DICOM", slices)]
+    monkeypatch.setattr("diagnosis.intake.decoding._from_dicom", lambda *_: found)
+    receipt = receive(user, upload(builders.dicom_bytes(builders.phantom(96))))
+    assert [one.code for one in receipt.rejected] == ["no_slices"] and not receipt.accepted
+    assert not Scan.objects.exists()
+
+
+def test_an_upload_of_nothing_is_not_too_large(user: Any) -> None:
+    receipt = receive(user)
+    assert (receipt.case, receipt.accepted, receipt.rejected, receipt.all_too_large) == (None, [], [], False)
 
 
 def test_an_upload_of_bad_files_only_opens_no_case(user: Any) -> None:

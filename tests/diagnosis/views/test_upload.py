@@ -8,7 +8,7 @@ from django.test import Client
 from diagnosis import intake
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import Case, Prediction, Scan
-from tests.builders import TEXT, phantom, png_bytes
+from tests.builders import TEXT, phantom, png_bytes, zipped
 
 XHR = {"X-Requested-With": "XMLHttpRequest"}
 
@@ -39,6 +39,15 @@ def test_all_bad_is_a_400(as_user: Client) -> None:
     assert response.status_code == 400
     assert "this is text" in response.content.decode()
     assert not Case.objects.exists()
+
+
+def test_an_archive_without_pictures_is_reported_beside_a_good_file_and_alone(as_user: Client) -> None:
+    alone = as_user.post("/upload/", {"files": SimpleUploadedFile("study.zip", zipped({}))})
+    assert alone.status_code == 400
+    beside = as_user.post("/upload/", {"files": [image(), SimpleUploadedFile("study.zip", zipped({}))]})
+    assert beside.status_code == 200 and Prediction.objects.count() == 1
+    for response in (alone, beside):
+        assert "There is no picture in the archive" in response.content.decode()
 
 
 def test_all_too_large_is_a_413_that_names_the_limit(as_user: Client, settings: object) -> None:

@@ -12,6 +12,7 @@ from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from tests.builders import HTML, SVG, TEXT, bomb_png, jpeg_bytes, phantom, png_bytes, polyglot
 from tests.factories import CaseFactory
+from tests.ml.readers.archives.packing import folders, zipped
 
 URL = "/api/v1/scans/"
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,8 @@ BAD = {
     "gif with script": ("scan.gif", polyglot("GIF"), "active_content"),
     "jpeg with script": ("scan.jpg", polyglot("JPEG"), "active_content"),
     "pdf": ("scan.png", b"%PDF-1.7\n", "pdf"),
+    "empty archive": ("study.zip", zipped({}), "archive_empty"),
+    "archive of folders": ("study.tar", folders("a", mode="w"), "archive_empty"),
     "noise": ("scan.png", bytes(range(256)) * 4, "unknown_format"),
 }
 

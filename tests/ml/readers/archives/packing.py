@@ -72,4 +72,17 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+def folders(*names: str, mode: str = "") -> bytes:
+    """An archive of nothing but folders. mode: of a tar archive, "" for ZIP."""
+    stream = io.BytesIO()
+    if not mode:
+        return zipped({f"{name}/": b"" for name in names})
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+        for name in names:
+            entry = tarfile.TarInfo(name)
+            entry.type = tarfile.DIRTYPE
+            archive.addfile(entry)
+    return stream.getvalue()
+
+
 FILES = {"study/1.dcm": b"one", "2.png": b"two", "deep/er/3": b""}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ml.contracts import UnreadableImage
 from ml.readers import archives
 from tests.formats import FILES as SHIPPED
-from tests.ml.readers.archives.packing import FILES, METHODS, outcomes, peak, tarred, trouble, zipped
+from tests.ml.readers.archives.packing import FILES, METHODS, folders, outcomes, peak, tarred, trouble, zipped
 
 HOSTILE = {"../up": b"1", "/etc/cron": b"1", "a/../../b": b"1", "C:\\windows": b"1", "..\\up": b"1"}
 
@@ -129,13 +129,27 @@ def test_folders_and_skipped_files_count_as_entries(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(archives.limits, "MAX_ENTRIES", 10)
     clutter = {f"__MACOSX/{number}": b"" for number in range(11)}
     assert trouble(zipped(clutter)) == trouble(tarred(clutter)) == "archive_too_many"
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for number in range(11):
-            folder = tarfile.TarInfo(str(number))
-            folder.type = tarfile.DIRTYPE
-            archive.addfile(folder)
-    assert trouble(stream.getvalue()) == "archive_too_many"
+    assert trouble(folders(*map(str, range(11)), mode="w")) == "archive_too_many"
+
+
+DICOMDIR = (SHIPPED / "test_files" / "dicomdirtests" / "DICOMDIR").read_bytes()
+NOTHING = {
+    "no entry": (zipped({}), "no file"),
+    "folders": (folders("a", "a/b"), "no file"),
+    "folders in tar": (folders("a", mode="w"), "no file"),
+    "folders in gzipped tar": (folders("a", mode="w:gz"), "no file"),
+    "left behind": (zipped({"__MACOSX/._1.dcm": b"x", "a/.DS_Store": b"x", "._b/": b""}), "__MACOSX"),
+    "a list of files": (zipped({"DICOMDIR": DICOMDIR, "__MACOSX/._1": b"x"}), "DICOMDIR"),
+    "a list of files in tar": (tarred({"CD/DICOMDIR": DICOMDIR}), "DICOMDIR"),
+}
+
+
+@pytest.mark.parametrize(("data", "what"), NOTHING.values(), ids=NOTHING)
+def test_an_archive_without_pictures_says_what_it_holds(data: bytes, what: str) -> None:
+    assert archives.is_archive(data)
+    with pytest.raises(UnreadableImage, match=what) as caught:
+        list(archives.members(data))
+    assert caught.value.code == "archive_empty"
 
 
 def test_a_dicomdir_is_skipped_whatever_its_name() -> None:
