@@ -15,7 +15,9 @@ import nibabel as nib
 import numpy as np
 
 from ml.contracts import Image, UnreadableImage
+from ml.readers import outliers
 from ml.readers.orientation import edge_letters
+from ml.readers.outliers import without_outliers
 from ml.readers.packed import InflatesTooLarge, inflated_size
 
 MAX_INFLATED = 1_000_000_000
@@ -85,8 +87,11 @@ class Opened:
         if not finite.all():
             plane = np.where(finite, plane, plane[finite].min())
             notes.append("Voxels that are no number were taken as background.")
-        height, width = plane.shape
-        return Image(np.ascontiguousarray(plane), self.format, width, height, notes=tuple(notes))
+        inside = without_outliers(plane)
+        if inside is not plane:
+            notes.append(outliers.NOTE)
+        height, width = inside.shape
+        return Image(np.ascontiguousarray(inside), self.format, width, height, notes=tuple(notes))
 
 
 def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
