@@ -29,8 +29,12 @@ THRESHOLD = 0.5
 TENSORS = ("mean", "scale", "components", "spread", "rest", "weights", "bias", "kinds", "kind_bias")
 PREFIX = "gate/"
 
-NEGATIVE_CLASSES = ("chest_xray", "ultrasound", "natural", "documents", "other")
-"""What a refused image may look like most. `other` covers everything that training drew in code."""
+NEGATIVE_CLASSES = (
+    *("chest_xray", "ultrasound", "natural", "documents", "other"),
+    *("head_ct", "head_pet", "head_spect", "microscopy", "mr_phantom", "label_map"),
+)
+"""What a refused image may look like most. `other` covers everything that training drew in code. An artifact knows the
+first classes, as many as its tensor `kinds` has rows, so a new one is added at the end."""
 
 ACCEPTED = "A single MRI slice of a brain is accepted, from any side and of any sequence."
 
@@ -39,6 +43,12 @@ REASONS: dict[str, tuple[str, str]] = {
     "ultrasound": ("not_mri_ultrasound", "This looks like an ultrasound image, not an MRI slice of a brain."),
     "natural": ("not_mri_photograph", "This looks like a photograph, not an MRI slice."),
     "documents": ("not_mri_document", "This looks like a document or a screenshot, not an MRI slice."),
+    "head_ct": ("not_mri_ct", "This looks like a CT, not an MRI slice of a brain."),
+    "head_pet": ("not_mri_pet", "This looks like a PET image, not an MRI slice of a brain."),
+    "head_spect": ("not_mri_spect", "This looks like a SPECT image, not an MRI slice of a brain."),
+    "microscopy": ("not_mri_microscopy", "This looks like a microscope image, not an MRI slice of a brain."),
+    "mr_phantom": ("not_mri_phantom", "This looks like a scanner's test object, not a slice of a brain."),
+    "label_map": ("not_mri_labels", "This looks like a map of labels, not an MRI slice of a brain."),
     "other": ("not_brain_mri", "This does not look like an MRI slice of a brain."),
 }
 """Code and sentence by nearest class. Codes are stable."""
@@ -53,7 +63,7 @@ class GateModel:
 
     mean, scale: (D,) standardization. components: (k, D). spread: (k,) variance of brains along each component.
     rest: (1,) their mean residual. weights: (k + 2,) and bias: (1,) of the logistic regression.
-    kinds: (5, k) and kind_bias: (5,) score NEGATIVE_CLASSES.
+    kinds: (c, k) and kind_bias: (c,) score the first c of NEGATIVE_CLASSES.
     """
 
     mean: Array
@@ -113,7 +123,7 @@ def summary(block3: NDArray[np.floating]) -> Array:
 
 
 def _verdict(likeness: float, classes: Array) -> Gate:
-    """classes: (5,) probability of each of NEGATIVE_CLASSES, given that it is no brain."""
+    """classes: (c,) probability of each of the first c of NEGATIVE_CLASSES, given that it is no brain."""
     if likeness >= THRESHOLD:  # False for NaN
         return Gate(accepted=True, score=likeness, threshold=THRESHOLD)
     score = likeness if np.isfinite(likeness) else 0.0

@@ -94,6 +94,16 @@ def test_distance_alone_refuses() -> None:
     assert not far.verdicts(strange)[0].accepted
 
 
+def test_an_artifact_of_fewer_classes_keeps_them() -> None:
+    """The first artifacts know five: their `other` is still what it was."""
+    plain = model()
+    old = replace(plain, kinds=plain.kinds[:5], kind_bias=plain.kind_bias[:5])
+    for place, reason in (((4.0, 3.0), "not_mri_photograph"), ((4.0, 0.0, 3.0), "not_mri_document")):
+        assert old.verdicts(at(*place))[0].reason == reason
+    assert NEGATIVE_CLASSES[:5] == ("chest_xray", "ultrasound", "natural", "documents", "other")
+    assert old.verdicts(at(4.0))[0].reason == "not_brain_mri"
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(value: float) -> None:
     with np.errstate(all="ignore"):

@@ -1,7 +1,7 @@
 """Synthetic images that are no brain, which fill the space around brains that the few known classes leave open.
 
-The known classes (radiographs, ultrasound, photographs, documents) are four points in an endless space. This package
-draws textures, pages, rough phantoms of other body parts, and scrambled brains. Image `number` of a seed does not
+The known classes are a few points in an endless space. This package draws textures, pages, test objects, rough phantoms
+of other body parts, scrambled brains, and heads as other modalities show them. Image `number` of a seed does not
 depend on any other, so a run can be repeated in parts.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Image
-from ml.training.gate.negatives import bodies, drawings, scrambles, textures
+from ml.training.gate.negatives import bodies, drawings, modalities, phantoms, scrambles, textures
 from ml.training.gate.negatives.canvas import Painter, Plane, unit
 
 PAINTERS: dict[str, tuple[Painter, ...]] = {
@@ -24,6 +24,7 @@ PAINTERS: dict[str, tuple[Painter, ...]] = {
         textures.landscape,
     ),
     "drawing": (drawings.text, drawings.table, drawings.plot, drawings.shapes, drawings.screen),
+    "phantom": (phantoms.cylinder, phantoms.rods),
     "body": (bodies.trunk, bodies.limbs, bodies.column, bodies.hand, bodies.fundus, bodies.spot),
 }
 """Families drawn from scratch, without the image of a brain."""
@@ -31,14 +32,17 @@ PAINTERS: dict[str, tuple[Painter, ...]] = {
 SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "detail": scrambles.detail}
 """Ways to destroy the image of a brain. Family "scrambled"."""
 
-FAMILIES = (*PAINTERS, "scrambled", "masked")
+MODALITIES = {"ct": modalities.ct, "emission": modalities.emission, "labels": modalities.labels}
+"""Ways to show a brain's head as another modality does. Family "modality"."""
+
+FAMILIES = (*PAINTERS, "scrambled", "modality", "masked")
 
 
 def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
     """Image `number` of `seed`: its family (one of FAMILIES), and the image as a reader would return it. Pure.
 
-    brains: preprocessed squares (224, 224), 0 to 255, of training images, to scramble; without any, a texture takes the
-    place of a scrambled brain. Families take turns.
+    brains: preprocessed squares (224, 224), 0 to 255, of training images, to change; without any, a texture takes the
+    place of a changed brain. Families take turns.
     """
     rng = np.random.default_rng((seed, number))
     family = FAMILIES[number % len(FAMILIES)]
@@ -49,7 +53,8 @@ def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]])
     if not len(brains):
         return "texture", _image(_painted("texture", rng))
     brain = unit(brains[int(rng.integers(len(brains)))])
-    spoil = SPOILERS[str(rng.choice(list(SPOILERS)))]
+    ways = SPOILERS if family == "scrambled" else MODALITIES
+    spoil = ways[str(rng.choice(list(ways)))]
     return family, _image(spoil(brain, rng))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ml.preprocess import preprocess
 from ml.training.gate import negatives
-from ml.training.gate.negatives import FAMILIES, PAINTERS, SPOILERS, canvas, scrambles
+from ml.training.gate.negatives import FAMILIES, MODALITIES, PAINTERS, SPOILERS, canvas, modalities, scrambles
 from tests.builders import phantom
 
 
@@ -41,8 +41,9 @@ def test_families_take_turns() -> None:
     assert drawn == [*FAMILIES, *FAMILIES]
 
 
-def test_without_brains_nothing_is_scrambled() -> None:
-    number = FAMILIES.index("scrambled")
+@pytest.mark.parametrize("family", ["scrambled", "modality"])
+def test_without_brains_none_is_changed(family: str) -> None:
+    number = FAMILIES.index(family)
     assert negatives.synthesize(number, seed=0, brains=[])[0] == "texture"
 
 
@@ -71,3 +72,40 @@ def test_the_hole_is_black_outside() -> None:
     corners = image.pixels[[0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 0).all()
     assert image.pixels[112, 112] > 0
+
+
+def head(side: int = 224) -> tuple[np.ndarray, np.ndarray]:
+    """A round head with two gray values in it, and its distance from the center in radii."""
+    y, x = np.mgrid[:side, :side]
+    radius = np.hypot(x - side / 2, y - side / 2) / (0.4 * side)
+    return np.where(radius < 1, np.where(x < side / 2, 0.4, 0.7), 0.0).astype(np.float32), radius
+
+
+@pytest.mark.parametrize("show", MODALITIES.values(), ids=MODALITIES)
+def test_another_modality_keeps_the_outline_of_the_head(show: canvas.Painter) -> None:
+    plane, radius = head()
+    before = plane.copy()
+    for seed in range(6):
+        shown = show(plane, np.random.default_rng(seed))
+        assert np.array_equal(plane, before)
+        assert shown.dtype == np.float32 and shown.min() >= 0.0 and shown.max() <= 1.0
+        assert np.median(shown[radius < 0.7]) > 0.08 + np.median(shown[radius > 1.25])
+
+
+def test_a_ct_has_a_white_ring_around_little_contrast() -> None:
+    plane, radius = head()
+    for seed in range(6):
+        shown = modalities.ct(plane, np.random.default_rng(seed))
+        assert np.mean(shown[(radius < 1) & (radius > 0.75)] == 1.0) > 0.15 > np.mean(shown[radius < 0.6] == 1.0)
+        low, high = np.quantile(shown[radius < 0.6], (0.3, 0.7))
+        assert high - low < 0.25  # it was 0.3, and there may be air
+
+
+def test_a_map_of_labels_is_flat() -> None:
+    shown = modalities.labels(head()[0], np.random.default_rng(0))
+    assert len(np.unique(shown)) < 80
+
+
+def test_black_squares_have_no_head_and_no_error() -> None:
+    for show in MODALITIES.values():
+        assert np.isfinite(show(np.zeros((224, 224), np.float32), np.random.default_rng(0))).all()
