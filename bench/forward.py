@@ -19,7 +19,7 @@ def measure(*, repeats: int) -> dict[str, Any]:
     """Milliseconds per image by batch size and engine. Raises RuntimeError if the engines disagree."""
     run = forwards(load_model(engine="ncnn"))
     pictures = np.stack([preprocess(readers.read(data))[0] for data in slices(max(BATCHES))])
-    _agree(run, to_network(pictures[:1]))
+    require_agreement(run, to_network(pictures[:1]))
     found = {}
     for batch in BATCHES:
         inputs = to_network(pictures[:batch])
@@ -28,12 +28,12 @@ def measure(*, repeats: int) -> dict[str, Any]:
     return found
 
 
-def _agree(run: Any, inputs: Any) -> None:
+def require_agreement(run: Any, inputs: Any) -> None:
     """A peer must not be faster because it computes something else."""
     maps = run["ncnn"](inputs)
     for name, other in (
         ("tensorflow", run["tensorflow"](inputs).block5),
-        ("onnxruntime", run["onnxruntime"](inputs)[2]),
+        ("onnxruntime", run["onnxruntime"](inputs)[-1]),
     ):
         if not np.allclose(maps.block5, other, rtol=1e-2, atol=1e-2 * float(np.abs(other).max())):
             raise RuntimeError(f"ncnn and {name} do not agree on block5_conv3")
