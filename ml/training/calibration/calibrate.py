@@ -5,8 +5,9 @@
 
 The split is small, and its mix of sources is not that of future images. So each source weighs as the square root of
 its number of images: neither one large source nor a handful of images decides. And the curve is bagged: it follows the
-mean probability over resampled patients. Where few patients support a fit, the fits differ and their mean is less
-confident, and so is the model.
+mean probability over resampled sources and patients, as if other hospitals had come. Where they disagree, the fits
+differ and their mean is less confident, and so is the model. How honest it is for a new hospital is measured with each
+source judged by a curve that never saw it.
 """
 
 from dataclasses import dataclass, replace
@@ -80,7 +81,7 @@ def calibrate(
         raise CalibrationError("The validation split has only one class; a calibration needs both.")
     weights = source_weights(rows)
     draws = group_draws(rows, seed=seed, times=RESAMPLES)
-    curve = _fitted(scores, truth, weights, draws)
+    curve = _fitted(scores, truth, weights, curve_draws(rows, seed=seed, times=RESAMPLES))
     temperature = type_temperature(rows, type_logits)
     plain = Calibration(curve.slope, curve.intercept, temperature, lapses=curve.lapses)
     probabilities = plain.probability(scores).astype(np.float64)
@@ -114,6 +115,12 @@ def group_draws(rows: list[Row], *, seed: int, times: int) -> Ints:
     return draw_counts([row.group for row in rows], times=times, seed=seed, strata=[row.source for row in rows])
 
 
+def curve_draws(rows: list[Row], *, seed: int, times: int) -> Ints:
+    """(times, N) how often each row is drawn when whole sources are resampled, and groups within them."""
+    sources = draw_counts([row.source for row in rows], times=times, seed=seed)
+    return sources * group_draws(rows, seed=seed + 1, times=times)
+
+
 def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
     """Temperature of least log loss on rows of known type, weighted by source; 1.0 with too few rows to tell.
 
@@ -144,22 +151,46 @@ def type_temperature(rows: list[Row], type_logits: NDArray[Any]) -> float:
 def _quality(
     rows: list[Row], logits: Floats, truth: Ints, weights: Floats, fitted: Floats, *, seed: int
 ) -> dict[str, Any]:
-    """Calibration errors on validation before and after, and with every group judged by a curve fitted without it."""
-    held_out = np.full(len(rows), np.nan)
-    for fold in _folds(rows, seed=seed):
-        rest = [row for row, out in zip(rows, fold, strict=True) if not out]
-        kept = ~fold
-        if len(np.unique(truth[kept])) == 2:
-            draws = group_draws(rest, seed=seed, times=RESAMPLES // 4)
-            held_out[fold] = _fitted(logits[kept], truth[kept], source_weights(rest), draws).probability(logits[fold])
-    judged = np.isfinite(held_out)
+    """Calibration errors on validation: before and after, with every patient judged by a curve fitted without it, and
+    with every source judged by one fitted without that source.
+
+    The error within one source includes its own mix of classes, which no curve of other sources can know.
+    """
+    sources = np.array([row.source for row in rows])
+    names = sorted(set(sources))
+    patients = _held_out(rows, logits, truth, _folds(rows, seed=seed), seed=seed)
+    strangers = _held_out(rows, logits, truth, [sources == name for name in names], seed=seed)
     return {
-        "method": "Platt scaling with lapses, mean over resampled groups; a source weighs as the root of its pictures",
+        "method": (
+            "Platt scaling with lapses, mean over resampled sources and patients; a source weighs as the root of its "
+            "pictures"
+        ),
         "fitted_on": {"split": "val", "pictures": len(rows), "groups": len({row.group for row in rows})},
         "before": metrics.calibration_errors(truth, np.asarray(expit(logits), np.float64)),
         "after": metrics.calibration_errors(truth, fitted),
-        "cross_validated": metrics.calibration_errors(truth[judged], held_out[judged]) if judged.any() else None,
+        "cross_validated": _errors(truth, patients),
+        "leave_one_source_out": {
+            "all": _errors(truth, strangers),
+            "sources": {name: _errors(truth[sources == name], strangers[sources == name]) for name in names},
+        },
     }
+
+
+def _held_out(rows: list[Row], logits: Floats, truth: Ints, folds: list[NDArray[np.bool_]], *, seed: int) -> Floats:
+    """(N,) probabilities, each fold's by a curve fitted to the others; NaN where those have one class only."""
+    probabilities = np.full(len(rows), np.nan)
+    for fold in folds:
+        rest, kept = [row for row, out in zip(rows, fold, strict=True) if not out], ~fold
+        if len(np.unique(truth[kept])) == 2:
+            draws = curve_draws(rest, seed=seed, times=RESAMPLES // 4)
+            curve = _fitted(logits[kept], truth[kept], source_weights(rest), draws)
+            probabilities[fold] = curve.probability(logits[fold])
+    return probabilities
+
+
+def _errors(truth: Ints, probabilities: Floats) -> dict[str, float] | None:
+    judged = np.isfinite(probabilities)
+    return metrics.calibration_errors(truth[judged], probabilities[judged]) if judged.any() else None
 
 
 def _folds(rows: list[Row], *, seed: int) -> list[NDArray[np.bool_]]:

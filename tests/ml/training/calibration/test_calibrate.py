@@ -140,6 +140,36 @@ def test_facts_tell_before_after_and_held_out() -> None:
     assert quality["fitted_on"] == {"split": "val", "pictures": 600, "groups": 300}
 
 
+def test_a_source_that_contradicts_the_others_shows_in_its_own_error_and_makes_the_curve_less_sure() -> None:
+    """Five hospitals agree; in a sixth every logit lies 6 higher, whatever the slice shows."""
+    rows, logits = population(3000, slope=1.0, spread=3.0, sources=6, seed=7)
+    agreed = calibrate.calibrate(rows, logits, types_for(3000))
+    shifted = logits + np.where([one.source == "source5" for one in rows], 6.0, 0.0)
+    fit = calibrate.calibrate(rows, shifted, types_for(3000))
+    left_out = fit.facts["calibration"]["leave_one_source_out"]
+    errors = {name: one["expected_calibration_error"] for name, one in left_out["sources"].items()}
+    assert set(errors) == {f"source{n}" for n in range(6)}
+    assert max(errors, key=lambda name: errors[name]) == "source5"
+    assert errors["source5"] > 0.2 > 0.12 > np.median(list(errors.values()))
+    assert left_out["all"]["log_loss"] > fit.facts["calibration"]["after"]["log_loss"]
+    sure = [float(one.calibration.probability(np.array([8.0]))[0]) for one in (agreed, fit)]
+    assert sure[1] < sure[0] - 0.03
+
+
+def test_a_source_without_which_one_class_is_gone_has_no_left_out_error() -> None:
+    rows = [row(n, source="ill" if n % 2 else "well", label="tumor" if n % 2 else "no_tumor") for n in range(40)]
+    fit = calibrate.calibrate(rows, np.where(np.arange(40) % 2, 3.0, -3.0), types_for(40))
+    assert fit.facts["calibration"]["leave_one_source_out"] == {"all": None, "sources": {"ill": None, "well": None}}
+
+
+def test_the_curve_is_drawn_by_source_and_by_group() -> None:
+    rows = [row(n, source="a" if n < 30 else "b", group=f"g{n // 3}") for n in range(60)]
+    draws = calibrate.curve_draws(rows, seed=1, times=40)
+    sums = draws.reshape(40, 2, 30).sum(axis=2)
+    assert set(np.unique(sums)) == {0, 30, 60}  # a source is drawn never, once or twice
+    assert np.all(draws.reshape(40, 20, 3) == draws.reshape(40, 20, 3)[..., :1])
+
+
 def test_a_large_source_does_not_decide_alone() -> None:
     rows = [row(n, source="large" if n < 400 else "small") for n in range(500)]
     weights = calibrate.source_weights(rows)
