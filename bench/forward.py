@@ -18,11 +18,11 @@ BATCHES = (1, 8)
 def measure(*, repeats: int) -> dict[str, Any]:
     """Milliseconds per image by batch size and engine. Raises RuntimeError if the engines disagree."""
     run = forwards(load_model(engine="ncnn"))
-    pictures = np.stack([preprocess(readers.read(data))[0] for data in slices(max(BATCHES))])
-    require_agreement(run, to_network(pictures[:1]))
+    images = np.stack([preprocess(readers.read(data))[0] for data in slices(max(BATCHES))])
+    require_agreement(run, to_network(images[:1]))
     found = {}
     for batch in BATCHES:
-        inputs = to_network(pictures[:batch])
+        inputs = to_network(images[:batch])
         times = in_turns({name: partial(forward, inputs) for name, forward in run.items()}, repeats=repeats)
         found[str(batch)] = {name: spread([t / batch for t in taken]) for name, taken in times.items()}
     return found

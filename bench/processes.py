@@ -58,7 +58,7 @@ def queue_and_database() -> Iterator[dict[str, str]]:
         valkey.stop()
 
 
-def upload(picture: bytes) -> int:
+def upload(image: bytes) -> int:
     """Upload an image as the form does; the id of its queued prediction."""
     from django.contrib.auth import get_user_model
     from django.core.files.base import ContentFile
@@ -66,7 +66,7 @@ def upload(picture: bytes) -> int:
     from diagnosis import intake
 
     person, _ = get_user_model().objects.get_or_create(username="bench")
-    receipt = intake.receive(user=person, files=[ContentFile(picture, name="slice.png")], simulated=True)
+    receipt = intake.receive(user=person, files=[ContentFile(image, name="slice.png")], simulated=True)
     [accepted] = receipt.accepted
     return int(accepted.prediction.pk)
 

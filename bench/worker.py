@@ -41,11 +41,11 @@ def _measure_here(repeats: int) -> dict[str, Any]:
     return {engine: {"seconds": spread(seconds[engine]), "resident_mb": spread(memory[engine])} for engine in ENGINES}
 
 
-def _once(env: dict[str, str], picture: bytes) -> tuple[float, float]:
+def _once(env: dict[str, str], image: bytes) -> tuple[float, float]:
     """Start a worker while one scan is queued. Seconds until its result, and megabytes at that time."""
     from diagnosis.models import Prediction
 
-    prediction = processes.upload(picture)
+    prediction = processes.upload(image)
     start = time.perf_counter()
     worker = subprocess.Popen(
         ["sh", "-c", f"exec {processes.command('worker')}"],

@@ -112,7 +112,7 @@ class DicomView(APIView):
         responses={(200, "application/zip"): OpenApiTypes.BINARY, **_problems(400, 409)},
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
-        """A ZIP archive of a structured report and of one secondary capture a picture. Each download is audited."""
+        """A ZIP archive of a structured report and of one secondary capture per image. Each download is audited."""
         object_type = request.query_params.get("kind")
         if object_type is not None and object_type not in export.OBJECT_TYPES:
             raise ValidationError({"kind": ["Give sr or sc, or leave it out for both."]})

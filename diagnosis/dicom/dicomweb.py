@@ -85,7 +85,7 @@ class DicomWebClient:
                     numbers.setdefault(uid, _instance_number(one))
             if len(numbers) == offset:  # the end, or an archive that ignores `offset` and repeats itself
                 return [InstanceReference(study, series, uid) for uid in sorted(numbers, key=numbers.__getitem__)]
-        raise TooMuch(f"The study has more than {limit:,} pictures, the limit for one fetch.")
+        raise TooMuch(f"The study has more than {limit:,} images, the limit for one fetch.")
 
     def fetch(self, reference: InstanceReference, spool: Spool, *, name: str) -> SpooledFile:
         """Download one object into the spool, in the transfer syntax in which it is stored."""

@@ -34,7 +34,7 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
     if prediction.state != State.DONE or version is None or prediction.finished is None:
         raise NothingToSend(f"The prediction is {prediction.state}: only finished results can be sent.")
     if scan.format != "DICOM":
-        raise NothingToSend(f"The scan came as {scan.format}: only results on DICOM pictures can be sent as DICOM.")
+        raise NothingToSend(f"The scan came as {scan.format}: only results on DICOM images can be sent as DICOM.")
     header = _header(scan.file)
     if not all(header.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")):
         raise NothingToSend("The scan's file lacks the UIDs that a DICOM object must refer to.")

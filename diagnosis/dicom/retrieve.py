@@ -25,8 +25,7 @@ class Interrupted(PacsError):
 
     def __init__(self, cause: PacsError, receipt: intake.Receipt, *, fetched: int, wanted: int) -> None:
         super().__init__(
-            f"{cause.message} {fetched} of {wanted} pictures arrived and are kept; "
-            "fetch the study again to get the rest."
+            f"{cause.message} {fetched} of {wanted} images arrived and are kept; fetch the study again to get the rest."
         )
         self.code = cause.code
         self.receipt = receipt
@@ -63,9 +62,9 @@ def _find(accession: str, client: DicomWebClient) -> list[InstanceReference]:
     for series in client.mr_series(studies[0]):
         found += client.instances(studies[0], series, limit=MAX_INSTANCES)
         if len(found) > MAX_INSTANCES:
-            raise TooMuch(f"The study has more than {MAX_INSTANCES:,} pictures, the limit for one fetch.")
+            raise TooMuch(f"The study has more than {MAX_INSTANCES:,} images, the limit for one fetch.")
     if not found:
-        raise NothingFound("The study has no MR pictures.")
+        raise NothingFound("The study has no MR images.")
     return found
 
 

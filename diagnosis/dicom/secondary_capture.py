@@ -46,7 +46,7 @@ def capture(result: Result, source: SourceImage) -> Dataset:
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.BurnedInAnnotation = "YES"
     image.ImageComments = f"{NOTICE}. {result.model}: {result.outcome_text}."
-    image.DerivationDescription = f"Where {result.model} sees tumor, drawn over the picture"[:1024]
+    image.DerivationDescription = f"Where {result.model} sees tumor, drawn over the image"[:1024]
     image.SourceImageSequence = [_reference(source)]
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = results.finished_at(result)
     results.mark_deidentified(image, result)
@@ -81,10 +81,10 @@ def _drawn(result: Result, source: SourceImage) -> NDArray[np.uint8]:
 
 def _text_lines(result: Result, source: SourceImage) -> list[str]:
     outcome = "uncertain" if source.uncertain else "tumor" if source.outcome == "tumor" else "no tumor found"
-    lines = [NOTICE, f"{result.score_name} by {result.model}", f"This picture: {outcome}, {source.probability:.2f}"]
+    lines = [NOTICE, f"{result.score_name} by {result.model}", f"This image: {outcome}, {source.probability:.2f}"]
     if len(result.sources) > 1:
         lines.append(
-            f"All {len(result.sources)} pictures: {result.outcome_text}, "
+            f"All {len(result.sources)} images: {result.outcome_text}, "
             f"{result.score_name.lower()} {result.probability:.2f}"
         )
     return lines

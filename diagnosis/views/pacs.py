@@ -36,7 +36,7 @@ def pull_page(request: HttpRequest) -> HttpResponse:
     if receipt.case is None:
         return render(request, "diagnosis/archive.html", {"rejected": receipt.rejected}, status=400)
     if receipt.rejected:
-        messages.warning(request, f"{len(receipt.rejected)} pictures were set aside. {receipt.rejected[0].detail}")
+        messages.warning(request, f"{len(receipt.rejected)} images were set aside. {receipt.rejected[0].detail}")
     return redirect(receipt.case)
 
 

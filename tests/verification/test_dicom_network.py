@@ -225,7 +225,7 @@ def test_the_command_fetches_too(network: DicomNetwork, study: Study) -> None:
     for data in study.files:
         network.orthanc.call("/instances", data)
     said = network.site.manage("pull_study", "--accession", study.accession, "--user", "admin")
-    assert "4 pictures in 1 scans" in said
+    assert "4 images in 1 scans" in said
     status, problem = network.client.post("/api/v1/pull/", json.dumps({"accession": "NOSUCH"}).encode())
     assert (status, problem["code"]) == (404, "nothing_found")
 

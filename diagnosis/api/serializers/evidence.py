@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 
 class GateSerializer(serializers.Serializer[Any]):
-    """May the picture be judged at all? `score` is what the deciding rule measured, `threshold` its limit."""
+    """May the image be judged at all? `score` is what the deciding rule measured, `threshold` its limit."""
 
     accepted = serializers.BooleanField()
     score = serializers.FloatField(allow_null=True)
@@ -17,7 +17,7 @@ class GateSerializer(serializers.Serializer[Any]):
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
-    """Where the model sees tumor, as fractions of the width and height of the picture as its file stores it."""
+    """Where the model sees tumor, as fractions of the width and height of the image as its file stores it."""
 
     peak = serializers.ListField(
         child=serializers.FloatField(), min_length=2, max_length=2, help_text="[x, y] of the strongest place."

@@ -41,7 +41,7 @@ class PredictionSerializer(PredictionBriefSerializer):
     """A prediction, whole. `tumor_probability` is a bare score, not a probability, unless `calibrated`.
 
     `uncertain`: it lies in the band in which the model is often wrong; `outcome` is what the threshold makes of it.
-    `trained_on`: the model was made with this picture, so its result does not show how good it is on new ones.
+    `trained_on`: the model was made with this image, so its result does not show how good it is on new ones.
     """
 
     name = serializers.CharField(source="scan.name", help_text="File name of the scan.")

@@ -23,12 +23,12 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
     files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
     case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
     confirmed = serializers.BooleanField(
-        required=False, help_text="You have looked: text in these pictures is no name. Without it they are not taken."
+        required=False, help_text="You have looked: text in these images is no name. Without it they are not taken."
     )
 
 
 class EarlierSerializer(serializers.Serializer[Any]):
-    """The scan that showed the same picture before."""
+    """The scan that showed the same image before."""
 
     scan = serializers.IntegerField()
     url = serializers.URLField()
@@ -40,10 +40,10 @@ class AcceptedSerializer(ScanFieldsSerializer):
 
     prediction = PredictionBriefSerializer()
     uploaded_as = serializers.CharField(
-        help_text="Name of the file in this upload; of a known picture it may differ from `name`."
+        help_text="Name of the file in this upload; of a known image it may differ from `name`."
     )
     files = serializers.IntegerField(help_text="Files of this upload that belong to the scan.")
-    duplicate = serializers.BooleanField(help_text="The same picture was there before; see duplicate_of.")
+    duplicate = serializers.BooleanField(help_text="The same image was there before; see duplicate_of.")
     duplicate_of = EarlierSerializer(allow_null=True)
 
     class Meta(ScanFieldsSerializer.Meta):

@@ -33,7 +33,7 @@ class SeriesSerializer(serializers.Serializer[Any]):
 
 
 class SliceSerializer(serializers.Serializer[Any]):
-    """What a run says of one slice. All but `index` and the addresses of pictures are null while it says nothing."""
+    """What a run says of one slice. All but `index` and the addresses of images are null while it says nothing."""
 
     index = serializers.IntegerField(source="slice.index")
     along = serializers.FloatField(source="slice.along", allow_null=True, help_text="Millimeters across the slices.")

@@ -71,7 +71,7 @@ class PredictionViewSet(SliceActions):
             raise self._conflict("Only a queued or running prediction can be canceled.")
         return self._current(status.HTTP_200_OK)
 
-    @sends_file("Where the model sees tumor, as a picture", "image/png")
+    @sends_file("Where the model sees tumor, as an image", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def heatmap(self, request: Request, pk: int) -> HttpResponseBase:
         """RGBA, of the preview's size, transparent where there is no evidence. 404 `no_evidence` without a map."""

@@ -70,12 +70,12 @@ class ScanViewSet(ListRetrieveViewSet[Scan]):
         """An attachment under its own name; each download is audited."""
         return responses.original(request._request, self.get_object())
 
-    @sends_file("A picture of the scan, at most 1024 pixels a side", "image/png")
+    @sends_file("An image of the scan, at most 1024 pixels a side", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def preview(self, request: Request, pk: int) -> HttpResponseBase:
         return responses.image(request._request, self.get_object().preview)
 
-    @sends_file("A picture of the scan, at most 96 pixels a side", "image/png")
+    @sends_file("An image of the scan, at most 96 pixels a side", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
         return responses.image(request._request, self.get_object().thumbnail)

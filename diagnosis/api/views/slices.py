@@ -41,12 +41,12 @@ class SliceActions(ListRetrieveViewSet[Prediction]):
         rows = selectors.slice_results(self.user).filter(prediction=self.get_object())
         return Response(SliceSerializer(rows, many=True, context=self.get_serializer_context()).data)
 
-    @sends_file("A picture of one slice, at most 1024 pixels a side", "image/png", of_slice=True)
+    @sends_file("An image of one slice, at most 1024 pixels a side", "image/png", of_slice=True)
     @_of_slice("preview")
     def slice_preview(self, request: Request, pk: int, index: int) -> HttpResponseBase:
         return responses.image(request._request, self._slice_result(index).slice.preview)
 
-    @sends_file("Where the model sees tumor in one slice, as a picture", "image/png", of_slice=True)
+    @sends_file("Where the model sees tumor in one slice, as an image", "image/png", of_slice=True)
     @_of_slice("heatmap")
     def slice_heatmap(self, request: Request, pk: int, index: int) -> HttpResponseBase:
         """RGBA, of the preview's size. 404 `no_evidence` without a map."""

@@ -11,7 +11,7 @@ from diagnosis.dicom.errors import PacsError
 
 
 class Command(BaseCommand):
-    help = "Fetch a study's MR pictures from the archive that DICOMWEB_URL names, into a case of USER."
+    help = "Fetch a study's MR images from the archive that DICOMWEB_URL names, into a case of USER."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--accession", required=True, help="Accession number, or - to read it from standard input.")
@@ -30,6 +30,6 @@ class Command(BaseCommand):
         for rejected in receipt.rejected:
             self.stderr.write(f"{rejected.name}: {rejected.detail}")
         if receipt.case is None:
-            raise CommandError("No picture of the study was accepted; the lines above say why.")
-        pictures = sum(accepted.files for accepted in receipt.accepted)
-        self.stdout.write(f"{receipt.case.reference}: {pictures} pictures in {len(receipt.accepted)} scans")
+            raise CommandError("No image of the study was accepted; the lines above say why.")
+        images = sum(accepted.files for accepted in receipt.accepted)
+        self.stdout.write(f"{receipt.case.reference}: {images} images in {len(receipt.accepted)} scans")

@@ -240,7 +240,7 @@ class TestPages:
         page = as_user.get(f"/predictions/{prediction.pk}/").content.decode()
         assert "/dicom/" not in page and "/send/" not in page
         response = as_user.get(f"/predictions/{prediction.pk}/dicom/", follow=True)
-        assert "only results on DICOM pictures" in response.content.decode()
+        assert "only results on DICOM images" in response.content.decode()
 
     def test_permissions(
         self, single: Prediction, client: Client, other_user: User, reader: User, archive: FakeArchive

@@ -226,7 +226,7 @@ def test_an_archive_that_fails_half_way(study: FakeArchive, api: APIClient, how:
     """The series is fetched by Instance Number, last picture first; the one in the middle fails."""
     study.broken[study.datasets()[1].SOPInstanceUID] = how
     found = problem(ask(api), 502, "archive_refused" if how == 404 else "archive_unreachable")
-    assert "1 of 4 pictures" in found["detail"]
+    assert "1 of 4 images" in found["detail"]
     assert len(found["scans"]) == 1
     assert AuditEvent.objects.get(action="study.pulled").details["pictures"] == 1
     study.broken.clear()
@@ -265,7 +265,7 @@ def test_an_invalid_url_stops_the_start(url: str) -> None:
 def test_the_command(study: FakeArchive, user: User, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     call_command("pull_study", "--accession", ACCESSION, "--user", "ada")
     said = capsys.readouterr().out
-    assert "4 pictures in 2 scans" in said and ACCESSION not in said
+    assert "4 images in 2 scans" in said and ACCESSION not in said
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{ACCESSION}\n"))
     call_command("pull_study", "--accession", "-", "--user", "ada")
     with pytest.raises(CommandError, match="no study"):
@@ -292,7 +292,7 @@ class TestPage:
     def test_an_interrupted_transfer_is_reported(self, study: FakeArchive, as_user: Client) -> None:
         study.broken[study.datasets()[1].SOPInstanceUID] = 404
         response = as_user.post("/archive/", {"accession": ACCESSION}, follow=True)
-        assert "1 of 4 pictures" in response.content.decode()
+        assert "1 of 4 images" in response.content.decode()
 
     def test_without_an_archive_it_says_so(self, as_user: Client, settings: Any) -> None:
         settings.DICOMWEB_URL = ""
