@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset, FileDataset
 from ml.contracts import Image, UnreadableImage
 from ml.readers.color import colored_fraction
 from ml.readers.dicom import geometry, object_type, pixels
+from ml.readers.dicom.attributes import text_value
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import parse
 
@@ -86,7 +87,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
             "Columns and Number of Frames, tags (0028,0010), (0028,0011) and (0028,0008)).",
         )
     positions = tuple(geometry.slice_position(dataset, index) for index in range(frames))
-    return Opened(dataset, frames, object_type.text_value(dataset, "SeriesInstanceUID"), positions, notes)
+    return Opened(dataset, frames, text_value(dataset, "SeriesInstanceUID"), positions, notes)
 
 
 def captured(dataset: Dataset) -> bool:
@@ -99,7 +100,7 @@ def burned_in(dataset: Dataset) -> bool:
 
     No value and NO prove nothing; see `ml.readers.burned_in_text`.
     """
-    return object_type.text_value(dataset, "BurnedInAnnotation").upper() == "YES"
+    return text_value(dataset, "BurnedInAnnotation").upper() == "YES"
 
 
 def _count(dataset: FileDataset, keyword: str) -> int:

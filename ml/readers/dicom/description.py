@@ -6,9 +6,8 @@ even a name.
 
 from pydicom.dataset import Dataset
 
+from ml.readers.dicom.attributes import numbers, text_values
 from ml.readers.dicom.geometry import SlicePosition
-from ml.readers.dicom.object_type import text_values
-from ml.readers.dicom.pixels import numbers
 from ml.readers.orientation import plane_name
 
 _MAX_GRAY = 99_999  # a date in the wrong field has more digits

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ml.readers import orientation
-from ml.readers.dicom.pixels import groups, items
+from ml.readers.dicom.attributes import groups, items
 
 Vector = NDArray[np.float64]
 

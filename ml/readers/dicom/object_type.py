@@ -7,7 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ml.contracts import UnreadableImage
-from ml.readers.dicom.pixels import groups, items
+from ml.readers.dicom import body_part, image_type
+from ml.readers.dicom.attributes import groups, items, text_value, text_values
 
 MR_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
@@ -24,32 +25,37 @@ CAPTURE_CLASSES = {
 """Pictures of a screen. They are analyzed like a PNG, because some workstations export nothing else."""
 
 _DICOMDIR = "1.2.840.10008.1.3.10"
-_BRAIN_TERMS = ("BRAIN", "HEAD", "SKULL", "NEURO", "CRANIUM", "PITUITARY", "ORBIT", "IAC", "CEREBELLUM", "SELLA")
 _MODALITIES = "CR CT DX ES MG NM OP PT PX RF RG SM US XA XC OCT ECG SR SEG RTDOSE RTPLAN RTSTRUCT RTIMAGE DOC KO PR"
-_OTHER_PARTS = (
-    "ABDOMEN ANKLE ARM BLADDER BREAST CHEST CLAVICLE COCCYX CSPINE CTSPINE EAR ELBOW EXTREMITY EYE FACE FEMUR FINGER "
-    "FOOT HAND HEART HIP HUMERUS JAW KIDNEY KNEE LEG LIVER LSPINE LSSPINE NECK PANCREAS PELVIS PROSTATE RIB SHOULDER "
-    "SPINE SSPINE STERNUM THORAX TLSPINE TSPINE UTERUS WRIST"
-)
-_COMPUTED_TERMS = (
-    "MIP MINIP MPR PROJECTION ADC TRACE FA_ TENSOR FLOW_ MAP PERFUSION SUBTRACT PHASE_MAP REFORMATTED VOLUME"
-)
-"""Terms in the later values of Image Type that mark computed images: projections, reformats and parameter maps."""
+_PRINTS = {
+    "1.2.840.10008.5.1.1.27": "Stored Print Storage",
+    "1.2.840.10008.5.1.1.29": "Hardcopy Grayscale Image Storage",
+    "1.2.840.10008.5.1.1.30": "Hardcopy Color Image Storage",
+}
 _HOUNSFIELD = ("HU", "HU_MOD")
 """Rescale Type of a CT (PS3.3, C.11.1.1.2)."""
-_UNSPECIFIC_PARTS = ("", "UNKNOWN", "OTHER", "NONE", "WHOLEBODY")
+_MOSAIC_COUNT = ("SIEMENS MR HEADER", 0x0A)
+"""Creator and element of a private attribute of group 0019: the number of slices in a mosaic."""
+_RAW_DATA_TYPE = ("GEMS_PARM_01", 0x2F)
+"""Creator and element of a private attribute of group 0043. GE's Image Type does not tell these apart."""
+_RAW_DATA_TYPES = {1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
 
 
 def check(dataset: Dataset) -> tuple[str, ...]:
     """Check that an object is to be analyzed. Returns notes on its type.
 
-    Raises UnreadableImage with code `dicomdir`, `not_mr`, `no_pixels`, `localizer`, `derived` or `not_brain` and the
-    reason.
+    Raises UnreadableImage with code `dicomdir`, `not_mr`, `no_pixels`, `mosaic`, `localizer`, `derived` or `not_brain`
+    and the reason.
     """
     uid = sop_class(dataset)
     if uid == _DICOMDIR:
         raise UnreadableImage("dicomdir", "This is a DICOMDIR, a list of files; it shows no picture itself.")
     modality = text_value(dataset, "Modality").upper()
+    if uid in _PRINTS or modality == "HC":
+        raise UnreadableImage(
+            "not_mr",
+            "Set aside: this is a film sheet, a print of several slices (SOP Class UID, tag (0008,0016), or Modality, "
+            "tag (0008,0060)). Send the slices themselves.",
+        )
     if uid not in MR_CLASSES and uid not in CAPTURE_CLASSES:
         class_name = uid.name if uid.name != str(uid) else "an unknown SOP class"
         raise UnreadableImage(
@@ -63,10 +69,11 @@ def check(dataset: Dataset) -> tuple[str, ...]:
     _check_units(dataset)
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise UnreadableImage("no_pixels", "The DICOM file holds no picture (Pixel Data, tag (7FE0,0010), is absent).")
-    _check_body_part(dataset)
-    if uid in CAPTURE_CLASSES:  # whose Image Type says DERIVED no matter what they show
-        return (f"Read as a picture of a screen: {CAPTURE_CLASSES[uid]}.",)
-    return _check_image_type(dataset)
+    notes = body_part.check(dataset)
+    notes += _check_image_type(dataset)
+    if uid in CAPTURE_CLASSES:
+        notes += (f"Read as a picture of a screen: {CAPTURE_CLASSES[uid]}.",)
+    return notes
 
 
 def is_capture(dataset: Dataset) -> bool:
@@ -74,42 +81,52 @@ def is_capture(dataset: Dataset) -> bool:
     return sop_class(dataset) in CAPTURE_CLASSES
 
 
-def text_value(dataset: Dataset, keyword: str) -> str:
-    """A value as text without padding; "" if absent or not text."""
-    try:
-        value = dataset.get(keyword)
-    except Exception:  # pydicom converts on access and raises if the value does not fit its VR
-        return ""
-    return value.strip() if isinstance(value, str) else ""
+def frame_type(dataset: Dataset, index: int) -> tuple[str, ...]:
+    """Frame Type (0008,9007) and Complex Image Component (0008,9208) of frame `index`, in upper case.
 
-
-def text_values(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """All values of an attribute as upper-case text; empty if absent or not text."""
-    try:
-        value = dataset.get(keyword)
-    except Exception:
-        return ()
-    if isinstance(value, str):
-        value = [value]
-    return tuple(str(one).strip().upper() for one in value) if isinstance(value, (list, tuple)) or _many(value) else ()
-
-
-def _many(value: object) -> bool:
-    return hasattr(value, "__iter__") and not isinstance(value, (bytes, Dataset))
+    Objects without functional groups have an Image Type (0008,0008) instead.
+    """
+    found: tuple[str, ...] = ()
+    for group in groups(dataset, index):
+        for item in items(group, "MRImageFrameTypeSequence"):
+            found = (*text_values(item, "FrameType"), *text_values(item, "ComplexImageComponent")) or found
+    if found:
+        return found
+    raw_data_type = _RAW_DATA_TYPES.get(_private_number(dataset, 0x0043, _RAW_DATA_TYPE))
+    component = text_values(dataset, "ComplexImageComponent") or ((raw_data_type,) if raw_data_type else ())
+    return (*text_values(dataset, "ImageType"), *component)
 
 
 def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
     values = text_values(dataset, "ImageType")
-    if any("LOCALIZER" in value or value == "SCOUT" for value in values[2:]):
-        raise UnreadableImage("localizer", "Set aside: this is a localizer (Image Type, tag (0008,0008)).")
-    if values[:1] != ("DERIVED",):
-        return ()
-    computed = next((name for name in _COMPUTED_TERMS.split() if any(name in value for value in values[2:])), None)
-    if computed:
+    if image_type.is_mosaic(values) or _private_number(dataset, 0x0019, _MOSAIC_COUNT) > 1:
         raise UnreadableImage(
-            "derived", f"Set aside: computed from other images (Image Type, tag (0008,0008), says {computed})."
+            "mosaic",
+            "Set aside: this is a Siemens mosaic, the slices of a volume side by side in one image (Image Type, tag "
+            "(0008,0008)). Convert it to NIfTI or to single slices, for example with dcm2niix.",
         )
-    return ("The file says it was derived from other images (Image Type).",)
+    if image_type.is_localizer(values):
+        raise UnreadableImage("localizer", "Set aside: this is a localizer (Image Type, tag (0008,0008)).")
+    frames = max(len(items(dataset, "PerFrameFunctionalGroupsSequence")), 1)
+    computed = image_type.computed(frame_type(dataset, 0))
+    if computed and all(image_type.computed(frame_type(dataset, index)) for index in range(1, frames)):
+        kind, term = computed
+        raise UnreadableImage(
+            "derived",
+            f"Set aside: this is {kind}, not an image as acquired (Image Type, tag (0008,0008), says {term}).",
+        )
+    if "DERIVED" in values[:1] and not is_capture(dataset):  # whose type says so no matter what they show
+        return ("The file says it was derived from other images (Image Type).",)
+    return ()
+
+
+def _private_number(dataset: Dataset, group: int, attribute: tuple[str, int]) -> int:
+    """A private attribute, given by creator and element; 0 if it is absent or no number."""
+    creator, element = attribute
+    try:
+        return int(dataset.private_block(group, creator)[element].value)
+    except Exception:
+        return 0
 
 
 def _check_units(dataset: Dataset) -> None:
@@ -120,16 +137,6 @@ def _check_units(dataset: Dataset) -> None:
         raise UnreadableImage(
             "not_mr", "Set aside: its gray values are Hounsfield units of a CT (Rescale Type, tag (0028,1054))."
         )
-
-
-def _check_body_part(dataset: Dataset) -> None:
-    part = text_value(dataset, "BodyPartExamined").upper()
-    if part.replace(" ", "") in _UNSPECIFIC_PARTS or any(name in part for name in _BRAIN_TERMS):
-        return
-    raise UnreadableImage(
-        "not_brain",
-        f"Set aside: the body part examined is {_known(part, _OTHER_PARTS)}, not the brain (tag (0018,0015)).",
-    )
 
 
 def sop_class(dataset: Dataset) -> UID:

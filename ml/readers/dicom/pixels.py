@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.sequence import Sequence
 
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import streams
+from ml.readers.dicom.attributes import groups, items, numbers
 
 Plane = NDArray[Any]
 
@@ -118,21 +117,6 @@ _VALUE_KEYWORDS = (
 )
 
 
-def groups(dataset: Dataset, index: int) -> list[Dataset]:
-    """The functional groups of an enhanced object that apply to frame `index`: the shared ones, then its own."""
-    shared = items(dataset, "SharedFunctionalGroupsSequence")[:1]
-    return shared + items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
-
-
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """The items of a sequence; empty if it is absent or not a sequence."""
-    try:
-        found = dataset.get(keyword)
-        return list(found) if isinstance(found, Sequence) else []
-    except Exception:  # pydicom converts on access and raises if the value does not fit its VR
-        return []
-
-
 def _modality(stored: Plane, attributes: Dataset) -> tuple[Plane, tuple[str, ...]]:
     if not any(name in attributes for name in ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")):
         return stored.astype(np.float64), ("stored values",)
@@ -197,16 +181,6 @@ def _from_color(dataset: Dataset, colors: Plane, source: str = "color") -> Gray:
         colors = (colors.astype(np.float64) * 255 / (2**bits - 1)).clip(0, 255).astype(np.uint8)
     image = Pillow.fromarray(np.ascontiguousarray(colors[..., :3]))
     return Gray(np.asarray(image.convert("L")), (f"{source} reduced to gray",), image)
-
-
-def numbers(dataset: Dataset, keyword: str) -> list[float]:
-    """All values of an attribute as numbers; empty if absent or not numeric."""
-    try:
-        value = dataset.get(keyword)
-        values = list(value) if isinstance(value, (MultiValue, list)) else [value]
-        return [float(one) for one in values if one not in (None, "")]
-    except Exception:  # text where a number must be
-        return []
 
 
 def _guarded(call: Any, why: str) -> Plane:

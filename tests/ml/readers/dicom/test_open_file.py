@@ -170,9 +170,9 @@ def test_each_frame_of_an_enhanced_object_has_its_own_window_and_position() -> N
         ({"RescaleIntercept": -1024, "RescaleSlope": 1, "RescaleType": "HU"}, "not_mr", "(0028,1054)"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "RescaleType": "hu"}, "not_mr", "Hounsfield"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer", "(0008,0008)"),
-        ({"ImageType": ["DERIVED", "SECONDARY", "PROJECTION IMAGE", "MIP"]}, "derived", "MIP"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "PROJECTION IMAGE", "MIP"]}, "derived", "PROJECTION IMAGE"),
         ({"BodyPartExamined": "KNEE"}, "not_brain", "KNEE"),
-        ({"BodyPartExamined": "DOE JANE"}, "not_brain", "another one"),
+        ({"BodyPartExamined": "SACROILIAC"}, "not_brain", "(0018,0015)"),
     ],
 )
 def test_objects_that_are_not_acquired_brain_mr_are_set_aside(tags: dict[str, Any], code: str, said: str) -> None:
@@ -198,8 +198,8 @@ def test_an_mr_image_that_does_not_claim_to_be_another_is_read(tags: dict[str, A
     assert read(builders.dicom_bytes(ramp(), **tags)).pixels.shape == (30, 40)
 
 
-@pytest.mark.parametrize("part", ["BRAIN", "HEAD", "", "unknown", "Head and Neck"])
-def test_a_head_is_read(part: str) -> None:
+@pytest.mark.parametrize("part", ["BRAIN", "HEAD", "", "unknown", "Head and Neck", "DOE JANE"])
+def test_a_head_or_an_unknown_part_is_read(part: str) -> None:
     assert read(builders.dicom_bytes(ramp(), BodyPartExamined=part)).pixels.shape == (30, 40)
 
 
