@@ -7,7 +7,7 @@ import pytest
 
 from diagnosis import intake
 from ml import readers
-from ml.readers import archives, nifti
+from ml.readers import archives, volumes
 from ml.readers.dicom import MAX_FRAMES, header
 from tests import formats
 
@@ -25,11 +25,11 @@ def test_every_file_that_pydicom_ships_is_read_or_refused_as_the_document_says()
     [
         ("pixels of a slice", f"{readers.MAX_PIXELS:,}"),
         ("frames or slices of a file", f"{MAX_FRAMES:,}"),
-        ("frames or slices of a file", f"{nifti.MAX_SLICES:,}"),
+        ("frames or slices of a file", f"{volumes.MAX_SLICES:,}"),
         ("a deflated DICOM file", f"{header.MAX_INFLATED // 10**6:,} MB"),
         ("a deflated DICOM file", f"{header.MAX_RATIO} times"),
-        ("a gzipped NIfTI volume", f"{nifti.MAX_INFLATED // 10**6:,} MB"),
-        ("a gzipped NIfTI volume", f"{nifti.MAX_RATIO} times"),
+        ("a gzipped NIfTI volume", f"{volumes.MAX_INFLATED // 10**6:,} MB"),
+        ("a gzipped NIfTI volume", f"{volumes.MAX_RATIO} times"),
         ("files of an archive", f"{archives.limits.MAX_MEMBERS:,}"),
         ("entries of an archive", f"{archives.limits.MAX_ENTRIES:,}"),
         ("the list of files in a ZIP archive", f"{archives.limits.MAX_LIST // 10**6:,} MB"),

@@ -45,7 +45,7 @@ def _decode(data: bytes, name: str) -> list[Decoded]:
     if file_format == sniffing.DICOM:
         return _from_dicom(name, data)
     if file_format in (sniffing.NIFTI, sniffing.NIFTI_GZ):
-        return [_from_nifti(name, data, gzipped=file_format == sniffing.NIFTI_GZ)]
+        return [_from_volume(name, data, file_format)]
     return [_from_raster(name, data)]
 
 
@@ -67,21 +67,21 @@ def _from_raster(name: str, data: bytes) -> Decoded:
     )
 
 
-def _from_nifti(name: str, data: bytes, *, gzipped: bool) -> Decoded:
+def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
     # Few sites upload volumes, and nibabel costs the web process tens of megabytes.
     from diagnosis.deid import nifti as clean_nifti
-    from ml.readers import nifti
+    from ml.readers import volumes
 
-    opened = nifti.open_file(nifti.inflate(data) if gzipped else data, max_pixels=readers.MAX_PIXELS)
+    opened = volumes.open_file(data, file_format=file_format, max_pixels=readers.MAX_PIXELS)
     slices, has_text = _render_all(opened, search=_sample(opened.frames))
     return Decoded(
         name,
-        clean_nifti.clean(opened.volume),
+        clean_nifti.clean(opened),
         opened.format,
         slices,
         notes=opened.notes,
         spacing=opened.thickness,
-        letters="".join(opened.orientation_letters),
+        letters="".join(opened.orientation_letters or ()),
         deidentified={"method": NIFTI},
         has_text=has_text,
     )

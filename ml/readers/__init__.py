@@ -56,9 +56,9 @@ def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Sl
 
         return dicom.open_file(data, max_pixels=max_pixels)
     if file_format in (NIFTI, NIFTI_GZ):
-        from ml.readers import nifti
+        from ml.readers import volumes
 
-        return nifti.open_file(nifti.inflate(data) if file_format == NIFTI_GZ else data, max_pixels=max_pixels)
+        return volumes.open_file(data, file_format=file_format, max_pixels=max_pixels)
     return SingleImage(raster.read(data, file_format=file_format, max_pixels=max_pixels))
 
 

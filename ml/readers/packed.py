@@ -1,6 +1,7 @@
 """Compressed streams, read in pieces: nothing inflates to more than was asked for, whatever it claims."""
 
 import zlib
+from collections.abc import Iterator
 from typing import Protocol
 
 CHUNK = 65_536
@@ -61,3 +62,19 @@ class Gunzipped:
             data += self._stream.decompress(packed, size - len(data))
             self._rest = self._stream.unconsumed_tail
         return bytes(data)
+
+
+def gunzipped(packed: bytes) -> Iterator[bytes]:
+    """What a gzip file inflates to, in pieces of at most a megabyte. Its members follow one another (RFC 1952, 2.2).
+
+    Raises EOFError if a member is cut off, and zlib.error if it is damaged. Bytes after the last one are ignored.
+    """
+    view, at = memoryview(packed), 0
+    while not at or packed[at : at + 2] == b"\x1f\x8b":
+        stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        while not stream.eof:
+            chunk = view[at : at + CHUNK]
+            if not chunk:
+                raise EOFError("the gzip file is cut off")
+            yield stream.decompress(chunk, 1 << 20)
+            at += len(chunk) - len(stream.unconsumed_tail) - len(stream.unused_data)

@@ -112,8 +112,14 @@ def _check_other_volume(head: bytes) -> None:
 
 
 def _is_nifti(head: bytes) -> bool:
-    """A single-file volume, by its magic string (NIfTI-1 at byte 344, NIfTI-2 at byte 4)."""
-    return head[344:348] == b"n+1\x00" or head[4:12] == b"n+2\x00\r\n\x1a\n"
+    """A single-file volume, by its magic string (NIfTI-1 at byte 344, NIfTI-2 at byte 4), whose last bytes may be odd
+    if the header's size is right."""
+    if head[344:348] == b"n+1\x00" or head[4:12] == b"n+2\x00\r\n\x1a\n":
+        return True
+    size = head[:4], head[3::-1]
+    return ((348).to_bytes(4) in size and head[344:347] == b"n+1") or (
+        (540).to_bytes(4) in size and head[4:7] == b"n+2"
+    )
 
 
 def _raster_format(data: bytes) -> str | None:
