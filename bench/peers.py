@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ml.cli.benchmark import keras_peer
 from ml.engines import cores, load_engine
 from ml.inference.registry import Model, read_tensors
-from ml.model.vgg16 import CONVOLUTIONS, TAPS
+from ml.model.vgg16 import CONVOLUTIONS, FEATURE_LAYERS
 from ml.preprocess import SIZE
 
 Array = NDArray[np.float32]
@@ -35,7 +35,7 @@ def onnx_runtime(tensors: dict[str, Array]) -> Forward:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores.available()
     session = onnxruntime.InferenceSession(_graph(tensors), options, providers=["CPUExecutionProvider"])
-    names = list(TAPS.values())
+    names = list(FEATURE_LAYERS.values())
     return lambda batch: session.run(names, {"input": batch})
 
 
@@ -58,9 +58,11 @@ def _graph(tensors: dict[str, Array]) -> bytes:
         nodes.append(helper.make_node("Conv", inputs, [f"{name}/sum"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("Relu", [f"{name}/sum"], [f"{name}/planes"]))
         last = f"{name}/planes"
-    nodes += [helper.make_node("Transpose", [f"{tap}/planes"], [tap], perm=[0, 2, 3, 1]) for tap in TAPS.values()]
+    nodes += [
+        helper.make_node("Transpose", [f"{tap}/planes"], [tap], perm=[0, 2, 3, 1]) for tap in FEATURE_LAYERS.values()
+    ]
     picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", SIZE, SIZE, 3])
-    maps = [helper.make_tensor_value_info(tap, TensorProto.FLOAT, None) for tap in TAPS.values()]
+    maps = [helper.make_tensor_value_info(tap, TensorProto.FLOAT, None) for tap in FEATURE_LAYERS.values()]
     graph = helper.make_graph(nodes, "vgg16", [picture], maps, weights)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     serialized: bytes = made.SerializeToString()

@@ -51,7 +51,7 @@ class Batch:
 
         Stops at a series and at another model's prediction: these came first, and need a run of their own.
         """
-        queued = transitions.untried().values_list(
+        queued = transitions.never_claimed().values_list(
             "pk", "model_version", "scan__frames", "scan__stack", "scan__pixel_sha256"
         )
         for prediction_id, version, frames, stack, pixels in queued[:_CANDIDATES]:

@@ -99,7 +99,7 @@ def claim_next() -> Prediction | None:
     return None
 
 
-def untried() -> QuerySet[Prediction]:
+def never_claimed() -> QuerySet[Prediction]:
     """Predictions that are due and were never claimed, first come first."""
     return _due().filter(attempts=0)
 

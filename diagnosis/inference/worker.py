@@ -52,6 +52,6 @@ def report_heartbeat(**_: Any) -> None:
 
 
 @worker_shutdown.connect
-def sign_off(**_: Any) -> None:
+def report_shutdown(**_: Any) -> None:
     """In the parent process, when the worker stops."""
     broker.forget_worker(key=broker.worker_key())

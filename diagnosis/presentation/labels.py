@@ -136,7 +136,7 @@ _SIDES = {
 }
 
 
-def sides(prediction: Prediction) -> str:
+def orientation_text(prediction: Prediction) -> str:
     """Which side of the patient the image's right and upper edges show, as far as the file says."""
     letters = prediction.scan.letters
     if len(letters) != 4 or not set(letters) <= set(_SIDES):

@@ -28,7 +28,7 @@ register.filter("of_hundred", labels.of_hundred)
 register.filter("calibrated", labels.is_calibrated)
 register.filter("uncertain_band", labels.uncertain_band)
 register.filter("extent", labels.extent)
-register.filter("sides", labels.sides)
+register.filter("orientation_text", labels.orientation_text)
 register.filter("threshold", labels.threshold)
 register.filter("evidence", evidence.of_prediction)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import ModelUnavailable
-from ml.model.vgg16 import CONVOLUTIONS, TAPS, Maps
+from ml.model.vgg16 import CONVOLUTIONS, FEATURE_LAYERS, Maps
 from ml.preprocess import SIZE
 
 Array = NDArray[np.float32]
@@ -51,13 +51,13 @@ class NcnnEngine:
     def forward(self, batch: Array) -> Maps:
         """See `ml.engines.Engine.forward`."""
         rows = [self._forward_one(image) for image in batch]
-        return Maps(**{tap: np.stack([row[tap] for row in rows]) for tap in TAPS})
+        return Maps(**{tap: np.stack([row[tap] for row in rows]) for tap in FEATURE_LAYERS})
 
     def _forward_one(self, image: Array) -> dict[str, Array]:
         extractor = self._net.create_extractor()
         extractor.input(_INPUT, to_mat(image))
         maps = {}
-        for tap, layer in TAPS.items():  # front to back: each extraction continues from the one before
+        for tap, layer in FEATURE_LAYERS.items():  # front to back: each extraction continues from the one before
             failed, mat = extractor.extract(layer)
             if failed:
                 raise RuntimeError(f"ncnn could not compute {layer}")

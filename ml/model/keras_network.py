@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ml.contracts import TUMOR_TYPES
 from ml.model.heads import CELLS, CHANNELS, HIDDEN_UNITS, SHARPNESS
-from ml.model.vgg16 import TAPS
+from ml.model.vgg16 import FEATURE_LAYERS
 from ml.preprocess import SIZE
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -26,13 +26,13 @@ TUNED = tuple(f"block{block}_conv{conv}" for block in (4, 5) for conv in (1, 2, 
 
 
 def build_base(weights: str | Path | None) -> keras.Model:
-    """VGG16 up to `block5_conv3`; returns a dict of the maps in TAPS.
+    """VGG16 up to `block5_conv3`; returns a dict of the maps in FEATURE_LAYERS.
 
     weights: "imagenet" (downloaded by Keras), a local Keras weights file, or None for random weights to be set later.
     """
     source = str(weights) if weights is not None else None
     vgg = keras.applications.VGG16(weights=source, include_top=False, input_shape=(SIZE, SIZE, 3))
-    outputs = {name: vgg.get_layer(layer).output for name, layer in TAPS.items()}
+    outputs = {name: vgg.get_layer(layer).output for name, layer in FEATURE_LAYERS.items()}
     base = keras.Model(vgg.input, outputs, name="vgg16_base")
     base.trainable = False
     return base
@@ -69,7 +69,7 @@ def build_trunk(tensors: Tensors) -> keras.Model:
     """Blocks 1 to 3, from (N, 224, 224, 3) to (N, 28, 28, 256)."""
     base = build_base(None)
     set_base_tensors(base, tensors)
-    return keras.Model(base.input, base.get_layer(TAPS["block3"]).output, name="trunk")
+    return keras.Model(base.input, base.get_layer(FEATURE_LAYERS["block3"]).output, name="trunk")
 
 
 def build_tail(tensors: Tensors) -> keras.Model:

@@ -10,7 +10,7 @@ CONVOLUTIONS = tuple(
 )
 """VGG16's convolutions in order (Simonyan & Zisserman 2014, configuration D), with a pooling between the blocks."""
 
-TAPS = {"block3": "block3_pool", "block5": "block5_conv3"}
+FEATURE_LAYERS = {"block3": "block3_pool", "block5": "block5_conv3"}
 """Maps that a pass returns and the layers they come from, front to back. The last pooling is left out, so block5 is
 14 × 14 × 512."""
 

@@ -16,7 +16,7 @@ import ml
 from diagnosis.inference import model_versions, pipeline
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import ACTIVE
-from ml.model.vgg16 import TAPS, Maps
+from ml.model.vgg16 import FEATURE_LAYERS, Maps
 
 FOLDER = Path(os.environ.get("BRAINSCAN_CASES", Path(__file__).resolve().parents[3] / "shared" / "cases"))
 
@@ -32,7 +32,7 @@ class Remembering:
 
     def forward(self, batch: NDArray[np.float32]) -> Maps:
         rows = [self._row(one) for one in batch]
-        return Maps(**{tap: np.concatenate([getattr(row, tap) for row in rows]) for tap in TAPS})
+        return Maps(**{tap: np.concatenate([getattr(row, tap) for row in rows]) for tap in FEATURE_LAYERS})
 
     def _row(self, one: NDArray[np.float32]) -> Maps:
         key = one.tobytes()

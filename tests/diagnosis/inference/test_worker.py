@@ -82,5 +82,5 @@ def test_a_heartbeat_is_passed_on_every_five_seconds(monkeypatch: pytest.MonkeyP
 
 def test_a_worker_that_stops_is_forgotten() -> None:
     broker.report_worker(key=broker.worker_key(), model="vgg16@abc")
-    worker.sign_off()
+    worker.report_shutdown()
     assert broker.worker_status() == {"ready": False, "count": 0, "models": []}

@@ -11,7 +11,7 @@ from ml.contracts import Analysis, Image
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
 from ml.model.heads import CELLS, HeadOutputs
-from ml.model.vgg16 import TAPS, Maps
+from ml.model.vgg16 import FEATURE_LAYERS, Maps
 from ml.preprocess import preprocess, to_network
 from tests.builders import phantom
 
@@ -49,7 +49,7 @@ def phantom_outputs(models: list[Model], phantom_maps: list[Maps]) -> list[HeadO
     return [model.heads.apply(maps.block5) for model, maps in zip(models, phantom_maps, strict=True)]
 
 
-@pytest.mark.parametrize("tap", TAPS)
+@pytest.mark.parametrize("tap", FEATURE_LAYERS)
 def test_maps_of_phantoms_are_equal(phantom_maps: list[Maps], tap: str) -> None:
     one, other = (getattr(maps, tap) for maps in phantom_maps)
     assert one.shape == other.shape

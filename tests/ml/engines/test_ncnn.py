@@ -8,7 +8,7 @@ import threadpoolctl
 
 from ml.contracts import ModelUnavailable
 from ml.engines import load_engine
-from ml.model.vgg16 import CONVOLUTIONS, TAPS
+from ml.model.vgg16 import CONVOLUTIONS, FEATURE_LAYERS
 
 ncnn = pytest.importorskip("ncnn", reason="there is no ncnn for this platform")
 engine = pytest.importorskip("ml.engines.ncnn")
@@ -44,7 +44,7 @@ def reference(x: np.ndarray, tensors: dict[str, np.ndarray]) -> dict[str, np.nda
             x = x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, -1).max(axis=(1, 3))
             layers[f"block{int(name[5]) - 1}_pool"] = x
         x = layers[name] = convolved(x, tensors[f"{name}/kernel"], tensors[f"{name}/bias"])
-    return {tap: layers[layer] for tap, layer in TAPS.items()}
+    return {tap: layers[layer] for tap, layer in FEATURE_LAYERS.items()}
 
 
 def test_the_maps_are_those_of_the_convolutions(tensors: dict[str, np.ndarray]) -> None:
@@ -119,7 +119,7 @@ def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
     with ThreadPoolExecutor(2) as threads:
         together = list(threads.map(running.forward, inputs * 3))
     for one, other in zip(alone * 3, together, strict=True):
-        for tap in TAPS:
+        for tap in FEATURE_LAYERS:
             np.testing.assert_array_equal(getattr(one, tap), getattr(other, tap))
 
 
