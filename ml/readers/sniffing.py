@@ -8,6 +8,7 @@ import re
 import zlib
 
 from ml.contracts import UnreadableImage
+from ml.readers import bare_dicom
 
 ACCEPTED = "DICOM, NIfTI, PNG, JPEG, TIFF, WebP, BMP or GIF"
 
@@ -22,13 +23,6 @@ _RASTER = (
     (b"MM\x00*", "TIFF"),
     (b"BM", "BMP"),
 )
-
-_PREAMBLE = 128
-_META = 132
-"""Offset of a DICOM file's meta information, after preamble and prefix (PS3.10, 7.1)."""
-_WITHOUT_PREAMBLE = tuple(bytes.fromhex(tag) for tag in ("02000000", "08000000", "08000500", "08000800", "08001600"))
-"""Elements that a DICOM file without preamble starts with: (0002,0000), (0008,0000), (0008,0005), (0008,0008),
-(0008,0016). Those of group 0008 prove nothing alone; the DICOM reader demands a dataset that names its SOP class."""
 
 _KNOWN_OTHERS = (
     (b"%PDF", "pdf", "a PDF document"),
@@ -86,7 +80,7 @@ def may_hold_many(head: bytes) -> bool:
 
 def _multi_slice_format(data: bytes) -> str | None:
     """Formats that may hold many slices. A TIFF or a PNG in DICOM's preamble is a DICOM file (PS3.10, 7.1)."""
-    if data[_PREAMBLE:_META] == b"DICM" or data.startswith(_WITHOUT_PREAMBLE):
+    if bare_dicom.is_dicom(data):
         return DICOM
     if _is_nifti(data):
         return NIFTI

@@ -7,15 +7,21 @@ checks it.
 
 import io
 import logging
-import struct
 import warnings
 import zlib
 
 from pydicom import config, dcmread
 from pydicom.dataset import FileDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from ml.contracts import UnreadableImage
+from ml.readers import bare_dicom
 from ml.readers.dicom import object_type
 from ml.readers.packed import InflatesTooLarge, inflated_size
 
@@ -26,9 +32,8 @@ MAX_RATIO = 100
 _UNSUSPICIOUS = 64_000_000
 """Bytes that any file may inflate to, however small it is."""
 
-_PREAMBLE = 128
-_META = 132
-"""Start of the file meta information, after preamble and prefix (PS3.10, 7.1)."""
+_LAST_BLOCK = b"\x03\x00"
+"""An empty last block of a deflate stream (RFC 1951, 3.2.4). Some writers only flush, and leave it out."""
 
 config.settings.reading_validation_mode = config.IGNORE  # its warnings quote values, which may be names
 for _name in ("pydicom", "openjpeg"):
@@ -36,15 +41,15 @@ for _name in ("pydicom", "openjpeg"):
 
 
 def parse(data: bytes) -> FileDataset:
-    """The dataset of a DICOM file, with its pixel data undecoded.
+    """The dataset of a DICOM file, with its pixel data undecoded. Its file meta information names a transfer syntax.
 
-    Raises UnreadableImage with code `dicom_damaged`, `dicom_truncated` or `dicom_too_large`.
+    Raises UnreadableImage with code `dicom_damaged`, `dicom_truncated`, `dicom_too_large` or `transfer_syntax`.
     """
+    data = _from_its_elements(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _check_inflated(data)
-            dataset = dcmread(io.BytesIO(data), force=True)
+            dataset = dcmread(io.BytesIO(_checked_deflated(data)), force=True)
             sop_class = object_type.sop_class(dataset)
         except UnreadableImage:
             raise
@@ -52,6 +57,8 @@ def parse(data: bytes) -> FileDataset:
             raise _damaged("its elements cannot be read") from error
     if not sop_class:
         raise _damaged("it does not say what it holds (SOP Class UID, tag (0008,0016), is absent)")
+    if not dataset.file_meta.get("TransferSyntaxUID"):
+        dataset.file_meta.TransferSyntaxUID = _syntax_found(dataset)
     return dataset
 
 
@@ -60,24 +67,49 @@ def attributes(data: bytes) -> FileDataset:
     return dcmread(io.BytesIO(data), stop_before_pixels=True)
 
 
-def _check_inflated(data: bytes) -> None:
-    """Check the size of a deflated dataset before pydicom inflates it."""
-    uid = DeflatedExplicitVRLittleEndian.encode()
-    if data[_PREAMBLE:_META] != b"DICM" or uid not in data[_META : _META + 1024]:
-        return
-    tag, vr, _, length = struct.unpack("<4s2sHI", data[_META : _META + 12])
-    if tag != b"\x02\x00\x00\x00" or vr != b"UL":
-        raise _damaged("the length of its meta information, tag (0002,0000), is absent")
+def _from_its_elements(data: bytes) -> bytes:
+    """A file without preamble or prefix starts with its first element, as pydicom wants it."""
+    if data[bare_dicom.PREAMBLE : bare_dicom.META] == b"DICM":
+        return data
+    return data[bare_dicom.start(data) or 0 :]
+
+
+def _checked_deflated(data: bytes) -> bytes:
+    """Check the size of a deflated dataset before pydicom inflates it. Returns the file, with its last block."""
+    start = bare_dicom.META if data[bare_dicom.PREAMBLE : bare_dicom.META] == b"DICM" else 0
+    end = bare_dicom.end_of_meta(data, start)
+    if DeflatedExplicitVRLittleEndian.encode() not in data[start:end]:
+        return data
     limit = min(MAX_INFLATED, max(_UNSUSPICIOUS, MAX_RATIO * len(data)))
-    try:
-        inflated_size(data[_META + 12 + length :], wbits=-zlib.MAX_WBITS, max_bytes=limit)
-    except InflatesTooLarge:
+    for whole in (data, data + _LAST_BLOCK):
+        try:
+            inflated_size(whole[end:], wbits=-zlib.MAX_WBITS, max_bytes=limit)
+        except InflatesTooLarge:
+            raise UnreadableImage(
+                "dicom_too_large", f"The deflated DICOM file holds more than {limit // 1_000_000} MB."
+            ) from None
+        except (EOFError, zlib.error):
+            continue
+        return whole
+    message = "The DICOM file is damaged or cut off: its deflated part cannot be unpacked to its end."
+    raise UnreadableImage("dicom_truncated", message)
+
+
+def _syntax_found(dataset: FileDataset) -> UID:
+    """The transfer syntax of a file that does not say it, as its elements show it.
+
+    Raises UnreadableImage with code `transfer_syntax` if the pixel data is compressed: nothing says how.
+    """
+    is_implicit, is_little_endian = dataset.original_encoding
+    if "PixelData" in dataset and dataset["PixelData"].is_undefined_length:
         raise UnreadableImage(
-            "dicom_too_large", f"The deflated DICOM file holds more than {limit // 1_000_000} MB."
-        ) from None
-    except EOFError as error:
-        message = "The DICOM file is cut off: its deflated part does not end."
-        raise UnreadableImage("dicom_truncated", message) from error
+            "transfer_syntax",
+            "The DICOM file does not say how its pixels are compressed (Transfer Syntax UID, tag (0002,0010), is "
+            "absent).",
+        )
+    if is_implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if is_little_endian else ExplicitVRBigEndian
 
 
 def _damaged(why: str) -> UnreadableImage:
