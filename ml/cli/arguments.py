@@ -39,9 +39,9 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
     p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
     p.add_argument("--seed", type=int, help="of everything that is drawn")
-    p.add_argument("--per-stratum", type=_positive, metavar="N", help="copies of images for each source and label")
+    p.add_argument("--init", type=Path, metavar="DIR", help="artifact to tune further (default: begin with --weights)")
+    p.add_argument("--copies", type=_positive, metavar="N", help="images and augmented copies to learn from, each once")
     p.add_argument("--sections", type=_positive, metavar="N", help="parts of the training; each ends with a checkpoint")
-    p.add_argument("--steps", type=_positive, metavar="N", help="steps of each section")
 
 
 def _evaluate(p: argparse.ArgumentParser) -> None:

@@ -18,9 +18,9 @@ def train(options: argparse.Namespace) -> int:
 
     if (status := _weights_missing(options)) is not None:
         return status
-    given = {name: getattr(options, name) for name in ("seed", "per_stratum", "sections", "steps")}
+    given = {name: getattr(options, name) for name in ("seed", "copies", "sections")}
     settings = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
-    job = Job(options.data, options.out, options.work, options.weights, settings, options.name or NAME)
+    job = Job(options.data, options.out, options.work, options.weights, settings, options.name or NAME, options.init)
     print(markdown(train(job)))
     return 0
 

@@ -20,6 +20,9 @@ from ml.training.export import Run
 from ml.training.gate.data import collect
 from ml.training.gate.fit import fit_gate
 
+DESCRIBED = 4096
+"""Training images that the embedding is fitted to; the draws are in random order."""
+
 
 def fit_heads(
     rows: list[Row],
@@ -34,7 +37,7 @@ def fit_heads(
     """The finished run. rows: all rows used, without near-duplicates. tensors: base with tuned blocks, and heads
     without the embedding."""
     reader = Reader(tensors)
-    clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])
+    clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])[:DESCRIBED]
     described = np.concatenate([reader.described(one) for one in reader.passes(train.maps, clean)])
     kernel, bias = fit.embedding(described)
     tensors = tensors | {"embedding/kernel": kernel, "embedding/bias": bias}

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.inference.registry import load_model
+from ml.contracts import TUMOR_TYPES, BrainscanError
+from ml.inference.registry import load_model, read_manifest, read_tensors
 from ml.training import export
-from ml.training.data import counterfactual
+from ml.training.data import balance, counterfactual
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
 from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates
-from ml.training.data.sampling import draws, synthetic_draws
+from ml.training.data.sampling import draws
 from ml.training.data.sources import BASE_WEIGHTS, describe
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
-from ml.training.detector.features import Extractor, base_weights, tensors_digest
+from ml.training.detector.features import Extractor, Tensors, base_weights, tensors_digest
 from ml.training.detector.fit import Examples, Fitted, fit
 from ml.training.evaluation import evaluate
 from ml.training.fit_heads import fit_heads
@@ -27,7 +28,8 @@ COMMAND = "make train DATA=folder"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The arguments of `python -m ml train`. data: table or its folder. weights: "imagenet" or a local Keras file."""
+    """The arguments of `python -m ml train`. data: table or its folder. weights: "imagenet" or a local Keras file.
+    init: artifact whose tuned blocks and heads are tuned further, or None to begin with `weights`."""
 
     data: Path
     out: Path
@@ -35,6 +37,7 @@ class Job:
     weights: str
     settings: Settings
     name: str = NAME
+    init: Path | None = None
 
 
 def train(job: Job) -> dict[str, Any]:
@@ -65,16 +68,31 @@ def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:
     base = base_weights(job.weights)
     extractor = Extractor(base, cache=job.work / "features", seed=settings.seed, policy=policy)
     drawn_from = brain_rows(rows, "train")
-    train = draws(drawn_from, per_stratum=settings.per_stratum, seed=settings.seed)
-    train += synthetic_draws(counterfactual.synthetic_rows(drawn_from, seed=settings.seed))
+    drawn_from += counterfactual.synthetic_rows(drawn_from, seed=settings.seed)
+    train = draws(drawn_from, copies=settings.copies, seed=settings.seed)
     val: list[Draw] = [(row, 0) for row in brain_rows(rows, "val")]
-    learned = Examples(extractor.maps(train, name="train"), train)
-    judged = Examples(extractor.maps(val, name="val"), val)
-    fitted = fit(learned, judged, settings=settings, base=base, work=job.work, policy=policy)
+    learned, judged = Examples(extractor.maps(train), train), Examples(extractor.maps(val), val)
+    fitted = fit(learned, judged, settings=settings, start=base | _tuned(job.init), work=job.work, policy=policy)
     _draw_history(fitted, job.work)
     facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), drawn=train)
     facts["copies_left_out"] = dropped
     return fit_heads(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
+
+
+def _tuned(artifact: Path | None) -> Tensors:
+    """The tuned blocks and the heads of an artifact; nothing for None. Raises BrainscanError for other tumor types."""
+    from ml.model.keras_network import TUNED
+    from ml.training.detector.network import HEADS
+
+    if artifact is None:
+        return {}
+    manifest = read_manifest(artifact)
+    if manifest.data["types"] != list(TUMOR_TYPES):
+        raise BrainscanError(
+            "init_types", f"{manifest.label} tells other tumor types apart: it cannot be tuned further."
+        )
+    tensors = read_tensors(manifest)
+    return {f"{name}/{part}": tensors[f"{name}/{part}"] for name in (*TUNED, *HEADS) for part in ("kernel", "bias")}
 
 
 def _facts(
@@ -86,8 +104,10 @@ def _facts(
         "seed": job.settings.seed,
         "settings": job.settings.as_dict(),
         "augmentation": RECIPE.as_dict(),
+        "init": None if job.init is None else read_manifest(job.init).label,
         "copies": len(drawn),
         "made": sum(row.change is not None for row, _ in drawn),
+        "guessed": balance.facts(brain_rows(rows, "train"), [row for row, _ in drawn]),
         "precision": policy,
         "sections": fitted.history,
         "base": {**BASE_WEIGHTS, "tensors_sha256": base_digest},

@@ -26,8 +26,14 @@ from ml.training.data.targets import HEALTHY, IGNORED, TUMOR
 VERSION = 1
 """Part of the key of cached features: to be raised whenever a synthetic image would change."""
 
-GRAFTS = 4
+GRAFTS = 2
 """Slices of other patients that each tumor is grafted onto; every second one is healed first."""
+
+MOST_TUMORS = 200
+"""Tumors of a source and sequence that synthetic images are made from."""
+
+FEWEST_PATIENTS = 10
+"""Patients with a mask in a source and sequence; of fewer, synthetic images would repeat the same heads."""
 
 Square = NDArray[np.float32]
 Region = NDArray[np.uint8]
@@ -51,11 +57,12 @@ class _Patch(NamedTuple):
 
 
 def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
-    """Rows of all synthetic images for the tumors with a mask in `train`; `synthesize` makes the images.
+    """Rows of all synthetic images for tumors with a mask in `train`; `synthesize` makes the images.
 
-    Tumor and host share source and sequence, but not the patient. Deterministic.
+    At most MOST_TUMORS of each source and sequence serve, if they are of FEWEST_PATIENTS. Tumor and host share source
+    and sequence, but not the patient. Deterministic.
     """
-    marked = [row for row in train if row.tumor and row.mask is not None]
+    marked = _marked(train, seed)
     covered = {row.key: _healed_row(row) for row in marked}
     covered = {key: row for key, row in covered.items() if synthesize(row) is not None}
     found = list(covered.values())
@@ -76,6 +83,20 @@ def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
             host, filling = (healthy[n] for n in rng.choice(len(healthy), 2, replace=False))
             found.append(_filled_row(host, tumor, filling))
     return [row for row in found if synthesize(row) is not None]
+
+
+def _marked(train: list[Row], seed: int) -> list[Row]:
+    by_kind: dict[tuple[str, str], list[Row]] = {}
+    for row in train:
+        if row.tumor and row.mask is not None:
+            by_kind.setdefault((row.source, row.sequence), []).append(row)
+    rng = np.random.default_rng(seed)
+    return [
+        rows[n]
+        for rows in by_kind.values()
+        if len({row.group for row in rows}) >= FEWEST_PATIENTS
+        for n in sorted(rng.permutation(len(rows))[:MOST_TUMORS].tolist())
+    ]
 
 
 def plain(row: Row) -> tuple[Square, Region]:

@@ -1,42 +1,37 @@
-"""Draws the copies that a training sees: every source and label about equally often.
-
-One source holds 43 % of the training images, all with a tumor. Sampled evenly by image, the network would learn that
-source.
-"""
-
-from collections import Counter
+"""Draws the copies that a training sees, each once: balanced by `balance`, as they are or augmented."""
 
 import numpy as np
 
+from ml.training.data import balance
 from ml.training.data.dataset import Draw
 from ml.training.data.table import Row
 
-MOST_COPIES = 8
-"""Of one image, so that a small source does not repeat a few heads endlessly."""
 
-HEALED_COPIES = 3
-"""Of a healed slice: only about half of the tumors can be covered, while each is grafted onto several slices."""
+def draws(rows: list[Row], *, copies: int, seed: int) -> list[Draw]:
+    """`copies` draws of `rows`, in an order drawn from `seed`.
 
-
-def draws(rows: list[Row], *, per_stratum: int, seed: int) -> list[Draw]:
-    """Copies of `rows`, about `per_stratum` for each source and label, in an order drawn from `seed`.
-
-    Every image appears as it is and in at least one augmented copy, and at most MOST_COPIES times.
+    An image comes as often as `balance.weights` says, rounded up or down, and no copy comes twice. If it comes once, it
+    is as it is or augmented, with equal odds; if more often, as it is and augmented. Synthetic images are always
+    augmented.
     """
-    sizes = Counter((row.source, row.label) for row in rows)
+    rng = np.random.default_rng(seed)
+    counts = _counts(balance.weights(rows), copies, rng)
+    coins = rng.random(len(rows)) < 0.5
     drawn = [
-        (row, round_)
-        for row in rows
-        for round_ in range(min(max(round(per_stratum / sizes[row.source, row.label]), 2), MOST_COPIES))
+        (row, first + n)
+        for row, count, coin in zip(rows, counts, coins, strict=True)
+        for first in [1 if row.change is not None or (count == 1 and coin) else 0]
+        for n in range(count)
     ]
-    order = np.random.default_rng(seed).permutation(len(drawn))
-    return [drawn[i] for i in order]
+    return [drawn[i] for i in rng.permutation(len(drawn))]
 
 
-def synthetic_draws(rows: list[Row]) -> list[Draw]:
-    """Augmented copies of the rows that `counterfactual.synthetic_rows` returns."""
-    return [(row, round_) for row in rows for round_ in range(1, 1 + (HEALED_COPIES if _only_healed(row) else 1))]
-
-
-def _only_healed(row: Row) -> bool:
-    return row.change is not None and row.change.healed and row.change.tumor is None
+def _counts(weights: balance.Floats, copies: int, rng: np.random.Generator) -> list[int]:
+    """How often each row comes; they sum to `copies`. Systematic resampling (Kitagawa 1996): evenly spaced points, so
+    each count is its expectation, rounded up or down."""
+    mixed = rng.permutation(len(weights))
+    ends = np.cumsum(weights[mixed])
+    places = np.searchsorted(ends / ends[-1], (np.arange(copies) + rng.random()) / copies, side="right")
+    counts = np.zeros(len(weights), int)
+    counts[mixed] = np.bincount(places, minlength=len(weights))
+    return [int(count) for count in counts]

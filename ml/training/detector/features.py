@@ -1,19 +1,20 @@
 """Features of training images from the frozen trunk, computed once and cached on disk as float16.
 
-Blocks 1 to 3 of VGG16 keep their ImageNet weights, so every copy passes through them once instead of once an epoch. The
-cache has a file for each chunk of copies, so a run that stopped resumes at its chunk.
+Blocks 1 to 3 of VGG16 keep their ImageNet weights. The cache has a file for each chunk of copies, so a run that stopped
+does not compute them again.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ml import preprocess
 from ml.preprocess import to_network
@@ -22,6 +23,8 @@ from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
 
 Tensors = dict[str, NDArray[np.float32]]
+
+Chunk = tuple[NDArray[np.float16], NDArray[np.int8]]
 
 CHUNK = 256
 BATCH = 16
@@ -44,18 +47,30 @@ def tensors_digest(tensors: Tensors) -> str:
 
 
 class Maps:
-    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws. The maps stay on disk until they are taken."""
+    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws, in chunks that are computed when first taken.
 
-    def __init__(self, parts: list[tuple[NDArray[np.float16], NDArray[np.int8]]]) -> None:
-        self._parts = [maps for maps, _ in parts]
-        self.cells = np.concatenate([cells for _, cells in parts])
+    chunk: gives the maps and cells of chunk `number`; every chunk but the last has CHUNK draws. key: a hash of what the
+    cells depend on beside the draws.
+    """
+
+    def __init__(self, length: int, chunk: Callable[[int], Chunk], *, key: str) -> None:
+        self.key = key
+        self._length = length
+        self._chunk = cache(chunk)
 
     def __len__(self) -> int:
-        return len(self.cells)
+        return self._length
 
-    def take(self, indices: NDArray[np.int64]) -> NDArray[np.float16]:
-        """Maps (n, 28, 28, 256) of these draws, in this order."""
-        return np.stack([self._parts[i // CHUNK][i % CHUNK] for i in indices.tolist()])
+    @property
+    def cells(self) -> NDArray[np.int8]:
+        """Cells (N, 14, 14) of all draws."""
+        return np.concatenate([self._chunk(number)[1] for number in range(math.ceil(self._length / CHUNK))])
+
+    def take(self, indices: NDArray[np.int64]) -> Chunk:
+        """Maps (n, 28, 28, 256) and cells (n, 14, 14) of these draws, in this order."""
+        places = [divmod(i, CHUNK) for i in indices.tolist()]
+        maps = np.stack([self._chunk(number)[0][place] for number, place in places])
+        return maps, np.stack([self._chunk(number)[1][place] for number, place in places])
 
 
 class Extractor:
@@ -73,35 +88,31 @@ class Extractor:
         self._policy = policy
         self._trunk: Any = None
 
-    def maps(self, draws: Sequence[Draw], *, name: str) -> Maps:
-        """Maps and cells of `draws`, in order. name: for the progress bar."""
-        parts = [draws[start : start + CHUNK] for start in range(0, len(draws), CHUNK)]
-        bar: tqdm[NoReturn] = tqdm(total=len(draws), desc=f"{name}, blocks 1 to 3", unit="img", mininterval=5)
-        with bar:
-            return Maps([self._chunk(part, bar) for part in parts])
+    def maps(self, draws: Sequence[Draw]) -> Maps:
+        """Maps and cells of `draws`, in order."""
+        return Maps(
+            len(draws), lambda number: self._read(draws[number * CHUNK : (number + 1) * CHUNK]), key=_marks(draws)
+        )
 
     def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
         """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; not cached."""
         return self._forward(to_network(squares))
 
-    def _chunk(self, draws: Sequence[Draw], bar: "tqdm[NoReturn]") -> tuple[NDArray[np.float16], NDArray[np.int8]]:
+    def _read(self, draws: Sequence[Draw]) -> Chunk:
         key = self._key(draws)
         file, beside = self._cache / f"{key}.npy", self._cache / f"{key}-{_marks(draws)}.cells.npy"
         if not (file.exists() and beside.exists()):
-            self._compute(draws, file, beside, bar)
-        else:
-            bar.update(len(draws))
+            self._compute(draws, file, beside)
         return np.load(file, mmap_mode="r", allow_pickle=False), np.load(beside, allow_pickle=False)
 
-    def _compute(self, draws: Sequence[Draw], file: Path, beside: Path, bar: "tqdm[NoReturn]") -> None:
+    def _compute(self, draws: Sequence[Draw], file: Path, beside: Path) -> None:
         maps, cells = [], []
         for squares, targeted in dataset.batches(draws, size=BATCH, seed=self._seed):
             maps.append(np.asarray(self._forward(to_network(squares)), np.float16))
             cells.append(targeted)
-            bar.update(len(squares))
         file.parent.mkdir(parents=True, exist_ok=True)
         for array, path in ((np.concatenate(cells), beside), (np.concatenate(maps), file)):
-            unfinished = path.with_suffix(".part.npy")
+            unfinished = path.with_suffix(f".{os.getpid()}.part.npy")  # two trainings may share the cache
             np.save(unfinished, array)
             unfinished.replace(path)
 
@@ -127,9 +138,9 @@ class Extractor:
 
 
 def _marks(draws: Sequence[Draw]) -> str:
-    """A hash of the table's boxes and masks, on which a chunk's cells also depend."""
-    marks = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
-    return _digest([targets.VERSION, marks])[:16]
+    """A hash of the table's boxes and masks, on which cells also depend."""
+    found = [(row.tumor, row.boxes, _content(row.mask) if row.mask else None) for row, _ in draws]
+    return _digest([targets.VERSION, found])[:16]
 
 
 def _content(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Trains blocks 4 and 5 with the heads on the trunk's maps: seeded, and resumed after a stop.
+"""Trains blocks 4 and 5 with the heads on the trunk's maps: one pass over the draws, seeded, and resumed after a stop.
 
 AdamW with a learning rate for each part; the blocks' rates warm up, and all follow a cosine decay (Loshchilov & Hutter
 2017). The moving average of the weights ships (Polyak & Juditsky 1992).
@@ -25,7 +25,6 @@ from ml.training.settings import Settings
 _log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 NORM_EXAMPLES = 512
 _LEAST = 1e-3  # of the greatest spread; float16 cannot hold the whitening of a direction with less, so it is left out
@@ -48,11 +47,12 @@ class Fitted:
 
 
 def fit(
-    train: Examples, val: Examples, *, settings: Settings, base: dict[str, Floats], work: Path, policy: str
+    train: Examples, val: Examples, *, settings: Settings, start: dict[str, Floats], work: Path, policy: str
 ) -> Fitted:
     """Train. `work` gets a checkpoint after every section, from which a stopped run resumes.
 
-    val: only for the log. policy: Keras' dtype policy of the convolutions.
+    train: at least `settings.copies` draws. val: only for the log. start: the base's weights; if it has heads, these
+    are tuned further, otherwise they begin at random. policy: Keras' dtype policy of the convolutions.
     """
     import keras
     import tensorflow as tf
@@ -62,56 +62,49 @@ def fit(
     keras.utils.set_random_seed(settings.seed)
     rows = [row for row, _ in train.draws]
     tumor, types = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
-    detector = Detector.build(base, *moments(train, base, policy), settings=settings, policy=policy)
+    detector = Detector.build(start, *moments(train, start, policy), settings=settings, policy=policy)
     detector.type_weights = tf.constant(type_weights(types))
-    folder = work / "checkpoints" / _digest(train, settings, base, policy)
+    folder = work / "checkpoints" / _digest(train, settings, start, policy)
     state = tf.train.Checkpoint(**detector.state())
     manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
-    difficulty = np.ones(len(rows))
     history: list[dict[str, float]] = []
     if manager.latest_checkpoint:
         state.restore(manager.latest_checkpoint).expect_partial()
         number = int(manager.latest_checkpoint.rpartition("-")[2])
-        saved = json.loads(_progress(folder, number).read_text(encoding="utf-8"))
-        history, difficulty = saved["history"], np.array(saved["difficulty"])
+        history = json.loads(_progress(folder, number).read_text(encoding="utf-8"))
     for section in range(len(history), settings.sections):
-        order = _order(difficulty, section, settings)
         totals: list[Floats] = []
         bar = tqdm(range(settings.steps), desc=f"section {section + 1} of {settings.sections}", mininterval=10)
         for step in bar:
-            chosen = order[step * settings.batch : (step + 1) * settings.batch]
+            first = (section * settings.steps + step) * settings.batch
+            chosen = np.arange(first, first + settings.batch)
             detector.schedule((section + step / settings.steps) / settings.sections)
-            maps = train.maps.take(chosen)
-            losses, each = detector.step(maps, train.maps.cells[chosen], tumor[chosen], types[chosen])
-            difficulty[chosen] = each
-            totals.append(losses)
+            totals.append(detector.step(*train.maps.take(chosen), tumor[chosen], types[chosen]))
             if step % 20 == 0:
                 bar.set_postfix({"loss": f"{np.mean([t.sum() for t in totals[-50:]]):.3f}"})
         names = ("picture", "cell", "location", "type")
-        seen = figures(Reader(detector.tensors()).read(val.maps), val.maps, val.draws)
+        seen = figures(Reader(detector.tensors(), policy=policy).read(val.maps), val.maps, val.draws)
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
         _log.info("section %d: %s", section + 1, history[-1])
-        difficulty = difficulty.round(4)  # as stored, so that a resumed run draws the same
-        content = json.dumps({"history": history, "difficulty": difficulty.tolist()})
         folder.mkdir(parents=True, exist_ok=True)
-        _progress(folder, section + 1).write_text(content, encoding="utf-8")  # first, so that no checkpoint lacks it
+        _progress(folder, section + 1).write_text(json.dumps(history), encoding="utf-8")  # first, so none lacks it
         manager.save(checkpoint_number=section + 1)
         _progress(folder, section).unlink(missing_ok=True)
     return Fitted(detector.tensors(), history)
 
 
 def _progress(folder: Path, number: int) -> Path:
-    """The log and difficulties that belong to checkpoint `number`."""
+    """The log that belongs to checkpoint `number`."""
     return folder / f"progress-{number}.json"
 
 
-def moments(train: Examples, base: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
+def moments(train: Examples, start: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
     """Mean and standard deviation (512,) of block5_conv3 with the initial weights."""
     from ml.model.keras_network import build_tail, precision
 
     with precision(policy):
-        tail = build_tail(base)
-    maps = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
+        tail = build_tail(start)
+    maps, _ = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
     outputs = np.asarray(tail.predict(maps.astype(np.float32), batch_size=32, verbose=0), np.float32)
     flat = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
     # A channel that is always off has no spread to divide by.
@@ -139,20 +132,8 @@ def embedding(described: Floats) -> tuple[Floats, Floats]:
     return kernel, np.asarray(-pca.mean_ @ kernel, np.float32)
 
 
-def _order(difficulty: NDArray[np.float64], section: int, settings: Settings) -> Ints:
-    """The draws of a section. The first pass takes each once; after that, hard example mining draws misjudged images up
-    to six times as often as others."""
-    size = settings.steps * settings.batch
-    once = np.random.default_rng(settings.seed).permutation(len(difficulty))[section * size : (section + 1) * size]
-    weights = np.clip(difficulty / max(difficulty.mean(), 1e-6), 0.5, 3.0) ** settings.hard
-    rng = np.random.default_rng((settings.seed, section))
-    rest = rng.choice(len(difficulty), size - len(once), p=weights / weights.sum())
-    return np.asarray(np.concatenate([once, rest]), np.int64)
-
-
-def _digest(train: Examples, settings: Settings, base: dict[str, Floats], policy: str) -> str:
+def _digest(train: Examples, settings: Settings, start: dict[str, Floats], policy: str) -> str:
     """A hash of everything that a training's result depends on."""
     drawn = [(row.key, row.label, row.type, round_) for row, round_ in train.draws]
-    cells = hashlib.sha256(train.maps.cells.tobytes()).hexdigest()
-    content = [settings.as_dict(), policy, tensors_digest(base), cells, drawn]
+    content = [settings.as_dict(), policy, tensors_digest(start), train.maps.key, drawn]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """The detector's losses: the image's label, each cell's label, the location of the evidence, and the tumor type.
 
-All functions take logits and return TensorFlow tensors: one number for a batch, or one for each image.
+All functions take logits and return one number for a batch, as a TensorFlow tensor.
 """
 
 from typing import Any
@@ -15,10 +15,11 @@ HARDEST = 8
 """Hard negatives of an image: the cells outside the tumor with the highest loss, which count again."""
 
 
-def image_losses(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
-    """(N,) cross-entropy of the smooth maximum of the cells (N, 14, 14) with tumor (N,), labels smoothed."""
+def image_loss(cells: Tensor, tumor: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy of the smooth maximum of the cells (N, 14, 14) with tumor (N,), labels smoothed."""
     logits = tf.reduce_logsumexp(SHARPNESS * cells, axis=(1, 2)) / SHARPNESS
-    return tf.nn.sigmoid_cross_entropy_with_logits(tumor * (1 - 2 * smoothing) + smoothing, logits)
+    labels = tumor * (1 - 2 * smoothing) + smoothing
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
 def cell_loss(cells: Tensor, targets: Tensor) -> Tensor:

@@ -22,6 +22,10 @@ Floats = NDArray[np.float32]
 PRIOR = -4.0
 """Initial bias of a cell: few cells of an image are tumor."""
 
+HEADS = ("cell_hidden", "cell", "type_hidden", "type")
+STANDARDIZED = ("cell_hidden", "type_hidden")
+"""Heads that read standardized channels."""
+
 
 class Detector:
     """Tail and heads with one optimizer for each of heads, block 5 and block 4."""
@@ -43,12 +47,16 @@ class Detector:
 
     @classmethod
     def build(
-        cls, base: dict[str, Floats], mean: Floats, std: Floats, *, settings: Settings, policy: str
+        cls, start: dict[str, Floats], mean: Floats, std: Floats, *, settings: Settings, policy: str
     ) -> "Detector":
-        """Blocks start from `base`, heads from random weights. mean, std: as `fit.moments` returns them."""
+        """Blocks and heads start from `start`, heads that it lacks from random weights. mean, std: as `fit.moments`
+        returns them."""
         with precision(policy):
-            tail = build_tail(base)
+            tail = build_tail(start)
             heads = build_heads(mean=mean, std=std, dropout=settings.dropout, prior=PRIOR)
+        for name in HEADS:
+            if f"{name}/kernel" in start:
+                heads.get_layer(name).set_weights(_unfolded(name, start, mean, std))
         return cls(tail, heads, settings, (mean, std))
 
     def schedule(self, progress: float) -> None:
@@ -60,16 +68,15 @@ class Detector:
 
     def step(
         self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, types: NDArray[np.int32]
-    ) -> tuple[Floats, Floats]:
-        """One step on a batch. Returns the four losses, and the image loss of each example (N,)."""
+    ) -> Floats:
+        """One step on a batch. Returns the four losses."""
         batch = (
             tf.constant(maps.astype(np.float32)),
             tf.constant(cells),
             tf.constant(tumor),
             tf.constant(types),
         )
-        parts, each = self._update(*batch)
-        return np.asarray(parts, np.float32), np.asarray(each, np.float32)
+        return np.asarray(self._update(*batch), np.float32)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds, including the state of the random generators, which Keras leaves out."""
@@ -89,9 +96,9 @@ class Detector:
             return kernel, bias
 
         named = {name: layer(self.tail, name) for name in TUNED}
-        named |= {name: layer(self.heads, name) for name in ("cell_hidden", "cell", "type_hidden", "type")}
+        named |= {name: layer(self.heads, name) for name in HEADS}
         mean, std = self._norm
-        for name in ("cell_hidden", "type_hidden"):
+        for name in STANDARDIZED:
             kernel, bias = named[name]
             scaled = kernel / np.tile(std, len(kernel) // CHANNELS)[:, None]
             named[name] = scaled, bias - np.tile(mean, len(kernel) // CHANNELS) @ scaled
@@ -108,10 +115,9 @@ class Detector:
         s = self.settings
         with tf.GradientTape() as tape:
             read = self.heads(tf.cast(self.tail(maps, training=True), tf.float32), training=True)
-            each = losses.image_losses(read["cells"], tumor, s.smoothing)
             parts = tf.stack(
                 [
-                    tf.reduce_mean(each),
+                    losses.image_loss(read["cells"], tumor, s.smoothing),
                     losses.cell_loss(read["cells"], cells),
                     s.location_weight * losses.location_loss(read["cells"], cells),
                     s.type_weight * losses.type_loss(read["types"], types, self.type_weights),
@@ -123,4 +129,13 @@ class Detector:
             optimizer.apply_gradients([(next(gradients), weight) for weight in group])
         for average, weight in zip(self._averages, self._trained, strict=True):
             average.assign(s.average * average + (1 - s.average) * weight.value)
-        return parts, each
+        return parts
+
+
+def _unfolded(name: str, tensors: dict[str, Floats], mean: Floats, std: Floats) -> tuple[Floats, Floats]:
+    """Kernel and bias of a head that read the map as it is, for the map standardized; undone by `Detector.tensors`."""
+    kernel, bias = tensors[f"{name}/kernel"], tensors[f"{name}/bias"]
+    if name not in STANDARDIZED:
+        return kernel, bias
+    times = len(kernel) // CHANNELS
+    return kernel * np.tile(std, times)[:, None], bias + np.tile(mean, times) @ kernel

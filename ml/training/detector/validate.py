@@ -19,28 +19,29 @@ BATCH = 32
 
 
 class Reader:
-    """Blocks 4 and 5 in float32, and the heads in NumPy, over the trunk's maps.
+    """Blocks 4 and 5, and the heads in NumPy, over the trunk's maps.
 
-    tensors: blocks 4 and 5 and the heads; without an embedding, it reads as zeros.
+    tensors: blocks 4 and 5 and the heads; without an embedding, it reads as zeros. policy: Keras' dtype policy of the
+    blocks.
     """
 
-    def __init__(self, tensors: Tensors) -> None:
-
-        from ml.model.keras_network import build_tail
+    def __init__(self, tensors: Tensors, *, policy: str = "float32") -> None:
+        from ml.model.keras_network import build_tail, precision
 
         rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
         kernel, bias = TENSORS[-2:]
         rounded.setdefault(kernel, np.zeros((2 * CHANNELS, EMBEDDING), np.float32))
         rounded.setdefault(bias, np.zeros(EMBEDDING, np.float32))
         self._heads = Heads.from_tensors(rounded)
-        self._tail = build_tail(rounded)
+        with precision(policy):
+            self._tail = build_tail(rounded)
 
     def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Pass]:
         """The maps of a pass for the draws of `indices`, or all, in order and in batches."""
         chosen = np.arange(len(maps)) if indices is None else indices
         for start in range(0, len(chosen), BATCH):
-            block3 = maps.take(chosen[start : start + BATCH]).astype(np.float32)
-            yield Pass(block3=block3, block5=np.asarray(self._tail(block3, training=False)))
+            block3 = maps.take(chosen[start : start + BATCH])[0].astype(np.float32)
+            yield Pass(block3=block3, block5=np.asarray(self._tail(block3, training=False), np.float32))
 
     def read(self, maps: Maps) -> HeadOutputs:
         """Readings of all draws."""
@@ -67,8 +68,9 @@ def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, fl
             found[f"auroc {name}"] = metrics.auroc(tumor[here], logits[here])
     if (known := types >= 0).any():
         found["type accuracy"] = float(np.mean(reading.types[known].argmax(axis=1) == types[known]))
-    if (marked := (maps.cells == POSITIVE).any(axis=(1, 2))).any():
+    cells = maps.cells
+    if (marked := (cells == POSITIVE).any(axis=(1, 2))).any():
         hottest = reading.cells.reshape(len(rows), -1).argmax(axis=1)
-        inside = maps.cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE
+        inside = cells.reshape(len(rows), -1)[np.arange(len(rows)), hottest] == POSITIVE
         found["hottest"] = float(np.mean(inside[marked]))
     return {name: round(float(value), 4) for name, value in found.items()}

@@ -75,8 +75,8 @@ def test_predict_answers_for_a_file_that_is_not_there(
         ["predict", "--batch", "many", "x.png"],
         ["guess", "x.png"],
         ["train", "--out", "x"],
-        ["train", "--data", "x", "--out", "x", "--steps", "0"],
-        ["train", "--data", "x", "--out", "x", "--per-stratum", "some"],
+        ["train", "--data", "x", "--out", "x", "--sections", "0"],
+        ["train", "--data", "x", "--out", "x", "--copies", "some"],
         ["evaluate", "--data", "x", "--split", "all"],
     ],
 )

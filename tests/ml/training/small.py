@@ -72,4 +72,9 @@ def examples(n: int, *, seed: int = 0, split: str = "train") -> Examples:
             else {"label": "no_tumor", "type": ""}
         )
         draws.append((row(number, split=split, **words), 0 if split != "train" else number % 3))
-    return Examples(Maps([(maps.astype(np.float16), np.stack(cells))]), draws)
+    return Examples(whole(maps.astype(np.float16), np.stack(cells)), draws)
+
+
+def whole(maps: NDArray[np.float16], cells: NDArray[np.int8], *, key: str = "") -> Maps:
+    """Maps of one chunk that is there already."""
+    return Maps(len(cells), lambda number: (maps, cells), key=key)

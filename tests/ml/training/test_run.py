@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,19 @@ def test_from_a_table_to_an_artifact(
 ) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
     command = ["train", "--data", str(table), "--out", str(out), "--work", str(work)]
-    command += ["--per-stratum", "2", "--sections", "2", "--steps", "1", "--seed", "7"]
+    command += ["--copies", "8", "--sections", "2", "--seed", "7"]
     assert main(command) == 0
     assert "| pooled | 2 (1 / 1) |" in capsys.readouterr().out
 
     manifest = read_manifest(out)
     training, metrics = manifest.data["training"], manifest.data["metrics"]
     assert training["counts"]["train"]["here"] == {"no_tumor": 2, "tumor": 2}
-    assert {name: training["settings"][name] for name in ("seed", "per_stratum", "sections", "steps")} == {
-        "seed": 7, "per_stratum": 2, "sections": 2, "steps": 1,
+    assert {name: training["settings"][name] for name in ("seed", "copies", "sections")} == {
+        "seed": 7, "copies": 8, "sections": 2,
     }  # fmt: skip
     assert training["copies"] == 8
+    assert training["init"] is None
+    assert training["guessed"]["sequence"] == {"table": 0.5, "drawn": 0.5}
     assert len(training["sections"]) == 2
     assert metrics["validation"]["sources"]["pooled"]["n"] == 4
     assert metrics["test"]["model"] == manifest.label
@@ -105,3 +108,30 @@ def test_from_a_table_to_an_artifact(
     same = ["--engine", "tensorflow"]  # as training itself measures
     assert main(["evaluate", "--model", str(again), "--data", str(table), "--json", "--record", *same]) == 0
     assert read_manifest(again).data["metrics"]["test"]["sources"] == metrics["test"]["sources"]
+
+
+def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--copies", "8", "--sections", "1"]
+    assert main([*command, "--out", str(first)]) == 0
+    assert main([*command, "--out", str(second), "--init", str(first), "--seed", "9"]) == 0
+    begun, tuned = read_manifest(first), read_manifest(second)
+    assert tuned.data["training"]["init"] == begun.label
+    assert tuned.digest != begun.digest
+    before, after, base = read_tensors(begun), read_tensors(tuned), run.base_weights("imagenet")
+    for name in ("cell/kernel", "type/kernel"):
+        assert 0 < np.abs(after[name] - before[name]).max() < 0.1
+    moved = np.abs(after["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max()
+    assert moved > np.abs(before["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max() > 0
+
+
+def test_an_artifact_of_other_types_is_not_tuned_further(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest()
+    others = replace(manifest, data=manifest.data | {"types": ["glioma", "meningioma", "pituitary"]})
+    monkeypatch.setattr(run, "read_manifest", lambda folder: others)
+    monkeypatch.setattr(run, "fit", lambda *given, start, **settings: pytest.fail("it was trained"))
+    command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--copies", "4", "--sections", "1", "--init", str(manifest.path)]) != 0
+    assert "other tumor types" in capsys.readouterr().err

@@ -10,7 +10,6 @@ import pytest
 from ml import readers
 from ml.preprocess import SIZE, preprocess
 from ml.training.data import counterfactual, dataset, targets
-from ml.training.data.sampling import HEALED_COPIES, synthetic_draws
 from ml.training.data.table import COLUMNS, Row, read_table
 from ml.training.detector import features
 from ml.training.detector.features import Extractor
@@ -27,8 +26,9 @@ def lesion_mask(center: tuple[float, float] = (0.62, 0.42), radius: float = 0.08
 
 
 @pytest.fixture
-def rows(make_table: Callable[..., Path]) -> list[Row]:
+def rows(make_table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """Of each patient a slice with a tumor, whose mask is known, and one without."""
+    monkeypatch.setattr(counterfactual, "FEWEST_PATIENTS", PATIENTS)
     table = []
     for patient in range(PATIENTS):
         words = {"subject": f"p{patient}", "group": f"p{patient}", "sequence": "flair"}
@@ -118,10 +118,18 @@ def test_the_same_pictures_are_made_again(rows: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("field", ["source", "sequence"])
-def test_only_slices_of_the_same_kind_serve_each_other(rows: list[Row], field: str) -> None:
+def test_only_slices_of_the_same_kind_serve_each_other(
+    rows: list[Row], field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counterfactual, "FEWEST_PATIENTS", 1)
     apart = [replace(row, **{field: row.group}) for row in rows]
     found = by_method(counterfactual.synthetic_rows(apart, seed=1))
     assert {method for method, made in found.items() if made} == {"healed"}
+
+
+def test_of_few_patients_nothing_is_made(rows: list[Row]) -> None:
+    few = [row for row in rows if row.group != rows[0].group]
+    assert counterfactual.synthetic_rows(few, seed=1) == []
 
 
 def test_without_a_mask_nothing_is_made(rows: list[Row]) -> None:
@@ -142,17 +150,21 @@ def test_a_picture_of_the_table_is_not_made(rows: list[Row]) -> None:
         counterfactual.synthesize(rows[0])
 
 
-def test_copies_of_what_was_made(rows: list[Row]) -> None:
-    everything = counterfactual.synthetic_rows(rows, seed=1)
-    drawn = synthetic_draws(everything)
-    named = by_method(everything)
-    assert len(drawn) == len(everything) + (HEALED_COPIES - 1) * len(named["healed"])
-    assert all(round_ > 0 for _, round_ in drawn)
-    gray, cells = dataset.example(drawn[0], seed=1)
+def test_what_is_made_is_augmented_like_any_image(rows: list[Row]) -> None:
+    named = by_method(counterfactual.synthetic_rows(rows, seed=1))
+    gray, cells = dataset.example((named["healed"][0], 1), seed=1)
     assert gray.shape == (SIZE, SIZE)
-    assert not (cells == targets.POSITIVE).any()  # the first rows are healed ones
-    tumor = next(draw for draw in drawn if draw[0].tumor)
-    assert (dataset.example(tumor, seed=1)[1] == targets.POSITIVE).any()
+    assert not (cells == targets.POSITIVE).any()
+    assert (dataset.example((named["grafted"][0], 1), seed=1)[1] == targets.POSITIVE).any()
+
+
+def test_a_source_with_many_masks_makes_no_more_than_its_part(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfactual, "MOST_TUMORS", 3)
+    named = by_method(counterfactual.synthetic_rows(rows, seed=1))
+    assert (len(named["healed"]), len(named["grafted"]), len(named["filled"])) == (3, 6, 3)
+    other = [replace(row, key=f"other {row.key}", source="other") for row in rows]
+    both = by_method(counterfactual.synthetic_rows(rows + other, seed=1))
+    assert [row.source for row in both["healed"]] == ["here"] * 3 + ["other"] * 3
 
 
 @pytest.mark.parametrize("change", ["version", "mask", "picture"])
@@ -173,7 +185,7 @@ def test_what_changes_a_made_picture_is_not_taken_from_the_cache(
 
     def maps() -> None:
         tensors = {"block1_conv1/kernel": np.ones((3, 3, 3, 2), np.float32)}
-        Extractor(tensors, cache=tmp_path / "c", seed=1, policy="float32").maps([(grafted, 1)], name="train")
+        Extractor(tensors, cache=tmp_path / "c", seed=1, policy="float32").maps([(grafted, 1)]).take(np.zeros(1, int))
 
     maps()
     maps()

@@ -1,13 +1,16 @@
-"""Which copies are drawn: strata alike, every picture at least twice, and the same for the same seed."""
+"""Which copies are drawn: as often as their weights say, no copy twice, and the same for the same seed."""
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.training.data.sampling import MOST_COPIES, draws
-from ml.training.data.table import Row
+from ml.training.data import balance
+from ml.training.data.sampling import draws
+from ml.training.data.table import Change, Row
 from tests.ml.training.simulated import row
 
 
@@ -18,39 +21,52 @@ def rows(sizes: dict[tuple[str, str], int]) -> list[Row]:
     return result
 
 
-def test_strata_of_different_sizes_come_alike() -> None:
+def test_an_image_comes_as_often_as_its_weight_says() -> None:
     table = rows({("large", "tumor"): 100, ("small", "tumor"): 30, ("small", "no_tumor"): 60})
-    drawn = Counter((one.source, one.label) for one, _ in draws(table, per_stratum=200, seed=1))
-    assert drawn == {("large", "tumor"): 200, ("small", "tumor"): 210, ("small", "no_tumor"): 180}
-
-
-def test_a_few_pictures_are_not_repeated_endlessly() -> None:
-    drawn = draws(rows({("tiny", "tumor"): 3}), per_stratum=1000, seed=1)
-    assert Counter(one.key for one, _ in drawn) == {f"images/{n}.png": MOST_COPIES for n in range(3)}
+    drawn = Counter(one.key for one, _ in draws(table, copies=500, seed=1))
+    expected = 500 * balance.weights(table)
+    assert sum(drawn.values()) == 500
+    for one, times in zip(table, expected, strict=True):
+        assert np.floor(times) <= drawn[one.key] <= np.ceil(times)
 
 
 @given(
-    st.dictionaries(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), st.integers(1, 20)), st.integers(1, 99)
+    st.dictionaries(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(("tumor", "no_tumor"))), st.integers(1, 20), min_size=1
+    ),
+    st.integers(1, 99),
 )
-def test_every_picture_comes_clean_and_changed(sizes: dict[tuple[str, str], int], per_stratum: int) -> None:
-    table = rows(sizes)
-    rounds: dict[str, list[int]] = {one.key: [] for one in table}
-    for one, round_ in draws(table, per_stratum=per_stratum, seed=3):
-        rounds[one.key].append(round_)
+def test_no_copy_comes_twice(sizes: dict[tuple[str, str], int], copies: int) -> None:
+    drawn = draws(rows(sizes), copies=copies, seed=3)
+    assert len({(one.key, round_) for one, round_ in drawn}) == len(drawn) == copies
+    rounds: dict[str, list[int]] = {}
+    for one, round_ in drawn:
+        rounds.setdefault(one.key, []).append(round_)
     for taken in rounds.values():
-        assert 2 <= len(taken) <= MOST_COPIES
-        assert sorted(taken) == list(range(len(taken)))
+        assert sorted(taken) in (list(range(len(taken))), [1])
+
+
+def test_an_image_that_comes_once_is_clean_or_augmented_with_equal_odds() -> None:
+    drawn = Counter(round_ for _, round_ in draws(rows({("a", "tumor"): 400}), copies=400, seed=1))
+    assert set(drawn) == {0, 1}
+    assert 160 < drawn[0] < 240
+
+
+def test_synthetic_images_are_always_augmented() -> None:
+    real = rows({("a", "tumor"): 10})
+    made = [replace(one, key=f"{one.key}, healed", label="no_tumor", change=Change(one, healed=True)) for one in real]
+    drawn = draws(real + made, copies=60, seed=1)
+    assert {round_ for one, round_ in drawn if one.change is None} >= {0, 1, 2}
+    assert min(round_ for one, round_ in drawn if one.change is not None) == 1
 
 
 def test_the_order_is_drawn_from_the_seed() -> None:
     table = rows({("a", "tumor"): 40})
-    assert draws(table, per_stratum=80, seed=1) == draws(table, per_stratum=80, seed=1)
-    other = draws(table, per_stratum=80, seed=2)
-    assert other != draws(table, per_stratum=80, seed=1)
-    assert set(other) == set(draws(table, per_stratum=80, seed=1))
+    assert draws(table, copies=80, seed=1) == draws(table, copies=80, seed=1)
+    assert draws(table, copies=80, seed=2) != draws(table, copies=80, seed=1)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_mixes_strata(seed: int) -> None:
-    drawn = draws(rows({("a", "tumor"): 200, ("b", "no_tumor"): 200}), per_stratum=400, seed=seed)
+    drawn = draws(rows({("a", "tumor"): 200, ("b", "no_tumor"): 200}), copies=400, seed=seed)
     assert 0.35 < sum(one.source == "a" for one, _ in drawn[:200]) / 200 < 0.65

@@ -61,42 +61,55 @@ def extractor(cache: Path, *, seed: int = 1, policy: str = "float32", **changed:
 
 
 def test_computed_once(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
-    first = extractor(tmp_path / "c").maps(drawn, name="train")
-    assert trunk.seen == len(first) == 10
-    second = extractor(tmp_path / "c").maps(drawn, name="train")
-    assert trunk.seen == 10
     every = np.arange(10)
-    np.testing.assert_array_equal(first.take(every), second.take(every))
-    np.testing.assert_array_equal(first.cells, second.cells)
+    first = extractor(tmp_path / "c").maps(drawn)
+    assert trunk.seen == 0
+    maps, cells = first.take(every)
+    first.take(every)
+    assert trunk.seen == len(first) == 10
+    again, same = extractor(tmp_path / "c").maps(drawn).take(every)
+    assert trunk.seen == 10
+    np.testing.assert_array_equal(again, maps)
+    np.testing.assert_array_equal(same, cells)
+
+
+def test_only_what_is_taken_is_computed(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
+    maps = extractor(tmp_path / "c").maps(drawn)
+    maps.take(np.array([5]))
+    assert trunk.seen == 4
+    assert len(maps.cells) == 10
+    assert trunk.seen == 10
 
 
 def test_each_draw_has_its_own_map_and_cells(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
-    maps = extractor(tmp_path / "c").maps(drawn, name="train")
+    maps = extractor(tmp_path / "c").maps(drawn)
     assert maps.cells.shape == (10, CELLS, CELLS)
     assert maps.cells.dtype == np.int8
     chosen = np.array([9, 0, 4, 3, 4])
-    taken = maps.take(chosen)
+    taken, targeted = maps.take(chosen)
     assert taken.dtype == np.float16
     for index, number in enumerate(chosen):
         square, cells = dataset.example(drawn[number], seed=1)
         mean = preprocess.to_network(square[None]).mean()
         np.testing.assert_allclose(taken[index], mean, rtol=2e-3)
+        np.testing.assert_array_equal(targeted[index], cells)
         np.testing.assert_array_equal(maps.cells[number], cells)
 
 
 def test_a_stopped_run_goes_on_at_its_chunk(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
-    whole = extractor(tmp_path / "whole").maps(drawn, name="train")
+    every = np.arange(10)
+    whole, _ = extractor(tmp_path / "whole").maps(drawn).take(every)
     broken = drawn[6][0].path
     content, times = broken.read_bytes(), broken.stat()
     broken.write_bytes(b"")
     with pytest.raises(Exception, match=broken.name):
-        extractor(tmp_path / "c").maps(drawn, name="train")
+        extractor(tmp_path / "c").maps(drawn).take(every)
     broken.write_bytes(content)
     os.utime(broken, ns=(times.st_atime_ns, times.st_mtime_ns))
     trunk.seen = 0
-    again = extractor(tmp_path / "c").maps(drawn, name="train")
+    again, _ = extractor(tmp_path / "c").maps(drawn).take(every)
     assert trunk.seen == 6
-    np.testing.assert_array_equal(again.take(np.arange(10)), whole.take(np.arange(10)))
+    np.testing.assert_array_equal(again, whole)
     assert not list((tmp_path / "c").glob("*.part*"))
 
 
@@ -105,7 +118,8 @@ def test_what_changes_the_numbers_is_not_taken_from_the_cache(
     trunk: Trunk, rows: list[Row], tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = [(row, 1) for row in rows[:4]]
-    extractor(tmp_path / "c").maps(drawn, name="train")
+    before = extractor(tmp_path / "c").maps(drawn)
+    before.take(np.arange(4))
     trunk.seen = 0
     if change == "preprocessing":
         monkeypatch.setattr(preprocess, "VERSION", "other")
@@ -121,7 +135,7 @@ def test_what_changes_the_numbers_is_not_taken_from_the_cache(
     other = extractor(
         tmp_path / "c", seed=2 if change == "seed" else 1, policy="bf16" if change == "policy" else "float32", **weights
     )
-    other.maps(drawn, name="train")
+    other.maps(drawn).take(np.arange(4))
     assert trunk.seen == 4
 
 
@@ -130,30 +144,33 @@ def test_a_corrected_box_gives_other_cells(
     trunk: Trunk, make_table: Callable[..., Path], tmp_path: Path, boxes: str
 ) -> None:
     file = make_table([table_row(1, boxes="0.54 0.34 0.7 0.5")])
-    before = extractor(tmp_path / "c").maps([(row, 0) for row in read_table(file)], name="val")
+    before = extractor(tmp_path / "c").maps([(row, 0) for row in read_table(file)])
     text = file.read_text(encoding="utf-8").replace("0.54 0.34 0.7 0.5", boxes)
     file.write_text(text, encoding="utf-8")
-    after = extractor(tmp_path / "c").maps([(row, 0) for row in read_table(file)], name="val")
-    assert (before.cells != after.cells).any()
-    np.testing.assert_array_equal(before.take(np.array([0])), after.take(np.array([0])))
+    after = extractor(tmp_path / "c").maps([(row, 0) for row in read_table(file)])
+    assert before.key != after.key
+    (maps, cells), (same, others) = before.take(np.array([0])), after.take(np.array([0]))
+    assert (cells != others).any()
+    np.testing.assert_array_equal(maps, same)
 
 
 def test_tuned_weights_have_no_part_in_the_cache(trunk: Trunk, rows: list[Row], tmp_path: Path) -> None:
     drawn = [(row, 0) for row in rows]
-    extractor(tmp_path / "c").maps(drawn, name="val")
-    extractor(tmp_path / "c", block5_conv3__bias=np.ones(3, np.float32)).maps(drawn, name="val")
+    every = np.arange(len(rows))
+    extractor(tmp_path / "c").maps(drawn).take(every)
+    extractor(tmp_path / "c", block5_conv3__bias=np.ones(3, np.float32)).maps(drawn).take(every)
     assert trunk.seen == len(rows)
 
 
 def test_clean_maps_depend_on_no_recipe(
     trunk: Trunk, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = [(row, 0) for row in rows]
-    extractor(tmp_path / "c").maps(drawn, name="val")
+    drawn, every = [(row, 0) for row in rows], np.arange(len(rows))
+    extractor(tmp_path / "c").maps(drawn).take(every)
     monkeypatch.setattr(features, "RECIPE", features.RECIPE.__class__(rotation=1.0))
-    extractor(tmp_path / "c").maps(drawn, name="val")
+    extractor(tmp_path / "c").maps(drawn).take(every)
     assert trunk.seen == len(rows)
-    extractor(tmp_path / "c").maps([(row, 1) for row in rows], name="train")
+    extractor(tmp_path / "c").maps([(row, 1) for row in rows]).take(every)
     assert trunk.seen == 2 * len(rows)
 
 

@@ -1,7 +1,6 @@
 """Training: it learns, it goes on after a stop as if there had been none, and what it draws is what was meant."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 
 from ml.model.heads import EMBEDDING
 from ml.training.detector import fit as fitting
-from ml.training.detector.fit import embedding, fit, type_weights
+from ml.training.detector.fit import Examples, embedding, fit, type_weights
 from ml.training.settings import Settings
 from tests.ml.training import small
 
-SETTINGS = Settings(sections=2, steps=8, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
+SETTINGS = Settings(copies=128, sections=2, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
 
 
 class Stopped(Exception):
@@ -23,8 +22,8 @@ class Stopped(Exception):
 
 def train(work: Path) -> fitting.Fitted:
     """A training of a few seconds, always the same."""
-    training, validation = small.examples(24), small.examples(8, seed=1, split="val")
-    return fit(training, validation, settings=SETTINGS, base=small.base(), work=work, policy="float32")
+    training, validation = small.examples(128), small.examples(8, seed=1, split="val")
+    return fit(training, validation, settings=SETTINGS, start=small.base(), work=work, policy="float32")
 
 
 @pytest.fixture(scope="module")
@@ -72,28 +71,6 @@ def test_pictures_that_do_not_differ_have_no_embedding() -> None:
     assert not bias.any()
 
 
-def test_every_draw_comes_once_before_any_comes_again() -> None:
-    settings = replace(SETTINGS, sections=4, steps=5, batch=4)
-    orders = [fitting._order(np.ones(50), section, settings) for section in range(4)]
-    assert [len(order) for order in orders] == [20] * 4
-    assert sorted(np.concatenate(orders)[:50].tolist()) == list(range(50))
-    np.testing.assert_array_equal(orders[3], fitting._order(np.ones(50), 3, settings))
-
-
-def test_what_was_judged_wrong_comes_more_often_but_not_without_end() -> None:
-    difficulty = np.concatenate([np.full(100, 0.01), [50.0]])
-    settings = replace(SETTINGS, sections=9, steps=100, batch=32)
-    drawn = Counter(fitting._order(difficulty, 5, settings).tolist())
-    assert 4 < drawn[100] / np.mean([drawn[n] for n in range(100)]) < 8.5
-    even = Counter(fitting._order(difficulty, 5, replace(settings, hard=0.0)).tolist())
-    assert 0.4 < even[100] / np.mean([even[n] for n in range(100)]) < 2
-
-
-def test_where_nothing_was_judged_wrong_all_come_alike() -> None:
-    drawn = fitting._order(np.zeros(10), 5, replace(SETTINGS, sections=9))
-    assert set(drawn.tolist()) == set(range(10))
-
-
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
 def test_it_learns(finished: tuple[Path, fitting.Fitted]) -> None:
@@ -105,6 +82,31 @@ def test_it_learns(finished: tuple[Path, fitting.Fitted]) -> None:
     assert whole.history[-1]["auroc"] > 0.9
     assert whole.history[-1]["hottest"] > 0.7
     assert {tensor.dtype for tensor in whole.tensors.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml.training.detector.network import Detector
+
+    small.use(monkeypatch)
+    taken: list[int] = []
+    take = small.Maps.take
+
+    def noted(self: small.Maps, indices: np.ndarray) -> object:
+        taken.extend(indices.tolist())
+        return take(self, indices)
+
+    monkeypatch.setattr(Detector, "step", lambda self, *batch: np.ones(4, np.float32))
+    monkeypatch.setattr(fitting, "moments", lambda *given: (np.zeros(512, np.float32), np.ones(512, np.float32)))
+    monkeypatch.setattr(fitting, "figures", lambda *given: {})
+    examples = small.examples(40)
+    judged = Examples(small.whole(np.zeros((0, 28, 28, 256), np.float16), np.zeros((0, 14, 14), np.int8)), [])
+    monkeypatch.setattr(fitting.Reader, "read", lambda *given: None)
+    monkeypatch.setattr(small.Maps, "take", noted)
+    settings = replace(SETTINGS, copies=40, sections=3, batch=4)
+    fit(examples, judged, settings=settings, start=small.base(), work=tmp_path, policy="float32")
+    assert taken == list(range(36))  # three sections of three whole steps
 
 
 @pytest.mark.tensorflow
@@ -134,7 +136,7 @@ def test_it_goes_on_after_a_stop(
         np.testing.assert_allclose(resumed.tensors[name], tensor, atol=1e-4, err_msg=name)
     [progress] = tmp_path.glob("checkpoints/*/progress-*.json")
     assert progress.name == "progress-2.json"
-    assert json.loads(progress.read_text())["history"] == resumed.history
+    assert json.loads(progress.read_text()) == resumed.history
 
 
 @pytest.mark.tensorflow
@@ -152,11 +154,11 @@ def test_a_finished_training_is_not_run_again(
     again = train(folder)
     assert again.history == whole.history
     np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
-    other = small.examples(24)
-    other.maps.cells[:] = np.roll(other.maps.cells.copy(), 1, axis=0)
+    other = small.examples(128)
+    other.maps.key = "other boxes"
     monkeypatch.setattr(small, "examples", lambda n, **given: other)
     with pytest.raises(AssertionError, match="run again"):
-        train(folder)  # other boxes: another training
+        train(folder)
 
 
 @pytest.mark.tensorflow

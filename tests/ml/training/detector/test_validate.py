@@ -34,7 +34,7 @@ def reading(logits: list[float], *, types: list[int] | None = None, hottest: lis
 
 
 def maps(cells: np.ndarray) -> Maps:
-    return Maps([(np.zeros((len(cells), 1, 1, 1), np.float16), cells.astype(np.int8))])
+    return small.whole(np.zeros((len(cells), 1, 1, 1), np.float16), cells.astype(np.int8))
 
 
 def test_figures_by_source_where_both_classes_stand() -> None:
