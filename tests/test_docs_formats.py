@@ -1,13 +1,16 @@
 """docs/formats.md and the table of files beside it say what the readers do."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from diagnosis import intake
+from diagnosis import deid, intake
+from diagnosis.intake import rejections
 from ml import readers
-from ml.readers import archives, volumes
+from ml.readers import archives, sniffing, unread, volumes
 from ml.readers.dicom import MAX_FRAMES, header
 from tests import formats
 
@@ -44,9 +47,40 @@ def test_limits_are_those_of_the_code(what: str, limit: str) -> None:
     assert limit in line
 
 
-def test_codes_are_those_of_the_code() -> None:
-    rooms = Path(readers.__file__).parent, Path(intake.__file__).parent
-    sources = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
-    codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", TEXT))
-    assert len(codes) > 15
-    assert [code for code in codes if f'"{code}"' not in sources] == []
+def rooms() -> Iterator[Path]:
+    """The source files of all that reads, cleans and takes in files."""
+    for module in (readers, deid, intake):
+        yield from Path(module.__file__).parent.rglob("*.py")
+
+
+def raised_codes() -> set[str]:
+    """The codes of every `UnreadableImage(code, sentence)` in these rooms."""
+    codes = set(unread.WHAT_TO_DO) | {rejections.CONFIRMABLE}
+    for path in rooms():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "UnreadableImage":
+                codes |= {one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)}
+    return codes
+
+
+def test_every_code_is_in_the_document() -> None:
+    codes = raised_codes()
+    assert len(codes) > 45
+    assert {code for code in codes if f"`{code}`" not in TEXT} == set()
+
+
+def test_every_code_of_the_document_is_raised() -> None:
+    assert set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", TEXT)) - raised_codes() == set()
+
+
+def test_every_format_that_is_not_read_is_in_the_row_of_its_code() -> None:
+    rows = {code: line for line in TEXT.splitlines() for code in re.findall(r"`(\w+)` \|$", line)}
+    for _, code, name in unread.FORMATS:
+        known = re.sub(r"^an? (file packed with )?|^of (a )?| archive$| \(.*", "", name)
+        assert known.split()[0].strip(",") in rows[code], name
+
+
+def test_every_format_that_is_read_is_in_the_document() -> None:
+    first = TEXT[: TEXT.index("## How DICOM")]
+    assert [name for _, name in sniffing._RASTER if name not in first] == []
+    assert [name for name in re.findall(r"[\w.]+", sniffing.ACCEPTED) if name != "or" and name not in first] == []

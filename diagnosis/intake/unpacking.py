@@ -56,7 +56,12 @@ def unpack(upload: Upload) -> Generator[UnreadFile, None, None]:
 
 
 def _within_limit(file: UnreadFile, head: bytes) -> UnreadFile:
-    """The file, or its refusal if it is too large for a single picture. head: its first bytes."""
+    """The file, or its refusal if its format is not read, or if it is too large for a single picture.
+
+    head: its first bytes.
+    """
+    if refused := sniffing.unread(head, size=file.size):
+        return _refused(file.name, refused)
     if file.size > settings.MAX_UPLOAD_MB * MEGABYTE and not sniffing.may_hold_many(head):
         return _refused(file.name, too_large(settings.MAX_UPLOAD_MB))
     return file

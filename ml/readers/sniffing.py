@@ -1,7 +1,8 @@
 """A file's format, told from its first bytes.
 
 File names and declared content types are the uploader's claim and are ignored. Formats that are known but not read get
-a sentence of their own, so that somebody who uploads a PDF or a web page learns what it was taken for.
+a sentence of their own (`ml.readers.unread`), so that somebody who uploads a PDF or a web page learns what it was taken
+for.
 """
 
 import re
@@ -9,6 +10,8 @@ import zlib
 
 from ml.contracts import UnreadableImage
 from ml.readers import bare_dicom
+from ml.readers.archives.member import HEAD, is_archive
+from ml.readers.unread import unread_format
 
 ACCEPTED = "DICOM, NIfTI, PNG, JPEG, TIFF, WebP, BMP or GIF"
 
@@ -24,25 +27,8 @@ _RASTER = (
     (b"BM", "BMP"),
 )
 
-_KNOWN_OTHERS = (
-    (b"%PDF", "pdf", "a PDF document"),
-    (b"PK\x03\x04", "archive", "a ZIP archive or an office document"),
-    (b"\x1f\x8b", "archive", "a gzip file"),
-    (b"MZ", "program", "a program"),
-    (b"\x7fELF", "program", "a program"),
-)
-
-_OTHER_VOLUMES = (
-    (re.compile(rb"NRRD000\d"), "NRRD"),
-    (re.compile(rb"(?:Comment|ObjectType|NDims) *= "), "MetaImage"),
-    (re.compile(rb"# === DATA DESCRIPTION FILE|# CLINICAL TRYOUT"), "Philips PAR/REC"),
-    (re.compile(rb"\0\0\0\x01(?:\0\0..){4}\0\0\0[\0\x01\x03\x04]", re.DOTALL), "FreeSurfer MGH"),
-    (re.compile(rb"\\\x01\0\0.{36}|\0\0\x01\\.{36}", re.DOTALL), "NIfTI or Analyze as a pair of files (.hdr and .img)"),
-    (re.compile(rb"CDF[\x01\x02]"), "MINC 1"),
-    (re.compile(rb"\x89HDF\r\n\x1a\n"), "HDF5, as MINC 2 and MATLAB write it"),
-)
-"""Volumes of research tools. The tools that write them also write NIfTI, so we need no reader for each."""
-
+_GZIP = b"\x1f\x8b"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MARKUP = re.compile(rb"^\s*(<\?xml|<!doctype|<!--|<html|<svg|<head|<body|<script)", re.IGNORECASE)
 _ACTIVE = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<svg\s+xmlns|<foreignobject", re.IGNORECASE)
 
@@ -50,8 +36,8 @@ _ACTIVE = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<svg\s+xmlns|<forei
 def sniff(data: bytes) -> str:
     """Name the format of `data`: PNG, JPEG, GIF, TIFF, BMP, WEBP, DICOM, NIfTI or NIfTI.gz.
 
-    Raises UnreadableImage with code `empty`, `markup`, `active_content`, `pdf`, `archive`, `program`, `text` or
-    `unknown_format`, or with `volume_format` for a volume as research tools write it.
+    Raises UnreadableImage with code `empty`, `markup`, `active_content`, `archive`, `text` or `unknown_format`, or a
+    code of `ml.readers.unread`.
     """
     if not data:
         raise UnreadableImage("empty", "The file is empty (0 bytes).")
@@ -68,14 +54,22 @@ def sniff(data: bytes) -> str:
     return name
 
 
+def unread(head: bytes, *, size: int) -> UnreadableImage | None:
+    """Why a file is not read, if its first HEAD bytes tell. size: of the whole file."""
+    if _multi_slice_format(head) is not None or _raster_format(head) is not None:
+        return None
+    return unread_format(head, size=size)
+
+
 def may_hold_many(head: bytes) -> bool:
-    """Whether a file that starts like this (512 bytes or more) may hold many slices, so that it may be larger than a
-    picture: an archive, DICOM or a volume. Also true for volumes that `sniff` then refuses, with the better reason."""
-    magic = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
-    try:
-        return head.startswith(magic) or head[257:262] == b"ustar" or _multi_slice_format(head) is not None
-    except UnreadableImage:
-        return True
+    """Whether a file that starts like this (512 bytes or more) may be larger than a picture: an archive, DICOM, a
+    volume, or anything that is not read, so that its refusal names the format and not the size."""
+    return (
+        head.startswith(_GZIP)
+        or is_archive(head)
+        or _multi_slice_format(head) is not None
+        or unread(head, size=-1) is not None
+    )
 
 
 def _multi_slice_format(data: bytes) -> str | None:
@@ -84,25 +78,17 @@ def _multi_slice_format(data: bytes) -> str | None:
         return DICOM
     if _is_nifti(data):
         return NIFTI
-    if data.startswith(b"\x1f\x8b"):
-        try:
-            head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:65536], 540)
-        except zlib.error:
-            return None
-        if _is_nifti(head):
-            return NIFTI_GZ
-        _check_other_volume(head)
-        return None
-    _check_other_volume(data[:540])
-    return None
+    return NIFTI_GZ if _is_nifti(_gunzipped_head(data)) else None
 
 
-def _check_other_volume(head: bytes) -> None:
-    for begins, what in _OTHER_VOLUMES:
-        if begins.match(head):
-            raise UnreadableImage(
-                "volume_format", f"Not read: this is a volume stored as {what}. Export it as NIfTI (.nii.gz) or DICOM."
-            )
+def _gunzipped_head(data: bytes) -> bytes:
+    """The first bytes of what a gzip file holds; none if it is no gzip file, or damaged."""
+    if not data.startswith(_GZIP):
+        return b""
+    try:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:HEAD], 4096)
+    except zlib.error:
+        return b""
 
 
 def _is_nifti(head: bytes) -> bool:
@@ -126,9 +112,20 @@ def _raster_format(data: bytes) -> str | None:
 
 
 def _not_an_image(data: bytes) -> UnreadableImage:
-    for magic, code, what in _KNOWN_OTHERS:
-        if data.startswith(magic):
-            return UnreadableImage(code, f"Not an image: this is {what}. Accepted: {ACCEPTED}.")
+    if not data.strip(b"\x00"):
+        return UnreadableImage("empty", "The file holds nothing but zeros, as after a copy that failed. Copy it again.")
+    if refused := unread_format(data[:HEAD], size=len(data)):
+        return refused
+    if is_archive(data[:HEAD]):
+        return UnreadableImage("archive", "Not an image: this is an archive. Unpack it first.")
+    if data.startswith(_GZIP):
+        refused = unread_format(_gunzipped_head(data), size=-1)
+        if refused and refused.code == "volume_format":
+            return refused
+        return UnreadableImage(
+            "archive",
+            "Not an image: this is a gzip file. It holds neither a NIfTI volume nor a tar archive; unpack it.",
+        )
     head = data[:4096].removeprefix(b"\xef\xbb\xbf")
     if _MARKUP.search(head):
         return UnreadableImage("markup", f"Not a scan: this is SVG, HTML or XML. Accepted: {ACCEPTED}.")
@@ -138,10 +135,14 @@ def _not_an_image(data: bytes) -> UnreadableImage:
 
 
 def _is_text(head: bytes) -> bool:
-    if b"\x00" in head:
+    """Whether it is text: in UTF-8, in UTF-16 with its mark, or in an old code page, of which most is ASCII."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[2::2].count(0) > len(head) // 4 or head[3::2].count(0) > len(head) // 4
+    if _CONTROL.search(head):
         return False
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # the 4096-byte window cut a character in two
+        cut = error.start > len(head) - 4  # the 4096-byte window cut a character in two
+        return cut or sum(byte < 128 for byte in head) > 0.8 * len(head)
     return True

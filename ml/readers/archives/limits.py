@@ -28,7 +28,7 @@ def empty(*, left_behind: bool, dicomdir: bool) -> UnreadableImage:
         found = "only files that the operating system leaves behind, such as __MACOSX. Pack the scans again"
     else:
         found = "no file. Pack the scans again"
-    return UnreadableImage("archive_empty", f"There is no picture in the archive: it holds {found}.")
+    return UnreadableImage("archive_empty", f"There is no image in the archive: it holds {found}.")
 
 
 def too_many() -> UnreadableImage:

@@ -1,16 +1,19 @@
 """A file of an archive: what its name and first bytes tell, and how it is read. The same for ZIP and tar."""
 
 import io
+import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ml.contracts import UnreadableImage
+from ml.readers.archives.documents import document
 from ml.readers.packed import CHUNK
 
 HEAD = 65_536
 """First bytes of a file, by which its format is told."""
+_TAR_BLOCK = 512
 _DICOMDIR = b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10"
 """Media Storage SOP Class UID of a DICOMDIR, element (0002,0002), as it starts every DICOM file (PS3.10, 7.1)."""
 _LEFT_BEHIND = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -59,21 +62,32 @@ def begin(name: str, *, size: int, read: ReadSome) -> Member:
         return Member(name, refused=_damaged())
     if is_archive(head):
         nested = UnreadableImage("archive_nested", "An archive in an archive is not opened. Unpack it first.")
-        return Member(name, refused=nested)
+        return Member(name, refused=document(head) or nested)
     return Member(name, size, head, _rest=read)
 
 
 def is_archive(head: bytes) -> bool:
     """Whether a file is a ZIP, tar or gzipped tar archive, by its first HEAD bytes."""
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK00PK\x03\x04")):  # PK00: split, and found to fit in one
         return True
-    block = head[:512]
+    block = head[:_TAR_BLOCK]
     if head.startswith(b"\x1f\x8b"):
         try:
-            block = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head[:HEAD], 512)
+            block = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head[:HEAD], _TAR_BLOCK)
         except zlib.error:
             return False
-    return block[257:262] == b"ustar"
+    return block[257:262] == b"ustar" or _is_old_tar(block)
+
+
+def _is_old_tar(block: bytes) -> bool:
+    """Whether it is the first header of a tar archive as before POSIX, which only its checksum tells."""
+    if len(block) < _TAR_BLOCK or not block[:1].strip(b"\x00") or block[148:149] not in b" 01234567":
+        return False
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def is_left_behind(member: Member) -> bool:

@@ -47,7 +47,7 @@ def test_an_archive_without_pictures_is_reported_beside_a_good_file_and_alone(as
     beside = as_user.post("/upload/", {"files": [image(), SimpleUploadedFile("study.zip", zipped({}))]})
     assert beside.status_code == 200 and Prediction.objects.count() == 1
     for response in (alone, beside):
-        assert "There is no picture in the archive" in response.content.decode()
+        assert "There is no image in the archive" in response.content.decode()
 
 
 def test_all_too_large_is_a_413_that_names_the_limit(as_user: Client, settings: object) -> None:

@@ -85,27 +85,6 @@ def test_other_file_formats_are_refused_by_name(data: bytes, code: str) -> None:
     assert refusal(data) == code
 
 
-VOLUMES = {
-    "NRRD": b"NRRD0005\ntype: short\ndimension: 3\nencoding: gzip\n\n",
-    "MetaImage": b"ObjectType = Image\nNDims = 3\nElementDataFile = LOCAL\n\0\0",
-    "PAR/REC": b"# === DATA DESCRIPTION FILE ======\n#\n",
-    "MGH": nib.MGHImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).to_bytes(),
-    ".hdr and .img": nib.Nifti1Pair(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock,
-    "Analyze": nib.AnalyzeImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock,
-    "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(40),
-    "MINC 1": b"CDF\x01" + bytes(40),
-}
-
-
-@pytest.mark.parametrize("name", VOLUMES)
-def test_volumes_of_research_tools_are_refused_with_what_to_export(name: str) -> None:
-    for data in (VOLUMES[name], gzip.compress(VOLUMES[name])):
-        with pytest.raises(UnreadableImage, match=r"Export it as NIfTI .* or DICOM") as caught:
-            readers.read(data)
-        assert caught.value.code == "volume_format"
-        assert name in caught.value.message
-
-
 def test_a_wrong_checksum_in_a_png_is_damage() -> None:
     data = bytearray(builders.png_bytes())
     data[-20] ^= 0xFF

@@ -77,3 +77,15 @@ def test_a_sparse_file_is_not_filled_with_zeros() -> None:
     header[483:495] = b"%011o\0" % 10**9
     header[148:156] = b"%06o\0 " % (sum(header) - sum(header[148:156]) + 8 * 32)
     assert outcomes(bytes(header) + bytes(1024)) == {"sparse": "archive_bomb"}
+
+
+def test_an_archive_of_before_posix_is_one() -> None:
+    """Only the checksum tells its headers."""
+    data = bytearray(tarred({"a/1.dcm": b"one"}, mode="w"))
+    data[257:512] = bytes(255)
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    assert outcomes(bytes(data)) == {"a/1.dcm": b"one"}
+    assert outcomes(gzip.compress(bytes(data))) == {"a/1.dcm": b"one"}
+    data[150] ^= 1
+    assert not archives.is_archive(bytes(data))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml.contracts import UnreadableImage
 from ml.readers import archives
-from tests.ml.readers.archives.packing import METHODS, lying, outcomes, peak, trouble, zipped
+from tests.ml.readers.archives.packing import FILES, METHODS, lying, outcomes, peak, trouble, zipped
 
 
 def test_a_zip_archive_is_read_a_little_at_a_time() -> None:
@@ -93,3 +94,31 @@ def overlapping(count: int) -> bytes:
 def test_entries_that_share_bytes_are_a_bomb() -> None:
     assert outcomes(overlapping(1)) == {"a": bytes(50_000)}
     assert trouble(overlapping(900)) == "archive_bomb"
+
+
+@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (77, "77")])
+def test_a_method_that_is_not_read_is_no_damage(method: int, name: str) -> None:
+    data = bytearray(zipped({"a": b"1", "b": b"2"}))
+    for header, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = data.index(header) + at
+        data[start : start + 2] = struct.pack("<H", method)
+    refused, good = archives.members(bytes(data))
+    assert refused.refused and refused.refused.code == "archive_method"
+    assert name in refused.refused.message and f"method {method}" in refused.refused.message
+    assert good.name == "b"
+
+
+def test_a_part_of_a_split_archive_says_so() -> None:
+    data = bytearray(zipped(FILES))
+    data[data.index(b"PK\x05\x06") + 4] = 2  # the number of this disk
+    assert trouble(bytes(data)) == "archive_split"
+    with pytest.raises(UnreadableImage, match="one part of several"):
+        outcomes(zipped(FILES)[:-100])
+
+
+def test_an_archive_that_could_have_been_split_is_whole() -> None:
+    stream = io.BytesIO(b"PK00")
+    stream.seek(4)
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("a", b"1")
+    assert outcomes(stream.getvalue()) == {"a": b"1"}
