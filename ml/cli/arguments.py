@@ -115,6 +115,14 @@ def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--out", type=Path, metavar="FILE", help="also write the prototype's figures here, as JSON")
 
 
+def _changes(p: argparse.ArgumentParser) -> None:
+    for name in ("before", "after"):
+        p.add_argument(name, type=Path, metavar=name.upper(), help="results.json that `evaluate --out` wrote")
+    _data(p)
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--out", type=Path, metavar="FILE", help="also write the changes here, as JSON")
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -132,5 +140,6 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "audit": (_audit, "Fail if an image, a near-duplicate, a group or a patient stands in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
+    "changes": (_changes, "Count what changed between two models on the same images."),
     "card": (_card, "Write the model card of an artifact."),
 }

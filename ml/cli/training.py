@@ -134,6 +134,20 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def changes(options: argparse.Namespace) -> int:
+    """Print what changed between two models on the same images, from what `evaluate --out` wrote of each."""
+    from ml.training.data.table import read_table
+    from ml.training.evaluation import changes
+
+    before, after = changes.read(options.before), changes.read(options.after)
+    found = changes.changes(read_table(options.data), before, after)
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(json.dumps(found, allow_nan=False) if options.json else changes.table(found))
+    return 0
+
+
 def card(options: argparse.Namespace) -> int:
     """Write the model card to a file or to standard output."""
     from ml.training.evaluation.card import card
@@ -163,5 +177,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "audit": audit,
     "export": export,
     "compare": compare,
+    "changes": changes,
     "card": card,
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.training.evaluation import compare, tables
+from ml.training.evaluation import changes, compare, tables
 from ml.training.evaluation.documents import Documents
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.tables import figure, line, percent
@@ -20,6 +20,7 @@ def sections(data: dict[str, Any], documents: Documents) -> list[str]:
         _operating_point(data["operating_point"], test),
         _gate(data["gate"], test),
         *_series(data),
+        *_changes(test, documents),
         _comparison(test, documents),
         *([_error_analysis(test["worst"])] if test else []),
     ]
@@ -34,6 +35,8 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
         "the tumor type, if known. `on the tumor`: how often the hottest point lies in the table's box or mask.",
         tables.markdown(test),
         "\n".join(_alone(test)),
+        *_strata("By plane, if known:", test.get("planes"), of="plane"),
+        *_strata("By height in the head, axial slices of whole series:", test.get("heights"), of="height"),
         "Read the single sources, not the pooled line. If a source has one class only, recognizing the source is as "
         "good as recognizing the tumor, and the pooled figures reward it. " + _hardest(test),
         "By tumor type, if known:",
@@ -48,6 +51,10 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
     if validation:
         parts += ["On the validation split, which chose calibration and operating point:", tables.markdown(validation)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _strata(title: str, found: dict[str, Any] | None, *, of: str) -> list[str]:
+    return [title, tables.strata(found, of=of)] if found else []
 
 
 def _without_copies(rest: dict[str, Any] | None) -> list[str]:
@@ -231,6 +238,19 @@ def _fraction(item: dict[str, Any] | None) -> str:
     if item is None or item["share"] is None:
         return "–"
     return f"{item['share']:.3f} of {item['pictures']}"
+
+
+def _changes(test: dict[str, Any] | None, documents: Documents) -> list[str]:
+    """What changed against another model, if `docs/figures` compares this very one with it."""
+    found = documents.changes
+    if test is None or found is None or found["after"] != test["model"]:
+        return []
+    return [
+        f"## What changed against {found['before'].partition('@')[0]}",
+        f"On the test images that both judged, each model at its own threshold: before → now. Made by "
+        f"`{found['command']}`.",
+        changes.table(found),
+    ]
 
 
 def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:

@@ -10,6 +10,7 @@ from ml.contracts import BrainscanError
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "figures"
 BASELINE = "baseline.json"
 COMPARISON = "comparison.json"
+CHANGES = "changes.json"
 
 
 class DocumentError(BrainscanError):
@@ -21,17 +22,21 @@ class DocumentError(BrainscanError):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """baseline: test figures of the previous model. comparison: output of `python -m ml compare`, or None."""
+    """baseline: test figures of the first model. comparison, changes: outputs of `python -m ml compare` and
+    `python -m ml changes`, or None."""
 
     baseline: dict[str, Any]
     comparison: dict[str, Any] | None
+    changes: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path = FOLDER) -> "Documents":
         """Raises DocumentError: the baseline is missing, or a file is not valid JSON."""
         try:
             baseline = json.loads((folder / BASELINE).read_text(encoding="utf-8"))
-            file = folder / COMPARISON
-            return cls(baseline, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None)
+            others = (folder / COMPARISON, folder / CHANGES)
+            return cls(
+                baseline, *(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None for file in others)
+            )
         except (OSError, ValueError) as error:
             raise DocumentError(f"Figures in {folder} cannot be read: {error}.") from error

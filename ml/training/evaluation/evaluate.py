@@ -15,11 +15,12 @@ from ml.inference.registry import Model
 from ml.inference.series import slice_outcome
 from ml.training.calibration.synthetic_series import synthesize
 from ml.training.data.table import NOT_BRAIN, Row, split_rows
-from ml.training.evaluation import error_analysis, series_report
+from ml.training.evaluation import changes, error_analysis, series_report
 from ml.training.evaluation.report import not_brain_report, report
 from ml.training.evaluation.scored import Refused, Scored, scored
 
 EVALUATION = "evaluation.json"
+RESULTS = "results.json"
 
 
 def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tuple[dict[str, Any], Scored]:
@@ -69,13 +70,15 @@ def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str,
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:
-    """Write evaluation.json and the plots to `out` and return the files. No plot shows a scan."""
+    """Write evaluation.json, results.json and the plots to `out` and return the files. No plot shows a scan."""
     from ml.training.evaluation import plots
 
     out.mkdir(parents=True, exist_ok=True)
     file = out / EVALUATION
     file.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return [file, *plots.write_all(summary, scored, out)]
+    results = out / RESULTS
+    results.write_text(json.dumps(changes.results(summary, scored), allow_nan=False) + "\n", encoding="utf-8")
+    return [file, results, *plots.write_all(summary, scored, out)]
 
 
 def _analyses(model: Model, rows: list[Row], *, batch: int, name: str) -> Iterator[Analysis]:

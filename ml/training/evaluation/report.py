@@ -1,15 +1,17 @@
-"""The report of a split, by source, sequence and type, and pooled, with intervals.
+"""The report of a split, by source, sequence, plane, height and type, and pooled, with intervals.
 
 It is the same for validation and test. `ml.training.evaluation.summary` measures one stratum.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ml.contracts import TUMOR_TYPES, Analysis
 from ml.training.data.table import Row
+from ml.training.evaluation.heights import height
 from ml.training.evaluation.scored import Refused, Scored
 from ml.training.evaluation.summary import rate, summarize, type_summary
 
@@ -19,19 +21,24 @@ POOLED = "pooled"
 def report(scored: Scored, *, threshold: float, refused: list[Refused] | None = None) -> dict[str, Any]:
     """{"threshold": …, "sources": {name: summary, …, "pooled": summary}, "sequences": …, "types": …}, JSON-ready.
 
-    sequences: by "source/sequence", of rows with a known sequence. types: by tumor type, of rows with a known type.
+    sequences: by "source/sequence", planes and heights: by plane and by fifth of the head, each of rows where it is
+    known. types: by tumor type, of rows with a known type.
     """
     refused = refused or []
-    sources = _strata([row.source for row in scored.rows], [item.row.source for item in refused])
-    sequences = _strata([_sequence(row) for row in scored.rows], [_sequence(item.row) for item in refused])
+
+    def strata(name: Callable[[Row], str]) -> dict[str, Any]:
+        return _strata(scored, refused, name, threshold)
+
     return {
         "threshold": threshold,
         "interval": "95% bootstrap by group",
         "sources": {
-            **{name: _stratum(scored, refused, name, _source, threshold) for name in sources},
+            **strata(lambda row: row.source),
             POOLED: summarize(scored, threshold=threshold, refused=refused),
         },
-        "sequences": {name: _stratum(scored, refused, name, _sequence, threshold) for name in sequences},
+        "sequences": strata(lambda row: f"{row.source}/{row.sequence}" if row.sequence else ""),
+        "planes": strata(lambda row: row.plane),
+        "heights": strata(height),
         "types": {
             tumor_type: type_summary(scored.only(_mask(scored, tumor_type)), tumor_type, threshold=threshold)
             for tumor_type in TUMOR_TYPES
@@ -65,24 +72,18 @@ def not_brain_report(rows: list[Row], results: list[Analysis]) -> dict[str, Any]
     return summaries
 
 
-def _stratum(scored: Scored, refused: list[Refused], name: str, stratum_of: Any, threshold: float) -> dict[str, Any]:
-    in_stratum = np.array([stratum_of(row) == name for row in scored.rows], bool)
-    return summarize(
-        scored.only(in_stratum), threshold=threshold, refused=[item for item in refused if stratum_of(item.row) == name]
-    )
+def _strata(scored: Scored, refused: list[Refused], name: Callable[[Row], str], threshold: float) -> dict[str, Any]:
+    """Summaries by `name` of the row, in order; rows without a name are left out."""
+    judged, turned = [name(row) for row in scored.rows], [name(item.row) for item in refused]
+    return {
+        stratum: summarize(
+            scored.only(np.array([one == stratum for one in judged], bool)),
+            threshold=threshold,
+            refused=[item for item, one in zip(refused, turned, strict=True) if one == stratum],
+        )
+        for stratum in sorted({*judged, *turned} - {""})
+    }
 
 
 def _mask(scored: Scored, tumor_type: str) -> Any:
     return np.array([row.type == tumor_type for row in scored.rows], bool)
-
-
-def _source(row: Row) -> str:
-    return row.source
-
-
-def _sequence(row: Row) -> str:
-    return f"{row.source}/{row.sequence}" if row.sequence else ""
-
-
-def _strata(*names: list[str]) -> list[str]:
-    return sorted({name for part in names for name in part if name})

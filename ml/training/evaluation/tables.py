@@ -3,7 +3,6 @@
 from typing import Any
 
 HEAD = (
-    "source",
     "images (tumor / none)",
     "groups",
     "refused",
@@ -18,8 +17,13 @@ HEAD = (
 
 def markdown(summary: dict[str, Any]) -> str:
     """A line for each source, a pooled one, and one for each sequence; figures with their 95% intervals."""
-    lines = [line(list(HEAD)), line(["---"] * len(HEAD))]
-    for name, numbers in {**summary["sources"], **summary["sequences"]}.items():
+    return strata({**summary["sources"], **summary["sequences"]})
+
+
+def strata(summaries: dict[str, Any], *, of: str = "source") -> str:
+    """A line for each stratum; figures with their 95% intervals. of: heads the column of their names."""
+    lines = [line([of, *HEAD]), line(["---"] * (1 + len(HEAD)))]
+    for name, numbers in summaries.items():
         cells = [name, f"{numbers['n']} ({numbers['tumor']} / {numbers['no_tumor']})", str(numbers["groups"])]
         cells += [str(numbers["refused"])]
         cells += [figure(numbers[key]) for key in ("sensitivity", "specificity", "auroc")]

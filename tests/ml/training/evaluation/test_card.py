@@ -83,7 +83,7 @@ def full(tiny_artifact: Path, evaluated: dict[str, Any]) -> Manifest:
 
 
 def documents(comparison: dict[str, Any] | None = None) -> Documents:
-    return replace(Documents.read(), comparison=comparison)
+    return replace(Documents.read(), comparison=comparison, changes=None)
 
 
 def test_docs_hold_the_card_of_the_shipped_artifact(shipped: Manifest) -> None:
@@ -162,6 +162,25 @@ def test_the_comparison_says_where_the_accuracy_comes_from(full: Manifest) -> No
     assert "| baseline vgg16-gap-1@1c82e7f29757 | test split |" in text
     assert "| this model | test split |" in text
     assert "Not measured yet" in card(full, documents(None))
+
+
+def test_it_tells_what_changed_against_the_model_before(full: Manifest) -> None:
+    figures = {"sensitivity": 0.9, "specificity": 0.8, "auroc": None}
+    one = {"n": 40, "before": figures, "after": figures, "right_to_wrong": 1, "wrong_to_right": 7}
+    found = {"command": "a command", "before": "old@1", "after": "m@1", "sources": {"pooled": one}}
+    text = card(full, replace(documents(), changes=found))
+    assert "## What changed against old\n" in text
+    assert "| pooled | 40 | 0.900 → 0.900 | 0.800 → 0.800 | – → – | 7 | 1 |" in text
+    assert "## What changed" not in card(full, replace(documents(), changes=found | {"after": "another@1"}))
+
+
+def test_it_tells_planes_and_heights(full: Manifest, evaluated: dict[str, Any]) -> None:
+    pooled = evaluated["sources"]["pooled"]
+    test = evaluated | {"planes": {"axial": pooled}, "heights": {"1 lowest fifth": pooled}}
+    full = replace(full, data=full.data | {"metrics": full.data["metrics"] | {"test": test}})
+    text = card(full, documents())
+    assert "| axial | 39 (20 / 19) |" in text
+    assert "| 1 lowest fifth | 39 (20 / 19) |" in text
 
 
 def test_an_artifact_without_test_figures_says_so(tiny_artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:

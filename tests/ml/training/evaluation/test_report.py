@@ -48,6 +48,22 @@ def test_per_source_and_pooled(summary: dict[str, Any]) -> None:
     assert summary["sources"]["pooled"]["n"] == 16
 
 
+def test_planes_and_heights_where_they_are_known(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"{number:03d}.png").touch()
+    rows = [
+        row(n, path=tmp_path / f"{n:03d}.png", plane="axial" if n < 4 else "coronal" if n < 6 else "") for n in range(8)
+    ]
+    said = Scored(rows, np.full(8, 0.9), np.zeros((8, 4)))
+    found = report(said, threshold=0.5, refused=[Refused(rows[5], "not_brain")])
+    assert {name: numbers["n"] for name, numbers in found["planes"].items()} == {"axial": 4, "coronal": 2}
+    assert found["planes"]["coronal"]["refused"] == 1
+    assert {name: numbers["n"] for name, numbers in found["heights"].items()} == {
+        "1 lowest fifth": 2,
+        "2 second fifth": 2,
+    }
+
+
 def test_one_class_gives_a_reason_instead_of_a_figure(summary: dict[str, Any]) -> None:
     ill = summary["sources"]["ill"]
     assert ill["auroc"] == {"value": None, "interval": None, "reason": "only one class stands in this source"}
@@ -130,7 +146,8 @@ def test_evaluation_takes_the_shipped_path(fake_model: Model, make_table: Make, 
     assert summary["without_copies"]["copies"] == 0
     assert summary["without_copies"]["sources"]["pooled"]["n"] == 5
     files = evaluate.write(summary, scored, tmp_path / "out")
-    assert sorted(file.name for file in files) == ["confusion.png", "evaluation.json", "reliability.png", "roc.png"]
+    names = ["confusion.png", "evaluation.json", "reliability.png", "results.json", "roc.png"]
+    assert sorted(file.name for file in files) == names
     assert json.loads(files[0].read_text()) == summary
 
 
