@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileDataset
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers.color import colored_fraction
-from ml.readers.dicom import geometry, object_type, pixels
+from ml.readers.dicom import geometry, object_type, pixel_description, pixels
 from ml.readers.dicom.attributes import text_value
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import parse
@@ -67,19 +67,22 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     """
     dataset = parse(data)
     notes = object_type.check(dataset)
-    rows, columns, frames = (_count(dataset, name) for name in ("Rows", "Columns", "NumberOfFrames"))
+    rows, columns = (pixel_description.size(dataset, name) for name in ("Rows", "Columns"))
     if rows * columns > max_pixels:
         raise UnreadableImage(
             "too_many_pixels",
             f"The DICOM file claims {columns} × {rows} pixels (tags (0028,0011) and (0028,0010)); at most "
             f"{max_pixels:,} are read.",
         )
+    notes += pixel_description.check(dataset)
+    frames, bits, samples = (
+        pixel_description.size(dataset, name) for name in ("NumberOfFrames", "BitsAllocated", "SamplesPerPixel")
+    )
     if frames > MAX_FRAMES:
         raise UnreadableImage(
             "too_many_frames",
             f"The DICOM file claims {frames:,} frames (tag (0028,0008)); at most {MAX_FRAMES:,} are read.",
         )
-    bits, samples = (_count(dataset, name) for name in ("BitsAllocated", "SamplesPerPixel"))
     if rows * columns * frames * samples * max(bits, 8) // 8 > MAX_BYTES:
         raise UnreadableImage(
             "dicom_too_large",
@@ -101,18 +104,6 @@ def burned_in(dataset: Dataset) -> bool:
     No value and NO prove nothing; see `ml.readers.burned_in_text`.
     """
     return text_value(dataset, "BurnedInAnnotation").upper() == "YES"
-
-
-def _count(dataset: FileDataset, keyword: str) -> int:
-    """A size as a positive integer. Absent values count as 1, except Rows and Columns. Raises UnreadableImage."""
-    try:
-        value = dataset.get(keyword)
-        number = int(value) if value not in (None, "") else int(keyword not in ("Rows", "Columns"))
-    except Exception:
-        number = 0
-    if number < 1:
-        raise UnreadableImage("dicom_damaged", f"The DICOM file is damaged: {keyword} is no usable number.")
-    return number
 
 
 def _squared(plane: pixels.Plane, side: tuple[float, float]) -> pixels.Plane:

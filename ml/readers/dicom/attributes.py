@@ -10,6 +10,14 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 
+def has_value(dataset: Dataset, keyword: str) -> bool:
+    """Whether an attribute has a value, even one that cannot be converted."""
+    try:
+        return dataset.get(keyword) not in (None, "")
+    except Exception:
+        return True
+
+
 def text_value(dataset: Dataset, keyword: str) -> str:
     """A value as text without padding; "" if absent or not text."""
     try:

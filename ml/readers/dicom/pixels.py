@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels import apply_color_lut, apply_modality_lut
 
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import streams
-from ml.readers.dicom.attributes import groups, items, numbers
+from ml.readers.dicom import streams, windows
+from ml.readers.dicom.attributes import groups, items, numbers, text_value
+from ml.readers.outliers import without_outliers
 
 Plane = NDArray[Any]
 
@@ -48,13 +49,17 @@ def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
     attributes = _of_frame(dataset, index)
     if str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
         return _from_color(dataset, through_palette(dataset, plane), "palette")
+    inverted = text_value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
     values, route = _modality(plane, attributes)
-    values, shown = _voi(values, attributes, window)
-    values = _without_padding(values, plane, dataset)
+    values, shown = windows.apply(values, attributes, window)
+    values = _without_padding(values, plane, dataset, inverted=inverted)
     route += shown
     if not (np.abs(values) < _LARGEST).all():  # also False for NaN
         raise UnreadableImage("not_finite", "The DICOM file holds gray values that are no usable numbers.")
-    if str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1":
+    inside = without_outliers(values) if shown[0].startswith(windows.FULL_RANGE) else values
+    if inside is not values:
+        values, route = inside, (*route, "outliers brought to the edge of the others")
+    if inverted:
         values, route = values.max() + values.min() - values, (*route, "MONOCHROME1 inverted")
     return Gray(np.ascontiguousarray(values, np.float32), route)
 
@@ -64,19 +69,15 @@ def stored(dataset: Dataset, index: int) -> Plane:
 
     Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated` or `transfer_syntax`.
     """
-    syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
+    syntax = dataset.file_meta.TransferSyntaxUID
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(streams.decode(dataset, index))
-    except MemoryError:
+    except (MemoryError, UnreadableImage):
         raise
     except Exception as error:
         text = str(error).lower()
-        if syntax is None:
-            raise UnreadableImage(
-                "transfer_syntax", "The DICOM file does not say how it is encoded (tag (0002,0010) is absent)."
-            ) from error
         if "less than the expected" in text or "number of bytes" in text or "actual length" in text:
             raise UnreadableImage(
                 "dicom_truncated", "The DICOM file is cut off: Pixel Data (7FE0,0010) is shorter than it claims."
@@ -132,47 +133,29 @@ def _modality(stored: Plane, attributes: Dataset) -> tuple[Plane, tuple[str, ...
     return stored.astype(np.float64) * slope[0] + intercept[0], ("rescale",)
 
 
-def _voi(values: Plane, attributes: Dataset, window: int | None) -> tuple[Plane, tuple[str, ...]]:
-    if window is None:
-        return values, ("full range",)
-    if items(attributes, "VOILUTSequence"):
-        try:
-            chosen = min(window, len(attributes.VOILUTSequence) - 1)
-            lut = apply_voi_lut(values.astype(np.int64), attributes, index=chosen, prefer_lut=True)
-            return np.asarray(lut, np.float64), (f"VOI LUT {chosen + 1}",)
-        except Exception:
-            return values, ("full range; the VOI LUT in the file is unusable",)
-    centers, widths = numbers(attributes, "WindowCenter"), numbers(attributes, "WindowWidth")
-    if not centers or len(centers) != len(widths):
-        return values, ("full range; the file has no window",)
-    chosen = min(window, len(centers) - 1)
-    if not widths[chosen] >= 1 or not np.isfinite(centers[chosen]):
-        return values, ("full range; the window in the file is unusable",)
-    shown = _windowed(values, centers[chosen], widths[chosen], str(attributes.get("VOILUTFunction") or "LINEAR"))
-    if np.ptp(shown) == 0:
-        return values, ("full range; the window in the file shows nothing",)
-    return shown, (f"window {chosen + 1} of {len(centers)}",)
-
-
-def _windowed(values: Plane, center: float, width: float, function: str) -> Plane:
-    """Gray values windowed to 0..1 (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
-    if function == "SIGMOID":
-        return np.asarray(1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -60, 60))))
-    if function == "LINEAR_EXACT" or width == 1:
-        return np.asarray(np.clip((values - center) / width + 0.5, 0, 1))
-    return np.asarray(np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1))
-
-
-def _without_padding(values: Plane, stored: Plane, dataset: Dataset) -> Plane:
-    """Set padding pixels to the lowest value of the others (PS3.3, C.7.5.1.1.2)."""
-    low = numbers(dataset, "PixelPaddingValue")
-    if not low:
+def _without_padding(values: Plane, stored: Plane, dataset: Dataset, *, inverted: bool) -> Plane:
+    """Show padding pixels as dark as the darkest of the others (PS3.3, C.7.5.1.1.2). inverted: high values are dark."""
+    low = _padding_value(dataset, "PixelPaddingValue")
+    if low is None:
         return values
-    high = numbers(dataset, "PixelPaddingRangeLimit") or low
-    padding = (stored >= min(low[0], high[0])) & (stored <= max(low[0], high[0]))
+    high = _padding_value(dataset, "PixelPaddingRangeLimit")
+    high = low if high is None else high
+    padding = (stored >= min(low, high)) & (stored <= max(low, high))
     if padding.all() or not padding.any():
         return values
-    return np.where(padding, values[~padding].min(), values)
+    others = values[~padding]
+    return np.where(padding, others.max() if inverted else others.min(), values)
+
+
+def _padding_value(dataset: Dataset, keyword: str) -> int | None:
+    """A padding value as Pixel Representation (0028,0103) says, whatever its VR: 63536 in signed pixels is -2000."""
+    found = numbers(dataset, keyword)
+    if not found:
+        return None
+    span = 1 << int(dataset.get("BitsAllocated", 16))
+    value = int(found[0]) % span
+    signed = dataset.get("PixelRepresentation") == 1 and value >= span // 2
+    return value - span if signed else value
 
 
 def _from_color(dataset: Dataset, colors: Plane, source: str = "color") -> Gray:

@@ -105,12 +105,12 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "frames in words": (
         lambda: changed(NumberOfFrames=element("NumberOfFrames", "LO", "Yamada")),
         "dicom_damaged",
-        "NumberOfFrames",
+        "Number of Frames (0028,0008)",
     ),
     "a photometric interpretation in words": (
         lambda: changed(PhotometricInterpretation="Yamada"),
         "dicom_pixels",
-        "(7FE0,0010)",
+        "(0028,0004) is not one that is read",
     ),
     "a gigabyte claimed": (
         lambda: changed(Rows=5000, Columns=5000, NumberOfFrames=20),

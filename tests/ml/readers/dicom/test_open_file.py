@@ -95,13 +95,6 @@ def test_an_unusable_window_is_replaced_and_the_route_says_so(tags: dict[str, An
     assert image.notes[-1] == f"Gray values: {route}."
 
 
-@pytest.mark.parametrize(("function", "middle"), [("SIGMOID", 0.5), ("LINEAR_EXACT", 0.5)])
-def test_other_window_functions(function: str, middle: float) -> None:
-    image = read(builders.dicom_bytes(ramp(), WindowCenter=0, WindowWidth=400, VOILUTFunction=function))
-    assert image.pixels[ramp() == 0] == pytest.approx(middle)
-    assert (np.diff(image.pixels.ravel()) >= 0).all()
-
-
 def test_inverted_gray_is_inverted_back() -> None:
     image = read(builders.dicom_bytes(ramp(), PhotometricInterpretation="MONOCHROME1"))
     np.testing.assert_array_equal(image.pixels, -ramp() - 1)
@@ -113,6 +106,52 @@ def test_padding_gets_the_darkest_value() -> None:
     pixels[0] = -2000
     image = read(builders.dicom_bytes(pixels, PixelPaddingValue=-2000))
     assert image.pixels.min() == pixels[1:].min()
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize(
+    ("vr", "value"), [("SS", -2000), ("US", 2**16 - 2000)], ids=["as the standard says", "as unsigned"]
+)
+def test_padding_of_signed_pixels_is_signed_whatever_its_vr(vr: str, value: int, syntax: str) -> None:
+    pixels = ramp()
+    pixels[0] = -2000
+    dataset = builders.dicom_dataset(pixels)
+    dataset.add_new("PixelPaddingValue", vr, value)
+    assert read(builders.dicom_file(dataset, syntax=syntax)).pixels.min() == pixels[1:].min()
+
+
+def test_padding_of_unsigned_pixels_is_unsigned_whatever_its_vr() -> None:
+    pixels = (ramp() + 600).astype(np.uint16)
+    pixels[0] = 2**16 - 2000
+    dataset = builders.dicom_dataset(pixels)
+    dataset.add_new("PixelPaddingValue", "SS", -2000)
+    assert read(builders.dicom_file(dataset)).pixels.max() == 1199
+
+
+def test_a_range_of_padding_values() -> None:
+    pixels = ramp()
+    pixels[0, :20], pixels[0, 20:] = -2000, -1990
+    dataset = builders.dicom_dataset(pixels)
+    dataset.add_new("PixelPaddingValue", "US", 2**16 - 2000)
+    dataset.add_new("PixelPaddingRangeLimit", "US", 2**16 - 1980)
+    assert read(builders.dicom_file(dataset)).pixels.min() == pixels[1:].min()
+
+
+def test_padding_is_dark_in_an_inverted_image_too() -> None:
+    pixels = ramp()
+    pixels[0] = -2000
+    image = read(builders.dicom_bytes(pixels, PixelPaddingValue=-2000, PhotometricInterpretation="MONOCHROME1"))
+    assert image.pixels[0].max() == image.pixels[1:].min()
+
+
+def test_outliers_do_not_take_the_range_of_an_image_without_a_window() -> None:
+    pixels = builders.phantom(64).astype(np.int16)
+    pixels[30, 30] = 32_000
+    image = read(builders.dicom_bytes(pixels))
+    assert image.pixels.max() < 256
+    assert "outliers" in image.notes[-1]
+    windowed = read(builders.dicom_bytes(pixels, WindowCenter=128, WindowWidth=256))
+    assert "outliers" not in windowed.notes[-1]
 
 
 def test_pixels_are_resampled_to_squares() -> None:

@@ -3,13 +3,20 @@
 import io
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import dicom
@@ -83,6 +90,57 @@ def test_a_jpeg_ls_size_outside_its_frame_header_is_refused() -> None:
     dataset.save_as(written)
     np.testing.assert_array_equal(read(data).pixels, PIXELS)
     assert refusal(written.getvalue()) == "dicom_pixels"
+
+
+def with_stream(data: bytes, change: Callable[[bytes], bytes], *, syntax: str | None = None) -> bytes:
+    """The file with its one frame's stream changed, and perhaps another claim of how it is compressed."""
+    file = dcmread(io.BytesIO(data))
+    stream = get_frame(file.PixelData, 0)
+    file.PixelData = encapsulate([change(stream[: stream.rindex(b"\xff\xd9") + 2])])
+    file.file_meta.TransferSyntaxUID = syntax or file.file_meta.TransferSyntaxUID
+    written = io.BytesIO()
+    file.save_as(written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\0\0", b"\xff"])
+def test_a_jpeg_ls_scan_that_is_padded_before_its_end_marker_is_read(fill: bytes) -> None:
+    data = builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless)
+    np.testing.assert_array_equal(
+        read(with_stream(data, lambda stream: stream[:-2] + fill + stream[-2:])).pixels, PIXELS
+    )
+
+
+def test_a_jpeg_ls_stream_without_its_end_marker_is_read_if_nothing_else_is_missing() -> None:
+    data = builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless)
+    np.testing.assert_array_equal(read(with_stream(data, lambda stream: stream[:-2])).pixels, PIXELS)
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+@pytest.mark.parametrize("cut", [3, 4, 5, 10, 100, 1000])
+def test_a_jpeg_ls_stream_that_is_cut_off_is_refused(cut: int, end: bytes) -> None:
+    data = builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless)
+    assert refusal(with_stream(data, lambda stream: stream[: -2 - cut] + end)) == "dicom_pixels"
+
+
+def test_a_lossy_jpeg_of_twelve_bits_is_named() -> None:
+    def twelve(stream: bytes) -> bytes:
+        at = stream.index(b"\xff\xc0")
+        return stream[: at + 1] + b"\xc1" + stream[at + 2 : at + 4] + b"\x0c" + stream[at + 5 :]
+
+    phantom = builders.phantom(64)
+    with pytest.raises(UnreadableImage) as caught:
+        read(with_stream(jpeg_file(builders.jpeg_bytes(phantom), phantom), twelve, syntax=JPEGExtended12Bit))
+    assert caught.value.code == "transfer_syntax"
+    assert "12 bits with loss" in caught.value.message
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLosslessSV1])
+def test_a_stream_that_is_not_what_the_file_claims_is_named(syntax: str) -> None:
+    data = with_stream(builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless), lambda stream: stream, syntax=syntax)
+    with pytest.raises(UnreadableImage) as caught:
+        read(data)
+    assert (caught.value.code, "not compressed as" in caught.value.message) == ("transfer_syntax", True)
 
 
 def test_a_jpeg_with_segments_before_its_frame_is_read() -> None:

@@ -1,0 +1,125 @@
+"""The attributes that say how pixels are stored (Image Pixel Module, PS3.3 C.7.6.3), checked before any is decoded.
+
+A value that is absent or odd is named with its tag. One that can be only one thing is set, and noted.
+"""
+
+from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import parse_basic_offsets
+from pydicom.tag import Tag
+
+from ml.contracts import UnreadableImage
+from ml.readers.dicom.attributes import has_value, numbers, text_value
+
+_BITS = (1, 8, 16, 32, 64)
+_COLORS = {
+    1: ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"),
+    3: ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT"),
+}
+"""Photometric interpretations that are read, by samples per pixel."""
+
+
+def check(dataset: FileDataset) -> tuple[str, ...]:
+    """Check the description of the pixels. Returns notes.
+
+    Raises UnreadableImage with code `dicom_pixels` and the tag that is absent or odd, or `no_pixels`.
+    """
+    if "PixelData" in dataset and not dataset["PixelData"].value:
+        raise UnreadableImage("no_pixels", f"The DICOM file holds no picture: {_named('PixelData')} is empty.")
+    samples = _one_of(dataset, "SamplesPerPixel", tuple(_COLORS))
+    _check_colors(dataset, samples)
+    allocated = _one_of(dataset, "BitsAllocated", _BITS)
+    notes = _check_bits(dataset, allocated) if "PixelData" in dataset else ()
+    return notes + _count_frames(dataset, samples * allocated)
+
+
+def size(dataset: FileDataset, keyword: str) -> int:
+    """Rows, Columns or another count, at least 1. Raises UnreadableImage with code `dicom_damaged`."""
+    found = numbers(dataset, keyword)
+    if not found or found[0] < 1 or found[0] % 1:
+        why = "is no usable number" if has_value(dataset, keyword) else "is absent"
+        raise UnreadableImage("dicom_damaged", f"The DICOM file is damaged: {_named(keyword)} {why}.")
+    return int(found[0])
+
+
+def _check_colors(dataset: FileDataset, samples: int) -> None:
+    interpretation = text_value(dataset, "PhotometricInterpretation").upper()
+    if not has_value(dataset, "PhotometricInterpretation"):
+        raise _unusable("PhotometricInterpretation", "is absent")
+    if not any(interpretation in known for known in _COLORS.values()):
+        raise _unusable("PhotometricInterpretation", "is not one that is read")
+    if interpretation not in _COLORS[samples]:
+        raise _unusable(
+            "PhotometricInterpretation", f"is {interpretation}, but {_named('SamplesPerPixel')} is {samples}"
+        )
+    dataset.PhotometricInterpretation = interpretation
+    if samples > 1:
+        _one_of(dataset, "PlanarConfiguration", (0, 1))
+    if interpretation == "PALETTE COLOR":
+        for color in ("Red", "Green", "Blue"):
+            table = f"{color}PaletteColorLookupTable"
+            for kept in ((f"{table}Descriptor",), (f"{table}Data", f"Segmented{table}Data")):
+                if not any(keyword in dataset for keyword in kept):
+                    raise _unusable(kept[0], "is absent")
+
+
+def _check_bits(dataset: FileDataset, allocated: int) -> tuple[str, ...]:
+    """Bits Stored, High Bit and Pixel Representation. High Bit can only be one less than Bits Stored."""
+    stored = _one_of(dataset, "BitsStored", tuple(range(1, allocated + 1)), f"between 1 and {allocated}")
+    _one_of(dataset, "PixelRepresentation", (0, 1))
+    high = numbers(dataset, "HighBit")
+    if high[:1] == [stored - 1]:
+        return ()
+    if high and stored < allocated:
+        raise _unusable("HighBit", f"is {high[0]:g}, where {_named('BitsStored')} of {stored} needs {stored - 1}")
+    dataset.HighBit = stored - 1
+    return (f"{_named('HighBit')} was taken as {stored - 1}, as Bits Stored is {stored}.",)
+
+
+def _count_frames(dataset: FileDataset, bits: int) -> tuple[str, ...]:
+    """Set Number of Frames where it is absent or 0: to as many as the pixel data holds. bits: of a pixel."""
+    claimed = numbers(dataset, "NumberOfFrames")
+    if not claimed and has_value(dataset, "NumberOfFrames"):
+        raise UnreadableImage(
+            "dicom_damaged", f"The DICOM file is damaged: {_named('NumberOfFrames')} is no usable number."
+        )
+    frames, rest = _frames_held(dataset, bits)
+    if claimed and claimed[0]:
+        if frames > claimed[0] or (frames == claimed[0] and rest > 1):  # one byte makes an odd length even
+            return (f"{_named('PixelData')} is longer than what the file describes; the rest was left out.",)
+        return ()
+    dataset.NumberOfFrames = frames if frames > 1 and rest <= 1 else 1
+    if dataset.NumberOfFrames > 1:
+        return (f"{_named('NumberOfFrames')} does not say so, but the pixel data holds {frames} frames.",)
+    return ()
+
+
+def _frames_held(dataset: FileDataset, bits: int) -> tuple[int, int]:
+    """Frames that the pixel data holds, by its length or its offset table, and bytes that are left over."""
+    data = dataset.get("PixelData") or b""
+    if data and dataset["PixelData"].is_undefined_length:  # encapsulated: compressed frames
+        try:
+            return len(parse_basic_offsets(data)), 0
+        except Exception:  # damaged; decoding says how
+            return 0, 0
+    return divmod(len(data), max(size(dataset, "Rows") * size(dataset, "Columns") * bits // 8, 1))
+
+
+def _one_of(dataset: Dataset, keyword: str, allowed: tuple[int, ...], said: str = "") -> int:
+    found = numbers(dataset, keyword)
+    if not found:
+        raise _unusable(keyword, "is no number" if has_value(dataset, keyword) else "is absent")
+    if found[0] not in allowed:
+        said = said or f"{', '.join(map(str, allowed[:-1]))} or {allowed[-1]}"
+        raise _unusable(keyword, f"is {found[0]:g}, and only {said} is read")
+    return int(found[0])
+
+
+def _unusable(keyword: str, why: str) -> UnreadableImage:
+    return UnreadableImage("dicom_pixels", f"The DICOM file's pixels cannot be read: {_named(keyword)} {why}.")
+
+
+def _named(keyword: str) -> str:
+    """For example `Bits Stored (0028,0101)`."""
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    return f"{dictionary_description(tag)} ({tag.group:04X},{tag.element:04X})"
