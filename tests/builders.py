@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    EnhancedMRImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
 
 U8 = NDArray[np.uint8]
 
@@ -176,6 +183,37 @@ def dicom_file(dataset: Dataset, *, syntax: str = ExplicitVRLittleEndian) -> byt
 def dicom_bytes(pixels: np.ndarray, *, syntax: str = ExplicitVRLittleEndian, **tags: Any) -> bytes:
     """A DICOM file of `pixels`; see `dicom_dataset`."""
     return dicom_file(dicom_dataset(pixels, **tags), syntax=syntax)
+
+
+_GROUPS = {
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "MRImageFrameTypeSequence": ("FrameType", "ComplexImageComponent"),
+    "MREchoSequence": ("EffectiveEchoTime",),
+    "MRTimingAndRelatedParametersSequence": ("FlipAngle", "RepetitionTime"),
+    "MRDiffusionSequence": ("DiffusionBValue",),
+    "FrameContentSequence": (
+        *("StackID", "InStackPositionNumber", "TemporalPositionIndex", "DimensionIndexValues"),
+        *("FrameAcquisitionNumber", "FrameAcquisitionDateTime"),
+    ),
+}
+"""Functional group of each attribute of a frame."""
+
+
+def enhanced_bytes(planes: np.ndarray, frames: list[dict[str, Any]], **tags: Any) -> bytes:
+    """An enhanced MR object of `planes` (frames, height, width), with the attributes of each frame."""
+    items = []
+    for attributes in frames:
+        item = Dataset()
+        for sequence, names in _GROUPS.items():
+            if given := {name: attributes[name] for name in names if name in attributes}:
+                group = Dataset()
+                for name, value in given.items():
+                    setattr(group, name, value)
+                setattr(item, sequence, [group])
+        items.append(item)
+    tags = {"SOPClassUID": EnhancedMRImageStorage, "ImageType": ["ORIGINAL", "PRIMARY", "M", "NONE"]} | tags
+    return dicom_bytes(planes, PerFrameFunctionalGroupsSequence=items, **tags)
 
 
 def dicom_series(

@@ -34,10 +34,10 @@ def read(file: FieldFile) -> bytes:
         raise StorageUnavailable(str(error)) from error
 
 
-def decode(file: FieldFile) -> Image:
-    """The image in a stored file. Raises what `read` does, and UnreadableImage."""
+def decode(file: FieldFile, *, frame: int = 0) -> Image:
+    """An image in a stored file. Raises what `read` does, and UnreadableImage."""
     data = read(file)
-    return reraise_time_limit(lambda: readers.read(data))
+    return reraise_time_limit(lambda: readers.open_file(data).image(frame))
 
 
 def reraise_time_limit(read_image: Callable[[], Image]) -> Image:

@@ -4,6 +4,7 @@ A task calls `run` with one prediction's id. Every change of state is made by `t
 by slice (`series`), and a run on a single image goes on with other queued images (`batching`).
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 
@@ -19,8 +20,8 @@ from diagnosis.inference.batching import Batch
 from diagnosis.inference.image_files import FileMissing, StorageUnavailable
 from diagnosis.models import Prediction
 from diagnosis.models.embedding import pack
-from diagnosis.models.prediction import State
-from ml.contracts import Analysis, ModelUnavailable
+from diagnosis.models.prediction import Outcome, State
+from ml.contracts import Analysis, Gate, ModelUnavailable, UnreadableImage
 
 _log = structlog.get_logger(__name__)
 
@@ -67,8 +68,10 @@ def _reschedule(prediction_id: int) -> None:
 def _process(claimed: Prediction) -> None:
     """Give a claimed prediction its result or its error. Raises INFRASTRUCTURE_FAULTS."""
     try:
-        if claimed.scan.is_multi_file:
-            series.arrange(claimed.scan)
+        problem = series.arrange(claimed.scan) if claimed.scan.is_multi_file else None
+        if problem is not None:
+            _refuse(claimed, problem)
+            return
         if result_cache.reuse(claimed):
             return
         model = model_versions.load(claimed.model_version)
@@ -97,6 +100,12 @@ def _process(claimed: Prediction) -> None:
         transitions.fail(claimed, code="internal", message=message)
 
 
+def _refuse(claimed: Prediction, problem: UnreadableImage) -> None:
+    """Refuse a series without judging any of its slices."""
+    gate = Gate(accepted=False, reason=problem.code, message=problem.message)
+    transitions.complete(claimed, state=State.REFUSED, outcome=Outcome.REFUSED, gate=asdict(gate))
+
+
 def _analyze_series(claimed: Prediction, model: ml.Model) -> None:
     """Analyze slices for one turn; after the last one, record the result of the whole series."""
     assert claimed.started is not None
@@ -118,7 +127,7 @@ def _analyze_images(claimed: Prediction, model: ml.Model) -> None:
     each is analyzed alone the next time.
     """
     batch = Batch(claimed)
-    sources = (partial(image_files.decode, prediction.scan.file) for prediction in batch)
+    sources = (partial(image_files.decode, prediction.scan.file, frame=prediction.scan.frame) for prediction in batch)
     try:
         for analysis in ml.analyze_each(model, sources):
             _record(batch.held[0], analysis)

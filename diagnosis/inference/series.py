@@ -4,12 +4,13 @@ Each slice's result is a row of its own, written at once. A run that was interru
 the remaining slices.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -21,11 +22,12 @@ from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
 from ml import readers
-from ml.contracts import Analysis, Image, ModelUnavailable
+from ml.contracts import Analysis, Image, ModelUnavailable, UnreadableImage
 from ml.inference.series_summary import SliceOutcome
 from ml.inference.series_summary import summarize as summarize_findings
 from ml.readers import Slices
-from ml.readers.dicom import slice_order
+from ml.readers.dicom import geometry, series, slice_facts
+from ml.readers.dicom.slice_facts import SliceFacts
 
 BATCH = 4
 """Slices in one forward pass, whose results are written together. A worker that dies loses a few times as many: those
@@ -37,23 +39,56 @@ def slice_at(scan: Scan, index: int) -> Slice | None:
     return Slice.objects.filter(scan=scan, index=index).first()
 
 
-def arrange(scan: Scan) -> None:
-    """Put the slices that arrived one by one into viewing order; the middle one gives the series its preview."""
+def facts_of(row: Slice, *, scan: Scan) -> SliceFacts:
+    """What tells a slice that came in a file of its own from others. Of rows from before that was kept, the place and
+    what the name of the stack says are known."""
+    if row.facts is not None:
+        return slice_facts.from_dict(row.facts, instance=row.instance_uid)
+    assert scan.normal is not None and row.along is not None
+    position = geometry.lying_at(scan.normal, row.along)
+    return SliceFacts((scan.width, scan.height), position, labels=_labels(scan.stack), instance=row.instance_uid)
+
+
+_OLD_LABELS = {
+    "e": "EchoTime",
+    "i": "InversionTime",
+    "b": "DiffusionBValue",
+    "t": "TemporalPositionIdentifier",
+    "u": "TemporalPositionIndex",
+}
+"""Letters in the name of a stack, as earlier versions made it: `128x128 e90 b0`."""
+
+
+def _labels(stack: str) -> dict[str, str]:
+    found = (re.fullmatch(r"([eibtu])(-?[\d.e+-]+)", word) for word in stack.split()[1:])
+    return {_OLD_LABELS[one[1]]: f"{float(one[2]):.4g}" for one in found if one}
+
+
+def part_notes(scan: Scan) -> tuple[str, ...]:
+    """What tells the scan from other parts of its series, as the name of its stack says."""
+    return series.part_notes(scan.stack.partition(" ")[2])
+
+
+def arrange(scan: Scan) -> UnreadableImage | None:
+    """Put the slices that arrived one by one into viewing order; the middle one gives the series its preview.
+
+    Returns why the scan must not be judged, or None.
+    """
     arrived = list(Slice.objects.filter(scan=scan).order_by("pk"))
-    offsets = [cast(float, row.along) for row in arrived]  # never null in a scan that is assembled from files
-    order = slice_order.viewing_order(offsets)
-    rows = [arrived[index] for index in order]
+    facts = [facts_of(row, scan=scan) for row in arrived]
+    found = series.one_stack(facts, pixels=[row.pixel_sha256 for row in arrived])
+    rows = [arrived[index] for index in found.slices]
     moved = [row for index, row in enumerate(rows) if row.index != index]
     for index, row in enumerate(rows):
         row.index = index
     Slice.objects.bulk_update(moved, ["index"], batch_size=200)
-    spacing, gaps = slice_order.spacing_and_gaps([offsets[index] for index in order])
     middle = rows[len(rows) // 2]
-    scan.frames, scan.spacing = len(rows), spacing
+    scan.frames, scan.spacing = len(rows), found.spacing
     scan.pixel_sha256 = combined_digest(scan.stack_key, [row.pixel_sha256 for row in rows])
     scan.preview, scan.thumbnail = middle.preview, middle.thumbnail
-    scan.notes = [*middle.notes, *slice_order.gaps_note(gaps)]
+    scan.notes = [*middle.notes, *found.notes, *part_notes(scan)]
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
+    return found.problem
 
 
 def analyze_remaining(claimed: Prediction, model: ml.Model, *, until: datetime) -> Iterator[int]:
@@ -93,7 +128,8 @@ def _result(claimed: Prediction, row: Slice, analysis: Analysis) -> SliceResult:
 def summarize(claimed: Prediction, model: ml.Model) -> dict[str, Any]:
     """The result of the whole series: the prediction's fields, and as `vector` the embedding of the key slice."""
     assert model.series is not None
-    rows = list(SliceResult.objects.filter(prediction=claimed).select_related("slice").order_by("slice__index"))
+    results = SliceResult.objects.filter(prediction=claimed, slice__scan=claimed.scan_id)
+    rows = list(results.select_related("slice").order_by("slice__index"))
     found = summarize_findings(model.series, [_finding(row) for row in rows], threshold=model.manifest.threshold)
     key = rows[found.top[0]] if found.top else None
     times: dict[str, float] = {}

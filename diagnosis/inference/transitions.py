@@ -7,6 +7,7 @@ cannot record its result, and a worker that dies loses nothing: `sweep` re-queue
     create → queued ⇄ running → done | refused | failed | canceled
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -171,6 +172,21 @@ def retry(prediction: Prediction, *, actor: User) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def forget_slices(slice_ids: Sequence[int]) -> None:
+    """Slices have moved to another scan: what was said of them belonged to the one that they have left."""
+    SliceResult.objects.filter(slice__in=slice_ids).delete()
+    Prediction.objects.filter(key_slice__in=slice_ids).update(key_slice=None)
+
+
+def discard(scan: Scan, *, actor: User) -> None:
+    """Delete a scan that has lost all its slices to others, with its predictions. An audit row keeps each result."""
+    for known in Prediction.objects.filter(scan=scan):
+        result = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
+        audit.record("prediction.discarded", actor=actor, target=known, scan=scan.pk, **result)
+    Prediction.objects.filter(scan=scan).delete()
+    scan.delete()
 
 
 def cancel(prediction: Prediction, *, actor: User) -> bool:

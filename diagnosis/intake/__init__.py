@@ -3,8 +3,10 @@
     unpacking    an upload becomes its files; those of an archive come one by one
     limits       wait for a free upload slot, and for enough memory to read the file
     decoding     bytes become slices; `previews` renders them, `diagnosis.deid` cleans the file
-    store        duplicates are found, a slice finds its `series`; files and rows are written in one transaction,
-                 and the prediction is queued on commit
+    store        duplicates are found; files and rows are written in one transaction, and the prediction is queued on
+                 commit
+    series_store slices that come file by file wait (`held_slices`) until the upload has been read; then each finds its
+                 `series`
     receipt      what became of each file; `rejections` has the sentence for each one that was not taken
 
 Each file is judged alone. `UnreadableImage`, raised in any step, ends the way of its own file and of no other.
@@ -22,10 +24,11 @@ from django.db import DataError, IntegrityError
 from diagnosis.access import audit
 from diagnosis.access.users import User
 from diagnosis.inference import model_versions
-from diagnosis.intake import rejections, store
+from diagnosis.intake import rejections, series_store, store
 from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.decoding import decode
 from diagnosis.intake.file_names import clean_name
+from diagnosis.intake.held_slices import HeldSlices
 from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected
 from diagnosis.intake.store import UploadContext
@@ -84,10 +87,14 @@ def _receive(
     receipt = Receipt()
     case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
     context = UploadContext(user, model_versions.active(), case, reference, simulated=simulated, confirmed=confirmed)
-    for upload in files:
-        context = _take_upload(upload, context, receipt)
+    with HeldSlices() as held:
+        for upload in files:
+            context = _take_upload(upload, context, receipt, held)
+        series_store.store(held, context=context, receipt=receipt)
+    receipt.accepted.sort(key=lambda accepted: accepted.at)
     if receipt.accepted:
-        receipt.case = context.case or receipt.accepted[0].scan.case
+        opened = (accepted.scan.case for accepted in receipt.accepted if accepted.created)
+        receipt.case = context.case or next(opened, receipt.accepted[0].scan.case)
     too_large = rejections.too_large(settings.MAX_UPLOAD_MB)
     receipt.rejected += [rejections.rejected(too_large, name=clean_name(name)) for name in oversized]
     for rejected in receipt.rejected:  # without the file's name, which may be the patient's
@@ -95,19 +102,21 @@ def _receive(
     return receipt
 
 
-def _take_upload(upload: Upload, context: UploadContext, receipt: Receipt) -> UploadContext:
+def _take_upload(upload: Upload, context: UploadContext, receipt: Receipt, held: HeldSlices) -> UploadContext:
     """Take the files of one upload, each read once there is memory for it and dropped before the next."""
     try:
         with closing(unpack(upload)) as files:
             for file in files:
                 with _memory.held(file.size):
-                    context = _take(file.name, file.read(), context, receipt)
+                    context = _take(file.name, file.read(), context, receipt, held)
     except UnreadableImage as error:  # the archive itself; files already taken out of it stay
         receipt.rejected.append(rejections.rejected(error, name=clean_name(upload.name)))
     return context
 
 
-def _take(name: str, content: bytes | UnreadableImage, context: UploadContext, receipt: Receipt) -> UploadContext:
+def _take(
+    name: str, content: bytes | UnreadableImage, context: UploadContext, receipt: Receipt, held: HeldSlices
+) -> UploadContext:
     """Take one file. Returns the context for the next, which goes into the same case."""
     try:
         if isinstance(content, UnreadableImage):
@@ -115,10 +124,18 @@ def _take(name: str, content: bytes | UnreadableImage, context: UploadContext, r
         for decoded in decode(content, name=name):
             if decoded.has_text and not context.confirmed:
                 raise rejections.burned_in_text()
-            accepted = store.accept(decoded, context=_patient_context(decoded, context), name=name)
-            receipt.add(accepted)
+            if decoded.problem is not None:
+                receipt.rejected.append(rejections.rejected(decoded.problem, name=name))
+                continue
+            own, by_patient = _patient_context(decoded, context), _goes_by_patient(decoded, context)
+            if decoded.facts is not None:
+                held.add(decoded, name=name, reference=own.reference, by_patient=by_patient)
+                continue
+            accepted = store.accept(decoded, context=own, name=name)
+            accepted.at = held.next_number()
+            receipt.accepted.append(accepted)
             # New files never follow a duplicate into its old case.
-            if accepted.created and not _goes_by_patient(decoded, context):
+            if accepted.created and not by_patient:
                 context = replace(context, case=accepted.scan.case)
     except UnreadableImage as error:
         receipt.rejected.append(rejections.rejected(error, name=name))

@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from diagnosis.models.scan import combined_digest, stack_key
-from ml.readers.dicom.geometry import SlicePosition
+from diagnosis.models.scan import combined_digest
+from ml.contracts import UnreadableImage
+from ml.readers.dicom.slice_facts import SliceFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Decoded:
     """What is stored of a file: one scan, or one slice of a scan whose slices come in files of their own.
 
     data: the de-identified file. slices: in viewing order, at least one.
-    stack: which slices of its series this one belongs with, "" for a scan of its own; position: where it lies then.
+    facts: of a slice whose neighbors come in files of their own; None for a scan of its own.
+    problem: why its slices may not be judged, None if they may.
     series, instance: UIDs as this site maps them. patient: a pseudonym, "" if unknown. spacing: mm between slices.
     letters: at the left, right, upper and lower edge. windows: center and width of each.
     deidentified: what was kept and dropped, as the scan's row and `deid_report` show it.
@@ -43,11 +45,11 @@ class Decoded:
     format: str
     slices: tuple[RenderedSlice, ...]
     notes: tuple[str, ...] = ()
-    stack: str = ""
+    facts: SliceFacts | None = None
+    problem: UnreadableImage | None = None
     series: str = ""
     instance: str = ""
     patient: str = ""
-    position: SlicePosition | None = None
     spacing: float | None = None
     letters: str = ""
     windows: tuple[tuple[float, float], ...] = ()
@@ -62,10 +64,8 @@ class Decoded:
     def pixel_sha256(self) -> str:
         """The digest by which duplicates are found.
 
-        A single picture has its own, several have a combined one. A slice of a series has one that includes its stack:
-        the same pixels uploaded as a picture are another scan.
+        A single picture has its own, several have a combined one.
         """
-        if len(self.slices) == 1 and not self.stack:
+        if len(self.slices) == 1:
             return self.slices[0].pixel_sha256
-        key = stack_key(self.series, self.stack, self.position.upward_normal) if self.position else ""
-        return combined_digest(key, [one.pixel_sha256 for one in self.slices])
+        return combined_digest("", [one.pixel_sha256 for one in self.slices])

@@ -12,13 +12,14 @@ from django.conf import settings
 
 from diagnosis.deid import dicom as clean_dicom
 from diagnosis.deid import raster as clean_raster
+from diagnosis.deid.slice_facts import clean as clean_facts
 from diagnosis.intake import previews
 from diagnosis.intake.decoded import Decoded, RenderedSlice
 from diagnosis.intake.rejections import no_slices
 from ml import readers
 from ml.contracts import Image
 from ml.readers import burned_in_text, dicom, sniffing
-from ml.readers.dicom import description, series
+from ml.readers.dicom import description, series, slice_facts
 from ml.readers.dicom.header import attributes
 
 RASTER = "Kept: the picture and its orientation"
@@ -89,13 +90,18 @@ def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
 
 def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     opened = dicom.open_file(data, max_pixels=readers.MAX_PIXELS)
-    position = opened.positions[0]
+    raw_facts = slice_facts.read(opened.dataset, opened.frames)
+    series.anatomy(raw_facts)  # before the frames are decoded
     search = range(opened.frames) if dicom.captured(opened.dataset) else _sample(opened.frames)
     slices, has_text = _render_all(opened, search=search)
     cleaned = clean_dicom.clean(opened.dataset, secret=settings.DEID_SECRET)
-    kept = attributes(cleaned.data)  # title, windows and stack come from what was kept, never from the original
+    kept = attributes(cleaned.data)  # title and windows come from what was kept, never from the original
+    facts = [
+        clean_facts(one, series=cleaned.series, instance=cleaned.instance, secret=settings.DEID_SECRET)
+        for one in raw_facts
+    ]
     common = Decoded(
-        description.title(kept, position),
+        description.title(kept, facts[0].position),
         cleaned.data,
         "DICOM",
         slices,
@@ -106,25 +112,24 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
         deidentified={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
         has_text=has_text or dicom.burned_in(opened.dataset),
     )
+    position = facts[0].position
     if opened.frames == 1 and position is not None and cleaned.series:
-        return [
-            replace(
-                common,
-                stack=description.stack_key(kept),
-                position=position,
-                letters="".join(position.orientation_letters),
-            )
-        ]
-    return [
-        replace(
-            common,
-            slices=tuple(slices[one.frame] for one in stack.slices),
-            notes=stack.notes,
-            spacing=stack.spacing,
-            letters="".join(stack.orientation_letters or ()),
-        )
-        for stack in series.stacks([opened])
-    ]
+        return [replace(common, facts=facts[0], letters="".join(position.orientation_letters))]
+    stacks = series.of_frames(facts, pixels=lambda index: slices[index].pixel_sha256)
+    return [_stack(common, stack, description.title(kept, facts[stack.slices[0]].position)) for stack in stacks]
+
+
+def _stack(common: Decoded, stack: series.Stack, title: str) -> Decoded:
+    """common: the file, with all its frames."""
+    return replace(
+        common,
+        name=title,
+        slices=tuple(common.slices[index] for index in stack.slices),
+        notes=stack.notes,
+        spacing=stack.spacing,
+        letters="".join(stack.orientation_letters or ()),
+        problem=stack.problem,
+    )
 
 
 def _sample(frames: int) -> tuple[int, ...]:

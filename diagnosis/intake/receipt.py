@@ -11,7 +11,8 @@ class Accepted:
 
     name: the file's name in this upload. files: how many files of this upload belong to the scan.
     duplicate_of: the scan that showed the same before, if there is one; `scan` itself if nothing new was stored.
-    created: the scan is new, neither a duplicate nor a series that this file extends.
+    created: the scan is new, neither a duplicate nor a series that this file extends. notes: on what of this upload was
+    left out. at: the place of its first file among those of the upload.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Accepted:
     duplicate_of: Scan | None = None
     files: int = 1
     created: bool = False
+    notes: tuple[str, ...] = ()
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,3 @@ class Receipt:
     def all_too_large(self) -> bool:
         """Whether nothing was accepted, and size was the only reason."""
         return not self.accepted and {rejected.code for rejected in self.rejected} == {"too_large"}
-
-    def add(self, accepted: Accepted) -> None:
-        """Add a scan, or count the file towards the series that it joined.
-
-        A series of which some slices are new and some are duplicates is reported as new.
-        """
-        for known in self.accepted:
-            if accepted.scan.is_multi_file and known.scan.pk == accepted.scan.pk:
-                known.files += 1
-                known.scan, known.prediction = accepted.scan, accepted.prediction
-                if accepted.duplicate_of is None:
-                    known.duplicate_of = None
-                return
-        self.accepted.append(accepted)

@@ -1,26 +1,21 @@
-"""Series assembly: a slice that comes in a file of its own finds the scan that it belongs to.
+"""Series assembly: which scans the slices of an upload make, together with the slices that came before.
 
-Slices belong together if they share series, stack (size and contrast, see `ml.readers.dicom.description.stack_key`) and
-direction, and no two lie at the same position; a second slice at a position starts another scan of the series. The run
-starts once no slice has arrived for a moment, and a slice that arrives later opens it again.
-
-How the slices of a scan are ordered is decided when the run starts: see `diagnosis.inference.series`.
+`ml.readers.dicom.series` alone decides which slices form a stack; here its stacks are matched with the scans that are
+there. So the scans depend on the set of slices, never on their order or on how many uploads brought them: a slice that
+shows that a scan holds two parts of a series moves out of it, and no other scan changes.
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import F
-from django.utils import timezone
-
 from diagnosis.access.users import User
-from diagnosis.inference import transitions
-from diagnosis.intake.decoded import Decoded
-from diagnosis.models import Prediction, Scan, Slice
-from ml.contracts import UnreadableImage
-from ml.readers.dicom import slice_order
-from ml.readers.dicom.geometry import SlicePosition
-from ml.readers.dicom.slice_order import SAME_POSITION
+from diagnosis.inference.series import facts_of
+from diagnosis.intake.held_slices import HeldSlice
+from diagnosis.models import Scan, Slice
+from ml.readers.dicom import series
+from ml.readers.dicom.series import Stack
 
 DEBOUNCE = timedelta(seconds=2)
 """How long a run waits after the last slice. Files of one upload arrive within tenths of a second of each other."""
@@ -30,63 +25,102 @@ MAX_SLICES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesMatch:
-    """Where a slice belongs. With neither `same_slice` nor `scan`, it starts a new scan.
+class Part:
+    """One stack of the series, and what happens to its scan.
 
-    same_slice: the slice was uploaded before. scan: it extends this one. other_case: its series in another case.
+    scan: the one that it continues, None if it needs a new one. rows: its slices that are stored already. arrived:
+    those that are new. repeated: files of this upload that show slices which were there before. left: rows of `scan`
+    that belong to other parts now.
     """
 
-    same_slice: Slice | None = None
-    scan: Scan | None = None
-    other_case: Scan | None = None
+    stack: Stack
+    scan: Scan | None
+    rows: tuple[Slice, ...]
+    arrived: tuple[HeldSlice, ...]
+    repeated: tuple[HeldSlice, ...]
+    left: tuple[Slice, ...]
+
+    @property
+    def coming(self) -> tuple[Slice, ...]:
+        """Those of `rows` that come from other scans."""
+        return tuple(row for row in self.rows if self.scan is None or row.scan_id != self.scan.pk)
+
+    @property
+    def changes(self) -> bool:
+        """Whether its scan gets or loses slices."""
+        return bool(self.arrived or self.coming or self.left)
 
 
-def match(decoded: Decoded, *, user: User, reference: str) -> SeriesMatch:
-    """Where a slice belongs among the scans of `user`, or among those of one case if `reference` names one.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """parts: of the whole series. emptied: scans of which no slice stays."""
 
-    Raises UnreadableImage with code `too_many_frames`.
+    parts: tuple[Part, ...]
+    emptied: tuple[Scan, ...]
+
+
+def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
+    """What slices of one series and size make of the scans of `user`, or of those of the case that they name."""
+    scans, rows = _stored(arrived, user)
+    by_scan = {scan.pk: scan for scan in scans}
+    facts = [facts_of(row, scan=by_scan[row.scan_id]) for row in rows] + [one.facts for one in arrived]
+    digests = [row.pixel_sha256 for row in rows] + [one.pixel_sha256 for one in arrived]
+    found = series.assemble(facts, pixels=digests.__getitem__)
+    repeated: dict[int, list[int]] = defaultdict(list)
+    for index, known in found.repeats.items():
+        repeated[known].append(index)
+    homes = _homes(found.stacks, rows, scans)
+    parts = []
+    for stack, scan in zip(found.stacks, homes, strict=True):
+        again = [index for known in stack.slices for index in repeated[known]]
+        members = sorted([*stack.slices, *(index for index in again if index < len(rows))])
+        own = tuple(rows[index] for index in members if index < len(rows))
+        parts.append(
+            Part(
+                stack,
+                scan,
+                own,
+                arrived=tuple(arrived[index - len(rows)] for index in members if index >= len(rows)),
+                repeated=tuple(arrived[index - len(rows)] for index in sorted(again) if index >= len(rows)),
+                left=tuple(row for row in rows if scan and row.scan_id == scan.pk and row not in own),
+            )
+        )
+    return Plan(tuple(parts), tuple(scan for scan in scans if scan not in homes))
+
+
+def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[Slice]]:
+    """The scans of this series in one case, and their slices, each in the order in which they came.
+
+    If no case is named and several hold the series, it is the one that knows most of the slices; of these the oldest.
     """
-    position = decoded.position
-    assert position is not None
-    scans = Scan.objects.filter(case__owner=user, series_uid=decoded.series, stack=decoded.stack)
-    same_stack = [scan for scan in scans.select_related("case").order_by("id") if _is_parallel(scan, position)]
-    here = [scan for scan in same_stack if not reference or scan.case.reference == reference]
-    other_case = next((scan for scan in same_stack if scan not in here), None)
-    slices = Slice.objects.filter(scan__in=here).select_related("scan__case")
-    if known := slices.filter(instance_uid=decoded.instance).first():
-        return SeriesMatch(same_slice=known)
-    [rendered] = decoded.slices
-    for scan in here:
-        mm = along(position, scan=scan)
-        near = slices.filter(scan=scan, along__gt=mm - SAME_POSITION, along__lt=mm + SAME_POSITION).first()
-        if near is None:
-            if scan.frames >= MAX_SLICES:
-                raise UnreadableImage("too_many_frames", f"The series has more than {MAX_SLICES:,} slices.")
-            return SeriesMatch(scan=scan)
-        if near.pixel_sha256 == rendered.pixel_sha256:
-            return SeriesMatch(same_slice=near)
-        # Another contrast or time at the same position: try the next scan of the series.
-    return SeriesMatch(other_case=other_case)
+    first = arrived[0]
+    columns, rows = first.facts.size
+    scans = Scan.objects.filter(case__owner=user, series_uid=first.decoded.series, width=columns, height=rows)
+    if first.reference:
+        scans = scans.filter(case__reference=first.reference)
+    found = list(scans.exclude(stack="").select_related("case__owner").order_by("id"))
+    slices = list(Slice.objects.filter(scan__in=found).order_by("id")) if found else []
+    cases = {scan.pk: scan.case_id for scan in found}
+    digests = {one.pixel_sha256 for one in arrived}
+    known = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
+    chosen = max(dict.fromkeys(cases.values()), key=lambda case: known[case], default=None)
+    return (
+        [scan for scan in found if scan.case_id == chosen],
+        [row for row in slices if cases[row.scan_id] == chosen],
+    )
 
 
-def along(position: SlicePosition, *, scan: Scan) -> float:
-    """Millimeters along the scan's normal."""
-    assert scan.normal is not None
-    return slice_order.offset_along(scan.normal, position)
-
-
-def count_slice(scan: Scan, *, size: int) -> None:
-    """Add a slice of `size` bytes to the scan's totals."""
-    Scan.objects.filter(pk=scan.pk).update(frames=F("frames") + 1, size=F("size") + size)
-    scan.refresh_from_db(fields=["frames", "size"])
-
-
-def extend_run(prediction: Prediction, *, actor: User) -> None:
-    """A slice arrived: a queued run waits a moment longer, a running one will read it, an ended one opens again."""
-    not_before = timezone.now() + DEBOUNCE
-    if not transitions.postpone(prediction, until=not_before):
-        transitions.reopen(prediction, actor=actor, not_before=not_before)
-
-
-def _is_parallel(scan: Scan, position: SlicePosition) -> bool:
-    return scan.normal is not None and slice_order.is_parallel(scan.normal, position.upward_normal)
+def _homes(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]) -> list[Scan | None]:
+    """The scan that each stack continues: where most of its slices are already; of these the oldest."""
+    shared = Counter(
+        (number, rows[index].scan_id)
+        for number, stack in enumerate(stacks)
+        for index in stack.slices
+        if index < len(rows)
+    )
+    homes: dict[int, Scan] = {}
+    by_pk = {scan.pk: scan for scan in scans}
+    for (number, scan_id), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0][1], item[0][0])):
+        if number not in homes and scan_id in by_pk:
+            homes[number] = by_pk.pop(scan_id)
+    return [homes.get(number) for number in range(len(stacks))]

@@ -1,5 +1,9 @@
-"""Store a decoded file: files, rows, audit row and queued prediction in one transaction."""
+"""Store a decoded file: files, rows, audit row and queued prediction in one transaction.
 
+Slices that come in files of their own are stored by `series_store`, with what is here.
+"""
+
+import hashlib
 from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
@@ -10,12 +14,11 @@ from django.db.models.fields.files import FieldFile
 from diagnosis.access import audit
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
-from diagnosis.intake import series
 from diagnosis.intake.decoded import Decoded, RenderedSlice
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
-from diagnosis.models.prediction import ACTIVE, REUSABLE, State
+from diagnosis.models.prediction import ACTIVE, REUSABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:
 
 
 @dataclass(slots=True)
-class _StoredFiles:
+class StoredFiles:
     """Files written so far. Unlike rows, they are not rolled back, so they are deleted if the transaction fails."""
 
     names: list[str] = field(default_factory=list)
@@ -54,62 +57,48 @@ class _StoredFiles:
         target.save("", ContentFile(content), save=False)
         self.names.append(str(target.name))
 
+    def delete(self) -> None:
+        for name in self.names:
+            default_storage.delete(name)
+
 
 def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
-    files = _StoredFiles()
-    store = _store_slice if decoded.stack else _store_scan
+    files = StoredFiles()
     try:
         with transaction.atomic():
-            # Uploads of one person take turns, or two at the same time would each open a case.
-            User.objects.select_for_update(no_key=True).get(pk=context.user.pk)
-            return store(decoded, context, files, name)
+            take_turns(context.user)
+            return _store_scan(decoded, context, files, name)
     except BaseException:
-        for written in files.names:
-            default_storage.delete(written)
+        files.delete()
         raise
 
 
-def _store_scan(decoded: Decoded, context: UploadContext, files: _StoredFiles, name: str) -> Accepted:
+def take_turns(user: User) -> None:
+    """Until the transaction ends, no other upload of this person stores anything: each might open the same case."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, name: str) -> Accepted:
     """A file that is a scan of its own."""
     same = Scan.objects.filter(case__owner=context.user, pixel_sha256=decoded.pixel_sha256).select_related("case")
     here = same.filter(case__reference=context.reference).first() if context.reference else None
     earlier = here or same.order_by("id").first()
     if earlier is not None and (here is not None or not context.reference):
-        return _duplicate(earlier, context, name)
-    scan = _create_scan(decoded, context, files)
+        audit.record("scan.repeated", actor=context.user, target=earlier)
+        return Accepted(name, earlier, live_prediction(earlier, context), duplicate_of=earlier, notes=decoded.notes)
+    scan = new_scan(decoded, case=open_case(context))
+    scan.pixel_sha256 = decoded.pixel_sha256
+    middle = decoded.slices[len(decoded.slices) // 2]
+    save_scan(scan, (decoded.data, middle.preview, middle.thumbnail), files)
+    record_upload(scan, decoded, context)
     if len(decoded.slices) > 1:
         for index, rendered in enumerate(decoded.slices):
             _create_slice(scan, rendered, index, files)
     prediction = transitions.create(scan, model_version=context.model_version, requested_by=context.user)
-    return Accepted(name, scan, prediction, duplicate_of=earlier, created=True)
+    return Accepted(name, scan, prediction, duplicate_of=earlier, created=True, notes=decoded.notes)
 
 
-def _store_slice(decoded: Decoded, context: UploadContext, files: _StoredFiles, name: str) -> Accepted:
-    """A slice whose neighbors come in files of their own."""
-    match = series.match(decoded, user=context.user, reference=context.reference)
-    if match.same_slice is not None:
-        return _duplicate(match.same_slice.scan, context, name)
-    [rendered] = decoded.slices
-    if match.scan is None:
-        scan = _create_scan(decoded, context, files)
-        _create_slice(scan, rendered, 0, files, decoded)
-        prediction = transitions.create(
-            scan, model_version=context.model_version, requested_by=context.user, debounce=series.DEBOUNCE
-        )
-        return Accepted(name, scan, prediction, duplicate_of=match.other_case, created=True)
-    scan = match.scan
-    _create_slice(scan, rendered, scan.frames, files, decoded)
-    series.count_slice(scan, size=len(decoded.data))
-    audit.record("scan.extended", actor=context.user, target=scan, sha256=decoded.sha256)
-    return Accepted(name, scan, _extended_prediction(scan, context))
-
-
-def _duplicate(scan: Scan, context: UploadContext, name: str) -> Accepted:
-    audit.record("scan.repeated", actor=context.user, target=scan)
-    return Accepted(name, scan, _live_prediction(scan, context), duplicate_of=scan)
-
-
-def _open_case(context: UploadContext) -> Case:
+def open_case(context: UploadContext) -> Case:
     if context.case is not None:
         return context.case
     reference = context.reference or new_reference()
@@ -121,67 +110,58 @@ def _open_case(context: UploadContext) -> Case:
     return case
 
 
-def _create_scan(decoded: Decoded, context: UploadContext, files: _StoredFiles) -> Scan:
+def new_scan(decoded: Decoded, *, case: Case) -> Scan:
+    """An unsaved scan of a decoded file, without its files, `sha256` and `pixel_sha256`."""
     middle = decoded.slices[len(decoded.slices) // 2]
-    case = _open_case(context)
-    scan = Scan(
+    return Scan(
         case=case,
         name=decoded.name,
         format=decoded.format,
-        size=len(decoded.data),
         width=middle.width,
         height=middle.height,
         ratio=middle.ratio,
-        sha256=decoded.sha256,
-        pixel_sha256=decoded.pixel_sha256,
-        notes=list(middle.notes if len(decoded.slices) == 1 else decoded.notes),
+        notes=[*(middle.notes if len(decoded.slices) == 1 else ()), *decoded.notes],
         frames=len(decoded.slices),
+        frame=middle.frame if len(decoded.slices) == 1 else 0,
         series_uid=decoded.series,
-        stack=decoded.stack,
-        normal=decoded.position.upward_normal if decoded.position else None,
         spacing=decoded.spacing,
         letters=decoded.letters,
         windows=list(decoded.windows),
         deidentified=decoded.deidentified,
     )
-    files.save(scan.file, decoded.data)
-    files.save(scan.preview, middle.preview)
-    files.save(scan.thumbnail, middle.thumbnail)
+
+
+def save_scan(scan: Scan, contents: tuple[bytes, bytes, bytes], files: StoredFiles) -> None:
+    """Save a scan with its files. contents: the de-identified file, the preview and the thumbnail."""
+    data, preview, thumbnail = contents
+    scan.sha256, scan.size = hashlib.sha256(data).hexdigest(), len(data)
+    files.save(scan.file, data)
+    files.save(scan.preview, preview)
+    files.save(scan.thumbnail, thumbnail)
     scan.save()
+
+
+def record_upload(scan: Scan, decoded: Decoded, context: UploadContext) -> None:
+    """The audit row of a new scan."""
     confirmed = {"confirmed_without_names": True} if decoded.has_text else {}
-    audit.record("scan.uploaded", actor=context.user, target=scan, case=case.reference, sha256=scan.sha256, **confirmed)
-    return scan
+    audit.record(
+        "scan.uploaded", actor=context.user, target=scan, case=scan.case.reference, sha256=scan.sha256, **confirmed
+    )
 
 
-def _create_slice(
-    scan: Scan, rendered: RenderedSlice, index: int, files: _StoredFiles, own_file: Decoded | None = None
-) -> None:
-    """own_file: the slice's own file; None if the scan's file holds all slices."""
+def _create_slice(scan: Scan, rendered: RenderedSlice, index: int, files: StoredFiles) -> None:
+    """A slice of a scan whose file holds all slices."""
     row = Slice(
         scan=scan, index=index, frame=rendered.frame, pixel_sha256=rendered.pixel_sha256, notes=list(rendered.notes)
     )
-    if own_file is not None and own_file.position is not None:
-        row.instance_uid = own_file.instance
-        row.along = series.along(own_file.position, scan=scan)
-        files.save(row.file, own_file.data)
     files.save(row.preview, rendered.preview)
     files.save(row.thumbnail, rendered.thumbnail)
     row.save()
 
 
-def _live_prediction(scan: Scan, context: UploadContext) -> Prediction:
+def live_prediction(scan: Scan, context: UploadContext) -> Prediction:
     """The scan's prediction by the active model that is queued, running or has a result; else a new one."""
     live = scan.predictions.filter(model_version=context.model_version, state__in=(*ACTIVE, *REUSABLE))
     return live.order_by("-id").first() or transitions.create(
         scan, model_version=context.model_version, requested_by=context.user
     )
-
-
-def _extended_prediction(scan: Scan, context: UploadContext) -> Prediction:
-    """The live prediction, told of the new slice. A canceled one stays canceled until somebody retries it."""
-    newest = scan.predictions.order_by("-id").first()
-    if newest is not None and newest.state == State.CANCELED:
-        return newest
-    live = _live_prediction(scan, context)
-    series.extend_run(live, actor=context.user)
-    return live

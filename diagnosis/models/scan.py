@@ -36,6 +36,12 @@ def stack_key(series_uid: str, stack: str, normal: Sequence[float] | None) -> st
     return f"{series_uid} {stack} {direction}".replace("-0.00", "0.00")
 
 
+def stack_name(size: Sequence[int], key: str) -> str:
+    """The `stack` of a scan whose slices have this size, columns and rows. key: what tells it from other parts."""
+    name = f"{size[0]}x{size[1]} {key}".strip()
+    return name if len(name) <= 64 else f"{name[:47]} {hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
 def combined_digest(stack_key: str, digests: list[str]) -> str:
     """One digest of a series' slices in their order. stack_key: of slices that came one by one, else empty."""
     return hashlib.sha256("\n".join(["series", stack_key, *digests]).encode()).hexdigest()
@@ -62,6 +68,7 @@ class Scan(models.Model):
     notes = models.JSONField(default=list, blank=True, help_text="How the file was read.")
     ratio = models.FloatField(null=True, blank=True, help_text="Width by height as shown: pixels need not be square.")
     frames = models.PositiveIntegerField(default=1, help_text="Slices.")
+    frame = models.PositiveIntegerField(default=0, help_text="Of a single image: its number in the file.")
     series_uid = models.CharField(
         max_length=64, blank=True, default="", db_index=True, help_text="As this site maps it."
     )

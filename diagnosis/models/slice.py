@@ -11,7 +11,8 @@ class Slice(models.Model):
     """One image of a series.
 
     index: its position in viewing order, from 0; slices that arrive later may move it. file: empty if the scan's file
-    holds all slices, and then `frame` is its number there.
+    holds all slices, and then `frame` is its number there. facts: null in rows from before they were kept. Exports with
+    one SOP Instance UID for many images exist, so a UID alone identifies no slice.
     """
 
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="slices")
@@ -24,16 +25,14 @@ class Slice(models.Model):
     instance_uid = models.CharField(max_length=64, blank=True, default="", help_text="As this site maps it.")
     along = models.FloatField(null=True, blank=True, help_text="Millimeters along the scan's normal.")
     notes = models.JSONField(default=list, blank=True, help_text="How it was read.")
+    facts = models.JSONField(
+        null=True, blank=True, help_text="Where it lies, and what may tell it from slices at the same place."
+    )
 
     class Meta:
         ordering = ("scan", "index")
         indexes = (models.Index(fields=("scan", "index"), name="slice_scan_index"),)
-        constraints = (
-            models.UniqueConstraint(
-                fields=("scan", "instance_uid"), condition=~Q(instance_uid=""), name="slice_instance_unique_per_scan"
-            ),
-            models.CheckConstraint(condition=Q(pixel_sha256__regex=HEX64), name="slice_digest_is_sha256"),
-        )
+        constraints = (models.CheckConstraint(condition=Q(pixel_sha256__regex=HEX64), name="slice_digest_is_sha256"),)
 
     def __str__(self) -> str:
         return f"slice {self.index + 1} of scan {self.scan_id}"

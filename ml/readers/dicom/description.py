@@ -1,23 +1,16 @@
-"""What people are told about a DICOM object, and the key that its slices share.
+"""What people are told about a DICOM object.
 
-Both are made of numbers and standard terms only. Free-text descriptions are ignored, because they may hold anything,
+It is made of numbers and standard terms only. Free-text descriptions are ignored, because they may hold anything,
 even a name.
 """
 
 from pydicom.dataset import Dataset
 
-from ml.readers.dicom.attributes import numbers, text_values
+from ml.readers.dicom.attributes import numbers
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.orientation import plane_name
 
 _MAX_GRAY = 99_999  # a date in the wrong field has more digits
-_CONTRAST = (
-    ("e", "EchoTime"),
-    ("i", "InversionTime"),
-    ("b", "DiffusionBValue"),
-    ("t", "TemporalPositionIdentifier"),
-    ("u", "TemporalPositionIndex"),
-)
 
 
 def title(dataset: Dataset, position: SlicePosition | None) -> str:
@@ -35,15 +28,3 @@ def windows(dataset: Dataset) -> tuple[tuple[float, float], ...]:
     if len(centers) != len(widths) or not all(abs(value) <= _MAX_GRAY for value in (*centers, *widths)):
         return ()
     return tuple(zip(centers, widths, strict=True))
-
-
-def stack_key(dataset: Dataset) -> str:
-    """A key that the slices of one stack share, besides their direction: image size, echo, contrast and time point.
-
-    One series may hold several of these at the same positions (PS3.3, C.8.3.1).
-    """
-    parts = [f"{int(dataset.Columns)}x{int(dataset.Rows)}"]
-    for letter, keyword in _CONTRAST:
-        parts += [f"{letter}{number:g}" for number in numbers(dataset, keyword)[:1]]
-    image_type = text_values(dataset, "ImageType")[2:]
-    return " ".join(parts + [one for one in ("M", "P", "R", "I", "PHASE", "MAGNITUDE") if one in image_type])[:64]

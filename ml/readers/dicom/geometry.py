@@ -3,6 +3,7 @@
 Coordinates are the patient's: x rises to the left, y to the back, z to the head (PS3.3, C.7.6.2.1.1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,15 @@ class SlicePosition:
     def orientation_letters(self) -> tuple[str, str, str, str]:
         """What lies at the left, right, upper and lower edge: L, R, A, P, H or F."""
         return orientation.edge_letters(self.row, self.column)
+
+
+def lying_at(normal: Sequence[float], offset: float) -> SlicePosition:
+    """A slice of which only the (3,) unit normal and the offset along it, in mm, are known."""
+    across = np.array(normal, np.float64)
+    helper = np.eye(3)[np.argmin(np.abs(across))]
+    row = np.cross(helper, across)
+    row /= np.linalg.norm(row)
+    return SlicePosition(_triple(across * offset), _triple(row), _triple(np.cross(across, row)))
 
 
 def slice_position(dataset: Dataset, index: int) -> SlicePosition | None:

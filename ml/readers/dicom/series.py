@@ -1,72 +1,225 @@
-"""Which slices of several DICOM files belong together.
+"""Which slices form a stack, and in which order: the one rule for the frames of a file, the files of an archive, and
+the slices that a site has collected one by one.
 
-One series (Series Instance UID) can hold several stacks, such as slices in three planes. All slices of a stack have the
-same direction and size; `slice_order` puts them into viewing order.
+Slices of one size and direction make a stack. Where several lie at the same place, `separation` tells the parts of the
+series apart, and each becomes a stack. Where nothing tells them apart, the stack cannot be ordered, and none of its
+slices may be judged: any choice among them would mix images that do not belong together.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from ml.readers.dicom import Opened, slice_order
-from ml.readers.dicom.geometry import SlicePosition
+from ml.contracts import UnreadableImage
+from ml.readers.dicom import slice_order
+from ml.readers.dicom.separation import separate
+from ml.readers.dicom.slice_facts import LABELS, SEQUENCES, SliceFacts
+from ml.readers.orientation import plane_name
 
+PART = "One part of a series that holds several, told apart by"
+"""How the note on a part begins."""
+HASHED = "#"
+"""First character of a value that stands for a text which may not be shown."""
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Frame `frame` of file `file`, both as indices."""
-
-    file: int
-    frame: int
+Letters = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Slices in viewing order.
+    """Slices in viewing order, as indices into what was assembled.
 
-    series: the UID in the files, "" if absent. spacing: mm between adjacent slices, None if unknown.
-    orientation_letters: what lies at the left, right, upper and lower edge, None if unknown. notes: gaps, slices left
-    out, and whether the order is only that of the files.
+    spacing: mm between adjacent slices, None if unknown. orientation_letters: what lies at the left, right, upper and
+    lower edge, None if unknown. normal: (3,) unit vector across the slices, None if unknown. key: what tells this part
+    of the series from the others, "" if there is only one. notes: on gaps, spacing and order. problem: why its slices
+    may not be judged, None if they may.
     """
 
-    series: str
-    slices: tuple[Slice, ...]
-    spacing: float | None
-    orientation_letters: tuple[str, str, str, str] | None
-    notes: tuple[str, ...]
-
-
-def stacks(files: Sequence[Opened]) -> list[Stack]:
-    """The stacks of all files, in the order of their first files. A file without a series makes stacks of its own."""
-    groups: dict[tuple[object, ...], list[tuple[Slice, SlicePosition | None]]] = defaultdict(list)
-    directions: dict[tuple[object, ...], list[SlicePosition]] = defaultdict(list)
-    for number, file in enumerate(files):
-        shape = int(file.dataset.Rows), int(file.dataset.Columns)
-        series = file.series or number
-        for frame, position in enumerate(file.positions):
-            direction = None if position is None else _direction(directions[series, shape], position)
-            groups[series, shape, direction].append((Slice(number, frame), position))
-    return [_stack(files[members[0][0].file].series, members) for members in groups.values()]
-
-
-def _direction(known: list[SlicePosition], position: SlicePosition) -> int:
-    """The index of its direction among the known ones, to which a new one is added."""
-    for index, other in enumerate(known):
-        if slice_order.is_parallel(position.normal, other.normal):
-            return index
-    known.append(position)
-    return len(known) - 1
-
-
-def _stack(series: str, members: list[tuple[Slice, SlicePosition | None]]) -> Stack:
-    positions = [position for _, position in members if position is not None]
-    if not positions:
-        note = "The files do not say where the slices lie; they stand in the files' order."
-        return Stack(series, tuple(one for one, _ in members), None, None, (note,) if len(members) > 1 else ())
-    ordered = slice_order.order_slices(positions)
+    slices: tuple[int, ...]
+    spacing: float | None = None
+    orientation_letters: Letters | None = None
+    normal: tuple[float, float, float] | None = None
+    key: str = ""
     notes: tuple[str, ...] = ()
-    if ordered.duplicates:
-        notes += (f"Left out, as another slice lies in the same place: {len(ordered.duplicates)}.",)
-    notes += slice_order.gaps_note(ordered.gaps)
-    slices = tuple(members[index][0] for index in ordered.order)
-    return Stack(series, slices, ordered.spacing, positions[0].orientation_letters, notes)
+    problem: UnreadableImage | None = None
+
+    @property
+    def plane(self) -> str:
+        """`axial`, `coronal` or `sagittal`; "" if unknown."""
+        return plane_name("".join(self.orientation_letters or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """stacks: in the order of their first slices. repeats: slices left out, each with the equal one that stays."""
+
+    stacks: tuple[Stack, ...]
+    repeats: dict[int, int] = field(default_factory=dict)
+
+
+def assemble(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> Assembly:
+    """The stacks of one series. pixels: a digest of a slice's pixels, asked only where slices collide."""
+    stacks: list[Stack] = []
+    repeats: dict[int, int] = {}
+    for members in _by_geometry(facts):
+        offsets = _offsets([facts[index] for index in members])
+        if offsets is None:
+            note = ("The files do not say where the slices lie; they stand in the files' order.",)
+            stacks.append(Stack(tuple(members), notes=note if len(members) > 1 else ()))
+            continue
+        places = dict(zip(members, slice_order.places(offsets), strict=True))
+        repeats |= _repeats(members, places, facts, pixels)
+        kept = [index for index in members if index not in repeats]
+        stacks += _stacks(kept, places, facts)
+    return Assembly(tuple(sorted(stacks, key=lambda stack: min(stack.slices))), repeats)
+
+
+def one_stack(facts: Sequence[SliceFacts], *, pixels: Sequence[str]) -> Stack:
+    """Slices that `assemble` has put into one stack, in viewing order. pixels: a digest of each one's pixels."""
+    stack = _ordered(range(len(facts)), facts)
+    places = slice_order.places(_offsets(facts) or [])
+    crowded = sum(count > 1 for count in Counter(place for place, _ in set(zip(places, pixels, strict=True))).values())
+    return replace(stack, notes=(), problem=cannot_be_ordered(crowded)) if crowded else stack
+
+
+def of_frames(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> list[Stack]:
+    """The stacks of one file's frames; what is left out of each is noted.
+
+    Raises UnreadableImage with code `derived` if no frame shows anatomy.
+    """
+    kept, notes = anatomy(facts)
+    found = assemble([facts[index] for index in kept], pixels=lambda index: pixels(kept[index]))
+    if found.repeats:
+        notes += (f"Left out, as the same image lies in the same place: {len(found.repeats)}.",)
+    return [
+        replace(
+            stack,
+            slices=tuple(kept[index] for index in stack.slices),
+            notes=(*notes, *stack.notes, *part_notes(stack.key)),
+        )
+        for stack in found.stacks
+    ]
+
+
+def anatomy(facts: Sequence[SliceFacts]) -> tuple[list[int], tuple[str, ...]]:
+    """The frames of a file that show anatomy, and a note on those that do not (`frame_type`).
+
+    Raises UnreadableImage with code `derived` if none does.
+    """
+    kept = [index for index, one in enumerate(facts) if not one.not_anatomy]
+    terms = Counter(one.not_anatomy for one in facts if one.not_anatomy)
+    words = ", ".join(sorted(terms))
+    if not kept:
+        raise UnreadableImage("derived", f"Set aside: no frame shows anatomy (Frame Type, tag (0008,9007): {words}).")
+    left = sum(terms.values())
+    frames = "1 frame shows" if left == 1 else f"{left} frames show"
+    note = f"Left out: {frames} no anatomy (Frame Type, tag (0008,9007): {words})."
+    return kept, (note,) if terms else ()
+
+
+def part_notes(key: str) -> tuple[str, ...]:
+    """A note on what tells a part of a series from the others. key: a stack's, "" if it is the whole series."""
+    words = key.split()
+    if not words or words[0].rstrip(",") not in {*LABELS, *SEQUENCES}:
+        return ()
+    told = " ".join(word for word in words if not word.startswith(HASHED))
+    return (f"{PART} {told}.",)
+
+
+def _by_geometry(facts: Sequence[SliceFacts]) -> list[list[int]]:
+    """Indices of slices of one size and direction. The directions do not depend on the order of the slices."""
+    directions: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
+    normals: list[tuple[float, float, float] | None] = [
+        one.position.upward_normal if one.position else None for one in facts
+    ]
+    known = sorted({(one.size, normal) for one, normal in zip(facts, normals, strict=True) if normal})
+    for size, across in known:
+        if not any(slice_order.is_parallel(across, other) for other in directions[size]):
+            directions[size].append(across)
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, (one, normal) in enumerate(zip(facts, normals, strict=True)):
+        near = directions[one.size]
+        direction = -1 if normal is None else next(n for n, d in enumerate(near) if slice_order.is_parallel(normal, d))
+        groups[one.size, direction].append(index)
+    return list(groups.values())
+
+
+def _offsets(facts: Sequence[SliceFacts]) -> list[float] | None:
+    """Where slices of one direction lie: mm along their normal, else In-Stack Position Numbers, else None."""
+    if facts[0].position is not None:
+        normal = _normal(facts)
+        return [slice_order.offset_along(normal, one.position) for one in facts if one.position]
+    numbers = [one.in_stack for one in facts if one.in_stack is not None]
+    return [float(number) for number in numbers] if len(numbers) == len(facts) else None
+
+
+def _normal(facts: Sequence[SliceFacts]) -> tuple[float, float, float]:
+    return min(one.position.upward_normal for one in facts if one.position)
+
+
+def _repeats(
+    members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts], pixels: Callable[[int], str]
+) -> dict[int, int]:
+    """Slices that were there before: the same place and pixels, and the same UID or the same attributes.
+
+    Pixels alone do not tell: the blank slices at both ends of a head are the same in every part of a series.
+    """
+    shared = {place for place, count in Counter(places[index] for index in members).items() if count > 1}
+    first: dict[tuple[int, str], list[int]] = defaultdict(list)
+    repeats: dict[int, int] = {}
+    for index in members:
+        if places[index] not in shared:
+            continue
+        there = first[places[index], pixels(index)]
+        equal = (one for one in there if _same_image(facts[one], facts[index]))
+        if (known := next(equal, None)) is None:
+            there.append(index)
+        else:
+            repeats[index] = known
+    return repeats
+
+
+def _same_image(one: SliceFacts, other: SliceFacts) -> bool:
+    return bool(one.instance and one.instance == other.instance) or one.labels == other.labels
+
+
+def _stacks(members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts]) -> list[Stack]:
+    """The stacks of slices with the same size and direction."""
+    crowded = sum(count > 1 for count in Counter(places[index] for index in members).values())
+    if not crowded:
+        return [_ordered(members, facts)]
+    found = separate([places[index] for index in members], [facts[index] for index in members])
+    if found is None:
+        return [replace(_ordered(members, facts), notes=(), problem=cannot_be_ordered(crowded))]
+    parts: dict[str, list[int]] = defaultdict(list)
+    for index, key in zip(members, found.keys, strict=True):
+        parts[key].append(index)
+    return [replace(_ordered(part, facts), key=f"{', '.join(found.by)} {key}") for key, part in parts.items()]
+
+
+def cannot_be_ordered(places: int) -> UnreadableImage:
+    """places: how many hold more than one slice."""
+    where = "1 place holds" if places == 1 else f"{places} places hold"
+    return UnreadableImage(
+        "cannot_be_ordered",
+        f"The slices cannot be ordered: {where} more than one, and nothing tells them apart (echo time, b-value, flip "
+        "angle, Acquisition Number (0020,0012), times and Instance Number (0020,0013) were compared). None is judged.",
+    )
+
+
+def _ordered(members: Sequence[int], facts: Sequence[SliceFacts]) -> Stack:
+    own = [facts[index] for index in members]
+    offsets = _offsets(own) or []
+    order = slice_order.viewing_order(offsets)
+    slices = tuple(members[at] for at in order)
+    first = facts[slices[0]].position
+    if first is None:
+        note = "The files do not say where the slices lie; they are ordered by In-Stack Position Number (0020,9057)."
+        return Stack(slices, notes=(note,))
+    ordered = [offsets[at] for at in order]
+    return Stack(
+        slices,
+        spacing=slice_order.usual_spacing(ordered),
+        orientation_letters=first.orientation_letters,
+        normal=_normal(own),
+        notes=slice_order.spacing_notes(ordered),
+    )

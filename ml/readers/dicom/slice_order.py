@@ -1,12 +1,10 @@
-"""How slices form a stack: which are parallel, which share a position, their viewing order, spacing and gaps.
+"""Where slices lie along the normal of their stack: which are parallel, which share a place, their order and spacing.
 
-All rules on a series' order are here: `ml.readers.dicom.series` applies them to files read together, and the app to
-slices that are uploaded one by one. The order follows positions along the common normal (PS3.3, C.7.6.2.1.1), never
-file names or instance numbers, because exports renumber those.
+The order follows positions along the common normal (PS3.3, C.7.6.2.1.1), never file names or instance numbers, because
+exports renumber those. `ml.readers.dicom.series` forms the stacks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,22 +15,8 @@ MIN_COSINE = 0.999
 """Between the normals of slices of one stack: they differ by at most 2.6 degrees."""
 SAME_POSITION = 0.01
 """mm. Slices closer than this have the same position."""
-_GAP = 1.25
-"""Distances larger than the usual one by this factor are gaps."""
-
-
-@dataclass(frozen=True, slots=True)
-class SliceOrder:
-    """The viewing order of slices.
-
-    order: their indices. spacing: usual distance in mm, None for a single slice. duplicates: indices left out, because
-    another slice has the same position. gaps: number of positions at which slices are missing.
-    """
-
-    order: tuple[int, ...]
-    spacing: float | None
-    duplicates: tuple[int, ...]
-    gaps: int
+_REGULAR = 0.25
+"""A distance is a multiple of the usual one if it differs from it by at most this fraction of the usual one."""
 
 
 def is_parallel(normal: ArrayLike, other: ArrayLike) -> bool:
@@ -45,31 +29,37 @@ def offset_along(normal: ArrayLike, position: SlicePosition) -> float:
     return float(np.dot(position.position, normal))
 
 
-def order_slices(positions: Sequence[SlicePosition]) -> SliceOrder:
-    """Order parallel slices from the feet, the right or the front upwards."""
-    normal = positions[0].upward_normal
-    offsets = [offset_along(normal, one) for one in positions]
-    order = viewing_order(offsets)
-    kept: list[int] = order[:1]
-    duplicates: list[int] = []
-    for index in order[1:]:
-        (duplicates if offsets[index] - offsets[kept[-1]] < SAME_POSITION else kept).append(index)
-    spacing, gaps = spacing_and_gaps([offsets[index] for index in kept])
-    return SliceOrder(tuple(kept), spacing, tuple(duplicates), gaps)
-
-
 def viewing_order(offsets: Sequence[float]) -> list[int]:
     """Indices by rising offset along the upward normal; slices with equal offsets keep their order."""
     return [int(index) for index in np.argsort(offsets, kind="stable")]
 
 
-def spacing_and_gaps(offsets: Sequence[float]) -> tuple[float | None, int]:
-    """Of rising offsets in mm: the usual distance (None for a single slice), and the number of gaps."""
+def places(offsets: Sequence[float]) -> list[int]:
+    """A number for each slice, from 0 upwards, equal for slices at the same position."""
+    order = viewing_order(offsets)
+    steps = np.diff([offsets[index] for index in order], prepend=offsets[order[0]]) >= SAME_POSITION
+    found = [0] * len(order)
+    for index, place in zip(order, np.cumsum(steps), strict=True):
+        found[index] = int(place)
+    return found
+
+
+def usual_spacing(offsets: Sequence[float]) -> float | None:
+    """The median distance of rising offsets in mm, None for a single slice."""
+    return float(np.median(np.diff(offsets))) if len(offsets) > 1 else None
+
+
+def spacing_notes(offsets: Sequence[float]) -> tuple[str, ...]:
+    """A sentence if slices are missing, or if the distances between rising offsets (mm) vary.
+
+    Where slices are missing, a distance is a multiple of the usual one; any other distance means that spacing varies.
+    """
+    usual = usual_spacing(offsets)
+    if not usual:
+        return ()
     distances = np.diff(offsets)
-    usual = float(np.median(distances)) if len(distances) else None
-    return usual, int((distances > _GAP * usual).sum()) if usual else 0
-
-
-def gaps_note(gaps: int) -> tuple[str, ...]:
-    """A sentence on missing slices, if there are any."""
+    multiples = np.rint(distances / usual)
+    if (np.abs(distances / usual - multiples) > _REGULAR).any() or (multiples < 1).any():
+        return (f"The spacing varies: from {distances.min():.3g} to {distances.max():.3g} mm between slices.",)
+    gaps = int((multiples > 1).sum())
     return (f"Slices are missing in {gaps} {'place' if gaps == 1 else 'places'}.",) if gaps else ()

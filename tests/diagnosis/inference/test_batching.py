@@ -240,10 +240,10 @@ def test_a_failed_pass_releases_all_and_each_is_retried_alone(
     rows = waiting(version, 3)
     decoded, second = image_files.decode, threading.Event()
 
-    def tells(file: Any) -> Any:
+    def tells(file: Any, **frame: int) -> Any:
         if file.name == rows[1].scan.file.name:
             second.set()
-        return decoded(file)
+        return decoded(file, **frame)
 
     def breaks(batch: Any) -> None:
         assert second.wait(30)  # so that two are claimed by then

@@ -182,7 +182,7 @@ def _archive(size: int) -> bytes:
 def test_a_small_file_passes_while_an_archive_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
     taken, passed = [], threading.Event()
 
-    def take(name: str, content: bytes, context: Any, receipt: Any) -> Any:
+    def take(name: str, content: bytes, context: Any, *_: Any) -> Any:
         taken.append(name)
         if name == "small.png":
             passed.set()
@@ -203,7 +203,7 @@ def test_a_file_waits_for_one_file_of_an_archive_and_not_for_all(
     taken: list[str] = []
     other = threading.Thread(target=_receive, args=("small.png", b"s" * 300), daemon=True)
 
-    def take(name: str, content: bytes, context: Any, receipt: Any) -> Any:
+    def take(name: str, content: bytes, context: Any, *_: Any) -> Any:
         taken.append(name)
         if name == "0.png":
             other.start()
@@ -236,7 +236,7 @@ def test_each_file_of_an_archive_holds_its_unpacked_size_and_no_other(
     files = {f"{number}.png": bytes(200_000 + number) for number in range(3)}
     roomy = Budget(10**9)
 
-    def take(name: str, content: bytes, context: Any, receipt: Any) -> Any:
+    def take(name: str, content: bytes, context: Any, *_: Any) -> Any:
         held.append(roomy.used)
         assert content == files[name]
         return context

@@ -207,7 +207,10 @@ def test_contrasts_of_a_diffusion_series_are_separate_scans_in_any_order(user: A
     uid = {"SeriesInstanceUID": generate_uid()}
     plain, weighted = (builders.dicom_series(4, **uid, DiffusionBValue=value) for value in (0, 1000))
     receive(user, *[weighted[0], plain[0], plain[1], weighted[1], weighted[2], plain[2], plain[3], weighted[3]])
-    assert sorted(Scan.objects.values_list("frames", "stack")) == [(4, "96x96 b0"), (4, "96x96 b1000")]
+    assert sorted(Scan.objects.values_list("frames", "stack")) == [
+        (4, "96x96 DiffusionBValue 0"),
+        (4, "96x96 DiffusionBValue 1000"),
+    ]
 
 
 def test_blank_slices_in_two_directions_are_two_scans(user: Any) -> None:

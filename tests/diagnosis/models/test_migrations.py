@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 
-from diagnosis.models import Case, Prediction
-from tests.factories import PredictionFactory, UserFactory
+from diagnosis.models import Case, Prediction, Slice
+from tests.factories import PredictionFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,3 +87,15 @@ def test_data_survives_migrating_back_and_forward(earlier: str) -> None:
     assert list(Prediction.objects.order_by("pk").values()) == rows
     Prediction.objects.filter(worklist_status="tumor").update(uncertain=True)
     assert Prediction.objects.filter(worklist_status="uncertain").count() == 1
+
+
+def test_slices_that_share_a_uid_survive_migrating_back() -> None:
+    scan = ScanFactory(frames=3, stack="96x96")
+    for index in range(3):
+        Slice.objects.create(scan=scan, index=index, pixel_sha256=str(index) * 64, instance_uid="2.25.1", along=index)
+    migrate("0012")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT instance_uid FROM diagnosis_slice ORDER BY id")
+        assert [uid for (uid,) in cursor.fetchall()] == ["2.25.1", "", ""]
+    migrate()
+    assert list(Slice.objects.values_list("along", "facts")) == [(0.0, None), (1.0, None), (2.0, None)]

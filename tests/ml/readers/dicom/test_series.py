@@ -1,74 +1,169 @@
-"""Slices of several files: grouped by series, direction and size, ordered by position."""
+"""Stacks of slices: by size and direction, ordered by position, and split where slices collide."""
 
 from typing import Any
 
 import numpy as np
+import pytest
 
+from ml.contracts import UnreadableImage
 from ml.readers import dicom
-from ml.readers.dicom.series import Slice, stacks
+from ml.readers.dicom import series, slice_facts
+from ml.readers.dicom.series import Assembly, Stack
+from ml.readers.dicom.slice_facts import SliceFacts
 from tests import builders
 
-AXIAL, CORONAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
+AXIAL, CORONAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
 
 
-def file(
-    series: str, position: list[float] | None, *, direction: list[float] = AXIAL, side: int = 8, **tags: Any
-) -> dicom.Opened:
+def file(position: list[float] | None, *, direction: list[float] = AXIAL, side: int = 8, **tags: Any) -> SliceFacts:
     if position is not None:
         tags |= {"ImagePositionPatient": position, "ImageOrientationPatient": direction}
-    data = builders.dicom_bytes(np.zeros((side, side), np.uint16), SeriesInstanceUID=series, **tags)
-    return dicom.open_file(data, max_pixels=10**6)
+    tags = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"} | tags
+    data = builders.dicom_bytes(np.zeros((side, side), np.uint16), **tags)
+    [facts] = slice_facts.read(dicom.open_file(data, max_pixels=10**6).dataset, 1)
+    return facts
 
 
-def numbers(found: tuple[Slice, ...]) -> list[int]:
-    return [one.file for one in found]
+def assembled(*files: SliceFacts, pixels: str = "abcdefghijklmnopqrstuvwxyz") -> Assembly:
+    return series.assemble(files, pixels=pixels.__getitem__)
 
 
-def test_files_are_grouped_by_series_and_ordered_by_position() -> None:
-    files = [file("1.2.3", [0, 0, z], InstanceNumber=n) for n, z in enumerate((20.0, 0.0, 10.0))]
-    files.insert(1, file("1.2.9", [0, 0, 5]))
-    one, other = stacks(files)
-    assert (one.series, numbers(one.slices)) == ("1.2.3", [2, 3, 0])
-    assert (one.spacing, one.orientation_letters, one.notes) == (10.0, ("R", "L", "A", "P"), ())
-    assert (other.series, numbers(other.slices), other.spacing) == ("1.2.9", [1], None)
+def test_slices_are_ordered_by_position() -> None:
+    [stack] = assembled(*[file([0, 0, z], InstanceNumber=n) for n, z in enumerate((20.0, 0.0, 10.0))]).stacks
+    assert stack == Stack((1, 2, 0), 10.0, ("R", "L", "A", "P"), (0.0, 0.0, 1.0))
+    assert stack.plane == "axial"
 
 
-def test_planes_and_sizes_within_a_series_are_stacks_of_their_own() -> None:
-    files = [
-        file("1.2.3", [0, 0, 0]),
-        file("1.2.3", [0, 0, 0], direction=CORONAL),
-        file("1.2.3", [0, 0, 5]),
-        file("1.2.3", [0, 0, 10], side=16),
-        file("1.2.3", [0, -5, 0], direction=CORONAL),
+def test_planes_and_sizes_are_stacks_of_their_own_with_their_own_names() -> None:
+    found = assembled(
+        file([0, 0, 0]),
+        file([0, 0, 0], direction=CORONAL),
+        file([0, 0, 5]),
+        file([0, 0, 10], side=16),
+        file([0, -5, 0], direction=CORONAL),
+        file([3, 0, 0], direction=SAGITTAL),
+    ).stacks
+    assert [(stack.slices, stack.plane) for stack in found] == [
+        ((0, 2), "axial"),
+        ((4, 1), "coronal"),
+        ((3,), "axial"),
+        ((5,), "sagittal"),
     ]
-    assert [numbers(stack.slices) for stack in stacks(files)] == [[0, 2], [4, 1], [3]]
 
 
-def test_gaps_and_duplicates_are_noted() -> None:
-    heights = (0.0, 5.0, 10.0, 10.0, 25.0, 30.0)
-    (stack,) = stacks([file("1.2.3", [0, 0, z]) for z in heights])
-    assert numbers(stack.slices) == [0, 1, 2, 4, 5]
-    assert stack.notes == (
-        "Left out, as another slice lies in the same place: 1.",
-        "Slices are missing in 1 place.",
-    )
+def test_slices_that_do_not_collide_stay_together_whatever_their_attributes() -> None:
+    [stack] = assembled(*[file([0, 0, z], EchoTime=20 + z, AcquisitionNumber=int(z)) for z in (0, 5, 10)]).stacks
+    assert (stack.slices, stack.key) == ((0, 1, 2), "")
 
 
-def test_without_positions_the_order_is_that_of_the_files_and_noted() -> None:
-    (stack,) = stacks([file("1.2.3", None) for _ in range(3)])
-    assert numbers(stack.slices) == [0, 1, 2]
+def test_slices_that_collide_are_split_by_what_tells_them_apart() -> None:
+    found = assembled(*[file([0, 0, z], FlipAngle=angle) for z in (5, 0) for angle in (5, 30)]).stacks
+    assert [(stack.slices, stack.key) for stack in found] == [((2, 0), "FlipAngle 5"), ((3, 1), "FlipAngle 30")]
+    assert series.part_notes(found[0].key) == ("One part of a series that holds several, told apart by FlipAngle 5.",)
+
+
+def test_slices_that_nothing_tells_apart_cannot_be_ordered() -> None:
+    [stack] = assembled(*[file([0, 0, z]) for z in (0, 5, 0, 5, 10)]).stacks
+    assert stack.problem is not None and stack.problem.code == "cannot_be_ordered"
+    assert "2 places hold more than one" in stack.problem.message
+    assert sorted(stack.slices) == [0, 1, 2, 3, 4]
+
+
+def test_the_same_image_again_is_left_out() -> None:
+    files = [file([0, 0, z], InstanceNumber=n) for n, z in enumerate((0, 5, 5))]
+    found = assembled(*files, pixels="abb")
+    assert ([stack.slices for stack in found.stacks], found.repeats) == ([(0, 1)], {2: 1})
+
+
+def test_blank_slices_of_two_parts_are_no_repeats() -> None:
+    found = assembled(*[file([0, 0, z], AcquisitionNumber=n) for n in (1, 2) for z in (0, 5)], pixels="abab")
+    assert ([stack.slices for stack in found.stacks], found.repeats) == ([(0, 1), (2, 3)], {})
+
+
+def test_one_uid_for_different_images_is_no_repeat() -> None:
+    found = assembled(*[file([0, 0, z], SOPInstanceUID="1.2.3.4.5") for z in (0, 5, 10)])
+    assert ([stack.slices for stack in found.stacks], found.repeats) == ([(0, 1, 2)], {})
+    blank = assembled(*[file([0, 0, z], SOPInstanceUID="1.2.3.4.5") for z in (0, 5)], pixels="aa")
+    assert [stack.slices for stack in blank.stacks] == [(0, 1)]
+
+
+def test_a_uid_with_the_same_image_is_a_repeat_whatever_else_changed() -> None:
+    files = [file([0, 0, 0], SOPInstanceUID="1.2.3.4.5", EchoTime=echo) for echo in (20, 90)]
+    assert assembled(*files, pixels="aa").repeats == {1: 0}
+
+
+def frames(count: int, groups: list[dict[str, Any]], **tags: Any) -> list[Stack]:
+    data = builders.enhanced_bytes(np.stack([builders.phantom(16, seed=n) for n in range(count)]), groups, **tags)
+    opened = dicom.open_file(data, max_pixels=10**6)
+    facts = slice_facts.read(opened.dataset, opened.frames)
+    return series.of_frames(facts, pixels=lambda index: opened.image(index).pixel_sha256())
+
+
+def at(z: float, *, direction: list[float] = AXIAL, **more: Any) -> dict[str, Any]:
+    normal = np.cross(direction[:3], direction[3:])
+    return {"ImagePositionPatient": list(normal * z), "ImageOrientationPatient": direction} | more
+
+
+def test_frames_are_ordered_by_position_not_by_their_number() -> None:
+    [stack] = frames(4, [at(z, InStackPositionNumber=n + 1) for n, z in enumerate((5, 15, 0, 10))])
+    assert (stack.slices, stack.spacing, stack.notes) == ((2, 0, 3, 1), 5.0, ())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"ComplexImageComponent": "PHASE"},
+        {"ComplexImageComponent": "REAL"},
+        {"ComplexImageComponent": "IMAGINARY"},
+        {"FrameType": ["ORIGINAL", "PRIMARY", "PHASE MAP", "NONE"]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", [True, False], ids=["other first", "magnitude first"])
+def test_the_magnitude_is_kept_wherever_it_stands(other: dict[str, Any], first: bool) -> None:
+    magnitude = {"FrameType": ["ORIGINAL", "PRIMARY", "M_FFE", "NONE"], "ComplexImageComponent": "MAGNITUDE"}
+    pair = (other, magnitude) if first else (magnitude, other)
+    [stack] = frames(6, [at(z, **one) for z in (0, 5, 10) for one in pair])
+    assert stack.slices == ((1, 3, 5) if first else (0, 2, 4))
+    assert "Left out: 3 frames show no anatomy" in stack.notes[0]
+
+
+def test_planes_of_an_object_are_stacks_with_their_own_names() -> None:
+    found = frames(6, [at(z, direction=way) for way in (AXIAL, SAGITTAL, CORONAL) for z in (0, 5)])
+    assert [stack.plane for stack in found] == ["axial", "sagittal", "coronal"]
+
+
+def test_echoes_of_an_object_are_stacks() -> None:
+    found = frames(6, [at(z, EffectiveEchoTime=echo) for z in (0, 5, 10) for echo in (20.0, 90.0)])
+    assert [(stack.slices, stack.key) for stack in found] == [((0, 2, 4), "EchoTime 20"), ((1, 3, 5), "EchoTime 90")]
+
+
+def test_dimension_indices_tell_where_nothing_else_does() -> None:
+    groups = [at(z, DimensionIndexValues=[1, n + 1, k]) for k in (1, 2) for n, z in enumerate((0, 5, 10))]
+    found = frames(6, groups)
+    assert [stack.slices for stack in found] == [(0, 1, 2), (3, 4, 5)]
+
+
+def test_frames_without_positions_follow_stack_and_position_in_it() -> None:
+    groups = [{"StackID": stack, "InStackPositionNumber": n} for n in (3, 1, 2) for stack in ("1", "2")]
+    found = frames(6, groups)
+    assert [stack.slices for stack in found] == [(2, 4, 0), (3, 5, 1)]
+    assert "In-Stack Position Number" in found[0].notes[0]
+
+
+def test_frames_that_nothing_tells_apart_cannot_be_ordered() -> None:
+    [stack] = frames(4, [at(z) for z in (0, 5, 0, 5)])
+    assert stack.problem is not None and stack.problem.code == "cannot_be_ordered"
+
+
+def test_an_object_without_anatomy_is_set_aside() -> None:
+    with pytest.raises(UnreadableImage) as raised:
+        frames(2, [at(z, ComplexImageComponent="PHASE") for z in (0, 5)])
+    assert raised.value.code == "derived"
+
+
+def test_frames_without_any_place_stand_in_the_files_order_and_that_is_noted() -> None:
+    opened = dicom.open_file(builders.dicom_bytes(np.zeros((3, 8, 8), np.uint16)), max_pixels=10**6)
+    [stack] = series.of_frames(slice_facts.read(opened.dataset, 3), pixels=str)
+    assert stack.slices == (0, 1, 2)
     assert "files' order" in stack.notes[0]
-    (alone,) = stacks([file("1.2.3", None)])
-    assert alone.notes == ()
-
-
-def test_files_without_a_series_stand_alone() -> None:
-    found = stacks([file("", [0, 0, z]) for z in (0.0, 1.0)])
-    assert [numbers(stack.slices) for stack in found] == [[0], [1]]
-
-
-def test_frames_of_one_file_are_slices() -> None:
-    frames = np.zeros((3, 8, 8), np.uint16)
-    opened = dicom.open_file(builders.dicom_bytes(frames), max_pixels=10**6)
-    (stack,) = stacks([opened])
-    assert stack.slices == (Slice(0, 0), Slice(0, 1), Slice(0, 2))

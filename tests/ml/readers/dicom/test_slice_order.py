@@ -1,41 +1,31 @@
-"""The viewing order of slices, for files read together and for slices that arrive one by one."""
+"""Where slices lie along their normal: order, shared places, spacing and what is said of it."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.readers.dicom import geometry, slice_order
-from ml.readers.dicom.geometry import SlicePosition
+from ml.readers.dicom import slice_order
+from ml.readers.dicom.geometry import SlicePosition, lying_at
 
 
-def test_the_order_follows_positions_and_leaves_duplicates_out() -> None:
-    heights = [5.0, -5.0, 0.0, 10.0, 0.001, 30.0]
-    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in heights]
-    found = slice_order.order_slices(positions)
-    assert found.order == (1, 2, 0, 3, 5)
-    assert found.duplicates == (4,)
-    assert (found.spacing, found.gaps) == (5.0, 1)
-
-
-@pytest.mark.parametrize("flip", [1, -1])
-def test_stacks_run_upwards_whichever_way_the_normal_points(flip: int) -> None:
-    positions = [geometry.SlicePosition((0, 0, z), (1, 0, 0), (0, flip, 0)) for z in (20.0, 0.0, 10.0)]
-    assert slice_order.order_slices(positions).order == (1, 2, 0)
-
-
-@given(st.permutations([-7.5, 0.0, 2.5, 5.0, 12.5]), st.sampled_from([1, -1]))
-def test_slices_that_arrive_one_by_one_get_the_order_of_files_read_together(heights: list[float], flip: int) -> None:
-    positions = [SlicePosition((3, 4, z), (1, 0, 0), (0, flip, 0)) for z in heights]
-    together = slice_order.order_slices(positions)
-    offsets = [slice_order.offset_along(positions[0].upward_normal, one) for one in positions]
+@given(st.permutations([-7.5, 0.0, 2.5, 5.0, 12.5]))
+def test_slices_are_ordered_by_rising_offset(offsets: list[float]) -> None:
     order = slice_order.viewing_order(offsets)
-    assert tuple(order) == together.order
-    assert slice_order.spacing_and_gaps([offsets[index] for index in order]) == (together.spacing, together.gaps)
+    assert [offsets[index] for index in order] == [-7.5, 0.0, 2.5, 5.0, 12.5]
 
 
 def test_equal_offsets_keep_their_order() -> None:
     assert slice_order.viewing_order([2.0, 1.0, 2.0, 1.0]) == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_the_upward_normal_is_the_same_whichever_way_the_normal_points(flip: int) -> None:
+    assert SlicePosition((0, 0, 5), (1, 0, 0), (0, flip, 0)).upward_normal == (0, 0, 1)
+
+
+def test_slices_less_than_a_hundredth_of_a_millimeter_apart_share_a_place() -> None:
+    assert slice_order.places([5.0, -5.0, 5.009, 5.02, 0.0]) == [2, 0, 2, 3, 1]
 
 
 def test_normals_within_two_and_a_half_degrees_are_parallel_either_way() -> None:
@@ -46,11 +36,29 @@ def test_normals_within_two_and_a_half_degrees_are_parallel_either_way() -> None
     assert not slice_order.is_parallel((0, 0, 1), tilted(2.7))
 
 
-def test_one_slice_has_no_spacing_and_no_gaps() -> None:
-    assert slice_order.spacing_and_gaps([4.0]) == (None, 0)
+def test_one_slice_has_no_spacing_and_no_notes() -> None:
+    assert slice_order.usual_spacing([4.0]) is None
+    assert slice_order.spacing_notes([4.0]) == ()
 
 
-def test_a_sentence_on_gaps() -> None:
-    assert slice_order.gaps_note(0) == ()
-    assert slice_order.gaps_note(1) == ("Slices are missing in 1 place.",)
-    assert slice_order.gaps_note(2) == ("Slices are missing in 2 places.",)
+@pytest.mark.parametrize(
+    ("offsets", "notes"),
+    [
+        ([0, 5, 10, 15], ()),
+        ([0, 5.1, 10, 15.2], ()),
+        ([0, 5, 15, 20], ("Slices are missing in 1 place.",)),
+        ([0, 5, 15, 20, 25, 45, 50], ("Slices are missing in 2 places.",)),
+        ([0, 5, 12, 17, 22, 25.3], ("The spacing varies: from 3.3 to 7 mm between slices.",)),
+        ([0, 5, 10, 15, 16], ("The spacing varies: from 1 to 5 mm between slices.",)),
+    ],
+)
+def test_missing_slices_and_varying_spacing_are_told_apart(offsets: list[float], notes: tuple[str, ...]) -> None:
+    assert slice_order.spacing_notes(offsets) == notes
+
+
+@given(st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1), st.floats(-200, 200))
+def test_a_slice_of_which_only_normal_and_offset_are_known_lies_there(normal: tuple[float, ...], offset: float) -> None:
+    unit = tuple(np.array(normal) / np.linalg.norm(normal))
+    position = lying_at(unit, offset)
+    assert np.allclose(position.normal, unit)
+    assert slice_order.offset_along(unit, position) == pytest.approx(offset)
