@@ -23,7 +23,7 @@ from ml.readers.dicom import description, series, slice_facts
 from ml.readers.dicom.header import attributes
 
 RASTER = "Kept: the picture and its orientation"
-NIFTI = "Kept: voxels, axes and scaling; free text and extensions dropped"
+VOLUME = "Kept: voxels, axes and scaling; free text and extensions dropped"
 
 _one_at_a_time = threading.Semaphore(1)
 """In each process: a decoded picture may take a hundred megabytes, a volume more."""
@@ -45,7 +45,7 @@ def _decode(data: bytes, name: str) -> list[Decoded]:
     file_format = sniffing.sniff(data)
     if file_format == sniffing.DICOM:
         return _from_dicom(name, data)
-    if file_format in (sniffing.NIFTI, sniffing.NIFTI_GZ):
+    if file_format in sniffing.VOLUMES:
         return [_from_volume(name, data, file_format)]
     return [_from_raster(name, data)]
 
@@ -78,12 +78,12 @@ def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
     return Decoded(
         name,
         clean_nifti.clean(opened),
-        opened.format,
+        opened.stored_format,
         slices,
         notes=opened.notes,
         spacing=opened.thickness,
         letters="".join(opened.orientation_letters or ()),
-        deidentified={"method": NIFTI},
+        deidentified={"method": VOLUME},
         has_text=has_text,
     )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import raster
-from ml.readers.sniffing import DICOM, NIFTI, NIFTI_GZ, sniff
+from ml.readers.sniffing import DICOM, VOLUMES, sniff
 
 __all__ = ["MAX_PIXELS", "Slices", "open_file", "read", "sniff"]
 
@@ -55,7 +55,7 @@ def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Sl
         from ml.readers import dicom
 
         return dicom.open_file(data, max_pixels=max_pixels)
-    if file_format in (NIFTI, NIFTI_GZ):
+    if file_format in VOLUMES:
         from ml.readers import volumes
 
         return volumes.open_file(data, file_format=file_format, max_pixels=max_pixels)

@@ -13,9 +13,12 @@ from ml.readers import bare_dicom
 from ml.readers.archives.member import HEAD, is_archive
 from ml.readers.unread import unread_format
 
-ACCEPTED = "DICOM, NIfTI, PNG, JPEG, TIFF, WebP, BMP or GIF"
+ACCEPTED = "DICOM, NIfTI, NRRD, FreeSurfer MGH, PNG, JPEG, TIFF, WebP, BMP or GIF"
 
-DICOM, NIFTI, NIFTI_GZ = "DICOM", "NIfTI", "NIfTI.gz"
+DICOM, NIFTI, MGH, NRRD = "DICOM", "NIfTI", "MGH", "NRRD"
+GZIPPED = ".gz"
+"""Behind the name of a volume's format: the whole file is gzipped."""
+VOLUMES = tuple(name + packed for name in (NIFTI, MGH, NRRD) for packed in ("", GZIPPED))
 
 _RASTER = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -29,12 +32,17 @@ _RASTER = (
 
 _GZIP = b"\x1f\x8b"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_VOLUME_STARTS = (
+    (re.compile(rb"NRRD000\d"), NRRD),
+    (re.compile(rb"\0\0[\0-\x09]\x01(?:\0\0..){4}\0\0\0[\0-\x0a]", re.DOTALL), MGH),
+)
+
 _MARKUP = re.compile(rb"^\s*(<\?xml|<!doctype|<!--|<html|<svg|<head|<body|<script)", re.IGNORECASE)
 _ACTIVE = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<svg\s+xmlns|<foreignobject", re.IGNORECASE)
 
 
 def sniff(data: bytes) -> str:
-    """Name the format of `data`: PNG, JPEG, GIF, TIFF, BMP, WEBP, DICOM, NIfTI or NIfTI.gz.
+    """Name the format of `data`: PNG, JPEG, GIF, TIFF, BMP, WEBP, DICOM, or one of VOLUMES.
 
     Raises UnreadableImage with code `empty`, `markup`, `active_content`, `archive`, `text` or `unknown_format`, or a
     code of `ml.readers.unread`.
@@ -76,9 +84,10 @@ def _multi_slice_format(data: bytes) -> str | None:
     """Formats that may hold many slices. A TIFF or a PNG in DICOM's preamble is a DICOM file (PS3.10, 7.1)."""
     if bare_dicom.is_dicom(data):
         return DICOM
-    if _is_nifti(data):
-        return NIFTI
-    return NIFTI_GZ if _is_nifti(_gunzipped_head(data)) else None
+    if (name := _volume_format(data)) is not None:
+        return name
+    packed = _volume_format(_gunzipped_head(data))
+    return None if packed is None else packed + GZIPPED
 
 
 def _gunzipped_head(data: bytes) -> bytes:
@@ -89,6 +98,12 @@ def _gunzipped_head(data: bytes) -> bytes:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:HEAD], 4096)
     except zlib.error:
         return b""
+
+
+def _volume_format(head: bytes) -> str | None:
+    if _is_nifti(head):
+        return NIFTI
+    return next((name for begins, name in _VOLUME_STARTS if begins.match(head)), None)
 
 
 def _is_nifti(head: bytes) -> bool:
@@ -124,7 +139,7 @@ def _not_an_image(data: bytes) -> UnreadableImage:
             return refused
         return UnreadableImage(
             "archive",
-            "Not an image: this is a gzip file. It holds neither a NIfTI volume nor a tar archive; unpack it.",
+            "Not an image: this is a gzip file. It holds neither a volume that is read nor a tar archive; unpack it.",
         )
     head = data[:4096].removeprefix(b"\xef\xbb\xbf")
     if _MARKUP.search(head):

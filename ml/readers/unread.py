@@ -20,14 +20,16 @@ WHAT_TO_DO = {
     "program": "Not an image: this is {}. Upload the scan itself, as DICOM or NIfTI, or a slice as PNG or JPEG.",
 }
 """The sentence for each code; {} is the format."""
-_HINTS = {"HEIC": " On an iPhone, Settings > Camera > Formats > Most Compatible makes it take JPEG."}
+_HINTS = {
+    "HEIC": " On an iPhone, Settings > Camera > Formats > Most Compatible makes it take JPEG.",
+    "MetaImage": " 3D Slicer and SimpleITK convert it; of a pair (.mhd and .raw) they need both files.",
+    "NIfTI or Analyze as a pair of files (.hdr and .img)": " FSL's fslchfiletype NIFTI_GZ joins them.",
+}
 """A further sentence for one format."""
 
 FORMATS = (
-    (rb"NRRD000\d", "volume_format", "NRRD"),
     (rb"(?:Comment|ObjectType|NDims) *= ", "volume_format", "MetaImage"),
     (rb"# === DATA DESCRIPTION FILE|# CLINICAL TRYOUT", "volume_format", "Philips PAR/REC"),
-    (rb"\0\0\0\x01(?:\0\0..){4}\0\0\0[\0\x01\x03\x04]", "volume_format", "FreeSurfer MGH"),
     (
         rb"\\\x01\0\0.{36}|\0\0\x01\\.{36}|\x1c\x02\0\0ni2\0|\0\0\x02\x1cni2\0",
         "volume_format",

@@ -56,7 +56,7 @@ def of_nifti(header: Any) -> Lying:
     why = f"its {' and '.join(sorted(coded, reverse=True))} cannot be used" if coded else "sform and qform are unset"
     notes += (f"The file does not say how the head lies ({why}); left and right are not known.",)
     if fault is None and not coded:
-        return Lying(_affine(sform), True, False, notes)
+        return Lying(_affine(sform), known, False, notes)
     return Lying(_affine(np.diag([-1.0, 1, 1]) * sides), known, False, notes)
 
 

@@ -50,6 +50,11 @@ class Opened:
     thickness: float
     notes: tuple[str, ...]
 
+    @property
+    def stored_format(self) -> str:
+        """Of the copy without its free text, whatever the format that came."""
+        return "NIfTI-2" if int(self.header.sizeof_hdr) == 540 else "NIfTI-1"
+
     def image(self, index: int) -> Image:
         """Slice `index`. Raises UnreadableImage with code `not_finite` or `damaged`."""
         plane, notes = self._plane(index), list(self.notes)

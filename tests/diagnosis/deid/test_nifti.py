@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from diagnosis.deid.nifti import clean
+from ml import readers
 from ml.readers.volumes import nifti
+from tests.ml.readers.volumes.test_mgh import mgh
+from tests.ml.readers.volumes.test_nrrd import nrrd
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
@@ -75,5 +78,33 @@ def test_a_broken_header_is_kept_and_what_stands_around_the_voxels_is_not() -> N
     after = nifti.open_file(cleaned, max_pixels=10**6)
     assert after.notes == before.notes
     assert len(after.notes) == 2
+    for index in range(before.frames):
+        np.testing.assert_array_equal(after.image(index).pixels, before.image(index).pixels)
+
+
+@pytest.mark.parametrize("form", ["NRRD", "packed NRRD", "MGH", "MGH that names no side"])
+def test_other_volumes_are_stored_as_nifti_without_their_words(form: str) -> None:
+    """The stored file gives the slices and letters of the one that came, by which the site knows it."""
+    word = b"DOE^JANE"
+    volume = np.random.default_rng(1).integers(0, 900, (20, 24, 16)).astype(np.int16)
+    affine = np.array([[0, 0, 3.0, 1], [-1.0, 0, 0, 2], [0, 1.0, 0, 3], [0, 0, 0, 1]])
+    if "NRRD" in form:
+        data = nrrd(volume, affine, packed="packed" in form).replace(
+            b"\n\n", b"\nDICOM_0010_0010:=" + word + b"\n\n", 1
+        )
+    else:
+        data = mgh(volume, affine, **({"goodRASFlag": 0} if "no side" in form else {})) + word
+    before: Any = readers.open_file(data)
+    cleaned = clean(before)
+    assert word not in cleaned
+    after: Any = readers.open_file(cleaned)
+    assert (after.format, after.frames, after.axis, after.orientation_letters, after.notes) == (
+        before.stored_format,
+        before.frames,
+        before.axis,
+        before.orientation_letters,
+        before.notes,
+    )
+    assert (before.orientation_letters is None) == ("no side" in form)
     for index in range(before.frames):
         np.testing.assert_array_equal(after.image(index).pixels, before.image(index).pixels)

@@ -38,9 +38,9 @@ def test_files_of_anonymous_visitors_are_not_kept(path: str, user: Any, monkeypa
 
 def test_a_volume_in_a_format_that_is_not_read_is_refused_with_the_reason(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
-    data = b"NRRD0005\ntype: short\ndimension: 3\nencoding: gzip\n\n" + bytes(1_500_000)
+    data = b"ObjectType = Image\nNDims = 3\n" + bytes(1_500_000)
     client = Client()
     client.force_login(user)
-    response = client.post("/upload/", {"files": SimpleUploadedFile("brain.nrrd", data)})
+    response = client.post("/upload/", {"files": SimpleUploadedFile("brain.mha", data)})
     assert response.status_code == 400
-    assert "stored as NRRD" in response.content.decode()
+    assert "stored as MetaImage" in response.content.decode()

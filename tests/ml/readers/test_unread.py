@@ -29,11 +29,9 @@ STL = bytes(80) + struct.pack("<I", 3) + bytes(150)
 OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
 
 FORMATS = [
-    ("NRRD", "volume_format", b"NRRD0005\ntype: short\n"),
     ("MetaImage", "volume_format", b"ObjectType = Image\nNDims = 3\n"),
     ("PAR/REC", "volume_format", b"# === DATA DESCRIPTION FILE ======\n"),
     ("XML/REC", "volume_format", XML + b"<PRIDE_V5>\n<Series_Info>"),
-    ("MGH", "volume_format", nib.MGHImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).to_bytes()),
     (".hdr and .img", "volume_format", nib.Nifti1Pair(np.zeros((4, 5, 6)), np.eye(4)).header.binaryblock),
     (".hdr and .img", "volume_format", nib.Nifti2Pair(np.zeros((4, 5, 6)), np.eye(4)).header.binaryblock),
     ("Analyze", "volume_format", nib.AnalyzeImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock),
