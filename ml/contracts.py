@@ -39,6 +39,10 @@ MAX_COLOR_FRACTION = 0.08
 """Largest fraction of colored pixels in a slice (see `ml.readers.color`). Slices with colored labels reach 0.044 in
 scans.csv."""
 
+MAX_INNER_COLOR = 0.0002
+"""The same without the outer eighth at each edge, where labels stand: 7 pixels of 256 × 256, a small arrow. No slice of
+scans-v2.csv has one there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -49,6 +53,7 @@ class Image:
     orientation: EXIF orientation tag, 1 to 8 (1: stored upright).
     notes: sentences for the user on how the file was read.
     color_fraction: fraction (0 to 1) of pixels with more than a tint of color, before the image was reduced to gray.
+    inner_color_fraction: the same of the image without the outer eighth at each edge.
     """
 
     pixels: NDArray[Any]
@@ -58,11 +63,12 @@ class Image:
     orientation: int = 1
     notes: tuple[str, ...] = ()
     color_fraction: float = 0.0
+    inner_color_fraction: float = 0.0
 
     @property
     def colored(self) -> bool:
         """Whether it had too much color to be a slice."""
-        return self.color_fraction > MAX_COLOR_FRACTION
+        return self.color_fraction > MAX_COLOR_FRACTION or self.inner_color_fraction > MAX_INNER_COLOR
 
     def pixel_sha256(self) -> str:
         """Hex SHA-256 of everything that a result depends on, equal for copies in another file or format.

@@ -3,10 +3,13 @@
 Only a report: the rewritten file starts empty and does not depend on what is recognized here.
 """
 
+import io
 import struct
 from collections.abc import Iterator
 
 from PIL import Image as Pillow
+
+from ml.readers.raster import tiff_directory
 
 _PNG_SIGNATURE_LENGTH = 8
 _PNG_PICTURE = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
@@ -37,16 +40,19 @@ _INFO = {
 """By the key in Pillow's `info`."""
 
 
-def names_of_metadata(picture: Pillow.Image, *, data: bytes) -> tuple[str, ...]:
-    """Kinds of metadata in a file that Pillow has opened but not yet loaded. data: the file's bytes."""
-    if picture.format == "PNG":
+def names_of_metadata(data: bytes, *, file_format: str) -> tuple[str, ...]:
+    """Kinds of metadata in a picture file, in alphabetical order. file_format: as `ml.readers.sniff` names it."""
+    if file_format == "PNG":
         return tuple(sorted(set(_png_metadata(data))))
-    found = {_INFO[key] for key in picture.info if key in _INFO}
-    tags = getattr(picture, "tag_v2", ())
-    found |= {_TIFF_TAGS.get(tag, "text and other tags") for tag in tags if tag not in _TIFF_STRUCTURE}
-    if getattr(picture, "n_frames", 1) > 1:
-        found.add("further pictures")
-    return tuple(sorted(found))
+    if file_format == "TIFF":
+        directory = tiff_directory.parse(data)
+        found = {_TIFF_TAGS.get(tag, "text and other tags") for tag in directory.present - _TIFF_STRUCTURE}
+        pages = directory.pages
+    else:
+        with Pillow.open(io.BytesIO(data), formats=[file_format]) as picture:
+            found = {_INFO[key] for key in picture.info if key in _INFO}
+            pages = getattr(picture, "n_frames", 1)
+    return tuple(sorted(found | ({"further pictures"} if pages > 1 else set())))
 
 
 def _png_metadata(data: bytes) -> Iterator[str]:

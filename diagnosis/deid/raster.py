@@ -18,18 +18,10 @@ from diagnosis.deid import jpeg
 from diagnosis.deid.metadata import names_of_metadata
 from ml import readers
 from ml.contracts import UnreadableImage
+from ml.readers import raster
+from ml.readers.raster.orientation import stored
 
 _ORIENTATION = 0x0112
-_FROM_UPRIGHT = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_90,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_270,
-}
-"""From upright to how a file with this EXIF orientation stores it."""
 _MAX_GROWTH = 2
 """A PNG that grows by a larger factor shows a pattern, not noise. It is encoded again with a search for repeats:
 without one, such a file took 64 times its space."""
@@ -81,25 +73,28 @@ def _stripped_jpeg(data: bytes, orientation: int) -> Cleaned:
 
 
 def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
-    """Decoded and encoded again without loss: TIFF as TIFF, because PNG lacks some of its modes; all else as PNG."""
+    """Decoded and encoded again without loss: TIFF as TIFF, because PNG lacks some of its modes; all else as PNG.
+
+    What a color profile, a gamma or unusual samples say is in the decoded pixels, so it need not be kept.
+    """
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
-        picture: Pillow.Image = Pillow.open(io.BytesIO(data), formats=[file_format])
-        dropped = names_of_metadata(picture, data=data)
-        picture.load()
+        dropped = names_of_metadata(data, file_format=file_format)
+        upright = raster.decode(data, file_format=file_format, max_pixels=readers.MAX_PIXELS).picture
+        picture = stored(upright, orientation)
         if file_format != "TIFF" and _exceeds_palette(picture):
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
         transparency = picture.info.get("transparency")
-        if file_format == "TIFF":
+        if file_format == "TIFF" and picture is upright:
             picture = picture.copy()  # Pillow would write the tags of a TIFF that it opened
-            if orientation in _FROM_UPRIGHT:  # it turned the pixels upright when it loaded them
-                picture = picture.transpose(_FROM_UPRIGHT[orientation])
         picture.info = {} if transparency is None else {"transparency": transparency}
         if file_format == "TIFF":
             tags = {_ORIENTATION: orientation} if orientation != 1 else {}
             picture.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
+        if picture.mode in ("CMYK", "YCbCr"):  # PNG has neither; it shows what was seen
+            picture = picture.convert("RGB")
         exif = {} if orientation == 1 else {"exif": jpeg.exif(orientation)}
         # Run lengths only: noise repeats nothing, and searching it for repeats takes three times as long.
         picture.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)

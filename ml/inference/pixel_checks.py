@@ -7,7 +7,7 @@ would be accepted.
 
 import numpy as np
 
-from ml.contracts import MAX_COLOR_FRACTION, Gate, Image
+from ml.contracts import MAX_COLOR_FRACTION, MAX_INNER_COLOR, Gate, Image
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
@@ -45,13 +45,8 @@ def check(image: Image) -> Gate:
     if contrast < MIN_CONTRAST:
         message = "The image is one flat shade: it has no contrast, so there is nothing to judge."
         return Gate(accepted=False, score=contrast, threshold=MIN_CONTRAST, reason="blank", message=message)
-    color = image.color_fraction
     if image.colored:
-        message = (
-            "The image is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
-            "overlay."
-        )
-        return Gate(accepted=False, score=color, threshold=MAX_COLOR_FRACTION, reason="not_mri_color", message=message)
+        return _in_color(image)
     flat = _flat_fraction(image)
     if flat > MAX_FLAT:
         message = (
@@ -60,6 +55,22 @@ def check(image: Image) -> Gate:
         )
         return Gate(accepted=False, score=flat, threshold=MAX_FLAT, reason="not_mri_drawing", message=message)
     return Gate(accepted=True, score=contrast, threshold=MIN_CONTRAST)
+
+
+def _in_color(image: Image) -> Gate:
+    if image.color_fraction > MAX_COLOR_FRACTION:
+        message = (
+            "The image is in color; MRI slices are gray. If it does show one, export it in gray, without a colored "
+            "overlay."
+        )
+        score, threshold = image.color_fraction, MAX_COLOR_FRACTION
+    else:
+        message = (
+            "Something colored lies over the image (a box, an arrow, a heat map), and the model would take it for "
+            "anatomy. Export the slice without it."
+        )
+        score, threshold = image.inner_color_fraction, MAX_INNER_COLOR
+    return Gate(accepted=False, score=score, threshold=threshold, reason="not_mri_color", message=message)
 
 
 def _contrast(image: Image) -> float:

@@ -26,6 +26,8 @@ _RASTER = (
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
     (b"II*\x00", "TIFF"),
+    (b"II+\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00+", "TIFF"),
     (b"MM\x00*", "TIFF"),
     (b"BM", "BMP"),
 )

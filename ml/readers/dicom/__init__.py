@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 from pydicom.dataset import Dataset, FileDataset
 
 from ml.contracts import Image, UnreadableImage
-from ml.readers.color import colored_fraction
+from ml.readers import color
 from ml.readers.dicom import geometry, object_type, pixel_description, pixels
 from ml.readers.dicom.attributes import text_value
 from ml.readers.dicom.geometry import SlicePosition
@@ -54,8 +54,8 @@ class Opened:
             else:
                 plane = _squared(plane, side)
                 notes.append(f"Resampled to square pixels: they are {side[0]:g} mm high and {side[1]:g} mm wide.")
-        color = colored_fraction(gray.rgb) if gray.rgb is not None else 0.0
-        return Image(plane, "DICOM", width, height, notes=tuple(notes), color_fraction=color)
+        seen = color.measure(gray.rgb) if gray.rgb is not None else color.NONE
+        return Image(plane, "DICOM", width, height, 1, tuple(notes), seen.fraction, seen.inner)
 
 
 def open_file(data: bytes, *, max_pixels: int) -> Opened:

@@ -86,6 +86,38 @@ def test_a_colored_label_is_no_colored_image() -> None:
     assert pixel_checks.check(readers.read(builders.png_bytes(labeled))).accepted
 
 
+def marked(kind: str) -> np.ndarray:
+    """The slice with something colored over the head."""
+    pixels = builders.rgb(builders.phantom())
+    if kind == "box":
+        for y, x in ((slice(90, 130), (120, 160)), ((90, 130), slice(120, 160))):
+            pixels[y, x] = (255, 0, 0)
+    elif kind == "crosshair":
+        pixels[128, 20:230] = pixels[20:230, 128] = (0, 90, 255)
+    elif kind == "arrow":
+        for step in range(8):
+            pixels[100 + step, 90 - step // 2 : 92 + step // 2] = (255, 230, 0)
+    else:  # a heat map, half transparent
+        y, x = np.mgrid[0:256, 0:256]
+        weight = 0.5 * np.exp(-((x - 150) ** 2 + (y - 110) ** 2) / 600)[..., None]
+        pixels = (pixels * (1 - weight) + np.array((255, 40, 0)) * weight).astype(np.uint8)
+    return pixels
+
+
+@pytest.mark.parametrize("kind", ["box", "crosshair", "arrow", "heat map"])
+@pytest.mark.parametrize("file", ["PNG", "JPEG"])
+def test_a_colored_mark_over_the_head_is_no_anatomy(kind: str, file: str) -> None:
+    verdict = pixel_checks.check(readers.read(builders.encode(marked(kind), file)))
+    assert (verdict.accepted, verdict.reason) == (False, "not_mri_color")
+    assert verdict.score is not None and verdict.threshold is not None and verdict.score > verdict.threshold
+    assert "over the image" in str(verdict.message)
+
+
+@pytest.mark.parametrize("file", ["PNG", "JPEG"])
+def test_gray_in_a_color_file_has_no_mark(file: str) -> None:
+    assert pixel_checks.check(readers.read(builders.encode(builders.rgb(builders.phantom()), file))).accepted
+
+
 def test_flat_shades_are_a_drawing() -> None:
     drawing = np.full((200, 200), 255, np.uint8)
     drawing[40:160, 40:160] = 90

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ml.readers.color import colored_fraction
+from ml.readers.color import NONE, measure
 from tests import builders
 
 
@@ -19,32 +19,32 @@ def colorful() -> Pillow.Image:
 def test_gray_has_no_color_in_any_mode(mode: str) -> None:
     gray = Pillow.fromarray(builders.phantom(128))
     picture = gray.convert("I").convert("I;16") if mode == "I;16" else gray.convert("RGB").convert(mode)
-    assert colored_fraction(picture) < 0.01
+    assert measure(picture).fraction < 0.01
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "YCbCr", "HSV"])
 def test_color_is_seen_in_any_mode(mode: str) -> None:
-    assert colored_fraction(colorful().convert(mode)) > 0.5
+    assert measure(colorful().convert(mode)).fraction > 0.5
 
 
 @pytest.mark.parametrize(("opponent", "share"), [(128, 0.0), (140, 0.0), (200, 1.0), (40, 1.0)])
 def test_color_in_lab(opponent: int, share: float) -> None:
     """Pillow keeps LAB's two color planes around 128."""
     planes = [builders.phantom(64), np.full((64, 64), opponent, np.uint8), np.full((64, 64), 128, np.uint8)]
-    assert colored_fraction(Pillow.merge("LAB", [Pillow.fromarray(plane) for plane in planes])) == share
+    assert measure(Pillow.merge("LAB", [Pillow.fromarray(plane) for plane in planes])) == (share, share)
 
 
 def test_hidden_color_does_not_count() -> None:
     """Where a picture is transparent, what is seen is black."""
     picture = colorful().convert("RGBA")
     picture.putalpha(0)
-    assert colored_fraction(picture) == 0.0
+    assert measure(picture) == NONE
 
 
 def test_a_single_tint_is_not_color() -> None:
     sepia = (builders.rgb(builders.phantom(128)) * (1.0, 0.88, 0.7)).astype(np.uint8)
-    assert colored_fraction(Pillow.fromarray(sepia)) < 0.01
+    assert measure(Pillow.fromarray(sepia)).fraction < 0.01
 
 
 def test_a_single_pixel_does_not_fail() -> None:
-    assert colored_fraction(Pillow.new("RGB", (1, 1), (255, 0, 0))) == 1.0
+    assert measure(Pillow.new("RGB", (1, 1), (255, 0, 0))) == (1.0, 1.0)

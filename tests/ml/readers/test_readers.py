@@ -121,14 +121,6 @@ def test_sixteen_bits_are_kept() -> None:
     np.testing.assert_array_equal(image.pixels, deep)
 
 
-def test_float_tiff_is_read_and_its_nan_refused() -> None:
-    plane = builders.phantom(80).astype(np.float32) / 7
-    np.testing.assert_array_equal(readers.read(builders.encode(plane, "TIFF")).pixels, plane)
-    for bad in (np.nan, np.inf, 3e38):
-        plane[3, 3] = bad
-        assert refusal(builders.encode(plane, "TIFF")) == "not_finite"
-
-
 def test_a_cmyk_jpeg_becomes_gray() -> None:
     plane = builders.phantom(80)
     image = readers.read(builders.encode(builders.rgb(plane), "JPEG", mode="CMYK", quality=95))
