@@ -9,7 +9,7 @@ from ml.inference.registry import FORMAT, Manifest, Model
 from ml.model.calibration import Calibration
 from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, GateModel
 from ml.model.heads import CELLS, CHANNELS, EMBEDDING, HIDDEN_UNITS, Heads
-from ml.model.series_calibration import SeriesCalibration
+from ml.model.series_calibration import NeighborPooling, SeriesCalibration
 from ml.model.training_hashes import METHOD, TrainingHashes
 from ml.model.vgg16 import Maps
 from ml.preprocess import VERSION
@@ -88,7 +88,11 @@ def fake_model(score: float = 0.9, *, uncertain: tuple[float, float] = (0.45, 0.
         training_hashes=none,
         gate=GateModel.from_tensors(open_gate()),
         series=SeriesCalibration(
-            sharpness=4.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.45, 0.55), neighbors=0.5
+            NeighborPooling(sharpness=4.0, neighbors=0.5),
+            slope=1.0,
+            intercept=0.0,
+            threshold=0.5,
+            uncertain=(0.45, 0.55),
         ),
     )
 

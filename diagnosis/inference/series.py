@@ -23,7 +23,7 @@ from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
 from ml import readers
 from ml.contracts import Analysis, Image, ModelUnavailable, UnreadableImage
-from ml.inference.series_summary import SliceOutcome
+from ml.inference.series_pooling import SliceOutcome
 from ml.inference.series_summary import summarize as summarize_findings
 from ml.readers import Slices
 from ml.readers.dicom import geometry, series, slice_facts
@@ -155,13 +155,16 @@ def summarize(claimed: Prediction, model: ml.Model) -> dict[str, Any]:
 
 
 def _finding(row: SliceResult) -> SliceOutcome:
-    gate = row.gate or {}
+    gate, evidence = row.gate or {}, row.evidence or {}
+    square = evidence.get("square")
     return SliceOutcome(
         accepted=row.outcome != Outcome.REFUSED,
         tumor_probability=row.tumor_probability,
         type_probabilities=row.type_probabilities,
         reason=gate.get("reason"),
         message=gate.get("message"),
+        heat=tuple(evidence["heat"]) if evidence.get("heat") else None,
+        side=square[2] - square[0] if square else None,
     )
 
 

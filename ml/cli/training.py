@@ -48,13 +48,12 @@ def evaluate(options: argparse.Namespace) -> int:
 def fit_series(options: argparse.Namespace) -> int:
     """Fit an artifact's series calibration again and write a new artifact with it."""
     from ml.training.calibration import series_fit
-    from ml.training.calibration.synthetic_series import synthesize_split
-    from ml.training.data.table import read_table, split_rows
+    from ml.training.data.series_table import split_series
     from ml.training.export import with_series
 
-    rows = split_rows(read_table(options.data), "val")
+    series = split_series(options.data, "val")
     model = load_model(options.model, engine=options.engine)
-    entry = series_fit.fit(rows, series_fit.read(model, synthesize_split(rows, split="val")))
+    entry = series_fit.fit(series, series_fit.read(model, series))
     folder = with_series(model.manifest.path, options.out, entry)
     print(json.dumps(entry, indent=2, allow_nan=False))
     print(f"{read_manifest(folder).label} written to {folder}", file=sys.stderr)
@@ -64,16 +63,12 @@ def fit_series(options: argparse.Namespace) -> int:
 def evaluate_series(options: argparse.Namespace) -> int:
     """Measure whole series of one split, by patient."""
     from ml.training.calibration import series_fit
-    from ml.training.calibration.synthetic_series import synthesize_split
-    from ml.training.data.table import read_table
+    from ml.training.data.series_table import split_series
     from ml.training.evaluation import series_report
     from ml.training.evaluation.tables import series_table
     from ml.training.export import record_series
 
-    series = synthesize_split(read_table(options.data), split=options.split)
-    if not series:
-        print(f"brainscan: the {options.split} split has fewer than two patients with series.", file=sys.stderr)
-        return 2
+    series = split_series(options.data, options.split)
     model = load_model(options.model, engine=options.engine)
     if model.series is None:
         print(f"brainscan: {model.manifest.label} cannot judge series.", file=sys.stderr)

@@ -12,7 +12,8 @@ from typing import Any
 from ml.contracts import Analysis, ModelUnavailable
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
-from ml.inference.series_summary import SeriesSummary, SliceOutcome, summarize
+from ml.inference.series_pooling import SliceOutcome
+from ml.inference.series_summary import SeriesSummary, summarize
 from ml.readers import Slices
 
 BATCH = 4
@@ -94,10 +95,16 @@ def analyze_series(
 
 def slice_outcome(analysis: Analysis) -> SliceOutcome:
     """The part of a slice's analysis that `ml.inference.series_summary` combines."""
-    prediction = analysis.prediction
+    prediction, evidence = analysis.prediction, analysis.evidence
     if prediction is None:
         return SliceOutcome(False, reason=analysis.gate.reason, message=analysis.gate.message)
-    return SliceOutcome(True, prediction.tumor_probability, prediction.type_probabilities)
+    return SliceOutcome(
+        accepted=True,
+        tumor_probability=prediction.tumor_probability,
+        type_probabilities=prediction.type_probabilities,
+        heat=evidence.heat if evidence else None,
+        side=evidence.square[2] - evidence.square[0] if evidence else None,
+    )
 
 
 def _summary(model: Model, analyses: list[Analysis]) -> SeriesSummary:

@@ -1,8 +1,7 @@
 """Combine a series' slices into one calibrated result, instead of taking the strongest slice's.
 
-The slices' logits, averaged with their neighbors' if the fit found that to help, are pooled by a log-mean-exp. It lies
-between their mean, which drowns a small tumor, and their maximum, which rises with the number of slices. A line fitted
-on whole patients (`ml.training.calibration.series_fit`) turns the pooled logit into a probability.
+`ml.inference.series_pooling` pools the slices; a line fitted on whole series (`ml.training.calibration.series_fit`)
+turns the pooled logit into a probability. A few slices are no head: what they say stays uncertain.
 
 Works on the slices' results alone, so a series can be summarized again without its images.
 """
@@ -12,31 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.contracts import Gate, Outcome
+from ml.inference.series_pooling import SliceOutcome, pool
 from ml.model.series_calibration import SeriesCalibration
 
 MIN_ACCEPTED = 0.2
 """Smallest fraction of slices that must be accepted. Slices above the head or below the skull base show no brain."""
 
+MIN_CERTAIN = 12
+"""Fewest accepted slices that may say for certain that there is a tumor or none. The fit has seen none shorter; the
+shortest series of whole heads in use have about 15, a localizer three to five of each plane."""
+
 MAX_TOP = 5
 """How many of the strongest slices a summary names."""
-
-_MIN_PROBABILITY = 1e-4  # probabilities are kept this far from 0 and 1, so that their logits stay finite
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class SliceOutcome:
-    """What a summary needs of one slice. Refused: no probabilities, but the gate's reason and message."""
-
-    accepted: bool
-    tumor_probability: float | None = None
-    type_probabilities: dict[str, float] | None = None
-    reason: str | None = None
-    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,50 +52,35 @@ def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *,
     The series is refused if no slice, or less than MIN_ACCEPTED of them, was accepted. A lone slice keeps its own
     result (`ml.inference.series`) and is not summarized.
     """
-    accepted = [index for index, one in enumerate(slices) if one.accepted and one.tumor_probability is not None]
-    if not accepted or len(accepted) < MIN_ACCEPTED * len(slices):
-        return SeriesSummary("refused", _refusal(slices, len(accepted)), len(accepted))
-    logits = smoothed_logits(slices, neighbors=calibration.neighbors)
-    probability = calibration.probability(log_mean_exp(logits, calibration.sharpness))
-    top = tuple(accepted[at] for at in np.argsort(-logits, kind="stable")[:MAX_TOP])
+    accepted = sum(one.accepted and one.tumor_probability is not None for one in slices)
+    if not accepted or accepted < MIN_ACCEPTED * len(slices):
+        return SeriesSummary("refused", _refusal(slices, accepted), accepted)
+    pooled = pool(slices, calibration.pooling)
+    probability, message = _bounded(calibration, calibration.probability(pooled.logit), accepted)
+    top = tuple(pooled.indices[at] for at in np.argsort(-pooled.strengths, kind="stable")[:MAX_TOP])
     return SeriesSummary(
         outcome="tumor" if probability >= calibration.threshold else "no_tumor",
-        gate=Gate(accepted=True, score=len(accepted) / len(slices), threshold=MIN_ACCEPTED),
-        accepted=len(accepted),
+        gate=Gate(accepted=True, score=accepted / len(slices), threshold=MIN_ACCEPTED, message=message),
+        accepted=accepted,
         tumor_probability=probability,
-        uncertain=calibration.is_uncertain(probability),
+        uncertain=message is not None or calibration.is_uncertain(probability),
         type_probabilities=_type_probabilities([slices[index] for index in top]),
         top=top,
         extent=_extent(slices, top[0], threshold),
     )
 
 
-def log_mean_exp(logits: Floats, sharpness: float) -> float:
-    """Log-mean-exp of logits (n,): near their mean for a small sharpness, near their maximum for a large one."""
-    greatest = float(logits.max())
-    return greatest + float(np.log(np.exp(sharpness * (logits - greatest)).mean())) / sharpness
-
-
-def smoothed_logits(slices: Sequence[SliceOutcome], *, neighbors: float) -> Floats:
-    """Logits of the accepted slices (n,), each averaged with those of adjacent accepted slices.
-
-    neighbors: weight (0 to 1) of each adjacent slice; the slice itself has weight 1.
-    """
-    logits = {
-        index: _logit(one.tumor_probability)
-        for index, one in enumerate(slices)
-        if one.accepted and one.tumor_probability is not None
-    }
-    smoothed = []
-    for index, own in logits.items():
-        adjacent = [logits[other] for other in (index - 1, index + 1) if other in logits]
-        smoothed.append((own + neighbors * sum(adjacent)) / (1 + neighbors * len(adjacent)))
-    return np.array(smoothed)
-
-
-def _logit(probability: float) -> float:
-    clipped = min(max(probability, _MIN_PROBABILITY), 1 - _MIN_PROBABILITY)
-    return float(np.log(clipped / (1 - clipped)))
+def _bounded(calibration: SeriesCalibration, probability: float, accepted: int) -> tuple[float, str | None]:
+    """The probability, no surer than the uncertain band if there are too few slices, and then a sentence on that."""
+    if accepted >= MIN_CERTAIN:
+        return probability, None
+    (low, high), limit = calibration.uncertain, calibration.threshold
+    bounded = (
+        min(probability, max(high, limit)) if probability >= limit else max(probability, low if low < limit else 0.0)
+    )
+    slices = "1 slice" if accepted == 1 else f"{accepted} slices"
+    message = f"Only {slices} could be judged. At least {MIN_CERTAIN} are needed to be certain about a whole head."
+    return bounded, message
 
 
 def _extent(slices: Sequence[SliceOutcome], strongest: int, threshold: float) -> tuple[int, int] | None:

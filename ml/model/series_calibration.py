@@ -1,6 +1,7 @@
-"""The numbers that turn a series' pooled logit into a calibrated probability; they stand in the artifact's manifest.
+"""The numbers that turn a series' slices into a calibrated probability; they stand in the artifact's manifest.
 
-`ml.training.calibration.series_fit` fits them on whole patients.
+`ml.inference.series_pooling` applies the pooling; `ml.training.calibration.series_fit` fits the numbers on whole
+series.
 """
 
 from dataclasses import dataclass
@@ -8,47 +9,77 @@ from typing import Any
 
 import numpy as np
 
-METHOD = "log_mean_exp_of_neighbors"
+IN_PLACE = "cells_in_place"
+OF_NEIGHBORS = "log_mean_exp_of_neighbors"
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborPooling:
+    """Pools the slices' logits alone; the method of the first artifacts.
+
+    sharpness, above 0: of the log-mean-exp; near 0 it is the mean of the logits, at infinity their maximum.
+    neighbors: weight (0 to 1) of each adjacent slice's logit beside the slice's own.
+    """
+
+    sharpness: float
+    neighbors: float
+
+    def __post_init__(self) -> None:
+        _check_sharpness(self.sharpness)
+        if not 0 <= self.neighbors <= 1:
+            raise ValueError("a neighbor in a series counts 0 to 1 times as much as the slice")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacePooling:
+    """Averages each cell of the slices' maps with the same cell of the slices around, and pools what remains.
+
+    sharpness, above 0: as above. depth: standard deviation of the Gaussian along the series, as a fraction (0 to 0.2)
+    of its slices, so that it does not depend on their thickness. size: a slice weighs as the size of the head in it,
+    relative to the series' largest, to this power (0 to 8).
+    """
+
+    sharpness: float
+    depth: float
+    size: float
+
+    def __post_init__(self) -> None:
+        _check_sharpness(self.sharpness)
+        if not (0 <= self.depth <= 0.2 and 0 <= self.size <= 8):
+            raise ValueError("the depth of a series' pooling must lie between 0 and 0.2, its size between 0 and 8")
+
+
+Pooling = NeighborPooling | PlacePooling
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesCalibration:
-    """What turns the slices' logits into one probability.
+    """What turns the slices' results into one probability.
 
-    sharpness, above 0: of the log-mean-exp; near 0 it is the mean of the logits, at infinity their maximum.
-    slope, above 0, and intercept: of the line through the pooled logit.
-    threshold: lowest probability that counts as a tumor. uncertain: lowest and highest probability of the uncertain
-    band. neighbors: weight (0 to 1) of each adjacent slice's logit beside the slice's own.
+    slope, above 0, and intercept: of the line through the pooled logit. threshold: lowest probability that counts as a
+    tumor. uncertain: lowest and highest probability of the uncertain band.
     Raises ValueError for a number out of its range.
     """
 
-    sharpness: float
+    pooling: Pooling
     slope: float
     intercept: float
     threshold: float
     uncertain: tuple[float, float]
-    neighbors: float
 
     def __post_init__(self) -> None:
-        numbers = (self.sharpness, self.slope, self.intercept, self.threshold, *self.uncertain)
         low, high = self.uncertain
-        if not (np.isfinite(numbers).all() and self.sharpness > 0 and self.slope > 0):
-            raise ValueError("the series' calibration needs a sharpness and a slope above 0")
+        if not (np.isfinite((self.slope, self.intercept, self.threshold, low, high)).all() and self.slope > 0):
+            raise ValueError("the series' calibration needs a slope above 0")
         if not (0 < self.threshold < 1 and 0 <= low <= high <= 1):
             raise ValueError("the series' threshold and band must lie between 0 and 1")
-        if not 0 <= self.neighbors <= 1:
-            raise ValueError("a neighbor in a series counts 0 to 1 times as much as the slice")
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "SeriesCalibration":
         """Read a manifest's `series` entry. Raises KeyError, TypeError or ValueError if it cannot be used."""
-        if data["method"] != METHOD:
-            raise ValueError(f"unknown method for series: {data['method']!r}")
         low, high = data["uncertain"]
-        sharpness, slope, intercept, threshold, neighbors = (
-            float(data[name]) for name in ("sharpness", "slope", "intercept", "threshold", "neighbors")
-        )
-        return cls(sharpness, slope, intercept, threshold, (float(low), float(high)), neighbors)
+        slope, intercept, threshold = (float(data[name]) for name in ("slope", "intercept", "threshold"))
+        return cls(_pooling(data), slope, intercept, threshold, (float(low), float(high)))
 
     def probability(self, pooled: float) -> float:
         """Calibrated probability, 0 to 1, of a pooled logit."""
@@ -58,3 +89,17 @@ class SeriesCalibration:
         """Whether a calibrated probability lies in the uncertain band, its ends included."""
         low, high = self.uncertain
         return low < high and low <= probability <= high
+
+
+def _pooling(data: dict[str, Any]) -> Pooling:
+    sharpness = float(data["sharpness"])
+    if data["method"] == IN_PLACE:
+        return PlacePooling(sharpness, float(data["depth"]), float(data["size"]))
+    if data["method"] == OF_NEIGHBORS:
+        return NeighborPooling(sharpness, float(data["neighbors"]))
+    raise ValueError(f"unknown method for series: {data['method']!r}")
+
+
+def _check_sharpness(sharpness: float) -> None:
+    if not (np.isfinite(sharpness) and sharpness > 0):
+        raise ValueError("the series' calibration needs a sharpness above 0")

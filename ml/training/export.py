@@ -182,10 +182,8 @@ def record(artifact: Path, summary: dict[str, Any]) -> None:
     if name is None:
         raise ExportError(f"Figures of split {summary['split']!r} have no place in a manifest.")
     data = read_manifest(artifact).data
-    data["metrics"][name] = {key: value for key, value in summary.items() if key not in ("seconds", "series")}
+    data["metrics"][name] = {key: value for key, value in summary.items() if key != "seconds"}
     write_manifest(artifact, data)
-    if summary.get("series") is not None:
-        record_series(artifact, summary["series"], split=summary["split"])
 
 
 def with_series(artifact: Path, out: Path, entry: dict[str, Any]) -> Path:

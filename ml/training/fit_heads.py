@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ml.model import training_hashes
-from ml.training.calibration import series_fit
 from ml.training.calibration.calibrate import calibrate
 from ml.training.data.near_duplicates import fingerprints
 from ml.training.data.table import Row
@@ -43,10 +42,8 @@ def fit_heads(
     tensors = tensors | {"embedding/kernel": kernel, "embedding/bias": bias}
     known, prints = fingerprints(rows)
     read = reader.read(val.maps)
-    judged_rows = [row for row, _ in val.draws]
-    fitted = calibrate(judged_rows, read.logits, read.types)
-    series = series_fit.entry(judged_rows, fitted.calibration.probability(read.logits).tolist())
+    fitted = calibrate([row for row, _ in val.draws], read.logits, read.types)
     brains, others, held_out = collect(extractor.forward, rows, seed=seed)
     gate, judged = fit_gate(brains, others, val=held_out, seed=seed)
     data, hashed = training_hashes.build(prints, [row.split for row in known])
-    return Run(tensors | gate, data, hashed, fitted.manifest() | {"series": series}, judged, facts)
+    return Run(tensors | gate, data, hashed, fitted.manifest(), judged, facts)

@@ -8,7 +8,8 @@ from typing import Any
 from ml.contracts import TUMOR_TYPES, BrainscanError
 from ml.inference.registry import load_model, read_manifest, read_tensors
 from ml.training import export
-from ml.training.data import balance, counterfactual
+from ml.training.calibration import series_fit
+from ml.training.data import balance, counterfactual, series_table
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
 from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates
@@ -51,12 +52,24 @@ def train(job: Job) -> dict[str, Any]:
     run = learn(job, kept, dropped=dropped)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)
+    _fit_series(job)
     model = load_model(job.out, engine="tensorflow")
     for split in ("val", "test"):
         summary, scored = evaluate.evaluate(model, rows, split=split)
         evaluate.write(summary, scored, job.work / f"evaluation-{split}")
         export.record(job.out, summary)
     return summary
+
+
+def _fit_series(job: Job) -> None:
+    """Fit how whole series are judged, through the exported artifact, if the data has a table of them."""
+    folder = job.data if job.data.is_dir() else job.data.parent
+    if not (folder / series_table.TABLE).is_file():
+        _log.info("No %s beside the data table: the artifact judges single slices only.", series_table.TABLE)
+        return
+    series = series_table.split_series(folder, "val")
+    entry = series_fit.fit(series, series_fit.read(load_model(job.out, engine="tensorflow"), series))
+    export.with_series(job.out, job.out, entry)
 
 
 def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:

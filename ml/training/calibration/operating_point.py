@@ -80,18 +80,18 @@ def rates(cuts: Floats, probabilities: Floats, truth: Ints, weights: Floats) -> 
     return true_positives[::-1][at], 1 - false_positives[::-1][at]
 
 
-def uncertain_band(probabilities: Floats, weights: Floats, threshold: float) -> Band:
+def uncertain_band(probabilities: Floats, weights: Floats, threshold: float, *, most: float = MAX_FRACTION) -> Band:
     """The probabilities at which the calibration expects more than one in ten answers to be wrong.
 
     At error e the band runs from e to 1 - e, and is stretched to include the threshold. If it holds more than
-    MAX_FRACTION of the rows, weighted or not, e rises by hundredths until it does not. The band is never empty.
+    `most` of the rows, weighted or not, e rises by hundredths until it does not. The band is never empty.
     """
     for hundredths in range(round(ERROR * 100), 50):
         error = hundredths / 100
         low, high = min(error, _floor4(threshold)), max(1 - error, threshold)
         inside = (probabilities >= low) & (probabilities <= high)
         fraction = float(np.average(inside, weights=weights))
-        if max(fraction, float(inside.mean())) <= MAX_FRACTION:
+        if max(fraction, float(inside.mean())) <= most:
             break
     return Band(round(low, 4), round(high, 4), error, fraction)
 

@@ -1,15 +1,17 @@
-"""Fits how the slices of a series become one probability, on whole patients of the validation split.
+"""Fits how the slices of a series become one probability, on the whole series of the validation split.
 
-The series are those of `synthetic_series`; the network remembers training patients, so they cannot serve. The pooling,
-a log-mean-exp between mean and maximum with or without smoothing over neighbors, is chosen by log loss, each patient
-judged by a line fitted without any of its slices. There are few patients, so only three numbers are fitted, and Platt's
-smoothed targets (`ml.training.calibration.platt_fit`) keep the line from overconfidence.
+The network remembers training patients, so they cannot serve. The pooling (how far a cell is averaged along the series,
+how sharply the slices are pooled, what a small section of the head weighs) is chosen by log loss, each patient judged
+by a line fitted without that patient. There are few patients, so only three numbers are fitted, and Platt's smoothed
+targets (`ml.training.calibration.platt_fit`) keep the line from overconfidence.
 
 `python -m ml fit-series` runs it; the manifest's `series.facts.candidates` has the loss of every candidate, and of the
-plain mean and maximum.
+plain mean and maximum of the slices.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,31 +22,41 @@ from ml.contracts import BrainscanError
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
 from ml.inference.series import slice_outcome
-from ml.inference.series_summary import SliceOutcome, log_mean_exp, smoothed_logits
-from ml.model.series_calibration import METHOD
+from ml.inference.series_pooling import SliceOutcome, pool
+from ml.inference.series_summary import MIN_ACCEPTED
+from ml.model.series_calibration import IN_PLACE, NeighborPooling, PlacePooling, Pooling
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import fit_platt, platt_targets
 from ml.training.calibration.resampling import draw_counts
-from ml.training.calibration.synthetic_series import VARIANTS, Series, synthesize
-from ml.training.data.table import Row
+from ml.training.calibration.series_examples import VARIANTS, Example, examples
+from ml.training.data.series_table import WholeSeries
 from ml.training.evaluation import metrics
 from ml.training.evaluation.metrics import Floats, Ints
 
-SHARPNESS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-"""Candidates, from almost the mean of the logits to almost their maximum."""
-NEIGHBORS = (0.0, 0.5)
-"""Candidates for the weight of a neighboring slice, relative to the slice itself."""
+SHARPNESS = (0.5, 1.0, 2.0, 3.0)
+DEPTHS = (0.0, 0.02, 0.04, 0.06)
+SIZES = (0.0, 2.0)
+"""Candidates for the numbers of a `PlacePooling`."""
+PLAIN: dict[str, Pooling] = {
+    "mean": NeighborPooling(1e-3, 0.0),
+    "log-mean-exp": NeighborPooling(0.5, 0.0),
+    "maximum": NeighborPooling(1e3, 0.0),
+}
+"""What the places are compared with: the slices' logits alone, wherever the alarms lie."""
 
 RULE = (
     "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, patients weighing the "
     "same; median over resampled patients, lowered to where the whole split keeps the target"
 )
 
+MAX_UNCERTAIN = 0.2
+"""Largest fraction of the examples in the uncertain band. There are few patients, and weak evidence in a series is
+better left to a person than called."""
 RESAMPLES = 200
 _DIGITS = 5
 
-Findings = dict[str, SliceOutcome]
-Score = Callable[[Sequence[SliceOutcome]], float]
+Findings = dict[Path, SliceOutcome]
+"""What the model says of each slice, by its file."""
 
 
 class SeriesError(BrainscanError):
@@ -54,105 +66,96 @@ class SeriesError(BrainscanError):
         super().__init__("series_failed", message)
 
 
-def read(model: Model, series: Sequence[Series], *, batch: int = 8) -> Findings:
-    """The model's result for each slice, by row key, through the same code that serves."""
-    rows = list({row.key: row for one in series for row in one.rows}.values())
-    results = analyze_each(model, (row.path for row in rows), batch=batch)
-    return {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=True)}
+def read(model: Model, series: Sequence[WholeSeries], *, batch: int = 8) -> Findings:
+    """The model's result for each slice, through the same code that serves."""
+    files = list({file: None for one in series for file in one.slices})
+    return {file: slice_outcome(one) for file, one in zip(files, analyze_each(model, files, batch=batch), strict=True)}
 
 
-def fit(rows: Sequence[Row], findings: Findings) -> dict[str, Any]:
+def outcomes(example: Example, findings: Findings) -> list[SliceOutcome]:
+    """The results of an example's slices, in their order."""
+    return [findings[example.series.slices[index]] for index in example.slices]
+
+
+def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
     """The manifest's entry `series`: the fitted numbers, and under `facts` how they were found.
 
-    rows: of the validation split. findings: of their slices, by key; refused slices are left out. Threshold and band
-    come from held-out probabilities, by the same rules as for single images.
-    Raises SeriesError: fewer than three patients with series, or the pooled logits do not rise with tumor.
+    series: of the validation split. findings: of their slices. Threshold and band come from held-out probabilities, by
+    the same rules as for single images. Examples of which too few slices are accepted are left out.
+    Raises SeriesError: fewer than three patients with a tumor or without, or pooled logits that do not rise with tumor.
     """
-    rows = [row for row in rows if row.key in findings and findings[row.key].accepted]
-    series = synthesize(rows)
-    patients = [one.subject for one in series]
-    if len(set(patients)) < 3:
-        raise SeriesError("Fewer than three patients have slices with and without a tumor in one sequence.")
-    forms: dict[str, Score] = {"mean": _mean, "maximum": _maximum}
-    forms |= {f"{sharpness}, {near}": _form(sharpness, near) for sharpness in SHARPNESS for near in NEIGHBORS}
-    held_out = {name: _held_out(rows, series, findings, form) for name, form in forms.items()}
-    truth, weights = _truth(series), _weights(series)
+    used = [one for one in examples(series) if _is_judged(outcomes(one, findings))]
+    for word, tumor in (("with", True), ("without", False)):
+        patients = {one.subject for one in used if one.tumor == tumor}
+        if len(patients) < 3:
+            raise SeriesError(f"Only {len(patients)} patients have series {word} a tumor; three are needed.")
+    forms = PLAIN | {f"{s}, {d}, {z}": PlacePooling(s, d, z) for s, d, z in product(SHARPNESS, DEPTHS, SIZES)}
+    scores = {name: _scores(used, findings, form) for name, form in forms.items()}
+    held_out = {name: _held_out(used, logits) for name, logits in scores.items()}
+    truth, weights = _truth(used), np.array([one.weight for one in used])
     losses = {name: _loss(truth, held_out[name], weights) for name in forms}
-    pairs = {f"{sharpness}, {near}": (sharpness, near) for sharpness in SHARPNESS for near in NEIGHBORS}
-    best = min(pairs, key=lambda name: losses[name])
-    slope, intercept = _line(series, findings, forms[best])
+    best = min((name for name in forms if name not in PLAIN), key=lambda name: losses[name])
+    slope, intercept = _line(scores[best], truth, weights)
     if slope <= 0:
         raise SeriesError(f"The validation series do not rise with tumor: the fitted slope is {slope}.")
     judged = held_out[best]
-    draws = draw_counts(patients, times=RESAMPLES, seed=0)
+    draws = draw_counts([one.subject for one in used], times=RESAMPLES, seed=0)
     point = operating_point.choose(judged, truth, weights, draws)
-    band = operating_point.uncertain_band(judged, weights, point.threshold)
+    band = operating_point.uncertain_band(judged, weights, point.threshold, most=MAX_UNCERTAIN)
+    form = forms[best]
+    assert isinstance(form, PlacePooling)
     return {
-        "method": METHOD,
-        "sharpness": pairs[best][0],
-        "neighbors": pairs[best][1],
+        "method": IN_PLACE,
+        "sharpness": form.sharpness,
+        "depth": form.depth,
+        "size": form.size,
         "slope": round(slope, _DIGITS),
         "intercept": round(intercept, _DIGITS),
         "threshold": point.threshold,
         "uncertain": [band.low, band.high],
         "facts": {
             "split": "val",
-            "patients": len(set(patients)),
+            "patients": {
+                word: len({one.subject for one in used if one.tumor == tumor})
+                for word, tumor in (("tumor", True), ("no_tumor", False))
+            },
             "series": len(series),
+            "examples": len(used),
             "rule": RULE,
             "sensitivity_target": point.target,
             "uncertain_error": band.error,
             "candidates": {name: round(loss, 4) for name, loss in losses.items()},
-            "cross_validated": {variant: _rates(series, judged, variant, point.threshold) for variant in VARIANTS},
+            "cross_validated": {variant: _rates(used, judged, variant, point.threshold) for variant in VARIANTS},
         },
     }
 
 
-def entry(rows: Sequence[Row], probabilities: Sequence[float]) -> dict[str, Any] | None:
-    """Like `fit`, from rows with their calibrated probabilities; None if fewer than three patients have series."""
-    if len({one.subject for one in synthesize(rows)}) < 3:
-        return None
-    return fit(rows, {row.key: SliceOutcome(True, float(p)) for row, p in zip(rows, probabilities, strict=True)})
+def _is_judged(slices: Sequence[SliceOutcome]) -> bool:
+    accepted = sum(one.accepted for one in slices)
+    return accepted > 0 and accepted >= MIN_ACCEPTED * len(slices)
 
 
-def _mean(slices: Sequence[SliceOutcome]) -> float:
-    return float(smoothed_logits(slices, neighbors=0.0).mean())
+def _scores(used: Sequence[Example], findings: Findings, form: Pooling) -> Floats:
+    return np.array([pool(outcomes(one, findings), form).logit for one in used])
 
 
-def _maximum(slices: Sequence[SliceOutcome]) -> float:
-    return float(smoothed_logits(slices, neighbors=0.0).max())
-
-
-def _form(sharpness: float, neighbors: float) -> Score:
-    return lambda slices: log_mean_exp(smoothed_logits(slices, neighbors=neighbors), sharpness)
-
-
-def _held_out(rows: Sequence[Row], series: Sequence[Series], findings: Findings, form: Score) -> Floats:
-    """Probabilities of the series, each patient's by a line fitted to series without any slice of that patient."""
-    scores, patients = _scores(series, findings, form), np.array([one.subject for one in series])
-    probabilities = np.empty(len(series))
+def _held_out(used: Sequence[Example], scores: Floats) -> Floats:
+    """Probabilities of the examples, each patient's by a line fitted to the others."""
+    patients, weights = np.array([one.subject for one in used]), np.array([one.weight for one in used])
+    truth, probabilities = _truth(used), np.empty(len(used))
     for name in np.unique(patients):
-        slope, intercept = _line(synthesize([row for row in rows if row.subject != name]), findings, form)
         out = patients == name
+        slope, intercept = _line(scores[~out], truth[~out], weights[~out])
         probabilities[out] = expit(slope * scores[out] + intercept)
     return probabilities
 
 
-def _line(series: Sequence[Series], findings: Findings, form: Score) -> tuple[float, float]:
-    truth, weights = _truth(series), _weights(series)
-    return fit_platt(_scores(series, findings, form), platt_targets(truth, weights), weights)
+def _line(scores: Floats, truth: Ints, weights: Floats) -> tuple[float, float]:
+    return fit_platt(scores, platt_targets(truth, weights), weights)
 
 
-def _scores(series: Sequence[Series], findings: Findings, form: Score) -> Floats:
-    return np.array([form([findings[row.key] for row in one.rows]) for one in series])
-
-
-def _truth(series: Sequence[Series]) -> Ints:
-    return np.array([one.tumor for one in series], np.int64)
-
-
-def _weights(series: Sequence[Series]) -> Floats:
-    return np.array([one.weight for one in series])
+def _truth(used: Sequence[Example]) -> Ints:
+    return np.array([one.tumor for one in used], np.int64)
 
 
 def _loss(truth: Ints, probabilities: Floats, weights: Floats) -> float:
@@ -160,11 +163,12 @@ def _loss(truth: Ints, probabilities: Floats, weights: Floats) -> float:
     return float(sklearn.metrics.log_loss(truth, kept, sample_weight=weights))
 
 
-def _rates(series: Sequence[Series], probabilities: Floats, variant: str, threshold: float) -> dict[str, float]:
-    here = np.array([variant in one.variants for one in series])
-    truth, called = _truth(series)[here], (probabilities[here] >= threshold).astype(np.int64)
-    return {
+def _rates(used: Sequence[Example], probabilities: Floats, variant: str, threshold: float) -> dict[str, float | None]:
+    here = np.array([one.variant == variant for one in used])
+    truth, called = _truth(used)[here], (probabilities[here] >= threshold).astype(np.int64)
+    rates = {
         "sensitivity": metrics.sensitivity(truth, called),
         "specificity": metrics.specificity(truth, called),
         "auroc": metrics.auroc(truth, probabilities[here]),
     }
+    return {name: None if np.isnan(value) else value for name, value in rates.items()}

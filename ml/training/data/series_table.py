@@ -69,6 +69,14 @@ def read_series(data: Path) -> list[WholeSeries]:
     return found
 
 
+def split_series(data: Path, split: str) -> list[WholeSeries]:
+    """The series of one split. Raises TableError as `read_series` does, and if there are none."""
+    found = [one for one in read_series(data) if one.split == split]
+    if not found:
+        raise TableError(f"Column split: no series stands in split {split!r}.")
+    return found
+
+
 def _series(record: dict[str, str | None], line: int, folder: Path) -> WholeSeries:
     value = partial(cell, record, line)
     key, label = value("series"), value("label", allowed=LABELS)

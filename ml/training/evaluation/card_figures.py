@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.training.evaluation import changes, compare, tables
+from ml.training.evaluation import card_series, changes, compare, tables
 from ml.training.evaluation.documents import Documents
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.tables import figure, line, percent
@@ -19,7 +19,7 @@ def sections(data: dict[str, Any], documents: Documents) -> list[str]:
         _calibration(data["operating_point"].get("calibration"), test),
         _operating_point(data["operating_point"], test),
         _gate(data["gate"], test),
-        *_series(data),
+        *card_series.section(data),
         *_changes(test, documents),
         _comparison(test, documents),
         *([_error_analysis(test["worst"])] if test else []),
@@ -200,38 +200,6 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
         if others := test["not_brain"]:
             parts.append(f"Other images of the test split refused: {figure(others[POOLED]['refused'])}.")
     return "\n\n".join(parts)
-
-
-_SPLITS = (("val", "validation", "which chose form, line and threshold"), ("test", "test", "which chose nothing"))
-
-
-def _series(data: dict[str, Any]) -> list[str]:
-    """The section on whole series; none if the model judges no series."""
-    entry = data.get("series")
-    if entry is None:
-        return []
-    facts, figures = entry["facts"], data["metrics"].get("series", {})
-    neighbor_weight = entry["neighbors"]
-    averaged = f", each averaged with its neighbors, which count {neighbor_weight:g}," if neighbor_weight else ""
-    low, high = entry["uncertain"]
-    parts = [
-        "## Whole series",
-        f"Slices of one series become one result: their logits{averaged} are brought together "
-        f"by a log-mean-exp of sharpness {entry['sharpness']:g} (0 is their mean, infinity their maximum), "
-        f"and a line through that (slope {entry['slope']:.4f}, intercept {entry['intercept']:.4f}) gives the "
-        f"probability. Tumor from {entry['threshold']:.4f} upwards, uncertain from {low:.4f} to {high:.4f}. Fitted on "
-        f"{facts['patients']} validation patients, in {facts['series']} series made of their slices.",
-        "All patients with series have a tumor. A series without one is a head without the tumor's slices, whose "
-        "neighbors may show its edge; one with a small tumor has two neighboring tumor slices; a long one also has the "
-        "tumor-free slices of two more patients. No healthy head and no complete series of a hospital is behind these "
-        "figures, and with so few patients the intervals say less than they seem to.",
-    ]
-    for split, name, role in _SPLITS:
-        if split in figures:
-            parts += [f"On the {name} split, {role}; intervals by patient:", tables.series_table(figures[split])]
-    if not figures:
-        parts.append("Not measured yet: `python -m ml evaluate-series --data folder --record`.")
-    return ["\n\n".join(parts)]
 
 
 def _fraction(item: dict[str, Any] | None) -> str:

@@ -12,10 +12,8 @@ from tqdm import tqdm
 from ml.contracts import Analysis
 from ml.inference.analysis import analyze_each
 from ml.inference.registry import Model
-from ml.inference.series import slice_outcome
-from ml.training.calibration.synthetic_series import synthesize
 from ml.training.data.table import NOT_BRAIN, Row, split_rows
-from ml.training.evaluation import changes, error_analysis, series_report
+from ml.training.evaluation import changes, error_analysis
 from ml.training.evaluation.report import not_brain_report, report
 from ml.training.evaluation.scored import Refused, Scored, scored
 
@@ -42,7 +40,6 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         **report(said, threshold=threshold, refused=refused),
         "not_brain": not_brain_report(foreign, results[len(chosen) :]),
         "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
-        "series": _series(model, chosen, results),
         "worst": error_analysis.worst(said, threshold=threshold),
         "seconds": round(time.perf_counter() - start, 1),
     }
@@ -58,15 +55,6 @@ def _without_copies(said: Scored, refused: list[Refused], known: set[str], thres
     rest = [item for item in refused if item.row.key not in known]
     figures = report(unseen, threshold=threshold, refused=rest)
     return {"copies": len(known), "sources": figures["sources"], "sequences": figures["sequences"]}
-
-
-def _series(model: Model, rows: list[Row], results: list[Analysis]) -> dict[str, Any] | None:
-    """Figures of whole series; None if the model judges no series, or too few patients of the split have any."""
-    series = synthesize(rows)
-    if model.series is None or not series:
-        return None
-    findings = {row.key: slice_outcome(result) for row, result in zip(rows, results, strict=False)}
-    return series_report.evaluate(model.series, series, findings, threshold=model.manifest.threshold)
 
 
 def write(summary: dict[str, Any], scored: Scored, out: Path) -> list[Path]:

@@ -9,39 +9,46 @@ from typing import Any
 
 import numpy as np
 
-from ml.inference.series_summary import SliceOutcome, summarize
+from ml.inference.series_summary import summarize
 from ml.model.series_calibration import SeriesCalibration
-from ml.training.calibration.synthetic_series import LONG, SMALL_TUMOR, WHOLE, Series
+from ml.training.calibration.series_examples import FREE, PART, THINNED, WHOLE, Example, examples
+from ml.training.calibration.series_fit import Findings, outcomes
+from ml.training.data.series_table import WholeSeries
 from ml.training.evaluation import metrics
-from ml.training.evaluation.summary import measure
+from ml.training.evaluation.summary import measure, rate
 
 ALL = "all"
 
 
 def evaluate(
-    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceOutcome], *, threshold: float
+    calibration: SeriesCalibration, series: Sequence[WholeSeries], findings: Findings, *, threshold: float
 ) -> dict[str, Any]:
-    """JSON-ready figures of whole series, all and by sequence, and of those with a small tumor.
+    """JSON-ready figures of whole series, all, by source and by sequence, and of what is cut from them.
 
     threshold: from which a single slice is called tumor. Refused series are counted, and are in no other figure.
     """
-    strata = {ALL: [one for one in series if WHOLE in one.variants]}
-    for name in sorted({one.sequence for one in series}):
-        strata[name] = [one for one in strata[ALL] if one.sequence == name]
-    strata |= {variant: [one for one in series if variant in one.variants] for variant in (SMALL_TUMOR, LONG)}
+    made = examples(series)
+    whole = [one for one in made if one.variant == WHOLE]
+    strata = {ALL: whole}
+    for name in sorted({one.series.source for one in whole}):
+        strata[name] = [one for one in whole if one.series.source == name]
+    for name in sorted({one.series.sequence for one in whole} - {""}):
+        strata[name] = [one for one in whole if one.series.sequence == name]
+    strata |= {variant: [one for one in made if one.variant == variant] for variant in (THINNED, FREE, PART)}
     return {name: _figures(calibration, members, findings, threshold) for name, members in strata.items()}
 
 
 def _figures(
-    calibration: SeriesCalibration, series: Sequence[Series], findings: dict[str, SliceOutcome], threshold: float
+    calibration: SeriesCalibration, members: Sequence[Example], findings: Findings, threshold: float
 ) -> dict[str, Any]:
-    slices = [[findings[row.key] for row in one.rows] for one in series]
+    slices = [outcomes(one, findings) for one in members]
     said = [summarize(calibration, one, threshold=threshold) for one in slices]
     kept = [number for number, one in enumerate(said) if one.tumor_probability is not None]
-    truth = np.array([series[number].tumor for number in kept], np.int64)
-    patients = np.array([series[number].subject for number in kept])
+    truth = np.array([members[number].tumor for number in kept], np.int64)
+    patients = np.array([members[number].subject for number in kept])
     scores = np.array([said[number].tumor_probability for number in kept], np.float64)
     called = np.array([said[number].outcome == "tumor" for number in kept], np.int64)
+    unsure = np.array([said[number].uncertain for number in kept], np.float64)
     of_slices = [np.array([one.tumor_probability for one in slices[n] if one.accepted], np.float64) for n in kept]
     mean, most = (np.array([pooled(one) for one in of_slices], np.float64) for pooled in (np.mean, np.max))
     any_ = (most >= threshold).astype(np.int64)
@@ -49,9 +56,10 @@ def _figures(
     return {
         "patients": len(set(patients)),
         "series": len(kept),
-        "refused": len(series) - len(kept),
+        "refused": len(members) - len(kept),
         "sensitivity": measure(patients, lambda i: metrics.sensitivity(truth[i], called[i]), ill),
         "specificity": measure(patients, lambda i: metrics.specificity(truth[i], called[i]), well),
+        "uncertain": rate(patients, unsure, "no series"),
         "auroc": measure(patients, lambda i: metrics.auroc(truth[i], scores[i]), both),
         "calibration_error": measure(patients, lambda i: metrics.calibration_error(truth[i], scores[i]), "no series"),
         "auroc_of_mean": measure(patients, lambda i: metrics.auroc(truth[i], mean[i]), both),

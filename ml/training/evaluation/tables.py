@@ -36,6 +36,7 @@ def strata(summaries: dict[str, Any], *, of: str = "source") -> str:
 _OF_SERIES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
+    "uncertain": "uncertain",
     "auroc": "AUROC",
     "calibration_error": "calibration error",
     "auroc_of_mean": "AUROC of the mean",
@@ -48,13 +49,14 @@ _OF_SERIES = {
 def series_table(found: dict[str, Any]) -> str:
     """Figures of series by the model, by the slices' mean and maximum, and by any slice called tumor.
 
-    A dash means not measured, as in manifests of earlier versions.
+    A dash means not measured, and a figure that none has is left out, as in manifests of earlier versions.
     """
-    head = ["series of", "patients", "series", "refused", *_OF_SERIES.values()]
+    measured = {key: title for key, title in _OF_SERIES.items() if any(key in numbers for numbers in found.values())}
+    head = ["series of", "patients", "series", "refused", *measured.values()]
     lines = [line(head), line(["---"] * len(head))]
     for name, numbers in found.items():
         cells = [name, *(str(numbers.get(key, "–")) for key in ("patients", "series", "refused"))]
-        lines.append(line(cells + [figure(numbers[key]) if key in numbers else "–" for key in _OF_SERIES]))
+        lines.append(line(cells + [figure(numbers[key]) if key in numbers else "–" for key in measured]))
     return "\n".join(lines)
 
 

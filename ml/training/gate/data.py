@@ -21,11 +21,11 @@ Square = NDArray[np.float32]
 Forward = Callable[[Square], NDArray[np.float32]]
 """From squares (N, 224, 224), 0 to 255, to the pooled maps of block 3 (N, 28, 28, 256)."""
 
-PER_SOURCE = 200
+PER_SOURCE = 150
 """At most so many images of one source of brains; each is used as it is, augmented, and perturbed four times in all."""
-TEMPLATE = 60
+TEMPLATE = 40
 """Slices of the average brain in each plane, each used five times."""
-COPIES = 4
+COPIES = 2
 """Augmented copies of every known image that is no brain; half of them are masked to the shape of a head."""
 SYNTHETIC = 2000
 """Synthetic images."""

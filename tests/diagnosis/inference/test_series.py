@@ -53,17 +53,28 @@ def fresh(prediction: Prediction) -> Prediction:
 
 
 def test_a_series_has_a_result_for_each_slice_and_one_for_all(user: Any, model: Any) -> None:
-    prediction = series(user)
+    prediction = series(user, 12)
     assert pipeline.run(prediction_id=prediction.pk)
     done = fresh(prediction)
-    assert (done.state, done.outcome, done.progress, done.engine) == ("done", "tumor", 10, "fake")
+    assert (done.state, done.outcome, done.progress, done.engine) == ("done", "tumor", 12, "fake")
+    assert (done.uncertain, done.gate["message"]) == (False, None)
     assert done.tumor_probability == pytest.approx(0.9, abs=0.001)  # all slices say so, and so does their line
-    assert done.series["accepted"] == 10 and done.series["extent"] == [0, 9] and len(done.series["top"]) == 5
+    assert done.series["accepted"] == 12 and done.series["extent"] == [0, 11] and len(done.series["top"]) == 5
     assert done.key_slice.index == done.series["top"][0]
     assert done.evidence == done.slice_results.get(slice=done.key_slice).evidence
-    assert SliceResult.objects.filter(prediction=done, outcome="tumor").count() == 10
+    assert SliceResult.objects.filter(prediction=done, outcome="tumor").count() == 12
     assert Embedding.objects.filter(prediction=done).exists()
-    assert model.engine.passes == 3  # ten slices, four a pass
+    assert model.engine.passes == 3  # twelve slices, four a pass
+
+
+def test_a_few_slices_are_uncertain_and_the_page_says_why(user: Any, model: Any, client: Any) -> None:
+    prediction = series(user, 3)
+    assert pipeline.run(prediction_id=prediction.pk)
+    done = fresh(prediction)
+    assert (done.outcome, done.uncertain) == ("tumor", True)
+    assert done.tumor_probability == model.series.uncertain[1]
+    client.force_login(user)
+    assert "Only 3 slices could be judged" in client.get(prediction.get_absolute_url()).content.decode()
 
 
 def test_an_interrupted_run_analyzes_only_the_remaining_slices(user: Any, model: Any) -> None:

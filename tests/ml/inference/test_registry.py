@@ -24,7 +24,7 @@ from ml.inference.registry import (
     read_tensors,
 )
 from ml.model import training_hashes
-from ml.model.series_calibration import METHOD
+from ml.model.series_calibration import OF_NEIGHBORS
 from ml.training.export import Run, export
 from tests.ml.conftest import CALIBRATION
 
@@ -238,7 +238,7 @@ def test_an_unknown_engine(tiny_artifact: Path) -> None:
 
 
 SERIES = {
-    "method": METHOD,
+    "method": OF_NEIGHBORS,
     "sharpness": 2.0,
     "neighbors": 0.0,
     "slope": 1.0,
@@ -273,7 +273,9 @@ def test_how_series_are_judged_is_part_of_the_identity_and_how_it_was_found_is_n
     assert read_manifest(tiny_artifact).digest != manifest.digest
 
 
-@pytest.mark.parametrize("entry", [{}, {"method": METHOD}, SERIES | {"slope": 0}, SERIES | {"method": "maximum"}, "x"])
+@pytest.mark.parametrize(
+    "entry", [{}, {"method": OF_NEIGHBORS}, SERIES | {"slope": 0}, SERIES | {"method": "maximum"}, "x"]
+)
 def test_a_series_entry_that_cannot_be_used(tiny_artifact: Path, entry: Any) -> None:
     change(tiny_artifact, series=entry)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"

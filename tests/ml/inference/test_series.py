@@ -12,7 +12,7 @@ from ml import analyze, analyze_series, readers
 from ml.cli import main
 from ml.contracts import Image, ModelUnavailable, UnreadableImage
 from ml.inference.registry import Model
-from ml.model.series_calibration import METHOD
+from ml.model.series_calibration import OF_NEIGHBORS
 from tests import builders
 from tests.fakes import fake_model as stand_in
 
@@ -109,7 +109,14 @@ def test_the_record_has_the_names_of_a_image_and_its_slices() -> None:
 
 def with_series(model: Model) -> None:
     file = model.manifest.path / "manifest.json"
-    entry = {"method": METHOD, "sharpness": 2.0, "neighbors": 0.0, "slope": 1.0, "intercept": 0.0, "threshold": 0.5}
+    entry = {
+        "method": OF_NEIGHBORS,
+        "sharpness": 2.0,
+        "neighbors": 0.0,
+        "slope": 1.0,
+        "intercept": 0.0,
+        "threshold": 0.5,
+    }
     file.write_text(json.dumps(json.loads(file.read_text()) | {"series": entry | {"uncertain": [0.4, 0.6]}}))
 
 

@@ -2,15 +2,16 @@
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.inference.series_summary import MAX_TOP, MIN_ACCEPTED, SliceOutcome, log_mean_exp, smoothed_logits, summarize
-from ml.model.series_calibration import SeriesCalibration
+from ml.inference.series_pooling import SliceOutcome
+from ml.inference.series_summary import MAX_TOP, MIN_ACCEPTED, MIN_CERTAIN, summarize
+from ml.model.series_calibration import NeighborPooling, SeriesCalibration
 
-PLAIN = SeriesCalibration(sharpness=2.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6), neighbors=0.0)
+PLAIN = SeriesCalibration(NeighborPooling(2.0, 0.0), slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6))
+QUIET = [0.02] * MIN_CERTAIN
 GLIOMA = {"glioma": 0.8, "meningioma": 0.1, "pituitary": 0.1}
 PITUITARY = {"glioma": 0.1, "meningioma": 0.1, "pituitary": 0.8}
 
@@ -21,39 +22,12 @@ def seen(*probabilities: float | None, types: dict[str, float] = GLIOMA) -> list
     return [refused if p is None else SliceOutcome(True, p, types) for p in probabilities]
 
 
-def test_the_pooled_logit_lies_between_mean_and_maximum() -> None:
-    logits = np.array([-2.0, 0.0, 3.0])
-    assert log_mean_exp(logits, 1e-6) == pytest.approx(logits.mean(), abs=1e-4)
-    assert log_mean_exp(logits, 1e6) == pytest.approx(3.0, abs=1e-4)
-    assert log_mean_exp(logits, 2.0) == pytest.approx(math.log(sum(math.exp(2 * z) for z in logits) / 3) / 2)
-
-
-def test_every_slice_twice_is_the_same_series() -> None:
-    """As a scanner's thinner slices would be; a sum or a count would tell them apart."""
-    once = summarize(PLAIN, seen(0.1, 0.9, 0.2), threshold=0.5)
-    twice = summarize(PLAIN, seen(0.1, 0.1, 0.9, 0.9, 0.2, 0.2), threshold=0.5)
-    assert twice.tumor_probability == pytest.approx(once.tumor_probability)
-
-
-def test_the_more_healthy_slices_the_less_one_loud_slice_says() -> None:
-    short, long = (summarize(PLAIN, seen(0.8, *[0.05] * n), threshold=0.5) for n in (3, 60))
-    assert short.outcome == "tumor"
-    assert long.outcome == "no_tumor"
-
-
-def test_neighbors_that_were_judged_are_averaged() -> None:
-    assert smoothed_logits(seen(0.5, 0.9, None, 0.5), neighbors=0.5) == pytest.approx(
-        [math.log(9) / 2 / 1.5, math.log(9) / 1.5, 0.0]
-    )
-    assert smoothed_logits(seen(0.5, 0.9), neighbors=0.0) == pytest.approx([0.0, math.log(9)])
-
-
 def test_line_and_band_make_the_answer() -> None:
-    sure = summarize(PLAIN, seen(0.9, 0.9), threshold=0.5)
+    sure = summarize(PLAIN, seen(*[0.9] * MIN_CERTAIN), threshold=0.5)
     assert (sure.outcome, sure.uncertain) == ("tumor", False)
     assert sure.tumor_probability == pytest.approx(0.9)
-    shifted = SeriesCalibration(2.0, 2.0, -4.0, 0.5, (0.4, 0.6), 0.0)
-    found = summarize(shifted, seen(0.9, 0.9), threshold=0.5)
+    shifted = SeriesCalibration(NeighborPooling(2.0, 0.0), 2.0, -4.0, 0.5, (0.4, 0.6))
+    found = summarize(shifted, seen(*[0.9] * MIN_CERTAIN), threshold=0.5)
     assert found.tumor_probability == pytest.approx(1 / (1 + math.exp(4 - 2 * math.log(9))))
     assert found.uncertain
     assert found.outcome == "tumor"
@@ -76,10 +50,11 @@ def test_the_type_is_that_of_the_slices_which_speak_for_a_tumor() -> None:
 
 
 def test_refused_slices_at_both_ends_do_no_harm() -> None:
-    bare, ends = (summarize(PLAIN, seen(*p), threshold=0.5) for p in ((0.2, 0.9), (None, None, 0.2, 0.9, None)))
+    within = (*QUIET, 0.9)
+    bare, ends = (summarize(PLAIN, seen(*p), threshold=0.5) for p in (within, (None, None, *within, None)))
     assert ends.tumor_probability == bare.tumor_probability
-    assert ends.accepted == 2
-    assert ends.top == (3, 2)
+    assert ends.accepted == len(within)
+    assert ends.top[0] == 2 + len(QUIET)
 
 
 def test_too_few_judged_slices_refuse_the_series_and_say_the_commonest_reason() -> None:
@@ -96,11 +71,27 @@ def test_too_few_judged_slices_refuse_the_series_and_say_the_commonest_reason() 
     assert summarize(PLAIN, [], threshold=0.5).gate.reason == "no_slices"
 
 
+@pytest.mark.parametrize("probability", [0.999, 0.001])
+@pytest.mark.parametrize("count", [1, 3, MIN_CERTAIN - 1])
+def test_a_few_slices_are_never_certain_and_it_says_why(count: int, probability: float) -> None:
+    found = summarize(PLAIN, seen(*[probability] * count, *[None] * count), threshold=0.5)
+    assert found.uncertain
+    assert found.tumor_probability == (0.6 if probability > 0.5 else 0.4)
+    assert found.gate.accepted and found.gate.reason is None
+    assert f"Only {count} slice" in (found.gate.message or "")
+    assert f"At least {MIN_CERTAIN}" in (found.gate.message or "")
+
+
+def test_enough_slices_are_certain_and_nothing_is_said() -> None:
+    found = summarize(PLAIN, seen(*[0.999] * MIN_CERTAIN), threshold=0.5)
+    assert (found.outcome, found.uncertain, found.gate.message) == ("tumor", False, None)
+
+
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=40), st.floats(0, 1))
 def test_whatever_the_slices_say_the_series_has_a_probability_or_a_reason(
     probabilities: list[float | None], neighbors: float
 ) -> None:
-    calibration = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), neighbors)
+    calibration = SeriesCalibration(NeighborPooling(2.0, neighbors), 1.0, 0.0, 0.5, (0.4, 0.6))
     found = summarize(calibration, seen(*probabilities), threshold=0.3)
     if found.outcome == "refused":
         assert found.gate.message
@@ -108,6 +99,7 @@ def test_whatever_the_slices_say_the_series_has_a_probability_or_a_reason(
     assert found.tumor_probability is not None
     assert 0 < found.tumor_probability < 1
     assert (found.outcome == "tumor") == (found.tumor_probability >= 0.5)
+    assert found.uncertain or found.accepted >= MIN_CERTAIN
     assert all(probabilities[index] is not None for index in found.top)
     if found.extent:
         assert found.extent[0] <= found.top[0] <= found.extent[1]

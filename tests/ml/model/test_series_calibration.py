@@ -1,43 +1,62 @@
-"""A series' calibration as the manifest holds it."""
+"""A series' calibration as the manifest holds it, of either method."""
 
 import math
 
 import pytest
 
-from ml.model.series_calibration import METHOD, SeriesCalibration
-
-CALIBRATION = SeriesCalibration(
-    sharpness=2.0, slope=1.0, intercept=0.0, threshold=0.5, uncertain=(0.4, 0.6), neighbors=0.0
+from ml.model.series_calibration import (
+    IN_PLACE,
+    OF_NEIGHBORS,
+    NeighborPooling,
+    PlacePooling,
+    SeriesCalibration,
 )
-ENTRY = {
-    "method": METHOD,
-    "sharpness": 2.0,
-    "slope": 1.0,
-    "intercept": 0.0,
-    "threshold": 0.5,
-    "uncertain": [0.4, 0.6],
-    "neighbors": 0.0,
-}
+
+COMMON = {"sharpness": 2.0, "slope": 1.0, "intercept": 0.0, "threshold": 0.5, "uncertain": [0.4, 0.6]}
+OLD = {"method": OF_NEIGHBORS, "neighbors": 0.0, **COMMON}
+NEW = {"method": IN_PLACE, "depth": 0.04, "size": 2.0, **COMMON}
 
 
-def test_facts_in_the_manifest_entry_are_ignored() -> None:
-    assert SeriesCalibration.from_dict(ENTRY | {"facts": {"patients": 5}}) == CALIBRATION
+@pytest.mark.parametrize(
+    ("entry", "pooling"), [(OLD, NeighborPooling(2.0, 0.0)), (NEW, PlacePooling(2.0, 0.04, 2.0))], ids=["old", "new"]
+)
+def test_either_method_is_read_and_its_facts_are_ignored(
+    entry: dict[str, object], pooling: NeighborPooling | PlacePooling
+) -> None:
+    read = SeriesCalibration.from_dict(entry | {"facts": {"patients": 5}})
+    assert read == SeriesCalibration(pooling, 1.0, 0.0, 0.5, (0.4, 0.6))
 
 
+@pytest.mark.parametrize("entry", [OLD, NEW], ids=["old", "new"])
 @pytest.mark.parametrize(
     "wrong",
     [
         {"method": "maximum"},
         {"sharpness": 0},
+        {"sharpness": math.nan},
         {"slope": -1},
         {"intercept": math.inf},
         {"threshold": 1},
         {"uncertain": [0.6, 0.4]},
         {"uncertain": [0.4]},
-        {"neighbors": 1.5},
         {"sharpness": None},
     ],
 )
-def test_an_unusable_entry_is_refused(wrong: dict[str, object]) -> None:
+def test_an_unusable_entry_is_refused(entry: dict[str, object], wrong: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        SeriesCalibration.from_dict(ENTRY | wrong)
+        SeriesCalibration.from_dict(entry | wrong)
+
+
+@pytest.mark.parametrize(
+    ("entry", "wrong"),
+    [(OLD, {"neighbors": 1.5}), (NEW, {"depth": -0.1}), (NEW, {"depth": 0.5}), (NEW, {"size": math.nan})],
+)
+def test_an_unusable_pooling_is_refused(entry: dict[str, object], wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="series"):
+        SeriesCalibration.from_dict(entry | wrong)
+
+
+@pytest.mark.parametrize(("entry", "missing"), [(OLD, "neighbors"), (NEW, "depth"), (NEW, "size"), (NEW, "slope")])
+def test_a_missing_number_is_an_error(entry: dict[str, object], missing: str) -> None:
+    with pytest.raises(KeyError, match=missing):
+        SeriesCalibration.from_dict({name: value for name, value in entry.items() if name != missing})

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from ml.contracts import TUMOR_TYPES
-from ml.model.calibration import Calibration
 from ml.model.heads import TENSORS
 from ml.training import fit_heads as finishing
 from ml.training.data.table import read_table
@@ -40,11 +39,6 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
         seen["described"] = described
         return whiten(described)
 
-    def of_series(given: list, probabilities: list[float]) -> dict[str, int]:
-        seen.update(series=(given, probabilities))
-        return {"sharpness": 2}
-
-    monkeypatch.setattr(finishing.series_fit, "entry", of_series)
     monkeypatch.setattr(finishing, "calibrate", calibrated)
     monkeypatch.setattr(finishing.fit, "embedding", whitened)
     monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (forward, rows, seed))
@@ -60,11 +54,7 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
     assert np.shape(seen["types"]) == (6, len(TUMOR_TYPES))
     clean = sum(round_ == 0 for _, round_ in train.draws)
     assert np.shape(seen["described"]) == (clean, 1024)
-    assert done.fitted["series"] == {"sharpness": 2}
-    given, probabilities = seen["series"]  # type: ignore[misc]
-    assert given == [row for row, _ in val.draws]
-    expected = Calibration.from_manifest(done.fitted["calibration"]).probability(np.asarray(seen["logits"]))
-    assert probabilities == pytest.approx(expected.tolist())
+    assert "series" not in done.fitted  # they are fitted through the exported artifact
     assert 0 < done.fitted["threshold"] < 1
     assert done.fitted["calibration"]["slope"] > 0
     assert done.training == {"seed": 1}

@@ -1,4 +1,4 @@
-"""Series from a table's patients: what they are made of, what the fit sees of whom, and what the figures count."""
+"""Whole series: what the fit finds in them, whom it sees, and what the figures count."""
 
 import json
 from collections.abc import Callable
@@ -9,191 +9,167 @@ import pytest
 
 from ml.cli import main
 from ml.inference.registry import Model, read_manifest
-from ml.inference.series_summary import SliceOutcome
-from ml.model.series_calibration import SeriesCalibration
+from ml.inference.series_pooling import SliceOutcome
+from ml.inference.series_summary import summarize
+from ml.model.series_calibration import NeighborPooling, PlacePooling, SeriesCalibration
 from ml.training.calibration import series_fit
-from ml.training.calibration.series_fit import SeriesError
-from ml.training.calibration.synthetic_series import LONG, SMALL, SMALL_TUMOR, WHOLE, synthesize
-from ml.training.data.table import Row
+from ml.training.calibration.series_examples import FREE, PART, THINNED, WHOLE, examples
+from ml.training.calibration.series_fit import SeriesError, outcomes
+from ml.training.data.series_table import COLUMNS
 from ml.training.evaluation import series_report
-from tests.ml.conftest import table_row
-from tests.ml.training.simulated import row
+from tests.ml.training.whole_series import findings, series, split_of
 
-Findings = dict[str, SliceOutcome]
-
-
-def patients(count: int, *, sequences: tuple[str, ...] = ("flair", "t1c"), slices: int = 8) -> list[Row]:
-    """Of each, slices 2, 4, … of every sequence, the middle half with a tumor; in no order."""
-    rows = []
-    for number in range(count):
-        for sequence in sequences:
-            for at in range(slices):
-                key = f"images/P_{number}-{2 * at + 2}-{sequence}.jpg"
-                label = "tumor" if slices // 4 <= at < 3 * slices // 4 else "no_tumor"
-                words = {"subject": f"P_{number}", "group": f"P_{number}", "sequence": sequence, "label": label}
-                rows.append(row(0, key=key, path=Path(key), **words))
-    return [rows[n] for n in np.random.default_rng(3).permutation(len(rows))]
+REFUSED = SliceOutcome(False, reason="not_brain", message="It shows no brain.")
 
 
-def said(rows: list[Row], *, seed: int = 0, apart: float = 4.0) -> Findings:
-    """Logits of slices with a tumor lie `apart` above the others', with a spread of 1."""
-    rng = np.random.default_rng(seed)
-    logits = [apart * (one.tumor - 0.5) + rng.normal() for one in rows]
-    return {one.key: SliceOutcome(True, 1 / (1 + float(np.exp(-z)))) for one, z in zip(rows, logits, strict=True)}
-
-
-def numbers(rows: tuple[Row, ...]) -> list[int]:
-    return [int(one.path.stem.split("-")[1]) for one in rows]
-
-
-def test_series_are_made_of_one_patient_in_the_order_of_the_slices() -> None:
-    series = synthesize(patients(3, sequences=("t1c",)))
-    mine = [one for one in series if one.subject == "P_0" and LONG not in one.variants]
-    whole, free = ([one for one in mine if one.variants[0] == WHOLE and one.tumor == ill] for ill in (True, False))
-    assert [numbers(one.rows) for one in whole] == [[2, 4, 6, 8, 10, 12, 14, 16]]
-    assert [numbers(one.rows) for one in free] == [[2, 4, 14, 16]]
-    small = [one.rows for one in mine if one.variants == (SMALL_TUMOR,)]
-    assert [numbers(rows) for rows in small] == [[2, 4, 6, 8, 14, 16], [2, 4, 8, 10, 14, 16], [2, 4, 10, 12, 14, 16]]
-    assert all(sum(one.tumor for one in rows) == SMALL for rows in small)
-    assert {one.subject for one in mine for one in one.rows} == {"P_0"}
-
-
-def test_a_long_series_has_no_tumor_but_that_of_its_patient() -> None:
-    for one in (one for one in synthesize(patients(4)) if LONG in one.variants):
-        assert len({row.subject for row in one.rows}) == 3
-        assert {row.sequence for row in one.rows} == {one.sequence}
-        assert {row.subject for row in one.rows if row.tumor} == ({one.subject} if one.tumor else set())
-
-
-def test_patients_weigh_the_same_in_either_class() -> None:
-    rows = [one for one in patients(4) if (one.subject, one.sequence) != ("P_0", "t1c")]
-    series = synthesize(rows)
-    for tumor in (True, False):
-        weights = {
-            name: sum(o.weight for o in series if (o.subject, o.tumor) == (name, tumor)) for name in ("P_0", "P_3")
-        }
-        assert weights["P_0"] == pytest.approx(weights["P_3"])
-        assert sum(one.weight for one in series if one.tumor == tumor) == pytest.approx(7)  # pairs of both
-
-
-def test_who_has_no_slices_of_either_kind_makes_no_series() -> None:
-    tumor_alone = [one for one in patients(5) if one.tumor or one.subject not in ("P_0", "P_1")]
-    assert {one.subject for one in synthesize(tumor_alone)} == {"P_2", "P_3", "P_4"}
-    assert synthesize(patients(1)) == []
-    unnamed = [row(n, label="tumor" if n % 2 else "no_tumor", sequence="flair") for n in range(40)]
-    assert synthesize(unnamed) == []
+@pytest.fixture(autouse=True)
+def _few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series_fit, "SHARPNESS", (1.0, 2.0))
+    monkeypatch.setattr(series_fit, "DEPTHS", (0.0, 0.04))
+    monkeypatch.setattr(series_fit, "SIZES", (0.0,))
+    monkeypatch.setattr(series_fit, "RESAMPLES", 20)
 
 
 def test_the_entry_is_what_the_registry_reads() -> None:
-    rows = patients(6)
-    entry = series_fit.fit(rows, said(rows))
+    members = split_of(4)
+    entry = series_fit.fit(members, findings(members))
     calibration = SeriesCalibration.from_dict(json.loads(json.dumps(entry, allow_nan=False)))
-    assert calibration.sharpness in series_fit.SHARPNESS
-    assert calibration.neighbors in series_fit.NEIGHBORS
+    assert isinstance(calibration.pooling, PlacePooling)
     facts = entry["facts"]
-    assert facts["patients"] == 6
-    assert facts["series"] == len(synthesize(rows))
-    chosen = f"{calibration.sharpness}, {calibration.neighbors}"
-    forms = {name: loss for name, loss in facts["candidates"].items() if name not in ("mean", "maximum")}
-    assert forms[chosen] == min(forms.values())
+    assert facts["patients"] == {"tumor": 4, "no_tumor": 8}
+    assert (facts["series"], facts["examples"]) == (12, len(examples(members)))
+    assert set(facts["candidates"]) == {*series_fit.PLAIN, *(f"{s}, {d}, 0.0" for s in (1.0, 2.0) for d in (0.0, 0.04))}
     assert facts["cross_validated"][WHOLE]["auroc"] > 0.95
-    assert series_fit.fit(rows, said(rows)) == entry
+    assert facts["cross_validated"][FREE]["sensitivity"] is None
 
 
-def test_small_tumors_among_many_slices_are_found_by_no_mean() -> None:
-    rows = patients(8, slices=16)
-    candidates = series_fit.fit(rows, said(rows))["facts"]["candidates"]
-    best = min(candidates.values())
-    assert candidates["mean"] > best + 0.1
+def test_scattered_alarms_make_places_in_depth_the_best_form() -> None:
+    """Healthy heads raise as many alarms as there are tumor slices, nowhere twice in one place."""
+    members = split_of(4)
+    entry = series_fit.fit(members, findings(members, alarms=0.35))
+    assert entry["depth"] == 0.04
+    losses = entry["facts"]["candidates"]
+    assert min(losses[f"{s}, 0.04, 0.0"] for s in (1.0, 2.0)) < min(losses[name] for name in series_fit.PLAIN) - 0.05
+    calibration = SeriesCalibration.from_dict(entry)
+    strangers = split_of(6)
+    said = findings(strangers, alarms=0.35, seed=9)
+    for one in examples(strangers):
+        if one.variant in (WHOLE, THINNED):
+            assert (summarize(calibration, outcomes(one, said), threshold=0.5).outcome == "tumor") == one.tumor
 
 
-def test_no_patient_is_judged_by_a_line_that_saw_a_slice_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = patients(4)
-    seen: list[set[str]] = []
-    fitted = series_fit._line
-
-    def line(series: list, findings: Findings, form: series_fit.Score) -> tuple[float, float]:
-        seen.append({one.subject for series_ in series for one in series_.rows})
-        return fitted(series, findings, form)
-
-    monkeypatch.setattr(series_fit, "_line", line)
-    series_fit.fit(rows, said(rows))
-    everyone = {"P_0", "P_1", "P_2", "P_3"}
-    forms = len(series_fit.SHARPNESS) * len(series_fit.NEIGHBORS) + 2
-    assert seen == [everyone - {name} for name in sorted(everyone)] * forms + [everyone]
+def test_parts_of_a_healthy_head_are_never_a_certain_tumor() -> None:
+    members = split_of(4)
+    calibration = SeriesCalibration.from_dict(series_fit.fit(members, findings(members, alarms=0.35)))
+    strangers = [series(f"S_{n}", tumor=False, slices=60) for n in range(6)]
+    said = findings(strangers, alarms=0.35, seed=5)
+    for one in strangers:
+        for part in (one.slices[:15], one.slices[-15:], one.slices[:3], one.slices[30:31]):
+            found = summarize(calibration, [said[file] for file in part], threshold=0.5)
+            assert found.outcome == "no_tumor" or found.uncertain
 
 
-def test_refused_slices_take_no_part() -> None:
-    rows = patients(5)
-    without = [one for one in rows if not one.key.endswith("-2-flair.jpg")]
-    refused = said(rows) | {one.key: SliceOutcome(False, reason="x") for one in rows if one not in without}
-    assert series_fit.fit(rows, refused) == series_fit.fit(without, {one.key: refused[one.key] for one in without})
+def test_each_patient_is_judged_by_a_fit_without_that_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = split_of(3)
+    said = findings(members)
+    seen: list[int] = []
+    line = series_fit._line
+
+    def spy(scores: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+        seen.append(len(scores))
+        return line(scores, truth, weights)
+
+    monkeypatch.setattr(series_fit, "_line", spy)
+    series_fit.fit(members, said)
+    made = examples(members)
+    without = {name: sum(one.subject != name for one in made) for name in {one.subject for one in made}}
+    forms = len(series_fit.PLAIN) + 4
+    assert sorted(seen) == sorted([*without.values()] * forms + [len(made)])
 
 
-def test_too_few_patients_and_logits_that_fall_are_refused() -> None:
-    few = patients(2)
-    assert series_fit.entry(few, [0.5] * len(few)) is None
-    with pytest.raises(SeriesError, match="three patients"):
-        series_fit.fit(few, said(few))
-    rows = patients(5)
+def test_series_of_which_too_little_is_accepted_are_left_out() -> None:
+    members = split_of(4)
+    said = findings(members)
+    said |= dict.fromkeys(members[-1].slices, REFUSED)
+    entry = series_fit.fit(members, said)
+    assert entry["facts"]["patients"] == {"tumor": 4, "no_tumor": 7}
+
+
+def test_too_few_patients_are_an_error() -> None:
+    ill = [one for one in split_of(4) if one.tumor]
+    with pytest.raises(SeriesError, match="Only 2 patients have series with a tumor"):
+        series_fit.fit(split_of(2), findings(split_of(2)))
+    short = [series(f"P_{n}", tumor=True, slices=14) for n in range(4)]  # no stretch without the tumor
+    with pytest.raises(SeriesError, match="Only 0 patients have series without a tumor"):
+        series_fit.fit(short, findings(short))
+    assert series_fit.fit(ill, findings(ill))["facts"]["patients"] == {"tumor": 4, "no_tumor": 4}
+
+
+def test_logits_that_fall_with_a_tumor_are_an_error() -> None:
+    members = split_of(4)
+    said = findings(members, alarms=0.9, strength=5.0)
+    said |= {file: REFUSED for one in members for index, file in enumerate(one.slices) if index in one.tumor_slices}
     with pytest.raises(SeriesError, match="do not rise"):
-        series_fit.fit(rows, said(rows, apart=-6))
+        series_fit.fit(members, said)
 
 
-def test_what_a_training_ends_with_is_the_same_fit() -> None:
-    rows = patients(5)
-    findings = said(rows)
-    probabilities = [findings[one.key].tumor_probability or 0.0 for one in rows]
-    assert series_fit.entry(rows, probabilities) == series_fit.fit(rows, findings)
+RULE = SeriesCalibration(NeighborPooling(2.0, 0.0), 1.0, 0.0, 0.5, (0.4, 0.6))
 
 
-def test_figures_count_whole_series_by_patient_and_say_what_any_slice_costs() -> None:
-    rows = patients(3)
-    findings = {one.key: SliceOutcome(True, 0.97 if one.tumor else 0.02) for one in rows}
-    loud = next(one.key for one in rows if not one.tumor and one.subject == "P_0" and one.sequence == "flair")
-    findings[loud] = SliceOutcome(True, 0.6)
-    rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
-    figures = series_report.evaluate(rule, synthesize(rows), findings, threshold=0.5)
-    assert list(figures) == ["all", "flair", "t1c", SMALL_TUMOR, LONG]
+def test_the_report_counts_by_source_sequence_and_variant() -> None:
+    members = split_of(3)
+    figures = series_report.evaluate(RULE, members, findings(members, alarms=0.02), threshold=0.5)
+    assert list(figures) == ["all", "here", "there", "flair", "t1", "t1c", THINNED, FREE, PART]
     everything = figures["all"]
-    assert (everything["patients"], everything["series"], everything["refused"]) == (3, 12, 0)
-    for name in ("sensitivity", "specificity", "auroc", "sensitivity_of_any"):
-        assert everything[name]["value"] == 1.0
-    assert everything["specificity_of_any"]["value"] == pytest.approx(5 / 6)
-    assert figures["flair"]["specificity_of_any"]["value"] == pytest.approx(2 / 3)
-    assert figures["t1c"]["specificity_of_any"]["value"] == 1.0
+    assert (everything["patients"], everything["series"], everything["refused"]) == (6, 9, 0)
+    assert everything["sensitivity"]["value"] == 1.0
+    assert everything["auroc"]["value"] == 1.0
+    assert figures["there"]["sensitivity"]["value"] is None
+    assert figures["there"]["specificity_of_any"]["value"] < 1.0
+    assert figures[FREE]["patients"] == 3
     json.dumps(figures, allow_nan=False)
 
 
 def test_refused_series_are_counted_apart() -> None:
-    rows = patients(3)
-    findings = said(rows)
-    findings |= {one.key: SliceOutcome(False, reason="x", message="y") for one in rows if one.subject == "P_1"}
-    rule = SeriesCalibration(2.0, 1.0, 0.0, 0.5, (0.4, 0.6), 0.0)
-    figures = series_report.evaluate(rule, synthesize(rows), findings, threshold=0.5)["all"]
-    assert (figures["patients"], figures["series"], figures["refused"]) == (2, 8, 4)
+    members = split_of(3)
+    said = findings(members) | dict.fromkeys(members[0].slices, REFUSED)
+    figures = series_report.evaluate(RULE, members, said, threshold=0.5)["all"]
+    assert (figures["patients"], figures["series"], figures["refused"]) == (6, 8, 1)
 
 
 @pytest.fixture
-def table(make_table: Callable[..., Path]) -> Path:
-    rows = []
+def data(tmp_path: Path) -> Path:
+    """A folder with a table of whole series, whose slices are empty files."""
+    lines = [",".join(COLUMNS)]
     for split in ("val", "test"):
-        for one in patients(3, sequences=("flair",)):
-            patient = split + one.subject
-            words = {"label": one.label, "type": "glioma" if one.tumor else "", "split": split}
-            path = f"images/{split}-{one.path.stem}.png"
-            rows.append(table_row(0, path=path, subject=patient, group=patient, **words))
-    return make_table(rows)
+        for one in split_of(3, sequences=("flair",)):
+            key = f"{one.key}-{split}"
+            folder = tmp_path / key
+            folder.mkdir(parents=True)
+            for file in one.slices:
+                (folder / file.name).touch()
+            ill = " ".join(map(str, one.tumor_slices))
+            subject = f"{one.subject}-{split}"
+            lines.append(
+                f"{key},{one.source},{subject},{split},{one.label},{one.sequence},axial,{len(one.slices)},{ill},"
+            )
+    (tmp_path / "series.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
 
 
 def test_from_a_table_to_an_artifact_that_judges_series(
-    fake_model: Model, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake_model: Model,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    make_table: Callable[..., Path],
 ) -> None:
     """The fake model sees no tumors, so what it says of the slices is put in its place."""
-    monkeypatch.setattr(series_fit, "read", lambda model, series: said([r for one in series for r in one.rows]))
+    monkeypatch.setattr(series_fit, "read", lambda model, members: findings(members))
     old, out = fake_model.manifest, tmp_path / "out"
     assert old.series is None
-    command = ["--model", str(old.path), "--data", str(table)]
+    command = ["--model", str(old.path), "--data", str(data)]
     assert main(["evaluate-series", *command]) == 2
     assert "cannot judge series" in capsys.readouterr().err
     assert main(["fit-series", *command, "--out", str(out)]) == 0
@@ -202,8 +178,16 @@ def test_from_a_table_to_an_artifact_that_judges_series(
     assert fresh.series == SeriesCalibration.from_dict(entry)
     assert fresh.digest != old.digest
     assert read_manifest(old.path).digest == old.digest
-    assert main(["evaluate-series", "--model", str(out), "--data", str(table), "--record"]) == 0
-    assert "| all | 3 | 6 | 0 |" in capsys.readouterr().out
+    assert main(["evaluate-series", "--model", str(out), "--data", str(data), "--record"]) == 0
+    assert "| all | 6 | 6 | 0 |" in capsys.readouterr().out
     recorded = read_manifest(out)
     assert recorded.digest == fresh.digest
-    assert recorded.data["metrics"]["series"]["test"]["all"]["patients"] == 3
+    assert recorded.data["metrics"]["series"]["test"]["all"]["patients"] == 6
+
+
+def test_a_split_without_series_is_an_error(data: Path, fake_model: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    table = data / "series.csv"
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if ",val," not in line))
+    command = ["fit-series", "--model", str(fake_model.manifest.path), "--data", str(data), "--out", str(data / "x")]
+    assert main(command) != 0
+    assert "no series stands in split 'val'" in capsys.readouterr().err

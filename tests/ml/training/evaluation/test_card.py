@@ -11,17 +11,17 @@ import pytest
 from ml.cli import main
 from ml.contracts import ModelUnavailable
 from ml.inference.registry import Manifest, read_manifest
+from ml.model.series_calibration import OF_NEIGHBORS
 from ml.training.calibration import series_fit
 from ml.training.calibration.calibrate import calibrate
-from ml.training.calibration.synthetic_series import synthesize
 from ml.training.data.table import Row
 from ml.training.evaluation import error_analysis, series_report, tables
 from ml.training.evaluation.card import card
 from ml.training.evaluation.documents import DocumentError, Documents
 from ml.training.evaluation.report import report
 from ml.training.evaluation.scored import scored
-from tests.ml.training.calibration.test_series_fit import patients, said
 from tests.ml.training.simulated import analysis, population, row
+from tests.ml.training.whole_series import findings, split_of
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
 FRACTION = {"share": 0.9812, "pictures": 111}
@@ -208,16 +208,24 @@ def test_figures_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
 
 def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Manifest) -> None:
     assert "## Whole series" not in card(full, documents())
-    rows = patients(4)
-    entry = series_fit.fit(rows, said(rows))
+    members = split_of(4)
+    entry = series_fit.fit(members, findings(members))
     full = replace(full, data=full.data | {"series": entry})
     assert "evaluate-series" in card(full, documents())
     calibration = full.series
     assert calibration is not None
-    figures = series_report.evaluate(calibration, synthesize(rows), said(rows), threshold=0.5)
+    figures = series_report.evaluate(calibration, members, findings(members), threshold=0.5)
     full.data["metrics"]["series"] = {"test": figures}
     text = card(full, documents())
     assert f"sharpness {entry['sharpness']:g}" in " ".join(text.split())
-    assert f"4 validation patients, in {entry['facts']['series']} series" in " ".join(text.split())
+    assert "12 whole series of the validation split: 4 patients with a tumor, 8 without" in " ".join(text.split())
     assert tables.series_table(figures) in text
-    assert "No healthy head" in " ".join(text.split())
+    assert "fewer than twelve slices" in " ".join(text.split())
+
+
+def test_a_model_of_the_first_method_keeps_its_words(full: Manifest) -> None:
+    common = {"sharpness": 2.0, "neighbors": 0.5, "slope": 1.0, "intercept": 0.0, "threshold": 0.5}
+    entry = common | {"method": OF_NEIGHBORS, "uncertain": [0.4, 0.6], "facts": {"patients": 5, "series": 150}}
+    text = " ".join(card(replace(full, data=full.data | {"series": entry}), documents()).split())
+    assert "averaged with its neighbors, which count 0.5" in text
+    assert "5 validation patients, in 150 series" in text

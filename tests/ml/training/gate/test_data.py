@@ -47,7 +47,7 @@ def test_what_is_collected(make_table: Callable[..., Path]) -> None:
     assert brains.names == ("here",) * 5 + ("there",) * 5
     assert brains.original.tolist() == [True, False, False, False, False] * 2
     assert val.names == ("here",) and val.original.all()
-    assert others.names.count("natural") == 5  # the one of the training split, and its copies
+    assert others.names.count("natural") == 3  # the one of the training split, and its copies
     assert others.of_name("natural").summaries.shape == (1, SUMMARY)
     assert {"texture", "drawing", "masked"} <= set(others.names)
     assert all(np.isfinite(part.summaries).all() for part in (brains, others, val))
