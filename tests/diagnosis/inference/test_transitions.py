@@ -1,7 +1,7 @@
 """Every change of a prediction's state: conditional, audited where a person asked for it, and made in one module."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from django.utils import timezone
 
 import diagnosis
 from diagnosis.inference import transitions
-from diagnosis.models import AuditEvent, Embedding, Prediction
+from diagnosis.models import AuditEvent, Embedding, Prediction, Slice
+from diagnosis.models.prediction import State
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.queue import Queue
 
@@ -106,6 +107,66 @@ def test_reopen_forgets_the_result_and_audits_it(user: Any, sent: Queue, commit:
     assert (event.actor_id, event.target_id) == (user.pk, str(done.pk))
     assert event.details == {"outcome": "tumor", "tumor_probability": done.tumor_probability}
     assert sent == [done.pk]
+
+
+@pytest.mark.django_db
+def test_a_reopened_run_is_as_one_that_never_ran(user: Any) -> None:
+    scan = ScanFactory(case__owner=user, frames=2)
+    key = Slice.objects.create(scan=scan, index=0, frame=0, pixel_sha256="0" * 64)
+    series = {"key": 0}
+    done = PredictionFactory(scan=scan, uncertain=True, key_slice=key, series=series, queued=timezone.now() - LATER)
+    due = timezone.now()
+    transitions.reopen(done, actor=user, not_before=due)
+    made = PredictionFactory(scan=ScanFactory(case__owner=user), state="queued", requested_by=done.requested_by)
+    kept = {
+        "id",
+        "scan_id",
+        "scan_name",
+        "case_reference",
+        "model_version_id",
+        "searched",
+        "queued",
+        "created",
+        "not_before",
+    }
+    left = {"engine", "milliseconds", "progress"}  # the next result overwrites them
+    again, new = (Prediction.objects.filter(pk=one.pk).values().get() for one in (done, made))
+    assert {name: value for name, value in again.items() if name not in kept | left} == {
+        name: value for name, value in new.items() if name not in kept | left
+    }
+    assert again["not_before"] == due and again["queued"] >= due - timedelta(seconds=1)
+
+
+CHANGES: dict[str, tuple[str, Callable[[Prediction, Any], object]]] = {
+    "postpone": ("queued", lambda one, user: transitions.postpone(one, until=timezone.now() + LATER)),
+    "reopen": ("done", lambda one, user: transitions.reopen(one, actor=user, not_before=timezone.now())),
+    "claim": ("queued", lambda one, user: transitions.claim(one.pk)),
+    "record_progress": ("running", lambda one, user: transitions.record_progress(one, slices=3)),
+    "release": ("running", lambda one, user: transitions.release(one, send=False)),
+    "requeue": ("running", lambda one, user: transitions.requeue(one)),
+    "complete": (
+        "running",
+        lambda one, user: transitions.complete(one, state=State.DONE, outcome="no_tumor", tumor_probability=0.1),
+    ),
+    "fail": ("running", lambda one, user: transitions.fail(one, code="internal", message="No.")),
+    "retry": ("failed", lambda one, user: transitions.retry(one, actor=user)),
+    "cancel": ("running", lambda one, user: transitions.cancel(one, actor=user)),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_touches_one_prediction(user: Any, sent: Queue, change: str) -> None:
+    """Those of the same state, started at the same moment, came first and came last: all stay as they are."""
+    state, apply = CHANGES[change]
+    queued = timezone.now() - LATER
+    _, subject, _ = (PredictionFactory(state=state, queued=queued, progress=1) for _ in range(3))
+    others = Prediction.objects.exclude(pk=subject.pk).order_by("pk")
+    untouched = list(others.values())
+    was = Prediction.objects.filter(pk=subject.pk).values().get()
+    apply(fresh(subject), user)
+    assert Prediction.objects.filter(pk=subject.pk).values().get() != was
+    assert list(others.values()) == untouched
 
 
 @pytest.mark.django_db
