@@ -126,20 +126,6 @@ CASES = (
 )
 
 PENDING: dict[str, str] = {
-    "same_sop.zip": "cli",
-    "two_acquisitions.zip": "cli",
-    "flip_angle.zip": "cli",
-    "ge_bvalue.zip": "cli",
-    "enh_phase_first.dcm": "cli",
-    "enh_three_planes.dcm": "cli",
-    "enh_frame_order.dcm": "cli",
     "negative.png": "cli api page",
-    "empty.zip": "cli",
-    "only_folder.zip": "cli",
-    "only_macosx.zip": "cli",
-    "only_dicomdir.zip": "cli",
-    "only_folder.tar": "cli",
-    "deflate64.zip": "cli",
-    "irregular_spacing.zip": "cli",
 }
 """Files that are still answered wrongly, and the entrances where they are: cli, api, page."""
