@@ -1,13 +1,14 @@
 """Cheap checks on the decoded pixels, before the network runs.
 
-They refuse images that are tiny, flat, colored, or made of a few flat shades. Whether the rest show a slice of a brain
-is decided by `ml.model.gate`, from the forward pass. Every refusal has a stable code and a sentence that says what
-would be accepted.
+They refuse images that are tiny, flat, colored, made of a few flat shades or of several slices. Whether the rest show
+a slice of a brain is decided by `ml.model.gate`, from the forward pass. Every refusal has a stable code and a sentence
+that says what would be accepted.
 """
 
 import numpy as np
 
 from ml.contracts import MAX_COLOR_FRACTION, MAX_INNER_COLOR, Gate, Image
+from ml.inference import film_sheet
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
@@ -31,7 +32,10 @@ _NEAR = 8
 
 
 def check(image: Image) -> Gate:
-    """Accept an image, or refuse it with `too_small`, `too_narrow`, `blank`, `not_mri_color` or `not_mri_drawing`."""
+    """Accept an image, or refuse it.
+
+    Reasons: `too_small`, `too_narrow`, `blank`, `not_mri_color`, `not_mri_drawing` or `film_sheet`.
+    """
     side = float(min(image.pixels.shape))
     if side < MIN_SIDE:
         size = f"{image.width} × {image.height}"
@@ -54,6 +58,13 @@ def check(image: Image) -> Gate:
             "a brain, as the scanner made it, is accepted."
         )
         return Gate(accepted=False, score=flat, threshold=MAX_FLAT, reason="not_mri_drawing", message=message)
+    repeats = film_sheet.repeats(image.pixels)
+    if repeats >= 1:
+        message = (
+            "This looks like a film sheet or a mosaic: several slices side by side in one picture. Send each slice as "
+            "a picture of its own, or the series as DICOM files."
+        )
+        return Gate(accepted=False, score=repeats, threshold=1.0, reason="film_sheet", message=message)
     return Gate(accepted=True, score=contrast, threshold=MIN_CONTRAST)
 
 
