@@ -33,9 +33,9 @@ SPOILERS = {"shuffled": scrambles.shuffled, "rephased": scrambles.rephased, "det
 """Ways to destroy the image of a brain. Family "scrambled"."""
 
 MODALITIES = {"ct": modalities.ct, "emission": modalities.emission, "labels": modalities.labels}
-"""Ways to show a brain's head as another modality does. Family "modality"."""
+"""Ways to show a brain's head as another modality does, each a family of its own."""
 
-FAMILIES = (*PAINTERS, "scrambled", "modality", "masked")
+FAMILIES = (*PAINTERS, "scrambled", *MODALITIES, "masked")
 
 
 def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]]) -> tuple[str, Image]:
@@ -53,8 +53,7 @@ def synthesize(number: int, *, seed: int, brains: Sequence[NDArray[np.float32]])
     if not len(brains):
         return "texture", _image(_painted("texture", rng))
     brain = unit(brains[int(rng.integers(len(brains)))])
-    ways = SPOILERS if family == "scrambled" else MODALITIES
-    spoil = ways[str(rng.choice(list(ways)))]
+    spoil = MODALITIES[family] if family in MODALITIES else SPOILERS[str(rng.choice(list(SPOILERS)))]
     return family, _image(spoil(brain, rng))
 
 

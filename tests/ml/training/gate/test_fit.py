@@ -92,7 +92,7 @@ def test_it_is_deterministic_and_small() -> None:
     assert set(first) == {PREFIX + name for name in TENSORS}
     assert all(np.array_equal(first[name], second[name]) for name in first)
     assert all(np.isfinite(tensor.astype(np.float16)).all() for tensor in first.values())
-    assert sum(2 * tensor.size for tensor in first.values()) < 600_000
+    assert sum(2 * tensor.size for tensor in first.values()) < 1_800_000
 
 
 def test_sources_weigh_the_same() -> None:

@@ -41,7 +41,7 @@ def test_families_take_turns() -> None:
     assert drawn == [*FAMILIES, *FAMILIES]
 
 
-@pytest.mark.parametrize("family", ["scrambled", "modality"])
+@pytest.mark.parametrize("family", ["scrambled", *MODALITIES])
 def test_without_brains_none_is_changed(family: str) -> None:
     number = FAMILIES.index(family)
     assert negatives.synthesize(number, seed=0, brains=[])[0] == "texture"
