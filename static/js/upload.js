@@ -25,7 +25,8 @@ function showSummary() {
 function add(files) {
   const name = reference.value.trim() || reference.defaultValue;
   queue.choose(files.length);
-  addSome(files, name);
+  if (files.length) addSome(files, name);
+  else showSummary(); // an empty folder
 }
 
 function addSome(files, name) {

@@ -36,6 +36,7 @@ const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 /** The line under the form. */
 export function summary({ chosen, sent, refused }) {
+  if (!chosen) return "There is no file to upload in what you chose.";
   const left = chosen - sent - refused;
   const parts = [];
   if (left > 0) parts.push(`Sending ${files(left)} of ${chosen}`);
