@@ -33,6 +33,8 @@ _RASTER = (
 )
 
 _GZIP = b"\x1f\x8b"
+_EMPTY_TAR = 10_240
+"""Bytes of a tar archive without files: zeros, in a record of its usual size."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _VOLUME_STARTS = (
     (re.compile(rb"NRRD000\d"), NRRD),
@@ -97,7 +99,7 @@ def _gunzipped_head(data: bytes) -> bytes:
     if not data.startswith(_GZIP):
         return b""
     try:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:HEAD], 4096)
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data[:HEAD], 2 * _EMPTY_TAR)
     except zlib.error:
         return b""
 
@@ -129,14 +131,18 @@ def _raster_format(data: bytes) -> str | None:
 
 
 def _not_an_image(data: bytes) -> UnreadableImage:
-    if not data.strip(b"\x00"):
-        return UnreadableImage("empty", "The file holds nothing but zeros, as after a copy that failed. Copy it again.")
+    gunzipped = _gunzipped_head(data)
+    if not data.strip(b"\x00") or (0 < len(gunzipped) <= _EMPTY_TAR and not gunzipped.strip(b"\x00")):
+        return UnreadableImage(
+            "empty",
+            "The file holds nothing but zeros: it is an empty tar archive, or a copy that failed. Copy it again.",
+        )
     if refused := unread_format(data[:HEAD], size=len(data)):
         return refused
     if is_archive(data[:HEAD]):
         return UnreadableImage("archive", "Not an image: this is an archive. Unpack it first.")
     if data.startswith(_GZIP):
-        refused = unread_format(_gunzipped_head(data), size=-1)
+        refused = unread_format(gunzipped, size=-1)
         if refused and refused.code == "volume_format":
             return refused
         return UnreadableImage(

@@ -1,13 +1,16 @@
 """The shipped model in the real intake, pipeline and command line, in one process; each picture passes it once."""
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from django.contrib.auth.models import User
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ import ml
 from diagnosis.inference import model_versions, pipeline
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import ACTIVE
+from ml.contracts import Image
 from ml.model.vgg16 import FEATURE_LAYERS, Maps
 
 FOLDER = Path(os.environ.get("BRAINSCAN_CASES", Path(__file__).resolve().parents[3] / "shared" / "cases"))
@@ -47,6 +51,39 @@ def _model() -> ml.Model:
     return replace(shipped, engine=Remembering(shipped.engine))
 
 
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """Slices as bare arrays."""
+
+    planes: list[NDArray[Any]]
+
+    @property
+    def frames(self) -> int:
+        return len(self.planes)
+
+    def image(self, index: int) -> Image:
+        height, width = self.planes[index].shape
+        return Image(self.planes[index], "bare", width, height)
+
+
+@pytest.fixture(scope="session")
+def reference(_model: ml.Model) -> dict[str, dict[str, Any]]:
+    """What the model says of the slice and of both series, read by pydicom alone and ordered by position."""
+    _skip_where_absent()
+    alone = pydicom.dcmread(FOLDER / "bodypart_kopf.dcm").pixel_array
+    with zipfile.ZipFile(FOLDER / "two_acquisitions.zip") as archive:
+        files = [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+    files.sort(key=lambda file: (file.AcquisitionNumber, file.ImagePositionPatient[2]))
+    planes = [file.pixel_array for file in files]
+    parts = {"slice": [alone], "flair": planes[:14], "t1c": planes[14:]}
+    return {name: ml.analyze_series(_model, Planes(part)).as_dict() for name, part in parts.items()}
+
+
+def _skip_where_absent() -> None:
+    if not (FOLDER / "README.md").is_file():
+        pytest.skip(f"needs the files of {FOLDER.name} (set BRAINSCAN_CASES)")
+
+
 @pytest.fixture
 def shipped_model(_model: ml.Model, monkeypatch: pytest.MonkeyPatch) -> ml.Model:
     """The shipped model, wherever one is loaded."""
@@ -73,8 +110,7 @@ def case_file() -> Callable[[str], Path]:
     """The path of a case; skips where the folder is absent."""
 
     def find(name: str) -> Path:
-        if not (FOLDER / "README.md").is_file():
-            pytest.skip(f"needs the files of {FOLDER.name} (set BRAINSCAN_CASES)")
+        _skip_where_absent()
         return FOLDER / name
 
     return find

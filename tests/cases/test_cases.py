@@ -57,22 +57,35 @@ def check_refusal(case: Case, code: str | None, sentence: str | None) -> None:
         assert word.lower() in sentence.lower(), sentence
 
 
-def check_numbers(expected: Scan, found: dict[str, Any], slices: list[float | None]) -> None:
-    """found: a prediction as the command line and the API write it."""
+def check_numbers(expected: Scan, found: dict[str, Any], slices: list[Any], reference: dict[str, Any]) -> None:
+    """found: a prediction as the command line and the API write it. slices: the same of each slice of a series."""
     assert expected.outcome in ("", found["outcome"]), found["gate"]
-    frames = found["series"]["frames"] if found.get("series") else 1
-    assert frames == expected.frames
-    if expected.probability is not None:
-        assert found["tumor_probability"] == pytest.approx(expected.probability, abs=0.01)
-    if expected.peak is not None:
-        assert found["evidence"]["peak"] == pytest.approx(expected.peak, abs=0.01)
-    if expected.slices:
-        assert slices == pytest.approx(expected.slices, abs=0.01)
+    assert expected.frames == (found["series"]["frames"] if found.get("series") else 1)
+    if not expected.like:
+        return
+    known = reference[expected.like]
+    assert found["tumor_probability"] == pytest.approx(known["tumor_probability"], abs=expected.within)
+    assert found["evidence"]["peak"] == pytest.approx(known["evidence"]["peak"], abs=0.01)
+    if expected.frames > 1:
+        numbers = [[one["tumor_probability"] for one in some] for some in (slices, known["series"]["slices"])]
+        assert numbers[0] == pytest.approx(numbers[1], abs=0.01)
+
+
+def test_the_reference_shows_three_different_tumors(reference: dict[str, Any]) -> None:
+    assert {known["outcome"] for known in reference.values()} == {"tumor"}
+    flair, t1c = (
+        [one["tumor_probability"] for one in reference[name]["series"]["slices"]] for name in ("flair", "t1c")
+    )
+    assert flair != pytest.approx(t1c, abs=0.05)
+    assert flair != pytest.approx(flair[::-1], abs=0.05)
 
 
 @pytest.mark.parametrize("case", cases("cli"))
 def test_the_command_line(
-    case: Case, case_file: Callable[[str], Path], predict: Callable[[Path], dict[str, Any]]
+    case: Case,
+    case_file: Callable[[str], Path],
+    predict: Callable[[Path], dict[str, Any]],
+    reference: dict[str, Any],
 ) -> None:
     record = predict(case_file(case.file))
     if not case.scans:
@@ -82,12 +95,17 @@ def test_the_command_line(
     found = record["scans"] if len(case.scans) > 1 else [record]
     assert len(found) == len(case.scans)
     for expected, one in zip(case.scans, found, strict=True):
-        rows = one["series"]["slices"] if one.get("series") else []
-        check_numbers(expected, one, [row["tumor_probability"] for row in rows])
+        check_numbers(expected, one, one["series"]["slices"] if one.get("series") else [], reference)
 
 
 @pytest.mark.parametrize("case", cases("api"))
-def test_the_api(case: Case, case_file: Callable[[str], Path], api: APIClient, site: Callable[[], None]) -> None:
+def test_the_api(
+    case: Case,
+    case_file: Callable[[str], Path],
+    api: APIClient,
+    site: Callable[[], None],
+    reference: dict[str, Any],
+) -> None:
     response = api.post(f"{API}/scans/", {"files": upload(case_file(case.file))}, format="multipart")
     body = response.json()
     site()
@@ -107,7 +125,7 @@ def test_the_api(case: Case, case_file: Callable[[str], Path], api: APIClient, s
     assert len(predictions) == len(case.scans)
     for expected, one in zip(case.scans, predictions, strict=True):
         rows = api.get(one["series"]["slices_url"]).json() if one["series"] else []
-        check_numbers(expected, one, [row["tumor_probability"] for row in rows])
+        check_numbers(expected, one, rows, reference)
         scan = api.get(one["scan_url"]).json()
         assert expected.name in scan["name"]
         assert expected.letters in (None, scan["letters"])
