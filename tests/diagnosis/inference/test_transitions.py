@@ -109,32 +109,28 @@ def test_reopen_forgets_the_result_and_audits_it(user: Any, sent: Queue, commit:
     assert sent == [done.pk]
 
 
+def as_queued(prediction: Prediction) -> dict[str, Any]:
+    """The columns that a new run starts with. Those of an earlier turn stay until the next result overwrites them."""
+    columns = Prediction.objects.filter(pk=prediction.pk).values().get()
+    own = {"id", "scan_id", "scan_name", "case_reference", "model_version_id", "searched", "created"}
+    left = {"engine", "milliseconds", "progress"}
+    return {name: value for name, value in columns.items() if name not in own | left}
+
+
 @pytest.mark.django_db
-def test_a_reopened_run_is_as_one_that_never_ran(user: Any) -> None:
+def test_a_run_that_starts_again_keeps_nothing_of_the_earlier_one(user: Any) -> None:
     scan = ScanFactory(case__owner=user, frames=2)
     key = Slice.objects.create(scan=scan, index=0, frame=0, pixel_sha256="0" * 64)
-    series = {"key": 0}
-    done = PredictionFactory(scan=scan, uncertain=True, key_slice=key, series=series, queued=timezone.now() - LATER)
-    due = timezone.now()
-    transitions.reopen(done, actor=user, not_before=due)
-    made = PredictionFactory(scan=ScanFactory(case__owner=user), state="queued", requested_by=done.requested_by)
-    kept = {
-        "id",
-        "scan_id",
-        "scan_name",
-        "case_reference",
-        "model_version_id",
-        "searched",
-        "queued",
-        "created",
-        "not_before",
-    }
-    left = {"engine", "milliseconds", "progress"}  # the next result overwrites them
-    again, new = (Prediction.objects.filter(pk=one.pk).values().get() for one in (done, made))
-    assert {name: value for name, value in again.items() if name not in kept | left} == {
-        name: value for name, value in new.items() if name not in kept | left
-    }
-    assert again["not_before"] == due and again["queued"] >= due - timedelta(seconds=1)
+    earlier = timezone.now() - LATER
+    done = PredictionFactory(scan=scan, uncertain=True, key_slice=key, series={"key": 0}, queued=earlier)
+    failed = PredictionFactory(scan__case__owner=user, state="failed", queued=earlier)
+    new = PredictionFactory(scan__case__owner=user, state="queued")
+    now = timezone.now()
+    assert transitions.reopen(done, actor=user, not_before=now) and transitions.retry(failed, actor=user)
+    expected = as_queued(new)
+    for again, not_before in ((as_queued(done), now), (as_queued(failed), None)):
+        assert again["queued"] >= now - timedelta(seconds=1)
+        assert again == expected | {"queued": again["queued"], "not_before": not_before}
 
 
 CHANGES: dict[str, tuple[str, Callable[[Prediction, Any], object]]] = {
