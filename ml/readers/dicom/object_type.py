@@ -86,15 +86,28 @@ def frame_type(dataset: Dataset, index: int) -> tuple[str, ...]:
 
     Objects without functional groups have an Image Type (0008,0008) instead.
     """
-    found: tuple[str, ...] = ()
+    return tuple(value for _, values in _typed(dataset, index) for value in values)
+
+
+def _typed(dataset: Dataset, index: int) -> list[tuple[str, tuple[str, ...]]]:
+    """What says of which type frame `index` is: each attribute's name with its tag, and its values."""
+    component = "Complex Image Component, tag (0008,9208),"
+    found: list[tuple[str, tuple[str, ...]]] = []
     for group in groups(dataset, index):
         for item in items(group, "MRImageFrameTypeSequence"):
-            found = (*text_values(item, "FrameType"), *text_values(item, "ComplexImageComponent")) or found
+            of_frame = [
+                ("Frame Type, tag (0008,9007),", text_values(item, "FrameType")),
+                (component, text_values(item, "ComplexImageComponent")),
+            ]
+            found = of_frame if any(values for _, values in of_frame) else found
     if found:
         return found
     raw_data_type = _RAW_DATA_TYPES.get(_private_number(dataset, 0x0043, _RAW_DATA_TYPE))
-    component = text_values(dataset, "ComplexImageComponent") or ((raw_data_type,) if raw_data_type else ())
-    return (*text_values(dataset, "ImageType"), *component)
+    return [
+        ("Image Type, tag (0008,0008),", text_values(dataset, "ImageType")),
+        (component, text_values(dataset, "ComplexImageComponent")),
+        ("Raw Data Type, tag (0043,xx2F),", (raw_data_type,) if raw_data_type else ()),
+    ]
 
 
 def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
@@ -111,10 +124,9 @@ def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
     computed = image_type.computed(frame_type(dataset, 0))
     if computed and all(image_type.computed(frame_type(dataset, index)) for index in range(1, frames)):
         kind, term = computed
-        raise UnreadableImage(
-            "derived",
-            f"Set aside: this is {kind}, not an image as acquired (Image Type, tag (0008,0008), says {term}).",
-        )
+        typed = _typed(dataset, 0)
+        where = next((name for name, said in typed if any(term in value for value in said)), typed[0][0])
+        raise UnreadableImage("derived", f"Set aside: this is {kind}, not an image as acquired ({where} says {term}).")
     if "DERIVED" in values[:1] and not is_capture(dataset):  # whose type says so no matter what they show
         return ("The file says it was derived from other images (Image Type).",)
     return ()

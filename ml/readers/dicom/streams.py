@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import decoder_process
+from ml.readers.raster import jpeg
 
 _JPEG2000_SIZE = re.compile(rb"\xff\x4f\xff\x51..(..)(.{32})(..)", re.DOTALL)
 """Start of the codestream, then capabilities, eight sizes and component count (ISO/IEC 15444-1, A.5.1)."""
@@ -61,9 +62,22 @@ def decode(dataset: Dataset, index: int) -> NDArray[Any]:
         _check_jpeg(dataset, stream, _LOSSLESS)
         return decoder_process.decode(dataset, stream)
     if syntax in JPEGTransferSyntaxes:
-        _check_jpeg(dataset, _stream(dataset, index), _LOSSY)
-        return pixel_array(dataset, index=index, decoding_plugin="pillow")
+        stream = _stream(dataset, index)
+        _check_jpeg(dataset, stream, _LOSSY)
+        return _jpeg(dataset, index, stream)
     return pixel_array(dataset, index=index, decoding_plugin="pydicom" if syntax == RLELossless else "")
+
+
+def _jpeg(dataset: Dataset, index: int, stream: bytes) -> NDArray[Any]:
+    """Pillow wants the end marker; it is added where it alone is missing."""
+    try:
+        whole = jpeg.completed(stream)
+    except UnreadableImage as error:
+        message = "The DICOM file is cut off: a JPEG in Pixel Data (7FE0,0010) ends before the picture does."
+        raise UnreadableImage("dicom_truncated", message) from error
+    if whole is stream:
+        return pixel_array(dataset, index=index, decoding_plugin="pillow")
+    return _pixels_of(dataset, whole, "pillow")
 
 
 def _jpeg_ls(dataset: Dataset, index: int, stream: bytes) -> NDArray[Any]:

@@ -123,6 +123,14 @@ def test_a_jpeg_ls_stream_that_is_cut_off_is_refused(cut: int, end: bytes) -> No
     assert refusal(with_stream(data, lambda stream: stream[: -2 - cut] + end)) == "dicom_pixels"
 
 
+def test_a_jpeg_without_its_end_marker_is_read_if_no_pixel_is_missing() -> None:
+    phantom = builders.phantom(64)
+    data = jpeg_file(builders.jpeg_bytes(phantom), phantom)
+    np.testing.assert_array_equal(read(with_stream(data, lambda stream: stream[:-2])).pixels, read(data).pixels)
+    for cut in (40, 400):
+        assert refusal(with_stream(data, lambda stream, cut=cut: stream[:-cut])) == "dicom_truncated"
+
+
 def test_a_lossy_jpeg_of_twelve_bits_is_named() -> None:
     def twelve(stream: bytes) -> bytes:
         at = stream.index(b"\xff\xc0")
