@@ -8,7 +8,7 @@ that says what would be accepted.
 import numpy as np
 
 from ml.contracts import MAX_COLOR_FRACTION, MAX_INNER_COLOR, Gate, Image
-from ml.inference import film_sheet
+from ml.inference import film_sheet, negative
 from ml.preprocess import robust_range
 
 MIN_SIDE = 64
@@ -34,7 +34,7 @@ _NEAR = 8
 def check(image: Image) -> Gate:
     """Accept an image, or refuse it.
 
-    Reasons: `too_small`, `too_narrow`, `blank`, `not_mri_color`, `not_mri_drawing` or `film_sheet`.
+    Reasons: `too_small`, `too_narrow`, `blank`, `not_mri_color`, `not_mri_drawing`, `film_sheet` or `not_mri_negative`.
     """
     side = float(min(image.pixels.shape))
     if side < MIN_SIDE:
@@ -65,6 +65,19 @@ def check(image: Image) -> Gate:
             "a picture of its own, or the series as DICOM files."
         )
         return Gate(accepted=False, score=repeats, threshold=1.0, reason="film_sheet", message=message)
+    surround = negative.surround(image)
+    if surround > negative.MIN_SURROUND:
+        message = (
+            "This looks like a photographic negative: the background is bright and the head dark. Invert it, so that "
+            "the background is black, and upload it again."
+        )
+        return Gate(
+            accepted=False,
+            score=surround,
+            threshold=negative.MIN_SURROUND,
+            reason="not_mri_negative",
+            message=message,
+        )
     return Gate(accepted=True, score=contrast, threshold=MIN_CONTRAST)
 
 

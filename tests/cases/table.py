@@ -118,7 +118,5 @@ CASES = (
     Case("irregular_spacing.zip", (replace(FLAIR, note="spacing varies"),)),
 )
 
-PENDING: dict[str, str] = {
-    "negative.png": "cli api page",
-}
+PENDING: dict[str, str] = {}
 """Files that are still answered wrongly, and the entrances where they are: cli, api, page."""
