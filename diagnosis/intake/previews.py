@@ -15,6 +15,8 @@ from ml.preprocess import robust_range
 
 PREVIEW_SIDE = 1024
 THUMBNAIL_SIDE = 96
+_FLAT = 1e-30
+"""Range of gray values below which there is nothing to show. Maps in SI units have ranges of 1e-9."""
 
 
 def render(image: Image) -> tuple[bytes, bytes]:
@@ -46,7 +48,7 @@ def _eight_bit(image: Image) -> np.ndarray:
     plane = image.pixels.astype(np.float32)
     low, high = robust_range(plane)
     plane -= low  # in place: a copy would be as large as the picture
-    plane *= 255 / max(high - low, 1e-6)
+    plane *= 255 / (high - low) if high - low > _FLAT else 0
     return plane.clip(0, 255, out=plane).astype(np.uint8)
 
 

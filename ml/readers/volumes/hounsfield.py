@@ -9,9 +9,9 @@ _SOFT_TISSUE = (0, 100)
 """Hounsfield units of air around a head, and of brain, muscle and blood in it. Gray values of MR are never so: a
 magnitude is not negative, and maps that are have no peak there."""
 _LEAST_AIR, _LEAST_TISSUE = 0.1, 0.01
-_LEAST_BETWEEN, _MOST_TISSUE = 0.005, 0.5
+_LEAST_BETWEEN, _MOST_TISSUE = 0.005, 0.9
 """MR whose padding is -1000 or -1024 has no voxels between that and 0, where a CT has fat and the edge of the skin. A
-CT without its skull has none either, and little but soft tissue."""
+CT without its skull has none either, and hardly anything but soft tissue."""
 _SAMPLED = 256
 """Voxels along each of the first two axes that are looked at."""
 

@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 
 from diagnosis.intake.previews import PREVIEW_SIDE, THUMBNAIL_SIDE, render
 from ml import readers
+from ml.contracts import Image
 from tests import builders
 
 
@@ -37,3 +38,11 @@ def test_deep_pictures_are_windowed_to_the_full_range(top: int) -> None:
 
 def test_a_flat_deep_picture_does_not_divide_by_zero() -> None:
     assert pixels_of(render(readers.read(builders.png_bytes(np.full((80, 80), 7, np.uint16))))[0]).max() == 0
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-9, 1e20])
+def test_values_in_any_unit_are_shown(unit: float) -> None:
+    plane = builders.phantom(80).astype(np.float32)
+    shown = pixels_of(render(Image(plane * np.float32(unit), "test", 80, 80))[0])
+    np.testing.assert_allclose(shown, pixels_of(render(Image(plane, "test", 80, 80))[0]), atol=1)
+    assert shown.max() == 255

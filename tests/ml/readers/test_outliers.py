@@ -99,6 +99,19 @@ def test_a_row_of_different_hot_pixels_is_found() -> None:
     assert found[3].max() <= plane[2:5].max()
 
 
+def test_specks_of_any_height_are_hot_pixels() -> None:
+    """Many, between 6 and 30 times the image's own values, with no gap among them."""
+    plane = slice_of()
+    rng = np.random.default_rng(3)
+    places = rng.choice(plane.size, 100, replace=False)
+    hot = plane.copy()
+    hot.ravel()[places] = rng.uniform(6_500, 30_000, 100)
+    assert robust_range(hot)[1] > 5 * plane.max()
+    found = without_outliers(hot)
+    assert found.max() < 1.5 * plane.max()
+    np.testing.assert_array_equal(np.delete(found, places), np.delete(plane, places))
+
+
 @pytest.mark.parametrize("place", [(40, 40), (0, 0), (127, 60)])
 def test_a_hot_pixel_takes_the_median_of_its_surroundings(place: tuple[int, int]) -> None:
     plane = slice_of()
