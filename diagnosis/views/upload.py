@@ -77,6 +77,7 @@ def _rows(request: HttpRequest, receipt: Receipt) -> dict[str, object]:
         if row is None or row in uploaded:
             continue
         row.uploaded_as = accepted.name  # type: ignore[attr-defined]
+        row.left_out = [note for note in accepted.notes if note.startswith("Left out")]  # type: ignore[attr-defined]
         row.duplicate_of = accepted.duplicate_of  # type: ignore[attr-defined]
         row.stored_again = accepted.duplicate_of is None or accepted.duplicate_of.pk != accepted.scan.pk  # type: ignore[attr-defined]
         uploaded.append(row)

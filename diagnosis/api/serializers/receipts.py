@@ -53,6 +53,7 @@ class AcceptedSerializer(ScanFieldsSerializer):
     def to_representation(self, accepted: Accepted) -> dict[str, Any]:  # type: ignore[override]
         shown = dict(ScanFieldsSerializer(accepted.scan, context=self.context).data)
         return shown | {
+            "notes": list(dict.fromkeys([*shown["notes"], *accepted.notes])),
             "prediction": self._brief(accepted.prediction),
             "uploaded_as": accepted.name,
             "files": accepted.files,

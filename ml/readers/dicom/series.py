@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import slice_order
 from ml.readers.dicom.separation import separate
-from ml.readers.dicom.slice_facts import LABELS, SEQUENCES, SliceFacts
+from ml.readers.dicom.slice_facts import ADMINISTRATIVE, LABELS, SEQUENCES, SliceFacts
 from ml.readers.orientation import plane_name
 
 PART = "One part of a series that holds several, told apart by"
@@ -159,9 +159,11 @@ def _normal(facts: Sequence[SliceFacts]) -> tuple[float, float, float]:
 def _repeats(
     members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts], pixels: Callable[[int], str]
 ) -> dict[int, int]:
-    """Slices that were there before: the same place and pixels, and the same UID or the same attributes.
+    """Slices that were there before: the same place, pixels and attributes; those that people write may differ if the
+    UID is the same.
 
-    Pixels alone do not tell: the blank slices at both ends of a head are the same in every part of a series.
+    Pixels alone do not tell: the blank slices at both ends of a head are the same in every part of a series. Nor does
+    the UID with them, as exports with one UID for all images exist.
     """
     shared = {place for place, count in Counter(places[index] for index in members).items() if count > 1}
     first: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -179,7 +181,9 @@ def _repeats(
 
 
 def _same_image(one: SliceFacts, other: SliceFacts) -> bool:
-    return bool(one.instance and one.instance == other.instance) or one.labels == other.labels
+    written = ADMINISTRATIVE if one.instance and one.instance == other.instance else frozenset()
+    names = (one.labels.keys() | other.labels.keys()) - written
+    return all(one.labels.get(name) == other.labels.get(name) for name in names)
 
 
 def _stacks(members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts]) -> list[Stack]:

@@ -62,6 +62,11 @@ LABELS: dict[str, _Keys] = {
 vendors' private elements: Siemens group 0019, GE 0019 and 0043, Philips 2001 and 2005 (their conformance statements).
 """
 
+ADMINISTRATIVE = frozenset(
+    ["PatientID", "StudyInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "ProtocolName", "SeriesDescription"]
+)
+"""Those that people, archives and anonymizers write; the others come from the scanner."""
+
 TIMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "AcquisitionTime": (
         ("FrameAcquisitionDateTime",),

@@ -87,9 +87,11 @@ def test_one_uid_for_different_images_is_no_repeat() -> None:
     assert [stack.slices for stack in blank.stacks] == [(0, 1)]
 
 
-def test_a_uid_with_the_same_image_is_a_repeat_whatever_else_changed() -> None:
-    files = [file([0, 0, 0], SOPInstanceUID="1.2.3.4.5", EchoTime=echo) for echo in (20, 90)]
-    assert assembled(*files, pixels="aa").repeats == {1: 0}
+def test_a_uid_with_the_same_image_is_a_repeat_unless_the_scanner_says_otherwise() -> None:
+    again = [file([0, 0, 0], SOPInstanceUID="1.2.3.4.5", PatientID=name) for name in ("a", "b")]
+    assert assembled(*again, pixels="aa").repeats == {1: 0}
+    blank = [file([0, 0, 0], SOPInstanceUID="1.2.3.4.5", EchoTime=echo) for echo in (20, 90)]
+    assert assembled(*blank, pixels="aa").repeats == {}
 
 
 def frames(count: int, groups: list[dict[str, Any]], **tags: Any) -> list[Stack]:
