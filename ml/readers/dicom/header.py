@@ -49,7 +49,7 @@ def parse(data: bytes) -> FileDataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = dcmread(io.BytesIO(_checked_deflated(data)), force=True)
+            dataset = _as_encoded(data, dcmread(io.BytesIO(_checked_deflated(data)), force=True))
             sop_class = object_type.sop_class(dataset)
         except UnreadableImage:
             raise
@@ -74,11 +74,28 @@ def _from_its_elements(data: bytes) -> bytes:
     return data[bare_dicom.start(data) or 0 :]
 
 
+def _as_encoded(data: bytes, dataset: FileDataset) -> FileDataset:
+    """The dataset, or what it really is if the file claims another byte order than it has."""
+    if "SOPClassUID" in dataset:
+        return dataset
+    elements = data[_end_of_meta(data) :]
+    if bare_dicom.start(elements) != 0:
+        return dataset
+    found = dcmread(io.BytesIO(elements), force=True)
+    if "SOPClassUID" not in found or found.original_encoding == dataset.original_encoding:
+        return dataset
+    return found
+
+
+def _end_of_meta(data: bytes) -> int:
+    start = bare_dicom.META if data[bare_dicom.PREAMBLE : bare_dicom.META] == b"DICM" else 0
+    return bare_dicom.end_of_meta(data, start)
+
+
 def _checked_deflated(data: bytes) -> bytes:
     """Check the size of a deflated dataset before pydicom inflates it. Returns the file, with its last block."""
-    start = bare_dicom.META if data[bare_dicom.PREAMBLE : bare_dicom.META] == b"DICM" else 0
-    end = bare_dicom.end_of_meta(data, start)
-    if DeflatedExplicitVRLittleEndian.encode() not in data[start:end]:
+    end = _end_of_meta(data)
+    if DeflatedExplicitVRLittleEndian.encode() not in data[:end]:
         return data
     limit = min(MAX_INFLATED, max(_UNSUSPICIOUS, MAX_RATIO * len(data)))
     for whole in (data, data + _LAST_BLOCK):

@@ -102,6 +102,13 @@ def test_meta_information_without_a_transfer_syntax() -> None:
     check(written.getvalue())
 
 
+@pytest.mark.parametrize("claimed", SYNTAXES)
+@pytest.mark.parametrize("real", SYNTAXES)
+def test_a_file_is_read_as_it_is_encoded_whatever_it_claims(claimed: str, real: str) -> None:
+    data = whole(claimed)
+    check(data[: bare_dicom.end_of_meta(data, bare_dicom.META)] + without_meta(whole(real)))
+
+
 def test_other_bytes_are_no_data_set() -> None:
     rng = random.Random(0)
     for _ in range(500):
