@@ -42,7 +42,7 @@ def shipped(tensors: dict) -> GateModel:
 
 def test_it_tells_brains_from_others(fitted: tuple[dict, dict]) -> None:
     gate = shipped(fitted[0])
-    assert accepted(gate, brains(40, seed=80).summaries).mean() > 0.97
+    assert accepted(gate, brains(40, seed=80).summaries).mean() > 0.95
     assert not accepted(gate, others().summaries).any()
 
 
@@ -92,7 +92,23 @@ def test_it_is_deterministic_and_small() -> None:
     assert set(first) == {PREFIX + name for name in TENSORS}
     assert all(np.array_equal(first[name], second[name]) for name in first)
     assert all(np.isfinite(tensor.astype(np.float16)).all() for tensor in first.values())
-    assert sum(2 * tensor.size for tensor in first.values()) < 1_800_000
+    assert sum(2 * tensor.size for tensor in first.values()) < 800_000
+
+
+def test_a_class_that_differs_only_where_brains_hardly_vary_is_told_apart() -> None:
+    """Few components of greatest spread miss it; the direction of its own does not."""
+
+    def quiet(name: str, offset: float, count: int, seed: int) -> GateExamples:
+        examples = cloud(name, (), count, seed=seed)
+        examples.summaries[:, :SIZE] *= 30  # loud channels, the same in both
+        examples.summaries[:, SIZE] = offset + np.random.default_rng(seed + 99).normal(0, 0.05, count)
+        return examples
+
+    brain, ct = quiet("here", 0.0, 300, 1), quiet("head_ct", 0.4, 100, 2)
+    other = quiet("texture", -0.4, 100, 3)
+    model = rule.fit_rule(brain, concatenate([ct, other]), seed=1, components=4)
+    assert accepted(model, quiet("here", 0.0, 100, 7).summaries).mean() > 0.9
+    assert accepted(model, quiet("head_ct", 0.4, 100, 8).summaries).mean() < 0.3
 
 
 def test_sources_weigh_the_same() -> None:
