@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image as Pillow
 from pydicom.dataset import Dataset, FileDataset
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import color
+from ml.readers.aspect import squared
 from ml.readers.dicom import geometry, object_type, pixel_description, pixels
 from ml.readers.dicom.attributes import text_value
 from ml.readers.dicom.geometry import SlicePosition
@@ -19,10 +18,6 @@ MAX_FRAMES = 2_000
 """Frames per file. A head in steps of 0.5 mm has about 400."""
 MAX_BYTES = 512_000_000
 """Size of all decoded frames: almost 1,000 slices of 512 × 512 pixels with 16 bits."""
-_SQUARE_TOLERANCE = 0.01
-"""Pixels whose sides differ by less than this fraction count as square."""
-_MAX_SIDE_RATIO = 4.0
-"""Largest plausible ratio of a pixel's sides; a larger one is taken as a mistake in the header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +40,11 @@ class Opened:
         Raises UnreadableImage; see `pixels.frame`.
         """
         gray = pixels.frame(self.dataset, index, window=window)
-        plane, notes = gray.plane, [*self.notes, f"Gray values: {', '.join(gray.route)}."]
-        height, width = plane.shape
-        side = geometry.pixel_spacing(self.dataset, index)
-        if side is not None and abs(side[0] / side[1] - 1) > _SQUARE_TOLERANCE:
-            if max(side) / min(side) > _MAX_SIDE_RATIO:
-                notes.append("The pixels' sides in the file are unlikely; they were taken as square.")
-            else:
-                plane = _squared(plane, side)
-                notes.append(f"Resampled to square pixels: they are {side[0]:g} mm high and {side[1]:g} mm wide.")
+        height, width = gray.plane.shape
+        plane, resampled = squared(gray.plane, geometry.pixel_spacing(self.dataset, index))
+        notes = (*self.notes, f"Gray values: {', '.join(gray.route)}.", *resampled)
         seen = color.measure(gray.rgb) if gray.rgb is not None else color.NONE
-        return Image(plane, "DICOM", width, height, 1, tuple(notes), seen.fraction, seen.inner)
+        return Image(plane, "DICOM", width, height, 1, notes, seen.fraction, seen.inner)
 
 
 def open_file(data: bytes, *, max_pixels: int) -> Opened:
@@ -104,10 +93,3 @@ def burned_in(dataset: Dataset) -> bool:
     No value and NO prove nothing; see `ml.readers.burned_in_text`.
     """
     return text_value(dataset, "BurnedInAnnotation").upper() == "YES"
-
-
-def _squared(plane: pixels.Plane, side: tuple[float, float]) -> pixels.Plane:
-    """Resample to square pixels as small as the shorter side. side: height and width of a pixel."""
-    fine = min(side)
-    size = (max(round(plane.shape[1] * side[1] / fine), 1), max(round(plane.shape[0] * side[0] / fine), 1))
-    return np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BILINEAR))

@@ -53,7 +53,7 @@ def of_nifti(header: Any) -> Lying:
         if "sform" in coded:
             notes += (f"The sform in the file is unusable: {fault}. The qform was used.",)
         return Lying(_affine(qform * sides), known, True, notes)
-    why = f"its {' and '.join(sorted(coded, reverse=True))} cannot be used" if coded else "sform and qform are unset"
+    why = f"its {' and '.join(sorted(coded, reverse=True))} cannot be used" if coded else "its orientation is unset"
     notes += (f"The file does not say how the head lies ({why}); left and right are not known.",)
     if fault is None and not coded:
         return Lying(_affine(sform), known, False, notes)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import outliers
+from ml.readers.aspect import squared
 from ml.readers.orientation import edge_letters
 from ml.readers.outliers import without_outliers
 from ml.readers.volumes.affine import Lying
@@ -56,7 +57,10 @@ class Opened:
         return "NIfTI-2" if int(self.header.sizeof_hdr) == 540 else "NIfTI-1"
 
     def image(self, index: int) -> Image:
-        """Slice `index`. Raises UnreadableImage with code `not_finite` or `damaged`."""
+        """Slice `index`, with square pixels; width and height are those of the file.
+
+        Raises UnreadableImage with code `not_finite` or `damaged`.
+        """
         plane, notes = self._plane(index), list(self.notes)
         usable = np.isfinite(plane) & (np.abs(plane) <= _LARGEST)
         if not usable.all():
@@ -68,7 +72,8 @@ class Opened:
         if inside is not plane:
             notes.append(outliers.NOTE)
         height, width = inside.shape
-        return Image(np.ascontiguousarray(inside), self.format, width, height, notes=tuple(notes))
+        pixels, resampled = squared(np.ascontiguousarray(inside), self.spacing)
+        return Image(pixels, self.format, width, height, notes=(*notes, *resampled))
 
     def _plane(self, index: int) -> NDArray[np.float32]:
         cut: list[Any] = [slice(None)] * 3

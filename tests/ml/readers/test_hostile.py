@@ -89,6 +89,23 @@ def volume(*shape: int, dtype: type = np.int16) -> bytes:
     return bytes(nib.Nifti1Image(np.zeros(shape, dtype), np.eye(4)).to_bytes())
 
 
+def nrrd(fields: str, voxels: bytes = bytes(100)) -> bytes:
+    common = "type: short\nencoding: raw\nendian: little\ndimension: 3\n"
+    return f"NRRD0004\n{fields}{common}\n".encode() + voxels
+
+
+def nrrd_bomb() -> bytes:
+    packer = zlib.compressobj(wbits=31)
+    zeros = b"".join(packer.compress(bytes(10**7)) for _ in range(15)) + packer.flush()
+    return nrrd("sizes: 500 500 300\n").replace(b"raw", b"gzip")[:-100] + zeros
+
+
+def huge_mgh() -> bytes:
+    data = bytearray(nib.MGHImage(np.zeros((4, 4, 4), np.float32), np.eye(4)).to_bytes())
+    data[4:16] = struct.pack(">3i", 30_000, 30_000, 30_000)
+    return bytes(data)
+
+
 HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "cut off in its elements": (lambda: scan()[:300], "no_pixels", "(7FE0,0010)"),
     "cut off in its pixels": (lambda: scan()[:-500], "dicom_truncated", "(7FE0,0010)"),
@@ -133,6 +150,15 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "CT Image Storage, no MR image (SOP Class UID, tag (0008,0016))",
     ),
     "a knee": (lambda: scan(BodyPartExamined="KNEE"), "not_brain", "(0018,0015)"),
+    "an NRRD bomb": (nrrd_bomb, "too_large", "MB"),
+    "an NRRD file of a gigabyte, claimed": (lambda: nrrd("sizes: 900 900 700\n"), "truncated", "are there"),
+    "an NRRD header that names a file": (
+        lambda: nrrd("sizes: 4 4 4\ndata file: /etc/passwd\n"),
+        "volume_format",
+        "file",
+    ),
+    "an NRRD header without an end": (lambda: nrrd("content: " + "x" * 10**6 + "\n"), "damaged", "header"),
+    "an MGH file of terabytes, claimed": (huge_mgh, "truncated", "are there"),
     "voxels that are no number": (
         lambda: nib.Nifti1Image(np.full((4, 4, 4), np.nan, np.float32), np.eye(4)).to_bytes(),
         "not_finite",
