@@ -150,7 +150,7 @@ def _without_padding(values: Plane, stored: Plane, dataset: Dataset, *, inverted
 def _padding_value(dataset: Dataset, keyword: str) -> int | None:
     """A padding value as Pixel Representation (0028,0103) says, whatever its VR: 63536 in signed pixels is -2000."""
     found = numbers(dataset, keyword)
-    if not found:
+    if not found or not np.isfinite(found[0]):
         return None
     span = 1 << int(dataset.get("BitsAllocated", 16))
     value = int(found[0]) % span

@@ -35,7 +35,18 @@ def test_words_and_codes_of_the_head(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["Head and Neck", "BRAIN CSPINE", "MR BRAIN W/O", "Circle of Willis", "頭頸部", "頭蓋骨"]
+    "value",
+    [
+        "Head and Neck",
+        "BRAIN CSPINE",
+        "MR BRAIN W/O",
+        "Circle of Willis",
+        "頭頸部",
+        "頭蓋骨",
+        "Cavernous sinus",
+        "FACIAL NERVE",
+        "EYE/ORBIT",
+    ],
 )
 def test_a_phrase_with_the_head_in_it(value: str) -> None:
     assert body_part.check(examined(value)) == ()
