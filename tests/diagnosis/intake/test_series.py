@@ -7,6 +7,7 @@ import tracemalloc
 from datetime import timedelta
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,6 +20,8 @@ from diagnosis.models import AuditEvent, Case, Prediction, Scan, Slice
 from ml.readers import read
 from tests import builders
 from tests.fakes import fake_model
+from tests.ml.readers.volumes.test_mgh import mgh
+from tests.ml.readers.volumes.test_nrrd import nrrd
 
 pytestmark = pytest.mark.django_db
 
@@ -122,6 +125,20 @@ def test_a_volume_is_one_scan_of_many_slices(user: Any) -> None:
     assert list(scan.slices.values_list("index", "frame", "file")) == [(n, n, "") for n in range(6)]
     assert accepted.prediction.not_before is None
     assert receive(user, builders.nifti_bytes(6)).accepted[0].duplicate_of == scan
+
+
+def test_other_volumes_are_stored_as_nifti_and_known_again(user: Any) -> None:
+    """NRRD and MGH with the voxels of a NIfTI volume show the same slices, so they are the same scan."""
+    [first] = receive(user, builders.nifti_bytes(6)).accepted
+    volume = nib.Nifti1Image.from_bytes(builders.nifti_bytes(6))
+    voxels = np.asarray(volume.dataobj)
+    for data in (nrrd(voxels, volume.affine, packed=True), mgh(voxels, volume.affine)):
+        [again] = receive(user, data).accepted
+        assert again.duplicate_of == first.scan
+    [other] = receive(user, nrrd(voxels[:, ::-1], volume.affine)).accepted
+    assert (other.scan.format, other.scan.letters, other.scan.frames) == ("NIfTI-1", "RLAP", 6)
+    with other.scan.file.open("rb") as stored:
+        assert stored.read()[344:347] == b"n+1"
 
 
 def test_an_archive_is_its_files_each_judged_alone(user: Any) -> None:
