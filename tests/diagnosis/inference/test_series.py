@@ -77,6 +77,23 @@ def test_a_few_slices_are_uncertain_and_the_page_says_why(user: Any, model: Any,
     assert "Only 3 slices could be judged" in client.get(prediction.get_absolute_url()).content.decode()
 
 
+def test_a_series_is_summarized_from_the_stored_maps(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    summarize = inference_series.summarize_findings
+    monkeypatch.setattr(
+        inference_series,
+        "summarize_findings",
+        lambda calibration, slices, threshold: (
+            seen.extend(slices) or summarize(calibration, slices, threshold=threshold)
+        ),
+    )
+    prediction = series(user, 3)
+    assert pipeline.run(prediction_id=prediction.pk)
+    stored = [row.evidence for row in SliceResult.objects.filter(prediction=prediction).order_by("slice__index")]
+    assert [list(one.heat) for one in seen] == [evidence["heat"] for evidence in stored]
+    assert [one.side for one in seen] == [evidence["square"][2] - evidence["square"][0] for evidence in stored]
+
+
 def test_an_interrupted_run_analyzes_only_the_remaining_slices(user: Any, model: Any) -> None:
     prediction = series(user)
     forward, passes = model.engine.forward, []

@@ -135,3 +135,23 @@ def test_an_artifact_of_other_types_is_not_tuned_further(
     command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
     assert main([*command, "--copies", "4", "--sections", "1", "--init", str(manifest.path)]) != 0
     assert "other tumor types" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("table", ["", "data.csv"], ids=["folder", "file"])
+def test_whole_series_are_fitted_through_the_exported_artifact(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a table of series beside the data table; without one the artifact judges single slices only."""
+    written: list[tuple[Path, Path, dict[str, str]]] = []
+    monkeypatch.setattr(run, "load_model", lambda path, engine: f"model of {path.name}")
+    monkeypatch.setattr(run.series_table, "split_series", lambda folder, split: [folder, split])
+    monkeypatch.setattr(run.series_fit, "read", lambda model, series: model)
+    monkeypatch.setattr(run.series_fit, "fit", lambda series, findings: {"fitted on": findings, "series": series})
+    monkeypatch.setattr(run.export, "with_series", lambda *given: written.append(given))
+    job = run.Job(tmp_path / table if table else tmp_path, tmp_path / "out", tmp_path, "imagenet", Settings())
+    run._fit_series(job)
+    assert written == []
+    (tmp_path / "series.csv").touch()
+    run._fit_series(job)
+    out = tmp_path / "out"
+    assert written == [(out, out, {"fitted on": "model of out", "series": [tmp_path, "val"]})]
