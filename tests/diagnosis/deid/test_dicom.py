@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.datadict import DicomDictionary
+from pydicom.datadict import DicomDictionary, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEGLSLossless, RLELossless
@@ -115,6 +115,34 @@ def test_the_picture_looks_as_before() -> None:
     one, other = before.image(0), after.image(0)
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert one.notes == other.notes
+
+
+@pytest.mark.parametrize(
+    ("absent", "values"),
+    [
+        ("HighBit", {}),
+        ("", {"HighBit": 3}),
+        ("", {"PhotometricInterpretation": "monochrome1"}),
+        ("", {"NumberOfFrames": "0"}),
+        ("", {"PixelData": PIXELS.tobytes() * 3}),
+        ("", {"WindowCenter": 0, "WindowWidth": 1}),
+        ("", {"WindowCenter": 2000, "WindowWidth": 4000, "VOILUTFunction": "LINEAR_EXACT"}),
+        ("", {"PixelRepresentation": 1, "PixelPaddingValue": DataElement("PixelPaddingValue", "US", 65_535)}),
+        ("", {"PixelPaddingValue": DataElement("PixelPaddingValue", "SS", -1)}),
+        ("", {"BodyPartExamined": "SHEAD"}),
+    ],
+)
+def test_an_odd_description_gives_the_same_frames_afterwards(absent: str, values: dict[str, Any]) -> None:
+    dataset = builders.dicom_dataset(np.where(PIXELS < 300, 65_535, PIXELS).astype(np.uint16))
+    if absent:
+        del dataset[absent]
+    for name, value in values.items():
+        dataset[name] = value if isinstance(value, DataElement) else DataElement(name, dictionary_VR(name), value)
+    opened = dicom.open_file(builders.dicom_file(dataset), max_pixels=10**7)
+    again = dicom.open_file(clean(opened.dataset, secret=SECRET).data, max_pixels=10**7)
+    assert again.frames == opened.frames
+    for index in range(opened.frames):
+        np.testing.assert_array_equal(again.image(index).pixels, opened.image(index).pixels)
 
 
 def test_a_series_stays_together_and_a_second_upload_is_recognized() -> None:
