@@ -85,6 +85,10 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
         picture = stored(upright, orientation)
         if file_format != "TIFF" and _exceeds_palette(picture):
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        if picture.mode in ("YCbCr", "HSV") or (picture.mode == "CMYK" and file_format != "TIFF"):
+            picture = picture.convert("RGB")  # what was seen; PNG has none of them, and TIFF would change the first
+        elif picture.mode == "La":
+            picture = picture.getchannel("L")
         transparency = picture.info.get("transparency")
         if file_format == "TIFF" and picture is upright:
             picture = picture.copy()  # Pillow would write the tags of a TIFF that it opened
@@ -93,8 +97,6 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
             tags = {_ORIENTATION: orientation} if orientation != 1 else {}
             picture.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
-        if picture.mode in ("CMYK", "YCbCr"):  # PNG has neither; it shows what was seen
-            picture = picture.convert("RGB")
         exif = {} if orientation == 1 else {"exif": jpeg.exif(orientation)}
         # Run lengths only: noise repeats nothing, and searching it for repeats takes three times as long.
         picture.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)

@@ -20,7 +20,7 @@ longest side, so a strip of few pixels would otherwise take gigabytes."""
 
 MIN_CONTRAST = 0.02
 """Smallest robust intensity range (0.5th to 99.5th percentile), as a fraction of the full scale: 255 for uint8, the
-image's own brightest pixel for deeper types."""
+whole range of the image for deeper types, which seldom start at 0: 16 signed bits may be stored from 32768 up."""
 
 SHADES = 5
 MAX_FLAT = 0.85
@@ -103,7 +103,7 @@ def _contrast(image: Image) -> float:
     if pixels.dtype == np.uint8:
         scale = 255.0
     else:  # deep images seldom use their whole range
-        scale = max(float(np.abs(pixels.astype(np.float32)).max()), float(np.finfo(np.float32).tiny))
+        scale = max(float(pixels.max()) - float(pixels.min()), float(np.finfo(np.float32).tiny))
     return float((high - low) / scale)
 
 

@@ -1,4 +1,4 @@
-"""PNG, JPEG, GIF, TIFF, WebP, BMP, AVIF and JPEG 2000 through Pillow, to one grayscale plane.
+"""PNG, JPEG, GIF, TIFF, WebP and BMP through Pillow, to one grayscale plane.
 
 The size in the header is checked before a pixel is decoded, so a decompression bomb costs nothing. Color is reduced to
 luma, transparency is laid over black (the background of MR), 16-bit depth is kept, EXIF orientation is applied.
@@ -83,6 +83,8 @@ def _decode(data: bytes, file_format: str, max_pixels: int) -> Decoded:
         picture, notes = png.read(data, layout)
     else:
         picture.load()
+        if file_format == "JPEG":
+            jpeg.check_end(data, picture)
         picture, notes = appearance.applied(picture)
     return Decoded(orientation.upright(picture, turned), turned, frames, notes)
 

@@ -23,7 +23,9 @@ def plane(picture: Pillow.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 
 def _eight_bits(picture: Pillow.Image) -> NDArray[np.uint8]:
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+    if picture.mode == "La":  # gray that was multiplied by its opacity: over black, that is what shows
+        return _array(picture.getchannel("L"))
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         # Over black, brightness is luma times opacity, which needs two planes instead of three color images.
         picture = ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))

@@ -73,8 +73,27 @@ def completed(data: bytes) -> bytes:
         return data
     end = scans[-1].scan_end
     if not _all_coefficients(data, frame, scans) or not _all_pixels(data[:end]):
-        raise UnreadableImage("truncated", "The JPEG file is cut off: it ends before the picture does.")
+        raise _cut_off()
     return data[:end] + _END
+
+
+def check_end(data: bytes, picture: Pillow.Image) -> None:
+    """Raise UnreadableImage with code `truncated` if pixels are missing although the file has its end marker.
+
+    picture: the decoded file. libjpeg fills what is missing with zero coefficients, which are gray 128, without a word.
+    """
+    width, height = picture.size
+    corner = picture.crop((max(width - 8, 0), max(height - 8, 0), width, height)).convert("L")
+    darkest, brightest = corner.getextrema()
+    if (darkest, brightest) != (128, 128):
+        return
+    end = max((one.scan_end for one in segments(data) if one.marker == SOS), default=len(data))
+    if not _all_pixels(data[:end]):
+        raise _cut_off()
+
+
+def _cut_off() -> UnreadableImage:
+    return UnreadableImage("truncated", "The JPEG file is cut off: it ends before the picture does.")
 
 
 def _check_variant(data: bytes, frame: Segment) -> None:

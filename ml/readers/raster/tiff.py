@@ -64,20 +64,27 @@ def check(directory: Directory) -> None:
     if compression not in COMPRESSION_INFO or COMPRESSION_INFO[compression] in _UNDECODED:
         raise not_read(directory)
     kind, bits = tiff_samples.kind_of(directory)
-    if compression not in tiff_samples.COMPRESSIONS and (bits > 8 or kind != "u"):
+    if compression not in tiff_samples.COMPRESSIONS and (bits > 8 or kind != "u" or _gray_apart(directory)):
         raise not_read(directory)
 
 
-_UNDECODED = frozenset(["tiff_sgilog", "tiff_sgilog24", "tiff_thunderscan"])
+_UNDECODED = frozenset(["tiff_sgilog", "tiff_sgilog24", "tiff_thunderscan", "webp"])
+"""What Pillow names but its libtiff is not built to decode, or decodes to other than gray or RGB."""
+
+
+def _gray_apart(directory: Directory) -> bool:
+    """Whether gray and opacity are stored apart; Pillow takes one for the other."""
+    gray = directory.first(tags.PHOTOMETRIC, 0) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+    return gray and directory.first(tags.PLANAR, 1) == 2 and directory.first(tags.SAMPLES, 1) > 1
 
 
 def is_deep(directory: Directory) -> bool:
-    """Whether it needs `read`: gray or RGB beyond unsigned bytes and parts of bytes, or in big-endian BigTIFF."""
+    """Whether it needs `read`: gray or RGB beyond unsigned bytes and parts of bytes, or as Pillow misreads it."""
     kind, bits = tiff_samples.kind_of(directory)
     gray_or_rgb = directory.first(tags.PHOTOMETRIC, 0) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
     stored = directory.first(tags.COMPRESSION, 1) in tiff_samples.COMPRESSIONS
     unreadable = directory.big and directory.order == ">" and bits == 8  # Pillow takes its header for a classic one
-    return gray_or_rgb and stored and (bits > 8 or kind in ("i", "f") or unreadable)
+    return gray_or_rgb and stored and (bits > 8 or kind in ("i", "f") or unreadable or _gray_apart(directory))
 
 
 def read(data: bytes, directory: Directory, *, max_pixels: int) -> tuple[Pillow.Image, tuple[str, ...]]:

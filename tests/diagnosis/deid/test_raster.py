@@ -16,7 +16,10 @@ from PIL import ImageCms, PngImagePlugin, TiffImagePlugin
 from diagnosis.deid import raster
 from ml import readers
 from ml.contracts import Image, UnreadableImage
+from ml.readers.raster.appearance import PROFILE
 from tests import builders
+from tests.ml.readers.raster.test_appearance import linear
+from tests.ml.readers.raster.tiffs import tiff
 
 WORD = "QDOEJANEZ"
 STRIPPED = {"JPEG": "JPEG", "PNG": "PNG", "TIFF": "TIFF", "WEBP": "PNG", "BMP": "PNG", "GIF": "PNG"}
@@ -262,6 +265,43 @@ def test_a_tiff_keeps_only_the_tags_that_describe_its_pixels() -> None:
     with Pillow.open(io.BytesIO(found.data)) as tiff:
         assert set(tiff.tag_v2) <= {256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 339}
     assert found.dropped == ("Photoshop data", "XMP", "color profile", "text and other tags")
+
+
+@pytest.mark.parametrize("kind", ["i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"])
+@pytest.mark.parametrize("big", [False, True])
+def test_every_kind_of_tiff_sample_is_kept(kind: str, big: bool) -> None:
+    plane = (builders.phantom(64)[:50] // 2).astype(kind)
+    found, _, after = cleaned(tiff(builders.stored(plane, 6), t274=6, big=big, order=">", t65000=7))
+    np.testing.assert_array_equal(after.pixels, plane.astype(after.pixels.dtype))
+    assert found.dropped == ("text and other tags",)
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2])
+@pytest.mark.parametrize("planar", [False, True])
+def test_gray_with_opacity_is_kept(extra: int, planar: bool) -> None:
+    plane = builders.phantom(64)
+    cleaned(tiff(np.stack([plane, 255 - plane // 2], axis=2), planar=planar, t338=extra))
+
+
+def test_color_of_16_bits_is_kept_in_8() -> None:
+    plane = builders.rgb(builders.phantom(64)).astype(np.uint16) * 16
+    plane[20:40, 20:40, 1:] = 0
+    _, before, after = cleaned(tiff(plane))
+    assert before.colored and after.colored
+
+
+def test_what_a_color_profile_says_is_in_the_pixels() -> None:
+    data = builders.encode(builders.rgb(builders.phantom(64)), "JPEG", icc_profile=linear(), quality=95)
+    before = readers.read(data)
+    assert before.notes == (PROFILE,)
+    found = clean(data, before)
+    assert found.format == "PNG"
+    np.testing.assert_array_equal(readers.read(found.data).pixels, before.pixels)
+
+
+def test_a_jpeg_without_end_marker_is_stored_with_one() -> None:
+    data = builders.jpeg_bytes()
+    assert cleaned(data[:-2])[0].data == data
 
 
 def test_further_pictures_are_removed_and_reported() -> None:

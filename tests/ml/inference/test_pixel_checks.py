@@ -132,6 +132,10 @@ def test_a_mask_is_a_drawing_at_any_depth(dtype: type) -> None:
     assert pixel_checks.check(image(mask.astype(dtype))).reason == "not_mri_drawing"
 
 
+def test_signed_values_stored_from_32768_up_are_not_blank() -> None:
+    assert pixel_checks.check(image(builders.phantom().astype(np.uint16) + 32768)).accepted
+
+
 def test_a_small_slice_on_a_wide_black_page_is_no_drawing() -> None:
     page = np.zeros((900, 900), np.uint8)
     page[400:528, 400:528] = builders.phantom(128)

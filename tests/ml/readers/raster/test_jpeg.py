@@ -76,3 +76,15 @@ def test_a_restart_interval_does_not_hide_the_end() -> None:
     Pillow.fromarray(builders.phantom()).save(stream, "JPEG", restart_marker_blocks=4)
     assert readers.read(stream.getvalue()[:-2]).pixels.shape == (256, 256)
     assert refused(stream.getvalue()[:-60]).code == "truncated"
+
+
+@pytest.mark.parametrize("whole", [WHOLE, COLOR])
+@pytest.mark.parametrize("lost", [300, 3000])
+def test_a_cut_file_that_was_closed_with_an_end_marker_is_refused(whole: bytes, lost: int) -> None:
+    assert refused(whole[:-lost] + b"\xff\xd9").code == "truncated"
+
+
+def test_a_whole_picture_that_ends_in_that_gray_is_read() -> None:
+    plane = builders.phantom()
+    plane[-32:, -32:] = 128
+    assert readers.read(builders.jpeg_bytes(plane)).pixels[-1, -1] == 128

@@ -73,9 +73,12 @@ def test_twelve_bits_of_signal_in_a_color_file_are_no_flat_shades() -> None:
 
 @pytest.mark.parametrize(("extra", "shown"), [(0, 1.0), (1, 1.0), (2, 0.5)])
 @pytest.mark.parametrize("planar", [False, True])
-def test_a_second_channel_is_opacity_where_the_file_says_so(extra: int, shown: float, planar: bool) -> None:
-    plane = sample("u2")
-    opacity = np.full_like(plane, 32768)
+@pytest.mark.parametrize(("kind", "half"), [("u1", 128), ("u2", 32768)])
+def test_a_second_channel_is_opacity_where_the_file_says_so(
+    extra: int, shown: float, planar: bool, kind: str, half: int
+) -> None:
+    plane = sample(kind)
+    opacity = np.full_like(plane, half)
     image = readers.read(tiff(np.stack([plane, opacity], axis=2), planar=planar, t338=extra))
     np.testing.assert_allclose(image.pixels, plane * shown, atol=2)
 
@@ -142,6 +145,8 @@ def test_orientation_is_applied(orientation: int) -> None:
         (tiff(sample("u2"), t259=34712), "JPEG 2000"),
         (tiff(sample("u2"), t259=34887), "LERC"),
         (tiff(sample("u1"), t259=34676), "SGI LogLuv"),
+        (tiff(sample("u1"), t259=50001), "WebP"),
+        (tiff(np.zeros((70, 70, 2), np.uint8), planar=True, t259=7), "JPEG"),
         (tiff(sample("u1"), t259=61234), "number 61234"),
         (tiff(sample("u2"), t259=7), "bits of a sample: 16"),
         (tiff(sample("u2"), photometric=32803), "color filters"),
