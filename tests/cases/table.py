@@ -117,6 +117,3 @@ CASES = (
     Case("siemens_mosaic.dcm", words=("mosaic",)),
     Case("irregular_spacing.zip", (replace(FLAIR, note="spacing varies"),)),
 )
-
-PENDING: dict[str, str] = {}
-"""Files that are still answered wrongly, and the entrances where they are: cli, api, page."""

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from diagnosis.models import Prediction
 from tests.builders import phantom, png_bytes
-from tests.cases.table import CASES, PENDING, Case, Scan
+from tests.cases.table import CASES, Case, Scan
 
 pytestmark = pytest.mark.django_db
 
@@ -24,19 +24,12 @@ REJECTED = re.compile(r'<span class="problem">(.+?)</span>')
 REFUSED = re.compile(r"Not judged</h1>\s*<p>(.+?)</p>", re.DOTALL)
 
 
-def cases(entrance: str) -> list[Any]:
-    found = []
-    for case in CASES:
-        late = entrance in PENDING.get(case.file, "").split()
-        marks = [pytest.mark.xfail(reason="not answered right yet")] if late else []
-        found.append(pytest.param(case, id=case.file, marks=marks))
-    return found
+EACH_CASE = pytest.mark.parametrize("case", [pytest.param(case, id=case.file) for case in CASES])
 
 
 def test_the_table_is_that_of_the_folder(case_file: Callable[[str], Path]) -> None:
     there = {path.name for path in case_file("").iterdir()} - {"README.md"}
     assert {case.file for case in CASES} == there
-    assert set(PENDING) <= there
 
 
 @pytest.fixture
@@ -80,7 +73,7 @@ def test_the_reference_shows_three_different_tumors(reference: dict[str, Any]) -
     assert flair != pytest.approx(flair[::-1], abs=0.05)
 
 
-@pytest.mark.parametrize("case", cases("cli"))
+@EACH_CASE
 def test_the_command_line(
     case: Case,
     case_file: Callable[[str], Path],
@@ -98,7 +91,7 @@ def test_the_command_line(
         check_numbers(expected, one, one["series"]["slices"] if one.get("series") else [], reference)
 
 
-@pytest.mark.parametrize("case", cases("api"))
+@EACH_CASE
 def test_the_api(
     case: Case,
     case_file: Callable[[str], Path],
@@ -132,7 +125,7 @@ def test_the_api(
         assert expected.note in " ".join(scan["notes"])
 
 
-@pytest.mark.parametrize("case", cases("page"))
+@EACH_CASE
 def test_the_page(case: Case, case_file: Callable[[str], Path], as_user: Client, site: Callable[[], None]) -> None:
     response = as_user.post("/upload/", {"files": upload(case_file(case.file))})
     site()
