@@ -215,3 +215,33 @@ def test_what_is_not_due_or_has_changed_is_not_claimed() -> None:
     claimed = transitions.claim(now.pk, model_version=now.model_version)
     assert claimed is not None and claimed.attempts == 1
     assert transitions.claim(now.pk) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["queued", "done", "refused", "failed", "canceled"])
+def test_a_sweep_leaves_what_does_not_run(sent: Queue, settings: Any, state: str) -> None:
+    """However long ago it started, and however often."""
+    ago = timezone.now() - timedelta(days=1)
+    PredictionFactory(state=state, queued=ago, started=ago, attempts=settings.TASK_MAX_ATTEMPTS)
+    was = list(Prediction.objects.values())
+    transitions.sweep()
+    assert list(Prediction.objects.values()) == was
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("limits", "swept"), [(1.05, 0), (1.15, 1)])
+def test_a_sweep_waits_a_tenth_longer_than_a_task_may_take(
+    sent: Queue, commit: Any, settings: Any, limits: float, swept: int
+) -> None:
+    started = timezone.now() - limits * timedelta(seconds=settings.TASK_TIME_LIMIT)
+    prediction = PredictionFactory(state="running", queued=started, started=started)
+    assert commit(transitions.sweep) == swept
+    assert fresh(prediction).state == ("queued" if swept else "running")
+
+
+@pytest.mark.django_db
+def test_the_message_of_a_retry_waits_for_further_slices(user: Any, sent: Queue, commit: Any) -> None:
+    prediction = PredictionFactory(state="failed", not_before=timezone.now() + LATER)
+    assert commit(transitions.retry, prediction, actor=user)
+    [message] = sent.messages()
+    assert timedelta(0) <= message.not_before - prediction.not_before < timedelta(seconds=1)
