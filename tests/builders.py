@@ -217,9 +217,16 @@ def enhanced_bytes(planes: np.ndarray, frames: list[dict[str, Any]], **tags: Any
 
 
 def dicom_series(
-    count: int, *, size: int = 96, thickness: float = 5.0, planes: list[NDArray[Any]] | None = None, **tags: Any
+    count: int,
+    *,
+    size: int = 96,
+    thickness: float = 5.0,
+    planes: list[NDArray[Any]] | None = None,
+    numbered_from: int = 1,
+    **tags: Any,
 ) -> list[bytes]:
-    """The files of an axial series from the feet upwards, `thickness` mm apart, each with a picture of its own."""
+    """The files of an axial series from the feet upwards, `thickness` mm apart, each with a picture of its own. Their
+    Instance Numbers fall to `numbered_from`."""
     common = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "PatientID": "4711", **tags}
     return [
         dicom_bytes(
@@ -228,7 +235,7 @@ def dicom_series(
             ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             PixelSpacing=[1, 1],
             SeriesNumber=5,
-            InstanceNumber=count - number,
+            InstanceNumber=count - number + numbered_from - 1,
             **common,
         )
         for number in range(count)

@@ -25,7 +25,8 @@ _REASONS = {
     "not_mr": UNKNOWN_CLASS,
     "dicomdir": UNKNOWN_CLASS,
 }
-"""Failure reasons by intake's code; every other code means CANNOT_UNDERSTAND."""
+"""Failure reasons by intake's code; every other code means CANNOT_UNDERSTAND, also `cannot_be_ordered`, whose object is
+kept for what may come later."""
 
 
 @dataclass(frozen=True, slots=True)

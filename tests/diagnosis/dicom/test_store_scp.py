@@ -58,11 +58,11 @@ def associate(port: int, *, title: str = "MR1", called: str = "BRAINSCAN", synta
     return entity.associate("127.0.0.1", port, ae_title=called)
 
 
-def series(mr: Mr, count: int) -> list[bytes]:
+def series(mr: Mr, count: int, **tags: Any) -> list[bytes]:
     """Slices of one series, 5 mm apart."""
     place = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
     same = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()} | place
-    return [mr(n, ImagePositionPatient=[0, 0, 5 * n], **same) for n in range(count)]
+    return [mr(n, ImagePositionPatient=[0, 0, 5 * n], **(same | tags)) for n in range(count)]
 
 
 def store(port: int, *files: bytes) -> list[int]:
@@ -96,6 +96,20 @@ def test_slices_find_their_series_across_associations(start: Start, mr: Mr) -> N
     port = start()
     assert [store(port, data) for data in series(mr, 3)] == [[0]] * 3
     assert Scan.objects.get().frames == 3
+
+
+def test_one_uid_for_many_images_loses_none(start: Start, mr: Mr) -> None:
+    files, port = series(mr, 3, SOPInstanceUID=generate_uid()), start()
+    assert [store(port, *files), store(port, *files)] == [[0] * 3] * 2
+    assert Scan.objects.get().frames == 3
+
+
+def test_an_image_that_cannot_be_ordered_is_told_to_its_sender(start: Start, mr: Mr) -> None:
+    same = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid(), "SOPInstanceUID": generate_uid()}
+    files = [
+        mr(seed, ImagePositionPatient=[0, 0, 0], ImageOrientationPatient=[1, 0, 0, 0, 1, 0], **same) for seed in (1, 2)
+    ]
+    assert store(start(), *files) == [0, 0xC000]
 
 
 def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: Mr) -> None:

@@ -21,7 +21,7 @@ from diagnosis.dicom import stow
 from diagnosis.dicom.identity import HEAD_BYTES, identify
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
-from tests.builders import dicom_bytes, phantom, png_bytes
+from tests.builders import dicom_bytes, dicom_series, phantom, png_bytes
 from tests.diagnosis.dicom.conftest import NAME
 
 Mr = Callable[..., bytes]
@@ -148,6 +148,33 @@ def test_a_repeated_object_makes_no_second_scan(post: Any, mr: Mr) -> None:
     data = mr()
     assert [post(body(data)).status_code for _ in range(2)] == [200, 200]
     assert Scan.objects.count() == 1
+
+
+def series(count: int, *, seed: int = 0, **tags: Any) -> list[bytes]:
+    planes = [phantom(64, seed=seed + n) for n in range(count)]
+    common = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}
+    return dicom_series(count, planes=planes, **(common | tags))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_one_uid_for_many_images_loses_none(post: Any, at_once: bool) -> None:
+    uid = generate_uid()
+    files = series(4, SOPInstanceUID=uid)
+    answers = [answer(post(body(*files)))] if at_once else [answer(post(body(data))) for data in files]
+    stored = [item.ReferencedSOPInstanceUID for found in answers for item in found.ReferencedSOPSequence]
+    assert stored == [uid] * 4
+    assert Scan.objects.get().frames == 4
+    assert post(body(*files)).status_code == 200  # again: known, and quiet
+    assert Scan.objects.get().frames == 4
+
+
+def test_other_pixels_at_the_same_place_fail_if_nothing_tells_them_apart(post: Any) -> None:
+    uid = generate_uid()
+    assert post(body(*series(1, SOPInstanceUID=uid))).status_code == 200
+    response = post(body(*series(1, seed=9, SOPInstanceUID=uid)))
+    assert response.status_code == 409
+    [failed] = answer(response).FailedSOPSequence
+    assert (failed.ReferencedSOPInstanceUID, failed.FailureReason) == (uid, 0xC000)
 
 
 def problem(response: Any, status: int, code: str) -> dict[str, Any]:

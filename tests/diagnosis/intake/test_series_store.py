@@ -1,0 +1,187 @@
+"""Slices that come later: what joins, what splits off, what cannot be ordered, and what becomes of a result."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DataError, connection
+from django.test.utils import CaptureQueriesContext
+from pydicom.uid import generate_uid
+
+from diagnosis import intake
+from diagnosis.inference import pipeline
+from diagnosis.models import AuditEvent, Prediction, Scan, Slice, SliceResult
+from tests import builders
+from tests.fakes import fake_model
+
+pytestmark = pytest.mark.django_db
+
+COMMON = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}
+
+
+@pytest.fixture(autouse=True)
+def _model(monkeypatch: pytest.MonkeyPatch, model_version: Any) -> None:
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
+    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
+
+
+def part(number: int, count: int = 3, **tags: Any) -> list[bytes]:
+    """One of several parts of a series, each with images of its own."""
+    planes = [builders.phantom(64, seed=100 * number + n) for n in range(count)]
+    return builders.dicom_series(count, planes=planes, **(COMMON | tags))
+
+
+def receive(user: Any, *files: bytes, **kwargs: Any) -> intake.Receipt:
+    uploads = [SimpleUploadedFile(f"IM{number:04}", data) for number, data in enumerate(files)]
+    return intake.receive(user=user, files=uploads, **kwargs)
+
+
+def contents(file: Any) -> bytes:
+    with file.open() as opened:
+        return bytes(opened.read())
+
+
+def run_all() -> list[Prediction]:
+    for prediction in Prediction.objects.filter(state="queued"):
+        pipeline.run(prediction_id=prediction.pk)
+    return list(Prediction.objects.order_by("id"))
+
+
+def test_a_part_that_comes_after_the_result_leaves_it_as_it_is(user: Any) -> None:
+    receive(user, *part(1, FlipAngle=5))
+    [before] = run_all()
+    receipt = receive(user, *part(2, FlipAngle=30))
+    [first, second] = Prediction.objects.order_by("id")
+    assert (first.state, first.finished, first.series) == ("done", before.finished, before.series)
+    assert (second.state, second.scan.frames, second.scan.case) == ("queued", 3, first.scan.case)
+    assert [accepted.scan for accepted in receipt.accepted] == [second.scan]
+    assert first.scan.notes[-1].endswith("told apart by FlipAngle 5.")
+    assert not AuditEvent.objects.filter(action="prediction.reopened").exists()
+
+
+def test_a_scan_that_turns_out_to_hold_two_parts_is_split_and_judged_again(user: Any) -> None:
+    one, two = part(1, FlipAngle=5), part(2, FlipAngle=30)
+    receive(user, one[0], two[1], one[2])  # they do not collide yet
+    [mixed] = run_all()
+    assert (mixed.state, mixed.scan.frames) == ("done", 3)
+    receive(user, one[1], two[0], two[2])
+    assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
+    assert AuditEvent.objects.filter(action="scan.split").count() == 1
+    done = run_all()
+    assert [(one.state, one.scan.frames, one.series["accepted"]) for one in done] == [("done", 3, 3)] * 2
+    assert SliceResult.objects.count() == 6
+    for prediction in done:
+        scan = prediction.scan
+        assert {row.facts["labels"]["FlipAngle"] for row in scan.slices.all()} == {scan.stack.split()[-1]}
+        # What is downloaded is a slice of this scan.
+        assert contents(scan.file) in [contents(row.file) for row in scan.slices.all()]
+        assert scan.size == sum(row.file.size for row in scan.slices.all())
+
+
+def test_slices_that_nothing_tells_apart_are_named_and_none_is_judged(user: Any) -> None:
+    receipt = receive(user, *part(1), *part(2))
+    assert [(one.name, one.code) for one in receipt.rejected] == [(f"IM{n:04}", "cannot_be_ordered") for n in range(6)]
+    assert "3 places hold more than one" in receipt.rejected[0].detail
+    [prediction] = run_all()
+    assert (prediction.state, prediction.outcome, prediction.scan.frames) == ("refused", "refused", 6)
+    assert prediction.gate["reason"] == "cannot_be_ordered" and prediction.gate["message"] == receipt.rejected[0].detail
+    assert not SliceResult.objects.exists()
+    again = receive(user, *part(1), *part(2))
+    assert [(one.name, one.code) for one in again.rejected] == [(one.name, one.code) for one in receipt.rejected]
+    assert Slice.objects.count() == 6 and Prediction.objects.get().state == "refused"
+
+
+def test_a_later_slice_that_nothing_tells_apart_takes_the_result_back_and_says_so(user: Any) -> None:
+    receive(user, *part(1))
+    run_all()
+    receipt = receive(user, part(2)[1])
+    assert [(one.name, one.code) for one in receipt.rejected] == [("IM0000", "cannot_be_ordered")]
+    assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
+    [prediction] = run_all()
+    assert (prediction.state, prediction.gate["reason"]) == ("refused", "cannot_be_ordered")
+
+
+def test_what_comes_later_may_tell_slices_apart(user: Any) -> None:
+    one, two = part(1), part(2, numbered_from=10)
+    for data in (one[1], two[0], two[1], one[0], two[2], one[2]):
+        receive(user, data)
+    assert [(row.state, row.scan.frames) for row in run_all()] == [("done", 3), ("done", 3)]
+
+
+@pytest.mark.parametrize("requests", [1, 2, 4], ids=lambda n: f"{n} requests")
+def test_one_uid_for_many_images_keeps_them_all(user: Any, requests: int) -> None:
+    files = part(1, count=4, SOPInstanceUID=generate_uid())
+    for start in range(0, 4, 4 // requests):
+        assert receive(user, *files[start : start + 4 // requests]).rejected == []
+    assert Scan.objects.get().frames == 4
+    repeated = receive(user, *files)
+    assert [accepted.duplicate_of for accepted in repeated.accepted] == [Scan.objects.get()]
+    assert (Slice.objects.count(), repeated.accepted[0].files) == (4, 4)
+
+
+def test_the_queries_for_a_slice_do_not_grow_with_its_series(user: Any) -> None:
+    files = part(1, count=24)
+    counts = []
+    for start, end in ((0, 2), (2, 3), (3, 22), (22, 23)):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            receive(user, *files[start:end])
+        counts.append(len(queries))
+    assert counts[1] == counts[3] <= 26
+    assert counts[2] <= counts[1] + 18 + 2  # an audit row for each slice, and nothing else
+
+
+def test_files_are_deleted_if_their_series_cannot_be_stored(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
+        raise DataError("too long")
+
+    monkeypatch.setattr("diagnosis.intake.series_store._prediction", refuses)
+    receipt = receive(user, *part(1), builders.png_bytes())
+    assert [one.code for one in receipt.rejected] == ["not_stored"] * 3
+    assert [accepted.name for accepted in receipt.accepted] == ["IM0003"]
+    assert not Slice.objects.exists()
+    kept = {str(name) for name in Scan.objects.values_list("file", "preview", "thumbnail").get()}
+    stored = [
+        name
+        for folder in ("scans", "previews")
+        for sub in default_storage.listdir(folder)[0]
+        for name in (f"{folder}/{sub}/{file}" for file in default_storage.listdir(f"{folder}/{sub}")[1])
+    ]
+    assert set(stored) == kept
+
+
+def test_a_slice_of_a_series_that_an_earlier_version_stored_joins_it(user: Any) -> None:
+    files = part(1, EchoTime=90)
+    receive(user, *files[:2])
+    Slice.objects.update(facts=None)
+    Scan.objects.update(stack="64x64 e90")
+    receive(user, *files, *part(2, EchoTime=20))
+    assert sorted(Scan.objects.values_list("frames", "stack")) == [(3, "64x64 EchoTime 20"), (3, "64x64 EchoTime 90")]
+    assert [row.state for row in run_all()] == ["done", "done"]
+
+
+def test_a_file_whose_frames_cannot_be_ordered_is_named_and_not_stored(user: Any) -> None:
+    place = {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    planes = np.stack([builders.phantom(64, seed=n) for n in range(2)])
+    receipt = receive(user, builders.enhanced_bytes(planes, [place, place]))
+    assert ([one.code for one in receipt.rejected], receipt.accepted) == (["cannot_be_ordered"], [])
+
+
+def test_what_is_left_out_of_known_pixels_is_told_again(user: Any) -> None:
+    def file(*frames: tuple[int, str]) -> bytes:
+        groups = [
+            {"ImagePositionPatient": [0, 0, 5.0 * place], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+            | {"ComplexImageComponent": component}
+            for place, component in frames
+        ]
+        planes = [builders.phantom(64, seed=place + 50 * (component == "PHASE")) for place, component in frames]
+        return builders.enhanced_bytes(np.stack(planes), groups, SeriesInstanceUID="1.2.3.4")
+
+    receive(user, file((0, "MAGNITUDE"), (1, "MAGNITUDE")))
+    [accepted] = receive(user, file((0, "PHASE"), (0, "MAGNITUDE"), (1, "PHASE"), (1, "MAGNITUDE"))).accepted
+    assert accepted.duplicate_of == accepted.scan
+    assert accepted.notes[0].startswith("Left out: 2 frames show no anatomy")
