@@ -138,7 +138,7 @@ def _scan_source(prediction: Prediction, header: Dataset) -> SourceImage:
         sop_class=str(header.SOPClassUID),
         instance=str(header.SOPInstanceUID),
         number=1,
-        frame=1 if "NumberOfFrames" in header else None,
+        frame=prediction.scan.frame + 1 if int(header.get("NumberOfFrames") or 1) > 1 else None,
         rows=int(header.Rows),
         columns=int(header.Columns),
         read_png=_png_reader(prediction.scan.preview),

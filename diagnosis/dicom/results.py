@@ -78,6 +78,11 @@ class Result:
         """What to call the number: it is a probability only if the model is calibrated."""
         return "Tumor probability" if self.calibrated else "Tumor score"
 
+    def parts_of(self, source: SourceImage) -> tuple[object, ...]:
+        """What identifies an image of this result, for `uid`: many images of an export may share a SOP Instance UID."""
+        same = [one for one in self.sources if (one.instance, one.frame) == (source.instance, source.frame)]
+        return source.instance, source.frame, *([source.number] if len(same) > 1 else [])
+
     def uid(self, *parts: object) -> str:
         """A UID for an object made of this result; the same parts always give the same UID (PS3.5, B.2)."""
         digest = hashlib.sha256("\0".join(map(str, (self.key, *parts))).encode()).digest()

@@ -34,7 +34,7 @@ def capture(result: Result, source: SourceImage) -> Dataset:
         study_instance_uid=result.study,
         series_instance_uid=result.uid("capture"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=result.uid("capture", source.instance, source.frame),
+        sop_instance_uid=result.uid("capture", *result.parts_of(source)),
         instance_number=source.number,
         **results.patient_attributes(result),
         **results.series_attributes(result),

@@ -109,7 +109,7 @@ def _image_group(result: Result, source: SourceImage, box: Box) -> sr.PlanarROIM
     )
     outline = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        **_group(result, f"{source.instance} {source.frame}", f"Image {source.number}", of=source),
+        **_group(result, " ".join(map(str, result.parts_of(source))), f"Image {source.number}", of=source),
         referenced_region=sr.ImageRegion(graphic_type="POLYLINE", graphic_data=outline, source_image=image),
         measurements=[_measurement(result, source.probability)],
         qualitative_evaluations=[_presence(source.outcome, uncertain=source.uncertain)],

@@ -136,6 +136,15 @@ def test_a_series_gives_a_capture_of_each_analyzed_slice(series: Prediction, api
     assert one.SeriesInstanceUID == series.scan.series_uid
 
 
+def test_images_that_share_a_uid_give_captures_with_their_own(series: Prediction, api: Any) -> None:
+    Slice.objects.filter(scan=series.scan).update(instance_uid="2.25.7")
+    found = unpacked(api().get(f"/api/v1/predictions/{series.pk}/dicom/"))
+    captures = [found[name] for name in ("capture-0002.dcm", "capture-0003.dcm")]
+    assert [one.SourceImageSequence[0].ReferencedSOPInstanceUID for one in captures] == ["2.25.7"] * 2
+    assert captures[0].SOPInstanceUID != captures[1].SOPInstanceUID
+    assert "report.dcm" in found
+
+
 def test_captures_refer_to_frames_by_number(user: User, api: Any) -> None:
     pixels = np.stack([phantom(96, seed=n) for n in range(3)])
     prediction = done(user, dicom_bytes(pixels, SOPClassUID=EnhancedMRImageStorage))
