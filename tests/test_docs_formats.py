@@ -11,6 +11,7 @@ from diagnosis import deid, intake
 from diagnosis.intake import rejections
 from ml import readers
 from ml.inference import pixel_checks
+from ml.model import gate
 from ml.readers import archives, sniffing, unread, volumes
 from ml.readers.dicom import MAX_FRAMES, header
 from tests import formats
@@ -77,6 +78,14 @@ def reasons() -> set[str]:
 
 def test_every_code_of_the_document_is_raised() -> None:
     assert set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", TEXT)) - raised_codes() - reasons() == set()
+
+
+def test_every_reason_of_the_model_is_in_the_api_document() -> None:
+    checks = Path(pixel_checks.__file__).read_text()
+    reasons = {*re.findall(r'reason="(\w+)"', checks), *(reason for reason, _ in gate.REASONS.values())}
+    assert len(reasons) > 15
+    document = (formats.DOCUMENT.parent / "api.md").read_text()
+    assert {reason for reason in reasons if f"`{reason}`" not in document} == set()
 
 
 def test_every_format_that_is_not_read_is_in_the_row_of_its_code() -> None:
