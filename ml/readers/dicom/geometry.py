@@ -5,6 +5,7 @@ Coordinates are the patient's: x rises to the left, y to the back, z to the head
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,7 @@ class SlicePosition:
     @property
     def upward_normal(self) -> tuple[float, float, float]:
         """The normal or its opposite, whichever has its largest component to the head, the left or the back."""
-        normal = self.normal
-        return _triple(normal * np.sign(normal[np.argmax(np.abs(normal))]))
+        return _upward(self.row, self.column)
 
     @property
     def offset(self) -> float:
@@ -48,6 +48,12 @@ class SlicePosition:
     def orientation_letters(self) -> tuple[str, str, str, str]:
         """What lies at the left, right, upper and lower edge: L, R, A, P, H or F."""
         return orientation.edge_letters(self.row, self.column)
+
+
+@lru_cache(maxsize=1024)  # the slices of a stack share their directions
+def _upward(row: tuple[float, float, float], column: tuple[float, float, float]) -> tuple[float, float, float]:
+    normal = np.cross(row, column)
+    return _triple(normal * np.sign(normal[np.argmax(np.abs(normal))]))
 
 
 def lying_at(normal: Sequence[float], offset: float) -> SlicePosition:

@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import slice_order
 from ml.readers.dicom.separation import separate
@@ -135,11 +137,13 @@ def _by_geometry(facts: Sequence[SliceFacts]) -> list[list[int]]:
     for size, across in known:
         if not any(slice_order.is_parallel(across, other) for other in directions[size]):
             directions[size].append(across)
+    numbers = {
+        (size, across): next(n for n, other in enumerate(directions[size]) if slice_order.is_parallel(across, other))
+        for size, across in known
+    }
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, (one, normal) in enumerate(zip(facts, normals, strict=True)):
-        near = directions[one.size]
-        direction = -1 if normal is None else next(n for n, d in enumerate(near) if slice_order.is_parallel(normal, d))
-        groups[one.size, direction].append(index)
+        groups[one.size, normal and numbers[one.size, normal]].append(index)
     return list(groups.values())
 
 
@@ -147,7 +151,8 @@ def _offsets(facts: Sequence[SliceFacts]) -> list[float] | None:
     """Where slices of one direction lie: mm along their normal, else In-Stack Position Numbers, else None."""
     if facts[0].position is not None:
         normal = _normal(facts)
-        return [slice_order.offset_along(normal, one.position) for one in facts if one.position]
+        positions = [one.position.position for one in facts if one.position]
+        return [float(offset) for offset in np.array(positions) @ np.array(normal)]
     numbers = [one.in_stack for one in facts if one.in_stack is not None]
     return [float(number) for number in numbers] if len(numbers) == len(facts) else None
 
