@@ -177,7 +177,8 @@ def write_manifest(folder: Path, data: dict[str, Any]) -> None:
 
 
 def record(artifact: Path, summary: dict[str, Any]) -> None:
-    """Write an evaluation of the validation or test split into the manifest. The artifact's identity does not change.
+    """Write an evaluation of the validation or test split into the manifest, without the points of its reliability
+    curves, which would be most of it. The artifact's identity does not change.
 
     Raises ExportError for any other split.
     """
@@ -185,7 +186,7 @@ def record(artifact: Path, summary: dict[str, Any]) -> None:
     if name is None:
         raise ExportError(f"Figures of split {summary['split']!r} have no place in a manifest.")
     data = read_manifest(artifact).data
-    data["metrics"][name] = {key: value for key, value in summary.items() if key != "seconds"}
+    data["metrics"][name] = _without(summary, ("seconds", "reliability"))
     write_manifest(artifact, data)
 
 
@@ -223,6 +224,13 @@ def record_series(artifact: Path, figures: dict[str, Any], *, split: str) -> Non
     write_manifest(artifact, data)
 
 
+def _without(facts: Any, names: tuple[str, ...]) -> Any:
+    """Nested dicts without these keys."""
+    if not isinstance(facts, dict):
+        return facts
+    return {key: _without(value, names) for key, value in facts.items() if key not in names}
+
+
 def _swap(fresh: Path, out: Path) -> None:
     if not out.exists():
         fresh.rename(out)
@@ -234,4 +242,4 @@ def _swap(fresh: Path, out: Path) -> None:
 
 
 def _json(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -19,7 +19,7 @@ from ml.training.export import Run
 from ml.training.gate.data import collect
 from ml.training.gate.fit import fit_gate
 
-DESCRIBED = 4096
+DESCRIBED = 2048
 """Training images that the embedding is fitted to; the draws are in random order."""
 
 

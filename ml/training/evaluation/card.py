@@ -108,7 +108,7 @@ def _origin(training: dict[str, Any]) -> str:
         "",
         "Counts are brain images with tumor / without; "
         f"{training['not_brain']} images of other things trained the gate alone. "
-        f"The convolutions started from {base['what']} ({base['citation']}; {base['license']}).",
+        f"The convolutions started from {base['what']} ({base['citation']}; {base['license']}).{_tuned(training)}",
         "",
         "Slices of one patient, and copies of one image in a web collection, look almost the same. A split that",
         "ignores this puts such twins into training and test data and reports memory as skill. Here every group of",
@@ -119,6 +119,16 @@ def _origin(training: dict[str, Any]) -> str:
         "Augmentation is applied after the split, to training images only.",
     ]
     return "\n".join(lines)
+
+
+def _tuned(training: dict[str, Any]) -> str:
+    """A sentence about the model that was tuned further; none if the training began with the base."""
+    before = training.get("init")
+    return (
+        f" Blocks 4 and 5 and the heads were tuned further from {before}; see [training](training.md)."
+        if before
+        else ""
+    )
 
 
 def _limits(data: dict[str, Any]) -> str:

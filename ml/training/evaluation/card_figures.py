@@ -237,7 +237,8 @@ def _comparison(test: dict[str, Any] | None, documents: Documents) -> str:
             f"{percent(leak['same_group'])} a slice of the same patient or cluster. Below, the same network is judged "
             "on patients, and on a hospital, that it never saw.",
             compare.table(test, documents.baseline, found),
-            f"The prototype's thresholds are 0.5, as in the demos. Made by `{found['command']}`.",
+            f"The prototype's thresholds are 0.5, as in the demos. Prototype and baseline had a table of "
+            f"{found['pictures']:,} training images and its test split. Made by `{found['command']}`.",
         ]
     )
 

@@ -127,10 +127,11 @@ def test_a_run_that_is_damaged(tmp_path: Path, tiny_run: Run) -> None:
 @pytest.mark.parametrize(("split", "name"), [("val", "validation"), ("test", "test")])
 def test_figures_do_not_change_the_identity(tiny_artifact: Path, split: str, name: str) -> None:
     before = read_manifest(tiny_artifact).digest
-    record(tiny_artifact, {"split": split, "sources": {}, "seconds": 1.5})
+    record(tiny_artifact, {"split": split, "sources": {"a": {"n": 1, "reliability": {"bins": []}}}, "seconds": 1.5})
     after = read_manifest(tiny_artifact)
     assert after.digest == before
-    assert after.data["metrics"] == {"validation": None, "test": None} | {name: {"split": split, "sources": {}}}
+    kept = {"split": split, "sources": {"a": {"n": 1}}}
+    assert after.data["metrics"] == {"validation": None, "test": None} | {name: kept}
 
 
 def test_figures_of_the_training_split_are_not_recorded(tiny_artifact: Path) -> None:

@@ -151,6 +151,7 @@ def test_the_comparison_says_where_the_accuracy_comes_from(full: Manifest) -> No
     figures = dict.fromkeys(("accuracy", "sensitivity", "specificity", "auroc"), measured)
     found = {
         "command": "a command",
+        "pictures": 1234,
         "reported": figures,
         "leak": {"same_picture": 0.96, "same_group": 0.99},
         "held_out": {"pooled": figures, "tcga-lgg/flair": figures},
@@ -161,6 +162,7 @@ def test_the_comparison_says_where_the_accuracy_comes_from(full: Manifest) -> No
     assert "96.0% have a copy among those it learned from" in text
     assert "| baseline vgg16-gap-1@1c82e7f29757 | test split |" in text
     assert "| this model | test split |" in text
+    assert "a table of 1,234 training images" in text
     assert "Not measured yet" in card(full, documents(None))
 
 
@@ -172,6 +174,13 @@ def test_it_tells_what_changed_against_the_model_before(full: Manifest) -> None:
     assert "## What changed against old\n" in text
     assert "| pooled | 40 | 0.900 → 0.900 | 0.800 → 0.800 | – → – | 7 | 1 |" in text
     assert "## What changed" not in card(full, replace(documents(), changes=found | {"after": "another@1"}))
+
+
+def test_it_names_the_model_that_was_tuned_further(full: Manifest) -> None:
+    assert "tuned further from" not in card(full, documents())
+    training = full.data["training"] | {"init": "before@1"}
+    text = " ".join(card(replace(full, data=full.data | {"training": training}), documents()).split())
+    assert "Blocks 4 and 5 and the heads were tuned further from before@1;" in text
 
 
 def test_it_tells_planes_and_heights(full: Manifest, evaluated: dict[str, Any]) -> None:
