@@ -72,7 +72,7 @@ def _check_bits(dataset: FileDataset, allocated: int) -> tuple[str, ...]:
         return ()
     if high and stored < allocated:
         raise _unusable("HighBit", f"is {high[0]:g}, where {_named('BitsStored')} of {stored} needs {stored - 1}")
-    dataset.HighBit = stored - 1
+    dataset.add_new("HighBit", "US", stored - 1)  # an assignment would read the value that is replaced
     return (f"{_named('HighBit')} was taken as {stored - 1}, as Bits Stored is {stored}.",)
 
 
@@ -88,7 +88,7 @@ def _count_frames(dataset: FileDataset, bits: int) -> tuple[str, ...]:
         if frames > claimed[0] or (frames == claimed[0] and rest > 1):  # one byte makes an odd length even
             return (f"{_named('PixelData')} is longer than what the file describes; the rest was left out.",)
         return ()
-    dataset.NumberOfFrames = frames if frames > 1 and rest <= 1 else 1
+    dataset.add_new("NumberOfFrames", "IS", frames if frames > 1 and rest <= 1 else 1)
     if dataset.NumberOfFrames > 1:
         return (f"{_named('NumberOfFrames')} does not say so, but the pixel data holds {frames} frames.",)
     return ()

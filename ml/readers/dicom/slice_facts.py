@@ -3,6 +3,8 @@
 Reads one frame of a file, from its functional groups (PS3.3, C.7.6.16) or from the dataset itself.
 """
 
+import contextlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -210,10 +212,10 @@ def _ge_b_value(value: Any) -> Any:
 
 def _number(found: Mapping[str | int, Any], keys: tuple[str, ...]) -> float | None:
     for key in keys:
-        try:
-            return float(found[key])
-        except (KeyError, TypeError, ValueError):
-            continue
+        with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+            number = float(found[key])
+            if math.isfinite(number):
+                return number
     return None
 
 
