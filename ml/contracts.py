@@ -5,6 +5,7 @@ loading an inference engine.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -68,7 +69,7 @@ class Image:
     @property
     def colored(self) -> bool:
         """Whether it had too much color to be a slice."""
-        return self.color_fraction > MAX_COLOR_FRACTION or self.inner_color_fraction > MAX_INNER_COLOR
+        return is_colored(self.color_fraction, self.inner_color_fraction)
 
     def pixel_sha256(self) -> str:
         """Hex SHA-256 of everything that a result depends on, equal for copies in another file or format.
@@ -76,10 +77,22 @@ class Image:
         Covers the shape, type and values of the decoded pixels, an orientation other than 1, and whether the image was
         colored.
         """
-        marks = f"o{self.orientation}" * (self.orientation != 1) + "c" * self.colored
-        digest = hashlib.sha256(f"{self.pixels.dtype.str}{self.pixels.shape}{marks}".encode())
-        digest.update(np.ascontiguousarray(self.pixels).data)
-        return digest.hexdigest()
+        return pixel_digest([self.pixels], shape=self.pixels.shape, orientation=self.orientation, colored=self.colored)
+
+
+def is_colored(color_fraction: float, inner_color_fraction: float) -> bool:
+    """Whether an image with these fractions of `Image` has too much color to be a slice."""
+    return color_fraction > MAX_COLOR_FRACTION or inner_color_fraction > MAX_INNER_COLOR
+
+
+def pixel_digest(strips: Iterable[NDArray[Any]], *, shape: tuple[int, ...], orientation: int, colored: bool) -> str:
+    """`Image.pixel_sha256` of an image whose rows come in strips, (some rows, width), so that not all need be held."""
+    marks = f"o{orientation}" * (orientation != 1) + "c" * colored
+    digest: Any = None
+    for strip in strips:
+        digest = digest or hashlib.sha256(f"{strip.dtype.str}{shape}{marks}".encode())
+        digest.update(np.ascontiguousarray(strip).data)
+    return str(digest.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,14 +57,20 @@ def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str)
             cleaned = rewrite()
             if cleaned.data == data:  # there was nothing to remove
                 return Cleaned(data, cleaned.format, cleaned.dropped)  # not a second copy of the bytes
-            again = readers.read(cleaned.data)
+            if _pixel_sha256(cleaned) == pixel_sha256:
+                return cleaned
         except Exception:  # noqa: S112 - Pillow raises almost anything for a file that it cannot handle
             continue
-        if again.pixel_sha256() == pixel_sha256:
-            return cleaned
     raise UnreadableImage(
         "not_separable", f"The {file_format} file's picture cannot be told from what else is in it. Export it as PNG."
     )
+
+
+def _pixel_sha256(cleaned: Cleaned) -> str | None:
+    """What `readers.read` would find in the new file; None if it took it for another format."""
+    if readers.sniff(cleaned.data) != cleaned.format:
+        return None
+    return raster.pixel_sha256(cleaned.data, file_format=cleaned.format, max_pixels=readers.MAX_PIXELS)
 
 
 def _stripped_jpeg(data: bytes, orientation: int) -> Cleaned:

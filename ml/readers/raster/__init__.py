@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from ml.contracts import Image, UnreadableImage
+from ml.contracts import Image, UnreadableImage, is_colored, pixel_digest
 from ml.readers import color
 from ml.readers.raster import appearance, gray, jpeg, orientation, png, tiff
 from ml.readers.raster import tiff_directory as tags
@@ -57,6 +57,18 @@ def read(data: bytes, *, file_format: str, max_pixels: int) -> Image:
         notes=(*_notes(decoded), *decoded.notes, *notes),
         color_fraction=in_color.fraction,
         inner_color_fraction=in_color.inner,
+    )
+
+
+def pixel_sha256(data: bytes, *, file_format: str, max_pixels: int) -> str:
+    """`Image.pixel_sha256` of what `read` gives, without a plane as large as the picture. Raises as `read` does."""
+    decoded = decode(data, file_format=file_format, max_pixels=max_pixels)
+    width, height = decoded.picture.size
+    return pixel_digest(
+        gray.strips(decoded.picture),
+        shape=(height, width),
+        orientation=decoded.orientation,
+        colored=is_colored(*color.measure(decoded.picture)),
     )
 
 

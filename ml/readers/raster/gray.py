@@ -1,5 +1,6 @@
 """From a picture with colors and transparency to one plane of gray values."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,36 @@ _STRIP = 256  # rows
 
 def plane(picture: Pillow.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The gray values, (height, width), uint8, uint16 or float32, and sentences on what was done to them."""
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+    if _is_deep(picture):
         deep = np.asarray(picture).astype(np.uint16 if picture.mode.startswith("I;16") else np.float32)
         inside = without_outliers(deep)
         return inside, () if inside is deep else (outliers.NOTE,)
-    return _eight_bits(picture), ()
+    width, height = picture.size
+    found, top = np.empty((height, width), np.uint8), 0
+    for strip in strips(picture):  # `np.array` would hold all of the picture three times
+        found[top : top + len(strip)] = strip
+        top += len(strip)
+    return found, ()
 
 
-def _eight_bits(picture: Pillow.Image) -> NDArray[np.uint8]:
+def strips(picture: Pillow.Image) -> Iterator[NDArray[Any]]:
+    """The rows of `plane`, some at a time."""
+    if _is_deep(picture):
+        yield plane(picture)[0]
+        return
+    shown = _eight_bits(picture)
+    width, height = shown.size
+    for top in range(0, height, _STRIP):
+        yield np.asarray(shown.crop((0, top, width, min(top + _STRIP, height))))
+
+
+def _is_deep(picture: Pillow.Image) -> bool:
+    return picture.mode.startswith("I;16") or picture.mode in ("I", "F")
+
+
+def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode == "La":  # gray that was multiplied by its opacity: over black, that is what shows
-        return _array(picture.getchannel("L"))
+        return picture.getchannel("L")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         # Over black, brightness is luma times opacity, which needs two planes instead of three color images.
@@ -33,7 +54,7 @@ def _eight_bits(picture: Pillow.Image) -> NDArray[np.uint8]:
         picture = picture.getchannel("L").point(_LIGHTNESS)
     if picture.mode not in ("L", "1", "RGB"):
         picture = picture.convert("RGB")
-    return _array(picture if picture.mode == "L" else picture.convert("L"))
+    return picture if picture.mode == "L" else picture.convert("L")
 
 
 def _shown_lightness() -> list[int]:
@@ -45,13 +66,3 @@ def _shown_lightness() -> list[int]:
 
 
 _LIGHTNESS = _shown_lightness()
-
-
-def _array(picture: Pillow.Image) -> NDArray[np.uint8]:
-    """A gray picture as an array, strip by strip: `np.array` would hold all of it three times."""
-    width, height = picture.size
-    found = np.empty((height, width), np.uint8)
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
-        found[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
-    return found

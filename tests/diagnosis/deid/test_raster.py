@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -227,6 +228,23 @@ def test_a_png_of_a_repeated_pattern_does_not_grow() -> None:
     found, before, after = cleaned(data)
     assert len(found.data) < 1.5 * len(data)
     np.testing.assert_array_equal(after.pixels, before.pixels)
+
+
+def test_pixels_are_compared_without_a_second_plane() -> None:
+    """The new file is held; what is decoded from it is copied a few rows at a time."""
+    noise = np.random.default_rng(0).integers(0, 256, (2048, 2048), dtype=np.uint8)
+    stream = io.BytesIO()
+    Pillow.fromarray(noise).save(stream, "PNG", compress_level=0)
+    data = stream.getvalue()
+    known = readers.read(data).pixel_sha256()
+    del noise, stream
+    tracemalloc.start()
+    try:
+        raster.clean(data, file_format="PNG", orientation=1, pixel_sha256=known)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.6 * len(data)
 
 
 def test_an_interlaced_png_gives_the_same_pixels() -> None:
