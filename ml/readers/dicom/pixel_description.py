@@ -24,7 +24,12 @@ def check(dataset: FileDataset) -> tuple[str, ...]:
 
     Raises UnreadableImage with code `dicom_pixels` and the tag that is absent or odd, or `no_pixels`.
     """
-    if "PixelData" in dataset and not dataset["PixelData"].value:
+    try:
+        empty = "PixelData" in dataset and not dataset["PixelData"].value
+    except Exception as error:  # its VR is damaged
+        damaged = f"The DICOM file is damaged: {_named('PixelData')} cannot be read."
+        raise UnreadableImage("dicom_pixels", damaged) from error
+    if empty:
         raise UnreadableImage("no_pixels", f"The DICOM file holds no picture: {_named('PixelData')} is empty.")
     samples = _one_of(dataset, "SamplesPerPixel", tuple(_COLORS))
     _check_colors(dataset, samples)
