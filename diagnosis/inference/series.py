@@ -46,7 +46,8 @@ def facts_of(row: Slice, *, scan: Scan) -> SliceFacts:
         return slice_facts.from_dict(row.facts, instance=row.instance_uid)
     assert scan.normal is not None and row.along is not None
     position = geometry.lying_at(scan.normal, row.along)
-    return SliceFacts((scan.width, scan.height), position, labels=_labels(scan.stack), instance=row.instance_uid)
+    size, labels = (scan.width, scan.height), _labels(scan.stack)
+    return SliceFacts(size, position, labels=labels, instance=row.instance_uid, turn_known=False)
 
 
 _OLD_LABELS = {

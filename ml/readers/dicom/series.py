@@ -14,6 +14,7 @@ import numpy as np
 
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import slice_order
+from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.separation import separate
 from ml.readers.dicom.slice_facts import ADMINISTRATIVE, LABELS, SEQUENCES, SliceFacts
 from ml.readers.orientation import plane_name
@@ -24,6 +25,7 @@ HASHED = "#"
 """First character of a value that stands for a text which may not be shown."""
 
 Letters = tuple[str, str, str, str]
+_Direction = tuple[tuple[int, int], bool, tuple[float, float, float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +131,33 @@ def part_notes(key: str) -> tuple[str, ...]:
 
 def _by_geometry(facts: Sequence[SliceFacts]) -> list[list[int]]:
     """Indices of slices of one size and direction. The directions do not depend on the order of the slices."""
-    directions: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
-    normals: list[tuple[float, float, float] | None] = [
-        one.position.upward_normal if one.position else None for one in facts
-    ]
-    known = sorted({(one.size, normal) for one, normal in zip(facts, normals, strict=True) if normal})
-    for size, across in known:
-        if not any(slice_order.is_parallel(across, other) for other in directions[size]):
-            directions[size].append(across)
-    numbers = {
-        (size, across): next(n for n, other in enumerate(directions[size]) if slice_order.is_parallel(across, other))
-        for size, across in known
-    }
+    directions: dict[tuple[int, int], list[SlicePosition]] = defaultdict(list)
+    numbers: dict[_Direction, int] = {}
+    for direction in sorted({found for one in facts if (found := _direction(one))}):
+        size, is_turn_unknown, row, column = direction
+        position = SlicePosition((0.0, 0.0, 0.0), row, column)
+        near = directions[size]
+        alike = (n for n, other in enumerate(near) if _is_alike(position, other, turned=not is_turn_unknown))
+        numbers[direction] = next(alike, len(near))
+        if numbers[direction] == len(near):
+            near.append(position)
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for index, (one, normal) in enumerate(zip(facts, normals, strict=True)):
-        groups[one.size, normal and numbers[one.size, normal]].append(index)
+    for index, one in enumerate(facts):
+        found = _direction(one)
+        groups[one.size, found and numbers[found]].append(index)
     return list(groups.values())
+
+
+def _direction(facts: SliceFacts) -> _Direction | None:
+    """What tells a slice's direction; those whose turn is unknown come last, and join one that is known."""
+    position = facts.position
+    return None if position is None else (facts.size, not facts.turn_known, position.row, position.column)
+
+
+def _is_alike(one: SlicePosition, other: SlicePosition, *, turned: bool) -> bool:
+    """turned: also compare how they are turned in their plane: a mirrored slice has its sides the other way around."""
+    parallel = slice_order.is_parallel(one.upward_normal, other.upward_normal)
+    return parallel and (not turned or slice_order.is_turned_alike(one, other))
 
 
 def _offsets(facts: Sequence[SliceFacts]) -> list[float] | None:

@@ -100,7 +100,7 @@ class SliceFacts:
     size: columns and rows. in_stack: In-Stack Position Number (0020,9057). labels: values that slices of one part
     share, by the names of LABELS; sequence: numbers by the names of SEQUENCES, times in seconds. Absent: not in the
     file. instance: SOP Instance UID of a file with one frame. not_anatomy: the term of Frame Type that says so, such as
-    PHASE, else "".
+    PHASE, else "". turn_known: whether the row and column of `position` are the file's; else only its normal is.
     """
 
     size: tuple[int, int]
@@ -110,6 +110,7 @@ class SliceFacts:
     sequence: Mapping[str, float] = field(default_factory=dict)
     instance: str = ""
     not_anatomy: str = ""
+    turn_known: bool = True
 
 
 def as_dict(facts: SliceFacts) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from ml.readers.dicom.geometry import SlicePosition
 
 MIN_COSINE = 0.999
 """Between the normals of slices of one stack: they differ by at most 2.6 degrees."""
+_SAME_TURN = 0.9
+"""Between the rows, and between the columns, of slices of one stack: at most 26 degrees of turn in their plane. Beyond
+it the stack's letters, which are those of its first slice, would be wrong for others."""
 SAME_POSITION = 0.01
 """mm. Slices closer than this have the same position."""
 _REGULAR = 0.25
@@ -22,6 +25,11 @@ _REGULAR = 0.25
 def is_parallel(normal: ArrayLike, other: ArrayLike) -> bool:
     """Whether slices with these (3,) unit normals may belong to one stack."""
     return bool(abs(np.dot(normal, other)) >= MIN_COSINE)
+
+
+def is_turned_alike(one: SlicePosition, other: SlicePosition) -> bool:
+    """Whether the right and lower edges of two parallel slices point the same way in the patient."""
+    return bool(min(np.dot(one.row, other.row), np.dot(one.column, other.column)) >= _SAME_TURN)
 
 
 def offset_along(normal: ArrayLike, position: SlicePosition) -> float:

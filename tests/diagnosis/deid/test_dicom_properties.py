@@ -308,5 +308,5 @@ def test_of_a_damaged_file_a_clean_one_or_a_reason_comes_out(seed: bytes, change
 @pytest.mark.parametrize("representation", (b"U\x00", b"UE", b"UA"))
 def test_a_size_of_no_known_kind_is_damage(representation: bytes) -> None:
     data = _SEEDS[1].replace(b"\x28\x00\x02\x00US", b"\x28\x00\x02\x00" + representation)
-    with pytest.raises(UnreadableImage, match="SamplesPerPixel is no usable number"):
+    with pytest.raises(UnreadableImage, match=r"Samples per Pixel \(0028,0002\) is no number"):
         dicom.open_file(data, max_pixels=10**6)

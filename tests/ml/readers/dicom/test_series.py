@@ -53,6 +53,33 @@ def test_planes_and_sizes_are_stacks_of_their_own_with_their_own_names() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    "turned", [[-1, 0, 0, 0, 1, 0], [1, 0, 0, 0, -1, 0], [-1, 0, 0, 0, -1, 0], [0, 1, 0, -1, 0, 0]]
+)
+def test_slices_that_are_mirrored_or_turned_are_a_stack_of_their_own(turned: list[float]) -> None:
+    files = [file([0, 0, 5.0 * n], direction=turned if n % 2 else AXIAL) for n in range(4)]
+    upright, other = assembled(*files).stacks
+    assert (upright.slices, upright.orientation_letters) == ((0, 2), ("R", "L", "A", "P"))
+    assert (other.slices, other.plane) == ((1, 3), "axial")
+    assert (
+        other.orientation_letters
+        == geometry.SlicePosition((0, 0, 0), tuple(turned[:3]), tuple(turned[3:])).orientation_letters
+    )
+
+
+def test_slices_that_are_turned_a_little_stay_together() -> None:
+    cosine, sine = np.cos(np.radians(10)), np.sin(np.radians(10))
+    [stack] = assembled(file([0, 0, 0]), file([0, 0, 5], direction=[cosine, sine, 0, -sine, cosine, 0])).stacks
+    assert stack.slices == (0, 1)
+
+
+@pytest.mark.parametrize("direction", [AXIAL, [-1, 0, 0, 0, 1, 0]])
+def test_a_slice_of_which_only_the_normal_is_known_joins_its_stack(direction: list[float]) -> None:
+    old = SliceFacts((8, 8), geometry.lying_at((0, 0, 1), 10), turn_known=False)
+    [stack] = assembled(old, file([0, 0, 5], direction=direction), file([0, 0, 0], direction=direction)).stacks
+    assert stack.slices == (2, 1, 0)
+
+
 def test_slices_that_do_not_collide_stay_together_whatever_their_attributes() -> None:
     [stack] = assembled(*[file([0, 0, z], EchoTime=20 + z, AcquisitionNumber=int(z)) for z in (0, 5, 10)]).stacks
     assert (stack.slices, stack.key) == ((0, 1, 2), "")
