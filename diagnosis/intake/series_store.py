@@ -34,7 +34,8 @@ from diagnosis.models import Case, Prediction, Scan, Slice
 from diagnosis.models.prediction import State
 from diagnosis.models.scan import combined_digest, stack_name
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import slice_facts, slice_order
+from ml.readers.dicom import description, geometry, slice_facts, slice_order
+from ml.readers.dicom.header import attributes
 from ml.readers.dicom.series import PART
 
 _log = structlog.get_logger(__name__)
@@ -166,8 +167,17 @@ def _like(row: Slice, part: Part, files: StoredFiles) -> Scan:
     scan.normal, scan.stack = part.stack.normal, stack_name((scan.width, scan.height), part.stack.key)
     scan.pixel_sha256, scan.notes = combined_digest(scan.stack_key, [row.pixel_sha256]), list(row.notes)
     scan.created = timezone.now()
-    save_scan(scan, (_bytes(row.file), _bytes(row.preview), _bytes(row.thumbnail)), files)
+    data = _bytes(row.file)
+    _describe(scan, data)
+    save_scan(scan, (data, _bytes(row.preview), _bytes(row.thumbnail)), files)
     return scan
+
+
+def _describe(scan: Scan, data: bytes) -> None:
+    """Say of a scan what the file of one of its slices says. The one that it was named after may have left it."""
+    kept = attributes(data)
+    scan.name = description.title(kept, geometry.slice_position(kept, 0))
+    scan.windows = list(description.windows(kept))
 
 
 def _name_part(scan: Scan, part: Part) -> None:
@@ -197,8 +207,10 @@ def _set_slices(scan: Scan, part: Part, new: Sequence[Slice], files: StoredFiles
         data = _bytes(part.rows[0].file)
         files.save(scan.file, data)
         scan.sha256 = hashlib.sha256(data).hexdigest()
+        _describe(scan, data)
+        Prediction.objects.filter(scan=scan).update(scan_name=scan.name)
         transaction.on_commit(lambda: default_storage.delete(left))
-    scan.save(update_fields=["size", "frames", "file", "sha256"])
+    scan.save(update_fields=["size", "frames", "file", "sha256", "name", "windows"])
 
 
 def _record(scan: Scan, part: Part, rows: dict[int, Slice], context: UploadContext) -> None:

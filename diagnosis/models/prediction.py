@@ -64,7 +64,7 @@ class Prediction(models.Model):
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
     `for_scan`: owner, owner_name, case_reference and scan_name repeat values of the case, its owner and the scan, so
     that one index answers each filter and order of the worklist. `diagnosis.access.ownership` keeps owner and
-    owner_name in step; the other two never change.
+    owner_name in step, and `intake.series_store` scan_name when a series is split; case_reference never changes.
     """
 
     State = State

@@ -134,3 +134,16 @@ def test_parts_that_only_time_tells_apart_end_as_each_alone(user: Any, name: str
             assert inference_series.arrange(scan) is None
             found.append((scan.name, list(scan.slices.order_by("index").values_list("pixel_sha256", flat=True))))
     assert sorted(found) == alone
+
+
+def test_a_scan_that_goes_on_as_another_part_is_named_after_it(user: Any) -> None:
+    short, long = ([file("EchoTime", which, n, shared_uid=False, blank=False) for n in range(3)] for which in range(2))
+    for number, data in enumerate((short[0], long[1], long[2], long[0])):  # the last shows that there are two echoes
+        intake.receive(user=user, files=[SimpleUploadedFile(f"IM{number}", data)])
+    found = {scan.name: scan for scan in Scan.objects.all()}
+    assert {name: scan.frames for name, scan in found.items()} == {
+        "Series 5, axial, TE 5": 1,
+        "Series 5, axial, TE 15": 3,
+    }
+    assert [scan.name for scan in Scan.objects.order_by("pk")] == ["Series 5, axial, TE 15", "Series 5, axial, TE 5"]
+    assert all(scan.predictions.get().scan_name == name for name, scan in found.items())
