@@ -174,7 +174,8 @@ def copy_results(known: Prediction, claimed: Prediction) -> None:
     if not claimed.scan.is_series:
         return
     slices = dict(Slice.objects.filter(scan=claimed.scan_id).values_list("index", "pk"))
-    results = SliceResult.objects.filter(prediction=known).select_related("slice")
+    # A run that was at work while slices left its scan may have written a result of one of them after they had gone.
+    results = SliceResult.objects.filter(prediction=known, slice__scan=known.scan_id).select_related("slice")
     SliceResult.objects.filter(prediction=claimed).delete()
     copies = [SliceResult(**_copied(row), prediction=claimed, slice_id=slices[row.slice.index]) for row in results]
     SliceResult.objects.bulk_create(copies, batch_size=200)

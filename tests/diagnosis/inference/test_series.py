@@ -273,3 +273,19 @@ def test_a_result_for_fewer_slices_is_not_reused(user: Any, other_user: Any, mod
     theirs = intake.receive(user=other_user, files=files).accepted[0].prediction
     pipeline.run(prediction_id=theirs.pk)
     assert (fresh(theirs).reused_from, fresh(theirs).series["accepted"]) == (None, 6)
+
+
+def test_a_result_of_a_slice_that_has_left_its_scan_is_not_copied(user: Any, other_user: Any, model: Any) -> None:
+    """A run may write a result just after its slice has moved to another scan."""
+    same = {"SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3"}
+    done, elsewhere = series(user, 3, **same), series(user, 4, size=64)
+    pipeline.run(prediction_id=done.pk)
+    left = elsewhere.scan.slices.get(index=3)
+    late = SliceResult.objects.filter(prediction=done).first()
+    assert late is not None
+    late.pk, late.slice = None, left
+    late.save()
+    theirs = series(other_user, 3, **same)
+    pipeline.run(prediction_id=theirs.pk)
+    assert (fresh(theirs).state, fresh(theirs).reused_from) == ("done", done)
+    assert SliceResult.objects.filter(prediction=theirs).count() == 3
