@@ -6,6 +6,7 @@ Scans that get or lose slices are judged again, and the audit trail keeps the re
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from django.core.files.storage import default_storage
@@ -143,7 +144,16 @@ def _carry_out(
     transitions.forget_slices(moved)
     for scan in plan.emptied:
         transitions.discard(scan, actor=context.user)
+        transaction.on_commit(partial(_delete, _own_names(scan)))
     return accepted
+
+
+def _own_names(scan: Scan) -> list[str]:
+    """The files of a scan that are not also those of a slice: an arranged scan shows its middle slice's preview."""
+    shown = {str(scan.preview.name), str(scan.thumbnail.name)}
+    used = set(Slice.objects.filter(preview__in=shown).values_list("preview", flat=True))
+    used |= set(Slice.objects.filter(thumbnail__in=shown).values_list("thumbnail", flat=True))
+    return [str(scan.file.name), *sorted(shown - used)]
 
 
 def _new_scan(part: Part, held: HeldSlices, case: Case, context: UploadContext, files: StoredFiles) -> Scan:

@@ -1,5 +1,6 @@
 """Slices that come later: what joins, what splits off, what cannot be ordered, and what becomes of a result."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -152,6 +153,38 @@ def test_files_are_deleted_if_their_series_cannot_be_stored(user: Any, monkeypat
         for name in (f"{folder}/{sub}/{file}" for file in default_storage.listdir(f"{folder}/{sub}")[1])
     ]
     assert set(stored) == kept
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_a_scan_that_loses_all_slices_goes_with_its_files(
+    user: Any, judged: bool, django_capture_on_commit_callbacks: Any
+) -> None:
+    """Two stacks tilted 3.6 degrees from each other are one when a slice between them comes."""
+    tilt, turn = math.radians(1.8), math.radians(1)
+
+    def file(number: int, orientation: list[float]) -> bytes:
+        place = {"ImagePositionPatient": [0, 0, 5 * number], "ImageOrientationPatient": orientation}
+        return builders.dicom_bytes(builders.phantom(64, seed=number), **place, **COMMON)
+
+    for first, angle in ((0, tilt), (3, -tilt)):
+        orientation = [1, 0, 0, 0, math.cos(angle), math.sin(angle)]
+        receive(user, *(file(first + n, orientation) for n in range(3)))
+    if judged:
+        run_all()
+    gone = Scan.objects.order_by("id")[1]
+    own = str(gone.file.name)
+    between = file(6, [math.cos(turn), 0, math.sin(turn), 0, 1, 0])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert receive(user, between).rejected == []
+    [scan] = Scan.objects.all()
+    assert (scan.frames, scan.slices.count()) == (7, 7)
+    assert not default_storage.exists(own)
+    if not judged:
+        assert not default_storage.exists(str(gone.preview.name))
+    for row in scan.slices.all():
+        assert all(default_storage.exists(str(file.name)) for file in (row.file, row.preview, row.thumbnail))
+    assert AuditEvent.objects.get(action="prediction.discarded").details["scan"] == gone.pk
+    assert [row.state for row in run_all()] == ["done"]
 
 
 def test_a_slice_of_a_series_that_an_earlier_version_stored_joins_it(user: Any) -> None:
