@@ -133,14 +133,18 @@ def _by_geometry(facts: Sequence[SliceFacts]) -> list[list[int]]:
     """Indices of slices of one size and direction. The directions do not depend on the order of the slices."""
     directions: dict[tuple[int, int], list[SlicePosition]] = defaultdict(list)
     numbers: dict[_Direction, int] = {}
+    normals: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
     for direction in sorted({found for one in facts if (found := _direction(one))}):
         size, is_turn_unknown, row, column = direction
         position = SlicePosition((0.0, 0.0, 0.0), row, column)
-        near = directions[size]
-        alike = (n for n, other in enumerate(near) if _is_alike(position, other, turned=not is_turn_unknown))
+        near, across = directions[size], normals[size]
+        # Compared all at once, as each frame of a radial acquisition has a direction of its own.
+        parallel = slice_order.parallel(position.upward_normal, across)
+        alike = (n for n in parallel if is_turn_unknown or slice_order.is_turned_alike(position, near[n]))
         numbers[direction] = next(alike, len(near))
         if numbers[direction] == len(near):
             near.append(position)
+            across.append(position.upward_normal)
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, one in enumerate(facts):
         found = _direction(one)
@@ -152,12 +156,6 @@ def _direction(facts: SliceFacts) -> _Direction | None:
     """What tells a slice's direction; those whose turn is unknown come last, and join one that is known."""
     position = facts.position
     return None if position is None else (facts.size, not facts.turn_known, position.row, position.column)
-
-
-def _is_alike(one: SlicePosition, other: SlicePosition, *, turned: bool) -> bool:
-    """turned: also compare how they are turned in their plane: a mirrored slice has its sides the other way around."""
-    parallel = slice_order.is_parallel(one.upward_normal, other.upward_normal)
-    return parallel and (not turned or slice_order.is_turned_alike(one, other))
 
 
 def _offsets(facts: Sequence[SliceFacts]) -> list[float] | None:

@@ -22,9 +22,10 @@ _REGULAR = 0.25
 """A distance is a multiple of the usual one if it differs from it by at most this fraction of the usual one."""
 
 
-def is_parallel(normal: ArrayLike, other: ArrayLike) -> bool:
-    """Whether slices with these (3,) unit normals may belong to one stack."""
-    return bool(abs(np.dot(normal, other)) >= MIN_COSINE)
+def parallel(normal: ArrayLike, others: ArrayLike) -> list[int]:
+    """Which of the (n, 3) unit normals may belong to one stack with the (3,) one, as rising indices."""
+    cosines = np.reshape(np.asarray(others, np.float64), (-1, 3)) @ np.asarray(normal, np.float64)
+    return [int(index) for index in np.flatnonzero(np.abs(cosines) >= MIN_COSINE)]
 
 
 def is_turned_alike(one: SlicePosition, other: SlicePosition) -> bool:

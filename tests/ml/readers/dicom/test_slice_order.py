@@ -32,8 +32,8 @@ def test_normals_within_two_and_a_half_degrees_are_parallel_either_way() -> None
     def tilted(degrees: float) -> np.ndarray:
         return np.array([0, np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
 
-    assert slice_order.is_parallel((0, 0, 1), tilted(2.5)) and slice_order.is_parallel((0, 0, 1), -tilted(2.5))
-    assert not slice_order.is_parallel((0, 0, 1), tilted(2.7))
+    assert slice_order.parallel((0, 0, 1), [tilted(2.5), tilted(2.7), -tilted(2.5)]) == [0, 2]
+    assert slice_order.parallel((0, 0, 1), []) == []
 
 
 def test_one_slice_has_no_spacing_and_no_notes() -> None:
