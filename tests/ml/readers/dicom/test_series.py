@@ -201,6 +201,20 @@ def test_thousands_of_slices_are_assembled_at_once() -> None:
     assert [len(stack.slices) for stack in found.stacks] == [500] * 4
 
 
+def test_slices_with_directions_of_their_own_are_assembled_in_no_time() -> None:
+    spin, tilt = 0.001 * np.arange(5000), 0.3 * np.arange(5000)
+    rows = np.stack([np.cos(spin), np.sin(spin), 0 * spin], axis=1)
+    columns = np.stack([-np.sin(spin) * np.cos(tilt), np.cos(spin) * np.cos(tilt), np.sin(tilt)], axis=1)
+    facts = [
+        SliceFacts((8, 8), geometry.SlicePosition((0, 0, 0), tuple(row), tuple(column)))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+    start = process_time()
+    found = series.assemble(facts, pixels=str)
+    assert process_time() - start < 10.0  # a tenth of it where this was written; one by one it took 66
+    assert len(found.stacks) > 1000
+
+
 def test_an_object_without_anatomy_is_set_aside() -> None:
     with pytest.raises(UnreadableImage) as raised:
         frames(2, [at(z, ComplexImageComponent="PHASE") for z in (0, 5)])
