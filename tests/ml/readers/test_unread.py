@@ -168,7 +168,11 @@ def test_a_hostile_start_is_told_in_no_time(byte: bytes) -> None:
         unread.unread_format((byte * 65536)[:65000] + end, size=65536)
 
 
-@pytest.mark.parametrize("data", [bytes(7), bytes(10240), bytes(3_000_000), gzip.compress(bytes(10240))])
+@pytest.mark.parametrize(
+    "data",
+    [bytes(7), bytes(10240), bytes(3_000_000), gzip.compress(bytes(10240))],
+    ids=["seven", "a block", "megabytes", "gzipped"],  # a gzip file begins with the time, and workers compare ids
+)
 def test_zeros_are_an_empty_archive_or_a_copy_that_failed(data: bytes) -> None:
     assert (refused(data).code, "zeros" in refused(data).message) == ("empty", True)
     assert refused(gzip.compress(bytes(100_000) + b"voxels")).code == "archive"
