@@ -50,11 +50,19 @@ def test_anonymous_and_deactivated_users_see_nothing(user: Any, mine: Any) -> No
 
 def test_position_counts_earlier_predictions(user: Any) -> None:
     now = timezone.now()
+    for state in (State.CANCELED, State.DONE, State.RUNNING):  # nobody waits for these
+        PredictionFactory(state=state, queued=now.replace(microsecond=0))
     first, second = (
         PredictionFactory(state="queued", scan__case__owner=user, queued=now.replace(microsecond=n)) for n in (1, 2)
     )
     positions = {p.pk: p.position for p in selectors.statuses(user, prediction_ids=[first.pk, second.pk])}
     assert positions == {first.pk: 1, second.pk: 2}
+
+
+def test_a_case_tells_how_many_scans_it_has(user: Any, mine: Any) -> None:
+    empty = CaseFactory(owner=user)
+    ScanFactory(case=mine.scan.case)
+    assert {case.pk: case.scan_count for case in selectors.cases(user)} == {mine.scan.case.pk: 2, empty.pk: 0}
 
 
 def test_any_number_of_statuses_costs_one_query(user: Any, django_assert_num_queries: Any) -> None:

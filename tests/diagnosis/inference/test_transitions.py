@@ -245,3 +245,44 @@ def test_the_message_of_a_retry_waits_for_further_slices(user: Any, sent: Queue,
     assert commit(transitions.retry, prediction, actor=user)
     [message] = sent.messages()
     assert timedelta(0) <= message.not_before - prediction.not_before < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_a_cancel_is_audited(user: Any) -> None:
+    prediction = PredictionFactory(state="running")
+    assert transitions.cancel(prediction, actor=user)
+    event = AuditEvent.objects.get(action="prediction.canceled")
+    assert (event.actor_id, event.target_id) == (user.pk, str(prediction.pk))
+
+
+@pytest.mark.django_db
+def test_the_longest_waiting_that_is_due_comes_first() -> None:
+    now = timezone.now()
+    second, third = (PredictionFactory(state="queued", queued=now - LATER) for _ in range(2))
+    first = PredictionFactory(state="queued", queued=now - 2 * LATER, not_before=now - LATER)
+    PredictionFactory(state="queued", queued=now - 3 * LATER, not_before=now + LATER)
+    PredictionFactory(state="running", queued=now - 3 * LATER, attempts=0)
+    assert list(transitions.never_claimed()) == [first, second, third]
+    assert [transitions.claim_next() for _ in range(4)] == [first, second, third, None]
+
+
+@pytest.mark.django_db
+def test_what_is_put_back_waits_from_now_on(sent: Queue, commit: Any) -> None:
+    long_ago, due = timezone.now() - timedelta(days=1), timezone.now() + LATER
+    released, requeued = (transitions.claim(PredictionFactory(state="queued", queued=long_ago).pk) for _ in range(2))
+    assert released is not None and requeued is not None
+    assert transitions.postpone(requeued, until=due)
+    assert commit(transitions.release, released, send=False) and commit(transitions.requeue, requeued)
+    assert all(timezone.now() - fresh(one).queued < LATER for one in (released, requeued))
+    [message] = sent.messages()
+    assert timedelta(0) <= message.not_before - due < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_a_scan_that_loses_its_worker_too_often_fails_with_a_reason(sent: Queue, settings: Any) -> None:
+    settings.TASK_MAX_ATTEMPTS = 3
+    ago = timezone.now() - timedelta(days=1)
+    lost = PredictionFactory(state="running", queued=ago, started=ago, attempts=3)
+    assert transitions.sweep() == 0
+    assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
+    assert fresh(lost).error == "The worker was lost 3 times while analyzing this scan."
