@@ -6,6 +6,7 @@ Reads one frame of a file, from its functional groups (PS3.3, C.7.6.16) or from 
 import contextlib
 import math
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,7 +29,7 @@ LABELS: dict[str, _Keys] = {
     "EchoTime": ("EffectiveEchoTime", "EchoTime"),
     "EchoNumbers": ("EchoNumbers",),
     "InversionTime": ("InversionTimes", "InversionTime"),
-    "DiffusionBValue": ("DiffusionBValue", 0x0019100C, 0x00431039, 0x20011003),
+    "DiffusionBValue": ("DiffusionBValue", 0x0019100C, 0x00431039, 0x20011003, 0x00651009),
     "TemporalPositionIndex": ("TemporalPositionIndex",),
     "TemporalPositionIdentifier": ("TemporalPositionIdentifier",),
     "FlipAngle": ("FlipAngle",),
@@ -61,7 +62,8 @@ LABELS: dict[str, _Keys] = {
     "SeriesDescription": ("SeriesDescription",),
 }
 """What may tell parts of a series apart, the most telling first: its name here, and where it is found. Numbers are the
-vendors' private elements: Siemens group 0019, GE 0019 and 0043, Philips 2001 and 2005 (their conformance statements).
+vendors' private elements: Siemens group 0019, GE 0019 and 0043, Philips 2001 and 2005, United Imaging 0065 (their
+conformance statements).
 """
 
 ADMINISTRATIVE = frozenset(
@@ -195,7 +197,9 @@ def _label(found: Mapping[str | int, Any], keys: _Keys) -> str:
 def _text(value: Any) -> str:
     """A value as text; numbers to four digits, as scanners' own vary in the sixth."""
     if isinstance(value, bytes):  # a private element in implicit VR, or of an unknown one
-        value = value.decode("ascii", "replace").strip("\0 ")
+        text = value.decode("ascii", "replace").strip("\0 ")
+        is_double = len(value) == 8 and not re.fullmatch(r"[ -~]*", text)
+        value = struct.unpack("<d", value)[0] if is_double else text
     try:
         return f"{float(value):.4g}" if not isinstance(value, str) or re.fullmatch(r"[-+.\deE]+", value) else value
     except (TypeError, ValueError):

@@ -28,6 +28,7 @@ def read(data: bytes) -> tuple[SliceFacts, ...]:
     ("group", "creator", "element", "vr", "value", "b"),
     [
         (0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 1000, "1000"),
+        (0x0065, "Image Private Header", 0x09, "FD", 1000.0, "1000"),
         (0x0043, "GEMS_PARM_01", 0x39, "IS", [1000, 8, 0, 0], "1000"),
         (0x0043, "GEMS_PARM_01", 0x39, "IS", [1_000_000_700, 8, 0, 0], "700"),
         (0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0, "800"),
