@@ -40,10 +40,13 @@ class Cleaned:
     dropped: tuple[str, ...]
 
 
-def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str) -> Cleaned:
+def clean(
+    data: bytes, *, file_format: str, orientation: int, pixel_sha256: str, preview: bytes | None = None
+) -> Cleaned:
     """The file without anything that is not the picture.
 
-    file_format, orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`.
+    file_format, orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`. preview: PNG bytes
+    that show it. They are stored as the file where they hold the same gray pixels, which saves encoding them again.
 
     Of the metadata only the orientation stays. Of several pictures only the first stays, as only that one is read.
 
@@ -52,6 +55,8 @@ def clean(data: bytes, *, file_format: str, orientation: int, pixel_sha256: str)
     rewrites: list[Callable[[], Cleaned]] = [lambda: _reencoded(data, file_format, orientation)]
     if file_format == "JPEG":
         rewrites.insert(0, lambda: _stripped_jpeg(data, orientation))
+    elif file_format == "PNG" and orientation == 1 and preview is not None:
+        rewrites.insert(0, lambda: _as_previewed(data, preview))
     for rewrite in rewrites:
         try:
             cleaned = rewrite()
@@ -110,6 +115,16 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
             stream = io.BytesIO()
             picture.save(stream, "PNG", **exif)
     return Cleaned(stream.getvalue(), "PNG", dropped)
+
+
+def _as_previewed(data: bytes, preview: bytes) -> Cleaned:
+    """The preview, if the picture has its size and one 8-bit gray value for each pixel. Raises ValueError."""
+    if len(preview) > _MAX_GROWTH * len(data):
+        raise ValueError("The preview was encoded without a search for repeats.")
+    with Pillow.open(io.BytesIO(data)) as picture, Pillow.open(io.BytesIO(preview)) as shown:
+        if picture.mode != "L" or picture.size != shown.size or "transparency" in picture.info:
+            raise ValueError("A gray preview does not hold all of this picture.")
+    return Cleaned(preview, "PNG", names_of_metadata(data, file_format="PNG"))
 
 
 def _exceeds_palette(picture: Pillow.Image) -> bool:

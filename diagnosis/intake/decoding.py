@@ -56,7 +56,11 @@ def _from_raster(name: str, data: bytes) -> Decoded:
     file_format, orientation = image.format, image.orientation
     del image  # frees the pixels before those of the cleaned file are decoded and compared
     cleaned = clean_raster.clean(
-        data, file_format=file_format, orientation=orientation, pixel_sha256=rendered.pixel_sha256
+        data,
+        file_format=file_format,
+        orientation=orientation,
+        pixel_sha256=rendered.pixel_sha256,
+        preview=rendered.preview,
     )
     return Decoded(
         name,

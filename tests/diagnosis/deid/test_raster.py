@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, PngImagePlugin, TiffImagePlugin
 
 from diagnosis.deid import raster
+from diagnosis.intake import previews
 from ml import readers
 from ml.contracts import Image, UnreadableImage
 from ml.readers.raster.appearance import PROFILE
@@ -27,8 +28,13 @@ STRIPPED = {"JPEG": "JPEG", "PNG": "PNG", "TIFF": "TIFF", "WEBP": "PNG", "BMP": 
 
 
 def clean(data: bytes, image: Image) -> raster.Cleaned:
+    preview, _ = previews.render(image)
     return raster.clean(
-        data, file_format=image.format, orientation=image.orientation, pixel_sha256=image.pixel_sha256()
+        data,
+        file_format=image.format,
+        orientation=image.orientation,
+        pixel_sha256=image.pixel_sha256(),
+        preview=preview,
     )
 
 
@@ -230,6 +236,14 @@ def test_a_png_of_a_repeated_pattern_does_not_grow() -> None:
     np.testing.assert_array_equal(after.pixels, before.pixels)
 
 
+@pytest.mark.parametrize(("mode", "side", "as_shown"), [("L", 300, True), ("L", 1200, False), ("RGB", 300, False)])
+def test_a_gray_png_that_is_shown_whole_is_encoded_once(mode: str, side: int, as_shown: bool) -> None:
+    stream = io.BytesIO()
+    picture(mode, side, side, seed=3, color=False).save(stream, "PNG")
+    image = readers.read(stream.getvalue())
+    assert (clean(stream.getvalue(), image).data == previews.render(image)[0]) is as_shown
+
+
 def test_pixels_are_compared_without_a_second_plane() -> None:
     """The new file is held; what is decoded from it is copied a few rows at a time."""
     noise = np.random.default_rng(0).integers(0, 256, (2048, 2048), dtype=np.uint8)
@@ -337,9 +351,11 @@ def test_further_pictures_are_removed_and_reported() -> None:
 
 def test_a_file_whose_pixels_would_change_is_refused() -> None:
     """As when a decoder reads something that was taken for metadata."""
-    other = readers.read(builders.png_bytes(builders.phantom(64, seed=1)))
+    data = worded_png(Pillow.fromarray(builders.phantom(64, seed=2)), 1, WORD)
+    other = readers.read(builders.png_bytes(builders.phantom(64, seed=1))).pixel_sha256()
+    preview, _ = previews.render(readers.read(data))
     with pytest.raises(UnreadableImage) as caught:
-        clean(worded_png(Pillow.fromarray(builders.phantom(64, seed=2)), 1, WORD), other)
+        raster.clean(data, file_format="PNG", orientation=1, pixel_sha256=other, preview=preview)
     assert caught.value.code == "not_separable"
 
 
