@@ -24,7 +24,9 @@ def test_honcho_is_the_version_that_the_tree_was_checked_against() -> None:
 _RUN = """
 import os, sys
 from pathlib import Path
+from honcho import manager
 from brainscan.launcher.tree import Tree
+manager.KILL_WAIT = 0.5
 tree = Tree(Path(sys.argv[1]), env=os.environ)
 tree.start()
 culprit = tree.run()

@@ -18,10 +18,10 @@ from tests.builders import phantom
 pytestmark = [
     pytest.mark.tensorflow,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.timeout(600),  # some hundred real scans, on two engines
+    pytest.mark.timeout(600),  # dozens of real scans, on two engines
 ]
 
-PER_SOURCE = 24
+PER_SOURCE = 8
 """Scans from each source's test split."""
 
 PHANTOMS = [
