@@ -71,4 +71,6 @@ def _without_even_edges(levels: Levels) -> Levels:
 
 
 def _even(line: Levels) -> bool:
-    return bool((np.abs(line - np.median(line)) <= _EVEN).mean() >= _MOST)
+    ordered = np.sort(line)  # asked a hundred times a picture, where np.median costs four times as much
+    median = (ordered[(line.size - 1) // 2] + ordered[line.size // 2]) / 2
+    return bool(np.count_nonzero(np.abs(line - median) <= _EVEN) / line.size >= _MOST)
