@@ -90,6 +90,20 @@ def engine(value: str) -> str:
     return value
 
 
+def reading_mode(value: str) -> str:
+    """READING_MODE, if there is such a mode."""
+    if value not in ("open", "blind_first"):
+        raise ImproperlyConfigured(f"READING_MODE is {value!r}; valid modes: open, blind_first.")
+    return value
+
+
+def readings_required(value: int) -> int:
+    """READINGS_REQUIRED, which is 1 or 2."""
+    if value not in (1, 2):
+        raise ImproperlyConfigured(f"READINGS_REQUIRED is {value}; a scan needs 1 or 2 signed readings.")
+    return value
+
+
 def ae_title(value: str) -> str:
     """DICOM_AE_TITLE without surrounding spaces."""
     title = value.strip(" ")

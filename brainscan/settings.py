@@ -135,6 +135,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ] + [{"NAME": "diagnosis.access.token_revocation.TokenRevocationValidator"}]
+# Reading, where no group of the reader has a policy of its own.
+READING_MODE = config.reading_mode(env.str("READING_MODE", default="open"))
+READINGS_REQUIRED = config.readings_required(env.int("READINGS_REQUIRED", default=1))
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from brainscan.launcher.valkey import EmbeddedValkey
 from diagnosis.inference import broker
+from diagnosis.models import Review
 from diagnosis.similarity import embedding_index
 from tests.factories import ModelVersionFactory, UserFactory
 from tests.queue import Queue
@@ -42,6 +43,18 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
     }
     embedding_index.index.cache_clear()  # rows of another test's database are gone
     yield
+
+
+@pytest.fixture(autouse=True)
+def _reviews_can_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The database keeps committed reviews; a test that commits its transactions ends by deleting every row."""
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")) and "transactional_db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    Review.objects.update(purging=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models import Case, ModelVersion, Prediction, Review, Scan
 from diagnosis.models.prediction import ENDED, State
 from ml.evidence.localize import locate
 from ml.model.heads import CELLS
@@ -143,3 +143,24 @@ def _fields_of(state: str, queued: Any) -> dict[str, Any]:
     if state == State.FAILED:
         fields |= {"error_code": "internal", "error": "The analysis failed unexpectedly."}
     return fields
+
+
+class ReviewFactory(factory.django.DjangoModelFactory):
+    """By default a signed one that says tumor, of the newest prediction's scan; give `state` for another."""
+
+    class Meta:
+        model = Review
+
+    class Params:
+        at = factory.LazyFunction(timezone.now)
+
+    scan = factory.SubFactory(ScanFactory)
+    reader = factory.SubFactory(UserFactory)
+    state = "signed"
+    mode = "open"
+    finding = "tumor"
+    pixel_sha256 = factory.SelfAttribute("scan.pixel_sha256")
+    committed = factory.LazyAttribute(lambda o: None if o.state == "draft" else o.at)
+    revealed = factory.LazyAttribute(lambda o: o.committed or (o.at if o.mode == "open" else None))
+    signed = factory.LazyAttribute(lambda o: o.at if o.state == "signed" else None)
+    signed_by = factory.LazyAttribute(lambda o: o.reader if o.state == "signed" else None)

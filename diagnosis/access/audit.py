@@ -12,6 +12,9 @@ from django.db.models import Model
 from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent
 
+RESULT_SHOWN = ("result.viewed", "overlay.downloaded", "dicom.downloaded")
+"""Actions by which a person sees what the model says of a prediction, which is their target."""
+
 
 def record(
     action: str,

@@ -103,11 +103,12 @@ def _may_see(user: AnyUser, owner: str) -> Q:
         return Q(pk__in=())
     if user.is_superuser:
         return Q()
-    return Q() if _is_reader(user) else Q(**{owner: user.pk})
+    return Q() if is_reader(user) else Q(**{owner: user.pk})
 
 
-def _is_reader(user: User) -> bool:
-    """The user of a request was loaded with the answer; for any other user one query finds it."""
+def is_reader(user: User) -> bool:
+    """Whether the user may see all cases. The user of a request was loaded with the answer; for any other one query
+    finds it."""
     loaded: bool | None = getattr(user, "is_reader", None)
     return Group.objects.filter(user=user.pk, name=READERS).exists() if loaded is None else loaded
 

@@ -22,6 +22,7 @@ from diagnosis.access.users import User
 from diagnosis.inference import broker, model_versions
 from diagnosis.models import Case, Embedding, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import ACTIVE, REUSABLE, STOPPED, State
+from diagnosis.reviews import transitions as reviews
 
 MESSAGE_LOST_AFTER = timedelta(seconds=30)
 """A released prediction normally has its own queued message; after this delay we assume it was lost."""
@@ -181,7 +182,8 @@ def forget_slices(slice_ids: Sequence[int]) -> None:
 
 
 def discard(scan: Scan, *, actor: User) -> None:
-    """Delete a scan that has lost all its slices to others, with its predictions. An audit row keeps each result."""
+    """Delete a scan that has lost all its slices to others, with its predictions and reviews. Audit rows keep each."""
+    reviews.forget(scan, actor=actor, why="its slices moved to other scans")
     for known in Prediction.objects.filter(scan=scan):
         result = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
         audit.record("prediction.discarded", actor=actor, target=known, scan=scan.pk, **result)

@@ -5,7 +5,20 @@ from diagnosis.models.case import Case
 from diagnosis.models.embedding import Embedding
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
+from diagnosis.models.reading_policy import ReadingPolicy
+from diagnosis.models.review import Review
 from diagnosis.models.scan import Scan
 from diagnosis.models.slice import Slice, SliceResult
 
-__all__ = ["AuditEvent", "Case", "Embedding", "ModelVersion", "Prediction", "Scan", "Slice", "SliceResult"]
+__all__ = [
+    "AuditEvent",
+    "Case",
+    "Embedding",
+    "ModelVersion",
+    "Prediction",
+    "ReadingPolicy",
+    "Review",
+    "Scan",
+    "Slice",
+    "SliceResult",
+]

@@ -47,6 +47,15 @@ def combined_digest(stack_key: str, digests: list[str]) -> str:
     return hashlib.sha256("\n".join(["series", stack_key, *digests]).encode()).hexdigest()
 
 
+class Reading(models.TextChoices):
+    """How far people are with a scan."""
+
+    UNREAD = "unread", "Unread"
+    READ = "read", "Read"
+    SIGNED = "signed", "Signed"
+    DISAGREEMENT = "disagreement", "Disagreement"
+
+
 class Scan(models.Model):
     """An accepted upload: its name, its contents, and where its files are.
 
@@ -79,11 +88,19 @@ class Scan(models.Model):
     spacing = models.FloatField(null=True, blank=True, help_text="Millimeters between slices.")
     letters = models.CharField(max_length=4, blank=True, default="", help_text="At the left, right, upper, lower edge.")
     windows = models.JSONField(default=list, blank=True, help_text="Center and width of each window of the file.")
+    reading = models.CharField(
+        max_length=12,
+        choices=Reading.choices,
+        default=Reading.UNREAD,
+        editable=False,
+        help_text="Follows from its reviews; kept here so that the worklist can filter and sort by it.",
+    )
     deidentified = models.JSONField(default=dict, blank=True, help_text="What was kept of the file's header, by name.")
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ("-id",)
+        indexes = (models.Index(fields=("reading",), name="scan_reading"),)
         constraints = (
             models.UniqueConstraint(fields=("case", "pixel_sha256"), name="scan_pixels_unique_per_case"),
             models.CheckConstraint(
@@ -93,6 +110,7 @@ class Scan(models.Model):
                 condition=models.Q(size__gt=0, width__gt=0, height__gt=0), name="scan_has_size_and_extent"
             ),
             models.CheckConstraint(condition=models.Q(frames__gt=0), name="scan_has_frames"),
+            models.CheckConstraint(condition=models.Q(reading__in=Reading.values), name="scan_reading_known"),
         )
 
     def __str__(self) -> str:

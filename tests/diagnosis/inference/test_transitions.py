@@ -30,7 +30,10 @@ def writes(source: str) -> Iterator[str]:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             keywords = {keyword.arg for keyword in node.keywords}
-            predictions = "Prediction" in {child.id for child in ast.walk(node.func) if isinstance(child, ast.Name)}
+            names = {child.id for child in ast.walk(node.func) if isinstance(child, ast.Name)}
+            if "Review" in names:  # has a state of its own, which `reviews.transitions` changes
+                continue
+            predictions = "Prediction" in names
             # `**fields` may hold anything, so a model's row is not written with it elsewhere.
             if name in WRITES and (keywords & OWNED or (predictions and None in keywords)):
                 yield ast.unparse(node)

@@ -1,0 +1,299 @@
+"""Draft, commit, sign, amend: what each does, refuses and leaves behind."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+
+import diagnosis
+from diagnosis.access import audit
+from diagnosis.models import AuditEvent, Prediction, ReadingPolicy, Review, Scan
+from diagnosis.reviews import transitions
+from diagnosis.reviews.errors import InvalidOpinion, NotYourReading, ReviewRefused
+from diagnosis.reviews.opinions import Opinion
+from tests.factories import PredictionFactory, ScanFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+TUMOR = Opinion(finding="tumor", tumor_type="glioma", confidence="high", comment="Left temporal.", place=(0.2, 0.3))
+NO_TUMOR = Opinion(finding="no_tumor")
+
+
+def policy(*people: Any, mode: str = "open", readings: int = 1) -> None:
+    group = Group.objects.create(name=f"{mode} {readings}")
+    ReadingPolicy.objects.create(group=group, mode=mode, readings=readings)
+    group.user_set.add(*people)
+
+
+def actions() -> list[str]:
+    return list(AuditEvent.objects.filter(target_type="review").order_by("pk").values_list("action", flat=True))
+
+
+def reading(prediction: Prediction) -> str:
+    return str(Scan.objects.get(pk=prediction.scan_id).reading)
+
+
+@pytest.fixture
+def prediction(user: Any) -> Prediction:
+    return PredictionFactory(scan__case__owner=user)
+
+
+@pytest.fixture
+def readers() -> list[Any]:
+    people = UserFactory.create_batch(3)
+    Group.objects.get(name="reader").user_set.add(*people)
+    return people
+
+
+def test_a_draft_is_saved_changed_and_signed(user: Any, prediction: Prediction) -> None:
+    draft = transitions.save_draft(prediction, reader=user, opinion=Opinion(comment="Look again."))
+    assert (draft.state, draft.finding, reading(prediction)) == ("draft", "", "unread")
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR, version=draft.version)
+    signed = transitions.sign(prediction, reader=user, opinion=TUMOR, version=draft.version)
+    assert signed.pk == draft.pk
+    assert (signed.state, signed.signed_by, signed.role, signed.point) == ("signed", user, "reader", (0.2, 0.3))
+    assert signed.committed == signed.signed
+    assert signed.prediction == prediction
+    assert not signed.read_blind
+    assert reading(prediction) == "signed"
+    assert actions() == ["review.saved", "review.saved", "review.signed"]
+
+
+def test_a_double_click_signs_once(user: Any, prediction: Prediction) -> None:
+    first = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    second = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    assert (first.pk, first.signed) == (second.pk, second.signed)
+    assert actions() == ["review.signed"]
+
+
+def test_a_double_click_saves_and_commits_once(user: Any, prediction: Prediction) -> None:
+    for change in (transitions.save_draft, transitions.save_draft, transitions.commit, transitions.commit):
+        review = change(prediction, reader=user, opinion=TUMOR)
+    assert review.state == "committed"
+    assert actions() == ["review.saved", "review.committed"]
+    assert transitions.sign_committed(review, reader=user).state == "signed"
+    assert transitions.sign_committed(review, reader=user).state == "signed"
+    assert actions()[2:] == ["review.signed"]
+
+
+def test_a_stale_tab_overwrites_nothing(user: Any, prediction: Prediction) -> None:
+    transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    for change in (transitions.save_draft, transitions.commit, transitions.sign):
+        with pytest.raises(ReviewRefused) as refused:
+            change(prediction, reader=user, opinion=NO_TUMOR)
+        assert refused.value.code == "stale"
+    assert Review.objects.get().finding == "tumor"
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_running_scan_is_not_reviewed(user: Any, state: str) -> None:
+    running = PredictionFactory(scan__case__owner=user, state=state)
+    with pytest.raises(ReviewRefused) as refused:
+        transitions.sign(running, reader=user, opinion=TUMOR)
+    assert refused.value.code == "still_running"
+    assert not Review.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["refused", "failed", "canceled"])
+def test_a_scan_without_the_models_judgment_is_reviewed(user: Any, state: str) -> None:
+    ended = PredictionFactory(scan__case__owner=user, state=state)
+    assert transitions.sign(ended, reader=user, opinion=TUMOR).state == "signed"
+
+
+def test_a_page_that_shows_other_pixels_is_refused(user: Any, prediction: Prediction) -> None:
+    shown = prediction.scan.pixel_sha256[:12]
+    assert transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=shown)
+    with pytest.raises(ReviewRefused) as refused:
+        transitions.sign(prediction, reader=user, opinion=TUMOR, version=1, pixels="0" * 12)
+    assert refused.value.code == "scan_changed"
+
+
+INVALID = [
+    (Opinion(), "finding"),
+    (Opinion(finding="perhaps"), "finding"),
+    (Opinion(finding="no_tumor", tumor_type="glioma"), "tumor_type"),
+    (Opinion(finding="tumor", tumor_type="wart"), "tumor_type"),
+    (Opinion(finding="tumor", confidence="huge"), "confidence"),
+    (Opinion(finding="tumor", comment="x" * 4001), "comment"),
+    (Opinion(finding="tumor", comment="\0"), "comment"),
+    (Opinion(finding="tumor", place=(0.1,)), "location"),
+    (Opinion(finding="tumor", place=(0.1, float("nan"))), "location"),
+    (Opinion(finding="tumor", place=(0.5, 0.5, 0.4, 0.6)), "location"),
+    (Opinion(finding="tumor", slice_index=0), "slice"),
+]
+
+
+@pytest.mark.parametrize(("opinion", "field"), INVALID, ids=str)
+def test_an_opinion_that_breaks_a_rule_is_not_signed(
+    user: Any, prediction: Prediction, opinion: Opinion, field: str
+) -> None:
+    with pytest.raises(InvalidOpinion) as refused:
+        transitions.sign(prediction, reader=user, opinion=opinion)
+    assert list(refused.value.errors) == [field]
+    assert not Review.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("index", "place", "valid"), [(2, (0.1, 0.1), True), (3, (), False), (None, (0.1, 0.1), False)]
+)
+def test_a_place_in_a_series_names_its_slice(user: Any, index: int, place: Any, valid: bool) -> None:
+    series = PredictionFactory(scan=ScanFactory(case__owner=user, frames=3))
+    opinion = Opinion(finding="tumor", place=place, slice_index=index)
+    if valid:
+        assert transitions.sign(series, reader=user, opinion=opinion).slice_index == index
+    else:
+        with pytest.raises(InvalidOpinion):
+            transitions.sign(series, reader=user, opinion=opinion)
+
+
+def test_only_owner_and_readers_review(
+    user: Any, other_user: Any, reader: Any, admin: Any, prediction: Prediction
+) -> None:
+    for person in (other_user, admin):
+        with pytest.raises(NotYourReading):
+            transitions.save_draft(prediction, reader=person, opinion=TUMOR)
+    for person in (user, reader):
+        assert transitions.save_draft(prediction, reader=person, opinion=TUMOR)
+
+
+def test_nobody_changes_a_review_of_another(user: Any, reader: Any, admin: Any, prediction: Prediction) -> None:
+    review = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    for person in (reader, admin):
+        with pytest.raises(NotYourReading):
+            transitions.sign_committed(review, reader=person)
+        with pytest.raises(NotYourReading):
+            transitions.amend(review, reader=person, opinion=NO_TUMOR, reason="I know better.")
+    draft = transitions.save_draft(prediction, reader=reader, opinion=TUMOR)
+    assert not transitions.discard_draft(draft, reader=user)
+
+
+def test_an_amendment_keeps_the_earlier_text(user: Any, prediction: Prediction) -> None:
+    signed = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    amended = transitions.amend(signed, reader=user, opinion=NO_TUMOR, reason=" An artifact. ")
+    signed.refresh_from_db()
+    assert (signed.current, signed.comment, signed.finding) == (False, "Left temporal.", "tumor")
+    assert (amended.amends, amended.reason, amended.state) == (signed, "An artifact.", "signed")
+    event = AuditEvent.objects.get(action="review.amended")
+    assert (event.details["amends"], event.details["reason"]) == (signed.pk, "An artifact.")
+    with pytest.raises(ReviewRefused) as refused:
+        transitions.amend(signed, reader=user, opinion=TUMOR, reason="From a tab that was open.")
+    assert refused.value.code == "already_amended"
+
+
+def test_an_amendment_needs_a_reason_and_a_difference(user: Any, prediction: Prediction) -> None:
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    with pytest.raises(ReviewRefused, match="A draft is not amended"):
+        transitions.amend(draft, reader=user, opinion=NO_TUMOR, reason="Early.")
+    signed = transitions.sign(prediction, reader=user, opinion=TUMOR, version=1)
+    for reason in ("", "  ", "x" * 4001):
+        with pytest.raises(InvalidOpinion) as invalid:
+            transitions.amend(signed, reader=user, opinion=NO_TUMOR, reason=reason)
+        assert list(invalid.value.errors) == ["reason"]
+    with pytest.raises(ReviewRefused) as refused:
+        transitions.amend(signed, reader=user, opinion=TUMOR, reason="For no reason.")
+    assert refused.value.code == "nothing_changed"
+    assert Review.objects.get().current
+
+
+def test_a_committed_or_signed_opinion_is_only_amended(user: Any, prediction: Prediction) -> None:
+    for change, code in ((transitions.commit, "already_committed"), (transitions.sign, "already_signed")):
+        change(prediction, reader=user, opinion=TUMOR)
+        for again in (transitions.save_draft, transitions.commit, transitions.sign):
+            with pytest.raises(ReviewRefused) as refused:
+                again(prediction, reader=user, opinion=NO_TUMOR)
+            assert refused.value.code == code
+
+
+def test_a_draft_is_discarded_but_no_committed_review(user: Any, prediction: Prediction) -> None:
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    assert transitions.discard_draft(draft, reader=user)
+    assert not transitions.discard_draft(draft, reader=user)
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    assert not transitions.discard_draft(committed, reader=user)
+    assert actions() == ["review.saved", "review.discarded", "review.committed"]
+
+
+def test_two_who_disagree_are_decided_by_a_third(user: Any, prediction: Prediction, readers: list[Any]) -> None:
+    first = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    second = transitions.sign(prediction, reader=readers[0], opinion=NO_TUMOR)
+    assert (first.role, second.role, reading(prediction)) == ("reader", "second", "disagreement")
+    third = transitions.sign(prediction, reader=readers[1], opinion=NO_TUMOR)
+    assert (third.role, reading(prediction)) == ("adjudication", "signed")
+    late = transitions.sign(prediction, reader=readers[2], opinion=TUMOR)
+    assert reading(prediction) == "signed"
+    assert late.role == "adjudication"
+
+
+def test_a_policy_may_ask_for_two_readings(user: Any, prediction: Prediction, readers: list[Any]) -> None:
+    policy(user, readings=2)
+    transitions.sign(prediction, reader=user, opinion=TUMOR)
+    assert reading(prediction) == "read"
+    transitions.sign(prediction, reader=readers[0], opinion=TUMOR)
+    assert reading(prediction) == "signed"
+
+
+def test_a_blind_reading_is_recorded_as_blind(user: Any, prediction: Prediction) -> None:
+    policy(user, mode="blind_first")
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    assert (draft.mode, draft.revealed) == ("blind_first", None)
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR, version=1)
+    assert committed.read_blind
+    assert committed.revealed == committed.committed
+    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="The map convinced me.")
+    assert (amended.state, amended.read_blind) == ("committed", False)
+    assert transitions.sign_committed(amended, reader=user).finding == "no_tumor"
+
+
+@pytest.mark.parametrize("action", audit.RESULT_SHOWN)
+def test_who_has_seen_the_result_before_does_not_read_blind(user: Any, prediction: Prediction, action: str) -> None:
+    seen = audit.record(action, actor=user, target=prediction)
+    policy(user, mode="blind_first")
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    assert committed.revealed == seen.at
+    assert not committed.read_blind
+
+
+def test_who_has_read_the_same_pixels_elsewhere_does_not_read_blind(user: Any, prediction: Prediction) -> None:
+    policy(user, mode="blind_first")
+    scan = ScanFactory(case__owner=user, pixel_sha256=prediction.scan.pixel_sha256)
+    first = transitions.commit(PredictionFactory(scan=scan), reader=user, opinion=NO_TUMOR)
+    second = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    assert first.read_blind
+    assert not second.read_blind
+    assert second.revealed == first.revealed
+
+
+def test_a_draft_made_beside_the_result_does_not_become_blind(user: Any, prediction: Prediction) -> None:
+    transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    policy(user, mode="blind_first")
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR, version=1)
+    assert (committed.mode, committed.read_blind) == ("open", False)
+
+
+def test_reviews_of_a_scan_that_goes_for_good_stay_in_the_audit(user: Any, admin: Any, prediction: Prediction) -> None:
+    signed = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    transitions.amend(signed, reader=user, opinion=NO_TUMOR, reason="An artifact.")
+    assert transitions.forget(prediction.scan, actor=admin, why="purged") == 2
+    assert not Review.objects.exists()
+    kept = AuditEvent.objects.filter(action="review.purged").values_list("details__finding", flat=True)
+    assert sorted(kept) == ["no_tumor", "tumor"]
+
+
+def writes_a_review(source: str) -> bool:
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    written = {"update", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+    return any(
+        (ast.unparse(call.func).startswith("Review.objects") and getattr(call.func, "attr", "") in written)
+        or ast.unparse(call.func) == "Review"
+        for call in calls
+    )  # fmt: skip
+
+
+def test_no_other_module_writes_a_review() -> None:
+    root = Path(diagnosis.__file__).parent
+    modules = [file for file in root.rglob("*.py") if "migrations" not in file.parts]
+    assert [str(file.relative_to(root)) for file in modules if writes_a_review(file.read_text())] == [
+        "reviews/transitions.py"
+    ]
