@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, cases, files, history, pacs, results, similar, slices, status, upload
+from diagnosis.views import account, cases, files, history, pacs, reports, results, similar, slices, status, upload
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -14,8 +14,10 @@ urlpatterns = [
     path("upload/", upload.upload, name="upload"),
     path("archive/", pacs.pull_page, name="archive"),
     path("history/", history.history, name="history"),
+    path("history/export/", reports.worklist, name="history-export"),
     path("cases/", cases.case_list, name="cases"),
     path("cases/<int:case_id>/", cases.case_detail, name="case"),
+    path("cases/<int:case_id>/export/", reports.case_list, name="case-export"),
     path("scans/<int:scan_id>/", results.scan, name="scan"),
     path("scans/<int:scan_id>/file/", files.original, name="scan-file"),
     path("scans/<int:scan_id>/preview/", files.preview, name="scan-preview"),

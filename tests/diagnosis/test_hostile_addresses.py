@@ -55,7 +55,15 @@ def test_places_in_the_list_of_cases(failing: Any) -> None:
     assert not failing(*asked("/cases/", "after", "before", values=CURSORS))
 
 
-LISTS = ("/history/", "/cases/", "/api/v1/predictions/", "/api/v1/scans/", "/api/v1/cases/")
+LISTS = (
+    "/history/",
+    "/history/export/",
+    "/cases/",
+    "/api/v1/predictions/",
+    "/api/v1/predictions/export/",
+    "/api/v1/scans/",
+    "/api/v1/cases/",
+)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "Etc/GMT+12"])
@@ -76,7 +84,8 @@ def test_numbers(failing: Any, path: str) -> None:
 
 
 NUMBERED = (
-    "/cases/{}/", "/scans/{}/", "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
+    "/cases/{}/", "/cases/{}/export/", "/history/export/?model={}",
+    "/scans/{}/", "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
     "/status/?id={}",
     "/api/v1/cases/{}/", "/api/v1/scans/{}/", "/api/v1/models/{}/", "/api/v1/predictions/{}/",
     "/api/v1/predictions/{}/similar/", "/api/v1/predictions/1/slices/{}/preview/", "/admin/diagnosis/case/{}/change/",

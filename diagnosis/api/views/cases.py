@@ -1,13 +1,18 @@
-"""Cases."""
+"""Cases, and what is exported of them."""
 
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
 
 from diagnosis.access import selectors
 from diagnosis.access.filters import CaseFilter
+from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.serializers.cases import CaseDetailSerializer, CaseSerializer
+from diagnosis.api.views import exports
 from diagnosis.api.views.base import ListRetrieveViewSet
 from diagnosis.models import Case
 
@@ -24,3 +29,11 @@ class CaseViewSet(ListRetrieveViewSet[Case]):
 
     def get_serializer_class(self) -> Any:
         return CaseSerializer if self.action == "list" else CaseDetailSerializer
+
+    @exports.describes_list("A case's predictions as a file")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def export(self, request: Request, pk: int) -> HttpResponseBase:
+        """Oldest first, as CSV or JSON; each download is audited."""
+        case = self.get_object()
+        rows = selectors.predictions(self.user).filter(scan__case=case).order_by("id")
+        return exports.export(request, rows, name=f"case-{case.pk}", target=case)

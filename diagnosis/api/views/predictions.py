@@ -18,6 +18,7 @@ from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import Conflict, NoEvidence
 from diagnosis.api.serializers.predictions import PredictionDetailSerializer, PredictionSerializer
 from diagnosis.api.serializers.similar import SimilarListSerializer
+from diagnosis.api.views import exports
 from diagnosis.api.views.base import sends_file
 from diagnosis.api.views.slices import SliceActions
 from diagnosis.inference import transitions
@@ -34,6 +35,8 @@ class PredictionViewSet(SliceActions):
     ordering_fields = ("id", "state", "outcome", "tumor_probability", "created", "finished")
 
     def get_queryset(self) -> QuerySet[Prediction]:
+        if self.action == "export":
+            return selectors.predictions(self.user)
         if self.action != "list":
             # There is no pk while the schema is generated.
             return selectors.result(self.user, prediction_id=self.kwargs.get("pk", 0))
@@ -82,6 +85,12 @@ class PredictionViewSet(SliceActions):
     def overlay(self, request: Request, pk: int) -> HttpResponseBase:
         """Of the preview's size; each download is audited. 404 `no_evidence` without a map."""
         return responses.overlay(request._request, self._with_map())
+
+    @exports.describes_list("Predictions as a file")
+    @action(detail=False, pagination_class=None, content_negotiation_class=IgnoreAccept)
+    def export(self, request: Request) -> HttpResponseBase:
+        """All that the list's filters leave, in its order, as CSV or JSON; each download is audited."""
+        return exports.export(request, self.filter_queryset(self.get_queryset()), name="predictions")
 
     @extend_schema(
         summary="Similar past scans",

@@ -1,0 +1,42 @@
+"""Reports and lists as downloads."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from diagnosis.access import pagination, selectors
+from diagnosis.access.filters import PredictionFilter
+from diagnosis.reports import exports, listing
+from diagnosis.views.history import CURSORS, requested_order
+
+
+@require_safe
+def worklist(request: HttpRequest) -> HttpResponseBase:
+    """The worklist as CSV or JSON: all pages of it, under its filters and in its order."""
+    format = _format(request)
+    chosen = PredictionFilter(request.GET, queryset=selectors.predictions(request.user))
+    if not chosen.is_valid():
+        # The page shows which filter it left out; a file could not, and would hold more than was asked for.
+        messages.warning(request, "Nothing was exported: a filter could not be read.")
+        return redirect(f"{reverse('history')}?{request.GET.urlencode()}")
+    rows = pagination.sorted_rows(chosen.qs, order=requested_order(request.GET))
+    filters = {key: values for key, values in request.GET.lists() if key not in ("format", "bom", *CURSORS)}
+    return exports.stream(request, rows, user=request.user, format=format, name="worklist", filters=filters)
+
+
+@require_safe
+def case_list(request: HttpRequest, case_id: int) -> HttpResponseBase:
+    """Every prediction of a case as CSV or JSON, oldest first."""
+    case = get_object_or_404(selectors.cases(request.user), pk=case_id)
+    rows = selectors.predictions(request.user).filter(scan__case=case).order_by("id")
+    name = f"case-{case.pk}"
+    return exports.stream(request, rows, user=request.user, format=_format(request), name=name, target=case, filters={})
+
+
+def _format(request: HttpRequest) -> str:
+    format = request.GET.get("format", "csv")
+    if format not in listing.FORMATS:
+        raise Http404("csv and json are the formats there are")
+    return format
