@@ -22,6 +22,7 @@ urlpatterns = [
     path("scans/<int:scan_id>/file/", files.original, name="scan-file"),
     path("scans/<int:scan_id>/preview/", files.preview, name="scan-preview"),
     path("scans/<int:scan_id>/thumbnail/", files.thumbnail, name="scan-thumbnail"),
+    path("scans/<int:scan_id>/pixels/<int:first>/", files.pixels, name="scan-pixels"),
     path("predictions/<int:prediction_id>/", results.prediction, name="prediction"),
     path("predictions/<int:prediction_id>/retry/", results.retry, name="prediction-retry"),
     path("predictions/<int:prediction_id>/cancel/", results.cancel, name="prediction-cancel"),

@@ -42,13 +42,13 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
 
     Each download is audited. Raises Http404 if the file is gone from the storage.
     """
-    etag = _etag(scan.file, *([scan.frames] if scan.is_multi_file else []))
+    etag = etag_of(scan.file, *([scan.frames] if scan.is_multi_file else []))
     not_modified = _not_modified(request, etag)
     if not_modified is not None:
         return not_modified
     several_files = scan.is_multi_file and scan.is_series
     response = FileResponse(
-        _zipped(scan) if several_files else _open(scan.file),
+        _zipped(scan) if several_files else open_stored(scan.file),
         as_attachment=True,
         filename=_file_name(scan),
         content_type=ZIP if several_files else CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
@@ -72,7 +72,7 @@ def _zipped(scan: Scan) -> IO[bytes]:
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     with zipfile.ZipFile(archive, "w") as into:
         for row in Slice.objects.filter(scan=scan).order_by("index"):
-            with _open(row.file) as file:
+            with open_stored(row.file) as file:
                 into.writestr(f"{row.index + 1:04}.dcm", file.read())
     archive.seek(0)
     return archive
@@ -80,7 +80,7 @@ def _zipped(scan: Scan) -> IO[bytes]:
 
 def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     """A preview or thumbnail as PNG. Raises Http404 if the file is gone from the storage."""
-    return _png(request, _etag(file), lambda: FileResponse(_open(file), content_type="image/png"))
+    return cached_privately(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
 
 
 def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpResponseBase:
@@ -93,12 +93,12 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
     file = slice.file or slice.scan.file
 
     def render() -> HttpResponse:
-        with _open(file) as stored:
+        with open_stored(file) as stored:
             return HttpResponse(
                 previews.windowed(stored.read(), frame=slice.frame, window=window), content_type="image/png"
             )
 
-    return _png(request, _etag(file, "window", window, slice.frame), render)
+    return cached_privately(request, etag_of(file, "window", window, slice.frame), render)
 
 
 HasEvidence = Prediction | SliceResult
@@ -137,14 +137,14 @@ def _drawn(
     preview = _preview(source)
 
     def render() -> HttpResponse:
-        with _open(preview) as file, Pillow.open(file) as image:
+        with open_stored(preview) as file, Pillow.open(file) as image:
             return HttpResponse(draw(image, found), content_type="image/png")
 
-    etag = _etag(preview, name, drawing.VERSION, source.pk, _prediction(source).finished)
-    return _png(request, etag, render)
+    etag = etag_of(preview, name, drawing.VERSION, source.pk, _prediction(source).finished)
+    return cached_privately(request, etag, render)
 
 
-def _png(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def cached_privately(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     """304 if the browser has this version, else what `render` returns. Only the user's own browser may cache it."""
     response = _not_modified(request, etag)
     if response is None:
@@ -155,7 +155,7 @@ def _png(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]
     return response
 
 
-def _etag(file: FieldFile, *drawn: object) -> str:
+def etag_of(file: FieldFile, *drawn: object) -> str:
     """An ETag from the stored name, which is never reused, and from whatever decides what is drawn over the file.
 
     Hashed, so that it does not reveal the stored name.
@@ -169,7 +169,7 @@ def _not_modified(request: HttpRequest, etag: str) -> HttpResponseBase | None:
     return answer if isinstance(answer, HttpResponseNotModified) else None
 
 
-def _open(file: FieldFile) -> "File[bytes]":
+def open_stored(file: FieldFile) -> "File[bytes]":
     if not file.name:
         raise Http404("no file")
     try:

@@ -12,6 +12,7 @@ from typing import Protocol
 from ml.contracts import Image, UnreadableImage
 from ml.readers import raster
 from ml.readers.sniffing import DICOM, VOLUMES, sniff
+from ml.readers.values import GrayValues, of_picture
 
 __all__ = ["MAX_PIXELS", "Slices", "open_file", "read", "sniff"]
 
@@ -28,6 +29,9 @@ class Slices(Protocol):
     def image(self, index: int) -> Image:
         """Slice `index`, 0 to frames - 1. Raises UnreadableImage."""
 
+    def values(self, index: int) -> GrayValues:
+        """The same slice before any window was applied. Raises UnreadableImage."""
+
 
 @dataclass(frozen=True, slots=True)
 class SingleImage:
@@ -40,6 +44,9 @@ class SingleImage:
         if index:
             raise IndexError(f"slice {index} of one")
         return self.only
+
+    def values(self, index: int) -> GrayValues:
+        return of_picture(self.image(index).pixels)
 
 
 def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Slices:

@@ -12,6 +12,11 @@ _MAX_RATIO = 4.0
 """Largest plausible ratio of a pixel's sides; a larger one is taken as a mistake in the header."""
 
 
+def plausible(sides: tuple[float, float]) -> bool:
+    """Whether pixels may have these sides."""
+    return max(sides) / min(sides) <= _MAX_RATIO
+
+
 def squared(plane: NDArray[Any], sides: tuple[float, float] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The plane with square pixels as small as the shorter side, and a note on what was done; itself if they are.
 
@@ -20,7 +25,7 @@ def squared(plane: NDArray[Any], sides: tuple[float, float] | None) -> tuple[NDA
     if sides is None or abs(sides[0] / sides[1] - 1) <= _TOLERANCE:
         return plane, ()
     fine = min(sides)
-    if max(sides) / fine > _MAX_RATIO:
+    if not plausible(sides):
         return plane, ("The pixels' sides in the file are unlikely; they were taken as square.",)
     size = (max(round(plane.shape[1] * sides[1] / fine), 1), max(round(plane.shape[0] * sides[0] / fine), 1))
     resampled = np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BILINEAR))

@@ -15,6 +15,7 @@ from ml.readers import Slices, archives
 from ml.readers.dicom.series import Stack
 from ml.readers.dicom.slice_facts import SliceFacts
 from ml.readers.sniffing import DICOM, sniff
+from ml.readers.values import GrayValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class _FileSlices:
     def image(self, index: int) -> Image:
         path, frame = self.places[index]
         return self.files.open(path).image(frame)
+
+    def values(self, index: int) -> GrayValues:
+        path, frame = self.places[index]
+        return self.files.open(path).values(frame)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def test_numbers(failing: Any, path: str) -> None:
 
 NUMBERED = (
     "/cases/{}/", "/cases/{}/export/", "/history/export/?model={}",
-    "/scans/{}/", "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
+    "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
+    "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
     "/status/?id={}",
     "/api/v1/cases/{}/", "/api/v1/scans/{}/", "/api/v1/models/{}/", "/api/v1/predictions/{}/",
     "/api/v1/predictions/{}/similar/", "/api/v1/predictions/1/slices/{}/preview/", "/admin/diagnosis/case/{}/change/",

@@ -11,6 +11,7 @@ from ml.readers.dicom import geometry, object_type, pixel_description, pixels
 from ml.readers.dicom.attributes import text_value
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.header import parse
+from ml.readers.values import EIGHT_BITS, GrayValues
 
 __all__ = ["MAX_FRAMES", "Opened", "burned_in", "captured", "open_file"]
 
@@ -45,6 +46,20 @@ class Opened:
         notes = (*self.notes, f"Gray values: {', '.join(gray.route)}.", *resampled)
         seen = color.measure(gray.rgb) if gray.rgb is not None else color.NONE
         return Image(plane, "DICOM", width, height, 1, notes, seen.fraction, seen.inner)
+
+    def values(self, index: int) -> GrayValues:
+        """Frame `index` before any window, with square pixels. Raises UnreadableImage; see `pixels.frame`."""
+        gray = pixels.frame(self.dataset, index, window=None, as_shown=False)
+        height, width = gray.plane.shape
+        sides = geometry.millimeters(self.dataset, index)
+        plane, _ = squared(gray.plane, geometry.pixel_spacing(self.dataset, index))
+        in_color = gray.rgb is not None
+        return GrayValues(
+            plane,
+            (EIGHT_BITS,) if in_color else pixels.linear_windows(self.dataset, index, gray.plane),
+            inverted=not in_color and pixels.is_inverted(self.dataset),
+            millimeters=None if sides is None else (width * sides[1], height * sides[0]),
+        )
 
 
 def open_file(data: bytes, *, max_pixels: int) -> Opened:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ml.readers import orientation
+from ml.readers.aspect import plausible
 from ml.readers.dicom.attributes import groups, items
 
 Vector = NDArray[np.float64]
@@ -85,6 +86,17 @@ def pixel_spacing(dataset: Dataset, index: int) -> tuple[float, float] | None:
         if pair is not None and (pair > 0).all():
             return float(pair[0]), float(pair[1])
     return None
+
+
+def millimeters(dataset: Dataset, index: int) -> tuple[float, float] | None:
+    """Height and width of a pixel of frame `index` in the patient; None unless Pixel Spacing (0028,0030) says so.
+
+    Imager Pixel Spacing and its like are distances on a detector or on paper (PS3.3, 10.7.1.3).
+    """
+    pair = _vector(dataset, index, "PixelSpacing", 2)
+    if pair is None or not (pair > 0).all() or not plausible((float(pair[0]), float(pair[1]))):
+        return None
+    return float(pair[0]), float(pair[1])
 
 
 def _vector(dataset: Dataset, index: int, keyword: str, length: int) -> Vector | None:

@@ -38,8 +38,9 @@ class Gray:
     rgb: Pillow.Image | None = None
 
 
-def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
+def frame(dataset: Dataset, index: int, *, window: int | None = 0, as_shown: bool = True) -> Gray:
     """Frame `index`, from 0. window: which of the file's windows or VOI LUTs to apply; None for the full range.
+    as_shown: False leaves MONOCHROME1 as it is, low values bright, so that the file's windows still fit.
 
     Raises UnreadableImage with code `dicom_pixels`, `dicom_truncated`, `transfer_syntax` or `not_finite`.
     """
@@ -49,7 +50,7 @@ def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
     attributes = _of_frame(dataset, index)
     if str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
         return _from_color(dataset, through_palette(dataset, plane), "palette")
-    inverted = text_value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    inverted = is_inverted(dataset)
     values, route = _modality(plane, attributes)
     values, shown = windows.apply(values, attributes, window)
     values = _without_padding(values, plane, dataset, inverted=inverted)
@@ -59,9 +60,19 @@ def frame(dataset: Dataset, index: int, *, window: int | None = 0) -> Gray:
     inside = without_outliers(values) if shown[0].startswith(windows.FULL_RANGE) else values
     if inside is not values:
         values, route = inside, (*route, "outliers brought to the edge of the others")
-    if inverted:
+    if inverted and as_shown:
         values, route = values.max() + values.min() - values, (*route, "MONOCHROME1 inverted")
     return Gray(np.ascontiguousarray(values, np.float32), route)
+
+
+def is_inverted(dataset: Dataset) -> bool:
+    """Whether low values are bright."""
+    return text_value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+
+
+def linear_windows(dataset: Dataset, index: int, values: Plane) -> tuple[tuple[float, float], ...]:
+    """The usable windows of frame `index`, each as the lowest and the highest value that it shows."""
+    return windows.linear(values, _of_frame(dataset, index))
 
 
 def stored(dataset: Dataset, index: int) -> Plane:

@@ -45,6 +45,24 @@ def apply(values: Plane, attributes: Dataset, window: int | None) -> tuple[Plane
     return shown, (f"window {chosen + 1} of {len(centers)}",)
 
 
+def linear(values: Plane, attributes: Dataset) -> tuple[tuple[float, float], ...]:
+    """The lowest and the highest value that each usable window of the file shows.
+
+    A sigmoid is given by the straight line through its center. VOI LUTs have no such bounds and are left out.
+    """
+    centers, widths = numbers(attributes, "WindowCenter"), numbers(attributes, "WindowWidth")
+    if len(centers) != len(widths) or not np.isfinite([*centers, *widths]).all():
+        return ()
+    exact = text_value(attributes, "VOILUTFunction").upper() in ("LINEAR_EXACT", "SIGMOID")
+    found = []
+    for center, width in zip(centers, widths, strict=True):
+        middle, span = (center, width) if exact else (center - 0.5, width - 1)
+        low, high = middle - span / 2, middle + span / 2
+        if span > 0 and np.mean((values > low) & (values < high)) >= _SHADES:
+            found.append((low, high))
+    return tuple(found)
+
+
 def _through_lut(values: Plane, attributes: Dataset, window: int) -> tuple[Plane, tuple[str, ...]]:
     try:
         chosen = min(window, len(attributes.VOILUTSequence) - 1)

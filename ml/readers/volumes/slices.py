@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ml.contracts import Image, UnreadableImage
 from ml.readers import outliers
-from ml.readers.aspect import squared
+from ml.readers.aspect import plausible, squared
 from ml.readers.orientation import edge_letters
 from ml.readers.outliers import without_outliers
+from ml.readers.values import GrayValues
 from ml.readers.volumes.affine import Lying
 from ml.readers.volumes.hounsfield import is_hounsfield
 
@@ -37,7 +38,7 @@ class Opened:
     axis: across which slices are cut. stored: storage axis and direction (1 or -1) of each world axis.
     frames: number of slices, from feet to head, right to left or front to back. orientation_letters: what lies at the
     left, right, upper and lower edge, None if the file does not say. spacing: mm between rows and between columns.
-    thickness: mm between slices.
+    thickness: mm between slices. sides_known: whether the file gives these; if not, they are 1.
     """
 
     header: Any
@@ -49,6 +50,7 @@ class Opened:
     orientation_letters: tuple[str, str, str, str] | None
     spacing: tuple[float, float]
     thickness: float
+    sides_known: bool
     notes: tuple[str, ...]
 
     @property
@@ -74,6 +76,16 @@ class Opened:
         height, width = inside.shape
         pixels, resampled = squared(np.ascontiguousarray(inside), self.spacing)
         return Image(pixels, self.format, width, height, notes=(*notes, *resampled))
+
+    def values(self, index: int) -> GrayValues:
+        """Slice `index` as `image` gives it, as no window is applied there. Raises UnreadableImage."""
+        image = self.image(index)
+        size = (image.width * self.spacing[1], image.height * self.spacing[0]) if self._measurable else None
+        return GrayValues(image.pixels, millimeters=size)
+
+    @property
+    def _measurable(self) -> bool:
+        return self.sides_known and plausible(self.spacing)
 
     def _plane(self, index: int) -> NDArray[np.float32]:
         cut: list[Any] = [slice(None)] * 3
@@ -135,6 +147,7 @@ def opened(
         orientation_letters=edge_letters(_SHOWN[columns], _SHOWN[rows]) if lying.oriented else None,
         spacing=(float(sides[rows]), float(sides[columns])),
         thickness=float(sides[axis]),
+        sides_known=lying.sides_known,
         notes=notes,
     )
 

@@ -1,0 +1,30 @@
+"""A slice's gray values before any window: what a viewer needs to set windows of its own, and to measure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EIGHT_BITS = (0.0, 255.0)
+"""The window that shows a picture of 8 bits as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrayValues:
+    """One slice, upright, with square pixels.
+
+    plane: (height, width), uint8, uint16 or finite float32. windows: the lowest and the highest value that each window
+    of the file shows, its first one first; empty if it has none. inverted: low values are bright (MONOCHROME1).
+    millimeters: width and height of the slice in the patient, None if the file does not say how large its pixels are.
+    """
+
+    plane: NDArray[Any]
+    windows: tuple[tuple[float, float], ...] = ()
+    inverted: bool = False
+    millimeters: tuple[float, float] | None = None
+
+
+def of_picture(plane: NDArray[Any]) -> GrayValues:
+    """A picture's values. What its file says of dots per inch is no size in a patient, so its size is unknown."""
+    return GrayValues(plane, windows=(EIGHT_BITS,) if plane.dtype == np.uint8 else ())
