@@ -1,7 +1,8 @@
-"""Every read of pages and API. This module alone decides who may see what: users see their own cases; admins and
-members of the group "reader" see all.
+"""Every read of pages and API. This module alone decides who may see what: users see their own cases and those assigned
+to them or to a group of theirs; admins and members of the group "reader" see all.
 
-The user of a request is loaded with `is_reader`, so the rule is a plain condition on the owner that an index answers.
+The user of a request is loaded with `user_columns`, so for whoever has nothing assigned the rule is a plain condition
+on the owner that an index answers.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from diagnosis.access import assigned, reading_policy
 from diagnosis.access.users import AnyUser, User
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, State
@@ -20,28 +22,40 @@ READERS = "reader"
 
 
 def visible_owners(user: AnyUser) -> QuerySet[User, int]:
-    """Ids of the users whose cases `user` may see, for searches outside the database.
+    """Ids of the users all of whose cases `user` may see, for searches outside the database.
 
     Read what such a search finds through `predictions`.
     """
-    return User.objects.filter(_may_see(user, "pk")).values_list("pk", flat=True)
+    return User.objects.filter(_sees_all_of(user, "pk")).values_list("pk", flat=True)
+
+
+def assigned_cases(user: AnyUser) -> list[int]:
+    """Ids of the cases that `user` may see by assignment, beside those of `visible_owners`. No query without any."""
+    if not user.is_authenticated or not assigned.has_any(user):
+        return []
+    return list(assigned.to_user(user).values_list("case", flat=True))
 
 
 def cases(user: AnyUser) -> QuerySet[Case]:
     """The cases `user` may see, with owner and number of scans (`scan_count`), newest first."""
     count = Scan.objects.filter(case=OuterRef("pk")).order_by().values("case").annotate(n=Count("pk")).values("n")
-    visible = Case.objects.filter(_may_see(user, "owner")).select_related("owner")
+    visible = Case.objects.filter(_may_see(user, "owner", case="pk")).select_related("owner")
     return visible.annotate(scan_count=Coalesce(Subquery(count, output_field=IntegerField()), 0))
 
 
 def scans(user: AnyUser) -> QuerySet[Scan]:
     """The scans `user` may see, with case and owner, newest first."""
-    return Scan.objects.filter(_may_see(user, "case__owner")).select_related("case__owner")
+    return Scan.objects.filter(_may_see(user, "case__owner", case="case")).select_related("case__owner")
 
 
 def predictions(user: AnyUser) -> QuerySet[Prediction]:
-    """The predictions `user` may see, with scan, case, owner and model version, newest first."""
-    visible = Prediction.objects.filter(_may_see(user, "owner"))
+    """The predictions `user` may see, with scan, case, owner and model version, newest first.
+
+    Each tells whether it is `assigned` to the user.
+    """
+    visible = Prediction.objects.filter(_may_see(user, "owner", case="scan__case"))
+    if user.is_authenticated:
+        visible = visible.annotate(assigned=assigned.is_assigned(user, "scan__case"))
     with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
     return with_all.defer("model_version__manifest")
 
@@ -66,12 +80,13 @@ def case_scans(user: AnyUser, *, case: Case) -> QuerySet[Scan]:
 
 def slices(user: AnyUser) -> QuerySet[Slice]:
     """The slices of series that `user` may see, with their scan, in viewing order."""
-    return Slice.objects.filter(_may_see(user, "scan__case__owner")).select_related("scan").order_by("scan", "index")
+    visible = Slice.objects.filter(_may_see(user, "scan__case__owner", case="scan__case"))
+    return visible.select_related("scan").order_by("scan", "index")
 
 
 def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
     """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order."""
-    visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner"))
+    visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner", case="prediction__scan__case"))
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
@@ -98,7 +113,15 @@ def queue_summary() -> dict[str, Any]:
     )
 
 
-def _may_see(user: AnyUser, owner: str) -> Q:
+def _may_see(user: AnyUser, owner: str, *, case: str) -> Q:
+    """owner, case: the columns that hold the ids of a row's owner and case."""
+    by_owner = _sees_all_of(user, owner)
+    if not by_owner or not user.is_authenticated or not user.is_active or not assigned.has_any(user):
+        return by_owner
+    return by_owner | Q(**{f"{case}__in": assigned.to_user(user).values("case")})
+
+
+def _sees_all_of(user: AnyUser, owner: str) -> Q:
     if not user.is_authenticated or not user.is_active:
         return Q(pk__in=())
     if user.is_superuser:
@@ -113,9 +136,13 @@ def is_reader(user: User) -> bool:
     return Group.objects.filter(user=user.pk, name=READERS).exists() if loaded is None else loaded
 
 
-def in_reader_group(user_column: str) -> Exists:
-    """An expression: whether the user whose id is in that column may see all cases."""
-    return Exists(Group.objects.filter(user=OuterRef(user_column), name=READERS))
+def user_columns(user_column: str) -> dict[str, Exists]:
+    """What the rules ask of a request's user, to annotate when it is loaded. user_column: holds the user's id."""
+    return {
+        "is_reader": Exists(Group.objects.filter(user=OuterRef(user_column), name=READERS)),
+        "has_assignments": assigned.exists_for(user_column),
+        **reading_policy.columns(user_column),
+    }
 
 
 def _with_position(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:

@@ -1,5 +1,6 @@
 """The tables. What must always hold is a constraint of the database, not only a rule in Python."""
 
+from diagnosis.models.assignment import Assignment
 from diagnosis.models.audit_event import AuditEvent
 from diagnosis.models.case import Case
 from diagnosis.models.embedding import Embedding
@@ -7,10 +8,12 @@ from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.reading_policy import ReadingPolicy
 from diagnosis.models.review import Review
+from diagnosis.models.saved_view import SavedView, WorklistPreference
 from diagnosis.models.scan import Scan
 from diagnosis.models.slice import Slice, SliceResult
 
 __all__ = [
+    "Assignment",
     "AuditEvent",
     "Case",
     "Embedding",
@@ -18,7 +21,9 @@ __all__ = [
     "Prediction",
     "ReadingPolicy",
     "Review",
+    "SavedView",
     "Scan",
     "Slice",
     "SliceResult",
+    "WorklistPreference",
 ]

@@ -5,7 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
-from django.db.models.functions import Concat
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils import timezone
 
@@ -58,6 +60,46 @@ SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING = score_or(2.0), score_or(-1.0)
 """Sort keys that put predictions without a score last in either direction."""
 
 
+class TumorType(models.TextChoices):
+    """As models name types."""
+
+    GLIOMA = "glioma", "Glioma"
+    MENINGIOMA = "meningioma", "Meningioma"
+    PITUITARY = "pituitary", "Pituitary"
+    OTHER = "other", "Other"
+
+
+def _listed_type() -> Case:
+    """The most probable type of a certain tumor, else the empty text."""
+
+    def exceeds(kind: str, *others: str) -> Q:
+        return Q(*(GreaterThan(_share(kind), _share(other)) for other in others))
+
+    untyped = Q(type_probabilities__isnull=True) | Q(uncertain=True) | ~Q(outcome=Outcome.TUMOR)
+    first, second, third, last = TumorType.values
+    return Case(
+        When(untyped, then=Value("")),
+        When(exceeds(first, second, third, last), then=Value(first)),
+        When(exceeds(second, third, last), then=Value(second)),
+        When(exceeds(third, last), then=Value(third)),
+        When(GreaterThan(_share(last), 0.0), then=Value(last)),
+        default=Value(""),
+    )
+
+
+def _share(kind: str) -> Coalesce:
+    return Coalesce(Cast(KT(f"type_probabilities__{kind}"), models.FloatField()), 0.0)
+
+
+TRIAGE = Func(
+    F("worklist_status"),
+    template="CASE %(expressions)s WHEN 'tumor' THEN 0 WHEN 'uncertain' THEN 0 WHEN 'no_tumor' THEN 1"
+    " WHEN 'active' THEN 3 ELSE 2 END",
+    output_field=models.IntegerField(),
+)
+"""Sort key that puts first what a reader should see first. Literals, not parameters, so that its index matches."""
+
+
 class Prediction(models.Model):
     """States: queued → running → done | refused | failed | canceled. Only `inference.transitions` changes them.
 
@@ -108,7 +150,7 @@ class Prediction(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error = models.TextField(blank=True, default="")
-    # PostgreSQL cannot alter a column that a generated one reads: a migration that does so removes these two first.
+    # PostgreSQL cannot alter a column that a generated one reads: a migration that does so removes these three first.
     worklist_status = models.GeneratedField(
         expression=Case(
             When(state__in=ACTIVE, then=Value(WorklistStatus.ACTIVE)),
@@ -118,6 +160,12 @@ class Prediction(models.Model):
         ),
         output_field=models.CharField(max_length=10, choices=WorklistStatus.choices),
         db_persist=True,
+    )
+    listed_type = models.GeneratedField(
+        expression=_listed_type(),
+        output_field=models.CharField(max_length=10, choices=TumorType.choices),
+        db_persist=True,
+        help_text="What the worklist states as the type: none where the model is uncertain.",
     )
     searched = models.GeneratedField(
         expression=Concat("case_reference", Value("\n"), "scan_name", Value("\n"), "owner_name"),
@@ -152,6 +200,8 @@ class Prediction(models.Model):
             models.Index(SCORE_LAST_ASCENDING, "id", name="prediction_by_score"),
             models.Index(SCORE_LAST_DESCENDING, "id", name="prediction_by_score_down"),
             models.Index("outcome", SCORE_LAST_ASCENDING, "id", name="prediction_outcome_up"),
+            models.Index(TRIAGE, "id", name="prediction_triage"),
+            models.Index(fields=("listed_type", "id"), name="prediction_listed_type"),
             models.Index("outcome", SCORE_LAST_DESCENDING, "id", name="prediction_outcome_down"),
         )
         constraints = (

@@ -80,24 +80,34 @@ class Index:
         self._expired = True
 
     def nearest(
-        self, vector: NDArray[np.float32], *, owners: Iterable[int], other_than_case: int, other_than_pixels: str
+        self,
+        vector: NDArray[np.float32],
+        *,
+        owners: Iterable[int],
+        cases: Iterable[int] = (),
+        other_than_case: int,
+        other_than_pixels: str,
     ) -> Iterator[Neighbor]:
-        """The most similar predictions in cases of `owners`, best first: one of each case, each image once.
+        """The most similar predictions in cases of `owners` and in `cases`, best first: one of each case, each image
+        once.
 
         Of equally similar ones the oldest comes first, so copies of an image always give the same answer.
         vector: (64,), of unit length. The case and the image (by its pixel digest) that are asked about are left out.
         """
         rows = self._rows
-        allowed = np.isin(rows["owner"], np.fromiter(owners, np.int64)) & (rows["case"] != other_than_case)
+        allowed = np.isin(rows["owner"], np.fromiter(owners, np.int64))
+        if (shared := np.fromiter(cases, np.int64)).size:
+            allowed |= np.isin(rows["case"], shared)
+        allowed &= rows["case"] != other_than_case
         positions = np.flatnonzero(allowed & (rows["pixels"] != _short(other_than_pixels)))
         # Not `@`: BLAS would start threads, which wait for each other longer than the product takes.
         scores = np.einsum("ij,j->i", rows["vector"], vector)
-        cases: set[int] = set()
+        seen_cases: set[int] = set()
         images: set[int] = set()
         for position in positions[np.argsort(-scores[positions], kind="stable")].tolist():
             _, prediction, case, _, pixels, _ = rows[position].item()
-            if case not in cases and pixels not in images:
-                cases.add(case)
+            if case not in seen_cases and pixels not in images:
+                seen_cases.add(case)
                 images.add(pixels)
                 yield Neighbor(prediction, case, float(scores[position]))
 

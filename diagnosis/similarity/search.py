@@ -33,7 +33,7 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
 
     Leaves out scans of the same case, which its page shows anyway, and copies of the same image. None if there is
     nothing to search by: the prediction is not done, or its model version gives no embedding. Four queries, however
-    many scans there are.
+    many scans there are; five if cases are assigned to the user.
 
     prediction: from `selectors.result`, which checks that the user may see it and loads its whole model version.
     """
@@ -47,6 +47,7 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
     ranked = index.nearest(
         vector,
         owners=selectors.visible_owners(user),
+        cases=selectors.assigned_cases(user),
         other_than_case=prediction.scan.case_id,
         other_than_pixels=prediction.scan.pixel_sha256,
     )

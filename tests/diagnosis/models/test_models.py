@@ -95,3 +95,24 @@ def test_audit_events_are_append_only(user: Any) -> None:
             change()
     with pytest.raises(IntegrityError):
         AuditEvent(action="", at=timezone.now()).save()
+
+
+@pytest.mark.parametrize(
+    ("fields", "listed"),
+    [
+        ({}, "glioma"),
+        ({"type_probabilities": {"glioma": 0.2, "meningioma": 0.5, "pituitary": 0.3}}, "meningioma"),
+        ({"type_probabilities": {"glioma": 0.2, "meningioma": 0.3, "pituitary": 0.5}}, "pituitary"),
+        ({"type_probabilities": {"glioma": 0.1, "meningioma": 0.1, "pituitary": 0.1, "other": 0.7}}, "other"),
+        ({"type_probabilities": {"other": 1e-7, "glioma": 1.0}}, "glioma"),
+        ({"type_probabilities": {}}, ""),
+        ({"type_probabilities": None}, ""),
+        ({"uncertain": True}, ""),
+        ({"outcome": "no_tumor", "tumor_probability": 0.1}, ""),
+        ({"state": "failed"}, ""),
+    ],
+)
+def test_the_worklist_states_the_type_of_certain_tumors(db: None, fields: dict[str, Any], listed: str) -> None:
+    made = PredictionFactory(**fields)
+    made.refresh_from_db()
+    assert made.listed_type == listed
