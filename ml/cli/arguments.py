@@ -40,6 +40,7 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", help="name in the manifest (default: the shipped artifact's)")
     p.add_argument("--seed", type=int, help="of everything that is drawn")
     p.add_argument("--init", type=Path, metavar="DIR", help="artifact to tune further (default: begin with --weights)")
+    p.add_argument("--without", metavar="SOURCE", help="learn nothing from this source, and judge the model on it")
     p.add_argument("--copies", type=_positive, metavar="N", help="images and augmented copies to learn from, each once")
     p.add_argument("--sections", type=_positive, metavar="N", help="parts of the training; each ends with a checkpoint")
 
@@ -123,6 +124,12 @@ def _changes(p: argparse.ArgumentParser) -> None:
     p.add_argument("--out", type=Path, metavar="FILE", help="also write the changes here, as JSON")
 
 
+def _left_out(p: argparse.ArgumentParser) -> None:
+    p.add_argument("artifacts", nargs="+", type=Path, metavar="DIR", help="artifact of `train --without`")
+    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--out", type=Path, metavar="FILE", help="also write the figures here, as JSON")
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -141,5 +148,6 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
     "changes": (_changes, "Count what changed between two models on the same images."),
+    "left-out": (_left_out, "Print the figures of models trained without a source, each on that source."),
     "card": (_card, "Write the model card of an artifact."),
 }

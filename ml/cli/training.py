@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ml.inference.registry import load_model, read_manifest
 from ml.training.evaluation.tables import markdown
@@ -20,7 +21,9 @@ def train(options: argparse.Namespace) -> int:
         return status
     given = {name: getattr(options, name) for name in ("seed", "copies", "sections")}
     settings = replace(Settings(), **{name: value for name, value in given.items() if value is not None})
-    job = Job(options.data, options.out, options.work, options.weights, settings, options.name or NAME, options.init)
+    name = options.name or (f"{NAME}-without-{options.without}" if options.without else NAME)
+    given_to = (options.data, options.out, options.work, options.weights, settings, name, options.init)
+    job = Job(*given_to, without=options.without or "")
     print(markdown(train(job)))
     return 0
 
@@ -118,9 +121,7 @@ def compare(options: argparse.Namespace) -> int:
     check_trainable(rows)
     manifest = read_manifest(options.model)
     found = compare.prototype(rows, Features(options.weights, cache=options.work / "prototype"), DenseHead)
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _write(options.out, found)
     ours, baseline = manifest.data["metrics"]["test"], Documents.read().baseline
     if options.json:
         print(json.dumps({"prototype": found, "baseline": baseline, "model": ours}, allow_nan=False))
@@ -136,10 +137,18 @@ def changes(options: argparse.Namespace) -> int:
 
     before, after = changes.read(options.before), changes.read(options.after)
     found = changes.changes(read_table(options.data), before, after)
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _write(options.out, found)
     print(json.dumps(found, allow_nan=False) if options.json else changes.table(found))
+    return 0
+
+
+def left_out(options: argparse.Namespace) -> int:
+    """Print the figures of models that were trained without a source, each on that source."""
+    from ml.training.evaluation import left_out
+
+    found = left_out.collect([read_manifest(folder) for folder in options.artifacts])
+    _write(options.out, found)
+    print(json.dumps(found, allow_nan=False) if options.json else left_out.table(found))
     return 0
 
 
@@ -155,6 +164,13 @@ def card(options: argparse.Namespace) -> int:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(text, encoding="utf-8")
     return 0
+
+
+def _write(out: Path | None, found: dict[str, Any]) -> None:
+    """Write figures as JSON, if a file is named."""
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _weights_missing(options: argparse.Namespace) -> int | None:
@@ -173,5 +189,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "export": export,
     "compare": compare,
     "changes": changes,
+    "left-out": left_out,
     "card": card,
 }

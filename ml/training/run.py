@@ -9,13 +9,14 @@ from ml.contracts import TUMOR_TYPES, BrainscanError
 from ml.inference.registry import load_model, read_manifest, read_tensors
 from ml.training import export
 from ml.training.calibration import series_fit
-from ml.training.data import balance, counterfactual, series_table
+from ml.training.data import appearance, balance, counterfactual, series_table
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
+from ml.training.data.held_out import hold_out, other_series
 from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates
 from ml.training.data.sampling import draws
 from ml.training.data.sources import BASE_WEIGHTS, describe
-from ml.training.data.table import NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
+from ml.training.data.table import BALANCED, COLUMNS, NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
 from ml.training.detector.features import Extractor, Tensors, base_weights, tensors_digest
 from ml.training.detector.fit import Examples, Fitted, fit
 from ml.training.evaluation import evaluate
@@ -30,7 +31,8 @@ COMMAND = "make train DATA=folder"
 @dataclass(frozen=True, slots=True)
 class Job:
     """The arguments of `python -m ml train`. data: table or its folder. weights: "imagenet" or a local Keras file.
-    init: artifact whose tuned blocks and heads are tuned further, or None to begin with `weights`."""
+    init: artifact whose tuned blocks and heads are tuned further, or None to begin with `weights`. without: a source
+    that is left out of training and judged instead of the test split, or ""."""
 
     data: Path
     out: Path
@@ -39,11 +41,18 @@ class Job:
     settings: Settings
     name: str = NAME
     init: Path | None = None
+    without: str = ""
+
+    @property
+    def command(self) -> str:
+        return COMMAND + (f' ARGS="--without {self.without}"' if self.without else "")
 
 
 def train(job: Job) -> dict[str, Any]:
     """Train, export, evaluate on the validation and test splits, and record the figures. Returns those of the test."""
-    rows = read_table(job.data)
+    rows = read_table(job.data, needed=(*COLUMNS, BALANCED))
+    if job.without:
+        rows = hold_out(rows, job.without)
     check_trainable(rows)
     kept = drop_near_duplicates(rows)
     dropped = count_dropped(rows, kept)
@@ -67,7 +76,7 @@ def _fit_series(job: Job) -> None:
     if not (folder / series_table.TABLE).is_file():
         _log.info("No %s beside the data table: the artifact judges single slices only.", series_table.TABLE)
         return
-    series = series_table.split_series(folder, "val")
+    series = other_series(series_table.split_series(folder, "val"), job.without)
     entry = series_fit.fit(series, series_fit.read(load_model(job.out, engine="tensorflow"), series))
     export.with_series(job.out, job.out, entry)
 
@@ -111,16 +120,18 @@ def _tuned(artifact: Path | None) -> Tensors:
 def _facts(
     job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, drawn: list[Draw]
 ) -> dict[str, Any]:
-    used = brain_rows(rows)
+    used, table, rows_drawn = brain_rows(rows), brain_rows(rows, "train"), [row for row, _ in drawn]
+    measured = appearance.some(table), appearance.some(rows_drawn)
     return {
-        "command": COMMAND,
+        "command": job.command,
+        "without": job.without or None,
         "seed": job.settings.seed,
         "settings": job.settings.as_dict(),
         "augmentation": RECIPE.as_dict(),
         "init": None if job.init is None else read_manifest(job.init).label,
         "copies": len(drawn),
-        "made": sum(row.change is not None for row, _ in drawn),
-        "guessed": balance.facts(brain_rows(rows, "train"), [row for row, _ in drawn]),
+        "made": sum(row.change is not None for row in rows_drawn),
+        "guessed": balance.facts(table, rows_drawn) | balance.facts(*measured, appearance.PROPERTIES),
         "precision": policy,
         "sections": fitted.history,
         "base": {**BASE_WEIGHTS, "tensors_sha256": base_digest},

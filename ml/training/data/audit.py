@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ml import readers
 from ml.contracts import UnreadableImage
 from ml.model import training_hashes
-from ml.training.data.table import Row
+from ml.training.data.table import NOT_BRAIN, SPLITS, Row
 
 MIN_CORRELATION = 0.985
 """Of two heads that count as the same. No pair among 6.4 million pairs of different patients reaches it."""
@@ -46,17 +46,20 @@ class Finding:
     """One problem. rows: the images by key, each with its split. value: what they share or differ in.
 
     For near-duplicates, value says whether the hashes match ("hash") or only the heads ("heads"), and correlation is
-    that of the two heads. A squashed or sharpened copy may match by hash while its head correlates less.
+    that of the two heads. A squashed or sharpened copy may match by hash while its head correlates less. left_out: the
+    image that training does not use for this reason, see `near_duplicates.drop_near_duplicates`; "" if it uses all.
     """
 
     problem: str
     rows: tuple[tuple[str, str], ...]
     value: str = ""
     correlation: float | None = None
+    left_out: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         rows = [{"path": key, "split": split} for key, split in self.rows]
-        return {"kind": self.problem, "rows": rows, "value": self.value, "correlation": self.correlation}
+        measured = {"value": self.value, "correlation": self.correlation}
+        return {"kind": self.problem, "rows": rows, **measured, "left_out": self.left_out or None}
 
     def __str__(self) -> str:
         rows = " = ".join(f"{key} ({split})" for key, split in self.rows)
@@ -91,8 +94,23 @@ def audit(rows: list[Row], *, min_correlation: float = MIN_CORRELATION) -> list[
     return sorted(found, key=lambda finding: list(PROBLEMS).index(finding.problem))
 
 
+def left_out(found: list[Finding]) -> dict[str, list[str]]:
+    """Images that training leaves out because of `found`, by split, each once."""
+    split = {key: split for finding in found for key, split in finding.rows}
+    keys = sorted({finding.left_out for finding in found if finding.left_out})
+    return {name: [key for key in keys if split[key] == name] for name in SPLITS[:-1]}
+
+
+def stays(found: list[Finding]) -> list[Finding]:
+    """The findings in what training uses."""
+    gone = {finding.left_out for finding in found if finding.left_out}
+    whole = ("unreadable", "group", "subject")  # such a finding names examples, and may have more rows
+    return [one for one in found if one.problem in whole or gone.isdisjoint(key for key, _ in one.rows)]
+
+
 def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) -> dict[str, Any]:
-    """JSON-ready report: number of images, the criterion, counts by problem, and every finding."""
+    """JSON-ready report: number of images, the criterion, counts by problem, what training leaves out, and every
+    finding."""
     counts = {problem: sum(finding.problem == problem for finding in found) for problem in PROBLEMS}
     splits = sorted({row.split for row in rows})
     return {
@@ -100,6 +118,8 @@ def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) ->
         "min_correlation": min_correlation,
         "clean": not found,
         "counts": counts,
+        "left_out": left_out(found),
+        "stays": len(stays(found)),
         "findings": [finding.as_dict() for finding in found],
     }
 
@@ -113,6 +133,11 @@ def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> 
         listed = [finding for finding in found if finding.problem == problem]
         if listed:
             lines += ["", f"{what[0].upper()}{what[1:]}: {len(listed)}", *(f"  {finding}" for finding in listed)]
+    out = left_out(found)
+    if any(out.values()):
+        numbers = " and ".join(f"{len(keys)} images of {split}" for split, keys in out.items() if keys)
+        lines += ["", f"Training leaves out {numbers}: copies of images of a later split."]
+        lines += [f"Findings in what it uses: {len(stays(found))}."]
     return "\n".join(lines if found else [*lines, "Nothing stands in two splits."])
 
 
@@ -138,6 +163,13 @@ def _pair(problem: str, one: Row, other: Row, **measured: Any) -> Finding:
     return Finding(problem, ((one.key, one.split), (other.key, other.split)), **measured)
 
 
+def _copy(problem: str, one: Row, other: Row, **measured: Any) -> Finding:
+    """A pair that training recognizes by its hashes: it uses the brain image of the later split alone."""
+    earlier = min(one, other, key=lambda row: SPLITS.index(row.split))
+    gone = "" if NOT_BRAIN in (one.label, other.label) else earlier.key
+    return _pair(problem, one, other, left_out=gone, **measured)
+
+
 def _equal_pairs(images: Iterable[ReadImage], attribute: str) -> Iterator[tuple[Row, Row]]:
     """Pairs of rows whose digest `attribute` is equal, in the table's order."""
     together: dict[str, list[Row]] = {}
@@ -148,7 +180,7 @@ def _equal_pairs(images: Iterable[ReadImage], attribute: str) -> Iterator[tuple[
 
 
 def _copies(images: list[ReadImage], problem: str) -> Iterator[Finding]:
-    return (_pair(problem, one, other) for one, other in _equal_pairs(images, problem) if one.split != other.split)
+    return (_copy(problem, one, other) for one, other in _equal_pairs(images, problem) if one.split != other.split)
 
 
 def _label_clashes(images: list[ReadImage]) -> Iterator[Finding]:
@@ -175,8 +207,11 @@ def _near_duplicates(images: list[ReadImage], min_correlation: float) -> Iterato
             one, other = images[start + int(i)], images[int(j)]
             correlation = float(one.head @ other.head)
             if start + i < j and (match[i, j] or correlation >= min_correlation):
-                by = "hash" if match[i, j] else "heads"
-                yield _pair("near", one.row, other.row, value=by, correlation=round(correlation, 4))
+                measured = round(correlation, 4)
+                if match[i, j]:
+                    yield _copy("near", one.row, other.row, value="hash", correlation=measured)
+                else:
+                    yield _pair("near", one.row, other.row, value="heads", correlation=measured)
 
 
 def _in_two_splits(rows: list[Row], column: str) -> Iterator[Finding]:

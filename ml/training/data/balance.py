@@ -6,11 +6,12 @@ often. `guessed` measures how well a property still gives the label away.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.training.data.heights import height
 from ml.training.data.table import Row
 
 Floats = NDArray[np.float64]
@@ -24,8 +25,9 @@ PROPERTIES: dict[str, Callable[[Row], Hashable]] = {
     "sequence": lambda row: row.sequence,
     "plane": lambda row: row.plane,
     "sequence and plane": lambda row: (row.sequence, row.plane),
+    "height": height,
 }
-"""Properties that the facts of a draw list."""
+"""Properties that a table tells, for `facts`; `appearance.PROPERTIES` has those that are measured."""
 
 _ROUNDS = 40
 _SOURCE = 0.5  # how far the labels of one source and sequence are moved towards equal; all the way starves the others
@@ -73,12 +75,14 @@ def guessed(rows: Sequence[Row], drawn: Floats, value: Callable[[Row], Hashable]
     return float(np.maximum(*shares).sum() / 2)
 
 
-def facts(table: Sequence[Row], drawn: Sequence[Row]) -> dict[str, dict[str, float]]:
+def facts(
+    table: Sequence[Row], drawn: Sequence[Row], properties: Mapping[str, Callable[[Row], Hashable]] = PROPERTIES
+) -> dict[str, dict[str, float]]:
     """How well each property gives the label away, in `table` with every row once, and in the rows as `drawn`:
     {"sequence": {"table": 0.7, "drawn": 0.5}, …}, JSON-ready."""
     return {
         name: {"table": round(_evenly(table, value), 3), "drawn": round(_evenly(drawn, value), 3)}
-        for name, value in PROPERTIES.items()
+        for name, value in properties.items()
     }
 
 

@@ -47,7 +47,7 @@ def change(unit: Plane, region: NDArray[np.uint8], rng: Rng, shades: Shades) -> 
     region: above 0 where a tumor is or may be; nothing is cut out there.
     """
     hidden = np.zeros(unit.shape, bool)
-    head = _head(unit)
+    head = head_mask(unit)
     if rng.random() < shades.strip:
         unit, hidden = _strip_skull(unit, head, rng)
     if rng.random() < shades.curve:
@@ -73,7 +73,7 @@ def change(unit: Plane, region: NDArray[np.uint8], rng: Rng, shades: Shades) -> 
     return np.asarray(np.clip(unit, 0, 1), np.float32), hidden
 
 
-def _head(unit: Plane) -> Mask:
+def head_mask(unit: Plane) -> Mask:
     """Everything but the dark air connected to the border, on a coarse grid (56, 56)."""
     small = np.asarray(_to_pillow(unit).resize((_COARSE, _COARSE), Pillow.Resampling.BOX), np.float32)
     dark = np.pad(small < 0.08 * 255, 1, constant_values=True)

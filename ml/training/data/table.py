@@ -6,6 +6,7 @@ puts copies of one scan on both sides and measures memory, so a `group` never sp
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from ml.contracts import TUMOR_TYPES, BrainscanError
 TABLE = "scans.csv"
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "source", "label", "type", "subject", "group", "split", "boxes")
+BALANCED = "sequence"
+"""An optional column that training needs: it draws images so that their sequence does not give the label away."""
 NOT_BRAIN = "not_brain_mri"
 LABELS = ("tumor", "no_tumor", NOT_BRAIN)
 SEQUENCES = ("flair", "t1c")
@@ -79,17 +82,18 @@ class Row:
         return self.label == "tumor"
 
 
-def read_table(data: Path, *, check_splits: bool = True) -> list[Row]:
+def read_table(data: Path, *, check_splits: bool = True, needed: Sequence[str] = COLUMNS) -> list[Row]:
     """All rows of a data table, in order. data: the CSV file, or the folder that holds `scans.csv`.
 
-    check_splits: whether a group or patient in two splits is an error; the audit lists them all instead.
+    check_splits: whether a group or patient in two splits is an error; the audit lists them all instead. needed:
+    columns that must stand in the header.
     Raises TableError: no such file, a missing column, an invalid value, a duplicate path, or a group in two splits.
     """
     file = data / TABLE if data.is_dir() else data
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
-            absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            absent = [column for column in needed if column not in (reader.fieldnames or ())]
             if absent:
                 raise TableError(f"{file.name}, row 1 (header): column {', '.join(absent)} is missing.")
             rows = [_row(record, reader.line_num, file.parent) for record in reader]

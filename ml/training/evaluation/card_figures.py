@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.training.evaluation import card_series, changes, compare, tables
+from ml.training.evaluation import card_series, changes, compare, left_out, tables
 from ml.training.evaluation.documents import Documents
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.tables import figure, line, percent
@@ -20,6 +20,7 @@ def sections(data: dict[str, Any], documents: Documents) -> list[str]:
         _operating_point(data["operating_point"], test),
         _gate(data["gate"], test),
         *card_series.section(data),
+        *_left_out(documents),
         *_changes(test, documents),
         _comparison(test, documents),
         *([_error_analysis(test["worst"])] if test else []),
@@ -206,6 +207,20 @@ def _fraction(item: dict[str, Any] | None) -> str:
     if item is None or item["share"] is None:
         return "–"
     return f"{item['share']:.3f} of {item['pictures']}"
+
+
+def _left_out(documents: Documents) -> list[str]:
+    """The forecast for a new hospital, if `docs/figures` has one."""
+    found = documents.left_out
+    if found is None:
+        return []
+    copies = ", ".join(f"{one['copies']} without {name}" for name, one in found["sources"].items())
+    return [
+        "## What a new hospital may expect",
+        "A model trained without a source and judged on all of its images, at a threshold from the validation images "
+        f"of the others. Copies learned from: {copies}. Made by `{found['command']}`.",
+        left_out.table(found),
+    ]
 
 
 def _changes(test: dict[str, Any] | None, documents: Documents) -> list[str]:

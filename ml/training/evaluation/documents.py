@@ -11,6 +11,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "docs" / "figures"
 BASELINE = "baseline.json"
 COMPARISON = "comparison.json"
 CHANGES = "changes.json"
+LEFT_OUT = "left-out.json"
 
 
 class DocumentError(BrainscanError):
@@ -22,19 +23,20 @@ class DocumentError(BrainscanError):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """baseline: test figures of the first model. comparison, changes: outputs of `python -m ml compare` and
-    `python -m ml changes`, or None."""
+    """baseline: test figures of the first model. comparison, changes, left_out: outputs of `python -m ml compare`,
+    `changes` and `left-out`, or None."""
 
     baseline: dict[str, Any]
     comparison: dict[str, Any] | None
     changes: dict[str, Any] | None = None
+    left_out: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path = FOLDER) -> "Documents":
         """Raises DocumentError: the baseline is missing, or a file is not valid JSON."""
         try:
             baseline = json.loads((folder / BASELINE).read_text(encoding="utf-8"))
-            others = (folder / COMPARISON, folder / CHANGES)
+            others = (folder / COMPARISON, folder / CHANGES, folder / LEFT_OUT)
             return cls(
                 baseline, *(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None for file in others)
             )

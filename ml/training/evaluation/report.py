@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ml.contracts import TUMOR_TYPES, Analysis
+from ml.training.data.heights import height
 from ml.training.data.table import Row
-from ml.training.evaluation.heights import height
 from ml.training.evaluation.scored import Refused, Scored
 from ml.training.evaluation.summary import rate, summarize, type_summary
 

@@ -13,12 +13,18 @@ from ml.cli import main
 from ml.inference.registry import read_hashes, read_manifest, read_tensors
 from ml.training import fit_heads, run
 from ml.training.data.dataset import tumor_targets
+from ml.training.data.table import COLUMNS, Row, TableError
 from ml.training.detector.features import Extractor
 from ml.training.settings import Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+
+
+class Stopped(Exception):
+    """The training would begin here."""
+
 
 BOX = "0.54 0.34 0.70 0.50"  # of a phantom's lesion
 
@@ -29,7 +35,7 @@ def table(make_table: Callable[..., Path]) -> Path:
     for split, n in (("train", 2), ("val", 2), ("test", 1)):
         rows += [table_row(len(rows) + i, split=split, boxes=BOX) for i in range(n)]
         rows += [table_row(len(rows) + i, split=split, label="no_tumor", type="") for i in range(n)]
-    return make_table(rows)
+    return make_table(rows, columns=(*COLUMNS, "sequence"))
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +131,35 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
     assert moved > np.abs(before["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max() > 0
 
 
+def test_a_source_is_left_out_and_judged(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here up to the training itself; what it learns from has no image of that source."""
+    text = table.read_text()
+    table.write_text(
+        text + text[text.index("\n") + 1 :].replace("images/", "images/../images/").replace("here", "there")
+    )
+    learned: list[Row] = []
+
+    def learn(job: run.Job, rows: list[Row], **facts: Any) -> Any:
+        learned.extend(rows)
+        raise Stopped(job.name, job.command)
+
+    monkeypatch.setattr(run, "learn", learn)
+    command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+    with pytest.raises(Stopped) as stopped:
+        main([*command, "--without", "there"])
+    name, again = stopped.value.args
+    assert (name, again) == ("vgg16-cells-2-without-there", 'make train DATA=folder ARGS="--without there"')
+    assert {(row.source, row.split) for row in learned} == {("here", "train"), ("here", "val"), ("there", "test")}
+    assert sum(row.source == "there" for row in learned) == 10
+    assert main([*command, "--without", "nowhere"]) == 2
+
+
+def test_a_table_without_sequences_is_not_trained_on(make_table: Callable[..., Path], tmp_path: Path) -> None:
+    job = run.Job(make_table([table_row(1)]), tmp_path / "out", tmp_path / "work", "imagenet", Settings())
+    with pytest.raises(TableError, match="column sequence is missing"):
+        run.train(job)
+
+
 def test_an_artifact_of_other_types_is_not_tuned_further(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +180,7 @@ def test_whole_series_are_fitted_through_the_exported_artifact(
     written: list[tuple[Path, Path, dict[str, str]]] = []
     monkeypatch.setattr(run, "load_model", lambda path, engine: f"model of {path.name}")
     monkeypatch.setattr(run.series_table, "split_series", lambda folder, split: [folder, split])
+    monkeypatch.setattr(run, "other_series", lambda series, source: series)
     monkeypatch.setattr(run.series_fit, "read", lambda model, series: model)
     monkeypatch.setattr(run.series_fit, "fit", lambda series, findings: {"fitted on": findings, "series": series})
     monkeypatch.setattr(run.export, "with_series", lambda *given: written.append(given))

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from ml.cli import main
+from ml.training.data.near_duplicates import drop_near_duplicates
+from ml.training.data.table import read_table
 from tests.builders import jpeg_bytes, png_bytes
 from tests.ml.conftest import table_row
 from tests.ml.heads import head
@@ -79,6 +81,35 @@ def test_a_copy_in_another_split_is_named_once(
 ) -> None:
     status, report = audited(table(files={4: copy}), capsys)
     assert (status, len(report["findings"]), paths(report, problem)) == (1, 1, [("0", "4")])
+
+
+def test_it_says_what_training_leaves_out(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The earlier image of each copy, once, as `drop_near_duplicates` does; a head that only correlates stays."""
+    turned = np.asarray(Pillow.fromarray(head(3)).rotate(3, Pillow.Resampling.BICUBIC))
+    built = table(files={2: bmp(head(0)), 4: jpeg_bytes(head(0)), 5: png_bytes(turned)})
+    status, report = audited(built, capsys, "--min-correlation", "0.97")
+    kept = {row.key for row in drop_near_duplicates(read_table(built))}
+    assert {"images/0.png", "images/2.png"} == {f"images/{n}.png" for n in range(6)} - kept
+    assert (status, report["left_out"]) == (1, {"train": ["images/0.png"], "val": ["images/2.png"]})
+    assert (report["counts"]["near"], report["stays"]) == (3, 1)
+    assert main(["audit", "--data", str(built)]) == 1
+    said = capsys.readouterr().out
+    assert "Training leaves out 1 images of train and 1 images of val: copies of images of a later split." in said
+    assert "Findings in what it uses: 0." in said
+
+
+def test_labels_that_clash_are_no_matter_once_one_image_is_left_out(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = table(rows={4: {"label": "no_tumor", "type": ""}}, files={4: png_bytes(head(0))})
+    _, report = audited(built, capsys)
+    assert (report["counts"]["label"], report["left_out"]["train"], report["stays"]) == (1, ["images/0.png"], 0)
+
+
+def test_images_that_train_the_gate_alone_are_not_left_out(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    built = table(rows={4: {"label": "not_brain_mri", "type": ""}}, files={4: png_bytes(head(0))})
+    _, report = audited(built, capsys)
+    assert (report["left_out"], report["stays"]) == ({"train": [], "val": []}, 2)
 
 
 def test_copies_within_a_split_are_no_leak(table: Any, capsys: pytest.CaptureFixture[str]) -> None:

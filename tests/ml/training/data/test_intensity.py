@@ -55,7 +55,7 @@ def test_each_change_by_itself_changes_the_picture(name: str) -> None:
 
 
 def test_the_head_is_told_from_the_air() -> None:
-    head = intensity._grow(intensity._head(unit()))
+    head = intensity._grow(intensity.head_mask(unit()))
     y, x = np.mgrid[:SIZE, :SIZE] / SIZE
     radius = np.hypot((x - 0.5) / 0.38, (y - 0.5) / 0.45)
     assert head[radius < 0.95].all()  # dark ventricles and fluid within, too

@@ -83,7 +83,7 @@ def full(tiny_artifact: Path, evaluated: dict[str, Any]) -> Manifest:
 
 
 def documents(comparison: dict[str, Any] | None = None) -> Documents:
-    return replace(Documents.read(), comparison=comparison, changes=None)
+    return replace(Documents.read(), comparison=comparison, changes=None, left_out=None)
 
 
 def test_docs_hold_the_card_of_the_shipped_artifact(shipped: Manifest) -> None:
@@ -174,6 +174,16 @@ def test_it_tells_what_changed_against_the_model_before(full: Manifest) -> None:
     assert "## What changed against old\n" in text
     assert "| pooled | 40 | 0.900 → 0.900 | 0.800 → 0.800 | – → – | 7 | 1 |" in text
     assert "## What changed" not in card(full, replace(documents(), changes=found | {"after": "another@1"}))
+
+
+def test_it_tells_what_a_new_hospital_may_expect(full: Manifest, evaluated: dict[str, Any]) -> None:
+    left = {"copies": 8, "figures": {"web": evaluated["sources"]["pooled"]}}
+    found = {"command": "python -m ml left-out …", "sources": {"web": left}}
+    text = card(full, replace(documents(), left_out=found))
+    _, _, after = text.partition("## What a new hospital may expect")
+    assert "Copies learned from: 8 without web." in " ".join(after.split())
+    assert "\n| web | 39 (20 / 19) | " in after
+    assert "new hospital may expect" not in card(full, replace(documents(), left_out=None))
 
 
 def test_it_names_the_model_that_was_tuned_further(full: Manifest) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ml.training.data.heights import HEIGHTS, height
 from ml.training.data.table import Row
-from ml.training.evaluation.heights import HEIGHTS, height
 from tests.ml.training.simulated import row
 
 
