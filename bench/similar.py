@@ -49,7 +49,7 @@ def measure(count: int) -> Iterator[tuple[str, str]]:
     yield "scans", f"{len(index):,}"
     yield "read into memory, once a process", f"{read:.2f} s"
     yield "held in memory", f"{index.bytes / 1e6:.1f} MB"
-    admin, one = get_user_model().objects.get(is_superuser=True), Prediction.objects.latest("pk").requested_by
+    admin, one = get_user_model().objects.get(is_superuser=True), Prediction.objects.latest("pk").owner
     for who, user in (("a user who sees all", admin), (f"a user who sees 1 in {OWNERS}", one)):
         predictions = list(selectors.predictions(user).defer(None)[:SEARCHES])
         taken = [_seconds(lambda p=p, u=user: similar(u, prediction=p)) for p in predictions]  # type: ignore[misc]

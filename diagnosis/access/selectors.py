@@ -1,5 +1,6 @@
 """Every read of pages and API. This module alone decides who may see what: users see their own cases and those assigned
-to them or to a group of theirs; admins and members of the group "reader" see all.
+to them or to a group of theirs; admins and members of the group "reader" see all. What lies in the trash nobody sees,
+but for those who may take it out again (`diagnosis.access.trash`).
 
 The user of a request is loaded with `user_columns`, so for whoever has nothing assigned the rule is a plain condition
 on the owner that an index answers.
@@ -38,14 +39,15 @@ def assigned_cases(user: AnyUser) -> list[int]:
 
 def cases(user: AnyUser) -> QuerySet[Case]:
     """The cases `user` may see, with owner and number of scans (`scan_count`), newest first."""
-    count = Scan.objects.filter(case=OuterRef("pk")).order_by().values("case").annotate(n=Count("pk")).values("n")
-    visible = Case.objects.filter(_may_see(user, "owner", case="pk")).select_related("owner")
+    kept_scans = Scan.objects.filter(case=OuterRef("pk"), deleted=None)
+    count = kept_scans.order_by().values("case").annotate(n=Count("pk")).values("n")
+    visible = Case.objects.filter(_may_see(user, "owner", case="pk"), deleted=None).select_related("owner")
     return visible.annotate(scan_count=Coalesce(Subquery(count, output_field=IntegerField()), 0))
 
 
 def scans(user: AnyUser) -> QuerySet[Scan]:
     """The scans `user` may see, with case and owner, newest first."""
-    return Scan.objects.filter(_may_see(user, "case__owner", case="case")).select_related("case__owner")
+    return Scan.objects.filter(_may_see(user, "case__owner", case="case"), kept()).select_related("case__owner")
 
 
 def predictions(user: AnyUser) -> QuerySet[Prediction]:
@@ -53,7 +55,7 @@ def predictions(user: AnyUser) -> QuerySet[Prediction]:
 
     Each tells whether it is `assigned` to the user.
     """
-    visible = Prediction.objects.filter(_may_see(user, "owner", case="scan__case"))
+    visible = Prediction.objects.filter(_may_see(user, "owner", case="scan__case"), in_trash=False)
     if user.is_authenticated:
         visible = visible.annotate(assigned=assigned.is_assigned(user, "scan__case"))
     with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
@@ -80,21 +82,22 @@ def case_scans(user: AnyUser, *, case: Case) -> QuerySet[Scan]:
 
 def slices(user: AnyUser) -> QuerySet[Slice]:
     """The slices of series that `user` may see, with their scan, in viewing order."""
-    visible = Slice.objects.filter(_may_see(user, "scan__case__owner", case="scan__case"))
+    visible = Slice.objects.filter(_may_see(user, "scan__case__owner", case="scan__case"), kept("scan__"))
     return visible.select_related("scan").order_by("scan", "index")
 
 
 def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
     """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order."""
-    visible = SliceResult.objects.filter(_may_see(user, "prediction__scan__case__owner", case="prediction__scan__case"))
+    may_see = _may_see(user, "prediction__scan__case__owner", case="prediction__scan__case")
+    visible = SliceResult.objects.filter(may_see, prediction__in_trash=False)
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:
     """Ids of the newest predictions of the scans before and after this one in its case. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
-    row = Scan.objects.filter(case=prediction.scan.case_id).annotate(latest=Subquery(latest)).order_by("id")
-    ids = list(row.values_list("pk", "latest"))
+    row = Scan.objects.filter(case=prediction.scan.case_id, deleted=None).annotate(latest=Subquery(latest))
+    ids = list(row.order_by("id").values_list("pk", "latest"))
     index = next(i for i, (scan_id, _) in enumerate(ids) if scan_id == prediction.scan_id)
     before = ids[index - 1][1] if index > 0 else None
     after = ids[index + 1][1] if index + 1 < len(ids) else None
@@ -111,6 +114,11 @@ def queue_summary() -> dict[str, Any]:
     return Prediction.objects.filter(state__in=ACTIVE).aggregate(
         waiting=Count("pk", filter=Q(state=State.QUEUED)), running=Count("pk", filter=Q(state=State.RUNNING))
     )
+
+
+def kept(scan: str = "") -> Q:
+    """Not in the trash, alone or with its case. scan: the path from a row to its scan, such as `scan__`."""
+    return Q(**{f"{scan}deleted": None, f"{scan}case__deleted": None})
 
 
 def _may_see(user: AnyUser, owner: str, *, case: str) -> Q:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from diagnosis.access import audit
 from diagnosis.access.users import User
 from diagnosis.inference import broker, model_versions
-from diagnosis.models import Case, Embedding, ModelVersion, Prediction, Scan, SliceResult
+from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import ACTIVE, REUSABLE, STOPPED, State
 from diagnosis.reviews import transitions as reviews
 
@@ -37,7 +37,8 @@ def create(
 ) -> Prediction:
     """Queue a new run on a scan. debounce: how long to wait for further slices of the same series."""
     now = timezone.now()
-    scan.case = Case.objects.select_related("owner").get(pk=scan.case_id)  # it may have changed hands since it was read
+    present = Scan.objects.select_related("case__owner").get(pk=scan.pk)  # it may have changed hands or been deleted
+    scan.case, scan.deleted = present.case, present.deleted
     prediction = Prediction.for_scan(
         scan,
         model_version=model_version,
@@ -154,13 +155,13 @@ def fail(claimed: Prediction, *, code: str, message: str) -> None:
 
 
 def retry(prediction: Prediction, *, actor: User) -> bool:
-    """Queue a failed or canceled prediction again, under the active model. False if it is in another state by now, or
-    if another run of the same scan and model is live."""
+    """Queue a failed or canceled prediction again, under the active model. False if it is in another state or in the
+    trash by now, or if another run of the same scan and model is live."""
     version = model_versions.active()
     same_model = version == prediction.model_version
     try:
         with transaction.atomic():
-            changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED).update(
+            changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED, in_trash=False).update(
                 state=State.QUEUED, model_version=version, queued=timezone.now(), started=None, finished=None,
                 attempts=0, error_code="", error="", progress=F("progress") if same_model else 0,
             )  # fmt: skip

@@ -3,6 +3,8 @@
 from diagnosis.models.assignment import Assignment
 from diagnosis.models.audit_event import AuditEvent
 from diagnosis.models.case import Case
+from diagnosis.models.case_note import CaseLabel, CaseNote
+from diagnosis.models.discarded_file import DiscardedFile
 from diagnosis.models.embedding import Embedding
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
@@ -16,6 +18,9 @@ __all__ = [
     "Assignment",
     "AuditEvent",
     "Case",
+    "CaseLabel",
+    "CaseNote",
+    "DiscardedFile",
     "Embedding",
     "ModelVersion",
     "Prediction",

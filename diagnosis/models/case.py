@@ -24,21 +24,31 @@ def new_reference() -> str:
 
 
 class Case(models.Model):
-    """One subject's scans. References are unique per owner.
+    """One subject's scans. References are unique per owner, cases in the trash included.
 
-    `access.ownership.hand_over` changes the owner; predictions copy it.
+    `access.ownership.hand_over` changes the owner; predictions copy it. deleted_by: None if the retention of the site
+    deleted it, or an account that is gone.
     """
 
     reference = models.CharField(max_length=64, default=new_reference, validators=[validate_reference])
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")
     simulated = models.BooleanField(default=False, help_text="Holds made-up pictures, to try the site with.")
     created = models.DateTimeField(default=timezone.now, editable=False)
+    deleted = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it is in the trash.")
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         ordering = ("-id",)
+        indexes = (models.Index(fields=("deleted",), condition=models.Q(deleted__isnull=False), name="case_in_trash"),)
         constraints = (
             models.UniqueConstraint(fields=("owner", "reference"), name="case_reference_unique_per_owner"),
             models.CheckConstraint(condition=~models.Q(reference=""), name="case_reference_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(deleted__isnull=False) | models.Q(deleted_by__isnull=True),
+                name="case_deleted_by_with_time",
+            ),
         )
 
     def __str__(self) -> str:

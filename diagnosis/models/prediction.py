@@ -104,9 +104,10 @@ class Prediction(models.Model):
     """States: queued → running → done | refused | failed | canceled. Only `inference.transitions` changes them.
 
     model_version is None while the site has no usable model; such a run can only fail or be canceled. Make one with
-    `for_scan`: owner, owner_name, case_reference and scan_name repeat values of the case, its owner and the scan, so
-    that one index answers each filter and order of the worklist. `diagnosis.access.ownership` keeps owner and
-    owner_name in step, and `intake.series_store` scan_name when a series is split; case_reference never changes.
+    `for_scan`: owner, owner_name, case_reference, scan_name and in_trash repeat values of the case, its owner and the
+    scan, so that one index answers each filter and order of the worklist. `diagnosis.access.ownership` keeps owner and
+    owner_name in step, `intake.series_store` scan_name when a series is split, and `diagnosis.cases` case_reference and
+    in_trash.
     """
 
     State = State
@@ -122,7 +123,14 @@ class Prediction(models.Model):
     owner_name = models.CharField(max_length=150)
     case_reference = models.CharField(max_length=64)
     scan_name = models.CharField(max_length=255)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
+    in_trash = models.BooleanField(default=False, help_text="Its scan or case is in the trash.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="predictions",
+        help_text="None once the account is gone; the audit trail keeps the name.",
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="")
     uncertain = models.BooleanField(default=False, help_text="In the band in which the model is often wrong.")
@@ -252,7 +260,7 @@ class Prediction(models.Model):
         """An unsaved prediction with copies of the values that the worklist needs from scan, case and owner."""
         case, owner = scan.case, scan.case.owner
         copies = {"owner": owner, "owner_name": owner.get_username(), "case_reference": case.reference}
-        return cls(scan=scan, scan_name=scan.name, **copies, **fields)
+        return cls(scan=scan, scan_name=scan.name, in_trash=scan.in_trash, **copies, **fields)
 
     @property
     def is_active(self) -> bool:

@@ -8,6 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -97,10 +98,19 @@ class Scan(models.Model):
     )
     deidentified = models.JSONField(default=dict, blank=True, help_text="What was kept of the file's header, by name.")
     created = models.DateTimeField(default=timezone.now, editable=False)
+    deleted = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when it is in the trash, alone and not with its case."
+    )
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("reading",), name="scan_reading"),)
+        indexes = (
+            models.Index(fields=("reading",), name="scan_reading"),
+            models.Index(fields=("deleted",), condition=models.Q(deleted__isnull=False), name="scan_in_trash"),
+        )
         constraints = (
             models.UniqueConstraint(fields=("case", "pixel_sha256"), name="scan_pixels_unique_per_case"),
             models.CheckConstraint(
@@ -111,6 +121,10 @@ class Scan(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(frames__gt=0), name="scan_has_frames"),
             models.CheckConstraint(condition=models.Q(reading__in=Reading.values), name="scan_reading_known"),
+            models.CheckConstraint(
+                condition=models.Q(deleted__isnull=False) | models.Q(deleted_by__isnull=True),
+                name="scan_deleted_by_with_time",
+            ),
         )
 
     def __str__(self) -> str:
@@ -124,6 +138,11 @@ class Scan(models.Model):
         """Width divided by height, as shown. Rows from before `ratio` existed have square pixels; a rotation of
         theirs is recorded only in their evidence."""
         return self.ratio or self.width / self.height
+
+    @property
+    def in_trash(self) -> bool:
+        """Deleted, by itself or with its case."""
+        return self.deleted is not None or self.case.deleted is not None
 
     @property
     def is_series(self) -> bool:

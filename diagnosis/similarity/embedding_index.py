@@ -65,7 +65,8 @@ class Index:
             known = rows["id"]
             overlap = int(known.max(initial=0)) - _OVERLAP
             seen = set(known[known > overlap].tolist())
-            found = Embedding.objects.filter(model_version=self._version, pk__gt=overlap).order_by("pk")
+            kept = Embedding.objects.filter(model_version=self._version, prediction__in_trash=False)
+            found = kept.filter(pk__gt=overlap).order_by("pk")
             values = found.values_list(*_COLUMNS, "prediction__scan__pixel_sha256", "vector")
             new = (
                 (pk, *keys, _short(pixels), unpack(vector))

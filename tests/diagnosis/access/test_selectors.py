@@ -48,6 +48,33 @@ def test_anonymous_and_deactivated_users_see_nothing(user: Any, mine: Any) -> No
         assert not selectors.cases(person).exists()
 
 
+@pytest.mark.parametrize("what", ["case", "scan"])
+def test_nobody_sees_what_lies_in_the_trash(what: str, user: Any, reader: Any, admin: Any) -> None:
+    scan = ScanFactory(case__owner=user, frames=3)
+    row = Slice.objects.create(scan=scan, index=0, pixel_sha256="0" * 64)
+    deleted = scan if what == "scan" else scan.case
+    deleted.deleted = timezone.now()
+    deleted.save()
+    gone = PredictionFactory(scan=scan)
+    SliceResult.objects.create(prediction=gone, slice=row, outcome="tumor", tumor_probability=0.9)
+    for person in (user, reader, admin):
+        assert not selectors.predictions(person).exists()
+        assert not selectors.statuses(person, prediction_ids=[gone.pk]).exists()
+        assert not selectors.scans(person).exists()
+        assert not selectors.case_scans(person, case=scan.case).exists()
+        assert not selectors.slices(person).exists()
+        assert not selectors.slice_results(person).exists()
+        assert [case.scan_count for case in selectors.cases(person)] == ([0] if what == "scan" else [])
+
+
+def test_next_and_previous_leave_out_deleted_scans(user: Any) -> None:
+    case = CaseFactory(owner=user)
+    first, deleted, last = (PredictionFactory(scan__case=case) for _ in range(3))
+    deleted.scan.deleted = timezone.now()
+    deleted.scan.save()
+    assert selectors.adjacent(first) == (None, last.pk)
+
+
 def test_position_counts_earlier_predictions(user: Any) -> None:
     now = timezone.now()
     for state in (State.CANCELED, State.DONE, State.RUNNING):  # nobody waits for these
