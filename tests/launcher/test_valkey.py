@@ -1,12 +1,17 @@
 """The embedded Valkey keeps its data, cleans up after a killed run, and lives in a folder of any name."""
 
+import os
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from brainscan.launcher import site
 from brainscan.launcher.errors import LaunchError
@@ -41,6 +46,46 @@ def test_what_was_stored_survives_a_restart(folder: Path) -> None:
     server.start()
     try:
         assert _stored(server) == b"1"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brainscan.launcher.valkey.FIRST_PAUSE", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_is_killed_starts_again_with_what_was_stored(folder: Path) -> None:
+    server, over = EmbeddedValkey(folder), threading.Event()
+    server.start()
+    keeper = threading.Thread(target=server.keep_running, kwargs={"stopped": over})
+    keeper.start()
+    try:
+        with redis.Redis.from_url(server.url, retry=Retry(ConstantBackoff(0.1), 100)) as client:
+            client.set("key", "1")
+            client.execute_command("WAITAOF", 1, 0, 0)
+            for _ in range(2):
+                pid = client.info("server")["process_id"]
+                os.kill(pid, signal.SIGKILL)
+                assert client.get("key") == b"1"
+                assert client.info("server")["process_id"] != pid
+    finally:
+        over.set()
+        server.stop()
+        keeper.join(10)
+    assert not keeper.is_alive()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_ends_again_and_again_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = EmbeddedValkey(folder)
+    server.start()
+    try:
+        wait = server.wait
+        monkeypatch.setattr(server, "wait", lambda: (server._process and server._process.kill(), wait())[1])
+        with pytest.raises(LaunchError, match="ended 6 times, last with status -9"):
+            server.keep_running(stopped=threading.Event())
     finally:
         server.stop()
 
