@@ -1,11 +1,14 @@
-"""Django's error handlers: problem details under /api/ and /dicomweb/, HTML pages everywhere else.
+"""Django's error handlers: problem details under /api/, /dicomweb/ and /health/, HTML pages everywhere else.
 
 The API's own exception handler covers its views; these cover errors raised outside of them, such as in middleware.
 """
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 
 from diagnosis.api import problems
+from diagnosis.presentation.unavailable import of_database
 from diagnosis.views import errors as pages
 
 
@@ -36,9 +39,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     if not _is_api(request):
         return pages.server_error(request)
+    if why := of_database(sys.exc_info()[1]):
+        return problems.unavailable(request, why)
     detail = "Something went wrong on the server. Its log has the cause under this request_id."
     return problems.response(request, status=500, code="internal", detail=detail)
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/dicomweb/"))
+    return request.path.startswith(("/api/", "/dicomweb/", "/health/"))

@@ -9,6 +9,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from diagnosis.inference import broker, model_versions
+from diagnosis.presentation import unavailable
+
+_UNKNOWN = model_versions.Status(usable=False, problem="Unknown: only the database says which model is active.")
 
 
 @login_not_required
@@ -23,7 +26,8 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 if database, broker and model are usable, else 503. `worker` says whether any worker has loaded a model; it
     does not change the status, because uploads are accepted without one."""
-    database, broker_status, model = _database(), broker.broker_status(), model_versions.status()
+    database, broker_status = _database(), broker.broker_status()
+    model = model_versions.status() if database["ready"] else _UNKNOWN
     report: dict[str, Any] = {
         "database": database,
         "broker": broker_status,
@@ -38,6 +42,7 @@ def _database() -> dict[str, Any]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        return {"ready": False, "problem": "The database does not answer."}
+    except DatabaseError as error:
+        known = unavailable.of_database(error)
+        return {"ready": False, "problem": known.reason if known else "The database does not answer."}
     return {"ready": True}

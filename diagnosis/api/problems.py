@@ -18,7 +18,6 @@ from django.core.exceptions import (
     TooManyFilesSent,
     ValidationError,
 )
-from django.db import InterfaceError, OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -35,6 +34,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from diagnosis import intake
+from diagnosis.presentation.unavailable import Unavailable, of_database
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -113,6 +113,12 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     )
 
 
+def unavailable(request: HttpRequest, why: Unavailable) -> HttpResponse:
+    """503 or 507: the database cannot serve the request just now."""
+    headers = {"Retry-After": str(why.seconds)}
+    return response(request, status=why.status, code="unavailable", detail=why.reason, headers=headers)
+
+
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """404 for every unknown URL under /api/. A GET that lacks only the trailing slash is redirected."""
     meant = _with_slash(request.path)
@@ -128,10 +134,11 @@ class _Unexpected(exceptions.APIException):
 
 
 class _Unavailable(exceptions.APIException):
-    status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    default_detail = "The database cannot be reached just now. Try again in a moment."
     default_code = "unavailable"
-    wait = 5
+
+    def __init__(self, why: Unavailable) -> None:
+        super().__init__(why.reason)
+        self.status_code, self.wait = why.status, why.seconds
 
 
 class _Busy(exceptions.APIException):
@@ -167,9 +174,9 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             )
         case MultiPartParserError() | SuspiciousOperation() | BadRequest() | UnreadablePostError():
             return exceptions.ParseError("The request cannot be read: its body is malformed.")
-        case OperationalError() | InterfaceError():
-            _log.warning("database unreachable", error=str(error))
-            return _Unavailable()
+    if why := of_database(error):
+        _log.warning("database unavailable", error=str(error))
+        return _Unavailable(why)
     return None
 
 

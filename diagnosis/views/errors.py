@@ -3,11 +3,15 @@
 They must work when much else is broken, so they use neither context processors nor the database.
 """
 
+import sys
+
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+
+from diagnosis.presentation import unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -37,8 +41,15 @@ def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; plain text if the template cannot be rendered either."""
+    """503 (507: no room) if the database cannot serve the request, else 500; plain text if no template can be rendered.
+
+    Django calls it while it handles the exception.
+    """
     try:
+        if known := unavailable.of_database(sys.exc_info()[1]):
+            response = _page(request, 503, reason=known.reason)
+            response.status_code, response.headers["Retry-After"] = known.status, str(known.seconds)
+            return response
         return _page(request, 500)
     except Exception:
         _log.exception("the error page failed")

@@ -1,0 +1,45 @@
+"""Why the database cannot serve a request just now, in a sentence for pages, API and health checks."""
+
+from typing import NamedTuple
+
+from django.db import InterfaceError, OperationalError
+
+_PAUSE = 5
+"""Seconds after which it makes sense to try again."""
+
+
+class Unavailable(NamedTuple):
+    """status: 503, or 507 where the disk is full. reason: what happened. seconds: when to try again."""
+
+    status: int
+    reason: str
+    seconds: int = _PAUSE
+
+
+_UNREACHABLE = Unavailable(503, "The database cannot be reached just now. Try again in a moment.")
+_BUSY = Unavailable(503, "The database is busy. Nothing was changed; try again in a moment.")
+_CONFLICT = Unavailable(503, "Two people changed the same thing at once. Nothing was changed here; try again.", 1)
+_FULL = Unavailable(507, "The database has no room left. Nothing was changed; an administrator has to make room.", 60)
+
+_BY_CODE = {
+    "53300": Unavailable(503, "The database takes no more connections just now. Try again in a moment."),
+    "53100": _FULL,
+    "53200": _BUSY,  # out of memory
+    "55P03": _BUSY,  # lock not available
+    "57014": _BUSY,  # statement timeout
+    "40P01": _CONFLICT,  # deadlock
+    "40001": _CONFLICT,  # serialization failure
+    "SQLITE_BUSY": _BUSY,
+    "SQLITE_LOCKED": _BUSY,
+    "SQLITE_FULL": _FULL,
+}
+"""By PostgreSQL's SQLSTATE (its manual, appendix A) and by SQLite's result code."""
+
+
+def of_database(error: BaseException | None) -> Unavailable | None:
+    """What to say of an error that a database raised; None if it is of another kind."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
+    return _BY_CODE.get(code) or _BY_CODE.get("_".join(code.split("_")[:2])) or _UNREACHABLE
