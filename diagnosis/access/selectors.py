@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from diagnosis.access import assigned, reading_policy
@@ -66,6 +66,22 @@ def result(user: AnyUser, *, prediction_id: int) -> QuerySet[Prediction]:
     """One prediction with everything its page shows, queue position included."""
     everything = predictions(user).defer(None).filter(pk=prediction_id)
     return _with_position(everything)
+
+
+def results(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
+    """Those of the given predictions that `user` may see, with their models' manifests, oldest scan first.
+
+    Two queries: each model version is read once, whose manifest is larger than many rows.
+    """
+    rows = predictions(user).defer(None).filter(pk__in=list(prediction_ids)).order_by("scan_id")
+    versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
+    return rows.select_related(None).select_related("scan__case__owner", "key_slice").prefetch_related(versions)
+
+
+def newest_predictions(user: AnyUser, *, case: Case) -> QuerySet[Prediction]:
+    """The newest prediction of each scan of a case, oldest scan first."""
+    newest = Subquery(Prediction.objects.filter(scan=OuterRef("scan")).order_by("-id").values("pk")[:1])
+    return predictions(user).filter(scan__case=case).alias(newest=newest).filter(pk=F("newest")).order_by("scan_id")
 
 
 def statuses(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:

@@ -3,17 +3,23 @@
 The caller has read the rows through `selectors`, so the user may see them.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 
-from diagnosis.access import audit
+from diagnosis.access import audit, selectors
 from diagnosis.access.users import AnyUser
-from diagnosis.models import Prediction
-from diagnosis.reports import listing
+from diagnosis.models import Case, Prediction, Review
+from diagnosis.reports import contents, fhir, listing
+from diagnosis.reports.contents import Origin, ScanReport
+from diagnosis.reports.errors import NoReport
+
+SCANS_A_FILE = 50
+"""Scans in one PDF of a case: about 10 MB and some seconds. A larger case is a file for each part."""
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -42,6 +48,75 @@ def stream(
         audit.record("list.exported", actor=user, target=target, **shown)
     response = StreamingHttpResponse(text, content_type=CONTENT_TYPES[format])
     return attachment(response, f"{name}-{timezone.localtime():%Y-%m-%d}.{format}")
+
+
+def scan_pdf(request: HttpRequest, prediction: Prediction, *, user: AnyUser) -> HttpResponseBase:
+    """The report on a prediction, a row of `selectors.result`. Raises NoReport."""
+    from diagnosis.reports import pdf  # ReportLab takes half a second to load, and most processes never need it
+
+    data = pdf.of_scan(_report(prediction, user), origin=_origin(request, user, prediction))
+    _audit(request, user, prediction, format="pdf")
+    return attachment(HttpResponse(data, content_type="application/pdf"), f"report-{prediction.pk}.pdf")
+
+
+def scan_fhir(request: HttpRequest, prediction: Prediction, *, user: AnyUser) -> HttpResponseBase:
+    """The report on a prediction, a row of `selectors.result`, as FHIR resource with the PDF in it. Raises NoReport."""
+    from diagnosis.reports import pdf
+
+    report, origin = _report(prediction, user), _origin(request, user, prediction)
+    site = request.build_absolute_uri("/")
+    resource = fhir.diagnostic_report(report, origin=origin, site=site, pdf=pdf.of_scan(report, origin=origin))
+    _audit(request, user, prediction, format="fhir")
+    response = JsonResponse(resource, content_type=fhir.MEDIA_TYPE, json_dumps_params={"ensure_ascii": False})
+    return attachment(response, f"report-{prediction.pk}.fhir.json")
+
+
+def case_pdf(request: HttpRequest, case: Case, *, user: AnyUser) -> HttpResponseBase:
+    """The report on a case, or on the part of it that `?part=` names, from 1.
+
+    Scans whose result is not there, or is hidden from the user, say so. Raises Http404 for a part that is not there.
+    """
+    from diagnosis.reports import pdf
+
+    asked = request.GET.get("part", "1")
+    part = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 7 else 0
+    ids = list(selectors.newest_predictions(user, case=case).values_list("pk", flat=True))
+    shown = ids[(part - 1) * SCANS_A_FILE : part * SCANS_A_FILE] if part else []
+    if not shown and (ids or part != 1):
+        raise Http404("the case's report has no such part")
+    rows = list(selectors.results(user, prediction_ids=shown))
+    reviews = _reviews(user, scans=[row.scan_id for row in rows])
+    report = contents.of_case(case, rows, total=len(ids), part=part, size=SCANS_A_FILE, reviews=reviews)
+    data = pdf.of_case(report, origin=_origin(request, user, case))
+    _audit(request, user, case, format="pdf", part=part, predictions=shown)
+    response = HttpResponse(data, content_type="application/pdf")
+    return attachment(response, f"report-case-{case.pk}{f'-part-{part}' if report.parts > 1 else ''}.pdf")
+
+
+def _report(prediction: Prediction, user: AnyUser) -> ScanReport:
+    if prediction.is_active:
+        raise NoReport("wrong_state", "The scan is still being analyzed. There is a report once that has ended.")
+    if getattr(prediction, "blinded", False):
+        raise NoReport("not_read_yet", "Read the scan first: until you have, its result and its report are hidden.")
+    return contents.of_prediction(prediction, reviews=_reviews(user, scans=[prediction.scan_id])[prediction.scan_id])
+
+
+def _reviews(user: AnyUser, *, scans: Iterable[int]) -> Mapping[int, list[Review]]:
+    """The reviews that the user may see, by scan. One query."""
+    found: Mapping[int, list[Review]] = defaultdict(list)
+    for review in Review.objects.filter(scan__in=scans).select_related("reader"):
+        found[review.scan_id].append(review)
+    return found
+
+
+def _origin(request: HttpRequest, user: AnyUser, target: Prediction | Case) -> Origin:
+    address = request.build_absolute_uri(target.get_absolute_url())
+    return Origin(user=user.get_username(), made=timezone.now(), address=address)
+
+
+def _audit(request: HttpRequest, user: AnyUser, target: Model, **details: Any) -> None:
+    if request.method != "HEAD":
+        audit.record("report.downloaded", actor=user, target=target, **details)
 
 
 def attachment(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -1,7 +1,7 @@
 """The list of cases, and one case with all its scans."""
 
 from django.core.paginator import Paginator
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -34,7 +34,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
 def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
     """One case with its scans, each with its newest prediction."""
     case = get_object_or_404(selectors.cases(request.user), pk=case_id)
-    newest = labels.with_calibration(_newest(request, case))
+    newest = labels.with_calibration(selectors.newest_predictions(request.user, case=case))
     page = Paginator(newest, SCANS_A_PAGE).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     context = {
@@ -45,13 +45,6 @@ def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
         "active": any(prediction.is_active for prediction in page),
     }
     return render(request, "diagnosis/case.html", context)
-
-
-def _newest(request: HttpRequest, case: Case) -> QuerySet[Prediction]:
-    """The newest prediction of each scan of the case, in order of upload."""
-    newest = Subquery(Prediction.objects.filter(scan=OuterRef("scan")).order_by("-id").values("pk")[:1])
-    rows = selectors.predictions(request.user).filter(scan__case=case)
-    return rows.alias(newest=newest).filter(pk=F("newest")).order_by("scan_id")
 
 
 def _tally(request: HttpRequest, cases: list[Case]) -> None:

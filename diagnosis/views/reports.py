@@ -1,5 +1,7 @@
 """Reports and lists as downloads."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -9,6 +11,7 @@ from django.views.decorators.http import require_safe
 from diagnosis.access import pagination, selectors
 from diagnosis.access.filters import PredictionFilter
 from diagnosis.reports import exports, listing
+from diagnosis.reports.errors import NoReport
 from diagnosis.views.history import CURSORS, requested_order
 
 
@@ -33,6 +36,34 @@ def case_list(request: HttpRequest, case_id: int) -> HttpResponseBase:
     rows = selectors.predictions(request.user).filter(scan__case=case).order_by("id")
     name = f"case-{case.pk}"
     return exports.stream(request, rows, user=request.user, format=_format(request), name=name, target=case, filters={})
+
+
+@require_safe
+def prediction(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
+    """The report on a prediction, as PDF."""
+    return _report(request, prediction_id, exports.scan_pdf)
+
+
+@require_safe
+def fhir(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
+    """The report on a prediction, as a FHIR resource."""
+    return _report(request, prediction_id, exports.scan_fhir)
+
+
+@require_safe
+def case(request: HttpRequest, case_id: int) -> HttpResponseBase:
+    """The report on a case, as PDF; `?part=` names a further part of a long one."""
+    found = get_object_or_404(selectors.cases(request.user), pk=case_id)
+    return exports.case_pdf(request, found, user=request.user)
+
+
+def _report(request: HttpRequest, prediction_id: int, export: Callable[..., HttpResponseBase]) -> HttpResponseBase:
+    found = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
+    try:
+        return export(request, found, user=request.user)
+    except NoReport as error:
+        messages.warning(request, error.message)
+        return redirect(found)
 
 
 def _format(request: HttpRequest) -> str:

@@ -84,7 +84,7 @@ def test_numbers(failing: Any, path: str) -> None:
 
 
 NUMBERED = (
-    "/cases/{}/", "/cases/{}/export/", "/history/export/?model={}",
+    "/cases/{}/", "/cases/{}/export/", "/cases/1/report/?part={}", "/history/export/?model={}",
     "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
     "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
     "/status/?id={}",

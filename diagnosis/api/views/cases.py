@@ -15,6 +15,7 @@ from diagnosis.api.serializers.cases import CaseDetailSerializer, CaseSerializer
 from diagnosis.api.views import exports
 from diagnosis.api.views.base import ListRetrieveViewSet
 from diagnosis.models import Case
+from diagnosis.reports import exports as reports
 
 
 @extend_schema_view(list=extend_schema(summary="Cases"), retrieve=extend_schema(summary="One case with its scans"))
@@ -37,3 +38,9 @@ class CaseViewSet(ListRetrieveViewSet[Case]):
         case = self.get_object()
         rows = selectors.predictions(self.user).filter(scan__case=case).order_by("id")
         return exports.export(request, rows, name=f"case-{case.pk}", target=case)
+
+    @exports.describes_report("The report on a case, as PDF", "application/pdf", part=True)
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def report(self, request: Request, pk: int) -> HttpResponseBase:
+        """The newest result of each scan; each download is audited. A case of many scans has several parts."""
+        return exports.report(request, self.get_object(), reports.case_pdf)

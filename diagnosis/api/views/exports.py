@@ -1,4 +1,4 @@
-"""What the endpoints that export lists share."""
+"""What the endpoints that export lists and reports share."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from diagnosis.api.problems import MEDIA_TYPE
+from diagnosis.api.problems import MEDIA_TYPE, Conflict
 from diagnosis.api.serializers.problems import ProblemSerializer
-from diagnosis.api.views.base import Endpoint
+from diagnosis.api.views.base import Endpoint, M
 from diagnosis.models import Prediction
 from diagnosis.reports import exports, listing
+from diagnosis.reports.errors import NoReport
 
 _OWN_PARAMETERS = ("format", "bom", "page", "page_size")
 
@@ -31,6 +32,24 @@ def describes_list(summary: str) -> Callable[[Endpoint], Endpoint]:
             (400, MEDIA_TYPE): ProblemSerializer,
         },
     )
+
+
+def describes_report(summary: str, media_type: str, *, part: bool = False) -> Callable[[Endpoint], Endpoint]:
+    """Decorator that describes an endpoint as one that sends a report. part: whether it comes in parts."""
+    number = OpenApiParameter("part", int, description=f"From 1; each has {exports.SCANS_A_FILE} scans", default=1)
+    return extend_schema(
+        summary=summary,
+        parameters=[number] if part else [],
+        responses={(200, media_type): OpenApiTypes.BINARY, (409, MEDIA_TYPE): ProblemSerializer},
+    )
+
+
+def report(request: Request, about: M, make: Callable[..., HttpResponseBase]) -> HttpResponseBase:
+    """What `make` makes of a case or prediction. Raises Conflict where there is no report."""
+    try:
+        return make(request._request, about, user=request.user)
+    except NoReport as error:
+        raise Conflict(error.message, error.code) from None
 
 
 def export(request: Request, rows: QuerySet[Prediction], *, name: str, target: Model | None = None) -> HttpResponseBase:

@@ -24,6 +24,8 @@ from diagnosis.api.views.slices import SliceActions
 from diagnosis.inference import transitions
 from diagnosis.models import ModelVersion, Prediction
 from diagnosis.presentation import responses
+from diagnosis.reports import exports as reports
+from diagnosis.reports import fhir
 from diagnosis.similarity import search
 
 
@@ -91,6 +93,18 @@ class PredictionViewSet(SliceActions):
     def export(self, request: Request) -> HttpResponseBase:
         """All that the list's filters leave, in its order, as CSV or JSON; each download is audited."""
         return exports.export(request, self.filter_queryset(self.get_queryset()), name="predictions")
+
+    @exports.describes_report("The report on a prediction, as PDF", "application/pdf")
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def report(self, request: Request, pk: int) -> HttpResponseBase:
+        """Result, pictures, readings and signature; each download is audited. 409 while the scan is being analyzed."""
+        return exports.report(request, self.get_object(), reports.scan_pdf)
+
+    @exports.describes_report("The report on a prediction, as a FHIR R4 DiagnosticReport", fhir.MEDIA_TYPE)
+    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def fhir(self, request: Request, pk: int) -> HttpResponseBase:
+        """With the model's and the readers' findings as Observations, and the PDF; each download is audited."""
+        return exports.report(request, self.get_object(), reports.scan_fhir)
 
     @extend_schema(
         summary="Similar past scans",

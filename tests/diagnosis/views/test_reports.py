@@ -1,5 +1,6 @@
 """Lists and reports as downloads: who gets them, what is in them, and what the audit trail keeps."""
 
+import base64
 import csv
 import io
 import json
@@ -9,8 +10,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pypdf import PdfReader
 
 from diagnosis.models import AuditEvent, Prediction
+from diagnosis.reviews import transitions
+from diagnosis.reviews.opinions import Opinion
+from tests.factories import CaseFactory, PredictionFactory
 
 Make = Callable[..., Prediction]
 LIST = "/history/export/"
@@ -93,3 +98,86 @@ class TestLists:
             make()
         with django_assert_max_num_queries(6):
             text(as_user.get(LIST))
+
+
+REPORTS = ("/predictions/{}/report/", "/predictions/{}/fhir/")
+
+
+class TestReports:
+    @pytest.mark.parametrize("address", REPORTS)
+    def test_only_who_may_see_the_case_gets_one_and_each_is_audited(
+        self, as_user: Client, make: Make, other_user: User, address: str
+    ) -> None:
+        mine, theirs = make(), make(owner=other_user)
+        response = as_user.get(address.format(mine.pk))
+        assert response.status_code == 200
+        assert response["Content-Disposition"].startswith(f'attachment; filename="report-{mine.pk}.')
+        assert response["X-Content-Type-Options"] == "nosniff"
+        as_user.head(address.format(mine.pk))
+        [event] = AuditEvent.objects.filter(action="report.downloaded")
+        assert (event.actor, event.target_id) == ("ada", str(mine.pk))
+        assert as_user.get(address.format(theirs.pk)).status_code == 404
+        assert as_user.post(address.format(mine.pk)).status_code == 405
+        assert Client().get(address.format(mine.pk)).status_code == 302
+
+    def test_the_fhir_resource_has_the_pdf_in_it(self, as_user: Client, make: Make) -> None:
+        response = as_user.get(f"/predictions/{make().pk}/fhir/")
+        assert response["Content-Type"] == "application/fhir+json"
+        assert base64.b64decode(response.json()["presentedForm"][0]["data"]).startswith(b"%PDF-")
+
+    @pytest.mark.parametrize("address", REPORTS)
+    def test_there_is_none_while_the_scan_is_analyzed(self, as_user: Client, make: Make, address: str) -> None:
+        running = make(state="running")
+        response = as_user.get(address.format(running.pk), follow=True)
+        assert response.redirect_chain == [(f"/predictions/{running.pk}/", 302)]
+        assert "The scan is still being analyzed." in response.content.decode()
+        assert "/report/" not in response.content.decode()
+
+    def test_the_reading_is_in_it(self, as_user: Client, make: Make, reader: User) -> None:
+        prediction = make()
+        opinion = Opinion(finding="tumor", comment="Ring with edema.")
+        transitions.sign(prediction, reader=reader, opinion=opinion)
+        said = PdfReader(io.BytesIO(as_user.get(f"/predictions/{prediction.pk}/report/").content)).pages[0]
+        assert "Ring with edema." in said.extract_text()
+        case = PdfReader(io.BytesIO(as_user.get(f"/cases/{prediction.scan.case_id}/report/").content))
+        assert "Ring with edema." in case.pages[1].extract_text()
+
+    def test_a_case_has_the_newest_result_of_each_scan(self, as_user: Client, make: Make) -> None:
+        first = make(name="first.png", state="failed")
+        PredictionFactory(scan=first.scan)
+        make(name="second.png", case=first.scan.case, state="queued")
+        response = as_user.get(f"/cases/{first.scan.case_id}/report/")
+        pages = [page.extract_text() for page in PdfReader(io.BytesIO(response.content)).pages]
+        assert len(pages) == 3
+        assert "Tumor likely" in pages[1] and "still being analyzed" in pages[2]
+        [event] = AuditEvent.objects.filter(action="report.downloaded")
+        assert (event.target, event.details["part"]) == (first.case_reference, 1)
+
+    def test_a_long_case_comes_in_parts(
+        self, as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+    ) -> None:
+        monkeypatch.setattr("diagnosis.reports.exports.SCANS_A_FILE", 2)
+        case = make(name="0.png").scan.case
+        for n in (1, 2):
+            make(case=case, name=f"{n}.png")
+        address = f"/cases/{case.pk}/report/"
+        with django_assert_max_num_queries(10):
+            first = as_user.get(address)
+        assert first["Content-Disposition"] == f'attachment; filename="report-case-{case.pk}-part-1.pdf"'
+        assert len(PdfReader(io.BytesIO(first.content)).pages) == 3
+        pages = PdfReader(io.BytesIO(as_user.get(f"{address}?part=2").content)).pages
+        assert "part 2 of 2: scans 3 to 3 of 3" in " ".join(pages[0].extract_text().split())
+        for part in ("3", "0", "-1", "x", "9" * 30):
+            assert as_user.get(f"{address}?part={part}").status_code == 404
+
+    def test_an_empty_case_has_a_report(self, as_user: Client, user: User, other_user: User) -> None:
+        assert as_user.get(f"/cases/{CaseFactory(owner=user).pk}/report/").status_code == 200
+        assert as_user.get(f"/cases/{CaseFactory(owner=other_user).pk}/report/").status_code == 404
+
+    def test_pages_link_to_them(self, as_user: Client, make: Make) -> None:
+        done = make()
+        page = as_user.get(f"/predictions/{done.pk}/").content.decode()
+        assert all(f'href="{address.format(done.pk)}"' in page for address in REPORTS)
+        assert (
+            f'href="/cases/{done.scan.case_id}/report/"' in as_user.get(f"/cases/{done.scan.case_id}/").content.decode()
+        )

@@ -1,4 +1,4 @@
-"""Exported lists over the API."""
+"""Exported lists and reports over the API."""
 
 import json
 from typing import Any
@@ -47,3 +47,23 @@ def test_nonsense_is_named(api: APIClient, done: Prediction, problem: Any, query
 
 def test_without_a_token(anonymous: APIClient, problem: Any) -> None:
     problem(anonymous.get(LIST), 401, "not_authenticated")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("report", "application/pdf"), ("fhir", "application/fhir+json")])
+def test_reports_on_a_prediction(
+    api: APIClient, done: Prediction, queued: Prediction, other_user: User, problem: Any, name: str, media_type: str
+) -> None:
+    address = "/api/v1/predictions/{}/" + name + "/"
+    response = api.get(address.format(done.pk), HTTP_ACCEPT=media_type)
+    assert (response.status_code, response["Content-Type"]) == (200, media_type)
+    assert AuditEvent.objects.filter(action="report.downloaded").count() == 1
+    problem(api.get(address.format(queued.pk)), 409, "wrong_state")
+    problem(api.get(address.format(PredictionFactory(scan__case__owner=other_user).pk)), 404, "not_found")
+
+
+def test_report_on_a_case(api: APIClient, done: Prediction, other_user: User, problem: Any) -> None:
+    address = "/api/v1/cases/{}/report/"
+    assert api.get(address.format(done.scan.case_id)).content.startswith(b"%PDF-")
+    problem(api.get(address.format(done.scan.case_id) + "?part=2"), 404, "not_found")
+    theirs = PredictionFactory(scan__case__owner=other_user)
+    problem(api.get(address.format(theirs.scan.case_id)), 404, "not_found")

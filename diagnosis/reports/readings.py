@@ -1,0 +1,134 @@
+"""What people say of a scan, in the words of a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from diagnosis.models import Review
+from diagnosis.models.review import Finding, ReviewState, Role
+from diagnosis.models.scan import Reading as Progress
+from diagnosis.presentation import evidence
+from diagnosis.reviews import standing
+from ml.percent import percent
+
+_STANDING = {
+    Progress.UNREAD: "Not signed: no reader has signed a finding.",
+    Progress.READ: "Not final: readers have recorded a finding, but a signature is missing.",
+    Progress.DISAGREEMENT: "Not final: the readers disagree, and nobody has decided between them yet.",
+    Progress.SIGNED: "Signed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One review.
+
+    reader, username: whose it is, for people and for systems. finding: a value of Finding. place: where it lies, in
+    words, "" if it was not marked. box, point: the same as fractions of the upright image. slice_index: of a series,
+    from 0. reason: why it amends an earlier one. current: not amended by a later one. holds: its finding is the scan's.
+    """
+
+    reader: str
+    username: str
+    role: str
+    finding: str
+    tumor_type: str
+    confidence: str
+    comment: str
+    place: str
+    box: tuple[float, float, float, float] | None
+    point: tuple[float, float] | None
+    slice_index: int | None
+    committed: datetime | None
+    signed: datetime | None
+    blind: bool
+    reason: str
+    current: bool
+    holds: bool
+
+    @property
+    def finding_text(self) -> str:
+        """`Tumor, glioma`."""
+        words = str(Finding(self.finding).label)
+        return f"{words}, {self.tumor_type}" if self.tumor_type else words
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Everything else that the reader said, in their words where there are some."""
+        said = [
+            f"Confidence: {self.confidence}.",
+            f"Where: {self.place}.",
+            self.comment,
+            f"Amended because: {self.reason}",
+        ]
+        given = (self.confidence, self.place, self.comment, self.reason)
+        return tuple(sentence for sentence, there in zip(said, given, strict=True) if there)
+
+    @property
+    def signature(self) -> str:
+        """Who signed it and when, or that nobody did."""
+        who = self.reader if self.role == Role.READER.label else f"{self.reader}, {self.role.lower()}"
+        if self.signed:
+            done = f"Signed by {who}, {moment(self.signed)}"
+        else:
+            done = f"Recorded by {who}, {moment(self.committed)}; not signed"
+        seen = ", before seeing what the model says" if self.blind else ""
+        return f"{done}{seen}.{'' if self.current else ' Replaced by a later amendment.'}"
+
+
+def of_reviews(reviews: Sequence[Review], *, frames: int) -> tuple[Reading, ...]:
+    """The readings that were recorded: the one that holds first, then the current ones, then what they amended.
+
+    reviews: all of a scan, with their readers; drafts are left out. frames: slices of the scan.
+    """
+    final = standing.of_reviews(reviews).final
+    rows = [row for row in reviews if row.state != ReviewState.DRAFT]
+    rows.sort(key=lambda row: (row != final, not row.current, -row.pk))
+    return tuple(_reading(row, frames=frames, holds=row == final) for row in rows)
+
+
+def standing_text(reviews: Sequence[Review]) -> str:
+    """How far people are with the scan."""
+    return _STANDING[standing.of_reviews(reviews).reading]
+
+
+def moment(at: datetime | None) -> str:
+    """A time as reports write it, in the site's zone: `2025-03-04 05:06:07 UTC`; "" for None."""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else ""
+
+
+def _reading(review: Review, *, frames: int, holds: bool) -> Reading:
+    username, name = review.reader.get_username(), review.reader.get_full_name()
+    return Reading(
+        reader=f"{name} ({username})" if name else username,
+        username=username,
+        role=str(review.get_role_display()),
+        finding=review.finding,
+        tumor_type=review.tumor_type,
+        confidence=str(review.get_confidence_display()).lower(),
+        comment=review.comment,
+        place=_place(review, frames),
+        box=review.box,
+        point=review.point,
+        slice_index=review.slice_index,
+        committed=review.committed,
+        signed=review.signed,
+        blind=review.read_blind,
+        reason=review.reason,
+        current=review.current,
+        holds=holds,
+    )
+
+
+def _place(review: Review, frames: int) -> str:
+    where = [f"slice {review.slice_index + 1} of {frames}"] if review.slice_index is not None else []
+    if review.box:
+        x0, y0, x1, y1 = review.box
+        edges = " to ".join(f"{percent(x)} across, {percent(y)} down" for x, y in ((x0, y0), (x1, y1)))
+        where.append(f"{evidence.region((x0 + x1) / 2, (y0 + y1) / 2)} of the image, a box from {edges}")
+    elif review.point:
+        x, y = review.point
+        where.append(f"{evidence.region(x, y)} of the image, at {percent(x)} across, {percent(y)} down")
+    return ", ".join(where)
