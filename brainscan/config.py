@@ -52,6 +52,13 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
     return options
 
 
+def days(name: str, value: int, *, least: int = 0) -> int:
+    """A number of days. A hundred years is more than any rule asks for, and fits into every date."""
+    if not least <= value <= 36_500:
+        raise ImproperlyConfigured(f"{name} must be a number of days from {least} to 36500.")
+    return value
+
+
 def broker_url(redis_url: str) -> str:
     """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`."""
     scheme = urlsplit(redis_url).scheme

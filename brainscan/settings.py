@@ -139,6 +139,11 @@ AUTH_PASSWORD_VALIDATORS = [
 READING_MODE = config.reading_mode(env.str("READING_MODE", default="open"))
 READINGS_REQUIRED = config.readings_required(env.int("READINGS_REQUIRED", default=1))
 
+# How long things are kept, in days. Zero: for ever (RETENTION_DAYS), or no longer than their scan (SIGNED_REVIEW_DAYS).
+TRASH_DAYS = config.days("TRASH_DAYS", env.int("TRASH_DAYS", default=30), least=1)
+RETENTION_DAYS = config.days("RETENTION_DAYS", env.int("RETENTION_DAYS", default=0))
+SIGNED_REVIEW_DAYS = config.days("SIGNED_REVIEW_DAYS", env.int("SIGNED_REVIEW_DAYS", default=0))
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"
@@ -170,9 +175,10 @@ CELERY_TASK_SOFT_TIME_LIMIT = TASK_TIME_LIMIT * 0.9
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TASK_TIME_LIMIT * 1.1}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A separate queue: workers take from both in turn, so a long queue of scans never delays the sweep.
-CELERY_TASK_ROUTES = {"diagnosis.sweep_stale": {"queue": "sweep"}}
+CELERY_TASK_ROUTES = {"diagnosis.sweep_stale": {"queue": "sweep"}, "diagnosis.empty_trash": {"queue": "sweep"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale": {"task": "diagnosis.sweep_stale", "schedule": 15.0, "options": {"expires": 15.0}},
+    "empty-trash": {"task": "diagnosis.empty_trash", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 
 REST_FRAMEWORK = {

@@ -12,6 +12,9 @@ from django.db.models import Model
 from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent
 
+SYSTEM = "system"
+"""The actor of what the site does by itself."""
+
 RESULT_SHOWN = ("result.viewed", "overlay.downloaded", "dicom.downloaded")
 """Actions by which a person sees what the model says of a prediction, which is their target."""
 
@@ -28,11 +31,20 @@ def record(
     action: `object.verb`, such as `scan.uploaded`. details: values that JSON can hold.
     """
     user = actor if actor is not None and actor.pk is not None else None
+    return _append(action, user.pk if user else None, user.get_username() if user else "", target, details)
+
+
+def record_of_site(action: str, *, target: Model, **details: Any) -> AuditEvent:
+    """Append one event of what the site did by itself. Its actor is `system`, without an id."""
+    return _append(action, None, SYSTEM, target, details)
+
+
+def _append(action: str, actor_id: int | None, actor: str, target: Model | None, details: dict[str, Any]) -> AuditEvent:
     context = structlog.contextvars.get_contextvars()
     return AuditEvent.objects.create(
         action=action,
-        actor_id=user.pk if user else None,
-        actor=user.get_username()[:150] if user else "",
+        actor_id=actor_id,
+        actor=actor[:150],
         target_type=target._meta.model_name or "" if target else "",
         target_id=str(target.pk) if target else "",
         target=str(target)[:255] if target else "",

@@ -27,6 +27,9 @@ from diagnosis.reviews import transitions as reviews
 MESSAGE_LOST_AFTER = timedelta(seconds=30)
 """A released prediction normally has its own queued message; after this delay we assume it was lost."""
 
+DELETED = "deleted"
+"""The error code of runs that ended because their scan went to the trash."""
+
 _CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
 
 _log = structlog.get_logger(__name__)
@@ -201,6 +204,18 @@ def cancel(prediction: Prediction, *, actor: User) -> bool:
         if changed:
             audit.record("prediction.canceled", actor=actor, target=prediction)
     return bool(changed)
+
+
+def cancel_deleted(rows: QuerySet[Prediction]) -> int:
+    """End the runs of scans that go to the trash; a run at work drops its result. Returns how many there were."""
+    return rows.filter(state__in=ACTIVE).update(
+        state=State.CANCELED, finished=timezone.now(), error_code=DELETED, error="Its scan was deleted."
+    )
+
+
+def queue_restored(rows: QuerySet[Prediction], *, actor: User) -> int:
+    """Queue again what `cancel_deleted` ended. Returns how many."""
+    return sum(retry(row, actor=actor) for row in rows.filter(state=State.CANCELED, error_code=DELETED))
 
 
 def sweep() -> int:

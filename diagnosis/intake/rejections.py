@@ -6,6 +6,7 @@ one function that turns any of them into a line of the receipt.
 """
 
 from diagnosis.intake.receipt import Rejected
+from diagnosis.models import Case, Scan
 from ml.contracts import UnreadableImage
 
 CONFIRMABLE = "lettering"
@@ -31,6 +32,22 @@ def burned_in_text() -> UnreadableImage:
 
 def no_slices() -> UnreadableImage:
     return UnreadableImage("no_slices", "The file can be read, but it holds no slice that can be judged.")
+
+
+def in_trash(scan: Scan) -> UnreadableImage:
+    """The case that was asked for holds the same picture, deleted."""
+    return UnreadableImage(
+        "in_trash",
+        f"The case {scan.case.reference} has this picture in the trash, as {scan.name}. Restore it there, or upload it "
+        "to another case.",
+    )
+
+
+def case_in_trash(case: Case) -> UnreadableImage:
+    return UnreadableImage(
+        "case_in_trash",
+        f"The case {case.reference} is in the trash. Restore it there, or choose another reference.",
+    )
 
 
 def not_stored() -> UnreadableImage:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from diagnosis.access.users import User
 from diagnosis.inference.series import facts_of
+from diagnosis.intake import rejections
 from diagnosis.intake.held_slices import HeldSlice
 from diagnosis.models import Scan, Slice
 from ml.readers.dicom import series
@@ -92,18 +93,23 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     """The scans of this series in one case, and their slices, each in the order in which they came.
 
     If no case is named and several hold the series, it is the one that knows most of the slices; of these the oldest.
+    What lies in the trash counts for nothing, but its case takes no slice of the same series: raises UnreadableImage.
     """
     first = arrived[0]
     columns, rows = first.facts.size
     scans = Scan.objects.filter(case__owner=user, series_uid=first.decoded.series, width=columns, height=rows)
     if first.reference:
         scans = scans.filter(case__reference=first.reference)
-    found = list(scans.exclude(stack="").select_related("case__owner").order_by("id"))
+    everything = list(scans.exclude(stack="").select_related("case__owner").order_by("id"))
+    found = [scan for scan in everything if not scan.in_trash]
     slices = list(Slice.objects.filter(scan__in=found).order_by("id")) if found else []
     cases = {scan.pk: scan.case_id for scan in found}
     digests = {one.pixel_sha256 for one in arrived}
     known = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
     chosen = max(dict.fromkeys(cases.values()), key=lambda case: known[case], default=None)
+    deleted = (scan for scan in everything if scan.in_trash and (first.reference or scan.case_id == chosen))
+    if (there := next(deleted, None)) is not None:
+        raise rejections.in_trash(there)
     return (
         [scan for scan in found if scan.case_id == chosen],
         [row for row in slices if cases[row.scan_id] == chosen],

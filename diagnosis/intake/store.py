@@ -11,9 +11,10 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
 
-from diagnosis.access import audit
+from diagnosis.access import audit, selectors
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
+from diagnosis.intake import rejections
 from diagnosis.intake.decoded import Decoded, RenderedSlice
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
@@ -82,7 +83,9 @@ def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, na
     """A file that is a scan of its own."""
     same = Scan.objects.filter(case__owner=context.user, pixel_sha256=decoded.pixel_sha256).select_related("case")
     here = same.filter(case__reference=context.reference).first() if context.reference else None
-    earlier = here or same.order_by("id").first()
+    if here is not None and here.in_trash:
+        raise rejections.in_trash(here)
+    earlier = here or same.filter(selectors.kept()).order_by("id").first()
     if earlier is not None and (here is not None or not context.reference):
         audit.record("scan.repeated", actor=context.user, target=earlier)
         return Accepted(name, earlier, live_prediction(earlier, context), duplicate_of=earlier, notes=decoded.notes)
@@ -99,7 +102,16 @@ def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, na
 
 
 def open_case(context: UploadContext) -> Case:
+    """The case that an upload goes to, opened if need be. Raises UnreadableImage for one in the trash."""
+    case = _open_case(context)
+    if case.deleted is not None:
+        raise rejections.case_in_trash(case)
+    return case
+
+
+def _open_case(context: UploadContext) -> Case:
     if context.case is not None:
+        context.case.refresh_from_db(fields=["deleted"])
         return context.case
     reference = context.reference or new_reference()
     case, created = Case.objects.get_or_create(

@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from diagnosis import intake
 from diagnosis.intake import store
@@ -237,3 +238,34 @@ def test_each_file_waits_for_memory_before_it_is_read(user: Any, monkeypatch: py
     receipt = receive(user, *(Watched(f"{n}.png", data) for n, data in enumerate(files)))
     assert len(receipt.accepted) == 2 and not inside
     assert held == [len(data) for data in files]
+
+
+def trash(row: Any) -> None:
+    row.deleted = timezone.now()
+    row.save()
+
+
+@pytest.mark.parametrize("what", ["case", "scan"])
+def test_a_picture_that_lies_in_the_trash_of_the_case_is_told(what: str, user: Any) -> None:
+    [first] = receive(user, upload(builders.png_bytes()), reference="CA-1").accepted
+    trash(first.scan if what == "scan" else first.scan.case)
+    receipt = receive(user, upload(builders.png_bytes()), reference="CA-1")
+    assert [rejected.code for rejected in receipt.rejected] == ["in_trash"]
+    assert "CA-1 has this picture in the trash" in receipt.rejected[0].detail
+    assert Scan.objects.count() == 1
+
+
+def test_a_case_that_lies_in_the_trash_takes_nothing(user: Any) -> None:
+    trash(CaseFactory(owner=user, reference="CA-1"))
+    receipt = receive(user, upload(builders.png_bytes()), reference="CA-1")
+    assert [rejected.code for rejected in receipt.rejected] == ["case_in_trash"]
+    assert not Scan.objects.exists()
+
+
+def test_a_picture_in_the_trash_is_no_duplicate_elsewhere(user: Any) -> None:
+    [first] = receive(user, upload(builders.png_bytes()), reference="CA-1").accepted
+    trash(first.scan)
+    for reference in ("CA-2", ""):
+        [again] = receive(user, upload(builders.png_bytes()), reference=reference).accepted
+        assert again.scan.case.reference != "CA-1"
+    assert receive(user, upload(builders.png_bytes())).accepted[0].duplicate_of == again.duplicate_of

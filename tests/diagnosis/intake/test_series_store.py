@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pydicom.uid import generate_uid
 
 from diagnosis import intake
@@ -218,3 +219,16 @@ def test_what_is_left_out_of_known_pixels_is_told_again(user: Any) -> None:
     [accepted] = receive(user, file((0, "PHASE"), (0, "MAGNITUDE"), (1, "PHASE"), (1, "MAGNITUDE"))).accepted
     assert accepted.duplicate_of == accepted.scan
     assert accepted.notes[0].startswith("Left out: 2 frames show no anatomy")
+
+
+@pytest.mark.parametrize("reference", ["CA-1", ""])
+def test_a_series_in_the_trash_gets_no_slices(user: Any, reference: str) -> None:
+    one, two = part(1), part(1, count=4)
+    receive(user, *one, reference="CA-1")
+    Scan.objects.update(deleted=timezone.now())
+    receipt = receive(user, *two, reference=reference)
+    if reference:
+        assert [rejected.code for rejected in receipt.rejected] == ["in_trash"] * 4
+        assert Slice.objects.count() == 3
+    else:
+        assert receipt.accepted[0].scan.case.reference != "CA-1"

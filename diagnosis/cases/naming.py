@@ -1,0 +1,52 @@
+"""Renaming a case, and opening one under a name."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from diagnosis.access import audit
+from diagnosis.access.users import User
+from diagnosis.cases.errors import CaseRefused, require_change
+from diagnosis.cases.locking import locked
+from diagnosis.models import Case, Prediction
+from diagnosis.models.case import validate_reference
+
+
+def rename(case: Case, *, reference: str, actor: User) -> Case:
+    """Give a case and its predictions, which repeat it, another reference. Returns the case as it is now.
+
+    Raises CaseForbidden, and CaseRefused for a reference that is none or that another case of the owner has.
+    """
+    reference = checked(reference)
+    with transaction.atomic():
+        [present] = locked(case)
+        require_change(actor, present)
+        if present.deleted is not None:
+            raise CaseRefused("in_trash", "The case is in the trash. Restore it first.")
+        former = present.reference
+        if reference == former:
+            return present
+        refuse_taken(reference, owner=present.owner)
+        present.reference = reference
+        present.save(update_fields=["reference"])
+        Prediction.objects.filter(scan__case=present).update(case_reference=reference)
+        audit.record("case.renamed", actor=actor, target=present, former=former, reference=reference)
+    return present
+
+
+def checked(reference: str) -> str:
+    """The reference without spaces around it. Raises CaseRefused for one that is not pseudonymous."""
+    reference = reference.strip()
+    try:
+        validate_reference(reference)
+    except ValidationError as error:
+        raise CaseRefused("invalid_reference", error.messages[0]) from None
+    return reference
+
+
+def refuse_taken(reference: str, *, owner: User) -> None:
+    """Raises CaseRefused if the owner has a case of this name. The caller holds the owner's lock."""
+    taken = Case.objects.filter(owner=owner, reference=reference).first()
+    if taken is None:
+        return
+    where = ", in the trash" if taken.deleted is not None else ""
+    raise CaseRefused("reference_taken", f"{owner.get_username()} has a case {reference} already{where}.")

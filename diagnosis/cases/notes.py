@@ -1,0 +1,58 @@
+"""Notes and labels of a case. A note is never changed: whoever was wrong says so in another."""
+
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from diagnosis.access import audit
+from diagnosis.access.permissions import may_change, may_review
+from diagnosis.access.users import User
+from diagnosis.cases.errors import CaseForbidden, CaseRefused, require_change
+from diagnosis.cases.locking import locked
+from diagnosis.models import Case, CaseLabel, CaseNote
+from diagnosis.models.case_note import LONGEST_NOTE, MOST_LABELS, validate_label
+
+
+def may_write(user: User, case: Case) -> bool:
+    """Whoever may change or read a case may write a note on it."""
+    return may_change(user, case) or may_review(user, case)
+
+
+def add_note(case: Case, *, author: User, text: str) -> CaseNote:
+    """Append a note. Raises CaseForbidden, and CaseRefused for a text that is empty or too long."""
+    if not may_write(author, case):
+        raise CaseForbidden
+    text = text.strip().replace("\r\n", "\n").replace("\0", "")
+    if not text:
+        raise CaseRefused("empty_note", "Write something first: the note is empty.")
+    if len(text) > LONGEST_NOTE:
+        raise CaseRefused("note_too_long", f"A note has at most {LONGEST_NOTE:,} characters; this has {len(text):,}.")
+    with transaction.atomic():
+        note = CaseNote.objects.create(case=case, author=author, author_name=author.get_username(), text=text)
+        audit.record("case.noted", actor=author, target=case, note=note.pk)
+    return note
+
+
+def set_labels(case: Case, *, labels: Iterable[str], actor: User) -> list[str]:
+    """Give a case these labels and no others. Returns them as they are kept: in small letters, sorted.
+
+    Raises CaseForbidden, and CaseRefused for one that is not a label, or for too many.
+    """
+    chosen = sorted({" ".join(label.lower().split()) for label in labels} - {""})
+    for label in chosen:
+        try:
+            validate_label(label)
+        except ValidationError as error:
+            raise CaseRefused("invalid_label", f"“{label}” is no label. {error.messages[0]}") from None
+    if len(chosen) > MOST_LABELS:
+        raise CaseRefused("too_many_labels", f"A case has at most {MOST_LABELS} labels; these are {len(chosen)}.")
+    with transaction.atomic():
+        [present] = locked(case)
+        require_change(actor, present)
+        former = list(CaseLabel.objects.filter(case=case).order_by("text").values_list("text", flat=True))
+        if former != chosen:
+            CaseLabel.objects.filter(case=case).exclude(text__in=chosen).delete()
+            CaseLabel.objects.bulk_create([CaseLabel(case=case, text=text) for text in chosen if text not in former])
+            audit.record("case.labeled", actor=actor, target=present, former=former, labels=chosen)
+    return chosen

@@ -1,0 +1,135 @@
+"""Deletes for good what has been in the trash long enough: rows first, in one transaction a case, then their files.
+
+The names of the files are kept in the same transaction (`DiscardedFile`), so a process that dies between the two leaves
+only files, which the next purge removes. The audit trail stays.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from diagnosis.access import audit
+from diagnosis.cases.errors import CaseRefused
+from diagnosis.cases.locking import locked
+from diagnosis.models import Case, DiscardedFile, Prediction, Review, Scan, Slice
+from diagnosis.models.review import ReviewState
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """scans: those of the cases included."""
+
+    cases: int = 0
+    scans: int = 0
+    files: int = 0
+
+
+def due_cases(now: datetime) -> QuerySet[Case]:
+    """Cases whose time in the trash is over, and whose signed reviews need not be kept any longer."""
+    old = Case.objects.filter(deleted__lte=now - timedelta(days=settings.TRASH_DAYS))
+    return old.exclude(_has_kept_reviews(now, scan__case=OuterRef("pk"))).order_by("pk")
+
+
+def due_scans(now: datetime) -> QuerySet[Scan]:
+    """Scans that were deleted alone, and whose time is over likewise."""
+    old = Scan.objects.filter(deleted__lte=now - timedelta(days=settings.TRASH_DAYS), case__deleted=None)
+    return old.exclude(_has_kept_reviews(now, scan=OuterRef("pk"))).select_related("case").order_by("pk")
+
+
+def purge() -> Purged:
+    """Delete for good what is due, and the files that an earlier purge left behind."""
+    now = timezone.now()
+    cases = scans = 0
+    for case in due_cases(now):
+        scans += _purge_case(case, now)
+        cases += 1
+    for scan in due_scans(now):
+        scans += _purge_scan(scan, now)
+    return Purged(cases, scans, delete_files())
+
+
+def delete_files() -> int:
+    """Delete the discarded files. One that the storage does not delete now is tried again by the next purge."""
+    deleted = 0
+    for row in DiscardedFile.objects.order_by("pk").iterator():
+        try:
+            default_storage.delete(row.name)
+        except Exception:  # storages raise errors of their own
+            _log.exception("discarded file cannot be deleted", name=row.name)
+            continue
+        row.delete()
+        deleted += 1
+    return deleted
+
+
+def _has_kept_reviews(now: datetime, **where: OuterRef) -> Exists | Q:
+    if not settings.SIGNED_REVIEW_DAYS:
+        return Q(pk__in=())
+    since = now - timedelta(days=settings.SIGNED_REVIEW_DAYS)
+    return Exists(Review.objects.filter(state=ReviewState.SIGNED, signed__gt=since, **where))
+
+
+def _purge_case(case: Case, now: datetime) -> int:
+    try:
+        with transaction.atomic():
+            [present] = locked(case)
+            if not due_cases(now).filter(pk=case.pk).exists():  # restored meanwhile
+                return 0
+            facts = _delete_scans(list(present.scans.all()))
+            audit.record_of_site("case.purged", target=present, owner=present.owner.get_username(), **facts)
+            present.delete()
+    except CaseRefused:  # another purge was faster
+        return 0
+    return len(facts["scans"])
+
+
+def _purge_scan(scan: Scan, now: datetime) -> int:
+    with transaction.atomic():
+        [case] = locked(scan.case)
+        if not due_scans(now).filter(pk=scan.pk).exists():
+            return 0
+        facts = _delete_scans([scan])
+        audit.record_of_site("scan.purged", target=scan, case=case.reference, **facts)
+    return 1
+
+
+def _delete_scans(scans: list[Scan]) -> dict[str, Any]:
+    """Delete scans with all that hangs on them. Returns what the audit row keeps of it."""
+    ids = [scan.pk for scan in scans]
+    reviews, predictions = Review.objects.filter(scan__in=ids), Prediction.objects.filter(scan__in=ids)
+    facts = {
+        "scans": ids,
+        "predictions": list(predictions.order_by("pk").values_list("pk", flat=True)),
+        "signed_reviews": list(reviews.filter(state=ReviewState.SIGNED).values_list("pk", flat=True)),
+    }
+    slices = Slice.objects.filter(scan__in=ids)
+    names = {str(file.name) for scan in scans for file in (scan.file, scan.preview, scan.thumbnail)}
+    names.update(name for row in slices.values_list("file", "preview", "thumbnail") for name in row if name)
+    reviews.update(purging=True)
+    reviews.delete()
+    predictions.delete()
+    Scan.objects.filter(pk__in=ids).delete()
+    _discard(names)
+    return facts
+
+
+def _discard(names: Iterable[str]) -> None:
+    """Keep the names of files that no row needs now. A slice that changed its scan may still lend it its preview."""
+    rest = set(names)
+    for model, fields in ((Scan, ("file", "preview", "thumbnail")), (Slice, ("file", "preview", "thumbnail"))):
+        for field in fields:
+            known = sorted(rest)
+            for start in range(0, len(known), 500):
+                part = known[start : start + 500]
+                rest.difference_update(model.objects.filter(**{f"{field}__in": part}).values_list(field, flat=True))
+    DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in sorted(rest)], ignore_conflicts=True)

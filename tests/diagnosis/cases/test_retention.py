@@ -1,0 +1,61 @@
+"""Cases that nobody touches go to the trash by themselves, if the site says so."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from diagnosis.access import audit
+from diagnosis.cases import housekeeping, retention, trash
+from diagnosis.models import AuditEvent, Case, Prediction, Scan
+
+pytestmark = pytest.mark.django_db
+
+OLD = timedelta(days=400)
+
+
+@pytest.fixture
+def old(case: Case, settings: Any) -> Case:
+    """The case, its scans and their results are 400 days old; the site keeps cases for a year."""
+    settings.RETENTION_DAYS = 365
+    at = timezone.now() - OLD
+    Case.objects.update(created=at)
+    Scan.objects.update(created=at)
+    Prediction.objects.update(queued=at, created=at)
+    return case
+
+
+def test_without_the_setting_everything_is_kept(old: Case, settings: Any) -> None:
+    settings.RETENTION_DAYS = 0
+    assert retention.expire() == 0
+
+
+def test_an_expired_case_goes_to_the_trash_by_the_system(old: Case) -> None:
+    housekeeping.run()
+    old.refresh_from_db()
+    assert old.deleted is not None and old.deleted_by is None
+    event = AuditEvent.objects.get(action="case.deleted")
+    assert (event.actor, event.actor_id) == ("system", None)
+
+
+@pytest.mark.parametrize("what", ["case", "scan", "prediction"])
+def test_a_look_at_it_is_activity(what: str, old: Case, user: Any) -> None:
+    targets = {"case": old, "scan": old.scans.first(), "prediction": Prediction.objects.first()}
+    audit.record("result.viewed", actor=user, target=targets[what])
+    assert retention.expired(timezone.now()) == []
+    assert retention.expired(timezone.now() + timedelta(days=366)) == [old]
+
+
+def test_a_new_scan_or_run_is_activity(old: Case) -> None:
+    Prediction.objects.filter(pk=Prediction.objects.first().pk).update(queued=timezone.now())
+    assert retention.expire() == 0
+    Prediction.objects.update(queued=timezone.now() - OLD)
+    Scan.objects.filter(pk=old.scans.first().pk).update(created=timezone.now())
+    assert retention.expire() == 0
+
+
+def test_a_restored_case_has_its_time_again(old: Case, user: Any) -> None:
+    assert retention.expire() == 1
+    trash.restore_case(old, actor=user)
+    assert retention.expire() == 0
