@@ -4,7 +4,9 @@ import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.test import Client
 from pypdf import PdfReader
 
 from diagnosis.models import AuditEvent, Prediction
+from diagnosis.reports.contents import NOTICE
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
 from tests.factories import CaseFactory, PredictionFactory
@@ -181,3 +184,23 @@ class TestReports:
         assert (
             f'href="/cases/{done.scan.case_id}/report/"' in as_user.get(f"/cases/{done.scan.case_id}/").content.decode()
         )
+
+
+class TestPrint:
+    def test_a_print_names_case_scan_day_and_person(self, as_user: Client, make: Make) -> None:
+        done = make(name="<i>axial</i>.png")
+        head = re.compile(r'<div class="print-head" aria-hidden="true">(.*?)</div></div>')
+        [said] = head.findall(as_user.get(f"/predictions/{done.pk}/").content.decode())
+        day = f"{done.scan.created:%Y-%m-%d}"
+        assert f"Case {done.case_reference}, scan &lt;i&gt;axial&lt;/i&gt;.png, uploaded {day}" in said
+        assert "as ada saw it, 20" in said
+        [said] = head.findall(as_user.get(f"/cases/{done.scan.case_id}/").content.decode())
+        assert f"Case {done.case_reference}" in said
+        [said] = head.findall(as_user.get("/history/").content.decode())
+        assert "Worklist" in said
+
+    def test_every_page_of_it_has_number_and_notice(self) -> None:
+        style = (Path(__file__).resolve().parents[3] / "static" / "css" / "print.css").read_text()
+        assert NOTICE in style
+        assert 'content: "page " counter(page) " of " counter(pages)' in style
+        assert re.search(r"\.print-head \{\s+display: table-header-group", style)
