@@ -95,12 +95,16 @@ class ScanFilter(django_filters.FilterSet):
 
 
 class CaseFilter(django_filters.FilterSet):
-    """owner (user name), created_after, created_before, q (text in the reference)."""
+    """owner (user name), label, created_after, created_before, q (text in the reference)."""
 
     owner = django_filters.CharFilter(field_name="owner__username")
     created = DaysFilter()
     q = django_filters.CharFilter(field_name="reference", lookup_expr="icontains")
+    label = django_filters.CharFilter(method="filter_label")
 
     class Meta:
         model = Case
-        fields = ("owner", "created", "q")
+        fields = ("owner", "label", "created", "q")
+
+    def filter_label(self, rows: QuerySet[Case], name: str, value: str) -> QuerySet[Case]:
+        return rows.filter(labels__text=value.lower())  # a case has each label once, so no row is repeated

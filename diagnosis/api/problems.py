@@ -34,6 +34,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from diagnosis import intake
+from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.presentation.unavailable import Unavailable, of_database
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,6 +55,17 @@ class NoEvidence(exceptions.NotFound):
 
     default_code = "no_evidence"
     default_detail = "This prediction has no evidence map: it has no result, or its model records none."
+
+
+class CaseProblem(exceptions.APIException):
+    """Why a case was left as it is: 403 for who may not change it, 400 for what was sent, else 409."""
+
+    _OF_INPUT = ("invalid_reference", "invalid_label", "too_many_labels", "empty_note", "note_too_long", "unknown_case")
+
+    def __init__(self, error: CaseRefused) -> None:
+        super().__init__(error.message, error.code)
+        conflict = HTTPStatus.BAD_REQUEST if error.code in self._OF_INPUT else HTTPStatus.CONFLICT
+        self.status_code = HTTPStatus.FORBIDDEN if isinstance(error, CaseForbidden) else conflict
 
 
 class NothingAccepted(exceptions.APIException):
@@ -164,6 +176,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             return exceptions.PermissionDenied()
         case ValidationError():
             return exceptions.ValidationError(get_error_detail(error))
+        case CaseRefused():
+            return CaseProblem(error)
         case intake.Busy():
             return _Busy(str(error))
         case RequestDataTooBig():

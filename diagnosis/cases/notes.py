@@ -8,6 +8,7 @@ from django.db import transaction
 from diagnosis.access import audit
 from diagnosis.access.permissions import may_change, may_review
 from diagnosis.access.users import User
+from diagnosis.cases import naming
 from diagnosis.cases.errors import CaseForbidden, CaseRefused, require_change
 from diagnosis.cases.locking import locked
 from diagnosis.models import Case, CaseLabel, CaseNote
@@ -32,6 +33,15 @@ def add_note(case: Case, *, author: User, text: str) -> CaseNote:
         note = CaseNote.objects.create(case=case, author=author, author_name=author.get_username(), text=text)
         audit.record("case.noted", actor=author, target=case, note=note.pk)
     return note
+
+
+def change(case: Case, *, actor: User, reference: str | None = None, labels: Iterable[str] | None = None) -> None:
+    """Rename and label a case, both or neither. Raises what `naming.rename` and `set_labels` do."""
+    with transaction.atomic():
+        if reference is not None:
+            case = naming.rename(case, reference=reference, actor=actor)
+        if labels is not None:
+            set_labels(case, labels=labels, actor=actor)
 
 
 def set_labels(case: Case, *, labels: Iterable[str], actor: User) -> list[str]:

@@ -9,7 +9,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
 from diagnosis.access.users import User
 from diagnosis.api.pagination import Ordering
@@ -24,7 +24,7 @@ class ListRetrieveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
 
     schema = Schema()
     filter_backends: tuple[Any, ...] = (DjangoFilterBackend, Ordering)
-    parser_classes = (MultiPartParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (MultiPartParser,)
     lookup_value_converter = "int"
 
     @property

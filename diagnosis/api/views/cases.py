@@ -13,20 +13,20 @@ from diagnosis.access.filters import CaseFilter
 from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.serializers.cases import CaseDetailSerializer, CaseSerializer
 from diagnosis.api.views import exports
-from diagnosis.api.views.base import ListRetrieveViewSet
+from diagnosis.api.views.case_changes import CaseChanges
 from diagnosis.models import Case
 from diagnosis.reports import exports as reports
 
 
 @extend_schema_view(list=extend_schema(summary="Cases"), retrieve=extend_schema(summary="One case with its scans"))
-class CaseViewSet(ListRetrieveViewSet[Case]):
+class CaseViewSet(CaseChanges):
     """What people opened for one subject each; a reference is unique per owner. Uploads open cases."""
 
     filterset_class = CaseFilter
     ordering_fields = ("id", "reference", "created", "scan_count")
 
     def get_queryset(self) -> QuerySet[Case]:
-        return selectors.cases(self.user)
+        return selectors.cases(self.user).prefetch_related("labels")
 
     def get_serializer_class(self) -> Any:
         return CaseSerializer if self.action == "list" else CaseDetailSerializer

@@ -16,14 +16,15 @@ from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import MEDIA_TYPE, NothingAccepted
 from diagnosis.api.serializers.receipts import NothingAcceptedSerializer, ReceiptSerializer, UploadSerializer
 from diagnosis.api.serializers.scans import ScanSerializer
-from diagnosis.api.views.base import ListRetrieveViewSet, sends_file
+from diagnosis.api.views.base import sends_file
+from diagnosis.api.views.scan_changes import ScanChanges
 from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import Prediction, Scan
 from diagnosis.presentation import responses
 
 
 @extend_schema_view(list=extend_schema(summary="Scans"), retrieve=extend_schema(summary="One scan"))
-class ScanViewSet(ListRetrieveViewSet[Scan]):
+class ScanViewSet(ScanChanges):
     """Accepted files, with their predictions."""
 
     filterset_class = ScanFilter
