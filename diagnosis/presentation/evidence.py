@@ -13,7 +13,6 @@ from ml.evidence.drawing import OPACITY
 from ml.percent import percent
 
 _CENTER = 0.05  # fraction of the image on either side of its center that counts as neither side
-_CAPTION_HEIGHT = 0.12  # fraction of the image's height that a caption above the box needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,6 @@ class EvidenceLayer:
     box: tuple[float, float, float, float] | None
     in_box: str
     ratio: float
-    caption_below: bool
-    caption_right: bool
 
     @property
     def opacity(self) -> int:
@@ -55,8 +52,6 @@ def from_stored(stored: dict[str, Any] | None, *, scan: Scan) -> EvidenceLayer |
         box=(box[0], box[1], box[2] - box[0], box[3] - box[1]) if box else None,
         in_box=percent(evidence.box_fraction) if evidence.box_fraction is not None else "",
         ratio=1 / scan.shape if rotated else scan.shape,
-        caption_below=box is not None and box[1] < _CAPTION_HEIGHT,
-        caption_right=box is not None and box[0] > 0.5,
     )
 
 

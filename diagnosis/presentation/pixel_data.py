@@ -26,7 +26,7 @@ from diagnosis.presentation.responses import cached_privately, etag_of, open_sto
 from ml import readers
 from ml.contracts import UnreadableImage
 from ml.preprocess import robust_range
-from ml.readers.values import EIGHT_BITS, GrayValues
+from ml.readers.values import GrayValues
 
 BLOCK = 8
 """Slices in one answer. Opening a volume of 256 slices costs as much as reading 8 of its slices."""
@@ -77,7 +77,6 @@ def _described(values: GrayValues) -> tuple[dict[str, Any], NDArray[Any]]:
     plane = _at_most(values.plane, LARGEST_SIDE)
     low, high = float(plane.min()), float(plane.max())
     samples, offset, step = quantized(plane)
-    auto = EIGHT_BITS if plane.dtype == np.uint8 else robust_range(plane)
     return {
         "rows": plane.shape[0],
         "columns": plane.shape[1],
@@ -85,7 +84,7 @@ def _described(values: GrayValues) -> tuple[dict[str, Any], NDArray[Any]]:
         "offset": offset,
         "step": step,
         "range": [low, high],
-        "auto": list(auto),
+        "auto": list(robust_range(plane)),
         "windows": [list(window) for window in values.windows],
         "inverted": values.inverted,
         "millimeters": None if values.millimeters is None else list(values.millimeters),

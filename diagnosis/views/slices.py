@@ -1,4 +1,4 @@
-"""The slices of a series: what one prediction says about each, and their images."""
+"""The slices of a scan: what one prediction says about each, and their images."""
 
 from typing import Any
 
@@ -8,18 +8,59 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from diagnosis.access import selectors
-from diagnosis.models import Slice, SliceResult
-from diagnosis.presentation import evidence, labels, responses
+from diagnosis.models import Prediction, Slice, SliceResult
+from diagnosis.presentation import evidence, labels, pixel_data, responses
+from diagnosis.presentation.evidence import EvidenceLayer
 
 
 @require_safe
 def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
-    """For the viewer: each slice with its URLs and its result so far. Three queries."""
+    """For the viewer: each slice with its URLs and its result so far, and where its gray values are. Three queries.
+
+    A single image is listed as its only slice.
+    """
     prediction = get_object_or_404(selectors.predictions(request.user), pk=prediction_id)
+    return JsonResponse(
+        {
+            "active": prediction.is_active,
+            "pixels": reverse("scan-pixels", args=[prediction.scan_id, 0]).removesuffix("0/"),
+            "block": pixel_data.BLOCK,
+            "version": f"{prediction.scan.pixel_sha256[:12]}-{prediction.scan.frames}",
+            "slices": _slices(request, prediction) if prediction.scan.is_series else [_picture(prediction)],
+        }
+    )
+
+
+def _slices(request: HttpRequest, prediction: Prediction) -> list[dict[str, Any]]:
     results = {row.slice_id: row for row in selectors.slice_results(request.user).filter(prediction=prediction)}
     rows = selectors.slices(request.user).filter(scan=prediction.scan_id)
-    described = [_described(row, results.get(row.pk), number=number) for number, row in enumerate(rows, start=1)]
-    return JsonResponse({"active": prediction.is_active, "slices": described})
+    return [_described(row, results.get(row.pk), number=number) for number, row in enumerate(rows, start=1)]
+
+
+def _picture(prediction: Prediction) -> dict[str, Any]:
+    layer = evidence.of_prediction(prediction)
+    has_map = layer is not None and layer.box is not None
+    return {
+        "id": None,
+        "number": 1,
+        "along": None,
+        "status": "",
+        "label": "",
+        "probability": None,
+        **_located(layer, caption="of the evidence"),
+        "preview": reverse("scan-preview", args=[prediction.scan_id]),
+        "thumbnail": reverse("scan-thumbnail", args=[prediction.scan_id]),
+        "map": reverse("prediction-heatmap", args=[prediction.pk]) if has_map else None,
+        "overlay": reverse("prediction-overlay", args=[prediction.pk]) if has_map else None,
+    }
+
+
+def _located(layer: EvidenceLayer | None, *, caption: str) -> dict[str, Any]:
+    return {
+        "box": layer.box if layer else None,
+        "caption": f"{layer.in_box} {caption}" if layer and layer.box else "",
+        "region": layer.region if layer else "",
+    }
 
 
 def _described(row: Slice, result: SliceResult | None, *, number: int) -> dict[str, Any]:
@@ -32,9 +73,7 @@ def _described(row: Slice, result: SliceResult | None, *, number: int) -> dict[s
         "status": label.status,
         "label": label.text,
         "probability": result.tumor_probability if result else None,
-        "box": layer.box if layer else None,
-        "caption": f"{layer.in_box} of this slice's evidence" if layer and layer.box else "",
-        "region": layer.region if layer else "",
+        **_located(layer, caption="of this slice's evidence"),
         "preview": reverse("slice-preview", args=[row.pk]),
         "thumbnail": reverse("slice-thumbnail", args=[row.pk]),
         "map": reverse("slice-heatmap", args=[result.pk]) if result and layer and layer.box else None,

@@ -1,6 +1,5 @@
 """A result's page, retry and cancel."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory,
 
 Make = Callable[..., Prediction]
 CALIBRATED = {"calibration": {"temperature": 1.2}, "threshold": 0.4}
-BOX = r'class="layer-box[^"]*" style="left:([\d.]+)%;top:([\d.]+)%;width:([\d.]+)%;height:([\d.]+)%"'
 
 
 def body_of(client: Client, prediction: Prediction) -> str:
@@ -59,42 +57,56 @@ def test_a_scan_used_in_training_is_marked(as_user: Client, make: Make) -> None:
     assert "used to train" not in body_of(as_user, make())
 
 
+def listed(client: Client, prediction: Prediction) -> dict[str, Any]:
+    """What the viewer is told of a picture."""
+    answer = client.get(f"/predictions/{prediction.pk}/slices/").json()
+    [only] = answer["slices"]
+    return {**answer, **only}
+
+
 def test_the_evidence_is_drawn_over_the_scan_and_described(as_user: Client, make: Make) -> None:
     prediction = make()
-    body = body_of(as_user, prediction)
-    assert f'src="/predictions/{prediction.pk}/heatmap/"' in body
-    assert "strongest in the upper right quarter of the image" in body
-    assert "of the evidence" in body and f'href="/predictions/{prediction.pk}/overlay/"' in body
-    left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
-    assert left < 950 / 14 < left + width and top < 550 / 14 < top + height
+    body, told = body_of(as_user, prediction), listed(as_user, prediction)
+    assert f'data-viewer="/predictions/{prediction.pk}/slices/"' in body
+    assert (told["map"], told["pixels"]) == (
+        f"/predictions/{prediction.pk}/heatmap/",
+        f"/scans/{prediction.scan_id}/pixels/",
+    )
+    assert told["region"] == "upper right quarter" and told["caption"].endswith("of the evidence")
+    assert f'href="/predictions/{prediction.pk}/overlay/"' in body
+    left, top, width, height = told["box"]
+    assert left < 9.5 / 14 < left + width and top < 5.5 / 14 < top + height
     assert "patient it shows is not known" in body
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_box_is_drawn_on_the_upright_image(as_user: Client, make: Make, orientation: int) -> None:
-    body = body_of(as_user, make(evidence=evidence(orientation=orientation)))
-    left, top, width, height = (float(v) for v in re.search(BOX, body).groups())  # type: ignore[union-attr]
-    assert (left + width / 2, top + height / 2) == pytest.approx((950 / 14, 550 / 14), abs=2)
-    assert "upper right quarter" in body
+    told = listed(as_user, make(evidence=evidence(orientation=orientation)))
+    left, top, width, height = told["box"]
+    assert (left + width / 2, top + height / 2) == pytest.approx((9.5 / 14, 5.5 / 14), abs=0.02)
+    assert told["region"] == "upper right quarter"
 
 
 def test_a_rotated_image_is_shown_upright(as_user: Client, make: Make) -> None:
     prediction = make(evidence=evidence(orientation=6))
     Scan.objects.filter(pk=prediction.scan_id).update(width=200, height=100)
-    assert "--ratio:0.50000" in body_of(as_user, prediction)
+    assert listed(as_user, prediction)["box"] is not None
+    assert 'data-ratio="0.50000"' in body_of(as_user, prediction)
 
 
 def test_without_localized_evidence_no_box_is_drawn(as_user: Client, make: Make) -> None:
-    body = body_of(as_user, make(evidence=evidence(strongest=0.05)))
+    prediction = make(evidence=evidence(strongest=0.05))
+    body, told = body_of(as_user, prediction), listed(as_user, prediction)
     assert body.count("o localized evidence") == 2  # below the scan, and in words
-    for part in ("layer-box", "layer-map", '"boxed"', '"mapped"', "data-opacity", "/overlay/"):
+    for part in ('"boxed"', '"mapped"', "data-opacity min", "/overlay/"):
         assert part not in body  # a map that shows nothing, and controls that change nothing
+    assert (told["map"], told["box"], told["overlay"]) == (None, None, None)
 
 
 @pytest.mark.parametrize("fields", [{"evidence": None}, {"state": State.REFUSED}, {"state": State.RUNNING}])
 def test_without_a_map_only_the_scan_is_shown(as_user: Client, make: Make, fields: dict[str, object]) -> None:
     body = body_of(as_user, make(**fields))
-    assert "/preview/" in body and "heatmap" not in body and "overlay" not in body and "data-opacity" not in body
+    assert "/preview/" in body and "heatmap" not in body and "overlay" not in body and "data-opacity min" not in body
 
 
 def test_the_page_costs_eight_queries_with_or_without_evidence(

@@ -44,6 +44,8 @@ def test_the_listing_has_each_slice_in_order(
     with django_assert_num_queries(5):  # session, person, and three of its own
         found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()
     assert not found["active"]
+    assert (found["pixels"], found["block"]) == (f"/scans/{series.scan_id}/pixels/", 8)
+    assert found["version"].endswith("-6")
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
     first = found["slices"][0]
@@ -131,7 +133,7 @@ def test_the_page_of_a_series(as_user: Client, series: Prediction, django_assert
     with django_assert_max_num_queries(12):
         text = as_user.get(series.get_absolute_url()).content.decode()
     assert "slices 1 to 6 of 6, about 30 mm" in text
-    assert f'data-series="{reverse("prediction-slices", args=[series.pk])}"' in text
+    assert f'data-viewer="{reverse("prediction-slices", args=[series.pk])}"' in text
     assert f'data-start="{series.key_slice.index}"' in text
     assert 'data-start="4"' in as_user.get(series.get_absolute_url(), {"slice": "5"}).content.decode()
     assert f'data-start="{series.key_slice.index}"' in as_user.get(

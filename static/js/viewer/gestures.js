@@ -1,0 +1,120 @@
+// Mouse, pen, fingers and wheel on the stage, told as what they mean. A mouse drag does what the tool says; with Shift
+// or the middle button it moves the image, with the right button it sets the window. One finger turns slices sideways,
+// so that the page still scrolls, and moves an enlarged image; two fingers enlarge and move.
+
+import { pinch } from "./geometry.js";
+import { Wheel, zoomFactor } from "./wheel.js";
+
+const SWIPE = 24; // pixels a slice
+const STILL = 4; // pixels within which a press is a click
+const MIDDLE = 1;
+const RIGHT = 2;
+
+/** on: zoom(factor, point), pan(by), window(by), slices(count), press(tool, point), drag(tool, point),
+ * release(tool, point, moved), cancel(). state: has `tool` (null without one) and `enlarged`. */
+export class Gestures {
+  #pointers = new Map();
+  #wheel = new Wheel();
+  #kind = null;
+  #start = null;
+  #swiped = 0;
+  #pinch = null;
+
+  constructor(stage, state, on) {
+    Object.assign(this, { stage, state, on });
+    stage.addEventListener("wheel", (event) => this.#turn(event), { passive: false });
+    stage.addEventListener("pointerdown", (event) => this.#down(event));
+    stage.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, (event) => this.#up(event));
+    stage.addEventListener("contextmenu", (event) => event.preventDefault());
+    stage.addEventListener("dblclick", (event) => this.on.twice(this.#point(event)));
+  }
+
+  #point({ clientX, clientY }) {
+    const box = this.stage.getBoundingClientRect();
+    return { x: clientX - box.left, y: clientY - box.top };
+  }
+
+  #turn(event) {
+    if (event.ctrlKey) {
+      event.preventDefault();
+      this.on.zoom(zoomFactor(event), this.#point(event));
+      return;
+    }
+    if (!this.on.hasSlices()) return; // a single picture leaves the wheel to the page
+    event.preventDefault();
+    const steps = this.#wheel.turn(event);
+    if (steps) this.on.slices(steps);
+  }
+
+  #kindOf(event) {
+    if (event.button === MIDDLE || (event.shiftKey && event.button === 0)) return "pan";
+    if (event.button === RIGHT) return "window";
+    if (this.state.tool) return this.state.tool;
+    if (event.pointerType !== "touch") return "window";
+    return this.state.enlarged ? "pan" : "swipe";
+  }
+
+  #down(event) {
+    const point = this.#point(event);
+    this.#pointers.set(event.pointerId, point);
+    this.stage.setPointerCapture(event.pointerId);
+    if (event.button === MIDDLE) event.preventDefault(); // no scrolling by moving
+    if (this.#pointers.size === 2) {
+      if (this.#kind) this.on.cancel();
+      this.#kind = "pinch";
+      this.#pinch = pinch(...this.#pointers.values());
+      return;
+    }
+    if (this.#pointers.size > 2) return;
+    this.#kind = this.#kindOf(event);
+    this.#start = point;
+    this.#swiped = 0;
+    this.on.press(this.#kind, point);
+  }
+
+  #move(event) {
+    const before = this.#pointers.get(event.pointerId);
+    if (!before) {
+      this.on.hover(this.#point(event));
+      return;
+    }
+    const point = this.#point(event);
+    this.#pointers.set(event.pointerId, point);
+    const by = { x: point.x - before.x, y: point.y - before.y };
+    if (this.#kind === "pinch") this.#pinched();
+    else if (this.#kind === "pan") this.on.pan(by);
+    else if (this.#kind === "window") this.on.window(by);
+    else if (this.#kind === "swipe") this.#swipe(point);
+    else if (this.#kind) this.on.drag(this.#kind, point);
+  }
+
+  #pinched() {
+    const [one, other] = this.#pointers.values();
+    if (!other) return;
+    const now = pinch(one, other);
+    this.on.pan({ x: now.x - this.#pinch.x, y: now.y - this.#pinch.y });
+    this.on.zoom(now.distance / this.#pinch.distance, now);
+    this.#pinch = now;
+  }
+
+  #swipe(point) {
+    const slices = Math.trunc((this.#start.x - point.x) / SWIPE);
+    if (slices === this.#swiped) return;
+    this.on.slices(slices - this.#swiped);
+    this.#swiped = slices;
+  }
+
+  #up(event) {
+    if (!this.#pointers.delete(event.pointerId)) return;
+    if (this.#kind === "pinch") {
+      if (this.#pointers.size === 0) this.#kind = null;
+      return;
+    }
+    const point = this.#point(event);
+    const moved = Math.hypot(point.x - this.#start.x, point.y - this.#start.y) > STILL;
+    if (event.type === "pointercancel") this.on.cancel();
+    else if (this.#kind) this.on.release(this.#kind, point, moved);
+    this.#kind = null;
+  }
+}

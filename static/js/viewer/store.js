@@ -1,0 +1,96 @@
+// Gray values by slice: fetched in blocks, the next ones ahead of time, and forgotten again within a bound of memory.
+
+import { bytesOf, parse } from "./block.js";
+
+const MEGABYTE = 1_048_576;
+const SMALL_MACHINE = 4; // gigabytes
+const AT_ONCE = 3; // requests
+const AHEAD = 4; // blocks in the direction of travel
+const BEHIND = 1;
+
+/** Bytes of gray values kept: a series of 300 slices of 512 × 512 takes 160 MB. */
+export const budget = () => ((globalThis.navigator?.deviceMemory ?? 8) < SMALL_MACHINE ? 64 : 256) * MEGABYTE;
+
+/** Numbers of the blocks to have, the most wanted first. */
+export function wantedBlocks(index, direction, count, size) {
+  const last = Math.ceil(count / size) - 1;
+  const here = Math.floor(index / size);
+  const steps = [0];
+  for (let step = 1; step <= AHEAD; step += 1) steps.push(step * direction);
+  for (let step = 1; step <= BEHIND; step += 1) steps.push(-step * direction);
+  return steps.map((step) => here + step).filter((block) => block >= 0 && block <= last);
+}
+
+export class PixelStore {
+  #blocks = new Map(); // by number, the one used longest ago first
+  #failed = new Set();
+  #running = new Set();
+  #tried = new Set(); // since the last wish: what was forgotten again for want of memory is not fetched in circles
+  #wanted = [];
+  #bytes = 0;
+
+  /** load: takes the index of a block's first slice and promises the answer's ArrayBuffer. onLoad: called with the
+   * indices that are there now. */
+  constructor({ count, size, load, onLoad, limit = budget() }) {
+    Object.assign(this, { count, size, load, onLoad, limit });
+  }
+
+  get bytes() {
+    return this.#bytes;
+  }
+
+  /** A slice, or null if it is not there yet. */
+  get(index) {
+    const number = Math.floor(index / this.size);
+    const block = this.#blocks.get(number);
+    if (!block) return null;
+    this.#blocks.delete(number); // set again, so that it becomes the newest
+    this.#blocks.set(number, block);
+    return block[index % this.size] ?? null;
+  }
+
+  /** Whether a slice can't be had. */
+  failed(index) {
+    return this.#failed.has(Math.floor(index / this.size));
+  }
+
+  /** Fetch the block of a slice and those around it. What was wanted before and is not under way is dropped. */
+  want(index, direction) {
+    this.#wanted = wantedBlocks(index, direction, this.count, this.size);
+    this.#tried.clear();
+    this.#next();
+  }
+
+  #next() {
+    for (const number of this.#wanted) {
+      if (this.#running.size >= AT_ONCE) return;
+      const here = [this.#blocks, this.#running, this.#failed, this.#tried].some((known) => known.has(number));
+      if (!here) this.#fetch(number);
+    }
+  }
+
+  async #fetch(number) {
+    this.#running.add(number);
+    this.#tried.add(number);
+    try {
+      const { slices } = parse(await this.load(number * this.size));
+      this.#blocks.set(number, slices);
+      this.#bytes += slices.reduce((sum, slice) => sum + bytesOf(slice), 0);
+      this.#forget(number);
+    } catch {
+      this.#failed.add(number);
+    }
+    this.#running.delete(number);
+    this.onLoad(number * this.size, Math.min((number + 1) * this.size, this.count));
+    this.#next();
+  }
+
+  #forget(newest) {
+    for (const [number, slices] of this.#blocks) {
+      if (this.#bytes <= this.limit) return;
+      if (number === newest || number === this.#wanted[0]) continue;
+      this.#blocks.delete(number);
+      this.#bytes -= slices.reduce((sum, slice) => sum + bytesOf(slice), 0);
+    }
+  }
+}

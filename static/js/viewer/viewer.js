@@ -1,0 +1,253 @@
+// One viewer: which slice, view and window are shown, and the drawing of them. Gestures and keys come from controls.js.
+
+import { part } from "../lib/dom.js";
+import { clampIndex } from "../lib/slices.js";
+import { FIT, panned, rectangle, zoomedAt } from "./geometry.js";
+import { Images } from "./images.js";
+import { drawMarks, layBox } from "./marks.js";
+import { Measurements } from "./measure.js";
+import { Painter } from "./painter.js";
+import { Preferences } from "./preferences.js";
+import { PixelStore } from "./store.js";
+import { Strip } from "./strip.js";
+import { bounds as boundsOf, dragged, firstChoice, isFixed, words } from "./window.js";
+
+const MAPS_AHEAD = 3; // slices
+const DEFAULT_OPACITY = 60; // percent; the template has the site's own
+
+export class Viewer extends EventTarget {
+  view = FIT;
+  choice = null; // which window; "own" once it was dragged
+  bounds = null; // the window's, where they are the same for all slices
+  inverted = false;
+  tool = null;
+  aim = null; // where the keyboard's cross stands
+  draft = null; // what is being drawn with a tool
+  places = [];
+  slices = [];
+  measurements = new Measurements();
+  #images = new Images(() => this.redraw());
+  #store = null;
+  #direction = 1;
+  #frame = 0;
+
+  constructor(figure) {
+    super();
+    this.figure = figure;
+    this.index = Number(figure.dataset.start) || 0;
+    this.preferences = new Preferences(figure.dataset.reader);
+    this.mapped = this.preferences.isOn("mapped");
+    this.boxed = this.preferences.isOn("boxed");
+    this.opacity = this.preferences.percent("opacity") ?? (Number(figure.dataset.opacity) || DEFAULT_OPACITY);
+    this.stage = part(figure, "stage");
+    this.painter = new Painter(part(figure, "canvas"));
+    this.strip = new Strip(figure, (index) => this.show(index));
+    this.#observer = new ResizeObserver(() => this.#fit());
+    this.#observer.observe(this.stage);
+    this.#fit();
+  }
+
+  #observer;
+
+  close() {
+    this.#observer.disconnect();
+    this.strip.stop();
+    this.closed = true;
+  }
+
+  /** The slices as the site lists them. version: changes with their pixels or order. */
+  setSlices({ slices, pixels, block, version }) {
+    const renewed = version !== this.#version || slices.length !== this.slices.length;
+    this.#version = version;
+    this.slices = slices;
+    if (renewed) {
+      this.#store = new PixelStore({
+        count: slices.length,
+        size: block,
+        load: async (first) => {
+          const answer = await fetch(`${pixels}${first}/?v=${version}`);
+          if (!answer.ok) throw new Error(String(answer.status));
+          return answer.arrayBuffer();
+        },
+        onLoad: () => this.#arrived(),
+      });
+    }
+    this.strip.draw(slices);
+    this.show(this.index, { force: true });
+  }
+
+  #version = null;
+
+  get slice() {
+    return this.slices[this.index] ?? null;
+  }
+
+  /** The gray values of the slice on view, or null while they are on their way. */
+  get values() {
+    return this.#store?.get(this.index) ?? null;
+  }
+
+  get ratio() {
+    const values = this.values ?? this.#anyValues;
+    return values ? values.columns / values.rows : Number(this.figure.dataset.ratio) || 1;
+  }
+
+  #anyValues = null;
+
+  get rect() {
+    return rectangle(this.view, this.stageSize, this.ratio);
+  }
+
+  /** Bounds of the window on view. */
+  get shownBounds() {
+    return this.values ? (this.bounds ?? boundsOf(this.choice, this.values)) : null;
+  }
+
+  show(index, { force = false } = {}) {
+    if (!this.slices.length) return;
+    const next = clampIndex(index, this.slices.length);
+    if (next === this.index && !force) return;
+    if (next !== this.index) this.#direction = Math.sign(next - this.index);
+    this.index = next;
+    this.draft = null;
+    this.#store.want(next, this.#direction);
+    this.strip.show(next, this.slice);
+    this.#changed("slice");
+  }
+
+  step(by) {
+    this.strip.stop();
+    this.show(this.index + by);
+  }
+
+  setView(view) {
+    this.view = view;
+    this.#changed("view");
+  }
+
+  enlarge(factor, point = { x: this.stageSize.width / 2, y: this.stageSize.height / 2 }) {
+    this.setView(zoomedAt(this.view, factor, point, this.stageSize, this.ratio));
+  }
+
+  pan(by) {
+    this.setView(panned(this.view, by, this.stageSize, this.ratio));
+  }
+
+  /** Choose a window by its name in `window.choices`. */
+  choose(choice) {
+    this.choice = choice;
+    this.bounds = this.values && isFixed(choice) ? boundsOf(choice, this.values) : null;
+    this.#changed("window");
+  }
+
+  setBounds(bounds) {
+    this.choice = "own";
+    this.bounds = bounds;
+    this.#changed("window");
+  }
+
+  dragWindow(by) {
+    if (this.values) this.setBounds(dragged(this.shownBounds, by, this.values));
+  }
+
+  reset() {
+    this.inverted = false;
+    this.view = FIT;
+    this.measurements.clear();
+    this.draft = this.aim = null;
+    if (this.values) this.choose(firstChoice(this.values, null));
+    this.#changed("view");
+  }
+
+  set(name, value) {
+    this[name] = value;
+    this.#changed(name);
+  }
+
+  #changed(what) {
+    this.redraw();
+    this.dispatchEvent(new CustomEvent("changed", { detail: { what } }));
+  }
+
+  #arrived() {
+    const values = this.values;
+    if (values) {
+      this.#anyValues = values;
+      if (this.choice === null) {
+        this.choice = firstChoice(values, this.preferences.get("window"));
+        this.dispatchEvent(new CustomEvent("changed", { detail: { what: "offer" } }));
+      }
+      if (this.bounds === null && isFixed(this.choice)) this.bounds = boundsOf(this.choice, values);
+    }
+    this.redraw();
+  }
+
+  #fit() {
+    this.stageSize = { width: this.stage.clientWidth, height: this.stage.clientHeight };
+    if (!this.stageSize.width || !this.stageSize.height) return;
+    this.painter.fit(this.stageSize);
+    this.draw();
+  }
+
+  redraw() {
+    this.#frame ||= requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (this.closed || !this.slice) return;
+    const { rect, painter } = this;
+    painter.clear();
+    if (this.values) painter.draw(painter.bitmap(this.values, this.shownBounds, this.inverted), rect);
+    else this.#drawStandIn(rect);
+    this.#drawMap(rect);
+    this.#drawMarks(rect);
+    this.#describe();
+    this.figure.classList.add("drawn");
+  }
+
+  // Until the gray values are there, and where they cannot be had: what the site has drawn.
+  #drawStandIn(rect) {
+    const { slice } = this;
+    const large = this.#store.failed(this.index) || this.slices.length === 1 ? this.#images.get(slice.preview) : null;
+    const image = large ?? this.#images.get(slice.thumbnail);
+    if (image) this.painter.draw(image, rect, { inverted: this.inverted });
+  }
+
+  #drawMap(rect) {
+    const { slice } = this;
+    if (!this.mapped || !slice.map) return;
+    const map = this.#images.get(slice.map);
+    if (map) this.painter.draw(map, rect, { opacity: this.opacity / 100 });
+    for (let step = 1; step <= MAPS_AHEAD; step += 1) {
+      this.#images.get(this.slices[this.index + step * this.#direction]?.map);
+    }
+  }
+
+  #drawMarks(rect) {
+    const { slice, values } = this;
+    layBox(part(this.figure, "box"), rect, this.stageSize, {
+      box: this.boxed ? slice.box : null,
+      caption: slice.caption,
+    });
+    drawMarks(part(this.figure, "marks"), rect, {
+      places: this.places.filter((one) => (one.slice ?? 0) === this.index),
+      measurements: this.measurements.on(this.index),
+      size: values?.millimeters ?? null,
+      aim: this.aim,
+      draft: this.draft,
+    });
+  }
+
+  #describe() {
+    const window = this.shownBounds ? words(this.shownBounds) : "Loading…";
+    const zoom = this.view.zoom === 1 ? "" : `${this.view.zoom.toFixed(1)} ×`;
+    const missing = this.#store.failed(this.index) ? "Gray values could not be loaded: this is the preview." : "";
+    part(this.figure, "readout").textContent = [missing || window, zoom].filter(Boolean).join(" · ");
+    const region = this.mapped && this.slice.map && this.slice.region;
+    const number = this.slices.length > 1 ? `Slice ${this.slice.number} of ${this.slices.length}. ` : "";
+    const map = region ? ` Evidence map: strongest in the ${region} of the image.` : "";
+    part(this.figure, "canvas").setAttribute("aria-label", `${number}${this.figure.dataset.name ?? ""}.${map}`);
+  }
+}
