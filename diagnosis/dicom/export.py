@@ -19,6 +19,8 @@ from diagnosis.dicom.errors import NothingToSend, SendForbidden
 from diagnosis.dicom.results import Result, SourceImage
 from diagnosis.models import Prediction, SliceResult
 from diagnosis.models.prediction import Outcome, State
+from diagnosis.reports import readings
+from diagnosis.reports.readings import Reading
 
 REPORT, CAPTURES = "sr", "sc"
 OBJECT_TYPES = (REPORT, CAPTURES)
@@ -40,6 +42,8 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
         raise NothingToSend("The scan's file lacks the UIDs that a DICOM object must refer to.")
     rows = selectors.slice_results(user).filter(prediction=prediction).exclude(outcome=Outcome.REFUSED)
     sources = [_slice_source(row, header) for row in rows] if scan.is_series else [_scan_source(prediction, header)]
+    reviews = readings.reviews_by_scan(user, scans=[scan.pk])[scan.pk]
+    signed = tuple(one for one in readings.of_reviews(reviews, scan=scan) if one.signed and one.current)
     return Result(
         study=str(header.StudyInstanceUID),
         series=str(header.SeriesInstanceUID),
@@ -54,7 +58,16 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
         model=version.label,
         finished=prediction.finished,
         key=f"{prediction.pk} {prediction.finished.isoformat()}",
+        readings=signed,
+        verified=any(_attests(one, prediction) for one in signed),
     )
+
+
+def _attests(reading: Reading, prediction: Prediction) -> bool:
+    """Whether this signature holds for the scan, and was given beside this very result."""
+    if not reading.holds or reading.outdated or reading.run != prediction.pk:
+        return False
+    return reading.signed is not None and prediction.finished is not None and reading.signed >= prediction.finished
 
 
 def objects(result: Result, *, object_types: tuple[str, ...] = OBJECT_TYPES) -> Iterator[tuple[str, Dataset]]:

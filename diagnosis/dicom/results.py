@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from diagnosis.deid import dicom as deid
+from diagnosis.reports.readings import Reading
 
 MANUFACTURER = "brainscan"
 NOTICE = "Research use only, not a diagnosis"
@@ -49,7 +50,8 @@ class Result:
 
     study, series: UIDs of the images. patient: a pseudonym. orientation_letters: what lies at the left, right, upper
     and lower edge, "" if unknown. probability: 0 to 1. tumor_type: "" if none is known. model: name@digest. key: equal
-    for the same result, which thereby always gets the same UIDs.
+    for the same result, which thereby always gets the same UIDs. readings: what people signed on the scan, the one that
+    holds first. verified: that one attests this very result: it was signed beside it, with the same pixels.
     """
 
     study: str
@@ -65,6 +67,8 @@ class Result:
     model: str
     finished: datetime
     key: str
+    readings: tuple[Reading, ...] = ()
+    verified: bool = False
 
     @property
     def outcome_text(self) -> str:

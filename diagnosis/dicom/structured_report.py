@@ -1,7 +1,8 @@
 """The result as coded values that other systems can read: a measurement report (PS3.16, TID 1500).
 
 The first measurement group is on the whole scan. Each image in which the model sees tumor has a group of its own with
-the probability in that image, and the evidence box as a closed polyline.
+the probability in that image, and the evidence box as a closed polyline. Each signed reading follows as a group
+observed by a person.
 """
 
 from typing import Any
@@ -12,8 +13,9 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from diagnosis.dicom import results
+from diagnosis.dicom import results, signed_readings
 from diagnosis.dicom.results import NOTICE, SCHEME, Result, SourceImage
+from diagnosis.dicom.signed_readings import own_code
 
 SERIES_NUMBER = 9002
 Box = tuple[float, float, float, float]
@@ -30,9 +32,15 @@ _PRESENCE = {
 
 
 def report(result: Result) -> Dataset:
-    """The report on a result: a Comprehensive SR, preliminary and unverified."""
+    """The report on a result: a Comprehensive SR.
+
+    It is verified, by who signed it, and final only where a signature attests this very result (PS3.3, C.17.2). Each
+    set of signatures makes another document with a UID of its own, for a verified one must not change.
+    """
     references = [_evidence_dataset(result, source) for source in result.sources]
     groups = [_scan_group(result)] + [_image_group(result, source, box) for source, box in _boxes(result)]
+    groups += [signed_readings.group(result, reading) for reading in result.readings]
+    signatures = [f"{one.username} {one.signed}" for one in result.readings]
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(result)),
         procedure_reported=codes.LN.BrainMRI,
@@ -45,30 +53,27 @@ def report(result: Result) -> Dataset:
         content=content[0],
         series_instance_uid=result.uid("report series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=result.uid("report"),
+        sop_instance_uid=result.uid("report", *signatures),
         instance_number=1,
         is_complete=True,
-        is_final=False,
-        is_verified=False,
+        **signed_readings.verification(result),
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name="Codes of brainscan")],
         **options,
     )
+    signed_readings.date_verification(document, result)
+    document.TimezoneOffsetFromUTC = "+0000"  # as all times in it are
     results.mark_deidentified(document, result)
     return document
 
 
-def _code(value: str, meaning: str) -> sr.CodedConcept:
-    return sr.CodedConcept(value=value, scheme_designator=SCHEME, meaning=meaning)
-
-
 def _presence(outcome: str, *, uncertain: bool) -> sr.QualitativeEvaluation:
-    name = _code("tumor", "Tumor, as the model judges")
+    name = own_code("tumor", "Tumor, as the model judges")
     return sr.QualitativeEvaluation(name=name, value=_PRESENCE["uncertain" if uncertain else outcome])
 
 
 def _measurement(result: Result, probability: float) -> sr.Measurement:
     """probability: 0 to 1; reported under that name only if the model is calibrated."""
-    name = codes.DCM.Probability if result.calibrated else _code("tumor-score", "Tumor score")
+    name = codes.DCM.Probability if result.calibrated else own_code("tumor-score", "Tumor score")
     return sr.Measurement(
         name=name, value=round(probability, 6), unit=codes.UCUM.NoUnits, algorithm_id=_algorithm(result)
     )
@@ -82,12 +87,15 @@ def _algorithm(result: Result) -> sr.AlgorithmIdentification:
 def _scan_group(result: Result) -> sr.MeasurementsAndQualitativeEvaluations:
     evaluations = [
         _presence(result.outcome, uncertain=result.uncertain),
-        sr.QualitativeEvaluation(name=_code("purpose", "Purpose"), value=_code("research", NOTICE)),
+        sr.QualitativeEvaluation(name=own_code("purpose", "Purpose"), value=own_code("research", NOTICE)),
     ]
+    if not result.readings:
+        unsigned = own_code("unsigned", "Not signed by a reader")
+        evaluations.append(sr.QualitativeEvaluation(name=own_code("reading", "Reading by a person"), value=unsigned))
     if result.tumor_type:
-        tumor_type = _code(result.tumor_type, result.tumor_type.capitalize())
+        tumor_type = own_code(result.tumor_type, result.tumor_type.capitalize())
         evaluations.append(
-            sr.QualitativeEvaluation(name=_code("tumor-type", "Most probable tumor type"), value=tumor_type)
+            sr.QualitativeEvaluation(name=own_code("tumor-type", "Most probable tumor type"), value=tumor_type)
         )
     return sr.MeasurementsAndQualitativeEvaluations(
         **_group(result, "scan", "Whole scan", of=result),
@@ -151,6 +159,7 @@ def _evidence_dataset(result: Result, source: SourceImage) -> Dataset:
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = result.study, result.series
     dataset.Modality, dataset.Rows, dataset.Columns = "MR", source.rows, source.columns
     dataset.PatientID = result.patient
+    dataset.SpecificCharacterSet = "ISO_IR 192"  # the report's, too: comments are in any language
     for keyword in _EMPTY_KEYWORDS:
         setattr(dataset, keyword, None)
     return dataset

@@ -124,7 +124,7 @@ def of_prediction(prediction: Prediction, *, reviews: Sequence[Review] = ()) -> 
         digest=version.digest if version else "",
         facts=_facts(prediction),
         pictures=_pictures(prediction),
-        readings=readings.of_reviews(reviews, frames=scan.frames),
+        readings=readings.of_reviews(reviews, scan=scan),
         standing=readings.standing_text(reviews),
     )
 

@@ -3,8 +3,7 @@
 The caller has read the rows through `selectors`, so the user may see them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -13,8 +12,8 @@ from django.utils import timezone
 
 from diagnosis.access import audit, selectors
 from diagnosis.access.users import AnyUser
-from diagnosis.models import Case, Prediction, Review
-from diagnosis.reports import contents, fhir, listing
+from diagnosis.models import Case, Prediction
+from diagnosis.reports import contents, fhir, listing, readings
 from diagnosis.reports.contents import Origin, ScanReport
 from diagnosis.reports.errors import NoReport
 
@@ -85,7 +84,7 @@ def case_pdf(request: HttpRequest, case: Case, *, user: AnyUser) -> HttpResponse
     if not shown and (ids or part != 1):
         raise Http404("the case's report has no such part")
     rows = list(selectors.results(user, prediction_ids=shown))
-    reviews = _reviews(user, scans=[row.scan_id for row in rows])
+    reviews = readings.reviews_by_scan(user, scans=[row.scan_id for row in rows])
     report = contents.of_case(case, rows, total=len(ids), part=part, size=SCANS_A_FILE, reviews=reviews)
     data = pdf.of_case(report, origin=_origin(request, user, case))
     _audit(request, user, case, format="pdf", part=part, predictions=shown)
@@ -98,15 +97,9 @@ def _report(prediction: Prediction, user: AnyUser) -> ScanReport:
         raise NoReport("wrong_state", "The scan is still being analyzed. There is a report once that has ended.")
     if getattr(prediction, "blinded", False):
         raise NoReport("not_read_yet", "Read the scan first: until you have, its result and its report are hidden.")
-    return contents.of_prediction(prediction, reviews=_reviews(user, scans=[prediction.scan_id])[prediction.scan_id])
-
-
-def _reviews(user: AnyUser, *, scans: Iterable[int]) -> Mapping[int, list[Review]]:
-    """The reviews that the user may see, by scan. One query."""
-    found: Mapping[int, list[Review]] = defaultdict(list)
-    for review in Review.objects.filter(scan__in=scans).select_related("reader"):
-        found[review.scan_id].append(review)
-    return found
+    return contents.of_prediction(
+        prediction, reviews=readings.reviews_by_scan(user, scans=[prediction.scan_id])[prediction.scan_id]
+    )
 
 
 def _origin(request: HttpRequest, user: AnyUser, target: Prediction | Case) -> Origin:

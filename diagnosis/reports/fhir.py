@@ -68,8 +68,11 @@ def diagnostic_report(report: ScanReport, *, origin: Origin, site: str, pdf: byt
 
 
 def status(report: ScanReport) -> str:
-    """`preliminary` until a finding is signed, then `final`, or `amended` if that signature amends an earlier one."""
-    if report.signed:
+    """`preliminary` until a finding is signed, then `final`, or `amended` if that signature amends an earlier one.
+
+    A signature on fewer slices than the scan has by now makes nothing final.
+    """
+    if report.signed and not report.signed.outdated:
         return "amended" if report.signed.reason else "final"
     return "cancelled" if report.state == State.CANCELED else "preliminary"
 

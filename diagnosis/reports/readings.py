@@ -1,12 +1,14 @@
 """What people say of a scan, in the words of a report."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
 
-from diagnosis.models import Review
+from diagnosis.access.users import AnyUser
+from diagnosis.models import Review, Scan
 from diagnosis.models.review import Finding, ReviewState, Role
 from diagnosis.models.scan import Reading as Progress
 from diagnosis.presentation import evidence
@@ -25,13 +27,17 @@ _STANDING = {
 class Reading:
     """One review.
 
-    reader, username: whose it is, for people and for systems. finding: a value of Finding. place: where it lies, in
-    words, "" if it was not marked. box, point: the same as fractions of the upright image. slice_index: of a series,
-    from 0. reason: why it amends an earlier one. current: not amended by a later one. holds: its finding is the scan's.
+    reader, username: whose it is, for people and for systems. family_name, given_name: "" if unknown. finding: a value
+    of Finding. place: where it lies, in words, "" if it was not marked. box, point: the same as fractions of the
+    upright image. slice_index: of a series, from 0. reason: why it amends an earlier one. current: not amended by a
+    later one. holds: its finding is the scan's. outdated: the scan had other pixels then, for slices were added since.
+    run: id of the prediction beside it.
     """
 
     reader: str
     username: str
+    family_name: str
+    given_name: str
     role: str
     finding: str
     tumor_type: str
@@ -47,6 +53,8 @@ class Reading:
     reason: str
     current: bool
     holds: bool
+    outdated: bool
+    run: int | None
 
     @property
     def finding_text(self) -> str:
@@ -75,18 +83,27 @@ class Reading:
         else:
             done = f"Recorded by {who}, {moment(self.committed)}; not signed"
         seen = ", before seeing what the model says" if self.blind else ""
-        return f"{done}{seen}.{'' if self.current else ' Replaced by a later amendment.'}"
+        later = "" if self.current else " Replaced by a later amendment."
+        return f"{done}{seen}.{later}{' Slices were added since, and are not judged in it.' if self.outdated else ''}"
 
 
-def of_reviews(reviews: Sequence[Review], *, frames: int) -> tuple[Reading, ...]:
+def reviews_by_scan(user: AnyUser, *, scans: Iterable[int]) -> Mapping[int, list[Review]]:
+    """The reviews of these scans that the user may see, with their readers. One query."""
+    found: Mapping[int, list[Review]] = defaultdict(list)
+    for review in Review.objects.filter(scan__in=scans).select_related("reader"):
+        found[review.scan_id].append(review)
+    return found
+
+
+def of_reviews(reviews: Sequence[Review], *, scan: Scan) -> tuple[Reading, ...]:
     """The readings that were recorded: the one that holds first, then the current ones, then what they amended.
 
-    reviews: all of a scan, with their readers; drafts are left out. frames: slices of the scan.
+    reviews: all of the scan, with their readers; drafts are left out.
     """
     final = standing.of_reviews(reviews).final
     rows = [row for row in reviews if row.state != ReviewState.DRAFT]
     rows.sort(key=lambda row: (row != final, not row.current, -row.pk))
-    return tuple(_reading(row, frames=frames, holds=row == final) for row in rows)
+    return tuple(_reading(row, frames=scan.frames, pixels=scan.pixel_sha256, holds=row == final) for row in rows)
 
 
 def standing_text(reviews: Sequence[Review]) -> str:
@@ -99,11 +116,13 @@ def moment(at: datetime | None) -> str:
     return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}" if at else ""
 
 
-def _reading(review: Review, *, frames: int, holds: bool) -> Reading:
+def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Reading:
     username, name = review.reader.get_username(), review.reader.get_full_name()
     return Reading(
         reader=f"{name} ({username})" if name else username,
         username=username,
+        family_name=review.reader.last_name,
+        given_name=review.reader.first_name,
         role=str(review.get_role_display()),
         finding=review.finding,
         tumor_type=review.tumor_type,
@@ -119,6 +138,8 @@ def _reading(review: Review, *, frames: int, holds: bool) -> Reading:
         reason=review.reason,
         current=review.current,
         holds=holds,
+        outdated=review.pixel_sha256 != pixels,
+        run=review.prediction_id,
     )
 
 

@@ -21,6 +21,8 @@ from rest_framework.test import APIClient
 from diagnosis import intake
 from diagnosis.models import AuditEvent, Prediction, Scan, Slice, SliceResult
 from diagnosis.models.prediction import State
+from diagnosis.reviews import transitions
+from diagnosis.reviews.opinions import Opinion
 from tests.builders import dicom_bytes, phantom, png_bytes
 from tests.diagnosis.dicom import fake_archive
 from tests.diagnosis.dicom.conftest import NAME
@@ -120,6 +122,38 @@ def test_an_image_gives_a_report_and_a_capture_in_its_study(single: Prediction, 
     assert "ReferencedFrameNumber" not in capture
     event = AuditEvent.objects.get(action="dicom.downloaded")
     assert (event.target_id, event.details) == (str(single.pk), {"kinds": ["sr", "sc"]})
+
+
+def signed_report(api: Any, prediction: Prediction) -> Dataset:
+    return unpacked(api().get(f"/api/v1/predictions/{prediction.pk}/dicom/?kind=sr"))["report.dcm"]
+
+
+def test_who_signs_verifies_the_report(single: Prediction, user: User, api: Any) -> None:
+    assert signed_report(api, single).VerificationFlag == "UNVERIFIED"
+    transitions.sign(single, reader=user, opinion=Opinion(finding="no_tumor", comment="An artifact."))
+    found = signed_report(api, single)
+    assert (found.VerificationFlag, found.VerifyingObserverSequence[0].VerifyingObserverName) == ("VERIFIED", "ada^")
+    assert "An artifact." in found.to_json()
+
+
+def test_a_signature_verifies_no_result_that_came_after_it(single: Prediction, user: User, api: Any) -> None:
+    transitions.sign(single, reader=user, opinion=Opinion(finding="tumor"))
+    Prediction.objects.filter(pk=single.pk).update(finished=timezone.now())
+    assert signed_report(api, single).VerificationFlag == "UNVERIFIED"
+
+
+def test_a_signature_on_other_pixels_verifies_nothing(single: Prediction, user: User, api: Any) -> None:
+    transitions.sign(single, reader=user, opinion=Opinion(finding="tumor"))
+    Scan.objects.filter(pk=single.scan_id).update(pixel_sha256="0" * 64)
+    found = signed_report(api, single)
+    assert found.VerificationFlag == "UNVERIFIED"
+    assert "Slices were added since" in found.to_json()
+
+
+def test_only_signed_readings_leave_the_site(single: Prediction, user: User, api: Any) -> None:
+    transitions.commit(single, reader=user, opinion=Opinion(finding="tumor", comment="Not yet sure."))
+    found = signed_report(api, single).to_json()
+    assert "Not yet sure." not in found and "Not signed by a reader" in found
 
 
 def test_a_series_gives_a_capture_of_each_analyzed_slice(series: Prediction, api: Any) -> None:

@@ -208,6 +208,7 @@ def test_the_first_group_is_on_the_whole_scan() -> None:
     assert said == {
         "Tumor, as the model judges": "Present",
         "Purpose": NOTICE,
+        "Reading by a person": "Not signed by a reader",
         "Most probable tumor type": "Glioma",
     }
     text = str(found)
@@ -253,6 +254,7 @@ def test_only_images_with_certain_or_possible_tumor_have_a_region() -> None:
 def test_absent_and_uncertain(changes: dict[str, Any], presence: str) -> None:
     group = overall(report(result(**changes)))
     said = {one.name.meaning: one.value.meaning for one in group.get_qualitative_evaluations()}
+    assert said.pop("Reading by a person") == "Not signed by a reader"
     assert said == {"Tumor, as the model judges": presence, "Purpose": NOTICE}
     assert group.finding_type is None
 

@@ -104,6 +104,14 @@ def test_an_amended_signature_makes_it_amended(reads: Reads) -> None:
     assert len(found["contained"]) == 3
 
 
+def test_a_signature_on_fewer_slices_makes_nothing_final(reads: Reads) -> None:
+    prediction = made()
+    review = reads(prediction, pixel_sha256="0" * 64)
+    found = resource(contents.of_prediction(prediction, reviews=[review]))
+    assert found["status"] == "preliminary"
+    assert "Slices were added since, and are not judged in it." in found["conclusion"]
+
+
 def test_a_reading_that_is_not_signed_is_preliminary(reads: Reads) -> None:
     prediction = made()
     found = resource(contents.of_prediction(prediction, reviews=[reads(prediction, state="committed")]))
