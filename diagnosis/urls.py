@@ -4,7 +4,20 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
-from diagnosis.views import account, cases, files, history, pacs, reports, results, similar, slices, status, upload
+from diagnosis.views import (
+    account,
+    cases,
+    compare,
+    files,
+    history,
+    pacs,
+    reports,
+    results,
+    similar,
+    slices,
+    status,
+    upload,
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
@@ -17,6 +30,7 @@ urlpatterns = [
     path("history/export/", reports.worklist, name="history-export"),
     path("cases/", cases.case_list, name="cases"),
     path("cases/<int:case_id>/", cases.case_detail, name="case"),
+    path("cases/<int:case_id>/compare/", compare.compare, name="case-compare"),
     path("cases/<int:case_id>/export/", reports.case_list, name="case-export"),
     path("cases/<int:case_id>/report/", reports.case, name="case-report"),
     path("scans/<int:scan_id>/", results.scan, name="scan"),

@@ -11,6 +11,7 @@ from diagnosis.access import selectors
 from diagnosis.models import Prediction, Slice, SliceResult
 from diagnosis.presentation import evidence, labels, pixel_data, responses
 from diagnosis.presentation.evidence import EvidenceLayer
+from ml.readers.orientation import plane_name
 
 
 @require_safe
@@ -20,20 +21,24 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
     A single image is listed as its only slice.
     """
     prediction = get_object_or_404(selectors.predictions(request.user), pk=prediction_id)
+    scan = prediction.scan
+    rows = list(selectors.slices(request.user).filter(scan=scan)) if scan.is_series else []
     return JsonResponse(
         {
+            "normal": scan.normal,
+            "frame": (rows[0].facts or {}).get("labels", {}).get("FrameOfReferenceUID") if rows else None,
+            "plane": plane_name(scan.letters),
             "active": prediction.is_active,
-            "pixels": reverse("scan-pixels", args=[prediction.scan_id, 0]).removesuffix("0/"),
+            "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),
             "block": pixel_data.BLOCK,
-            "version": f"{prediction.scan.pixel_sha256[:12]}-{prediction.scan.frames}",
-            "slices": _slices(request, prediction) if prediction.scan.is_series else [_picture(prediction)],
+            "version": f"{scan.pixel_sha256[:12]}-{scan.frames}",
+            "slices": _slices(request, prediction, rows) if scan.is_series else [_picture(prediction)],
         }
     )
 
 
-def _slices(request: HttpRequest, prediction: Prediction) -> list[dict[str, Any]]:
+def _slices(request: HttpRequest, prediction: Prediction, rows: list[Slice]) -> list[dict[str, Any]]:
     results = {row.slice_id: row for row in selectors.slice_results(request.user).filter(prediction=prediction)}
-    rows = selectors.slices(request.user).filter(scan=prediction.scan_id)
     return [_described(row, results.get(row.pk), number=number) for number, row in enumerate(rows, start=1)]
 
 

@@ -84,7 +84,8 @@ def test_numbers(failing: Any, path: str) -> None:
 
 
 NUMBERED = (
-    "/cases/{}/", "/cases/{}/export/", "/cases/1/report/?part={}", "/history/export/?model={}",
+    "/cases/{}/", "/cases/{}/export/", "/cases/{}/compare/", "/cases/1/compare/?a={}",
+    "/cases/1/report/?part={}", "/history/export/?model={}",
     "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
     "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
     "/status/?id={}",

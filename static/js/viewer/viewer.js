@@ -25,6 +25,7 @@ export class Viewer extends EventTarget {
   draft = null; // what is being drawn with a tool
   places = [];
   slices = [];
+  listing = null; // all that the site said of the slices
   measurements = new Measurements();
   #images = new Images(() => this.redraw());
   #store = null;
@@ -56,7 +57,9 @@ export class Viewer extends EventTarget {
   }
 
   /** The slices as the site lists them. version: changes with their pixels or order. */
-  setSlices({ slices, pixels, block, version }) {
+  setSlices(listing) {
+    const { slices, pixels, block, version } = listing;
+    this.listing = listing;
     const renewed = version !== this.#version || slices.length !== this.slices.length;
     this.#version = version;
     this.slices = slices;
@@ -73,6 +76,7 @@ export class Viewer extends EventTarget {
       });
     }
     this.strip.draw(slices);
+    this.#changed("listed");
     this.show(this.index, { force: true });
   }
 

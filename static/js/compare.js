@@ -1,0 +1,60 @@
+// Two viewers side by side, linked as the reader wants. Keys go to the one that was used last.
+
+import { carried, linkedBy, linkedIndex, SAID } from "./viewer/link.js";
+import { open } from "./viewer/open.js";
+
+const page = document.querySelector("[data-compare]");
+const viewers = [...page.querySelectorAll("[data-viewer]")].map((figure) => open(figure).viewer);
+const linked = (what) => page.querySelector(`[data-link="${what}"]`).checked;
+let following = false; // a viewer that follows the other must not lead it back
+let offset = 0; // slices that the reader moved one stack against the other while they were not linked
+
+function activate(viewer) {
+  for (const one of viewers) one.inactive = one !== viewer;
+  for (const one of viewers) one.figure.classList.toggle("active", one === viewer);
+}
+
+const by = () => (viewers.every(({ listing }) => listing) ? linkedBy(viewers[0].listing, viewers[1].listing) : null);
+
+function tell() {
+  const how = by();
+  page.querySelector('[data-part="linked-by"]').textContent = SAID[how ?? "none"];
+  page.querySelector('[data-link="slices"]').disabled = how === null;
+}
+
+function follow(leader, other, what) {
+  if (what === "slice" && linked("slices") && by()) {
+    const shift = leader === viewers[0] ? offset : -offset;
+    other.show(linkedIndex(leader.index, leader.listing, other.listing, by()) + shift);
+  }
+  if (what === "window" && linked("window") && other.values && leader.values) {
+    if (leader.choice === "own") other.setBounds(carried(leader.shownBounds, leader.values, other.values));
+    else other.choose(leader.choice);
+    other.set("inverted", leader.inverted);
+  }
+  if (what === "inverted" && linked("window")) other.set("inverted", leader.inverted);
+  if (what === "view" && linked("view")) other.setView(leader.view);
+}
+
+viewers.forEach((viewer, index) => {
+  const other = viewers[1 - index];
+  viewer.activate = () => activate(viewer);
+  viewer.figure.addEventListener("focusin", () => activate(viewer));
+  viewer.figure.addEventListener("pointerdown", () => activate(viewer));
+  viewer.stage.addEventListener("wheel", () => activate(viewer), { passive: true });
+  viewer.addEventListener("changed", ({ detail }) => {
+    if (detail.what === "listed") tell();
+    if (following) return;
+    following = true;
+    follow(viewer, other, detail.what);
+    following = false;
+  });
+});
+
+// Linked again, the stacks keep the distance that the reader gave them.
+page.addEventListener("change", (event) => {
+  if (!event.target.matches('[data-link="slices"]') || !event.target.checked || !by()) return;
+  offset = viewers[1].index - linkedIndex(viewers[0].index, viewers[0].listing, viewers[1].listing, by());
+});
+
+activate(viewers[0]);

@@ -1,0 +1,45 @@
+// Two scans of a case side by side: which slice of one goes with a slice of the other, and how a window is carried over.
+
+const PARALLEL = 0.99; // cosine between the normals of two stacks that count as parallel
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+/** How slices of two listings go together: by "position" in the patient where both stacks lie in one frame of reference
+ * and across the same direction, by "fraction" of the way through the stack else, and not at all (null) where one is a
+ * single image or the planes differ. */
+export function linkedBy(a, b) {
+  if (a.slices.length < 2 || b.slices.length < 2) return null;
+  if (a.normal && b.normal && Math.abs(dot(a.normal, b.normal)) < PARALLEL) return null;
+  if (a.plane && b.plane && a.plane !== b.plane) return null;
+  const known = ({ slices }) => slices.every(({ along }) => along !== null);
+  const sameFrame = a.frame !== null && a.frame === b.frame;
+  return sameFrame && a.normal && b.normal && known(a) && known(b) ? "position" : "fraction";
+}
+
+/** Index of the slice of `to` that goes with slice `index` of `from`. */
+export function linkedIndex(index, from, to, by) {
+  if (by === "fraction") {
+    return Math.round((index / (from.slices.length - 1)) * (to.slices.length - 1));
+  }
+  const along = Math.sign(dot(from.normal, to.normal)) * from.slices[index].along;
+  let nearest = 0;
+  for (let at = 1; at < to.slices.length; at += 1) {
+    if (Math.abs(to.slices[at].along - along) < Math.abs(to.slices[nearest].along - along)) nearest = at;
+  }
+  return nearest;
+}
+
+/** Bounds of a window on `from`, carried to `to`: gray values of MR have no unit, so they keep their place within each
+ * slice's automatic window. */
+export function carried([low, high], from, to) {
+  const [start, end] = from.auto;
+  const [first, last] = to.auto;
+  const scale = (last - first || 1) / (end - start || 1);
+  return [first + (low - start) * scale, first + (high - start) * scale];
+}
+
+/** What a page says of a link. */
+export const SAID = {
+  position: "Slices go together by their position in the patient.",
+  fraction: "Slices go together by how far they lie through each stack: the scans share no position in the patient.",
+  none: "Slices do not go together: the planes differ, or one scan is a single image.",
+};

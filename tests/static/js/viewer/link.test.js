@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { carried, linkedBy, linkedIndex, SAID } from "../../../../static/js/viewer/link.js";
+
+function stack(count, { spacing = 5, from = 0, normal = [0, 0, 1], frame = "f", plane = "axial" } = {}) {
+  const slices = Array.from({ length: count }, (_, at) => ({ along: spacing === null ? null : from + spacing * at }));
+  return { slices, normal, frame, plane };
+}
+
+test("stacks of one frame of reference are linked by position", () => {
+  const [a, b] = [stack(20), stack(81, { spacing: 1, from: 10 })];
+  assert.equal(linkedBy(a, b), "position");
+  assert.equal(linkedIndex(4, a, b, "position"), 10); // both at 20 mm
+  assert.equal(linkedIndex(10, b, a, "position"), 4);
+  assert.equal(linkedIndex(0, a, b, "position"), 0); // nothing lies there: the nearest
+});
+
+test("opposite normals count the same way", () => {
+  const flipped = stack(20, { spacing: 5, from: -95, normal: [0, 0, -1] });
+  assert.equal(linkedIndex(3, stack(20), flipped, "position"), 16); // at 15 mm, which is -15 there
+});
+
+test("without a position in common it is by fraction", () => {
+  for (const other of [{ frame: "g" }, { frame: null }, { spacing: null }, { normal: null }]) {
+    assert.equal(linkedBy(stack(20), stack(11, other)), "fraction");
+  }
+  assert.equal(linkedBy(stack(20, { frame: null }), stack(20, { frame: null })), "fraction");
+  assert.deepEqual(
+    [0, 10, 19].map((index) => linkedIndex(index, stack(20), stack(11), "fraction")),
+    [0, 5, 10],
+  );
+});
+
+test("other planes and single images are not linked", () => {
+  assert.equal(linkedBy(stack(20), stack(1)), null);
+  assert.equal(linkedBy(stack(20), stack(20, { normal: [1, 0, 0] })), null);
+  assert.equal(linkedBy(stack(20, { normal: null }), stack(20, { plane: "sagittal" })), null);
+  assert.equal(linkedBy(stack(20, { plane: "", normal: null }), stack(20)), "fraction");
+});
+
+test("each kind of link has its sentence", () => {
+  assert.equal(new Set(["position", "fraction", "none"].map((by) => SAID[by])).size, 3);
+});
+
+test("a window keeps its place within the automatic one", () => {
+  assert.deepEqual(carried([250, 750], { auto: [0, 1000] }, { auto: [100, 300] }), [150, 250]);
+  assert.deepEqual(carried([0, 1], { auto: [5, 5] }, { auto: [0, 1] }), [-5, -4]);
+});
