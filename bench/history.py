@@ -113,16 +113,14 @@ def _deep(user: "User", view: str) -> str:
     """A view's query with a cursor near its end, as the links there have it."""
     from django.http import QueryDict
 
-    from diagnosis.access import pagination, selectors
-    from diagnosis.access.filters import PredictionFilter
-    from diagnosis.views.history import requested_order
+    from diagnosis.access import pagination
+    from diagnosis.worklist.query import Worklist
 
-    data = QueryDict(view)
-    rows = PredictionFilter(data, queryset=selectors.predictions(user)).qs
-    total = rows.order_by().count()
+    chosen = Worklist(user, QueryDict(view))
+    total = chosen.rows.order_by().count()
     if not total:
         return view
-    [row] = pagination.sorted_rows(rows, order=requested_order(data))[int(total * DEEP) : int(total * DEEP) + 1]
+    [row] = pagination.sorted_rows(chosen.rows, order=chosen.order)[int(total * DEEP) : int(total * DEEP) + 1]
     return f"{view}&after={pagination.cursor(row)}"
 
 

@@ -17,6 +17,7 @@ from diagnosis.views import (
     slices,
     status,
     upload,
+    worklist_actions,
 )
 
 urlpatterns = [
@@ -27,10 +28,18 @@ urlpatterns = [
     path("upload/", upload.upload, name="upload"),
     path("archive/", pacs.pull_page, name="archive"),
     path("history/", history.history, name="history"),
+    path("history/new/", history.fresh, name="history-new"),
+    path("history/unread/", history.next_unread, name="next-unread"),
+    path("history/bulk/", worklist_actions.bulk_action, name="history-bulk"),
+    path("history/views/", worklist_actions.save_view, name="view-save"),
+    path("history/views/<int:view_id>/", worklist_actions.change_view, name="view-change"),
+    path("history/rows/", worklist_actions.page_size, name="page-size"),
     path("history/export/", reports.worklist, name="history-export"),
     path("cases/", cases.case_list, name="cases"),
     path("cases/<int:case_id>/", cases.case_detail, name="case"),
     path("cases/<int:case_id>/compare/", compare.compare, name="case-compare"),
+    path("cases/<int:case_id>/assign/", worklist_actions.assign, name="case-assign"),
+    path("cases/<int:case_id>/assign/<int:assignment_id>/", worklist_actions.withdraw, name="case-withdraw"),
     path("cases/<int:case_id>/export/", reports.case_list, name="case-export"),
     path("cases/<int:case_id>/report/", reports.case, name="case-report"),
     path("scans/<int:scan_id>/", results.scan, name="scan"),

@@ -1,19 +1,47 @@
 """Filters of predictions and scans, the same for pages and API."""
 
+from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
 import django_filters
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet, Subquery
+from django.forms import CheckboxSelectMultiple
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from diagnosis.access.users import User
-from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.access import assigned
+from diagnosis.access.users import AnyUser, User
+from diagnosis.models import Assignment, Case, ModelVersion, Prediction, Review, Scan
+from diagnosis.models.prediction import TumorType
+from diagnosis.models.review import ReviewState
+from diagnosis.models.scan import MINE, REVIEW_STATES
+
+ME, NOBODY = "me", "nobody"
+"""To whom a case is assigned, as a filter."""
 
 UNCERTAIN = "uncertain"
 """As an outcome: every prediction whose probability lies in the uncertain band, on either side of the threshold."""
+
+
+def assigned_to(user: AnyUser) -> Q:
+    """A condition on predictions: the case is assigned to the user, or to a group of theirs."""
+    if not user.is_authenticated or not assigned.has_any(user):
+        return Q(pk__in=())
+    return Q(scan__case__in=assigned.to_user(user).values("case"))
+
+
+def in_review_states(user: AnyUser, states: Iterable[str]) -> Q:
+    """A condition on predictions: the review state, as `reviews.standing.with_review_state` tells it to the user.
+
+    By the scan's column, which has an index, and not by that annotation, which every row would have to compute.
+    """
+    wanted = set(states)
+    begun = Review.objects.filter(reader=user.pk, current=True).exclude(state=ReviewState.SIGNED).values("scan")
+    others = Q(scan__reading__in=wanted - {MINE}) & ~Q(scan__in=begun)
+    return others | Q(scan__in=begun) if MINE in wanted else others
 
 
 @extend_schema_field(OpenApiTypes.BOOL)
@@ -43,8 +71,11 @@ class DaysFilter(django_filters.DateFromToRangeFilter):
 
 
 class PredictionFilter(django_filters.FilterSet):
-    """state, outcome (`uncertain` too), uncertain, trained_on, model (id), owner (user name), created_after,
-    created_before, case (reference), q (text)."""
+    """state, outcome (`uncertain` too), uncertain, type, trained_on, model (id), owner (user name), created_after,
+    created_before, case (reference), reading (review state), assigned (me, nobody), q (text).
+
+    user: whose reviews and assignments count; in the API, the request's.
+    """
 
     # `distinct` would sort the whole list, and no join here can repeat a row.
     state = django_filters.MultipleChoiceFilter(choices=Prediction.State.choices, distinct=False)
@@ -52,6 +83,13 @@ class PredictionFilter(django_filters.FilterSet):
         choices=(*Prediction.Outcome.choices, (UNCERTAIN, "Uncertain")), method="filter_outcome"
     )
     uncertain = YesNoFilter()
+    type = django_filters.MultipleChoiceFilter(
+        field_name="listed_type",
+        choices=TumorType.choices,
+        distinct=False,
+        label="Type",
+        widget=CheckboxSelectMultiple,
+    )
     trained_on = YesNoFilter()
     model = django_filters.ModelChoiceFilter(
         field_name="model_version", queryset=ModelVersion.objects.defer("manifest")
@@ -59,11 +97,24 @@ class PredictionFilter(django_filters.FilterSet):
     owner = django_filters.CharFilter(method="filter_owner")
     case = django_filters.CharFilter(field_name="case_reference")
     created = DaysFilter(label="Uploaded")
+    reading = django_filters.MultipleChoiceFilter(
+        choices=REVIEW_STATES, method="filter_reading", label="Reading", widget=CheckboxSelectMultiple
+    )
+    assigned = django_filters.ChoiceFilter(
+        choices=((ME, "Me"), (NOBODY, "Nobody")), method="filter_assigned", label="Assigned to", empty_label="Anybody"
+    )
     q = django_filters.CharFilter(method="filter_text", label="Case, file or owner")
 
     class Meta:
         model = Prediction
-        fields = ("state", "outcome", "uncertain", "trained_on", "model", "owner", "case", "created", "q")
+        fields = (
+            "state", "outcome", "uncertain", "type", "trained_on", "model", "owner", "case", "created", "reading",
+            "assigned", "q",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, user: AnyUser | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user or getattr(self.request, "user", None) or AnonymousUser()
 
     def filter_outcome(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
         chosen = Q(outcome__in=values)
@@ -72,6 +123,14 @@ class PredictionFilter(django_filters.FilterSet):
     def filter_owner(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
         # By id, because the index starts with it. The subquery runs once.
         return rows.filter(owner=Subquery(User.objects.filter(username=value).values("pk")[:1]))
+
+    def filter_reading(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
+        return rows.filter(in_review_states(self.user, values))
+
+    def filter_assigned(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
+        if value == ME:
+            return rows.filter(assigned_to(self.user))
+        return rows.exclude(scan__case__in=Assignment.objects.values("case"))
 
     def filter_text(self, rows: QuerySet[Prediction], name: str, value: str) -> QuerySet[Prediction]:
         # Line breaks separate the searched texts, so a match across one would span two of them.

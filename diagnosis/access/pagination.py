@@ -6,13 +6,12 @@ COUNT_LIMIT, because the exact count of a long list reads all of it.
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from django.db.models import BooleanField, F, Func, IntegerField, Model, QuerySet, Subquery, Value
-from django.http import QueryDict
 
 COUNT_LIMIT = 1000
 """Rows that are counted exactly; a longer list is shown as "1,000+"."""
@@ -27,7 +26,7 @@ class Order:
     key: a field name or an expression that is never null. value_type: the Python type of its values.
     """
 
-    key: str | Func
+    key: "str | Func[Any]"
     value_type: type = str
     descending: bool = False
 
@@ -60,7 +59,7 @@ class BoundedCount(Subquery):
         super().__init__(rows.order_by().values("pk")[: COUNT_LIMIT + 1], output_field=IntegerField())
 
 
-def page(rows: QuerySet[T], *, order: Order, data: QueryDict, size: int) -> Page[T]:
+def page(rows: QuerySet[T], *, order: Order, data: Mapping[str, str], size: int) -> Page[T]:
     """The page that `?after=` or `?before=` asks for: the last one for an empty `?before=`, else the first by default.
 
     One query; two where `?before=` leaves less than a page, because then the whole first page is shown.
@@ -80,6 +79,17 @@ def page(rows: QuerySet[T], *, order: Order, data: QueryDict, size: int) -> Page
     has_previous = more if backward else position is not None
     has_next = not is_last if backward else more
     return Page(found, cursor(found[0]) if has_previous else "", cursor(found[-1]) if has_next else "")
+
+
+def page_around(rows: QuerySet[T], *, order: Order, row: T, size: int) -> Page[T]:
+    """The page that has `row`, one of `sorted_rows`, in its middle, or where it would stand. Two or three queries."""
+    ahead = list(beyond(rows, order=order, row=row, backward=True)[: size // 2 + 1])
+    return page(rows, order=order, data={"after": cursor(ahead[-1])} if len(ahead) > size // 2 else {}, size=size)
+
+
+def beyond(rows: QuerySet[T], *, order: Order, row: Any, backward: bool = False) -> QuerySet[T]:
+    """The rows behind `row`, one of `sorted_rows`, nearest first; those before it if `backward`."""
+    return _from(rows, order, (row.sort_key, row.pk), backward=backward)
 
 
 def sorted_rows(rows: QuerySet[T], *, order: Order, backward: bool = False) -> QuerySet[T]:

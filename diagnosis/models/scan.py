@@ -57,6 +57,13 @@ class Reading(models.TextChoices):
     DISAGREEMENT = "disagreement", "Disagreement"
 
 
+MINE = "mine"
+"""The review state of a scan that the reader has begun: a reading of theirs is not signed yet."""
+
+REVIEW_STATES = ((Reading.UNREAD, "Unread"), (MINE, "Mine"), *Reading.choices[1:])
+"""What a reader sees of a scan's reading, with its labels."""
+
+
 class Scan(models.Model):
     """An accepted upload: its name, its contents, and where its files are.
 

@@ -14,12 +14,7 @@ from django.db.models import Case, CharField, Exists, F, Model, OuterRef, QueryS
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Review, Scan
 from diagnosis.models.review import ReviewState, Role
-from diagnosis.models.scan import Reading
-
-MINE = "mine"
-"""The review state of a scan that the reader has begun: a reading of theirs is not signed yet."""
-
-REVIEW_STATES = ((Reading.UNREAD, "Unread"), (MINE, "Mine"), *Reading.choices[1:])
+from diagnosis.models.scan import MINE, Reading
 
 T = TypeVar("T", bound=Model)
 

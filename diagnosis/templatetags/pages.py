@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from diagnosis.access.pagination import COUNT_LIMIT
-from diagnosis.access.permissions import may_change
+from diagnosis.access.permissions import may_change, may_run
 from diagnosis.access.users import User
 from diagnosis.models import Case, Prediction, Scan
+from diagnosis.models.scan import REVIEW_STATES
 from diagnosis.presentation import evidence, labels
 from ml.percent import percent
 
@@ -47,6 +48,22 @@ def icon(name: str, classes: str = "") -> SafeString:
 @register.filter
 def can_be_changed_by(case: Case, user: User | AnonymousUser) -> bool:
     return may_change(user, case)
+
+
+@register.filter
+def can_be_run_by(prediction: Prediction, user: User | AnonymousUser) -> bool:
+    return may_run(user, prediction)
+
+
+@register.filter
+def reading(prediction: Prediction) -> str:
+    """The review state of a row; without `with_review_state`, that of its scan."""
+    return str(getattr(prediction, "review_state", prediction.scan.reading))
+
+
+@register.filter
+def reading_label(prediction: Prediction) -> str:
+    return str(dict(REVIEW_STATES).get(reading(prediction), ""))
 
 
 @register.filter

@@ -6,11 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from diagnosis.access import pagination, selectors
+from diagnosis.access import pagination, selectors, sharing
 from diagnosis.access.filters import CaseFilter
+from diagnosis.access.permissions import may_change
 from diagnosis.models import Case, Prediction
 from diagnosis.presentation import labels
-from diagnosis.views.history import TABS
+from diagnosis.worklist.tabs import STATUS_TABS
 
 CASES_A_PAGE = 25
 NEWEST_FIRST = pagination.Order("id", int, descending=True)
@@ -43,6 +44,9 @@ def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "view": "badge",
         "active": any(prediction.is_active for prediction in page),
+        "assignments": case.assignments.select_related("user", "group", "assigned_by"),
+        "assignees": sharing.assignees(),
+        "may_assign": may_change(request.user, case),
     }
     return render(request, "diagnosis/case.html", context)
 
@@ -55,5 +59,5 @@ def _tally(request: HttpRequest, cases: list[Case]) -> None:
     rows = newest.values_list("scan__case", "worklist_status").annotate(n=Count("pk"))
     counts = {(case, status): n for case, status, n in rows}
     for case in cases:
-        by_tab = ((tab, counts.get((case.pk, tab.worklist_status), 0)) for tab in TABS)
+        by_tab = ((tab, counts.get((case.pk, tab.worklist_status), 0)) for tab in STATUS_TABS)
         case.tally = [(tab, n) for tab, n in by_tab if n]  # type: ignore[attr-defined]

@@ -9,22 +9,21 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from diagnosis.access import pagination, selectors
-from diagnosis.access.filters import PredictionFilter
 from diagnosis.reports import exports, listing
 from diagnosis.reports.errors import NoReport
-from diagnosis.views.history import CURSORS, requested_order
+from diagnosis.worklist.query import CURSORS, Worklist
 
 
 @require_safe
 def worklist(request: HttpRequest) -> HttpResponseBase:
     """The worklist as CSV or JSON: all pages of it, under its filters and in its order."""
     format = _format(request)
-    chosen = PredictionFilter(request.GET, queryset=selectors.predictions(request.user))
-    if not chosen.is_valid():
+    chosen = Worklist(request.user, request.GET)
+    if not chosen.filter.is_valid():
         # The page shows which filter it left out; a file could not, and would hold more than was asked for.
         messages.warning(request, "Nothing was exported: a filter could not be read.")
         return redirect(f"{reverse('history')}?{request.GET.urlencode()}")
-    rows = pagination.sorted_rows(chosen.qs, order=requested_order(request.GET))
+    rows = pagination.sorted_rows(chosen.rows, order=chosen.order)
     filters = {key: values for key, values in request.GET.lists() if key not in ("format", "bom", *CURSORS)}
     return exports.stream(request, rows, user=request.user, format=format, name="worklist", filters=filters)
 

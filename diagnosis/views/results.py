@@ -10,12 +10,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from diagnosis.access import audit, selectors
-from diagnosis.access.permissions import may_change
+from diagnosis.access.permissions import may_run
 from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
 from diagnosis.presentation import estimates, labels
-from diagnosis.views.status import FRAGMENTS, requested_view
+from diagnosis.views.status import FRAGMENTS, requested_view, shown
+from diagnosis.worklist import walk
 from ml.evidence.drawing import OPACITY
 
 
@@ -26,12 +27,18 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
     estimates.with_estimates([found], look_up=True)
     if found.state in REUSABLE:
         audit.record("result.viewed", actor=request.user, target=found)
-    previous, following = selectors.adjacent(found)
+    list_query = request.GET.get("list")
+    steps = None if list_query is None else walk.through(request.user, list_query, at=found)
+    in_case = selectors.adjacent(found)
+    previous, following = (steps.previous, steps.following) if steps else in_case
     runs = labels.with_calibration(selectors.predictions(request.user).filter(scan=found.scan_id))
     context = {
         "p": found,
         "previous": previous,
         "following": following,
+        "comparable": any(in_case),
+        "walk": steps,
+        "list_query": list_query,
         "other_runs": [run for run in runs if run.pk != found.pk],
         "start": _first_slice(request, found),
         "opacity": round(OPACITY * 100),
@@ -69,7 +76,7 @@ def cancel(request: HttpRequest, prediction_id: int) -> HttpResponse:
 def _change(request: HttpRequest, prediction_id: int, action: Callable[..., bool]) -> HttpResponse:
     """Run `action`, then send the prediction's new row to a script, or the browser back to its page."""
     found = get_object_or_404(selectors.predictions(request.user), pk=prediction_id)
-    if not may_change(request.user, found.scan.case):
+    if not may_run(request.user, found):
         raise PermissionDenied
     if not action(prediction=found, actor=request.user):
         messages.warning(
@@ -78,9 +85,8 @@ def _change(request: HttpRequest, prediction_id: int, action: Callable[..., bool
     if not request.headers.get("HX-Request"):
         return redirect(_next_url(request, found))
     view = requested_view(request.POST)
-    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=[prediction_id]))
-    [row] = estimates.with_estimates(rows, look_up=False)
-    context = {"p": row, "view": view, "fragment": FRAGMENTS[view]}
+    [row] = shown(request, prediction_ids=[prediction_id])
+    context = {"p": row, "view": view, "fragment": FRAGMENTS[view], "list_query": request.POST.get("list")}
     return render(request, "diagnosis/_fragments/changed.html", context)
 
 

@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 
 from diagnosis.access import selectors
 from diagnosis.inference import broker
+from diagnosis.models import Prediction
 from diagnosis.presentation import estimates, labels
+from diagnosis.reviews.standing import with_review_state
 
 FRAGMENTS = {
     "row": "diagnosis/_fragments/history_row.html",
@@ -31,17 +33,23 @@ def status(request: HttpRequest) -> HttpResponse:
     """The state of each asked prediction that the user may see, as fragments."""
     asked = polled_ids(request.GET.getlist("id"))
     view = requested_view(request.GET)
-    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=asked)) if asked else ()
-    found = estimates.with_estimates(rows, look_up=False)
+    found = shown(request, prediction_ids=asked) if asked else []
     context = {
         "active": [row for row in found if row.is_active],
         "ended": [row for row in found if not row.is_active],
         "unknown": sorted(set(asked) - {row.pk for row in found}),
         "view": view,
+        "list_query": request.GET.get("list"),
         "fragment": FRAGMENTS[view],
         "oob": True,
     }
     return render(request, "diagnosis/_fragments/status.html", context)
+
+
+def shown(request: HttpRequest, *, prediction_ids: Iterable[int]) -> list[Prediction]:
+    """Those of the predictions that the user may see, with all that a row of theirs shows. One query."""
+    rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=prediction_ids))
+    return estimates.with_estimates(with_review_state(rows, user=request.user), look_up=False)
 
 
 @require_safe
@@ -66,5 +74,9 @@ def requested_view(data: Mapping[str, str]) -> str:
 
 def polled_ids(values: Iterable[str]) -> list[int]:
     """The ids among `values`, each once, at most MAX_POLLED. Anything else is skipped."""
-    numbers = dict.fromkeys(int(v) for v in values if v.isascii() and v.isdecimal() and len(v) < 19)
-    return list(numbers)[:MAX_POLLED]
+    return ids_in(values)[:MAX_POLLED]
+
+
+def ids_in(values: Iterable[str]) -> list[int]:
+    """The ids among `values`, each once. Anything else is skipped."""
+    return list(dict.fromkeys(int(v) for v in values if v.isascii() and v.isdecimal() and len(v) < 19))

@@ -1,6 +1,5 @@
 // The viewer of a result's page.
 
-import { isShortcut } from "./lib/dom.js";
 import { open } from "./viewer/open.js";
 
 let opened = null;
@@ -18,14 +17,6 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   opened.viewer.strip.stop();
   opened.viewer.show(Number(link.dataset.slice));
-});
-
-const TURNS = { j: "next", ArrowRight: "next", k: "prev", ArrowLeft: "prev" };
-
-document.addEventListener("keydown", (event) => {
-  if (!isShortcut(event) || event.shiftKey || document.querySelector("dialog[open]")) return;
-  const turn = TURNS[event.key];
-  if (turn) document.querySelector(`a[rel="${turn}"]`)?.click();
 });
 
 document.addEventListener("htmx:afterSettle", start); // a result that arrives on the open page

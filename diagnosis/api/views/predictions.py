@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from diagnosis.access import selectors
 from diagnosis.access.filters import PredictionFilter
-from diagnosis.access.permissions import may_change
+from diagnosis.access.permissions import may_run
 from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import Conflict, NoEvidence
 from diagnosis.api.serializers.predictions import PredictionDetailSerializer, PredictionSerializer
@@ -128,8 +128,10 @@ class PredictionViewSet(SliceActions):
 
     def _changeable(self) -> Prediction:
         prediction = self.get_object()
-        if not may_change(self.user, prediction.scan.case):
-            raise PermissionDenied("You may see this case, but only its owner or an administrator may change it.")
+        if not may_run(self.user, prediction):
+            raise PermissionDenied(
+                "You may see this case, but only its owner, its assignees and administrators may retry or cancel."
+            )
         return prediction
 
     def _conflict(self, rule: str) -> Conflict:

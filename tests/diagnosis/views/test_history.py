@@ -13,7 +13,8 @@ from django.test import Client
 from diagnosis.access import ownership, pagination
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
-from diagnosis.views import history
+from diagnosis.worklist import query as worklist_query
+from diagnosis.worklist import tabs as worklist_tabs
 from tests.factories import CaseFactory, ModelVersionFactory
 
 Make = Callable[..., Prediction]
@@ -32,7 +33,7 @@ def follow(client: Client, query: str, direction: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-@pytest.mark.parametrize(("rows", "counted", "most"), [(5, 1000, 8), (60, 1000, 8), (60, 2, 9)])
+@pytest.mark.parametrize(("rows", "counted", "most"), [(5, 1000, 12), (60, 1000, 12), (60, 2, 13)])
 def test_the_page_costs_few_queries_whatever_its_length(
     as_user: Client,
     make: Make,
@@ -43,7 +44,7 @@ def test_the_page_costs_few_queries_whatever_its_length(
     django_assert_max_num_queries: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(history, "COUNT_LIMIT", counted)
+    monkeypatch.setattr(worklist_tabs, "COUNT_LIMIT", counted)
     states = list(State)
     for n in range(rows):
         make(case=CaseFactory(owner=user), state=states[n % len(states)], model_version=ModelVersionFactory())
@@ -62,7 +63,7 @@ def test_readers_see_all_and_may_change_nothing(client: Client, reader: User, ma
     make(name="mine.png", state=State.FAILED)
     client.force_login(reader)
     body = client.get("/history/").content.decode()
-    assert "mine.png" in body and "Retry" not in body
+    assert "mine.png" in body and "/retry/" not in body
 
 
 def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
@@ -72,9 +73,11 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
     make(name="d.png", state=State.QUEUED)
     make(name="e.png", uncertain=True, tumor_probability=0.52)
     response = as_user.get("/history/?outcome=tumor&uncertain=false")
-    assert [t["tab"].worklist_status for t in response.context["tabs"] if t["current"]] == ["tumor"]
-    counts = {t["tab"].worklist_status: t["count"] for t in response.context["tabs"]}
-    assert counts == {None: 5, "active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
+    shown = response.context["tabs"]
+    assert [t.label for t in (*shown.reading, *shown.status) if t.current] == ["Tumor"]
+    counts = {t.tab.worklist_status: t.count for t in shown.status}
+    assert counts == {"active": 1, "tumor": 1, "uncertain": 1, "no_tumor": 1, "refused": 0, "failed": 1}
+    assert shown.reading[0].count == 5
     assert names(as_user, "?outcome=tumor&uncertain=false") == ["a.png"]
     assert names(as_user, "?uncertain=true") == names(as_user, "?outcome=uncertain") == ["e.png"]
     assert names(as_user, "?state=queued&state=running") == ["d.png"]
@@ -88,10 +91,10 @@ def test_a_tab_shows_what_it_counts(as_user: Client, make: Make) -> None:
     for outcome, score, uncertain in product(("tumor", "no_tumor"), (0.45, 0.55), (False, True)):
         make(name=f"{outcome}{score}{uncertain}.png", outcome=outcome, tumor_probability=score, uncertain=uncertain)
     seen = []
-    for tab in as_user.get("/history/").context["tabs"][1:]:
-        page = as_user.get(f"/history/?{tab['query']}").context["page"]
-        assert {row.worklist_status for row in page} == {tab["tab"].worklist_status}
-        assert len(page) == tab["count"]
+    for shown in as_user.get("/history/").context["tabs"].status:
+        page = as_user.get(f"/history/?{shown.query}").context["page"]
+        assert {row.worklist_status for row in page} == {shown.tab.worklist_status}
+        assert len(page) == shown.count
         seen += [row.pk for row in page]
     assert sorted(seen) == sorted(Prediction.objects.values_list("pk", flat=True))
 
@@ -105,10 +108,11 @@ def test_counts_end_where_they_are_bounded(
     make(name="failed.png", state=State.FAILED)
     exact = as_user.get(f"/history/{query}").context
     monkeypatch.setattr(pagination, "COUNT_LIMIT", 2)
-    monkeypatch.setattr(history, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(worklist_tabs, "COUNT_LIMIT", 2)
     bounded = as_user.get(f"/history/{query}").context
-    for before, after in zip(exact["tabs"], bounded["tabs"], strict=True):
-        assert after["count"] == min(before["count"], 3)
+    for group in ("reading", "status"):
+        for before, after in zip(getattr(exact["tabs"], group), getattr(bounded["tabs"], group), strict=True):
+            assert after.count == min(before.count, 3)
     assert (exact["count"], bounded["count"]) == {"": (6, 3), "?state=failed": (1, 1), "?outcome=tumor": (5, 3)}[query]
 
 
@@ -175,12 +179,14 @@ def test_pages_do_not_overlap_and_keep_the_filter(as_user: Client, make: Make, u
     assert "q=axial" in following
 
 
-@pytest.mark.parametrize("sort", [f"{sign}{key}" for key in history.ORDERS if key[0] != "-" for sign in ("", "-")])
+@pytest.mark.parametrize(
+    "sort", [f"{sign}{key}" for key in worklist_query.ORDERS if key[0] != "-" for sign in ("", "-")]
+)
 def test_every_order_leads_through_all_and_back(
     client: Client, admin: User, make: Make, sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With ties, and with rows that have no score."""
-    monkeypatch.setattr(history, "PAGE_SIZE", 4)
+    monkeypatch.setattr("diagnosis.worklist.saved_views.PAGE_SIZES", (4,))
     client.force_login(admin)
     states = [State.DONE, State.FAILED, State.QUEUED, State.DONE]
     for n in range(13):
@@ -211,6 +217,7 @@ def test_every_order_leads_through_all_and_back(
             "state": row.state,
             "owner": row.owner.username,
             "score": (-1 if down else 2) if score is None else score,
+            "triage": {"done": 0, "failed": 2, "queued": 3}[row.state],
         }[sort.removeprefix("-")]
 
     assert seen == sorted(rows, key=lambda pk: (key(pk), pk), reverse=down)
@@ -229,7 +236,7 @@ def test_counts_stop_where_they_no_longer_help(as_user: Client, make: Make, monk
         make()
     make(state=State.FAILED)
     body = as_user.get("/history/").content.decode()
-    assert body.count('<span class="count">3+</span>') == 2  # all, tumor
+    assert body.count('<span class="count">3+</span>') == 3  # all, unread, tumor
     assert '<span class="count">1</span>' in body
 
 
@@ -333,3 +340,65 @@ def test_every_page_says_when_there_is_no_model(as_user: Client) -> None:
 
 def test_no_banner_while_the_model_is_usable(as_user: Client, usable_model: None) -> None:
     assert "No usable model" not in as_user.get("/history/").content.decode()
+
+
+def test_rows_carry_their_list_and_reading(as_user: Client, make: Make) -> None:
+    row = make(name="axial_7.png")
+    body = as_user.get("/history/?q=axial&sort=scan").content.decode()
+    assert f'href="/predictions/{row.pk}/?list=q%3Daxial%26sort%3Dscan"' in body
+    assert 'reading-unread">Unread<' in body and "0 of 1 read" in body
+    assert 'class="cell-state"' not in body
+
+
+def test_the_way_back_leads_to_the_row_wherever_the_list_has_it(
+    as_user: Client, make: Make, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.worklist.saved_views.PAGE_SIZES", (4,))
+    case = CaseFactory(owner=user)
+    rows = [make(case=case, name=f"{n:02}.png") for n in range(12)]
+    for n, shown in ((0, [0, 1, 2, 3]), (2, [0, 1, 2, 3]), (7, [5, 6, 7, 8]), (11, [9, 10, 11])):
+        response = as_user.get(f"/history/?sort=scan&at={rows[n].pk}")
+        assert [row.pk for row in response.context["page"]] == [rows[m].pk for m in shown]
+        assert f'data-row="{rows[n].pk}" class="here"' in response.content.decode()
+    second = follow(as_user, "?sort=scan", "next")
+    kept = as_user.get(f"/history/{second}&at={rows[5].pk}").context["page"]
+    assert [row.pk for row in kept] == [row.pk for row in rows[4:8]]
+
+
+def test_new_rows_come_with_the_filters_of_the_list(as_user: Client, make: Make, other_user: User) -> None:
+    opened = as_user.get("/history/?q=axial").context["shown_at"].isoformat()
+    Prediction.objects.update(created="2024-01-01T00:00:00Z")
+    make(name="axial_new.png")
+    make(name="coronal_new.png")
+    make(owner=other_user, name="axial_hidden.png")
+    found = as_user.get("/history/new/", {"q": "axial", "since": opened})
+    assert [row.scan.name for row in found.context["rows"]] == ["axial_new.png"]
+    assert "?list=q%3Daxial" in found.content.decode() and "data-shown-at" in found.content.decode()
+    for nonsense in ("", "soon", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "2024-01-01T00:00:00"):
+        assert as_user.get("/history/new/", {"since": nonsense}).status_code == 200
+
+
+def test_rows_come_by_themselves_only_where_the_list_is_at_its_newest(as_user: Client, make: Make) -> None:
+    make()
+    for query, come in (("", True), ("?sort=-when", True), ("?sort=case", False), ("?before=", True)):
+        assert as_user.get(f"/history/{query}").context["rows_come"] is come
+
+
+def test_u_leads_to_the_next_unread_scan(as_user: Client, make: Make, other_user: User) -> None:
+    first, second = make(name="a.png"), make(name="b.png")
+    there = as_user.get(f"/history/unread/?list=sort%3Dscan&from={first.pk}")
+    assert there.url == f"/predictions/{second.pk}/?list=sort%3Dscan"
+    assert as_user.get("/history/unread/?list=q%3Dnothing").url == "/history/?q=nothing"
+    assert as_user.get(f"/history/unread/?from={make(owner=other_user).pk}").status_code == 404
+
+
+def test_the_result_page_walks_the_list_it_was_opened_from(as_user: Client, make: Make) -> None:
+    for name in ("b.png", "a.png", "c.png"):
+        make(name=name)
+    a, b, c = Prediction.objects.order_by("scan_name")
+    body = as_user.get(f"/predictions/{b.pk}/?list=sort%3Dscan").content.decode()
+    assert f'rel="prev" href="/predictions/{a.pk}/?list=sort%3Dscan"' in body
+    assert f'rel="next" href="/predictions/{c.pk}/?list=sort%3Dscan"' in body
+    assert f'rel="up" href="/history/?sort=scan&amp;at={b.pk}#row-{b.pk}"' in body
+    assert "0 of 3 read" in body and 'rel="next-unread"' in body
+    assert 'rel="next"' not in as_user.get(f"/predictions/{b.pk}/").content.decode()  # alone in its case

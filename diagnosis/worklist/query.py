@@ -1,0 +1,93 @@
+"""What a person asked the worklist for. The query string holds all choices, so that pages, walking through the list,
+saved views, bulk actions and exports read the same rows in the same order.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from diagnosis.access import selectors
+from diagnosis.access.filters import PredictionFilter
+from diagnosis.access.pagination import Order
+from diagnosis.access.users import AnyUser
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING, TRIAGE
+
+ORDERS = {
+    "when": Order("created", datetime),
+    "triage": Order(TRIAGE, int),
+    "case": Order("case_reference"),
+    "scan": Order("scan_name"),
+    "score": Order(SCORE_LAST_ASCENDING, float),
+    "-score": Order(SCORE_LAST_DESCENDING, float),
+    "state": Order("state"),
+    "owner": Order("owner_name"),
+}
+"""Orders by their name in the URL. Predictions without a score come last in both directions."""
+
+NEWEST_FIRST = "-when"
+
+CURSORS = ("after", "before", "at", "since")
+"""Parameters that name a page or a moment; the links of tabs, filters and saved views leave them out."""
+
+CHOSEN_BY_TABS = ("state", "outcome", "uncertain", "reading", "assigned")
+"""Parameters that the tabs set; all others filter within a tab."""
+
+
+class CountFilter(PredictionFilter):
+    """The same filters for counts, without a query of its own to find the model."""
+
+    model = django_filters.NumberFilter(field_name="model_version")  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """The predictions that `user` may see and `data` asks for."""
+
+    user: AnyUser
+    data: QueryDict
+
+    @classmethod
+    def of_query(cls, user: AnyUser, query: str) -> "Worklist":
+        return cls(user, QueryDict(query[:4000]))
+
+    @cached_property
+    def visible(self) -> QuerySet[Prediction]:
+        """All that the user may see, unfiltered."""
+        return selectors.predictions(self.user)
+
+    @cached_property
+    def filter(self) -> PredictionFilter:
+        """Filters that can't be read are left out; its form has the errors."""
+        return PredictionFilter(self.data, queryset=self.visible, user=self.user)
+
+    @property
+    def rows(self) -> QuerySet[Prediction]:
+        """The chosen rows, unordered."""
+        return self.filter.qs
+
+    def counted(self, data: QueryDict) -> QuerySet[Prediction]:
+        """The rows of another choice, to count them."""
+        return CountFilter(data, queryset=self.visible, user=self.user).qs
+
+    def without(self, *keys: str) -> QueryDict:
+        """The choices but for these."""
+        rest = self.data.copy()
+        for key in keys:
+            rest.pop(key, None)
+        return rest
+
+    @property
+    def sort(self) -> str:
+        """The name of the order, with a minus for descending; newest first for any unknown one."""
+        wanted = self.data.get("sort", "")
+        return wanted if wanted.removeprefix("-") in ORDERS else NEWEST_FIRST
+
+    @property
+    def order(self) -> Order:
+        order = ORDERS.get(self.sort) or ORDERS[self.sort.removeprefix("-")]
+        return replace(order, descending=self.sort.startswith("-"))

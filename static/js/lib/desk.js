@@ -1,0 +1,14 @@
+// Ranges and new rows of a list.
+
+/** The items from `first` to `last`, both included, whichever comes first. */
+export function between(items, first, last) {
+  const [start, end] = [items.indexOf(first), items.indexOf(last)].sort((a, b) => a - b);
+  return start < 0 ? [last] : items.slice(start, end + 1);
+}
+
+/** Those rows whose ids are not in `seen`, which learns them: answers overlap, so that none is lost. */
+export function merge(rows, seen) {
+  const unknown = rows.filter((row) => !seen.has(row.dataset.row));
+  for (const row of unknown) seen.add(row.dataset.row);
+  return unknown;
+}
