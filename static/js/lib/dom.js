@@ -5,8 +5,12 @@ export const byId = (id) => document.getElementById(id);
 /** The element that a template names with data-part. */
 export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
 
-/** Whether a key press belongs to the page: no modifier is held and nobody is typing into a field. */
+/** Whether a key press belongs to the page: no modifier is held and it means nothing to the field that has the focus.
+ * A check box knows only the space bar, a slider only keys with names. */
 export function isShortcut(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  return event.target.closest("input, select, textarea, [contenteditable]") === null;
+  const field = event.target.closest("input, select, textarea, [contenteditable]");
+  if (field === null) return true;
+  if (field.type === "checkbox") return event.key !== " ";
+  return field.type === "range" && event.key.length === 1;
 }

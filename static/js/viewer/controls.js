@@ -35,6 +35,8 @@ export class Controls {
     figure.addEventListener("click", (event) => this.#click(event), on);
     figure.addEventListener("input", (event) => this.#input(event), on);
     figure.addEventListener("change", (event) => this.#choose(event), on);
+    figure.addEventListener("pointerdown", () => (this.byMouse = true), on);
+    figure.addEventListener("keydown", () => (this.byMouse = false), on);
     figure.addEventListener("viewer:tool", (event) => this.#take(event.detail, true), on);
     figure.addEventListener("viewer:show-places", (event) => viewer.set("places", event.detail ?? []), on);
     viewer.addEventListener("changed", (event) => this.#reflect(event.detail.what), on);
@@ -213,6 +215,8 @@ export class Controls {
     if (event.target !== part(this.#viewer.figure, "window")) return;
     this.#viewer.choose(event.target.value);
     this.#viewer.preferences.set("window", event.target.value);
+    // A list that was opened by mouse would keep the keys that turn slices.
+    if (this.byMouse) this.#viewer.stage.focus({ preventScroll: true });
   }
 
   /** Show on the controls what is on. */
