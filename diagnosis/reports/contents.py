@@ -159,7 +159,7 @@ def of_case(
 def _sentences(prediction: Prediction) -> tuple[str, ...]:
     """What the page says below the headline, in its order."""
     if getattr(prediction, "blinded", False):
-        return ("Read the scan first: until you have, its result is hidden from you.",)
+        return (readings.HIDDEN,)
     if prediction.is_active:
         return ("The scan is still being analyzed: there is no result yet.",)
     if prediction.state == State.REFUSED:

@@ -39,9 +39,9 @@ def stream(
     is one thing's. filters: what narrowed the list, for the audit. `?bom=false` leaves out the byte order mark.
     """
     if format == "csv":
-        text = listing.as_csv(rows, bom=request.GET.get("bom", "").lower() not in ("false", "0", "no"))
+        text = listing.as_csv(rows, user=user, bom=request.GET.get("bom", "").lower() not in ("false", "0", "no"))
     else:
-        text = listing.as_json(rows)
+        text = listing.as_json(rows, user=user)
     if request.method != "HEAD":
         shown = {"format": format, "rows": rows.order_by().count(), "filters": dict(filters)}
         audit.record("list.exported", actor=user, target=target, **shown)
@@ -96,7 +96,7 @@ def _report(prediction: Prediction, user: AnyUser) -> ScanReport:
     if prediction.is_active:
         raise NoReport("wrong_state", "The scan is still being analyzed. There is a report once that has ended.")
     if getattr(prediction, "blinded", False):
-        raise NoReport("not_read_yet", "Read the scan first: until you have, its result and its report are hidden.")
+        raise NoReport("not_read_yet", readings.HIDDEN)
     return contents.of_prediction(
         prediction, reviews=readings.reviews_by_scan(user, scans=[prediction.scan_id])[prediction.scan_id]
     )

@@ -5,15 +5,19 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from diagnosis.models import Prediction
+from diagnosis.access.users import AnyUser
+from diagnosis.models import Prediction, Review
 from diagnosis.presentation import labels
+from diagnosis.reports import readings
+from diagnosis.reports.readings import HIDDEN
+from diagnosis.reviews import standing
 
 FORMATS = ("csv", "json")
 BATCH = 500
@@ -21,7 +25,8 @@ BATCH = 500
 
 COLUMNS = (
     "prediction", "case", "scan", "owner", "uploaded", "state", "outcome", "uncertain", "tumor_probability",
-    "calibrated", "likely_type", "trained_on", "model", "engine", "finished", "problem",
+    "calibrated", "likely_type", "trained_on", "model", "engine", "finished", "problem", "review_state", "finding",
+    "finding_type", "signed_by", "signed",
 )  # fmt: skip
 
 BOM = "\ufeff"
@@ -30,22 +35,22 @@ BOM = "\ufeff"
 _FORMULA = re.compile(r"""^[\s"'\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]""")
 
 
-def as_csv(rows: QuerySet[Prediction], *, bom: bool = True) -> Iterator[str]:
+def as_csv(rows: QuerySet[Prediction], *, user: AnyUser, bom: bool = True) -> Iterator[str]:
     """The rows under a header, comma-separated. Text that a spreadsheet would run as a formula has ' before it."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write(BOM if bom else "")
     writer.writerow(COLUMNS)
-    for batch in _batches(rows):
+    for batch in _batches(rows, user):
         writer.writerows([[_cell(record[name]) for name in COLUMNS] for record in batch])
         yield _emptied(buffer)
     yield _emptied(buffer)
 
 
-def as_json(rows: QuerySet[Prediction]) -> Iterator[str]:
+def as_json(rows: QuerySet[Prediction], *, user: AnyUser) -> Iterator[str]:
     """One array with an object a line. One that was cut off on its way is no valid JSON, so nobody takes it for all."""
     separator = "[\n"
-    for batch in _batches(rows):
+    for batch in _batches(rows, user):
         yield separator + ",\n".join(json.dumps(record, ensure_ascii=False) for record in batch)
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
@@ -65,32 +70,45 @@ def _cell(value: Any) -> Any:
     return safe_text(value) if isinstance(value, str) else value
 
 
-def _batches(rows: QuerySet[Prediction]) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: QuerySet[Prediction], user: AnyUser) -> Iterator[list[dict[str, Any]]]:
     found = labels.with_calibration(rows).iterator(chunk_size=BATCH)
     while batch := list(itertools.islice(found, BATCH)):
-        yield list(_records(batch))
+        reviews = readings.reviews_by_scan(user, scans={row.scan_id for row in batch})
+        yield [_of_run(row) | _of_readers(row, standing.of_reviews(reviews[row.scan_id]).final) for row in batch]
 
 
-def _records(batch: Iterable[Prediction]) -> Iterator[dict[str, Any]]:
-    for row in batch:
-        yield {
-            "prediction": row.pk,
-            "case": row.case_reference,
-            "scan": row.scan_name,
-            "owner": row.owner_name,
-            "uploaded": _time(row.created),
-            "state": row.state,
-            "outcome": row.outcome or None,
-            "uncertain": row.uncertain,
-            "tumor_probability": row.tumor_probability,
-            "calibrated": labels.is_calibrated(row),
-            "likely_type": row.likely_type or None,
-            "trained_on": row.trained_on,
-            "model": row.model_version.label if row.model_version else None,
-            "engine": row.engine or None,
-            "finished": _time(row.finished),
-            "problem": (row.gate or {}).get("message") or row.error or None,
-        }
+def _of_run(row: Prediction) -> dict[str, Any]:
+    """A result that is hidden from the reader is empty here, as in the row."""
+    hidden = getattr(row, "blinded", False)
+    return {
+        "prediction": row.pk,
+        "case": row.case_reference,
+        "scan": row.scan_name,
+        "owner": row.owner_name,
+        "uploaded": _time(row.created),
+        "state": row.state,
+        "outcome": row.outcome or None,
+        "uncertain": None if hidden else row.uncertain,
+        "tumor_probability": row.tumor_probability,
+        "calibrated": labels.is_calibrated(row),
+        "likely_type": row.likely_type or None,
+        "trained_on": None if hidden else row.trained_on,
+        "model": row.model_version.label if row.model_version else None,
+        "engine": row.engine or None,
+        "finished": _time(row.finished),
+        "problem": HIDDEN if hidden else (row.gate or {}).get("message") or row.error or None,
+    }
+
+
+def _of_readers(row: Prediction, final: Review | None) -> dict[str, Any]:
+    """final: the signed review whose finding holds for the scan."""
+    return {
+        "review_state": row.scan.reading,
+        "finding": final.finding if final else None,
+        "finding_type": (final.tumor_type or None) if final else None,
+        "signed_by": final.reader.get_username() if final else None,
+        "signed": _time(final.signed) if final else None,
+    }
 
 
 def _time(moment: datetime | None) -> str | None:

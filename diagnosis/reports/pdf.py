@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from PIL import Image as Pillow
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, Image, KeepTogether, PageBreak, Paragraph, Spacer, Table, TableStyle
+from reportlab.lib.utils import ImageReader
+from reportlab.platypus import Flowable, KeepTogether, PageBreak, Paragraph, Spacer, Table, TableStyle
 from reportlab.platypus.doctemplate import BaseDocTemplate, PageTemplate
 from reportlab.platypus.frames import Frame
 
@@ -131,18 +133,29 @@ def _shown(words: _Words, shown: Pictures) -> Flowable:
             images.append((pictures.mapped(shown.preview, shown.evidence), shown.map_caption))
     except FileNotFoundError:
         return words("The picture is missing from the storage.")
-    cells = [[_fitted(data), words(caption, _SMALL)] for data, caption in images]
+    cells = [[_Jpeg(data), words(caption, _SMALL)] for data, caption in images]
     table = Table([cells], colWidths=[_PICTURE + _GAP if len(cells) == 2 else WIDTH, _PICTURE][: len(cells)])
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
     return table
 
 
-def _fitted(data: bytes) -> Image:
-    image = Image(io.BytesIO(data))
-    scale = min(_PICTURE / image.imageWidth, _TALLEST / image.imageHeight)
-    image.drawWidth, image.drawHeight = image.imageWidth * scale, image.imageHeight * scale
-    image.hAlign = "LEFT"
-    return image
+class _Jpeg(Flowable):  # type: ignore[misc]  # ReportLab has no types
+    """A picture as large as its place allows. ReportLab's own flowable keeps each decoded until the file is written."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        with Pillow.open(io.BytesIO(data)) as image:
+            scale = min(_PICTURE / image.width, _TALLEST / image.height)
+            self.width, self.height = image.width * scale, image.height * scale
+        self._data = data
+
+    def wrap(self, *available: float) -> tuple[float, float]:
+        return self.width, self.height
+
+    def draw(self) -> None:
+        reader = ImageReader(io.BytesIO(self._data))
+        self.canv.drawImage(reader, 0, 0, self.width, self.height)
+        del reader.jpeg_fh  # its own method: a circle, which would keep the decoded pixels, too
 
 
 def _overview(words: _Words, report: CaseReport) -> Iterator[Flowable]:

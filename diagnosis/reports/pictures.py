@@ -25,8 +25,7 @@ def mapped(preview: str, stored: Mapping[str, Any]) -> bytes:
     found = localize.restore(dict(stored))
     if found is None:
         raise ValueError("there is no evidence to draw")
-    with Pillow.open(io.BytesIO(drawing.overlay_png(_opened(preview), found))) as drawn:
-        return _jpeg(drawn.convert("RGB"))
+    return _jpeg(drawing.overlay(_opened(preview), found))
 
 
 def _opened(name: str) -> Pillow.Image:

@@ -15,6 +15,8 @@ from diagnosis.presentation import evidence
 from diagnosis.reviews import standing
 from ml.percent import percent
 
+HIDDEN = "Read the scan first: until you have, its result is hidden from you."
+
 _STANDING = {
     Progress.UNREAD: "Not signed: no reader has signed a finding.",
     Progress.READ: "Not final: readers have recorded a finding, but a signature is missing.",

@@ -35,7 +35,12 @@ def heatmap_png(evidence: Evidence, *, size: tuple[int, int]) -> bytes:
 
 
 def overlay_png(scan: Pillow.Image, evidence: Evidence, *, opacity: float = OPACITY) -> bytes:
-    """The scan with map, box and a small legend burned in, as an RGB PNG of the scan's size, at most MAX_SIDE a side.
+    """What `overlay` draws, as a PNG."""
+    return _png(overlay(scan, evidence, opacity=opacity))
+
+
+def overlay(scan: Pillow.Image, evidence: Evidence, *, opacity: float = OPACITY) -> Pillow.Image:
+    """The scan with map, box and a small legend burned in: RGB, of the scan's size, at most MAX_SIDE a side.
 
     scan: 8-bit gray, upright. opacity: of the hottest parts, 0 to 1. The legend is in the lower left corner.
     """
@@ -46,7 +51,7 @@ def overlay_png(scan: Pillow.Image, evidence: Evidence, *, opacity: float = OPAC
     drawn = Pillow.composite(heat.convert("RGB"), image.convert("RGB"), strength)
     _draw_box(drawn, evidence)
     _draw_legend(drawn, evidence)
-    return _png(drawn)
+    return drawn
 
 
 def _heat(evidence: Evidence, size: tuple[int, int]) -> Pillow.Image:

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from diagnosis.models import Prediction
 from diagnosis.reports import listing
+from tests.diagnosis.reports.conftest import Reads
 from tests.factories import ModelVersionFactory, PredictionFactory
 
+READER = User(is_superuser=True)
 HOSTILE = (
     "=1+1",
     "+1",
@@ -41,11 +44,11 @@ HARMLESS = (
 
 
 def rows() -> Any:
-    return Prediction.objects.select_related("model_version").order_by("pk")
+    return Prediction.objects.select_related("model_version", "scan").order_by("pk")
 
 
 def opened(**options: Any) -> list[dict[str, str]]:
-    text = "".join(listing.as_csv(rows(), **options))
+    text = "".join(listing.as_csv(rows(), user=READER, **options))
     return list(csv.DictReader(io.StringIO(text.removeprefix(listing.BOM), newline="")))
 
 
@@ -91,7 +94,7 @@ def test_numbers_stay_numbers_and_times_have_their_zone(three: None) -> None:
 
 
 def test_json_says_the_same_with_types(three: None) -> None:
-    text = "".join(listing.as_json(rows()))
+    text = "".join(listing.as_json(rows(), user=READER))
     found = json.loads(text)
     assert [tuple(record) for record in found] == [listing.COLUMNS] * 3
     assert (found[0]["tumor_probability"], found[0]["uncertain"]) == (0.93, True)
@@ -100,26 +103,37 @@ def test_json_says_the_same_with_types(three: None) -> None:
 
 
 @pytest.mark.django_db
+def test_the_signed_finding_stands_beside_the_models(reads: Reads, reader: User) -> None:
+    signed, draft = PredictionFactory(), PredictionFactory()
+    reads(signed, tumor_type="glioma")
+    reads(draft, state="draft")
+    [first, second] = json.loads("".join(listing.as_json(rows(), user=READER)))
+    assert (first["finding"], first["finding_type"], first["signed_by"]) == ("tumor", "glioma", "reader")
+    assert first["signed"] == "2025-03-05T06:07:08+00:00"
+    assert (second["review_state"], second["finding"], second["signed_by"], second["signed"]) == ("unread", *[None] * 3)
+
+
+@pytest.mark.django_db
 def test_an_empty_list_is_a_header_or_an_empty_array() -> None:
-    assert "".join(listing.as_csv(rows())) == listing.BOM + ",".join(listing.COLUMNS) + "\r\n"
-    assert json.loads("".join(listing.as_json(rows()))) == []
+    assert "".join(listing.as_csv(rows(), user=READER)) == listing.BOM + ",".join(listing.COLUMNS) + "\r\n"
+    assert json.loads("".join(listing.as_json(rows(), user=READER))) == []
 
 
 @pytest.mark.django_db
 def test_excel_gets_a_byte_order_mark_unless_it_is_unwanted() -> None:
-    assert "".join(listing.as_csv(rows())).encode().startswith(b"\xef\xbb\xbf")
-    assert "".join(listing.as_csv(rows(), bom=False)).startswith("prediction,")
+    assert "".join(listing.as_csv(rows(), user=READER)).encode().startswith(b"\xef\xbb\xbf")
+    assert "".join(listing.as_csv(rows(), user=READER, bom=False)).startswith("prediction,")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("write", [listing.as_csv, listing.as_json])
-def test_a_list_is_written_in_batches_with_one_query(
+def test_a_list_is_written_in_batches_with_one_query_more_each(
     write: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     monkeypatch.setattr(listing, "BATCH", 2)
     for _ in range(5):
         PredictionFactory()
-    with django_assert_num_queries(1):
-        parts = list(write(rows()))
+    with django_assert_num_queries(1 + 3):
+        parts = list(write(rows(), user=READER))
     assert len(parts) == 4
     assert "".join(parts).count("test-model@") == 5

@@ -1,6 +1,8 @@
 """PDF reports, read again."""
 
+import gc
 import io
+import weakref
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from pypdf import PdfReader
 from diagnosis.models import Prediction
 from diagnosis.reports import contents, pdf, pictures
 from diagnosis.reports.contents import NOTICE, Origin
+from diagnosis.reports.numbered import NumberedCanvas
 from diagnosis.reports.typeface import MISSING
 from tests.builders import phantom, png_bytes
 from tests.diagnosis.reports.conftest import ORIGIN, Make, Reads, made
@@ -59,12 +62,27 @@ def test_every_page_has_the_notice_its_number_and_its_subject(make: Make) -> Non
 
 def test_the_picture_stands_there_with_and_without_the_map(make: Make) -> None:
     [page] = opened(pdf.of_scan(make(), origin=ORIGIN)).pages
-    plain, mapped = (image.image for image in page.images)
-    assert plain is not None and mapped is not None
-    assert (plain.mode, mapped.mode) == ("L", "RGB")
-    assert plain.size == mapped.size == (96, 96)
+    images = [image.image for image in page.images if image.image is not None]
+    assert {(image.mode, image.size) for image in images} == {("L", (96, 96)), ("RGB", (96, 96))}
     [page] = opened(pdf.of_scan(make(evidence=None), origin=ORIGIN)).pages
     assert len(page.images) == 1
+
+
+def test_no_picture_stays_decoded_until_the_file_is_written(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = []
+    drawn = NumberedCanvas.drawImage
+
+    def noted(self: Any, reader: Any, *args: Any) -> None:
+        drawn(self, reader, *args)
+        alive.append(weakref.ref(reader))
+
+    monkeypatch.setattr(NumberedCanvas, "drawImage", noted)
+    gc.disable()
+    try:
+        pdf.of_scan(make(), origin=ORIGIN)
+        assert [reader() for reader in alive] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_a_picture_that_is_gone_is_said_to_be(make: Make) -> None:
