@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.contrib.auth.models import AnonymousUser
@@ -12,7 +12,7 @@ from django.forms import CheckboxSelectMultiple
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from diagnosis.access import assigned
+from diagnosis.access import assigned, blinding
 from diagnosis.access.users import AnyUser, User
 from diagnosis.models import Assignment, Case, ModelVersion, Prediction, Review, Scan
 from diagnosis.models.prediction import TumorType
@@ -115,6 +115,15 @@ class PredictionFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, user: AnyUser | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user or getattr(self.request, "user", None) or AnonymousUser()
+
+    SAYS_NOTHING_OF_RESULTS = frozenset({"state", "model", "owner", "case", "created", "reading", "assigned", "q"})
+    """A filter that is not named here leaves out every scan whose result is hidden from the reader."""
+
+    def filter_queryset(self, queryset: QuerySet[Prediction]) -> QuerySet[Prediction]:
+        chosen = {name for name, value in self.form.cleaned_data.items() if value not in (None, "", [])}
+        if chosen - self.SAYS_NOTHING_OF_RESULTS:
+            queryset = blinding.revealed(queryset)
+        return cast("QuerySet[Prediction]", super().filter_queryset(queryset))
 
     def filter_outcome(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
         chosen = Q(outcome__in=values)

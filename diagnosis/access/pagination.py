@@ -7,11 +7,14 @@ COUNT_LIMIT, because the exact count of a long list reads all of it.
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from django.db.models import BooleanField, F, Func, IntegerField, Model, QuerySet, Subquery, Value
+from django.db.models.expressions import Combinable
+
+from diagnosis.access import blinding
 
 COUNT_LIMIT = 1000
 """Rows that are counted exactly; a longer list is shown as "1,000+"."""
@@ -23,12 +26,14 @@ T = TypeVar("T", bound=Model)
 class Order:
     """Sort by `key`, then by id in the same direction.
 
-    key: a field name or an expression that is never null. value_type: the Python type of its values.
+    key: a field name or an expression that is never null. value_type: the Python type of its values. hidden: of a key
+    that tells a result, the value that stands for it in rows whose result is hidden.
     """
 
-    key: "str | Func[Any]"
+    key: str | Combinable
     value_type: type = str
     descending: bool = False
+    hidden: Any = None
 
     @property
     def expression(self) -> Any:
@@ -94,9 +99,15 @@ def beyond(rows: QuerySet[T], *, order: Order, row: Any, backward: bool = False)
 
 def sorted_rows(rows: QuerySet[T], *, order: Order, backward: bool = False) -> QuerySet[T]:
     """The rows in order, each with its key as `sort_key`, which `cursor` reads."""
-    key = order.expression
+    key = _as_shown(order, rows).expression
     keyed = cast("QuerySet[T]", rows.annotate(sort_key=key))
     return keyed.order_by(key.desc(), "-id") if order.descending != backward else keyed.order_by(key.asc(), "id")
+
+
+def _as_shown(order: Order, rows: QuerySet[Any]) -> Order:
+    if order.hidden is None:
+        return order
+    return replace(order, key=blinding.shown(rows, order.key, hidden=order.hidden), hidden=None)
 
 
 def cursor(row: Any) -> str:
@@ -106,6 +117,7 @@ def cursor(row: Any) -> str:
 
 
 def _from(rows: QuerySet[T], order: Order, position: tuple[Any, int] | None, *, backward: bool) -> QuerySet[T]:
+    order = _as_shown(order, rows)
     if position is not None:
         rows = rows.filter(_beyond(order, position, descending=order.descending != backward))
     return sorted_rows(rows, order=order, backward=backward)

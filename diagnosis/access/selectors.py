@@ -1,6 +1,7 @@
 """Every read of pages and API. This module alone decides who may see what: users see their own cases and those assigned
 to them or to a group of theirs; admins and members of the group "reader" see all. What lies in the trash nobody sees,
-but for those who may take it out again (`diagnosis.access.trash`).
+but for those who may take it out again (`diagnosis.access.trash`). What a reader may not know yet of what they see,
+`blinding` hides.
 
 The user of a request is loaded with `user_columns`, so for whoever has nothing assigned the rule is a plain condition
 on the owner that an index answers.
@@ -13,10 +14,11 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from diagnosis.access import assigned, reading_policy
+from diagnosis.access import assigned, blinding, reading_policy
 from diagnosis.access.users import AnyUser, User
-from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice, SliceResult
+from diagnosis.models import Case, ModelVersion, Prediction, Review, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, State
+from diagnosis.models.review import ReviewState
 
 READERS = "reader"
 """The group whose members see all cases."""
@@ -59,7 +61,7 @@ def predictions(user: AnyUser) -> QuerySet[Prediction]:
     if user.is_authenticated:
         visible = visible.annotate(assigned=assigned.is_assigned(user, "scan__case"))
     with_all = visible.select_related("scan__case__owner", "model_version", "key_slice")
-    return with_all.defer("model_version__manifest")
+    return blinding.cover_rows(with_all.defer("model_version__manifest"), user=user)
 
 
 def result(user: AnyUser, *, prediction_id: int) -> QuerySet[Prediction]:
@@ -89,11 +91,16 @@ def statuses(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Predic
     return _with_position(predictions(user).filter(pk__in=list(prediction_ids)))
 
 
-def case_scans(user: AnyUser, *, case: Case) -> QuerySet[Scan]:
-    """A case's scans, oldest first, each with its predictions in `history`, newest first. Two queries."""
+def scans_with_history(user: AnyUser) -> QuerySet[Scan]:
+    """The scans `user` may see, each with its predictions in `history`, newest first. Two queries."""
     newest_first = Prediction.objects.select_related("model_version").defer("model_version__manifest").order_by("-id")
-    prefetch = Prefetch("predictions", queryset=newest_first, to_attr="history")
-    return scans(user).filter(case=case).order_by("id").prefetch_related(prefetch)
+    covered = blinding.cover_rows(newest_first, user=user)
+    return scans(user).prefetch_related(Prefetch("predictions", queryset=covered, to_attr="history"))
+
+
+def case_scans(user: AnyUser, *, case: Case) -> QuerySet[Scan]:
+    """A case's scans, oldest first, each with its `history`. Two queries."""
+    return scans_with_history(user).filter(case=case).order_by("id")
 
 
 def slices(user: AnyUser) -> QuerySet[Slice]:
@@ -103,9 +110,11 @@ def slices(user: AnyUser) -> QuerySet[Slice]:
 
 
 def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
-    """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order."""
+    """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order. None of a scan
+    whose result they may not know yet."""
     may_see = _may_see(user, "prediction__scan__case__owner", case="prediction__scan__case")
     visible = SliceResult.objects.filter(may_see, prediction__in_trash=False)
+    visible = blinding.hide_unread(visible, user=user, scan="prediction__scan")
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 
@@ -118,6 +127,15 @@ def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:
     before = ids[index - 1][1] if index > 0 else None
     after = ids[index + 1][1] if index + 1 < len(ids) else None
     return before, after
+
+
+def reviews(user: AnyUser) -> QuerySet[Review]:
+    """The reviews that `user` may see, with scan, case and reader, newest first: their own, and those that others have
+    committed, but not before the result itself may be known."""
+    visible = Review.objects.filter(_may_see(user, "scan__case__owner", case="scan__case"), kept("scan__"))
+    others = blinding.hide_unread(visible.exclude(state=ReviewState.DRAFT), user=user, scan="scan")
+    shown = visible.filter(Q(reader=user.pk) | Q(pk__in=others.order_by().values("pk")))
+    return shown.select_related("scan__case__owner", "reader")
 
 
 def models() -> QuerySet[ModelVersion]:

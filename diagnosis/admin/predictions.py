@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from diagnosis.access import audit, selectors
+from diagnosis.access import audit, blinding, reading_policy, selectors
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
 from diagnosis.admin.base import ReadOnly
@@ -18,6 +18,9 @@ from diagnosis.presentation import labels
 
 SUPERUSERS_ONLY = "reused_from"
 """This field reveals that somebody else uploaded the same image, perhaps to a case that the user may not see."""
+
+TELLING = ("result", "score", "outcome", "uncertain", "trained_on")
+"""Columns and filters of the list that tell a result."""
 
 RESULT_FIELDS = (
     "preview_image",
@@ -91,8 +94,20 @@ class PredictionAdmin(PredictionColumns, ReadOnly):
         return [(name, _without_restricted(options)) for name, options in fieldsets]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        restricted = lookup.split("__")[0] == SUPERUSERS_ONLY and not request.user.is_superuser
-        return not restricted and super().lookup_allowed(lookup, value, request)
+        column = lookup.split("__")[0]
+        restricted = column == SUPERUSERS_ONLY and not request.user.is_superuser
+        telling = column not in blinding.VISIBLE and reading_policy.is_blind_first(request.user)
+        return not restricted and not telling and super().lookup_allowed(lookup, value, request)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return self._without_telling(super().get_list_filter(request), request)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the columns by which a list can be sorted that tells a result, for staff who read blind first."""
+        return self._without_telling(super().get_list_display(request), request)
+
+    def _without_telling(self, names: Any, request: HttpRequest) -> Any:
+        return [name for name in names if name not in TELLING] if reading_policy.is_blind_first(request.user) else names
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether to offer the actions at all; `_change` checks each row again."""
@@ -100,7 +115,8 @@ class PredictionAdmin(PredictionColumns, ReadOnly):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Viewing a result is audited here as on its own page."""
-        audit.record("result.viewed", actor=request.user, target=context["original"])
+        found = context["original"]
+        audit.record("scan.viewed" if found.blinded else "result.viewed", actor=request.user, target=found)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def view_on_site(self, obj: Prediction) -> str:

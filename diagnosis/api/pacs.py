@@ -35,6 +35,7 @@ _STATUS = {
     "ambiguous": 409,
     "too_much": 409,
     "nothing_to_send": 409,
+    "not_read_yet": 409,
     "misconfigured": 503,
     "permission_denied": 403,
 }

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
+
+from diagnosis.access import blinding
 
 
 class DeferredJoinPaginator(Paginator):  # type: ignore[type-arg]
@@ -50,6 +52,18 @@ class Ordering(OrderingFilter):
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Sequence[str] | None:
         chosen = super().get_ordering(request, queryset, view)
         return [*chosen, "-pk"] if chosen else chosen
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        """A column that tells a result sorts as if it were empty in rows whose result is hidden."""
+        chosen = self.get_ordering(request, queryset, view)
+        if not chosen:
+            return queryset
+        keys = (
+            (name.startswith("-"), blinding.shown(queryset, F(field)) if field not in blinding.VISIBLE else F(field))
+            for name in chosen
+            for field in (name.removeprefix("-"),)
+        )
+        return queryset.order_by(*(key.desc() if descending else key.asc() for descending, key in keys))
 
     def remove_invalid_fields(
         self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request

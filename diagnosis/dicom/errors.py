@@ -65,6 +65,12 @@ class NothingToSend(PacsError):
     code = "nothing_to_send"
 
 
+class NotReadYet(PacsError):
+    """The result is hidden from the reader until they have committed an opinion."""
+
+    code = "not_read_yet"
+
+
 class SendForbidden(PacsError):
     """The user may see the result, but not send it."""
 

@@ -15,7 +15,7 @@ from diagnosis.access import audit, selectors
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import AnyUser, User
 from diagnosis.dicom.dicomweb import configured_client
-from diagnosis.dicom.errors import NothingToSend, SendForbidden
+from diagnosis.dicom.errors import NothingToSend, NotReadYet, SendForbidden
 from diagnosis.dicom.results import Result, SourceImage
 from diagnosis.models import Prediction, SliceResult
 from diagnosis.models.prediction import Outcome, State
@@ -30,9 +30,11 @@ OBJECT_TYPES = (REPORT, CAPTURES)
 def result_of(user: AnyUser, prediction: Prediction) -> Result:
     """The result of a prediction that `user` may see.
 
-    Raises NothingToSend, and FileNotFoundError if the scan's file is missing from the storage.
+    Raises NothingToSend, NotReadYet, and FileNotFoundError if the scan's file is missing from the storage.
     """
     scan, version = prediction.scan, prediction.model_version
+    if prediction.blinded:
+        raise NotReadYet("The result leaves this site once you have read the scan: it is hidden from you until then.")
     if prediction.state != State.DONE or version is None or prediction.finished is None:
         raise NothingToSend(f"The prediction is {prediction.state}: only finished results can be sent.")
     if scan.format != "DICOM":
@@ -103,7 +105,7 @@ def download(
 ) -> tuple[IO[bytes], str]:
     """The objects as a ZIP archive, and its file name. Audited.
 
-    Raises NothingToSend, and FileNotFoundError if the scan's file is missing from the storage.
+    Raises NothingToSend, NotReadYet, and FileNotFoundError if the scan's file is missing from the storage.
     """
     packed = pack(result_of(user, prediction), object_types=object_types)
     audit.record("dicom.downloaded", actor=user, target=prediction, kinds=list(object_types))
@@ -115,8 +117,8 @@ def send(*, user: User, prediction: Prediction) -> int:
 
     The same result always gives the same objects, so sending it again replaces them.
 
-    Raises SendForbidden, NotConfigured, NothingToSend, what `DicomWebClient.store` raises, and FileNotFoundError if the
-    scan's file is missing from the storage.
+    Raises SendForbidden, NotConfigured, NothingToSend, NotReadYet, what `DicomWebClient.store` raises, and
+    FileNotFoundError if the scan's file is missing from the storage.
     """
     if not may_change(user, prediction.scan.case):
         raise SendForbidden("Only the case's owner or an administrator may send its results.")

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 
-from diagnosis.access import audit
+from diagnosis.access import audit, blinding
 from diagnosis.access.users import User
 from diagnosis.inference import model_versions
 from diagnosis.intake import rejections, series_store, store
@@ -92,6 +92,7 @@ def _receive(
             context = _take_upload(upload, context, receipt, held)
         series_store.store(held, context=context, receipt=receipt)
     receipt.accepted.sort(key=lambda accepted: accepted.at)
+    blinding.cover(user, (accepted.prediction for accepted in receipt.accepted))
     if receipt.accepted:
         opened = (accepted.scan.case for accepted in receipt.accepted if accepted.created)
         receipt.case = context.case or next(opened, receipt.accepted[0].scan.case)

@@ -113,6 +113,9 @@ class Prediction(models.Model):
     State = State
     Outcome = Outcome
 
+    blinded = False
+    """Its result is hidden from the reader for whom `access.selectors` read it; the columns that tell it are empty."""
+
     scan = models.ForeignKey("diagnosis.Scan", on_delete=models.PROTECT, related_name="predictions")
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="predictions"

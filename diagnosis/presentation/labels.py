@@ -31,6 +31,7 @@ _STATUS_LABELS: dict[str, StatusLabel] = {
     Outcome.TUMOR: StatusLabel("tumor", "Tumor", "Tumor likely", "tumor"),
     Outcome.NO_TUMOR: StatusLabel("no-tumor", "No tumor", "No tumor seen", "no-tumor"),
     "uncertain": StatusLabel("uncertain", "Uncertain", "Uncertain", "uncertain"),
+    "blinded": StatusLabel("blinded", "Not read yet", "Read it first", "hidden"),
     State.REFUSED: StatusLabel("refused", "Refused", "Not judged", "refused"),
     State.FAILED: StatusLabel("failed", "Failed", "Analysis failed", "failed"),
     State.CANCELED: StatusLabel("canceled", "Canceled", "Canceled", "canceled"),
@@ -43,6 +44,8 @@ def status_label(prediction: Prediction) -> StatusLabel:
     """The outcome once there is one, the state until then. `uncertain` goes before tumor and no tumor."""
     if prediction.uncertain:
         return _STATUS_LABELS["uncertain"]
+    if prediction.blinded:
+        return _STATUS_LABELS["blinded"]
     return _STATUS_LABELS[prediction.outcome if prediction.state == State.DONE else prediction.state]
 
 
@@ -52,6 +55,10 @@ class SliceLabel:
 
     status: str
     text: str
+
+
+HIDDEN_SLICE = SliceLabel("blinded", "")
+"""Of a slice whose result its reader may not know yet."""
 
 
 def slice_label(result: SliceResult | None) -> SliceLabel:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from diagnosis.access import selectors
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Review, Scan
 from diagnosis.models.review import Finding, ReviewState, Role
@@ -92,7 +93,7 @@ class Reading:
 def reviews_by_scan(user: AnyUser, *, scans: Iterable[int]) -> Mapping[int, list[Review]]:
     """The reviews of these scans that the user may see, with their readers. One query."""
     found: Mapping[int, list[Review]] = defaultdict(list)
-    for review in Review.objects.filter(scan__in=scans).select_related("reader"):
+    for review in selectors.reviews(user).filter(scan__in=scans):
         found[review.scan_id].append(review)
     return found
 

@@ -8,7 +8,7 @@ shows one.
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from diagnosis.access import selectors
+from diagnosis.access import blinding, selectors
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Embedding, Prediction
 from diagnosis.models.embedding import unpack
@@ -32,13 +32,14 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
     """The `limit` scans most similar to that of `prediction`, best first: one of each other case.
 
     Leaves out scans of the same case, which its page shows anyway, and copies of the same image. None if there is
-    nothing to search by: the prediction is not done, or its model version gives no embedding. Four queries, however
-    many scans there are; five if cases are assigned to the user.
+    nothing to search by: the prediction is not done, its result is hidden from the user, or its model version gives no
+    embedding. Four queries, however many scans there are; five if cases are assigned to the user.
 
     prediction: from `selectors.result`, which checks that the user may see it and loads its whole model version.
     """
     version = prediction.model_version
-    embedding = Embedding.objects.filter(prediction=prediction.pk).first() if prediction.state == State.DONE else None
+    searchable = prediction.state == State.DONE and not prediction.blinded
+    embedding = Embedding.objects.filter(prediction=prediction.pk).first() if searchable else None
     if embedding is None or version is None:
         return None
     index = embedding_index.index(version.pk)
@@ -65,5 +66,7 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
 
 def _rows(user: AnyUser, neighbors: list[Neighbor]) -> list[Prediction]:
     ids = [neighbor.prediction_id for neighbor in neighbors]
-    visible = selectors.predictions(user).filter(pk__in=ids, state=State.DONE, embedding__isnull=False)
+    # That a scan looks like one whose result is known tells something of it, so hidden ones are left out.
+    visible = blinding.revealed(selectors.predictions(user))
+    visible = visible.filter(pk__in=ids, state=State.DONE, embedding__isnull=False)
     return list(visible.select_related("embedding"))

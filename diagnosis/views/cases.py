@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from diagnosis.access import pagination, selectors, sharing
+from diagnosis.access import blinding, pagination, selectors, sharing
 from diagnosis.access.filters import CaseFilter
 from diagnosis.access.permissions import may_change
 from diagnosis.models import Case, Prediction
@@ -55,8 +55,9 @@ def _tally(request: HttpRequest, cases: list[Case]) -> None:
     """Give each case `tally`: how many of its scans each tab of the worklist counts. One query."""
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     scans = selectors.scans(request.user).filter(case__in=cases).order_by().annotate(latest=Subquery(latest))
-    newest = Prediction.objects.filter(pk__in=scans.values("latest")).order_by()
-    rows = newest.values_list("scan__case", "worklist_status").annotate(n=Count("pk"))
+    newest = selectors.predictions(request.user).filter(pk__in=scans.values("latest")).order_by()
+    status = blinding.shown(newest, "worklist_status", hidden=blinding.BLINDED)
+    rows = newest.annotate(status=status).values_list("scan__case", "status").annotate(n=Count("pk"))
     counts = {(case, status): n for case, status, n in rows}
     for case in cases:
         by_tab = ((tab, counts.get((case.pk, tab.worklist_status), 0)) for tab in STATUS_TABS)

@@ -25,7 +25,9 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
     """The result, or the progress until there is one. Viewing a result is audited."""
     found = get_object_or_404(selectors.result(request.user, prediction_id=prediction_id))
     estimates.with_estimates([found], look_up=True)
-    if found.state in REUSABLE:
+    if found.blinded:
+        audit.record("scan.viewed", actor=request.user, target=found.scan, prediction=found.pk)
+    elif found.state in REUSABLE:
         audit.record("result.viewed", actor=request.user, target=found)
     list_query = request.GET.get("list")
     steps = None if list_query is None else walk.through(request.user, list_query, at=found)

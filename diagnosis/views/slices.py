@@ -39,7 +39,10 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
 
 def _slices(request: HttpRequest, prediction: Prediction, rows: list[Slice]) -> list[dict[str, Any]]:
     results = {row.slice_id: row for row in selectors.slice_results(request.user).filter(prediction=prediction)}
-    return [_described(row, results.get(row.pk), number=number) for number, row in enumerate(rows, start=1)]
+    waiting = labels.HIDDEN_SLICE if prediction.blinded else labels.slice_label(None)
+    return [
+        _described(row, results.get(row.pk), number=number, waiting=waiting) for number, row in enumerate(rows, start=1)
+    ]
 
 
 def _picture(prediction: Prediction) -> dict[str, Any]:
@@ -68,9 +71,10 @@ def _located(layer: EvidenceLayer | None, *, caption: str) -> dict[str, Any]:
     }
 
 
-def _described(row: Slice, result: SliceResult | None, *, number: int) -> dict[str, Any]:
+def _described(row: Slice, result: SliceResult | None, *, number: int, waiting: labels.SliceLabel) -> dict[str, Any]:
+    """waiting: what a slice without a result is called."""
     layer = evidence.from_stored(result.evidence, scan=row.scan) if result else None
-    label = labels.slice_label(result)
+    label = labels.slice_label(result) if result else waiting
     return {
         "id": row.pk,
         "number": number,

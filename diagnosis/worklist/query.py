@@ -19,11 +19,11 @@ from diagnosis.models.prediction import SCORE_LAST_ASCENDING, SCORE_LAST_DESCEND
 
 ORDERS = {
     "when": Order("created", datetime),
-    "triage": Order(TRIAGE, int),
+    "triage": Order(TRIAGE, int, hidden=0),
     "case": Order("case_reference"),
     "scan": Order("scan_name"),
-    "score": Order(SCORE_LAST_ASCENDING, float),
-    "-score": Order(SCORE_LAST_DESCENDING, float),
+    "score": Order(SCORE_LAST_ASCENDING, float, hidden=2.0),
+    "-score": Order(SCORE_LAST_DESCENDING, float, hidden=-1.0),
     "state": Order("state"),
     "owner": Order("owner_name"),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from diagnosis.access import filters
+from diagnosis.access import blinding, filters
 from diagnosis.access.pagination import COUNT_LIMIT, BoundedCount
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Prediction, SavedView
@@ -52,7 +52,7 @@ class Tab:
             return rows.filter(filters.assigned_to(user))
         if self.review_state:
             return rows.filter(filters.in_review_states(user, [self.review_state]))
-        return rows.filter(worklist_status=self.worklist_status)
+        return blinding.revealed(rows).filter(worklist_status=self.worklist_status)
 
 
 ALL = Tab("All")
@@ -141,8 +141,9 @@ def _counts(worklist: Worklist, rows: QuerySet[Prediction], wanted: Mapping[str,
     counted by the second, together with what is wanted.
     """
     known = with_review_state(rows.order_by(), user=worklist.user)
-    columns = ("worklist_status", "review_state", "assigned", "scan__reading")
-    seen = list(known.values_list(*columns)[: COUNT_LIMIT + 1])
+    status = blinding.shown(known, "worklist_status", hidden=blinding.BLINDED)
+    columns = ("shown_status", "review_state", "assigned", "scan__reading")
+    seen = list(known.annotate(shown_status=status).values_list(*columns)[: COUNT_LIMIT + 1])
     unknown = dict(wanted)
     counts: Counter[str] = Counter()
     if len(seen) > COUNT_LIMIT:

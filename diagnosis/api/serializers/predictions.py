@@ -41,6 +41,7 @@ class PredictionSerializer(PredictionBriefSerializer):
     """A prediction, whole. `tumor_probability` is a bare score, not a probability, unless `calibrated`.
 
     `uncertain`: it lies in the band in which the model is often wrong; `outcome` is what the threshold makes of it.
+    `blinded`: the result is hidden from you until you have committed a review; all that tells it is empty.
     `trained_on`: the model was made with this image, so its result does not show how good it is on new ones.
     """
 
@@ -58,13 +59,15 @@ class PredictionSerializer(PredictionBriefSerializer):
     evidence = serializers.SerializerMethodField()
     series = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
+    blinded = serializers.BooleanField()
 
     class Meta:
         model = Prediction
         fields: tuple[str, ...] = (
-            "id", "url", "state", "outcome", "uncertain", "tumor_probability", "calibrated", "type_probabilities",
-            "evidence", "series", "gate", "trained_on", "model", "engine", "created", "queued", "started", "finished",
-            "milliseconds", "attempts", "error", "scan", "scan_url", "name", "case", "case_id", "case_url", "owner",
+            "id", "url", "state", "blinded", "outcome", "uncertain", "tumor_probability", "calibrated",
+            "type_probabilities", "evidence", "series", "gate", "trained_on", "model", "engine", "created", "queued",
+            "started", "finished", "milliseconds", "attempts", "error", "scan", "scan_url", "name", "case", "case_id",
+            "case_url", "owner",
         )  # fmt: skip
         read_only_fields = fields
 

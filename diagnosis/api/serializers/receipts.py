@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from diagnosis.access import selectors
 from diagnosis.api.serializers.links import link
 from diagnosis.api.serializers.predictions import PredictionBriefSerializer
 from diagnosis.api.serializers.problems import ProblemSerializer
@@ -69,7 +70,8 @@ class AcceptedSerializer(ScanFieldsSerializer):
         if earlier is None:
             return None
         same = earlier.pk == accepted.scan.pk
-        prediction = accepted.prediction if same else earlier.predictions.order_by("-id").first()
+        known = selectors.predictions(self.context["request"].user).filter(scan=earlier)
+        prediction = accepted.prediction if same else known.order_by("-id").first()
         url = reverse("api:scan-detail", args=[earlier.pk], request=self.context["request"])
         return {"scan": earlier.pk, "url": url, "prediction": self._brief(prediction)}
 

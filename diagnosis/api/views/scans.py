@@ -1,6 +1,6 @@
 """Scans, and the upload of new ones."""
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import status
@@ -19,7 +19,7 @@ from diagnosis.api.serializers.scans import ScanSerializer
 from diagnosis.api.views.base import sends_file
 from diagnosis.api.views.scan_changes import ScanChanges
 from diagnosis.intake.upload_handler import oversized
-from diagnosis.models import Prediction, Scan
+from diagnosis.models import Scan
 from diagnosis.presentation import responses
 
 
@@ -34,8 +34,7 @@ class ScanViewSet(ScanChanges):
     def get_queryset(self) -> QuerySet[Scan]:
         if self.action in ("file", "preview", "thumbnail"):
             return selectors.scans(self.user)
-        newest_first = Prefetch("predictions", queryset=Prediction.objects.order_by("-id"), to_attr="history")
-        return selectors.scans(self.user).prefetch_related(newest_first)
+        return selectors.scans_with_history(self.user)
 
     @extend_schema(
         summary="Upload scans",

@@ -44,7 +44,8 @@ class SliceActions(ListRetrieveViewSet[Prediction]):
     @sends_file("An image of one slice, at most 1024 pixels a side", "image/png", of_slice=True)
     @_of_slice("preview")
     def slice_preview(self, request: Request, pk: int, index: int) -> HttpResponseBase:
-        return responses.image(request._request, self._slice_result(index).slice.preview)
+        rows = selectors.slices(self.user).filter(scan__predictions=self.kwargs["pk"])
+        return responses.image(request._request, get_object_or_404(rows, index=index).preview)
 
     @sends_file("Where the model sees tumor in one slice, as an image", "image/png", of_slice=True)
     @_of_slice("heatmap")

@@ -94,7 +94,7 @@ def test_a_case_tells_how_many_scans_it_has(user: Any, mine: Any) -> None:
 
 def test_any_number_of_statuses_costs_one_query(user: Any, django_assert_num_queries: Any) -> None:
     ids = [PredictionFactory(state="queued", scan__case__owner=user).pk for _ in range(12)]
-    user.is_reader = user.has_assignments = False  # as the user of a request is loaded
+    user.is_reader = user.has_assignments = user.has_policy = False  # as the user of a request is loaded
     with django_assert_num_queries(1):
         assert [p.scan.case.owner.username for p in selectors.statuses(user, prediction_ids=ids)] == ["ada"] * 12
 
@@ -117,7 +117,7 @@ def test_the_queue_summary_counts_waiting_and_running_separately(user: Any) -> N
 def test_a_cases_scans_come_oldest_first_with_their_predictions_newest_first(
     user: Any, django_assert_num_queries: Any
 ) -> None:
-    user.is_reader = user.has_assignments = False  # as the user of a request is loaded
+    user.is_reader = user.has_assignments = user.has_policy = False  # as the user of a request is loaded
     case = CaseFactory(owner=user)
     first, second = ScanFactory(case=case), ScanFactory(case=case)
     old = PredictionFactory(scan=first, model_version=ModelVersionFactory())
@@ -148,7 +148,7 @@ def test_slices_and_their_results_come_in_viewing_order_newest_scan_first(
             SliceResult.objects.create(prediction=run, slice=row, outcome="refused")
     places = [(run.scan, index) for run in (second, first) for index in (0, 1)]
     user.is_reader, reader.is_reader = False, True  # as the user of a request is loaded
-    user.has_assignments = reader.has_assignments = False
+    user.has_assignments = reader.has_assignments = user.has_policy = reader.has_policy = False
     for person in (user, reader):
         with django_assert_num_queries(1):
             assert [(row.scan, row.index) for row in selectors.slices(person)] == places

@@ -69,7 +69,11 @@ def test_a_list_tells_without_a_query_whose_runs_one_may_retry(
     PredictionFactory(scan__case=CaseFactory(owner=other_user))
     assigned(case, user=other_user)
     person: Any = other_user
-    person.is_reader, person.has_assignments = False, True  # as the user of a request is loaded
+    person.is_reader, person.has_assignments, person.has_policy = (
+        False,
+        True,
+        False,
+    )  # as the user of a request is loaded
     with django_assert_num_queries(1):
         assert [may_run(other_user, run) for run in selectors.predictions(other_user)] == [True, True]
 

@@ -123,7 +123,7 @@ def test_any_number_of_matches_costs_four_queries(
     for number in range(30):
         past(user, version, (number + 1) / 100)
     [loaded] = selectors.result(user, prediction_id=asked.pk)
-    user.is_reader = user.has_assignments = False  # as the user of a request is loaded
+    user.is_reader = user.has_assignments = user.has_policy = False  # as the user of a request is loaded
     with django_assert_num_queries(4):
         found = similar(user, prediction=loaded, limit=20) or []
         assert (
