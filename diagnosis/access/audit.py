@@ -15,7 +15,7 @@ from diagnosis.models import AuditEvent
 SYSTEM = "system"
 """The actor of what the site does by itself."""
 
-RESULT_SHOWN = ("result.viewed", "overlay.downloaded", "dicom.downloaded", "report.downloaded", "fhir.downloaded")
+RESULT_SHOWN = ("result.viewed", "overlay.downloaded", "dicom.downloaded", "report.downloaded")
 """Actions by which a person sees what the model says of a prediction, which is their target."""
 
 

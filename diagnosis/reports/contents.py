@@ -158,7 +158,7 @@ def of_case(
 
 def _sentences(prediction: Prediction) -> tuple[str, ...]:
     """What the page says below the headline, in its order."""
-    if getattr(prediction, "blinded", False):
+    if prediction.blinded:
         return (readings.HIDDEN,)
     if prediction.is_active:
         return ("The scan is still being analyzed: there is no result yet.",)

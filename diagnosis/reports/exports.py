@@ -6,6 +6,7 @@ The caller has read the rows through `selectors`, so the user may see them.
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
@@ -87,7 +88,11 @@ def case_pdf(request: HttpRequest, case: Case, *, user: AnyUser) -> HttpResponse
     reviews = readings.reviews_by_scan(user, scans=[row.scan_id for row in rows])
     report = contents.of_case(case, rows, total=len(ids), part=part, size=SCANS_A_FILE, reviews=reviews)
     data = pdf.of_case(report, origin=_origin(request, user, case))
-    _audit(request, user, case, format="pdf", part=part, predictions=shown)
+    with transaction.atomic():
+        _audit(request, user, case, format="pdf", part=part)
+        for row in rows:
+            if not row.blinded:  # so that it is known who has seen what the model says of which scan
+                _audit(request, user, row, format="pdf", case=case.pk)
     response = HttpResponse(data, content_type="application/pdf")
     return attachment(response, f"report-case-{case.pk}{f'-part-{part}' if report.parts > 1 else ''}.pdf")
 
@@ -95,7 +100,7 @@ def case_pdf(request: HttpRequest, case: Case, *, user: AnyUser) -> HttpResponse
 def _report(prediction: Prediction, user: AnyUser) -> ScanReport:
     if prediction.is_active:
         raise NoReport("wrong_state", "The scan is still being analyzed. There is a report once that has ended.")
-    if getattr(prediction, "blinded", False):
+    if prediction.blinded:
         raise NoReport("not_read_yet", readings.HIDDEN)
     return contents.of_prediction(
         prediction, reviews=readings.reviews_by_scan(user, scans=[prediction.scan_id])[prediction.scan_id]

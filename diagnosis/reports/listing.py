@@ -79,7 +79,7 @@ def _batches(rows: QuerySet[Prediction], user: AnyUser) -> Iterator[list[dict[st
 
 def _of_run(row: Prediction) -> dict[str, Any]:
     """A result that is hidden from the reader is empty here, as in the row."""
-    hidden = getattr(row, "blinded", False)
+    hidden = row.blinded
     return {
         "prediction": row.pk,
         "case": row.case_reference,

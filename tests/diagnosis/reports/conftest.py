@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from diagnosis.models import Prediction, Review
 from diagnosis.reports import contents
 from diagnosis.reports.contents import Origin, ScanReport
-from tests.factories import ModelVersionFactory, PredictionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory, ReviewFactory
 
 ORIGIN = Origin("ada", datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC), "https://scans.example/predictions/7/")
 SIGNED = datetime(2025, 3, 5, 6, 7, 8, tzinfo=UTC)
@@ -23,11 +23,9 @@ def reads(reader: User) -> Reads:
     """Stores a review of a prediction's scan; signed unless `state` says otherwise."""
 
     def _reads(prediction: Prediction, **fields: Any) -> Review:
-        person, state = fields.pop("reader", reader), fields.pop("state", "signed")
-        times = {} if state == "draft" else {"committed": SIGNED, "revealed": SIGNED}
-        times |= {"signed": SIGNED, "signed_by": person} if state == "signed" else {}
-        given = {"finding": "tumor", "mode": "open", "pixel_sha256": prediction.scan.pixel_sha256} | times | fields
-        return Review.objects.create(scan=prediction.scan, prediction=prediction, reader=person, state=state, **given)
+        given = {"scan": prediction.scan, "prediction": prediction, "reader": reader, "at": SIGNED} | fields
+        review: Review = ReviewFactory(**given)
+        return review
 
     return _reads
 

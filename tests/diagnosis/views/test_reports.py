@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from pypdf import PdfReader
 
-from diagnosis.models import AuditEvent, Prediction
+from diagnosis.models import AuditEvent, Prediction, ReadingPolicy
 from diagnosis.reports.contents import NOTICE
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
@@ -103,6 +103,12 @@ class TestLists:
             text(as_user.get(LIST))
 
 
+def policy_of(person: User, *, mode: str) -> None:
+    group = Group.objects.create(name="study")
+    ReadingPolicy.objects.create(group=group, mode=mode)
+    person.groups.add(group)
+
+
 REPORTS = ("/predictions/{}/report/", "/predictions/{}/fhir/")
 
 
@@ -145,6 +151,28 @@ class TestReports:
         case = PdfReader(io.BytesIO(as_user.get(f"/cases/{prediction.scan.case_id}/report/").content))
         assert "Ring with edema." in case.pages[1].extract_text()
 
+    def test_who_reads_blind_first_gets_nothing_before_they_commit(
+        self, as_user: Client, user: User, make: Make, other_user: User, django_assert_max_num_queries: Any
+    ) -> None:
+        policy_of(user, mode="blind_first")
+        done = make(name="hidden.png")
+        for address in REPORTS:
+            assert as_user.get(address.format(done.pk)).status_code == 302
+            assert as_user.get("/api/v1" + address.format(done.pk)).json()["code"] == "not_read_yet"
+        pages = PdfReader(io.BytesIO(as_user.get(f"/cases/{done.scan.case_id}/report/").content)).pages
+        said = "".join(page.extract_text() for page in pages)
+        assert "Read the scan first" in said and "Tumor likely" not in said and "93 %" not in said
+        assert sum(len(page.images) for page in pages) == 1
+        assert not AuditEvent.objects.filter(action="report.downloaded", target_type="prediction").exists()
+        make()
+        with django_assert_max_num_queries(9):
+            hidden = json.loads(text(as_user.get(f"{LIST}?format=json&q=hidden")))[0]
+        assert {hidden[name] for name in ("outcome", "uncertain", "tumor_probability", "likely_type")} == {None}
+        assert hidden["problem"].startswith("Read the scan first")
+        transitions.commit(done, reader=user, opinion=Opinion(finding="no_tumor"))
+        assert as_user.get(REPORTS[0].format(done.pk)).content.startswith(b"%PDF-")
+        assert json.loads(text(as_user.get(f"{LIST}?format=json&q=hidden")))[0]["outcome"] == "tumor"
+
     def test_a_case_has_the_newest_result_of_each_scan(self, as_user: Client, make: Make) -> None:
         first = make(name="first.png", state="failed")
         PredictionFactory(scan=first.scan)
@@ -153,8 +181,9 @@ class TestReports:
         pages = [page.extract_text() for page in PdfReader(io.BytesIO(response.content)).pages]
         assert len(pages) == 3
         assert "Tumor likely" in pages[1] and "still being analyzed" in pages[2]
-        [event] = AuditEvent.objects.filter(action="report.downloaded")
-        assert (event.target, event.details["part"]) == (first.case_reference, 1)
+        seen = AuditEvent.objects.filter(action="report.downloaded").values_list("target_type", "target_id")
+        newest = Prediction.objects.exclude(pk=first.pk).values_list("pk", flat=True)
+        assert {*seen} == {("case", str(first.scan.case_id)), *(("prediction", str(pk)) for pk in newest)}
 
     def test_a_long_case_comes_in_parts(
         self, as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
@@ -164,7 +193,7 @@ class TestReports:
         for n in (1, 2):
             make(case=case, name=f"{n}.png")
         address = f"/cases/{case.pk}/report/"
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(10 + 2 * 1):  # an audit row for each scan
             first = as_user.get(address)
         assert first["Content-Disposition"] == f'attachment; filename="report-case-{case.pk}-part-1.pdf"'
         assert len(PdfReader(io.BytesIO(first.content)).pages) == 3
