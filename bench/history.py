@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from diagnosis.access.users import User
 
-COUNTS = (1_000, 100_000, 1_000_000)
+COUNTS = (1_000, 20_000, 100_000, 1_000_000)
 
 VIEWS = (
     "", "state=failed", "state=queued&state=running", "outcome=tumor&uncertain=false",
@@ -29,7 +29,8 @@ VIEWS = (
     "owner=seed-05&outcome=refused", "owner=seed-12&state=failed&created_before=2024-06-30",
     "q=coronal&outcome=tumor&uncertain=false", "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score",
     "sort=state", "sort=-state", "sort=owner", "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
-    "outcome=no_tumor&sort=-score",
+    "outcome=no_tumor&sort=-score", "sort=triage", "type=glioma", "reading=unread", "reading=unread&sort=triage",
+    "reading=mine", "reading=signed&type=pituitary", "reading=disagreement", "assigned=nobody",
 )  # fmt: skip
 DEEP = 0.9
 """How far into the list a deep page lies, as a fraction of its rows."""
@@ -54,6 +55,8 @@ def _measure_here(count: int, repeats: int) -> dict[str, Any]:
     import bench.django_setup  # noqa: F401
     from bench.seed_history import seed
     from diagnosis.access.users import User
+    from diagnosis.models import SavedView
+    from diagnosis.worklist import saved_views
 
     _silently("migrate", "--no-input")
     deque(seed(count), maxlen=0)
@@ -63,7 +66,12 @@ def _measure_here(count: int, repeats: int) -> dict[str, Any]:
     queries: set[int] = set()
     views: dict[str, Any] = {}
     owner = User.objects.get(username="seed-00")
-    for prefix, user, asked in (("", admin, VIEWS), ("as seed-00: ", owner, VIEWS[:8])):
+    assignee = User.objects.get(username="seed-39")
+    for view in VIEWS[: saved_views.MOST]:
+        SavedView.objects.get_or_create(user=admin, name=view or "everything", defaults={"query": view})
+    shared = ("", "assigned=me", "sort=triage")
+    people = (("", admin, VIEWS), ("as seed-00: ", owner, VIEWS[:8]), ("as assignee: ", assignee, shared))
+    for prefix, user, asked in people:
         client = _logged_in(user)
         for view in asked:
             for name, query in (("first", view), ("deep", _deep(user, view)), ("last", f"{view}&before=")):

@@ -24,11 +24,17 @@ from PIL import Image as Pillow
 
 import bench.django_setup  # noqa: F401
 from diagnosis.access.users import User
-from diagnosis.models import Case, ModelVersion, Prediction, Scan
+from diagnosis.models import Assignment, Case, ModelVersion, Prediction, Review, Scan
 from diagnosis.models.prediction import Outcome, State
+from diagnosis.models.reading_policy import Mode
+from diagnosis.models.review import Finding, ReviewState
+from diagnosis.models.scan import Reading
 
 OWNERS = 40
 SCANS_A_CASE = 5
+CASES_AN_ASSIGNMENT = 50
+"""Of so many cases one is assigned to the last user."""
+
 BATCH = 5000
 """Predictions that are written in one transaction."""
 
@@ -101,15 +107,18 @@ def _write(numbers: range, existing: int, owners: list[User], versions: list[Mod
                     reference=references[n], owner=owner, simulated=True, created=_created(n)
                 )
             rows.append((n, references[n], _fields(draw, n, versions)))
-        Case.objects.bulk_create([case for case in cases.values() if case.pk is None])
+        opened = Case.objects.bulk_create([case for case in cases.values() if case.pk is None])
+        shared = opened[::CASES_AN_ASSIGNMENT]
+        Assignment.objects.bulk_create([Assignment(case=case, user=owners[-1]) for case in shared])
         new = [row for row in rows if row[0] >= existing]
         scans = Scan.objects.bulk_create([_scan(n, cases[reference]) for n, reference, _ in new])
-        Prediction.objects.bulk_create(
+        made = Prediction.objects.bulk_create(
             [
                 Prediction.for_scan(scan, requested_by_id=scan.case.owner_id, **fields)
                 for scan, (_, _, fields) in zip(scans, new, strict=True)
             ]
         )
+        Review.objects.bulk_create([_review(run) for run in made if run.scan.reading != Reading.UNREAD])
 
 
 def _created(n: int) -> datetime:
@@ -117,10 +126,28 @@ def _created(n: int) -> datetime:
     return START + SPAN * (n / 1_000_000)
 
 
+def _reading(n: int) -> Reading:
+    """Four scans in ten are signed, one is read, one in 200 is disputed, and the others nobody has read."""
+    if n % 200 == 9:
+        return Reading.DISAGREEMENT
+    return Reading.SIGNED if n % 10 < 4 else Reading.READ if n % 10 == 4 else Reading.UNREAD
+
+
+def _review(run: Prediction) -> Review:
+    signed = run.scan.reading != Reading.READ
+    return Review(
+        scan=run.scan, prediction=run, reader_id=run.owner_id, mode=Mode.OPEN, finding=Finding.TUMOR,
+        state=ReviewState.SIGNED if signed else ReviewState.COMMITTED, pixel_sha256=run.scan.pixel_sha256,
+        created=run.created, saved=run.created, committed=run.created, revealed=run.created,
+        signed=run.created if signed else None, signed_by_id=run.owner_id if signed else None,
+    )  # fmt: skip
+
+
 def _scan(n: int, case: Case) -> Scan:
     return Scan(
         case=case, name=f"{NAMES[n % len(NAMES)]}_{n:07d}.png", file=IMAGE, preview=IMAGE, thumbnail=IMAGE,
         format="PNG", size=1, width=96, height=96, sha256=f"{n:064x}", pixel_sha256=f"{n:064x}", created=_created(n),
+        reading=_reading(n),
     )  # fmt: skip
 
 
