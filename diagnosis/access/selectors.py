@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from diagnosis.access import assigned, blinding, reading_policy
 from diagnosis.access.users import AnyUser, User
-from diagnosis.models import Case, ModelVersion, Prediction, Review, Scan, Slice, SliceResult
+from diagnosis.models import Assignment, Case, ModelVersion, Prediction, Review, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, State
 from diagnosis.models.review import ReviewState
 
@@ -45,6 +45,12 @@ def cases(user: AnyUser) -> QuerySet[Case]:
     count = kept_scans.order_by().values("case").annotate(n=Count("pk")).values("n")
     visible = Case.objects.filter(_may_see(user, "owner", case="pk"), deleted=None).select_related("owner")
     return visible.annotate(scan_count=Coalesce(Subquery(count, output_field=IntegerField()), 0))
+
+
+def assignments(user: AnyUser) -> QuerySet[Assignment]:
+    """The assignments of the cases `user` may see, with case, assignee and who assigned it, oldest first."""
+    visible = Assignment.objects.filter(_may_see(user, "case__owner", case="case"), case__deleted=None)
+    return visible.select_related("case", "user", "group", "assigned_by")
 
 
 def scans(user: AnyUser) -> QuerySet[Scan]:

@@ -13,16 +13,13 @@ from django.db.models import QuerySet
 
 from diagnosis.access import audit
 from diagnosis.access.permissions import may_change
+from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.models import Assignment, Case
 
 
-class SharingError(Exception):
-    """Why nothing was assigned or withdrawn: a sentence for staff, and a stable code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class SharingError(Refused):
+    """Why nothing was assigned or withdrawn."""
 
 
 class SharingForbidden(SharingError):

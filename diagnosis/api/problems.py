@@ -34,6 +34,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from diagnosis import intake
+from diagnosis.access.refusals import Refused
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.presentation.unavailable import Unavailable, of_database
 
@@ -66,6 +67,17 @@ class CaseProblem(exceptions.APIException):
         super().__init__(error.message, error.code)
         conflict = HTTPStatus.BAD_REQUEST if error.code in self._OF_INPUT else HTTPStatus.CONFLICT
         self.status_code = HTTPStatus.FORBIDDEN if isinstance(error, CaseForbidden) else conflict
+
+
+class NotDone(exceptions.APIException):
+    """Why nothing was assigned, saved or done: 403 for who may not, 409 where something stands against it, else 400."""
+
+    _CONFLICTS = ("already_owner", "view_name_taken", "too_many_views")
+
+    def __init__(self, error: Refused) -> None:
+        super().__init__(error.message, error.code)
+        conflict = HTTPStatus.CONFLICT if error.code in self._CONFLICTS else HTTPStatus.BAD_REQUEST
+        self.status_code = HTTPStatus.FORBIDDEN if error.code == "permission_denied" else conflict
 
 
 class NothingAccepted(exceptions.APIException):
@@ -178,6 +190,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             return exceptions.ValidationError(get_error_detail(error))
         case CaseRefused():
             return CaseProblem(error)
+        case Refused():
+            return NotDone(error)
         case intake.Busy():
             return _Busy(str(error))
         case RequestDataTooBig():

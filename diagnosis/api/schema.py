@@ -11,7 +11,8 @@ from diagnosis.api.serializers.problems import ProblemSerializer
 _ALWAYS = (401, 429, 500, 503)
 _BY_ACTION = {
     "list": (400, 404),
-    "create": (403, 415),
+    "create": (400, 403, 404, 409, 415),
+    "bulk": (400, 403, 415),
     "retry": (403, 404, 409),
     "cancel": (403, 404, 409),
     "similar": (400, 404),

@@ -4,7 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from diagnosis.api import pacs
-from diagnosis.api.views import cases, model_versions, predictions, scans
+from diagnosis.api.views import cases, model_versions, predictions, scans, worklist
 
 app_name = "api"
 
@@ -12,6 +12,8 @@ router = SimpleRouter(use_regex_path=False)
 router.register("cases", cases.CaseViewSet, basename="case")
 router.register("scans", scans.ScanViewSet, basename="scan")
 router.register("predictions", predictions.PredictionViewSet, basename="prediction")
+router.register("assignments", worklist.AssignmentViewSet, basename="assignment")
+router.register("views", worklist.SavedViewViewSet, basename="view")
 router.register("models", model_versions.ModelViewSet, basename="model")
 
 urlpatterns = [

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from diagnosis.access import selectors, sharing
 from diagnosis.access.permissions import may_run
+from diagnosis.access.refusals import Refused
 from diagnosis.access.sharing import Assignee, SharingError
 from diagnosis.access.users import User
 from diagnosis.dicom import export
@@ -37,20 +38,8 @@ def offered() -> list[tuple[str, str]]:
     return [(name, label) for name, label in _LABELS.items() if name != "archive" or settings.DICOMWEB_URL]
 
 
-class BulkRefused(Exception):
-    """Why nothing was done at all: a sentence for staff, and a stable code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
-class _Refused(Exception):
-    """Why one object was left as it is."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class BulkRefused(Refused):
+    """Why nothing was done at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,7 @@ def run(user: User, *, action: str, ids: Iterable[int], to_user: str = "", to_gr
     for pk, row in rows.items():
         try:
             act(user, row)
-        except (_Refused, SharingError, PacsError) as error:
+        except (Refused, PacsError) as error:
             result.refused.append(Refusal(pk, row.scan_name, error.code, error.message))
         else:
             result.done.append(pk)
@@ -126,27 +115,27 @@ def _assigning(user: User, to_user: str, to_group: str) -> Callable[[User, Predi
 def _retry(user: User, row: Prediction) -> None:
     _check_may_run(user, row)
     if not transitions.retry(prediction=row, actor=user):
-        raise _Refused("conflict", "Only a failed or canceled run whose scan has no other result can be retried.")
+        raise Refused("conflict", "Only a failed or canceled run whose scan has no other result can be retried.")
 
 
 def _cancel(user: User, row: Prediction) -> None:
     _check_may_run(user, row)
     if not transitions.cancel(prediction=row, actor=user):
-        raise _Refused("conflict", "Only a waiting or running analysis can be canceled.")
+        raise Refused("conflict", "Only a waiting or running analysis can be canceled.")
 
 
 def _archive(user: User, row: Prediction) -> None:
     try:
         export.send(user=user, prediction=selectors.result(user, prediction_id=row.pk).get())
     except SendForbidden as error:
-        raise _Refused("permission_denied", error.message) from error
+        raise Refused("permission_denied", error.message) from error
     except FileNotFoundError as error:
-        raise _Refused("file_missing", "The scan's file is missing from the storage.") from error
+        raise Refused("file_missing", "The scan's file is missing from the storage.") from error
 
 
 def _check_may_run(user: User, row: Prediction) -> None:
     if not may_run(user, row):
-        raise _Refused("permission_denied", "Only the case's owner, its assignees and administrators may do this.")
+        raise Refused("permission_denied", "Only the case's owner, its assignees and administrators may do this.")
 
 
 _ACTIONS: Mapping[str, Callable[[User, Prediction], None]] = {"retry": _retry, "cancel": _cancel, "archive": _archive}

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
 from diagnosis.access import audit, ownership
+from diagnosis.access.refusals import Refused
 from diagnosis.access.users import AnyUser, User
 from diagnosis.models import SavedView, WorklistPreference
 from diagnosis.models.saved_view import PAGE_SIZES
@@ -16,12 +17,8 @@ _NAME = SavedView._meta.get_field("name").max_length or 0
 _QUERY = SavedView._meta.get_field("query").max_length or 0
 
 
-class ViewRefused(Exception):
-    """Why a view or page size was not saved: a sentence for staff, and a stable code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class ViewRefused(Refused):
+    """Why a view or page size was not saved."""
 
 
 def of(user: AnyUser) -> list[SavedView]:

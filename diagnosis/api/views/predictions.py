@@ -18,8 +18,10 @@ from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import Conflict, NoEvidence
 from diagnosis.api.serializers.predictions import PredictionDetailSerializer, PredictionSerializer
 from diagnosis.api.serializers.similar import SimilarListSerializer
+from diagnosis.api.serializers.worklist import BulkActionSerializer, BulkResultSerializer
 from diagnosis.api.views import exports
 from diagnosis.api.views.base import sends_file
+from diagnosis.api.views.case_changes import BODIES
 from diagnosis.api.views.slices import SliceActions
 from diagnosis.inference import transitions
 from diagnosis.models import ModelVersion, Prediction
@@ -27,6 +29,7 @@ from diagnosis.presentation import responses
 from diagnosis.reports import exports as reports
 from diagnosis.reports import fhir
 from diagnosis.similarity import search
+from diagnosis.worklist import bulk
 
 
 @extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
@@ -75,6 +78,21 @@ class PredictionViewSet(SliceActions):
         if not transitions.cancel(prediction=prediction, actor=self.user):
             raise self._conflict("Only a queued or running prediction can be canceled.")
         return self._current(status.HTTP_200_OK)
+
+    @extend_schema(
+        summary="One action on several predictions",
+        request=BulkActionSerializer,
+        responses={200: BulkResultSerializer},
+    )
+    @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None, parser_classes=BODIES)
+    def bulk(self, request: Request) -> Response:
+        """Each is checked and audited as if it were the only one: `refused` says why for those that were left."""
+        asked = BulkActionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        to = {"to_user": given["user"], "to_group": given["group"]}
+        result = bulk.run(self.user, action=given["action"], ids=given["ids"], **to)
+        return Response(BulkResultSerializer(result).data)
 
     @sends_file("Where the model sees tumor, as an image", "image/png")
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
