@@ -1,7 +1,7 @@
 // The worklist as a desk: selecting rows, coming back to a row, and rows that appear by themselves.
 
-import { byId, isShortcut, part } from "./lib/dom.js";
 import { between, merge } from "./lib/desk.js";
+import { byId, isShortcut, part } from "./lib/dom.js";
 import { htmx } from "./lib/htmx.js";
 import { ensurePoller } from "./poller.js";
 

@@ -3,7 +3,16 @@
 
 import { isShortcut } from "./lib/dom.js";
 
-const KEYS = { n: "next", j: "next", ArrowRight: "next", p: "prev", k: "prev", ArrowLeft: "prev", u: "next-unread", l: "up" };
+const KEYS = {
+  n: "next",
+  j: "next",
+  ArrowRight: "next",
+  p: "prev",
+  k: "prev",
+  ArrowLeft: "prev",
+  u: "next-unread",
+  l: "up",
+};
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.shiftKey || !isShortcut(event) || document.querySelector("dialog[open]")) return;
