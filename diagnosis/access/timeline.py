@@ -13,6 +13,9 @@ from diagnosis.access import selectors
 from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent, Case, Prediction, Review, Scan
 
+_NOT_SHOWN = ("result.viewed", "review.saved")
+"""Looks and drafts, which would crowd out what was done. The audit trail in the admin has them."""
+
 _OUTLIVES_TRASH = ("scan.deleted", "scan.restored", "scan.moved")
 """Events of a scan that its case shows even while the scan is in the trash."""
 
@@ -24,7 +27,7 @@ def events(user: AnyUser, *, case: Case) -> QuerySet[AuditEvent]:
         return AuditEvent.objects.none()
     everything = Scan.objects.filter(case=case)
     deleted = Q(target_type="scan", target_id__in=_ids(everything), action__in=_OUTLIVES_TRASH)
-    return _of(case, everything.filter(deleted=None), also=deleted)
+    return _of(case, everything.filter(deleted=None), also=deleted).exclude(action__in=_NOT_SHOWN)
 
 
 def all_events(case: Case) -> QuerySet[AuditEvent]:

@@ -21,6 +21,7 @@ from diagnosis.cases.errors import CaseRefused
 from diagnosis.cases.locking import locked
 from diagnosis.models import Case, DiscardedFile, Prediction, Review, Scan, Slice
 from diagnosis.models.review import ReviewState
+from diagnosis.reviews import transitions as review_transitions
 
 _log = structlog.get_logger(__name__)
 
@@ -115,8 +116,8 @@ def _delete_scans(scans: list[Scan]) -> dict[str, Any]:
     slices = Slice.objects.filter(scan__in=ids)
     names = {str(file.name) for scan in scans for file in (scan.file, scan.preview, scan.thumbnail)}
     names.update(name for row in slices.values_list("file", "preview", "thumbnail") for name in row if name)
-    reviews.update(purging=True)
-    reviews.delete()
+    for scan in scans:
+        review_transitions.forget(scan, actor=None, why="purged")
     predictions.delete()
     Scan.objects.filter(pk__in=ids).delete()
     _discard(names)

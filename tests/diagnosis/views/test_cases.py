@@ -44,9 +44,9 @@ def test_both_pages_cost_the_same_whatever_their_length(
     for _ in range(rows):
         make(case=case, model_version=ModelVersionFactory())
         make(case=CaseFactory(owner=user))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         as_user.get("/cases/")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(16):
         as_user.get(f"/cases/{case.pk}/")
 
 

@@ -1,0 +1,108 @@
+"""Deleting a case or a scan, on a page that first says what goes with it; the trash, and restoring from it."""
+
+from collections.abc import Callable
+from typing import cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from diagnosis.access import selectors
+from diagnosis.access import trash as trashed
+from diagnosis.access.permissions import may_change
+from diagnosis.access.users import User
+from diagnosis.cases import trash
+from diagnosis.cases.errors import CaseForbidden, CaseRefused
+from diagnosis.models import Case, Scan
+
+ROWS_A_PAGE = 50
+
+
+@require_safe
+def trash_page(request: HttpRequest) -> HttpResponse:
+    """What the user may restore: cases, or with `?show=scans` the scans that were deleted alone."""
+    cases, scans = trashed.deleted_cases(request.user), trashed.deleted_scans(request.user)
+    show = "scans" if request.GET.get("show") == "scans" else "cases"
+    page = Paginator(scans if show == "scans" else cases, ROWS_A_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    context = {
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "rows": [(row, trashed.kept_until(row)) for row in page],
+        "show": show,
+        "keep_days": settings.TRASH_DAYS,
+        "counts": {"cases": cases.count(), "scans": scans.count()},
+    }
+    return render(request, "diagnosis/trash.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_case(request: HttpRequest, case_id: int) -> HttpResponse:
+    case = get_object_or_404(selectors.cases(request.user), pk=case_id)
+    return _delete(request, case, case=case, after=reverse("cases"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_scan(request: HttpRequest, scan_id: int) -> HttpResponse:
+    scan = get_object_or_404(selectors.scans(request.user), pk=scan_id)
+    return _delete(request, scan, case=scan.case, after=scan.case.get_absolute_url())
+
+
+def _delete(request: HttpRequest, target: Case | Scan, *, case: Case, after: str) -> HttpResponse:
+    if not may_change(request.user, case):
+        raise PermissionDenied
+    if request.method != "POST":
+        context = {
+            "target": target,
+            "case": case,
+            "is_case": isinstance(target, Case),
+            "contents": trash.contents(target),
+            "back": target.get_absolute_url(),
+            "keep_days": settings.TRASH_DAYS,
+            "signed_days": settings.SIGNED_REVIEW_DAYS,
+        }
+        return render(request, "diagnosis/delete.html", context)
+    user = cast(User, request.user)
+
+    def act() -> None:
+        if isinstance(target, Case):
+            trash.delete_case(target, actor=user)
+        else:
+            trash.delete_scan(target, actor=user)
+
+    if _done(request, act):
+        messages.success(request, f"{target} is in the trash, from where you can restore it.")
+    return redirect(after)
+
+
+@require_POST
+def restore_case(request: HttpRequest, case_id: int) -> HttpResponse:
+    case = get_object_or_404(trashed.deleted_cases(request.user), pk=case_id)
+    if _done(request, lambda: trash.restore_case(case, actor=cast(User, request.user))):
+        messages.success(request, f"The case {case} is restored.")
+    return redirect(case)
+
+
+@require_POST
+def restore_scan(request: HttpRequest, scan_id: int) -> HttpResponse:
+    scan = get_object_or_404(trashed.deleted_scans(request.user), pk=scan_id)
+    if _done(request, lambda: trash.restore_scan(scan, actor=cast(User, request.user))):
+        messages.success(request, f"The scan {scan} is restored.")
+    return redirect(scan.case)
+
+
+def _done(request: HttpRequest, act: Callable[[], None]) -> bool:
+    """Whether it was done; else a message says why not. Raises PermissionDenied."""
+    try:
+        act()
+    except CaseForbidden:
+        raise PermissionDenied from None
+    except CaseRefused as error:
+        messages.warning(request, error.message)
+        return False
+    return True
