@@ -28,6 +28,8 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
             "normal": scan.normal,
             "frame": (rows[0].facts or {}).get("labels", {}).get("FrameOfReferenceUID") if rows else None,
             "plane": plane_name(scan.letters),
+            "letters": scan.letters,
+            "spacing": scan.spacing,
             "active": prediction.is_active,
             "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),
             "block": pixel_data.BLOCK,

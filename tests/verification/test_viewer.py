@@ -201,6 +201,19 @@ def test_fingers_turn_slices_enlarge_and_move(reader: Page, series: dict[str, An
     assert box == reader.locator("[data-part=stage]").bounding_box()  # and the page stays
 
 
+def test_a_volume_is_seen_in_every_plane(reader: Page, site: Site, series: dict[str, Any]) -> None:
+    opened(reader, series)
+    expect(reader.locator("[data-part=planes]")).to_be_hidden()  # 4 mm from slice to slice, 1 mm a pixel
+    opened(reader, taken(site, "V", [builders.nifti_bytes(32, size=64, thickness=1.0)], "VIEWER"))
+    expect(reader.get_by_role("button", name="Axial")).to_have_attribute("aria-pressed", "true")
+    number, top = reader.locator("[data-part=number]"), reader.locator(".edge-top")
+    for plane, edge, count in (("Coronal", "H", 64), ("Sagittal", "H", 64), ("Axial", "A", 32)):
+        reader.keyboard.press("t")
+        expect(reader.get_by_role("button", name=plane)).to_have_attribute("aria-pressed", "true")
+        expect(number).to_have_text(re.compile(f"of {count}$"))
+        expect(top).to_have_text(edge)
+
+
 def test_two_scans_side_by_side(reader: Page, site: Site, series: dict[str, Any]) -> None:
     planes = [plane(2 * number, side=128) for number in range(20)]
     other = taken(site, "B", builders.dicom_series(20, planes=planes, thickness=8), "VIEWER")

@@ -6,6 +6,7 @@ import { between, FIT, inside, toImage } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { command } from "./keys.js";
 import { distance, inWords } from "./measure.js";
+import { PLANES } from "./planes.js";
 import { choices, words } from "./window.js";
 
 const CLOSE = 3; // how often `z` and a double click enlarge
@@ -99,13 +100,17 @@ export class Controls {
 
   #measured(a, b) {
     const viewer = this.#viewer;
-    viewer.measurements.add(viewer.index, a, b);
+    viewer.measurements.add(viewer.at, a, b);
     viewer.set("draft", null);
     announce(inWords(distance(a, b, viewer.values?.millimeters ?? null)));
   }
 
   #placed(point, box) {
     const viewer = this.#viewer;
+    if (viewer.plane) {
+      announce("Places are marked on the slices themselves.");
+      return;
+    }
     const at = point ?? { x: (box[0] + box[2]) / 2, y: (box[1] + box[3]) / 2 };
     const slice = viewer.slices.length > 1 ? viewer.index : null;
     viewer.figure.dispatchEvent(
@@ -141,15 +146,29 @@ export class Controls {
       aim: () => this.#aim(asked),
       set: () => this.#setPoint(),
       undo: () => this.#undo(),
+      plane: () => this.#nextPlane(),
       leave: () => viewer.tool !== null && this.#take(null),
     };
     return actions[asked.do]() !== false;
   }
 
+  #nextPlane() {
+    const viewer = this.#viewer;
+    if (!part(viewer.figure, "planes") || !viewer.canBeCut) return false;
+    const now = PLANES.indexOf(viewer.plane ?? viewer.listing.plane);
+    this.#cut(PLANES[(now + 1) % PLANES.length]);
+    return true;
+  }
+
+  async #cut(plane) {
+    const done = await this.#viewer.cut(plane);
+    announce(done ? `${plane} view` : "Not all slices could be loaded, so no other plane can be cut.");
+  }
+
   #undo() {
     const viewer = this.#viewer;
-    if (!viewer.measurements.on(viewer.index).length) return false;
-    viewer.measurements.undo(viewer.index);
+    if (!viewer.measurements.on(viewer.at).length) return false;
+    viewer.measurements.undo(viewer.at);
     viewer.redraw();
     return true;
   }
@@ -196,9 +215,10 @@ export class Controls {
   }
 
   #click(event) {
-    const button = event.target.closest("[data-toggle], [data-tool], [data-act]");
+    const button = event.target.closest("[data-toggle], [data-tool], [data-act], [data-plane]");
     if (!button) return;
-    if (button.dataset.toggle) this.#toggle(button.dataset.toggle);
+    if (button.dataset.plane) this.#cut(button.dataset.plane);
+    else if (button.dataset.toggle) this.#toggle(button.dataset.toggle);
     else if (button.dataset.tool) this.#take(button.dataset.tool);
     else this.#obey({ do: button.dataset.act, factor: 1.5 });
   }
@@ -225,6 +245,7 @@ export class Controls {
     const { figure } = viewer;
     if (what === "offer" || what === "all") this.#offerWindows();
     if (what === "window" || what === "offer") this.#showWindow();
+    if (what === "plane" || what === "all") this.#offerPlanes();
     if (what === "slice") {
       const overlay = part(figure, "overlay");
       if (overlay) {
@@ -246,6 +267,16 @@ export class Controls {
     if (slider) {
       slider.value = viewer.opacity;
       slider.setAttribute("aria-valuetext", `${viewer.opacity} %`);
+    }
+  }
+
+  #offerPlanes() {
+    const viewer = this.#viewer;
+    const group = part(viewer.figure, "planes");
+    if (!group) return;
+    group.hidden = !viewer.canBeCut;
+    for (const button of group.querySelectorAll("[data-plane]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.plane === (viewer.plane ?? viewer.listing?.plane)));
     }
   }
 

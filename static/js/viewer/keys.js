@@ -6,7 +6,7 @@ export const SWITCHES = { i: "inverted", m: "mapped", b: "boxed" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const WINDOW = { "[": [-1, 0], "]": [1, 0], ",": [0, 1], ".": [0, -1] };
 const ZOOM = { "+": 1.25, "=": 1.25, "-": 0.8 };
-const OTHERS = { z: "zoom", 0: "reset", c: "cine", Escape: "leave", Backspace: "undo", Delete: "undo" };
+const OTHERS = { z: "zoom", 0: "reset", c: "cine", t: "plane", Escape: "leave", Backspace: "undo", Delete: "undo" };
 
 const PAN = 60; // pixels a key press
 const DRAG = 20; // pixels of dragging that a key press stands for

@@ -24,7 +24,7 @@ export function wantedBlocks(index, direction, count, size) {
 export class PixelStore {
   #blocks = new Map(); // by number, the one used longest ago first
   #failed = new Set();
-  #running = new Set();
+  #running = new Map(); // promises by number
   #tried = new Set(); // since the last wish: what was forgotten again for want of memory is not fetched in circles
   #wanted = [];
   #bytes = 0;
@@ -61,6 +61,24 @@ export class PixelStore {
     this.#next();
   }
 
+  /** Promises all slices, or null if one can't be had. onPart: called with how many are there. */
+  async all(onPart) {
+    const last = Math.ceil(this.count / this.size);
+    let next = 0;
+    const fetchSome = async () => {
+      while (next < last) {
+        const number = next;
+        next += 1;
+        if (!this.#blocks.has(number)) await this.#fetch(number);
+        onPart(Math.min(this.#blocks.size * this.size, this.count));
+      }
+    };
+    this.#wanted = [];
+    await Promise.all(Array.from({ length: AT_ONCE }, fetchSome));
+    const slices = Array.from({ length: this.count }, (_, index) => this.get(index));
+    return slices.every(Boolean) ? slices : null;
+  }
+
   #next() {
     for (const number of this.#wanted) {
       if (this.#running.size >= AT_ONCE) return;
@@ -69,8 +87,12 @@ export class PixelStore {
     }
   }
 
-  async #fetch(number) {
-    this.#running.add(number);
+  #fetch(number) {
+    if (!this.#running.has(number)) this.#running.set(number, this.#take(number));
+    return this.#running.get(number);
+  }
+
+  async #take(number) {
     this.#tried.add(number);
     try {
       const { slices } = parse(await this.load(number * this.size));

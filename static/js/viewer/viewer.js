@@ -1,18 +1,20 @@
 // One viewer: which slice, view and window are shown, and the drawing of them. Gestures and keys come from controls.js.
 
 import { part } from "../lib/dom.js";
-import { clampIndex } from "../lib/slices.js";
+import { clampIndex, RecentlyUsed } from "../lib/slices.js";
 import { FIT, panned, rectangle, zoomedAt } from "./geometry.js";
 import { Images } from "./images.js";
 import { drawMarks, layBox } from "./marks.js";
 import { Measurements } from "./measure.js";
 import { Painter } from "./painter.js";
+import { canBeCut, lettersOf, Volume } from "./planes.js";
 import { Preferences } from "./preferences.js";
-import { PixelStore } from "./store.js";
+import { budget, PixelStore } from "./store.js";
 import { Strip } from "./strip.js";
 import { bounds as boundsOf, dragged, firstChoice, isFixed, words } from "./window.js";
 
 const MAPS_AHEAD = 3; // slices
+const CUTS_KEPT = 24; // views of another plane
 const DEFAULT_OPACITY = 60; // percent; the template has the site's own
 
 export class Viewer extends EventTarget {
@@ -21,6 +23,7 @@ export class Viewer extends EventTarget {
   bounds = null; // the window's, where they are the same for all slices
   inverted = false;
   tool = null;
+  plane = null; // which the views are cut in; null for that of the slices themselves
   aim = null; // where the keyboard's cross stands
   draft = null; // what is being drawn with a tool
   places = [];
@@ -59,11 +62,13 @@ export class Viewer extends EventTarget {
   /** The slices as the site lists them. version: changes with their pixels or order. */
   setSlices(listing) {
     const { slices, pixels, block, version } = listing;
+    const renewed = version !== this.#version || slices.length !== this.listing?.slices.length;
     this.listing = listing;
-    const renewed = version !== this.#version || slices.length !== this.slices.length;
     this.#version = version;
+    if (this.plane && !renewed) return; // what came is of the slices, which are not on view
     this.slices = slices;
     if (renewed) {
+      this.#volume = this.plane = null;
       this.#store = new PixelStore({
         count: slices.length,
         size: block,
@@ -88,12 +93,66 @@ export class Viewer extends EventTarget {
 
   /** The gray values of the slice on view, or null while they are on their way. */
   get values() {
+    if (this.plane) return this.#cuts.get(this.at, () => this.#volume.view(this.plane, this.index));
     return this.#store?.get(this.index) ?? null;
+  }
+
+  /** Names the view that measurements belong to. */
+  get at() {
+    return this.plane ? `${this.plane} ${this.index}` : this.index;
   }
 
   get ratio() {
     const values = this.values ?? this.#anyValues;
-    return values ? values.columns / values.rows : Number(this.figure.dataset.ratio) || 1;
+    if (!values) return Number(this.figure.dataset.ratio) || 1;
+    return values.ratio ?? values.columns / values.rows;
+  }
+
+  /** Whether other planes can be cut from the series. */
+  get canBeCut() {
+    return this.listing !== null && canBeCut(this.listing, this.#anyValues, budget());
+  }
+
+  #volume = null;
+  #cuts = new RecentlyUsed(CUTS_KEPT);
+  #acquiredIndex = 0;
+
+  /** Show the series in a plane; all its slices are fetched first. Promises whether that was possible. */
+  async cut(plane) {
+    const acquired = this.listing.plane;
+    if (plane === (this.plane ?? acquired)) return true;
+    if (plane !== acquired && !this.#volume) {
+      const slices = await this.#store.all((count) => {
+        part(this.figure, "readout").textContent = `Loading slice ${count} of ${this.listing.slices.length}…`;
+      });
+      if (!slices) return false;
+      this.#volume = new Volume(slices, this.listing);
+      this.#cuts = new RecentlyUsed(CUTS_KEPT);
+    }
+    if (!this.plane) this.#acquiredIndex = this.index;
+    this.plane = plane === acquired ? null : plane;
+    this.slices = this.plane ? this.#views(plane) : this.listing.slices;
+    this.index = this.plane ? Math.floor(this.slices.length / 2) : this.#acquiredIndex;
+    this.#showLetters(this.plane ? lettersOf(plane) : [...this.listing.letters]);
+    this.strip.draw(this.slices);
+    this.show(this.index, { force: true });
+    this.#changed("plane");
+    return true;
+  }
+
+  #views(plane) {
+    const nothing = { probability: null, box: null, caption: "", region: "", map: null, overlay: null };
+    const label = `${plane} view, cut from the slices; the evidence is shown on these`;
+    return Array.from({ length: this.#volume.count(plane) }, (_, index) => {
+      return { ...nothing, number: index + 1, status: "queued", label };
+    });
+  }
+
+  #showLetters(letters) {
+    ["left", "right", "top", "bottom"].forEach((edge, index) => {
+      const shown = this.figure.querySelector(`.edge-${edge}`);
+      if (shown) shown.textContent = letters[index];
+    });
   }
 
   #anyValues = null;
@@ -114,7 +173,7 @@ export class Viewer extends EventTarget {
     if (next !== this.index) this.#direction = Math.sign(next - this.index);
     this.index = next;
     this.draft = null;
-    this.#store.want(next, this.#direction);
+    if (!this.plane) this.#store.want(next, this.#direction);
     this.strip.show(next, this.slice);
     this.#changed("slice");
   }
@@ -175,7 +234,8 @@ export class Viewer extends EventTarget {
 
   #arrived() {
     const values = this.values;
-    if (values) {
+    if (values && !this.plane) {
+      if (!this.#anyValues) queueMicrotask(() => this.#changed("plane")); // whether it can be cut is known now
       this.#anyValues = values;
       if (this.choice === null) {
         this.choice = firstChoice(values, this.preferences.get("window"));
@@ -236,8 +296,8 @@ export class Viewer extends EventTarget {
       caption: slice.caption,
     });
     drawMarks(part(this.figure, "marks"), rect, {
-      places: this.places.filter((one) => (one.slice ?? 0) === this.index),
-      measurements: this.measurements.on(this.index),
+      places: this.plane ? [] : this.places.filter((one) => (one.slice ?? 0) === this.index),
+      measurements: this.measurements.on(this.at),
       size: values?.millimeters ?? null,
       aim: this.aim,
       draft: this.draft,
@@ -247,7 +307,8 @@ export class Viewer extends EventTarget {
   #describe() {
     const window = this.shownBounds ? words(this.shownBounds) : "Loading…";
     const zoom = this.view.zoom === 1 ? "" : `${this.view.zoom.toFixed(1)} ×`;
-    const missing = this.#store.failed(this.index) ? "Gray values could not be loaded: this is the preview." : "";
+    const missing =
+      !this.plane && this.#store.failed(this.index) ? "Gray values could not be loaded: this is the preview." : "";
     part(this.figure, "readout").textContent = [missing || window, zoom].filter(Boolean).join(" · ");
     const region = this.mapped && this.slice.map && this.slice.region;
     const number = this.slices.length > 1 ? `Slice ${this.slice.number} of ${this.slices.length}. ` : "";

@@ -46,6 +46,8 @@ def test_the_listing_has_each_slice_in_order(
     assert not found["active"]
     assert (found["pixels"], found["block"]) == (f"/scans/{series.scan_id}/pixels/", 8)
     assert found["version"].endswith("-6")
+    assert (found["plane"], found["letters"], found["spacing"]) == ("axial", "RLAP", 5)
+    assert found["normal"] == [0, 0, 1]
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
     first = found["slices"][0]

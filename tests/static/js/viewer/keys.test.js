@@ -36,7 +36,7 @@ test("every key of the viewer is in the list that the question mark shows", () =
     "-",
     "Delete",
     "Escape",
-    ...",.[]0zimbcwvdx",
+    ...",.[]0zimbctwvdx",
   ];
   for (const key of keys) {
     assert.ok(press(key), `${key} does nothing`);

@@ -71,6 +71,19 @@ test("slices are there once their block has come", async () => {
   assert.equal(new Set(asked).size, asked.length); // nothing twice
 });
 
+test("all slices can be had at once, each block fetched once", async () => {
+  const { made, asked } = store({ count: 80 });
+  made.want(17, 1);
+  const counts = [];
+  const slices = await made.all((count) => counts.push(count));
+  assert.deepEqual([slices.length, slices[79].samples[0], counts.at(-1)], [80, 256 + 79, 80]);
+  assert.deepEqual(
+    [...asked].sort((a, b) => a - b),
+    [0, 8, 16, 24, 32, 40, 48, 56, 64, 72],
+  );
+  assert.equal(await store({ count: 80, load: () => Promise.reject(new Error("gone")) }).made.all(() => {}), null);
+});
+
 test("memory has a bound, and the slice on view stays", async () => {
   const { made } = store({ limit: 4 * 64 });
   for (const index of [0, 80, 160, 240, 299]) {

@@ -1,0 +1,93 @@
+// Axial, coronal and sagittal views of a series whose voxels are about as long as they are wide, cut from its slices.
+
+export const PLANES = ["axial", "coronal", "sagittal"];
+const SHOWN = { axial: ["RL", "AP"], coronal: ["RL", "HF"], sagittal: ["AP", "HF"] }; // from left to right, from top to bottom
+const STACKED = { axial: "FH", coronal: "AP", sagittal: "RL" }; // from the first slice to the last, as the site orders them
+const FEWEST = 24; // slices
+const LONGEST = 2.5; // sides of a voxel, one by the other
+const STEPS = 0xffff;
+
+const reversed = (pair) => pair[1] + pair[0];
+
+/** Whether a series can be cut in other planes. letters: at the left, right, upper and lower edge. spacing: mm between
+ * slices. values: one of its slices. limit: bytes that may be held. */
+export function canBeCut({ slices, plane, letters, spacing }, values, limit) {
+  if (!plane || letters.length !== 4 || !spacing || !values?.millimeters || slices.length < FEWEST) return false;
+  const pixel = values.millimeters[0] / values.columns;
+  const elongation = Math.max(spacing / pixel, pixel / spacing);
+  return elongation <= LONGEST && slices.length * values.samples.byteLength <= limit;
+}
+
+/** For a plane: which axis of the stack (column, row or slice) runs from left to right, from top to bottom, and through
+ * the views, and which of them run backwards. acquired: the plane of the slices. */
+export function axesOf(plane, { acquired, letters }) {
+  const stack = { column: letters[0] + letters[1], row: letters[2] + letters[3], slice: STACKED[acquired] };
+  const along = (pair) => {
+    const [axis, ends] = Object.entries(stack).find(([, found]) => found === pair || found === reversed(pair));
+    return { axis, backwards: ends !== pair };
+  };
+  const [across, down, through] = [...SHOWN[plane], STACKED[plane]].map(along);
+  return { across, down, through };
+}
+
+/** A stack that can be cut. slices: as the store has them, all of them, of one size. */
+export class Volume {
+  constructor(slices, { plane, letters, spacing }) {
+    const [first] = slices;
+    const middle = slices[Math.floor(slices.length / 2)];
+    this.slices = slices;
+    this.stack = { acquired: plane, letters };
+    this.sizes = { column: first.columns, row: first.rows, slice: slices.length };
+    this.sides = {
+      column: first.millimeters[0] / first.columns,
+      row: first.millimeters[1] / first.rows,
+      slice: spacing,
+    };
+    const low = Math.min(...slices.map((one) => one.range[0]));
+    const high = Math.max(...slices.map((one) => one.range[1]));
+    const whole = slices.every((one) => one.step === 1) && high - low <= STEPS;
+    this.common = {
+      bits: 16,
+      offset: low,
+      step: whole ? 1 : (high - low) / STEPS,
+      range: [low, high],
+      auto: middle.auto,
+      windows: middle.windows,
+      inverted: middle.inverted,
+    };
+  }
+
+  /** How many views a plane has. */
+  count(plane) {
+    return this.sizes[axesOf(plane, this.stack).through.axis];
+  }
+
+  /** One view, like a slice of the store. Of the plane that was acquired, the slices themselves are better. */
+  view(plane, index) {
+    const { across, down, through } = axesOf(plane, this.stack);
+    const { sizes, sides } = this;
+    const at = through.backwards ? sizes[through.axis] - 1 - index : index;
+    const [columns, rows] = [sizes[across.axis], sizes[down.axis]];
+    const samples = new Uint16Array(columns * rows);
+    const [stacked, other] = across.axis === "slice" ? [across, down] : [down, across];
+    const steps = { [across.axis]: 1, [down.axis]: columns }; // between samples of the view along each axis
+    const first = (axis) => (axis.backwards ? (sizes[axis.axis] - 1) * steps[axis.axis] : 0);
+    const start = first(stacked) + first(other);
+    const [bySlice, byOther] = [stacked, other].map((one) => steps[one.axis] * (one.backwards ? -1 : 1));
+    const [from, stride] = other.axis === "column" ? [at * sizes.column, 1] : [at, sizes.column];
+    for (let slice = 0; slice < sizes.slice; slice += 1) {
+      const source = this.slices[slice];
+      const scale = source.step / this.common.step;
+      const shift = (source.offset - this.common.offset) / this.common.step + 0.5; // rounded by the typed array
+      let into = start + slice * bySlice;
+      for (let step = 0, read = from; step < sizes[other.axis]; step += 1, read += stride, into += byOther) {
+        samples[into] = source.samples[read] * scale + shift;
+      }
+    }
+    const millimeters = [columns * sides[across.axis], rows * sides[down.axis]];
+    return { ...this.common, columns, rows, samples, millimeters, ratio: millimeters[0] / millimeters[1] };
+  }
+}
+
+/** What lies at the left, right, upper and lower edge of a plane's views. */
+export const lettersOf = (plane) => [...SHOWN[plane].join("")];
