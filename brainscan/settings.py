@@ -136,6 +136,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ] + [{"NAME": "diagnosis.access.token_revocation.TokenRevocationValidator"}]
 # Reading, where no group of the reader has a policy of its own.
+# What a positive or negative result means here depends on how many of the site's scans show a tumor.
+PREVALENCE = config.prevalence(env.float("PREVALENCE") if env.str("PREVALENCE", default="") else None)
 READING_MODE = config.reading_mode(env.str("READING_MODE", default="open"))
 READINGS_REQUIRED = config.readings_required(env.int("READINGS_REQUIRED", default=1))
 

@@ -146,7 +146,12 @@ def summarize(claimed: Prediction, model: ml.Model) -> dict[str, Any]:
         "evidence": key.evidence if key else None,
         "gate": asdict(found.gate),
         "trained_on": any(row.trained_on for row in rows),
-        "series": {"accepted": found.accepted, "top": list(found.top), "extent": found.extent and list(found.extent)},
+        "series": {
+            "accepted": found.accepted,
+            "top": list(found.top),
+            "extent": found.extent and list(found.extent),
+            "runs": [list(run) for run in found.runs],
+        },
         "key_slice": key.slice if key else None,
         "engine": model.engine.name,
         "milliseconds": times,

@@ -285,7 +285,7 @@ class Prediction(models.Model):
 
     @property
     def likely_type(self) -> str:
-        """The most probable tumor type; empty if no tumor was found or suspected."""
-        if not self.type_probabilities or not (self.outcome == Outcome.TUMOR or self.uncertain):
+        """The most probable type of a certain tumor, else empty: what may be no tumor has no type."""
+        if not self.type_probabilities or self.uncertain or self.outcome != Outcome.TUMOR:
             return ""
         return str(max(self.type_probabilities, key=self.type_probabilities.__getitem__))

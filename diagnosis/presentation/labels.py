@@ -114,6 +114,18 @@ def extent(prediction: Prediction) -> str:
     return f"{where} of {prediction.scan.frames}{length}"
 
 
+def runs(prediction: Prediction) -> list[tuple[int, int]]:
+    """First and last index of each run of slices that point to a tumor by themselves, in viewing order.
+
+    Results from before runs were recorded know only the one around the strongest slice.
+    """
+    summary = prediction.series or {}
+    recorded = summary.get("runs")
+    if recorded is None:
+        recorded = [summary["extent"]] if summary.get("extent") else []
+    return [(first, last) for first, last in recorded]
+
+
 def uncertain_band(prediction: Prediction) -> tuple[float, float] | None:
     """Lowest and highest probability that the prediction's model calls uncertain; None if it has no such band."""
     low, high = _rules(prediction, single_image="calibration").get("uncertain") or (0.0, 0.0)
@@ -121,7 +133,12 @@ def uncertain_band(prediction: Prediction) -> tuple[float, float] | None:
 
 
 def threshold(prediction: Prediction) -> float | None:
-    """The lowest probability that the prediction's model calls a tumor; a series has a threshold of its own."""
+    """The lowest probability that the prediction's model calls a tumor; a series has a threshold of its own.
+
+    None where the model has an uncertain band: its ends part the outcomes, and a threshold inside it parts nothing.
+    """
+    if uncertain_band(prediction):
+        return None
     if prediction.series is not None:
         return _rules(prediction, single_image="series").get("threshold")
     return prediction.model_version.manifest.get("threshold") if prediction.model_version else None

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from diagnosis.models import Case, Prediction, Review
-from diagnosis.models.prediction import Outcome, State
-from diagnosis.presentation import evidence, labels
+from diagnosis.models.prediction import State
+from diagnosis.presentation import evidence, labels, sentences
 from diagnosis.reports import readings
 from diagnosis.reports.readings import Reading
 from ml.percent import percent
@@ -168,31 +168,12 @@ def _sentences(prediction: Prediction) -> tuple[str, ...]:
         return (prediction.error, "The scan is kept. It has no result until a retry succeeds.")
     if prediction.state == State.CANCELED:
         return ("The analysis was canceled before it had a result.",)
-    said = [_meaning(prediction)]
-    if prediction.uncertain:
-        band = labels.uncertain_band(prediction)
-        between = (
-            f": from {percent(band[0])} to {percent(band[1])} this model says neither tumor nor no tumor"
-            if band
-            else ""
-        )
-        said.append(f"Too close to call{between}. A person has to decide.")
-    if message := (prediction.gate or {}).get("message"):
-        said.append(message)
-    if prediction.outcome == Outcome.NO_TUMOR and not prediction.uncertain:
-        seen = "this series" if prediction.series else "this one image"
-        said.append(f"Not an all-clear: the model looked at {seen} only, and it misses some tumors.")
+    said = list(sentences.meaning(prediction))
     if prediction.trained_on:
         said.append(
             "This scan was used to train the model. This result does not show how well the model does on new scans."
         )
     return tuple(said)
-
-
-def _meaning(prediction: Prediction) -> str:
-    if labels.is_calibrated(prediction):
-        return labels.of_hundred(prediction.tumor_probability or 0.0)
-    return "Not a calibrated probability: a higher score means that a tumor is more likely, but not how likely."
 
 
 def _types(prediction: Prediction) -> tuple[tuple[str, str], ...]:
@@ -209,25 +190,7 @@ def _behavior(prediction: Prediction) -> tuple[str, ...]:
 
 
 def _where(prediction: Prediction) -> tuple[str, ...]:
-    said = []
-    if prediction.series:
-        if prediction.progress != prediction.scan.frames:
-            said.append(
-                "More slices have arrived since: this prediction covers "
-                f"{prediction.progress} of {prediction.scan.frames}."
-            )
-        extent = labels.extent(prediction)
-        said.append(f"The evidence extends over {extent}." if extent else "No single slice suggests a tumor.")
-    layer = evidence.of_prediction(prediction)
-    if layer is None:
-        return tuple(said)
-    if layer.box is None:
-        return (*said, "No localized evidence: no single region suggests a tumor.")
-    slice_index = prediction.key_slice.index if prediction.key_slice else None
-    start = "Strongest" if slice_index is None else f"In slice {slice_index + 1}, strongest"
-    said.append(f"{start} in the {layer.region} of the image. The box holds {layer.in_box} of the evidence.")
-    said.append(labels.orientation_text(prediction))
-    return tuple(said)
+    return (*sentences.series(prediction), *sentences.where(prediction))
 
 
 def _facts(prediction: Prediction) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,7 @@ from diagnosis.access.permissions import may_change, may_run
 from diagnosis.access.users import User
 from diagnosis.models import Case, Prediction, Scan
 from diagnosis.models.scan import REVIEW_STATES
-from diagnosis.presentation import evidence, labels
+from diagnosis.presentation import evidence, labels, sentences
 from ml.percent import percent
 
 register = template.Library()
@@ -28,8 +28,9 @@ register.filter("plain_score", labels.plain_score)
 register.filter("of_hundred", labels.of_hundred)
 register.filter("calibrated", labels.is_calibrated)
 register.filter("uncertain_band", labels.uncertain_band)
-register.filter("extent", labels.extent)
-register.filter("orientation_text", labels.orientation_text)
+register.filter("meaning", sentences.meaning)
+register.filter("series_text", sentences.series)
+register.filter("where", sentences.where)
 register.filter("threshold", labels.threshold)
 register.filter("evidence", evidence.of_prediction)
 

@@ -61,6 +61,7 @@ class SeriesAnalysis:
                 "accepted": summary.accepted,
                 "top": list(summary.top),
                 "extent": list(summary.extent) if summary.extent else None,
+                "runs": [list(run) for run in summary.runs],
                 "slices": [_slice(index, one) for index, one in enumerate(self.slices)],
             },
         }
@@ -123,6 +124,7 @@ def _summary(model: Model, analyses: list[Analysis]) -> SeriesSummary:
         type_probabilities=prediction.type_probabilities,
         top=(0,),
         extent=(0, 0) if only.outcome == "tumor" else None,
+        runs=((0, 0),) if only.outcome == "tumor" else (),
     )
 
 

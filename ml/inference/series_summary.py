@@ -32,7 +32,8 @@ class SeriesSummary:
     """The result of a whole series.
 
     accepted: number of slices that the gate accepted. top: indices of the strongest slices, strongest first.
-    extent: first and last index of the run of tumor slices around the strongest one; None if that one shows no tumor.
+    runs: first and last index of each run of slices that show a tumor, in viewing order. extent: the run that holds the
+    strongest slice; None if that one shows no tumor.
     """
 
     outcome: Outcome
@@ -43,12 +44,13 @@ class SeriesSummary:
     type_probabilities: dict[str, float] | None = None
     top: tuple[int, ...] = ()
     extent: tuple[int, int] | None = None
+    runs: tuple[tuple[int, int], ...] = ()
 
 
 def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *, threshold: float) -> SeriesSummary:
     """Combine the outcomes of several slices, in viewing order.
 
-    threshold: lowest probability at which a single slice counts as showing a tumor; it decides the extent.
+    threshold: lowest probability at which a single slice counts as showing a tumor; it decides the runs.
     The series is refused if no slice, or less than MIN_ACCEPTED of them, was accepted. A lone slice keeps its own
     result (`ml.inference.series`) and is not summarized.
     """
@@ -58,6 +60,7 @@ def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *,
     pooled = pool(slices, calibration.pooling)
     probability, message = _bounded(calibration, calibration.probability(pooled.logit), accepted)
     top = tuple(pooled.indices[at] for at in np.argsort(-pooled.strengths, kind="stable")[:MAX_TOP])
+    runs = _runs(slices, threshold)
     return SeriesSummary(
         outcome="tumor" if probability >= calibration.threshold else "no_tumor",
         gate=Gate(accepted=True, score=accepted / len(slices), threshold=MIN_ACCEPTED, message=message),
@@ -66,7 +69,8 @@ def summarize(calibration: SeriesCalibration, slices: Sequence[SliceOutcome], *,
         uncertain=message is not None or calibration.is_uncertain(probability),
         type_probabilities=_type_probabilities([slices[index] for index in top]),
         top=top,
-        extent=_extent(slices, top[0], threshold),
+        extent=next((run for run in runs if run[0] <= top[0] <= run[1]), None),
+        runs=runs,
     )
 
 
@@ -83,18 +87,13 @@ def _bounded(calibration: SeriesCalibration, probability: float, accepted: int) 
     return bounded, message
 
 
-def _extent(slices: Sequence[SliceOutcome], strongest: int, threshold: float) -> tuple[int, int] | None:
-    def shows_tumor(index: int) -> bool:
-        return 0 <= index < len(slices) and (slices[index].tumor_probability or 0.0) >= threshold
-
-    if not shows_tumor(strongest):
-        return None
-    first = last = strongest
-    while shows_tumor(first - 1):
-        first -= 1
-    while shows_tumor(last + 1):
-        last += 1
-    return first, last
+def _runs(slices: Sequence[SliceOutcome], threshold: float) -> tuple[tuple[int, int], ...]:
+    runs: list[tuple[int, int]] = []
+    for index, one in enumerate(slices):
+        if (one.tumor_probability or 0.0) >= threshold:
+            first = runs.pop()[0] if runs and runs[-1][1] == index - 1 else index
+            runs.append((first, index))
+    return tuple(runs)
 
 
 def _type_probabilities(top: Sequence[SliceOutcome]) -> dict[str, float] | None:

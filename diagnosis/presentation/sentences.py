@@ -1,0 +1,82 @@
+"""What a result says in sentences. Pages, printed reports and exports use these, so that none contradicts another."""
+
+from diagnosis.models import Prediction
+from diagnosis.models.prediction import Outcome
+from diagnosis.presentation import evidence, labels, predictive_values
+from ml.percent import percent
+
+
+def meaning(prediction: Prediction) -> tuple[str, ...]:
+    """What the number and the outcome of a finished prediction mean, in reading order."""
+    said = []
+    if not labels.is_calibrated(prediction):
+        said.append(
+            "Not a calibrated probability: a higher score means that a tumor is more likely, but not how likely."
+        )
+    elif prediction.tumor_probability is not None:
+        said.append(labels.of_hundred(prediction.tumor_probability))
+    if prediction.uncertain:
+        band = labels.uncertain_band(prediction)
+        words = (
+            f": from {percent(band[0])} to {percent(band[1])} this model says neither tumor nor no tumor"
+            if band
+            else ""
+        )
+        said.append(f"Too close to call{words}. A person has to decide.")
+        if prediction.type_probabilities:
+            said.append("No tumor type is stated for an uncertain result.")
+    if message := (prediction.gate or {}).get("message"):
+        said.append(message)
+    if prediction.outcome == Outcome.NO_TUMOR and not prediction.uncertain:
+        seen = "this series" if prediction.series else "this one image"
+        said.append(f"Not an all-clear: the model looked at {seen} only, and it misses some tumors.")
+    return (*said, *predictive_values.sentences(prediction))
+
+
+def series(prediction: Prediction) -> tuple[str, ...]:
+    """Which slices of a series point to a tumor, and what that is worth; empty for a single image."""
+    if prediction.series is None:
+        return ()
+    said = []
+    if prediction.progress != prediction.scan.frames:
+        said.append(
+            f"More slices have arrived since: this prediction covers {prediction.progress} of {prediction.scan.frames}."
+        )
+    runs = labels.runs(prediction)
+    if runs:
+        alone = len(runs) == 1 and runs[0][0] == runs[0][1]
+        themselves, point = ("itself", "points") if alone else ("themselves", "point")
+        said.append(f"By {themselves}, {_listed(runs)} of {prediction.scan.frames} {point} to a tumor.")
+    else:
+        said.append("No slice points to a tumor by itself.")
+    if extent := labels.extent(prediction):
+        said.append(f"The strongest evidence extends over {extent}.")
+    if prediction.uncertain:
+        said.append("Taken together they decide nothing: the series is uncertain.")
+    elif prediction.outcome == Outcome.TUMOR and not runs:
+        said.append("Taken together they do.")
+    elif prediction.outcome == Outcome.NO_TUMOR and runs:
+        said.append("Taken together they do not: few healthy heads are without any such slice.")
+    return tuple(said)
+
+
+def where(prediction: Prediction) -> tuple[str, ...]:
+    """Where on the image the evidence lies; empty if the prediction has none."""
+    layer = evidence.of_prediction(prediction)
+    if layer is None:
+        return ()
+    if layer.box is None:
+        return ("No localized evidence: no single region suggests a tumor.",)
+    slice_index = prediction.key_slice.index if prediction.key_slice else None
+    start = "Strongest" if slice_index is None else f"In slice {slice_index + 1}, strongest"
+    return (
+        f"{start} in the {layer.region} of the image. The box holds {layer.in_box} of the evidence.",
+        labels.orientation_text(prediction),
+    )
+
+
+def _listed(runs: list[tuple[int, int]]) -> str:
+    """`slices 12 to 18 and 31`, counted from 1."""
+    parts = [str(first + 1) if first == last else f"{first + 1} to {last + 1}" for first, last in runs]
+    noun = "slice" if len(runs) == 1 and runs[0][0] == runs[0][1] else "slices"
+    return f"{noun} {parts[0]}" if len(parts) == 1 else f"{noun} {', '.join(parts[:-1])} and {parts[-1]}"
