@@ -118,6 +118,25 @@ def prevalence(value: float | None) -> float | None:
     return value
 
 
+def report_font(path: str) -> str:
+    """REPORT_FONT, if ReportLab can read it: TrueType outlines, not PostScript ones (most .otf, and Noto Sans CJK)."""
+    if not path:
+        return ""
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(16)
+            if start.startswith(b"ttcf"):  # a collection; its first font counts
+                file.seek(int.from_bytes(start[12:16]))
+                start = file.read(4)
+    except OSError as error:
+        raise ImproperlyConfigured(f"REPORT_FONT {path!r} cannot be read: {error.strerror}.") from None
+    if start[:4] not in (b"\0\1\0\0", b"true"):
+        raise ImproperlyConfigured(
+            f"REPORT_FONT {path!r} is no TrueType font (.ttf, .ttc); those of Debian's fonts-droid-fallback are."
+        )
+    return path
+
+
 def ae_title(value: str) -> str:
     """DICOM_AE_TITLE without surrounding spaces."""
     title = value.strip(" ")

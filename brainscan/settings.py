@@ -140,6 +140,7 @@ AUTH_PASSWORD_VALIDATORS = [
 PREVALENCE = config.prevalence(env.float("PREVALENCE") if env.str("PREVALENCE", default="") else None)
 READING_MODE = config.reading_mode(env.str("READING_MODE", default="open"))
 READINGS_REQUIRED = config.readings_required(env.int("READINGS_REQUIRED", default=1))
+REPORT_FONT = config.report_font(env.str("REPORT_FONT", default=""))
 
 # How long things are kept, in days. Zero: for ever (RETENTION_DAYS), or no longer than their scan (SIGNED_REVIEW_DAYS).
 TRASH_DAYS = config.days("TRASH_DAYS", env.int("TRASH_DAYS", default=30), least=1)

@@ -80,3 +80,21 @@ def test_the_sweep_has_a_queue_that_every_worker_takes_from() -> None:
     for file in ("Procfile", "compose.yaml"):
         [worker] = [line for line in (root / file).read_text().splitlines() if "brainscan worker" in line]
         assert f"-Q celery,{queue} " in worker
+
+
+@pytest.mark.parametrize("start", [b"\0\1\0\0", b"true", b"ttcf" + bytes(8) + b"\0\0\0\x10" + b"\0\1\0\0"])
+def test_a_truetype_font_for_reports(tmp_path: Path, start: bytes) -> None:
+    font = tmp_path / "font.ttf"
+    font.write_bytes(start + bytes(40))
+    assert config.report_font(str(font)) == str(font)
+    assert config.report_font("") == ""
+
+
+@pytest.mark.parametrize("start", [b"OTTO", b"", b"text", b"ttcf" + bytes(8) + b"\0\0\0\x10" + b"OTTO"])
+def test_another_font_for_reports_is_named(tmp_path: Path, start: bytes) -> None:
+    font = tmp_path / "font.otf"
+    font.write_bytes(start)
+    with pytest.raises(ImproperlyConfigured, match=r"REPORT_FONT .* is no TrueType font"):
+        config.report_font(str(font))
+    with pytest.raises(ImproperlyConfigured, match=r"REPORT_FONT .* cannot be read: No such file"):
+        config.report_font(str(tmp_path / "none.ttf"))

@@ -46,18 +46,17 @@ _OUTCOME = ParagraphStyle("outcome", parent=_BODY, fontName=BOLD, fontSize=12, l
 def of_scan(report: ScanReport, *, origin: Origin) -> bytes:
     """The report on one prediction."""
     words = _Words()
-    flow = [*_title(words, "Report of a scan", origin), *_scan(words, report), *_missing(words)]
-    return _written(words, flow, origin, title=f"Case {report.case}, scan {report.scan}")
+    body = [*_title(words, "Report of a scan", origin), *_scan(words, report)]
+    return _written([*_missing(words), *body], origin, title=f"Case {report.case}, scan {report.scan}")
 
 
 def of_case(report: CaseReport, *, origin: Origin) -> bytes:
     """The report on a part of a case: a table of its scans, then each on a page of its own."""
     words = _Words()
-    flow = [*_title(words, f"Report of case {report.case}", origin), *_overview(words, report)]
+    body = [*_title(words, f"Report of case {report.case}", origin), *_overview(words, report)]
     for scan in report.scans:
-        flow += [PageBreak(), words(scan.scan, _TITLE), *_scan(words, scan)]
-    flow += _missing(words)
-    return _written(words, flow, origin, title=f"Case {report.case}")
+        body += [PageBreak(), words(scan.scan, _TITLE), *_scan(words, scan)]
+    return _written([*_missing(words), *body], origin, title=f"Case {report.case}")
 
 
 class _Words:
@@ -67,11 +66,7 @@ class _Words:
         self.printable = Printable()
 
     def __call__(self, text: str, style: ParagraphStyle = _BODY) -> Paragraph:
-        return Paragraph(self.escaped(text), style)
-
-    def escaped(self, text: str) -> str:
-        safe = self.printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return safe.replace("\n", "<br/>")
+        return Paragraph(self.printable.markup(text), style)
 
 
 def _title(words: _Words, title: str, origin: Origin) -> list[Flowable]:
@@ -187,20 +182,22 @@ def _overview(words: _Words, report: CaseReport) -> Iterator[Flowable]:
 
 
 def _missing(words: _Words) -> list[Flowable]:
+    """What of the words made so far could not be printed: it stands first, so nobody takes a part for the whole."""
     note = words.printable.note
-    return [Spacer(0, 4 * mm), Paragraph(note, _SMALL)] if note else []
+    return [Paragraph(note, _SMALL), Spacer(0, 2 * mm)] if note else []
 
 
-def _written(words: _Words, flow: list[Flowable], origin: Origin, *, title: str) -> bytes:
+def _written(flow: list[Flowable], origin: Origin, *, title: str) -> bytes:
     register()
+    plain = Printable()  # metadata are no paragraphs
     buffer = io.BytesIO()
     document = BaseDocTemplate(
         buffer, pagesize=A4, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=21 * mm, bottomMargin=20 * mm,
-        title=words.printable(title), author=words.printable(origin.user), subject=NOTICE, creator="brainscan",
+        title=plain(title), author=plain(origin.user), subject=NOTICE, creator="brainscan",
         lang="en", invariant=1, initialFontName=REGULAR,
     )  # fmt: skip
     frame = Frame(document.leftMargin, document.bottomMargin, document.width, document.height, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame]))
-    heading, foot = words.printable(title), words.printable(f"Made {moment(origin.made)} by {origin.user}")
-    document.build(flow, canvasmaker=partial(NumberedCanvas, heading=heading, foot=foot))
+    foot = f"Made {moment(origin.made)} by {origin.user}"
+    document.build(flow, canvasmaker=partial(NumberedCanvas, heading=title, foot=foot))
     return buffer.getvalue()

@@ -2,18 +2,24 @@
 
 DejaVu Sans has Latin, Greek, Cyrillic, Armenian, Georgian and many symbols. Scripts that are written from right to left
 or whose letters join need a layout engine that ReportLab lacks, so their letters, too, are shown as MISSING, and the
-report says so.
+report says so. Chinese, Japanese and Korean need none, only a font, which a site may name (REPORT_FONT): one for all
+of them has megabytes.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+from django.conf import settings
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
 REGULAR, BOLD = "DejaVuSans", "DejaVuSans-Bold"
+WIDE = "Wide"
+"""The font of REPORT_FONT."""
 MISSING = "□"
 
 _FOLDER = Path(__file__).with_name("fonts")
@@ -29,9 +35,17 @@ def register() -> None:
 
 
 @cache
-def _glyphs() -> frozenset[int]:
+def _glyphs(name: str) -> frozenset[int]:
     register()
-    return frozenset(pdfmetrics.getFont(REGULAR).face.charToGlyph)
+    return frozenset(pdfmetrics.getFont(name).face.charToGlyph)
+
+
+@cache
+def _wide_glyphs(path: str) -> frozenset[int]:
+    if not path:
+        return frozenset()
+    pdfmetrics.registerFont(TTFont(WIDE, path))
+    return frozenset(pdfmetrics.getFont(WIDE).face.charToGlyph)
 
 
 @dataclass(slots=True)
@@ -41,16 +55,30 @@ class Printable:
     replaced: set[str] = field(default_factory=set)
 
     def __call__(self, text: str) -> str:
-        """The text with MISSING for each character that cannot be printed. Line breaks stay."""
-        return "".join(map(self._one, unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\t", " ")))
+        """The text with MISSING for each character that REGULAR cannot print. Line breaks stay."""
+        return "".join(one if self._is_known(one) else self._missing(one) for one in _normal(text))
 
-    def _one(self, character: str) -> str:
+    def markup(self, text: str) -> str:
+        """The text as a paragraph's markup, in which wide characters are printed in the font for them."""
+        wide = _wide_glyphs(settings.REPORT_FONT)
+        marked = []
+        for one in _normal(text):
+            if self._is_known(one):
+                marked.append("<br/>" if one == "\n" else escape(one))
+            elif unicodedata.east_asian_width(one) in ("W", "F") and ord(one) in wide:
+                marked.append(f'<font name="{WIDE}">{one}</font>')
+            else:
+                marked.append(self._missing(one))
+        return re.sub(f'</font><font name="{WIDE}">', "", "".join(marked))
+
+    def _is_known(self, character: str) -> bool:
         if character == "\n":
-            return character
-        known = ord(character) in _glyphs() and unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
+            return True
+        known = ord(character) in _glyphs(REGULAR) and unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
         # Cc and Cf are invisible, and some of them turn the order of the text around.
-        if known and unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp"):
-            return character
+        return known and unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp")
+
+    def _missing(self, character: str) -> str:
         self.replaced.add(character)
         return MISSING
 
@@ -65,3 +93,7 @@ class Printable:
             f"{MISSING} stands for characters that this report cannot print ({codes}{more}). "
             "The page of the result shows the text whole."
         )
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\t", " ")

@@ -13,7 +13,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from diagnosis.models import Prediction
-from diagnosis.reports import contents, pdf, pictures
+from diagnosis.reports import contents, pdf, pictures, typeface
 from diagnosis.reports.contents import NOTICE, Origin
 from diagnosis.reports.numbered import NumberedCanvas
 from diagnosis.reports.typeface import MISSING
@@ -194,6 +194,20 @@ def test_other_alphabets_are_printed_or_said_to_be_missing(make: Make) -> None:
     said = text(pdf.of_scan(make(scan__name="脑 \u202egnp.exe ראש.png"), origin=ORIGIN))
     assert f"{MISSING} {MISSING}gnp.exe {MISSING}" in said
     assert "characters that this report cannot print (U+05D0, U+05E8, U+05E9, U+202E, U+8111)" in said
+
+
+def test_wide_characters_are_printed_in_the_font_for_them(
+    make: Make, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A font with a few wide characters stands for one of Chinese; the usual one is said to have none of them."""
+    plain = typeface._glyphs(typeface.REGULAR)
+    monkeypatch.setattr(typeface, "_glyphs", lambda name: plain - {ord("☔"), ord("☕")})
+    report = make(scan__name="a<☔☕ש.png")
+    assert f"a<{MISSING * 3}.png" in text(pdf.of_scan(report, origin=ORIGIN))
+    settings.REPORT_FONT = str(typeface._FOLDER / "DejaVuSans.ttf")
+    said = text(pdf.of_scan(report, origin=ORIGIN))
+    assert said.count(f"a<☔☕{MISSING}.png") == 2  # above, and in the table
+    assert "cannot print (U+05E9)." in said
 
 
 def test_the_same_contents_are_the_same_bytes(make: Make) -> None:
