@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from django.db.models import QuerySet
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from ml.preprocess import robust_range
 from ml.readers.values import GrayValues
 
 BLOCK = 8
-"""Slices in one answer. Opening a volume of 256 slices costs as much as reading 8 of its slices."""
+"""Slices in one answer: 0.1 seconds and 2 MB for 512 × 512 pixels of 12 bits."""
 LARGEST_SIDE = 2048
 """Pixels; larger pictures are scaled down, as no screen shows more of them at once."""
 VERSION = 1
@@ -40,11 +41,15 @@ _one_at_a_time = threading.Semaphore(1)
 """In each process: a file is as large in memory as on disk."""
 
 
-def block(request: HttpRequest, scan: Scan, *, rows: Sequence[Slice], first: int) -> HttpResponseBase:
-    """Gray values of some slices, at most BLOCK. rows: of a series; empty for a single image. first: their index.
+def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: int) -> HttpResponseBase:
+    """Gray values of the slices from index `first` on, at most BLOCK. slices: those that the user may see.
 
-    Raises Http404 if a file is gone from the storage, or can no longer be read.
+    Raises Http404 if no block starts there, or if a file is gone from the storage or can no longer be read.
     """
+    if first % BLOCK or first >= scan.frames:
+        raise Http404("no block of slices starts there")
+    in_block = slices.filter(scan=scan, index__range=(first, first + BLOCK - 1))
+    rows = list(in_block) if scan.is_series else []
 
     def render() -> HttpResponse:
         with _one_at_a_time:

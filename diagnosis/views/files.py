@@ -1,6 +1,6 @@
 """A scan's files. Each is served only to users who may open the scan's page."""
 
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
@@ -30,10 +30,7 @@ def thumbnail(request: HttpRequest, scan_id: int) -> HttpResponseBase:
 def pixels(request: HttpRequest, scan_id: int, first: int) -> HttpResponseBase:
     """Gray values of a few slices from index `first` on, which is a multiple of `pixel_data.BLOCK`."""
     scan = get_object_or_404(selectors.scans(request.user), pk=scan_id)
-    if first % pixel_data.BLOCK or first >= scan.frames:
-        raise Http404("no block of slices starts there")
-    rows = selectors.slices(request.user).filter(scan=scan, index__range=(first, first + pixel_data.BLOCK - 1))
-    return pixel_data.block(request, scan, rows=list(rows) if scan.is_series else [], first=first)
+    return pixel_data.block(request, scan, slices=selectors.slices(request.user), first=first)
 
 
 @require_safe

@@ -20,7 +20,7 @@ from diagnosis.api.views.base import sends_file
 from diagnosis.api.views.scan_changes import ScanChanges
 from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import Scan
-from diagnosis.presentation import responses
+from diagnosis.presentation import pixel_data, responses
 
 
 @extend_schema_view(list=extend_schema(summary="Scans"), retrieve=extend_schema(summary="One scan"))
@@ -32,7 +32,7 @@ class ScanViewSet(ScanChanges):
     serializer_class = ScanSerializer
 
     def get_queryset(self) -> QuerySet[Scan]:
-        if self.action in ("file", "preview", "thumbnail"):
+        if self.action in ("file", "preview", "thumbnail", "pixels"):
             return selectors.scans(self.user)
         return selectors.scans_with_history(self.user)
 
@@ -79,3 +79,10 @@ class ScanViewSet(ScanChanges):
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def thumbnail(self, request: Request, pk: int) -> HttpResponseBase:
         return responses.image(request._request, self.get_object().thumbnail)
+
+    @sends_file("Gray values of eight slices", "application/octet-stream", of_slice=True)
+    @action(detail=True, url_path="pixels/<int:index>", filterset_class=None, content_negotiation_class=IgnoreAccept)
+    def pixels(self, request: Request, pk: int, index: int) -> HttpResponseBase:
+        """Before any window, from slice `index` on, which is a multiple of 8: 0 for a single image."""
+        slices = selectors.slices(self.user)
+        return pixel_data.block(request._request, self.get_object(), slices=slices, first=index)

@@ -122,6 +122,15 @@ def test_only_the_starts_of_blocks_are_addresses(as_user: Client, user: User, mo
         assert as_user.get(reverse("scan-pixels", args=[scan.pk, first])).status_code == expected
 
 
+def test_the_api_sends_the_same(as_user: Client, user: User, model_version: Any) -> None:
+    scan = taken(user, builders.nifti_bytes(12, size=64))
+    for first in (0, 8):
+        page, api = (as_user.get(reverse(name, args=[scan.pk, first])) for name in ("scan-pixels", "api:scan-pixels"))
+        assert (api.status_code, api["Content-Type"]) == (200, "application/octet-stream")
+        assert api.content == page.content
+    assert as_user.get(reverse("api:scan-pixels", args=[scan.pk, 3])).status_code == 404
+
+
 def test_a_file_that_is_gone_or_damaged_is_not_found(as_user: Client, user: User, model_version: Any) -> None:
     scan = taken(user, builders.png_bytes(builders.phantom(96)))
     address = reverse("scan-pixels", args=[scan.pk, 0])

@@ -95,7 +95,7 @@ def test_only_sent_bytes_are_audited_as_a_download(api: APIClient, scan: Scan) -
 
 @pytest.mark.parametrize("accept", ["image/png", "image/*", "text/html", "application/json", "*/*"])
 def test_files_are_sent_whatever_the_client_accepts(api: APIClient, scan: Scan, accept: str) -> None:
-    for path in ("file", "preview", "thumbnail"):
+    for path in ("file", "preview", "thumbnail", "pixels/0"):
         response = api.get(f"{URL}{scan.pk}/{path}/", HTTP_ACCEPT=accept)
         assert response.status_code == 200
         response.close()
@@ -117,7 +117,7 @@ def test_a_file_that_is_gone_is_404(api: APIClient, scan: Scan, problem: Any) ->
         problem(api.get(f"{URL}{scan.pk}/{path}/"), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["", "file/", "preview/", "thumbnail/"])
+@pytest.mark.parametrize("path", ["", "file/", "preview/", "thumbnail/", "pixels/0/"])
 class TestWhoMaySee:
     def test_others_do_not(self, login: Any, other_user: User, scan: Scan, problem: Any, path: str) -> None:
         problem(login(other_user).get(f"{URL}{scan.pk}/{path}"), 404, "not_found")
