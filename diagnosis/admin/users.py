@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
 
 from diagnosis.admin.base import Listed
+from diagnosis.cases import handing_over
+from diagnosis.cases.errors import CaseRefused
 
 User = get_user_model()
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -16,10 +22,30 @@ _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 admin.site.unregister(User)
 
 
+class RemoveForm(forms.Form):
+    """Who gets the cases, and what becomes of the account."""
+
+    to = forms.ModelChoiceField(User.objects.none(), label="Hand all cases over to", required=False)
+    rename = forms.BooleanField(label="Rename cases whose reference the new owner has, too", required=False)
+    delete = forms.TypedChoiceField(
+        choices=((False, "Deactivate: nobody can log in, its name stays on what it did"), (True, "Delete")),
+        coerce=lambda value: value == "True",
+        widget=forms.RadioSelect,
+        initial=False,
+        label="The account",
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["to"]
+        field.queryset = User.objects.filter(is_active=True).exclude(pk=user.pk).order_by("username")
+
+
 @admin.register(User)
 class UserAdmin(Listed, auth.UserAdmin):
     """Staff with the permission may add and edit accounts. Only superusers grant rights or edit superusers."""
 
+    change_form_template = "admin/auth/user/removable.html"
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -29,7 +55,37 @@ class UserAdmin(Listed, auth.UserAdmin):
         return super().has_change_permission(request, obj) and _may_edit(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and _may_edit(request, obj)
+        """Nobody deletes by Django's own page: `remove` does it, which hands the account's cases over first."""
+        return False
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.remove)
+        return [path("<int:user_id>/remove/", page, name="auth_user_remove"), *super().get_urls()]
+
+    def remove(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        """Hand all cases over, then deactivate or delete the account. For superusers."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        user = get_object_or_404(User, pk=user_id)
+        form = RemoveForm(request.POST or None, user=user)
+        if request.method == "POST" and form.is_valid():
+            try:
+                count = handing_over.remove(user, actor=request.user, **form.cleaned_data)
+            except CaseRefused as error:
+                form.add_error(None, error.message)
+            else:
+                done = "deleted" if form.cleaned_data["delete"] else "deactivated"
+                to = f" {count} cases now belong to {form.cleaned_data['to']}." if count else ""
+                self.message_user(request, f"The account {user.get_username()} is {done}.{to}")
+                return redirect("admin:auth_user_changelist")
+        context = self.admin_site.each_context(request) | {
+            "title": f"Remove {user.get_username()}",
+            "form": form,
+            "removed": user,
+            "opts": self.opts,
+            "cases": user.cases.count(),
+        }
+        return render(request, "admin/auth/user/remove.html", context)
 
 
 def _may_edit(request: HttpRequest, obj: Any) -> bool:

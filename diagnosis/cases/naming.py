@@ -22,15 +22,19 @@ def rename(case: Case, *, reference: str, actor: User) -> Case:
         require_change(actor, present)
         if present.deleted is not None:
             raise CaseRefused("in_trash", "The case is in the trash. Restore it first.")
-        former = present.reference
-        if reference == former:
+        if reference == present.reference:
             return present
         refuse_taken(reference, owner=present.owner)
-        present.reference = reference
-        present.save(update_fields=["reference"])
-        Prediction.objects.filter(scan__case=present).update(case_reference=reference)
-        audit.record("case.renamed", actor=actor, target=present, former=former, reference=reference)
+        write(present, reference=reference, actor=actor)
     return present
+
+
+def write(case: Case, *, reference: str, actor: User) -> None:
+    """Write a reference that is checked and free. The caller holds the locks of `locked`."""
+    former, case.reference = case.reference, reference
+    case.save(update_fields=["reference"])
+    Prediction.objects.filter(scan__case=case).update(case_reference=reference)
+    audit.record("case.renamed", actor=actor, target=case, former=former, reference=reference)
 
 
 def checked(reference: str) -> str:

@@ -16,7 +16,7 @@ TOKENS = "/admin/authtoken/tokenproxy/"
 
 def test_tokens_are_masked_everywhere(as_admin: Client, user: User) -> None:
     token = Token.objects.create(user=user)
-    places = [TOKENS, f"{TOKENS}{user.pk}/change/", f"{TOKENS}{user.pk}/delete/", f"{USERS}{user.pk}/delete/"]
+    places = [TOKENS, f"{TOKENS}{user.pk}/change/", f"{TOKENS}{user.pk}/delete/", f"{USERS}{user.pk}/remove/"]
     for place in places:
         response = as_admin.get(place)
         assert response.status_code == 200, place

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from diagnosis.models import AuditEvent
+from tests.factories import PredictionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +57,23 @@ def test_staff_cannot_touch_superusers(as_staff: Callable[..., Client], admin: U
     assert client.post(f"{USERS}{admin.pk}/delete/", {"post": "yes"}).status_code == 403
     client.post(USERS, {"action": "delete_selected", "_selected_action": [admin.pk], "post": "yes"})
     assert User.objects.get(pk=admin.pk).username == "root"
+
+
+def test_a_user_with_cases_is_removed_by_handing_them_over(as_admin: Client, user: User, other_user: User) -> None:
+    case = PredictionFactory(scan__case__owner=user).scan.case
+    assert f"{USERS}{user.pk}/remove/" in as_admin.get(f"{USERS}{user.pk}/change/").content.decode()
+    assert as_admin.post(f"{USERS}{user.pk}/delete/", {"post": "yes"}).status_code == 403
+    page = f"{USERS}{user.pk}/remove/"
+    assert "owns 1 case," in as_admin.get(page).content.decode()
+    assert "Choose an active account" in as_admin.post(page, {"delete": "True"}).content.decode()
+    response = as_admin.post(page, {"to": other_user.pk, "delete": "True"}, follow=True)
+    assert "ada is deleted. 1 cases now belong to grace." in response.content.decode()
+    case.refresh_from_db()
+    assert case.owner == other_user
+
+
+def test_only_superusers_remove_accounts(as_staff: Callable[..., Client], user: User) -> None:
+    client = as_staff("view_user", "change_user", "delete_user")
+    assert client.get(f"{USERS}{user.pk}/remove/").status_code == 403
+    assert client.post(f"{USERS}{user.pk}/remove/", {"delete": "True"}).status_code == 403
+    assert User.objects.filter(pk=user.pk).exists()
