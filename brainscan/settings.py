@@ -204,6 +204,10 @@ REST_FRAMEWORK = {
 }
 
 SPECTACULAR_SETTINGS = {
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "diagnosis.models.prediction.State",
+        "ReviewStateEnum": "diagnosis.models.review.ReviewState",
+    },
     "TITLE": "brainscan",
     "DESCRIPTION": "Research use: decision support, not a diagnosis.",
     "VERSION": "1",

@@ -215,8 +215,21 @@ def _details(known: exceptions.APIException) -> dict[str, Any]:
     errors: Any = known.detail
     if not isinstance(errors, dict):
         errors = {api_settings.NON_FIELD_ERRORS_KEY: errors}
+    errors = {field: _sentences(said) for field, said in errors.items()}
     first = next((f"{field}: {sentences[0]}" for field, sentences in errors.items() if sentences), "")
     return {"code": "invalid", "detail": first, "errors": errors}
+
+
+def _sentences(said: Any) -> list[str]:
+    """What is wrong with a field. Sentences about its parts name them."""
+    if not isinstance(said, dict):
+        return [str(one) for one in said]
+    general = api_settings.NON_FIELD_ERRORS_KEY
+    return [
+        one if part == general else f"{part}: {one}"
+        for part, part_said in said.items()
+        for one in _sentences(part_said)
+    ]
 
 
 def _with_slash(path: str) -> str:

@@ -15,6 +15,7 @@ from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
 from diagnosis.presentation import estimates, labels
+from diagnosis.views import review_panel
 from diagnosis.views.status import FRAGMENTS, requested_view, shown
 from diagnosis.worklist import walk
 from ml.evidence.drawing import OPACITY
@@ -29,7 +30,12 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
         audit.record("scan.viewed", actor=request.user, target=found.scan, prediction=found.pk)
     elif found.state in REUSABLE:
         audit.record("result.viewed", actor=request.user, target=found)
-    list_query = request.GET.get("list")
+    return page(request, found, panel=review_panel.of(request, found))
+
+
+def page(request: HttpRequest, found: Prediction, *, panel: review_panel.Panel, status: int = 200) -> HttpResponse:
+    """The result page. found: from `selectors.result`."""
+    list_query = request.POST.get("list") if request.method == "POST" else request.GET.get("list")
     steps = None if list_query is None else walk.through(request.user, list_query, at=found)
     in_case = selectors.adjacent(found)
     previous, following = (steps.previous, steps.following) if steps else in_case
@@ -45,8 +51,10 @@ def prediction(request: HttpRequest, prediction_id: int) -> HttpResponse:
         "start": _first_slice(request, found),
         "opacity": round(OPACITY * 100),
         "view": "result",
+        "panel": panel,
+        "places": panel.places,
     }
-    return render(request, "diagnosis/result.html", context)
+    return render(request, "diagnosis/result.html", context, status=status)
 
 
 def _first_slice(request: HttpRequest, found: Prediction) -> int:

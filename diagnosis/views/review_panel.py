@@ -1,0 +1,141 @@
+"""The reading panel of the result page: what its form holds, and what was read before."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from diagnosis.access import reading_policy, selectors
+from diagnosis.access.permissions import may_review
+from diagnosis.models import Prediction, Review
+from diagnosis.models.prediction import Outcome, State
+from diagnosis.models.review import Confidence, Finding, ReviewState
+from diagnosis.models.scan import Reading
+from diagnosis.reviews import opinions, standing
+from diagnosis.reviews.errors import InvalidOpinion, ReviewRefused
+from diagnosis.reviews.opinions import Opinion
+from ml.contracts import TUMOR_TYPES
+
+COORDINATES = ("x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """mine: the user's current review. opinion: what the form shows, which is what was typed if that was refused.
+
+    earlier: reviews that an amendment has replaced. final: the review that holds. agreed: what the button that agrees
+    with the model signs, None where the model says nothing to agree with.
+    """
+
+    may_review: bool
+    is_blind: bool
+    mine: Review | None
+    others: list[Review]
+    earlier: list[Review]
+    final: Review | None
+    reading: Reading
+    opinion: Opinion
+    agreed: Opinion | None
+    version: int
+    pixels: str
+    reason: str
+    problem: str
+    errors: Mapping[str, str]
+
+    findings = Finding.choices
+    confidences = Confidence.choices
+    types = TUMOR_TYPES
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the opinion can still be changed without an amendment."""
+        return self.mine is None or self.mine.state == ReviewState.DRAFT
+
+    @property
+    def coordinates(self) -> list[tuple[str, float | str]]:
+        """Name and value of each hidden field of the place."""
+        place = self.opinion.place
+        return [(name, place[n] if n < len(place) else "") for n, name in enumerate(COORDINATES)]
+
+    @property
+    def places(self) -> str:
+        """For the viewer: the places of current readings."""
+        rows = [row for row in (self.mine, *self.others) if row is not None]
+        return json.dumps([_drawn(row) for row in rows if row.point or row.box]) if rows else ""
+
+
+def of(
+    request: HttpRequest, found: Prediction, *, typed: Mapping[str, str] | None = None, refused: Any = None
+) -> Panel:
+    """Two queries. typed: the form that was refused, so that nothing of it is lost."""
+    rows = list(selectors.reviews(request.user).filter(scan=found.scan_id).select_related("amended_by"))
+    mine = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
+    holds = standing.of_reviews(rows)
+    if typed is not None:
+        shown, version = _lenient(typed), whole(typed.get("version", "")) or 0
+    else:
+        shown, version = (opinions.of_review(mine), mine.version) if mine else (Opinion(), 0)
+    return Panel(
+        may_review=may_review(request.user, found.scan.case),
+        is_blind=reading_policy.is_blind_first(request.user),
+        mine=mine,
+        others=[row for row in rows if row.current and row is not mine],
+        earlier=[row for row in rows if not row.current],
+        final=holds.final,
+        reading=Reading(found.scan.reading),
+        opinion=shown,
+        agreed=agreed(found),
+        version=version,
+        pixels=found.scan.pixel_sha256[:16],
+        reason=typed.get("reason", "") if typed is not None else "",
+        problem=refused.message if isinstance(refused, ReviewRefused) else "",
+        errors=refused.errors if isinstance(refused, InvalidOpinion) else {},
+    )
+
+
+def agreed(found: Prediction) -> Opinion | None:
+    """The model's result as an opinion; None where it is hidden, uncertain or missing."""
+    if found.state != State.DONE or found.blinded or found.uncertain:
+        return None
+    kind = found.likely_type if found.outcome == Outcome.TUMOR else ""
+    return Opinion(finding=found.outcome, tumor_type=kind if kind in TUMOR_TYPES else "")
+
+
+def parse(data: Mapping[str, str]) -> Opinion:
+    """The opinion that a form sends. Raises InvalidOpinion for a place or slice that is no number."""
+    texts = [data.get(name, "").strip() for name in COORDINATES]
+    try:
+        place = tuple(float(text) for text in texts if text)
+    except ValueError:
+        raise InvalidOpinion({"location": "A place is given in numbers from 0 to 1."}) from None
+    index = data.get("slice", "").strip()
+    if index and whole(index) is None:
+        raise InvalidOpinion({"slice": "A slice is a whole number from 0."})
+    return Opinion(
+        finding=data.get("finding", ""),
+        tumor_type=data.get("tumor_type", ""),
+        confidence=data.get("confidence", ""),
+        comment=data.get("comment", "").replace("\r\n", "\n").strip(),
+        place=place,
+        slice_index=whole(index) if index else None,
+    )
+
+
+def _lenient(data: Mapping[str, str]) -> Opinion:
+    """What was typed, but for a place that cannot be read."""
+    try:
+        return parse(data)
+    except InvalidOpinion:
+        return parse({key: value for key, value in data.items() if key not in (*COORDINATES, "slice")})
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a form's field holds; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _drawn(row: Review) -> dict[str, Any]:
+    place: dict[str, Any] = {"box": row.box} if row.box else {"x": row.x0, "y": row.y0}
+    return {**place, "slice": row.slice_index, "label": row.reader.get_username()}

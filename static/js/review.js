@@ -1,0 +1,72 @@
+// The reading panel: its keys, and the place that the viewer marks. The forms work without this.
+
+import { isShortcut } from "./lib/dom.js";
+
+const FINDINGS = ["1", "2", "3"];
+const FIELDS = ["x0", "y0", "x1", "y1", "slice"];
+
+// A review form that is on view: the one for an amendment is hidden until it is opened.
+function shownForm() {
+  return [...document.querySelectorAll("[data-review-form]")].find((form) => form.offsetParent !== null);
+}
+
+function place(form, values) {
+  FIELDS.forEach((name, at) => {
+    form.querySelector(`[data-place="${name}"]`).value = values?.[at] ?? "";
+  });
+  form.querySelector("[data-place-text]").textContent = values ? "A place is marked on the image." : "No place marked.";
+  form.querySelector("[data-place-clear]").hidden = !values;
+}
+
+document.addEventListener("viewer:place", (event) => {
+  const form = shownForm();
+  if (!form) return;
+  const { x, y, box, slice } = event.detail;
+  place(form, [...(box ?? [x, y, null, null]), slice]);
+  show(event.target, { x, y, box, slice, label: "you" });
+});
+
+function show(figure, one) {
+  const others = JSON.parse(figure.dataset.places || "[]");
+  figure.dispatchEvent(new CustomEvent("viewer:show-places", { detail: one ? [...others, one] : others }));
+}
+
+document.addEventListener("click", (event) => {
+  const figure = document.querySelector("[data-viewer]");
+  if (event.target.closest("[data-place-start]")) {
+    figure?.dispatchEvent(new CustomEvent("viewer:tool", { detail: "place" }));
+    figure?.querySelector("[data-part='stage']")?.focus();
+  }
+  const clear = event.target.closest("[data-place-clear]");
+  if (!clear) return;
+  place(clear.closest("form"), null);
+  if (figure) show(figure, null);
+});
+
+// A second click while the first is on its way would send the form again.
+document.addEventListener("submit", (event) => {
+  if (!event.target.closest(".review")) return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll(".review form")) delete form.dataset.sent;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.shiftKey || !isShortcut(event) || document.querySelector("dialog[open]")) return;
+  const button = document.querySelector(`[data-review-key="${event.key}"]`);
+  if (button) {
+    event.preventDefault();
+    button.click();
+    return;
+  }
+  const form = shownForm();
+  if (!form) return;
+  if (FINDINGS.includes(event.key)) {
+    form.querySelectorAll("[name='finding']")[FINDINGS.indexOf(event.key)].click();
+  } else if (event.key === "e") {
+    event.preventDefault();
+    form.querySelector("[data-review-comment]").focus();
+  }
+});
