@@ -210,6 +210,7 @@ def test_a_study_is_fetched_judged_and_its_result_sent_back(
             report = dcmtk("dsrdump", path)
             assert report.returncode == 0, report.stderr
             assert "Imaging Measurement Report" in report.stdout
+            assert "Not signed by a reader" in report.stdout
             assert result["model"].partition("@")[2] in report.stdout
             assert f'"{round(result["tumor_probability"], 6)}"'[:5] in report.stdout
         else:
