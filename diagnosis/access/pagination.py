@@ -64,6 +64,11 @@ class BoundedCount(Subquery):
         super().__init__(rows.order_by().values("pk")[: COUNT_LIMIT + 1], output_field=IntegerField())
 
 
+def difference(total: int, part: int) -> int | None:
+    """`total` without `part`, both from bounded counts; None if the total was too many to count."""
+    return total - part if total <= COUNT_LIMIT else None
+
+
 def page(rows: QuerySet[T], *, order: Order, data: Mapping[str, str], size: int) -> Page[T]:
     """The page that `?after=` or `?before=` asks for: the last one for an empty `?before=`, else the first by default.
 

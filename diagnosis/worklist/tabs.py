@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from diagnosis.access import blinding, filters
+from diagnosis.access import blinding, filters, pagination
 from diagnosis.access.pagination import COUNT_LIMIT, BoundedCount
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Prediction, SavedView
@@ -86,14 +86,19 @@ class ShownTab:
 
 @dataclass(frozen=True, slots=True)
 class Tabs:
-    """count: rows of the current selection. read, readable: of its rows under any review state."""
+    """count: rows of the current selection. unread, readable: of its rows under any review state."""
 
     reading: list[ShownTab]
     status: list[ShownTab]
     saved: list[ShownTab]
     count: int
-    read: int
+    unread: int
     readable: int
+
+    @property
+    def read(self) -> int | None:
+        """How many somebody has read; None for a list too long to be counted."""
+        return pagination.difference(self.readable, self.unread)
 
     @property
     def in_tab(self) -> bool:
@@ -129,7 +134,7 @@ def tabs(worklist: Worklist, saved: Sequence[SavedView]) -> Tabs:
         status=[shown(tab) for tab in STATUS_TABS],
         saved=[ShownTab(view.name, counts[f"view {view.pk}"], view.query, now, view=view) for view, now in views],
         count=counts[current.label if current else "chosen"],
-        read=readable - min(unread, readable),
+        unread=unread,
         readable=readable,
     )
 

@@ -20,15 +20,20 @@ from diagnosis.worklist.query import CURSORS, Worklist
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """previous, following: ids of the predictions beside this one in the list. read, total: of the list under any
-    review state, each at most COUNT_LIMIT + 1. list_query: what the list was opened with."""
+    """previous, following: ids of the predictions beside this one in the list. unread, total: of the list under
+    any review state, each at most COUNT_LIMIT + 1. list_query: what the list was opened with."""
 
     list_query: str
     back_query: str
     previous: int | None
     following: int | None
-    read: int
+    unread: int
     total: int
+
+    @property
+    def read(self) -> int | None:
+        """How many somebody has read; None for a list too long to be counted."""
+        return pagination.difference(self.total, self.unread)
 
     @property
     def query(self) -> str:
@@ -52,13 +57,15 @@ def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk:
             before=Subquery(before),
             after=Subquery(after),
             total=BoundedCount(everything),
-            read=BoundedCount(everything.exclude(scan__reading=Reading.UNREAD)),
+            unread=BoundedCount(everything.filter(scan__reading=Reading.UNREAD)),
         )
         .get()
     )
     back = worklist.without("at")
     back["at"] = str(at.pk)
-    return Walk(list_query, back.urlencode(), found["before"], found["after"], found["read"] or 0, found["total"] or 0)
+    return Walk(
+        list_query, back.urlencode(), found["before"], found["after"], found["unread"] or 0, found["total"] or 0
+    )
 
 
 def next_unread(user: AnyUser, list_query: str, *, after: Prediction | None) -> int | None:

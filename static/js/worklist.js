@@ -23,7 +23,7 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("click", (event) => {
   const row = event.target.closest("tr[data-row]");
-  if (!row || event.target.closest("a, button, form, summary") || getSelection().toString()) return;
+  if (!row || event.target.closest("a, button, form, input, label, summary") || getSelection().toString()) return;
   const link = row.querySelector("[data-open]");
   if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
   else link.click();

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from diagnosis.access import ownership, pagination
-from diagnosis.models import Prediction
+from diagnosis.models import Prediction, Scan
 from diagnosis.models.prediction import State
 from diagnosis.worklist import query as worklist_query
 from diagnosis.worklist import tabs as worklist_tabs
@@ -402,3 +402,14 @@ def test_the_result_page_walks_the_list_it_was_opened_from(as_user: Client, make
     assert f'rel="up" href="/history/?sort=scan&amp;at={b.pk}#row-{b.pk}"' in body
     assert "0 of 3 read" in body and 'rel="next-unread"' in body
     assert 'rel="next"' not in as_user.get(f"/predictions/{b.pk}/").content.decode()  # alone in its case
+
+
+def test_progress_is_told_where_it_can_be_counted(as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [make() for _ in range(4)]
+    Scan.objects.filter(pk=rows[0].scan_id).update(reading="read")
+    for query in ("", "?reading=unread", "?outcome=tumor"):
+        assert "1 of 4 read" in as_user.get(f"/history/{query}").content.decode()
+    monkeypatch.setattr(pagination, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(worklist_tabs, "COUNT_LIMIT", 2)
+    body = as_user.get("/history/").content.decode()
+    assert "of 3 read" not in body and 'rel="next-unread"' in body
