@@ -11,5 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
 
 app = Celery("brainscan")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["diagnosis.inference", "diagnosis.cases"], related_name="tasks")
+app.autodiscover_tasks(["diagnosis.inference", "diagnosis.cases", "diagnosis.uploads"], related_name="tasks")
 app.autodiscover_tasks(["diagnosis.inference"], related_name="worker")

@@ -178,9 +178,10 @@ CELERY_TASK_SOFT_TIME_LIMIT = TASK_TIME_LIMIT * 0.9
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": TASK_TIME_LIMIT * 1.1}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A separate queue: workers take from both in turn, so a long queue of scans never delays the sweep.
-CELERY_TASK_ROUTES = {"diagnosis.sweep_stale": {"queue": "sweep"}, "diagnosis.empty_trash": {"queue": "sweep"}}
+CELERY_TASK_ROUTES = {"diagnosis.sweep_*": {"queue": "sweep"}, "diagnosis.empty_trash": {"queue": "sweep"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale": {"task": "diagnosis.sweep_stale", "schedule": 15.0, "options": {"expires": 15.0}},
+    "sweep-uploads": {"task": "diagnosis.sweep_uploads", "schedule": 300.0, "options": {"expires": 300.0}},
     "empty-trash": {"task": "diagnosis.empty_trash", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 

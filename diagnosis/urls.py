@@ -20,6 +20,7 @@ from diagnosis.views import (
     status,
     trash,
     upload,
+    upload_list,
     worklist_actions,
 )
 
@@ -29,6 +30,11 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
     path("upload/", upload.upload, name="upload"),
+    path("upload/rows/", upload_list.rows, name="upload-rows"),
+    path("upload/rows/dismiss/", upload_list.dismiss, name="upload-dismiss"),
+    path("upload/rows/<int:row_id>/picture/", upload_list.picture, name="upload-picture"),
+    path("upload/session/", upload_list.session, name="upload-session"),
+    path("upload/same-name/", upload_list.same_name, name="upload-same-name"),
     path("archive/", pacs.pull_page, name="archive"),
     path("history/", history.history, name="history"),
     path("history/new/", history.fresh, name="history-new"),

@@ -16,7 +16,18 @@ from django.db.models.functions import Coalesce
 
 from diagnosis.access import assigned, blinding, reading_policy
 from diagnosis.access.users import AnyUser, User
-from diagnosis.models import Assignment, Case, ModelVersion, Prediction, Review, Scan, Slice, SliceResult
+from diagnosis.models import (
+    Assignment,
+    Case,
+    ModelVersion,
+    Prediction,
+    Review,
+    Scan,
+    Slice,
+    SliceResult,
+    UploadPicture,
+    UploadRow,
+)
 from diagnosis.models.prediction import ACTIVE, State
 from diagnosis.models.review import ReviewState
 
@@ -122,6 +133,12 @@ def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
     visible = SliceResult.objects.filter(may_see, prediction__in_trash=False)
     visible = blinding.hide_unread(visible, user=user, scan="prediction__scan")
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
+
+
+def upload_rows(user: AnyUser) -> QuerySet[UploadRow]:
+    """The user's own upload list, newest upload first. Nobody else sees it, admins included: it may name files."""
+    mine = UploadRow.objects.filter(user=user.pk) if user.is_active else UploadRow.objects.none()
+    return mine.annotate(has_picture=Exists(UploadPicture.objects.filter(row=OuterRef("pk"))))
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:

@@ -12,6 +12,7 @@
 Each file is judged alone. `UnreadableImage`, raised in any step, ends the way of its own file and of no other.
 """
 
+import hashlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
@@ -24,7 +25,7 @@ from django.db import DataError, IntegrityError
 from diagnosis.access import audit, blinding
 from diagnosis.access.users import User
 from diagnosis.inference import model_versions
-from diagnosis.intake import rejections, series_store, store
+from diagnosis.intake import namesakes, rejections, series_store, store
 from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.decoding import decode
 from diagnosis.intake.file_names import clean_name
@@ -44,7 +45,7 @@ _memory = MemoryBudget(32 * 1024 * 1024)
 
 _slots = UploadSlots(settings.UPLOADS_AT_ONCE, patience=2.0)
 
-__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "receive", "upload_slot"]
+__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "clean_name", "receive", "upload_slot"]
 
 PATIENT_CASE = "PT-"
 """Prefix of the reference of a case that was opened for a patient's pseudonym."""
@@ -65,41 +66,47 @@ def receive(
     oversized: Iterable[str] = (),
     reference: str = "",
     simulated: bool = False,
-    confirmed: bool = False,
+    confirmed: bool | frozenset[str] = False,
+    pictures: int = 0,
+    refuse_namesakes: bool = False,
 ) -> Receipt:
     """Take an upload of `user` into the case called `reference`, or into a new one.
 
     oversized: names of files that the upload handler dropped for their size.
-    confirmed: the uploader has looked, and text in the pictures identifies nobody.
-    Raises ValidationError for a reference that is not pseudonymous, and Busy, both before anything is stored.
+    confirmed: the uploader has looked, and text in the pictures identifies nobody; a set names the files for which that
+    holds by the sha256 of their bytes.
+    pictures: how many of the pictures that ask about their text the receipt holds; the uploader then can look at them.
+    Raises ValidationError for a reference that is not pseudonymous, ReferenceInUse with `refuse_namesakes`, and Busy,
+    all before anything is stored.
     Never raises for what a file holds.
     """
     reference = reference.strip()
     if reference:
         _validate(reference)
+    if refuse_namesakes:
+        namesakes.check(user, reference=reference)
     with upload_slot():
-        return _receive(user, files, oversized, reference, simulated=simulated, confirmed=confirmed)
+        case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
+        version = model_versions.active()
+        context = UploadContext(user, version, case, reference, simulated, confirmed=confirmed, pictures=pictures)
+        return _receive(context, files, oversized)
 
 
-def _receive(
-    user: User, files: Iterable[Upload], oversized: Iterable[str], reference: str, *, simulated: bool, confirmed: bool
-) -> Receipt:
+def _receive(context: UploadContext, files: Iterable[Upload], oversized: Iterable[str]) -> Receipt:
     receipt = Receipt()
-    case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
-    context = UploadContext(user, model_versions.active(), case, reference, simulated=simulated, confirmed=confirmed)
     with HeldSlices() as held:
         for upload in files:
             context = _take_upload(upload, context, receipt, held)
         series_store.store(held, context=context, receipt=receipt)
     receipt.accepted.sort(key=lambda accepted: accepted.at)
-    blinding.cover(user, (accepted.prediction for accepted in receipt.accepted))
+    blinding.cover(context.user, (accepted.prediction for accepted in receipt.accepted))
     if receipt.accepted:
         opened = (accepted.scan.case for accepted in receipt.accepted if accepted.created)
         receipt.case = context.case or next(opened, receipt.accepted[0].scan.case)
     too_large = rejections.too_large(settings.MAX_UPLOAD_MB)
     receipt.rejected += [rejections.rejected(too_large, name=clean_name(name)) for name in oversized]
     for rejected in receipt.rejected:  # without the file's name, which may be the patient's
-        audit.record("scan.rejected", actor=user, code=rejected.code)
+        audit.record("scan.rejected", actor=context.user, code=rejected.code)
     return receipt
 
 
@@ -123,8 +130,10 @@ def _take(
         if isinstance(content, UnreadableImage):
             raise content
         for decoded in decode(content, name=name):
-            if decoded.has_text and not context.confirmed:
-                raise rejections.burned_in_text()
+            if decoded.has_text and not _confirmed(content, context):
+                with_picture = sum(bool(one.picture) for one in receipt.rejected) < context.pictures
+                receipt.rejected.append(rejections.question(decoded, content, name=name, with_picture=with_picture))
+                break
             if decoded.problem is not None:
                 receipt.rejected.append(rejections.rejected(decoded.problem, name=name))
                 continue
@@ -144,6 +153,13 @@ def _take(
         _log.exception("file cannot be stored")
         receipt.rejected.append(rejections.rejected(rejections.not_stored(), name=name))
     return context
+
+
+def _confirmed(content: bytes, context: UploadContext) -> bool:
+    """Whether the uploader says of this file that its text identifies nobody."""
+    if isinstance(context.confirmed, bool):
+        return context.confirmed
+    return hashlib.sha256(content).hexdigest() in context.confirmed
 
 
 def _goes_by_patient(decoded: Decoded, context: UploadContext) -> bool:

@@ -37,7 +37,7 @@ class Decoded:
     series, instance: UIDs as this site maps them. patient: a pseudonym, "" if unknown. spacing: mm between slices.
     letters: at the left, right, upper and lower edge. windows: center and width of each.
     deidentified: what was kept and dropped, as the scan's row and `deid_report` show it.
-    has_text: the pictures seem to contain text, or the file says so.
+    has_text: the pictures seem to contain text, or the file says so. text_at: the frame in which it was found, if any.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Decoded:
     windows: tuple[tuple[float, float], ...] = ()
     deidentified: dict[str, Any] = field(default_factory=dict)
     has_text: bool = False
+    text_at: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -69,3 +70,9 @@ class Decoded:
         if len(self.slices) == 1:
             return self.slices[0].pixel_sha256
         return combined_digest("", [one.pixel_sha256 for one in self.slices])
+
+    @property
+    def shown_for_text(self) -> RenderedSlice:
+        """The slice to look at if there may be text: the one in which it was found, else the middle one."""
+        middle = self.slices[len(self.slices) // 2]
+        return next((one for one in self.slices if one.frame == self.text_at), middle)

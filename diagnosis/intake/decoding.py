@@ -69,6 +69,7 @@ def _from_raster(name: str, data: bytes) -> Decoded:
         (rendered,),
         deidentified={"method": RASTER, "dropped": list(cleaned.dropped)},
         has_text=has_text,
+        text_at=0 if has_text else None,
     )
 
 
@@ -78,7 +79,7 @@ def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
     from ml.readers import volumes
 
     opened = volumes.open_file(data, file_format=file_format, max_pixels=readers.MAX_PIXELS)
-    slices, has_text = _render_all(opened, search=_sample(opened.frames))
+    slices, text_at = _render_all(opened, search=_sample(opened.frames))
     return Decoded(
         name,
         clean_nifti.clean(opened),
@@ -88,7 +89,8 @@ def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
         spacing=opened.thickness,
         letters="".join(opened.orientation_letters or ()),
         deidentified={"method": VOLUME},
-        has_text=has_text,
+        has_text=text_at is not None,
+        text_at=text_at,
     )
 
 
@@ -97,7 +99,7 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
     raw_facts = slice_facts.read(opened.dataset, opened.frames)
     series.anatomy(raw_facts)  # before the frames are decoded
     search = range(opened.frames) if dicom.captured(opened.dataset) else _sample(opened.frames)
-    slices, has_text = _render_all(opened, search=search)
+    slices, text_at = _render_all(opened, search=search)
     cleaned = clean_dicom.clean(opened.dataset, secret=settings.DEID_SECRET)
     kept = attributes(cleaned.data)  # title and windows come from what was kept, never from the original
     facts = [
@@ -114,7 +116,8 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
         patient=cleaned.patient,
         windows=description.windows(kept),
         deidentified={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
-        has_text=has_text or dicom.burned_in(opened.dataset),
+        has_text=text_at is not None or dicom.burned_in(opened.dataset),
+        text_at=text_at,
     )
     position = facts[0].position
     if opened.frames == 1 and position is not None and cleaned.series:
@@ -145,14 +148,16 @@ def _sample(frames: int) -> tuple[int, ...]:
     return 0, frames // 2, frames - 1
 
 
-def _render_all(opened: readers.Slices, *, search: Container[int]) -> tuple[tuple[RenderedSlice, ...], bool]:
-    """Every slice of a file, and whether one of those in `search` has text. One is decoded at a time."""
-    rendered, has_text = [], False
+def _render_all(opened: readers.Slices, *, search: Container[int]) -> tuple[tuple[RenderedSlice, ...], int | None]:
+    """Every slice of a file, and the first of those in `search` that has text. One is decoded at a time."""
+    rendered: list[RenderedSlice] = []
+    text_at: int | None = None
     for index in range(opened.frames):
         image = opened.image(index)
-        has_text = has_text or (index in search and _has_text(image))
+        if text_at is None and index in search and _has_text(image):
+            text_at = index
         rendered.append(_render(image, frame=index))
-    return tuple(rendered), has_text
+    return tuple(rendered), text_at
 
 
 def _has_text(image: Image) -> bool:

@@ -31,6 +31,14 @@ def render(image: Image) -> tuple[bytes, bytes]:
     return preview, _png(picture)
 
 
+def jpeg(preview: bytes) -> bytes:
+    """A preview as JPEG, a fraction of its size: to be looked at, never to be judged."""
+    buffer = io.BytesIO()
+    with Pillow.open(io.BytesIO(preview)) as picture:
+        picture.convert("L").save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
 def windowed(data: bytes, *, frame: int, window: int | None) -> bytes:
     """PNG bytes of a frame of a DICOM file under one of its windows; None: the full range of gray values.
 

@@ -30,13 +30,16 @@ class Rejected:
     """One file that was not taken.
 
     code: of the rule that it broke. detail: a sentence for its uploader, see `rejections`. confirmable: it is taken if
-    the uploader confirms that the text in it identifies nobody.
+    the uploader confirms that the text in it identifies nobody. sha256: of such a file's bytes, as they came. picture:
+    JPEG bytes of it, empty if the caller asked for none.
     """
 
     name: str
     code: str
     detail: str
     confirmable: bool = False
+    sha256: str = ""
+    picture: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)

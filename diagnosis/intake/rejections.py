@@ -5,6 +5,10 @@ Each comes with an `UnreadableImage`, raised where the rule is checked: damaged 
 one function that turns any of them into a line of the receipt.
 """
 
+import hashlib
+
+from diagnosis.intake import previews
+from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.receipt import Rejected
 from diagnosis.models import Case, Scan
 from ml.contracts import UnreadableImage
@@ -14,7 +18,20 @@ CONFIRMABLE = "lettering"
 
 
 def rejected(error: UnreadableImage, *, name: str) -> Rejected:
-    return Rejected(name, error.code, error.message, confirmable=error.code == CONFIRMABLE)
+    return Rejected(name, error.code, error.message)
+
+
+def question(decoded: Decoded, content: bytes, *, name: str, with_picture: bool) -> Rejected:
+    """Ask whether the text in a file's pictures is a name. content: the file's bytes."""
+    error = burned_in_text()
+    return Rejected(
+        name,
+        error.code,
+        error.message,
+        confirmable=True,
+        sha256=hashlib.sha256(content).hexdigest(),
+        picture=previews.jpeg(decoded.shown_for_text.preview) if with_picture else b"",
+    )
 
 
 def too_large(limit: int) -> UnreadableImage:

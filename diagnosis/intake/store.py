@@ -28,7 +28,8 @@ class UploadContext:
 
     model_version: the active one, None if the site has none. case: where earlier files of this upload went.
     reference: of the case that was asked for or derived from the patient's pseudonym, "" for a new case.
-    confirmed: the uploader says that text in the pictures identifies nobody.
+    confirmed: the uploader says that text in the pictures identifies nobody: in all of them, or in those of the files
+    with these sha256. pictures: how many that ask about their text may be handed to the uploader.
     """
 
     user: User
@@ -36,7 +37,8 @@ class UploadContext:
     case: Case | None = None
     reference: str = ""
     simulated: bool = False
-    confirmed: bool = False
+    confirmed: bool | frozenset[str] = False
+    pictures: int = 0
 
 
 def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:

@@ -13,6 +13,7 @@ from diagnosis.models.review import Review
 from diagnosis.models.saved_view import SavedView, WorklistPreference
 from diagnosis.models.scan import Scan
 from diagnosis.models.slice import Slice, SliceResult
+from diagnosis.models.upload_row import UploadPicture, UploadRow
 
 __all__ = [
     "Assignment",
@@ -30,5 +31,7 @@ __all__ = [
     "Scan",
     "Slice",
     "SliceResult",
+    "UploadPicture",
+    "UploadRow",
     "WorklistPreference",
 ]

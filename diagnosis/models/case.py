@@ -10,8 +10,11 @@ from django.utils import timezone
 
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTVWXYZ"  # no characters that look alike
 
+REFERENCE = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
+"""A whole reference. Browsers check the upload page's field by it, so it is written as both languages read it."""
+
 validate_reference = RegexValidator(
-    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+    rf"\A{REFERENCE}\Z",
     "A case reference has 1 to 64 letters, digits, dots, dashes or underscores, and starts with a letter or digit. "
     "Use a pseudonym, never a name.",
     code="invalid_reference",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from diagnosis.models.case import new_reference
+from diagnosis.models.case import REFERENCE, new_reference, validate_reference
 
 
 class MultipleFiles(forms.ClearableFileInput):
@@ -27,6 +27,9 @@ class UploadForm(forms.Form):
         widget=MultipleFiles(),
     )
     confirmed = forms.BooleanField(label="No text in these images is a name", required=False)
+    own_case = forms.BooleanField(label="Open a case of my own with this reference", required=False)
+    reference_rule = {"pattern": REFERENCE, "message": validate_reference.message}
+    """The rule that `intake` checks, so that the page can say on the field what is wrong before it sends anything."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {}).setdefault("case", new_reference())

@@ -16,7 +16,7 @@ from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
 from diagnosis.presentation import estimates, labels
 from diagnosis.views import review_panel
-from diagnosis.views.status import FRAGMENTS, requested_view, shown
+from diagnosis.views.status import FRAGMENTS, for_view, requested_view, shown
 from diagnosis.worklist import walk
 from ml.evidence.drawing import OPACITY
 
@@ -95,7 +95,7 @@ def _change(request: HttpRequest, prediction_id: int, action: Callable[..., bool
     if not request.headers.get("HX-Request"):
         return redirect(_next_url(request, found))
     view = requested_view(request.POST)
-    [row] = shown(request, prediction_ids=[prediction_id])
+    [row] = for_view(view, shown(request, prediction_ids=[prediction_id]), user=request.user)
     context = {"p": row, "view": view, "fragment": FRAGMENTS[view], "list_query": request.POST.get("list")}
     return render(request, "diagnosis/_fragments/changed.html", context)
 

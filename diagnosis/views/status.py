@@ -11,14 +11,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from diagnosis.access import selectors
+from diagnosis.access.users import AnyUser
 from diagnosis.inference import broker
 from diagnosis.models import Prediction
-from diagnosis.presentation import estimates, labels
+from diagnosis.presentation import estimates, labels, upload_list
 from diagnosis.reviews.standing import with_review_state
 
 FRAGMENTS = {
     "row": "diagnosis/_fragments/history_row.html",
-    "upload": "diagnosis/_fragments/upload_row.html",
+    "upload": "diagnosis/_fragments/upload_ended.html",
     "badge": "diagnosis/_fragments/scan_card.html",
     "result": "diagnosis/_fragments/result_ready.html",
 }
@@ -36,7 +37,7 @@ def status(request: HttpRequest) -> HttpResponse:
     found = shown(request, prediction_ids=asked) if asked else []
     context = {
         "active": [row for row in found if row.is_active],
-        "ended": [row for row in found if not row.is_active],
+        "ended": for_view(view, [row for row in found if not row.is_active], user=request.user),
         "unknown": sorted(set(asked) - {row.pk for row in found}),
         "view": view,
         "list_query": request.GET.get("list"),
@@ -70,6 +71,11 @@ def requested_view(data: Mapping[str, str]) -> str:
     """The `view` parameter; the worklist's row for any value that is not a key of FRAGMENTS."""
     view = data.get("view", "")
     return view if view in FRAGMENTS else "row"
+
+
+def for_view(view: str, found: list[Prediction], *, user: AnyUser) -> list[Prediction]:
+    """The predictions with what that view's fragment needs besides."""
+    return upload_list.of_predictions(found, user=user) if view == "upload" else found
 
 
 def polled_ids(values: Iterable[str]) -> list[int]:

@@ -26,10 +26,18 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.id === "poller" && document.hidden) event.preventDefault();
 });
 
+const isLogin = (request) =>
+  Boolean(request?.responseURL) && new URL(request.responseURL).pathname === document.body.dataset.login;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isLogin(event.detail.xhr)) event.detail.shouldSwap = false;
+});
+
 document.addEventListener("htmx:afterRequest", (event) => {
-  // Once the session has ended, every answer is the login page: go there instead of asking on.
-  const url = event.detail.xhr?.responseURL;
-  if (url && new URL(url).pathname === document.body.dataset.login) location.reload();
+  // Once the session has ended, every answer is the login page: go there instead of asking on, unless the page has
+  // something to lose and prevents it.
+  if (!isLogin(event.detail.xhr)) return;
+  if (document.dispatchEvent(new Event("session:lost", { cancelable: true }))) location.reload();
 });
 
 // A row that is replaced while it has the focus or the keyboard's mark passes both on to the new row.

@@ -1,152 +1,255 @@
 // The upload page: one request per file, each on its own row until the server's row takes its place.
 
 import { byId } from "./lib/dom.js";
-import { isClutter, summary, tooLarge, UploadQueue } from "./lib/uploads.js";
+import { newKey } from "./lib/keys.js";
+import { claimRow, files as counted, isClutter, tooLarge, UploadQueue } from "./lib/uploads.js";
 import { ensurePoller } from "./poller.js";
-import { droppedFiles } from "./upload/folders.js";
-import { addRows, makeRow, releasePreview, replaceRow, resetRow, showProblem, showProgress } from "./upload/rows.js";
+import * as caseField from "./upload/case_field.js";
+import { watchDrops } from "./upload/folders.js";
+import * as kept from "./upload/kept.js";
+import * as questions from "./upload/questions.js";
+import * as rows from "./upload/rows.js";
+import * as session from "./upload/session.js";
+import * as tabs from "./upload/tabs.js";
 import { transfer } from "./upload/transfer.js";
 
 const ROWS_AT_ONCE = 40; // made per frame, so that 500 files do not freeze the page
 
 const form = byId("upload-form");
-const zone = byId("drop-zone");
-const reference = byId("id_case");
+const list = byId("uploads");
 const limits = { image: Number(form.dataset.maxMb), archive: Number(form.dataset.maxArchiveMb) };
 const queue = new UploadQueue(send);
-const confirmable = new Map(); // rows of images that may show a name → the job that brought them
+const files = new Map(); // key → the file, while this page lives: a browser does not read it again by itself
+let chosen = []; // files that wait for a case reference
+let unannounced = [];
+let starting = false;
 
-function showSummary() {
-  const text = summary(queue.counts);
-  const line = byId("upload-summary");
-  if (line.textContent !== text) line.textContent = text; // a screen reader announces every change
+const showSummary = () => rows.showSummary(queue, tabs.isElsewhere);
+
+async function choose(some) {
+  chosen.push(...some);
+  if (!chosen.length) byId("waits").textContent = "There is no file to upload in what you chose.";
+  else await start();
 }
 
-function add(files) {
-  const name = reference.value.trim() || reference.defaultValue;
-  queue.choose(files.length);
-  if (files.length) addSome(files, name);
-  else showSummary(); // an empty folder
+async function start() {
+  if (!chosen.length) await caseField.isReady({ focus: false });
+  if (!chosen.length || starting) return;
+  starting = true;
+  const ready = await caseField.isReady();
+  starting = false;
+  byId("waits").textContent = ready ? "" : `${counted(chosen.length)} not sent yet: the case comes first.`;
+  if (!ready) return;
+  const some = chosen;
+  chosen = [];
+  const reference = caseField.reference();
+  const waiting = rows.notSent().filter(({ key }) => !tabs.isElsewhere(key));
+  await add(some.map((file) => newJob(file, claimRow(waiting, file), reference)));
 }
 
-function addSome(files, name) {
-  const jobs = files.slice(0, ROWS_AT_ONCE).map((file) => ({ file, row: makeRow(file), reference: name, tries: 0 }));
-  for (const job of jobs) {
-    const problem = tooLarge(job.file, limits);
-    if (problem) refuse(job, problem);
-    else queue.add(job);
+function newJob(file, claimed, reference) {
+  const wanted = claimed?.reference || reference;
+  const job = { file, key: claimed?.key || newKey(), reference: wanted, ownCase: caseField.isOwnCase(wanted) };
+  return Object.assign(job, { claimed: claimed?.row, problem: tooLarge(file, limits), tries: 0 });
+}
+
+/** Put jobs on the page and on the site's list, then send them. */
+async function add(jobs) {
+  let last;
+  for (let at = 0; at < jobs.length; at += ROWS_AT_ONCE) {
+    const some = jobs.slice(at, at + ROWS_AT_ONCE);
+    for (const job of some) addRow(job);
+    const fresh = some.filter((job) => !job.claimed).map((job) => job.row);
+    rows.addRows(fresh, last);
+    last = fresh.at(-1) || last;
+    showSummary();
+    if (jobs.length > at + ROWS_AT_ONCE) await new Promise(requestAnimationFrame);
   }
-  addRows(jobs.map((job) => job.row));
+  unannounced.push(...jobs);
+  await announce();
+  for (const job of jobs) if (job.problem) rows.showProblem(job.row, job.problem);
   showSummary();
   queue.pump();
-  const rest = files.slice(ROWS_AT_ONCE);
-  if (rest.length) requestAnimationFrame(() => addSome(rest, name));
+}
+
+function addRow(job) {
+  job.row = rows.makeRow(job.file);
+  job.row.dataset.key = job.key;
+  files.set(job.key, job);
+  if (job.claimed) job.claimed.replaceWith(job.row);
+  if (job.problem) files.delete(job.key);
+  else queue.add(job);
+}
+
+async function announce() {
+  const jobs = unannounced;
+  unannounced = [];
+  if (!jobs.length) return;
+  try {
+    await kept.announce(jobs, jobs[0].reference);
+    tabs.changed();
+  } catch (error) {
+    unannounced = [...jobs, ...unannounced];
+    if (error instanceof kept.LoggedOut) loggedOut();
+  }
 }
 
 function send(job) {
   transfer(job, form, {
-    onProgress: (state) => showProgress(job.row, state),
-    onAnswer: (request) => {
-      takeAnswer(job, request);
-      queue.release();
-    },
-    onBroken: () => {
-      refuseForNow(job, "The connection broke while this file was sent.");
-      queue.release();
-    },
+    onProgress: (state) => rows.showProgress(job.row, state),
+    onAnswer: (request) => takeAnswer(job, request),
+    onBroken: () => refuseForNow(job, "The connection broke while this file was sent."),
   });
 }
 
 function takeAnswer(job, request) {
-  if (new URL(request.responseURL).pathname === document.body.dataset.login) {
-    refuseForNow(job, "You are logged out. Log in again in another tab, then try again.");
+  if (kept.isLogin(request.responseURL) || request.status === 403) {
+    queue.putBack(job);
+    rows.resetRow(job.row);
+    loggedOut();
     return;
   }
-  const page = new DOMParser().parseFromString(request.responseText, "text/html");
-  const answers = [...page.querySelectorAll(".upload-row")];
-  if (!answers.length) {
-    refuseForNow(job, `The server could not take this file (${request.status}).`);
-  } else if (request.status === 503) {
-    refuseForNow(job, answers[0].querySelector(".problem").textContent);
-  } else {
-    const taken = answers.some((row) => row.dataset.row); // asked first: a repeated scan's row loses its id below
-    replaceRow(job, answers, (row, button) => offerToConfirm(row, button, job));
-    queue.settle(job, taken ? "sent" : "refused");
-    showSummary();
+  const answers = kept.elements(request.responseText);
+  if (answers.length && request.status !== 503) {
+    rows.replaceRow(job.row, answers);
+    if (!answers.some((row) => row.matches(".upload-asks"))) files.delete(job.key);
+    queue.end(job);
+    questions.showAll();
     ensurePoller();
+    tabs.changed();
+    showSummary();
+    return;
   }
-}
-
-function refuse(job, text, again) {
-  showProblem(job.row, text, again);
-  queue.settle(job, "refused");
-  showSummary();
+  if (request.status === 409) caseField.forget(job.reference);
+  const page = new DOMParser().parseFromString(request.responseText, "text/html");
+  const said = page.querySelector("[data-refused]")?.textContent;
+  refuseForNow(job, said || `The server could not take this file (${request.status}).`);
 }
 
 function refuseForNow(job, text) {
-  refuse(job, text, () => {
-    resetRow(job.row);
+  rows.showProblem(job.row, text, async () => {
+    if (!(await caseField.isReady())) return;
+    Object.assign(job, { reference: caseField.reference(), tries: 0 });
+    job.ownCase = caseField.isOwnCase(job.reference);
     sendAgain(job);
   });
+  queue.end(job);
+  showSummary();
 }
 
 function sendAgain(job) {
-  queue.again(job);
+  rows.resetRow(job.row);
+  queue.add(job);
   showSummary();
   queue.pump();
 }
 
-function offerToConfirm(row, button, job) {
-  confirmable.set(row, job);
-  button.onclick = () => sendConfirmed(row, job);
+function loggedOut() {
+  queue.pause();
+  byId("poller")?.remove();
+  const left = () => queue.left + chosen.length;
+  const text = () => (left() ? `${counted(left())} ${left() === 1 ? "waits" : "wait"} in this page.` : "");
+  session.lost(text, async () => {
+    ensurePoller();
+    await announce();
+    queue.resume();
+    await refresh();
+  });
 }
 
-// The user has looked and found no name in the image. An archive is sent again as a whole, for all of its images; what
-// was taken the first time is recognized.
-function sendConfirmed(row, job) {
-  const rows = [...confirmable].filter(([, other]) => other === job).map(([other]) => other);
-  const images = rows.filter((other) => other.isConnected).length;
-  const question = `This archive has ${images} images with text in them. Have you looked at all of them?`;
-  if (images > 1 && !window.confirm(question)) return;
-  job.row = makeRow(job.file);
-  row.before(job.row);
-  for (const other of rows) {
-    confirmable.delete(other);
-    releasePreview(other);
-    other.remove();
-  }
-  job.confirmed = true;
+/** All pictures of a file are answered: it is sent again in place of their rows. */
+function sendAnswered(key, asking, lookedAt) {
+  const job = files.get(key);
+  if (job) putAgain(job, asking, lookedAt);
+  else questions.pick(asking[0], (file) => putAgain(againJob(asking[0], file), asking, lookedAt));
+}
+
+function againJob({ dataset }, file) {
+  return newJob(file, { key: dataset.key, reference: dataset.reference }, caseField.reference());
+}
+
+function putAgain(job, places, lookedAt = []) {
+  Object.assign(job, { row: rows.makeRow(job.file), lookedAt, tries: 0 });
+  job.row.dataset.key = job.key;
+  files.set(job.key, job);
+  places[0].before(job.row);
+  for (const place of places) rows.removeRow(place);
   sendAgain(job);
 }
 
-for (const chooser of form.querySelectorAll('input[type="file"]')) {
-  chooser.addEventListener("change", () => {
-    add([...chooser.files].filter((file) => !isClutter(file.webkitRelativePath)));
-    chooser.value = "";
-  });
+async function refresh() {
+  try {
+    const found = await kept.read();
+    rows.showList(found, ownRows());
+    questions.showAll();
+    ensurePoller();
+  } catch (error) {
+    if (error instanceof kept.LoggedOut) loggedOut();
+  }
+  showSummary();
 }
 
-form.addEventListener("submit", (event) => event.preventDefault());
-
-for (const name of ["dragenter", "dragover"]) {
-  document.addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    zone.classList.add("over");
-  });
+/** The page's own rows: those on their way, and those whose request came to nothing, by key. */
+function ownRows() {
+  const own = [...list.children].filter((row) => row.dataset.key && !row.dataset.row);
+  return new Map(own.map((row) => [row.dataset.key, row]));
 }
 
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) zone.classList.remove("over");
+async function dismiss(what, gone) {
+  try {
+    await kept.dismiss(what);
+  } catch (error) {
+    if (error instanceof kept.LoggedOut) loggedOut();
+    return;
+  }
+  for (const row of gone.slice(1)) rows.removeRow(row);
+  if (gone.length) rows.leaveRow(gone[0]);
+  for (const key of new Set(gone.map((row) => row.dataset.key))) {
+    questions.settle(key, sendAnswered);
+    if (![...list.children].some((row) => row.dataset.key === key)) files.delete(key);
+  }
+  tabs.changed();
+  showSummary();
+}
+
+list.addEventListener("click", (event) => {
+  const row = event.target.closest('[data-part="remove"]')?.closest(".upload-row");
+  if (!row) return;
+  event.preventDefault();
+  dismiss(row.dataset.row ? { row: row.dataset.row } : { key: row.dataset.key }, [row]);
 });
 
-document.addEventListener("drop", async (event) => {
-  if (!event.dataTransfer?.files.length) return;
+byId("dismiss-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  zone.classList.remove("over");
-  add(await droppedFiles(event.dataTransfer));
+  dismiss({ finished: "on" }, rows.finishedRows());
+});
+
+for (const chooser of form.querySelectorAll('input[type="file"]:not(#id_again)')) {
+  chooser.addEventListener("change", () => {
+    const some = [...chooser.files].filter((file) => !isClutter(file.webkitRelativePath));
+    chooser.value = "";
+    choose(some);
+  });
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  start();
 });
 
 window.addEventListener("beforeunload", (event) => {
-  if (queue.busy) event.preventDefault();
+  if (queue.busy || chosen.length) event.preventDefault();
 });
+
+document.addEventListener("session:lost", (event) => {
+  if (!queue.busy && !chosen.length && !files.size) return;
+  event.preventDefault(); // a reload would lose the files
+  loggedOut();
+});
+
+watchDrops(byId("drop-zone"), choose);
+caseField.watch(start);
+questions.watch({ send: sendAnswered, choose: (row, file) => putAgain(againJob(row, file), [row]) });
+tabs.join(() => queue.jobs.map((job) => job.key), refresh);
+questions.showAll();
+showSummary();

@@ -88,7 +88,7 @@ NUMBERED = (
     "/cases/1/report/?part={}", "/history/export/?model={}",
     "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
     "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
-    "/status/?id={}",
+    "/status/?id={}", "/upload/rows/{}/picture/",
     "/api/v1/cases/{}/", "/api/v1/scans/{}/", "/api/v1/models/{}/", "/api/v1/predictions/{}/",
     "/api/v1/predictions/{}/similar/", "/api/v1/predictions/1/slices/{}/preview/", "/admin/diagnosis/case/{}/change/",
 )  # fmt: skip

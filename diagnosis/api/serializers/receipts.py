@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -10,7 +11,7 @@ from diagnosis.api.serializers.links import link
 from diagnosis.api.serializers.predictions import PredictionBriefSerializer
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.scans import ScanFieldsSerializer
-from diagnosis.intake import Accepted
+from diagnosis.intake import Accepted, Receipt, namesakes
 from diagnosis.models import Prediction
 
 
@@ -25,6 +26,10 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
     case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
     confirmed = serializers.BooleanField(
         required=False, help_text="You have looked: text in these images is no name. Without it they are not taken."
+    )
+    refuse_same_reference = serializers.BooleanField(
+        required=False,
+        help_text="Answer 409 instead of opening a case whose reference another owner's case has, if you may see that.",
     )
 
 
@@ -85,6 +90,14 @@ class RejectedSerializer(serializers.Serializer[Any]):
     confirmable = serializers.BooleanField(help_text="Send it again with `confirmed`, if there is no name in it.")
 
 
+class NamesakeSerializer(serializers.Serializer[Any]):
+    """Another owner's case with the same reference."""
+
+    case_id = serializers.IntegerField(source="pk")
+    owner = serializers.CharField(source="owner.username")
+    url = serializers.HyperlinkedIdentityField(view_name="api:case-detail")
+
+
 class ReceiptSerializer(serializers.Serializer[Any]):
     """What became of an upload, file by file. `case` is the reference, ready to be sent with the next upload."""
 
@@ -93,6 +106,16 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     case_url = link("case-detail", "case")
     scans = AcceptedSerializer(source="accepted", many=True)
     rejected = RejectedSerializer(many=True)
+    same_reference = serializers.SerializerMethodField(
+        help_text="Other owners' cases with this reference, as far as you may see them."
+    )
+
+    @extend_schema_field(NamesakeSerializer(many=True))
+    def get_same_reference(self, receipt: Receipt) -> list[dict[str, Any]]:
+        if receipt.case is None:
+            return []
+        found = namesakes.of(self.context["request"].user, reference=receipt.case.reference)
+        return list(NamesakeSerializer(found, many=True, context=self.context).data)
 
 
 class NothingAcceptedSerializer(ProblemSerializer):
@@ -103,3 +126,4 @@ class NothingAcceptedSerializer(ProblemSerializer):
     case_url = serializers.URLField(allow_null=True, required=False)
     scans = AcceptedSerializer(many=True, required=False)
     rejected = RejectedSerializer(many=True, required=False)
+    same_reference = NamesakeSerializer(many=True, required=False)

@@ -13,11 +13,13 @@ from diagnosis import intake
 from diagnosis.access import selectors
 from diagnosis.access.filters import ScanFilter
 from diagnosis.api.negotiation import IgnoreAccept
-from diagnosis.api.problems import MEDIA_TYPE, NothingAccepted
+from diagnosis.api.problems import MEDIA_TYPE, Conflict, NothingAccepted
+from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.receipts import NothingAcceptedSerializer, ReceiptSerializer, UploadSerializer
 from diagnosis.api.serializers.scans import ScanSerializer
 from diagnosis.api.views.base import sends_file
 from diagnosis.api.views.scan_changes import ScanChanges
+from diagnosis.intake import namesakes
 from diagnosis.intake.upload_handler import oversized
 from diagnosis.models import Scan
 from diagnosis.presentation import pixel_data, responses
@@ -42,6 +44,7 @@ class ScanViewSet(ScanChanges):
         responses={
             201: ReceiptSerializer,
             (400, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "No file was taken, or none came"),
+            (409, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, "Another owner's case has the reference"),
             (413, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "All files were too large"),
         },
     )
@@ -52,13 +55,17 @@ class ScanViewSet(ScanChanges):
             raise ValidationError(
                 {"files": ["Send one or more files in the field `files` (curl: -F files=@scan.png)."]}
             )
-        receipt = intake.receive(
-            user=self.user,
-            files=uploads,
-            oversized=too_large,
-            reference=str(request.POST.get("case", "")),
-            confirmed=str(request.POST.get("confirmed", "")).lower() in ("1", "true", "on", "yes"),
-        )
+        try:
+            receipt = intake.receive(
+                user=self.user,
+                files=uploads,
+                oversized=too_large,
+                reference=str(request.POST.get("case", "")),
+                confirmed=_is_true(request.POST.get("confirmed")),
+                refuse_namesakes=_is_true(request.POST.get("refuse_same_reference")),
+            )
+        except namesakes.ReferenceInUse as error:
+            raise Conflict(str(error), code=error.code) from error
         shown = ReceiptSerializer(receipt, context=self.get_serializer_context()).data
         if not receipt.accepted:
             raise NothingAccepted(receipt, shown=shown)
@@ -86,3 +93,8 @@ class ScanViewSet(ScanChanges):
         """Before any window, from slice `index` on, which is a multiple of 8: 0 for a single image."""
         slices = selectors.slices(self.user)
         return pixel_data.block(request._request, self.get_object(), slices=slices, first=index)
+
+
+def _is_true(value: object) -> bool:
+    """Whether a form field says yes."""
+    return str(value).lower() in ("1", "true", "on", "yes")

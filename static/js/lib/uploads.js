@@ -14,7 +14,7 @@ export const isBrowserImage = (file) => BROWSER_IMAGE.test(file.type);
 
 /** Why the file is too large, as a sentence; null if it is not. limits: `image` and `archive`, in megabytes. */
 export function tooLarge(file, limits) {
-  const limit = isBrowserImage(file) ? limits.image : limits.archive;
+  const limit = isBrowserImage(file) || file.type === "image/tiff" ? limits.image : limits.archive;
   if (file.size <= limit * MEGABYTE) return null;
   return `This file has ${(file.size / MEGABYTE).toFixed(1)} MB; at most ${limit} MB are accepted.`;
 }
@@ -32,75 +32,94 @@ export function retryDelay({ status, retryAfter, tries, random = Math.random() }
   return 1000 * retryAfter * (1 + random);
 }
 
-const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
+export const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
-/** The line under the form. */
-export function summary({ chosen, sent, refused }) {
-  if (!chosen) return "There is no file to upload in what you chose.";
-  const left = chosen - sent - refused;
-  const parts = [];
-  if (left > 0) parts.push(`Sending ${files(left)} of ${chosen}`);
-  else if (sent) parts.push(`${files(sent)} sent`);
-  if (refused) parts.push(`${files(refused)} not taken`);
-  return parts.join(" · ");
+/** The parts of the line above the list. counts: rows in each state. */
+export function summary({ left, total }, counts) {
+  const scans = `${counts.taken} ${counts.taken === 1 ? "scan" : "scans"} taken`;
+  return [
+    left && `Sending ${files(left)} of ${total}`,
+    counts.taken && scans,
+    counts.known && `${counts.known} already here`,
+    counts.refused && `${counts.refused} not taken`,
+    counts.waiting && `${counts.waiting} not sent`,
+  ].filter(Boolean);
+}
+
+/** Takes the row out of `rows` (name and size of files that were not sent) that waits for this file; null if none. */
+export function claimRow(rows, file) {
+  const at = rows.findIndex((row) => row.name === file.name && Number(row.size) === file.size);
+  return at < 0 ? null : rows.splice(at, 1)[0];
 }
 
 /**
- * Sends jobs in order, AT_ONCE at a time, and counts how they end.
+ * Sends jobs in order, AT_ONCE at a time.
  *
- * A job is any object; the queue sets its `state`: waiting → sending → sent or refused. A job that rests before another
- * try stays `sending` and keeps its turn, so that the ones behind it rest too.
+ * A job is any object; the queue sets its `state`: waiting → sending → ended. A job that rests before another try stays
+ * `sending` and keeps its turn, so that the ones behind it rest too.
  */
 export class UploadQueue {
   #waiting = [];
-  #sending = 0;
-  counts = { chosen: 0, sent: 0, refused: 0 };
+  #sending = new Set();
+  #paused = false;
+  total = 0;
 
   constructor(send) {
     this.send = send;
   }
 
-  /** Whether bytes still travel or wait for it. */
-  get busy() {
-    return this.#sending > 0 || this.#waiting.length > 0;
+  /** Files that still travel or wait for it. */
+  get left() {
+    return this.#sending.size + this.#waiting.length;
   }
 
-  /** Count files that were chosen; each is added or refused later. */
-  choose(count) {
-    this.counts.chosen += count;
+  get busy() {
+    return this.left > 0;
+  }
+
+  /** The jobs that have not ended. */
+  get jobs() {
+    return [...this.#sending, ...this.#waiting];
   }
 
   add(job) {
+    if (!this.busy) this.total = 0;
+    this.total += 1;
     job.state = "waiting";
     this.#waiting.push(job);
   }
 
   /** Send what may be sent now. */
   pump() {
-    while (this.#sending < AT_ONCE && this.#waiting.length) {
+    while (!this.#paused && this.#sending.size < AT_ONCE && this.#waiting.length) {
       const job = this.#waiting.shift();
       job.state = "sending";
-      this.#sending += 1;
+      this.#sending.add(job);
       this.send(job);
     }
   }
 
-  /** The job's request is over; the next one may go. */
-  release() {
-    this.#sending -= 1;
+  /** The job's request is over for good; the next one may go. */
+  end(job) {
+    this.#sending.delete(job);
+    job.state = "ended";
     this.pump();
   }
 
-  /** `state`: sent or refused. */
-  settle(job, state) {
-    job.state = state;
-    this.counts[state] += 1;
+  /** The job's request came to nothing; it is the next to go. */
+  putBack(job) {
+    this.#sending.delete(job);
+    job.state = "waiting";
+    this.#waiting.unshift(job);
   }
 
-  /** Take back how the job ended, and send it again. */
-  again(job) {
-    this.counts[job.state] -= 1;
-    job.tries = 0;
-    this.add(job);
+  /** Start no further request until `resume`. */
+  pause() {
+    this.#paused = true;
+  }
+
+  resume() {
+    this.#paused = false;
+    this.pump();
   }
 }

@@ -1,9 +1,28 @@
-// The files of dropped folders.
+// Files that are dropped on the page, those of folders included.
 
 import { isClutter } from "../lib/uploads.js";
 
-/** The files that a drop brought, those of folders included. */
-export async function droppedFiles(transfer) {
+/** `take(files)` gets what is dropped anywhere on the page; `zone` shows that it may be. */
+export function watchDrops(zone, take) {
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      zone.classList.add("over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) zone.classList.remove("over");
+  });
+  document.addEventListener("drop", async (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    zone.classList.remove("over");
+    take(await droppedFiles(event.dataTransfer));
+  });
+}
+
+async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
   return (await Promise.all(entries.map(filesWithin))).flat();

@@ -1,8 +1,8 @@
-// The rows of an upload: one per file until the server answers, then the server's own rows in its place.
+// The rows of the upload list: the page's own until the server answers, then the server's in their place.
 
 import { byId, part } from "../lib/dom.js";
 import { htmx } from "../lib/htmx.js";
-import { isBrowserImage } from "../lib/uploads.js";
+import { isBrowserImage, summary } from "../lib/uploads.js";
 
 const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
 
@@ -26,8 +26,7 @@ export function makeRow(file) {
   return row;
 }
 
-/** Frees the preview that the browser made from the file. */
-export function releasePreview(row) {
+function releasePreview(row) {
   const image = row.querySelector('img[src^="blob:"]');
   if (!image) return;
   previews -= 1;
@@ -41,6 +40,7 @@ export function showProgress(row, { percent, text }) {
 
 /** Ends a row with a sentence; with `again` it offers to send the file once more. */
 export function showProblem(row, text, again) {
+  row.dataset.state = "refused";
   part(row, "bar").hidden = true;
   part(row, "problem").textContent = text;
   part(row, "problem").hidden = false;
@@ -51,68 +51,83 @@ export function showProblem(row, text, again) {
 
 /** Back to the state before the first byte. */
 export function resetRow(row) {
+  row.dataset.state = "here";
   for (const name of ["problem", "remove", "again"]) part(row, name).hidden = true;
   part(row, "bar").hidden = false;
   showProgress(row, { percent: 0, text: "Next" });
 }
 
-/** Puts the server's rows in place of the job's own; an archive is one file here and many rows there. */
-export function replaceRow(job, answers, onConfirmable) {
-  const { row } = job;
-  const image = row.querySelector("img");
-  if (answers.length === 1 && !answers[0].dataset.row && image) part(answers[0], "thumb")?.replaceWith(image);
-  else releasePreview(row);
-  for (const answer of answers) place(document.adoptNode(answer), job, onConfirmable);
-  row.remove();
+/** New rows come to the top of the list, below `after` if that is given. */
+export function addRows(rows, after) {
+  if (after?.isConnected) after.after(...rows);
+  else list.prepend(...rows);
 }
 
-function place(fresh, job, onConfirmable) {
-  const id = fresh.dataset.row;
-  const known = id && list.querySelector(`[data-row="${id}"]`);
-  if (known && fresh.hasAttribute("data-gathers")) {
-    known.replaceWith(fresh); // one more slice of a series that has a row already
-  } else {
-    if (known) markAsRepeat(fresh);
-    // A scan that was uploaded before has its first file's name; this file's own name goes in front of it.
-    const stored = fresh.querySelector("[data-open]");
-    const renamed = fresh.hasAttribute("data-repeats") && stored.textContent !== job.file.name;
-    if (renamed) part(fresh, "alias").textContent = `${job.file.name} = `;
-    job.row.before(fresh);
+/** Puts the server's rows in place of the page's own; an archive is one file here and many rows there. */
+export function replaceRow(row, answers) {
+  for (const answer of answers) {
+    const known = rowWithId(answer.dataset.row);
+    if (known)
+      known.replaceWith(answer); // one more slice of a series, or the same file once more
+    else row.before(answer);
+    htmx.process(answer);
   }
-  const confirm = part(fresh, "confirm");
-  if (confirm) onConfirmable(fresh, confirm);
-  htmx.process(fresh);
+  removeRow(row);
 }
 
-// The same scan twice on this page: the first row keeps its live parts, this one only points to the same result.
-function markAsRepeat(fresh) {
-  delete fresh.dataset.row;
-  const what = fresh.querySelector(".upload-what");
-  if (fresh.querySelector("[data-status]")) what.classList.add("upload-what-alone");
-  for (const live of fresh.querySelectorAll("[data-status], form")) live.remove();
-  if (fresh.querySelector("[data-note]")) return;
-  const note = document.createElement("p");
-  note.textContent = "The same image as another file in this list; that row has the result.";
-  what.append(note);
-}
+const rowWithId = (id) => list.querySelector(`[data-row="${id}"]`);
 
-export function addRows(rows) {
-  list.append(...rows);
-}
-
-list.addEventListener("click", (event) => {
-  const button = event.target.closest('[data-part="remove"]');
-  if (!button) return;
-  const row = button.closest(".upload-row");
-  const near = row.nextElementSibling || row.previousElementSibling;
+export function removeRow(row) {
   releasePreview(row);
   row.remove();
-  (near?.querySelector("a, button:not([hidden])") || byId("id_files")).focus();
-});
+}
 
-// A status poll knows nothing of the upload, so the note about a repeated image moves over to the new row.
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const note = event.detail.target.querySelector?.("[data-note]");
-  const what = event.detail.fragment.querySelector(".upload-what");
-  if (note && what && !what.querySelector("[data-note]")) what.append(note);
-});
+/** The whole list as the server has it. own: the page's own rows, by the key of their file. */
+export function showList(rows, own) {
+  const left = new Map(own);
+  const shown = rows.map((row) => {
+    const mine = left.get(row.dataset.key);
+    if (!mine) return row;
+    left.delete(row.dataset.key);
+    return mine;
+  });
+  list.replaceChildren(...left.values(), ...shown);
+  htmx.process(list);
+}
+
+/** Rows of files that never arrived: [{ name, size, key, reference, row }]. */
+export function notSent() {
+  return [...list.querySelectorAll('[data-state="waiting"]')].map((row) => ({ ...row.dataset, row }));
+}
+
+/** The line above the list, and what depends on whether there are rows. queue: { left, total }. */
+export function showSummary(queue, isElsewhere) {
+  const counts = { taken: 0, known: 0, refused: 0, waiting: 0 };
+  for (const row of list.children) {
+    const elsewhere = row.dataset.state === "waiting" && isElsewhere(row.dataset.key);
+    const line = part(row, "not-sent");
+    if (elsewhere && line) line.textContent = "Being sent in another tab.";
+    if (!elsewhere && row.dataset.state in counts) counts[row.dataset.state] += 1;
+  }
+  const parts = summary(queue, counts);
+  const line = byId("upload-summary");
+  // A screen reader announces every change.
+  if (line.textContent !== parts.join("")) {
+    line.replaceChildren(...parts.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
+  }
+  byId("not-sent").hidden = !counts.waiting;
+  byId("dismiss-form").hidden = !list.children.length;
+}
+
+/** The rows that "Clear finished" takes away. */
+export function finishedRows() {
+  const ended = (row) => !row.querySelector("[data-status]");
+  return [...list.querySelectorAll('[data-state="taken"], [data-state="known"]')].filter(ended);
+}
+
+/** Takes a row away, and gives the focus to the one beside it. */
+export function leaveRow(row) {
+  const near = row.nextElementSibling || row.previousElementSibling;
+  removeRow(row);
+  (near?.querySelector("a, button:not([hidden])") || byId("id_files")).focus();
+}

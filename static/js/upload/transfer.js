@@ -35,7 +35,9 @@ function body(job, form) {
   const data = new FormData();
   data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   data.append("case", job.reference);
-  data.append("files", job.file, job.file.name);
-  if (job.confirmed) data.append("confirmed", "on");
+  data.append("key", job.key);
+  if (job.ownCase) data.append("own_case", "on");
+  for (const id of job.lookedAt || []) data.append("looked_at", id);
+  data.append("files", job.file, job.file.name); // last: what the server needs to know comes first
   return data;
 }

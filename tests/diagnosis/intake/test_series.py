@@ -1,5 +1,6 @@
 """Series on their way in: slices find each other, archives come apart, no patient comes with them."""
 
+import hashlib
 import io
 import itertools
 import tarfile
@@ -16,6 +17,8 @@ from pydicom.uid import generate_uid
 
 from diagnosis import intake
 from diagnosis.inference import pipeline, series, transitions
+from diagnosis.intake import previews
+from diagnosis.intake.decoding import decode
 from diagnosis.models import AuditEvent, Case, Prediction, Scan, Slice
 from ml.readers import read
 from tests import builders
@@ -326,6 +329,21 @@ def test_a_file_with_a_false_size_is_refused_alone(user: Any) -> None:
     assert [(r.name, r.code) for r in receipt.rejected] == [("bomb.png", "archive_member_damaged")]
 
 
+def test_no_more_pictures_are_handed_out_than_were_asked_for(user: Any) -> None:
+    files = builders.dicom_series(3, BurnedInAnnotation="YES")
+    assert [bool(one.picture) for one in receive(user, *files).rejected] == [False] * 3
+    assert [bool(one.picture) for one in receive(user, *files, pictures=2).rejected] == [True, True, False]
+
+
+def test_a_confirmation_holds_for_the_files_that_it_names(user: Any) -> None:
+    files = builders.dicom_series(2, BurnedInAnnotation="YES")
+    named = frozenset({hashlib.sha256(files[1]).hexdigest()})
+    receipt = receive(user, *files, confirmed=named)
+    assert len(receipt.accepted) == 1
+    [rejected] = receipt.rejected
+    assert rejected.sha256 == hashlib.sha256(files[0]).hexdigest()
+
+
 @pytest.mark.parametrize("which", [0, 3, 5])
 def test_text_on_any_frame_of_a_secondary_capture_is_found(
     user: Any, monkeypatch: pytest.MonkeyPatch, which: int
@@ -334,4 +352,7 @@ def test_text_on_any_frame_of_a_secondary_capture_is_found(
     planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
     monkeypatch.setattr("diagnosis.intake.decoding._has_text", lambda image: bool(image.pixels[0, 0] > 200))
     data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
-    assert [r.code for r in receive(user, data).rejected] == ["lettering"]
+    [rejected] = receive(user, data, pictures=1).rejected
+    assert rejected.code == "lettering"
+    shown = decode(data, name="x")[0].slices[which].preview
+    assert rejected.picture == previews.jpeg(shown), "the picture is that of the frame with text"

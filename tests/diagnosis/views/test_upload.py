@@ -1,14 +1,22 @@
 """The upload page, with and without script."""
 
+import uuid
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from diagnosis import intake
 from diagnosis.intake.limits import UploadSlots
-from diagnosis.models import Case, Prediction, Scan
+from diagnosis.models import Case, Prediction, Scan, UploadRow
+from diagnosis.models.case import REFERENCE, validate_reference
+from diagnosis.models.prediction import State
 from tests.builders import TEXT, phantom, png_bytes, zipped
+from tests.factories import CaseFactory
 
 XHR = {"X-Requested-With": "XMLHttpRequest"}
 
@@ -74,7 +82,10 @@ def test_an_invalid_reference_is_reported_at_its_field(as_user: Client, referenc
 def test_a_repeated_image_links_to_the_first(as_user: Client) -> None:
     as_user.post("/upload/", {"case": "CA-1", "files": image()})
     response = as_user.post("/upload/", {"case": "CA-1", "files": image("copy.png")})
-    assert "copy.png was uploaded before" in response.content.decode()
+    body = response.content.decode()
+    assert "copy.png = <a data-open" in body and "Already here." in body
+    assert response.context["counts"] == {"waiting": 0, "taken": 1, "known": 1, "refused": 0}
+    assert "1 already here" in body and "not taken" not in body.split("<template")[0]
     assert Scan.objects.count() == 1
 
 
@@ -87,7 +98,8 @@ def test_a_repeated_image_in_another_case_is_stored_with_a_note(as_user: Client)
 
 def test_the_same_image_twice_in_one_upload_is_one_row(as_user: Client) -> None:
     response = as_user.post("/upload/", {"case": "CA-1", "files": [image("a.png"), image("b.png")]})
-    assert len(response.context["uploaded"]) == 1
+    assert [row.state for row in response.context["rows"]] == ["taken", "known"]
+    assert len({row.prediction_id for row in response.context["rows"]}) == 1
 
 
 def test_the_script_gets_only_the_row(as_user: Client) -> None:
@@ -96,12 +108,13 @@ def test_the_script_gets_only_the_row(as_user: Client) -> None:
     assert "<html" not in body and 'class="upload-row"' in body and "poll-id" in body
 
 
-def test_the_script_gets_a_rejected_row_and_the_form_errors_as_a_row(as_user: Client) -> None:
+def test_the_script_gets_a_rejected_row_and_what_is_wrong_with_the_form(as_user: Client) -> None:
     rejected = as_user.post("/upload/", {"files": SimpleUploadedFile("n.txt", TEXT)}, headers=XHR)
     assert rejected.status_code == 400 and "Remove n.txt" in rejected.content.decode()
     refused = as_user.post("/upload/", {"case": "Jane Doe", "files": image("me.png")}, headers=XHR)
     assert refused.status_code == 400
-    assert "me.png" in refused.content.decode() and "Use a pseudonym" in refused.content.decode()
+    body = refused.content.decode()
+    assert "Use a pseudonym" in body and "data-refused" in body and "upload-row" not in body
 
 
 def test_names_are_escaped(as_user: Client) -> None:
@@ -125,5 +138,83 @@ def test_a_busy_site_says_when_to_try_again(
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
     assert "Try again soon" in response.content.decode()
-    assert ("upload-row" in response.content.decode().split("<template")[0]) == bool(headers)
+    assert ('<p class="problem" data-refused>' in response.content.decode()) == bool(headers)
     assert not Case.objects.exists()
+
+
+def test_the_page_states_the_servers_rule_for_references(as_user: Client) -> None:
+    body = as_user.get("/upload/").content.decode()
+    assert f'pattern="{REFERENCE}"' in body
+    assert f'title="{validate_reference.message}"' in body
+
+
+def test_a_script_names_its_file_and_finds_it_again(as_user: Client) -> None:
+    key = uuid.uuid4()
+    for _ in range(2):
+        as_user.post("/upload/", {"case": "CA-1", "key": str(key), "files": image()}, headers=XHR)
+    row = UploadRow.objects.get()
+    assert (row.key, row.state, row.file_name) == (key, "taken", "axial.png")
+
+
+@pytest.mark.parametrize("headers", [{}, XHR])
+def test_a_name_that_a_visible_case_has_is_asked_about_first(
+    client: Client, reader: User, user: User, headers: dict[str, str]
+) -> None:
+    CaseFactory(owner=user, reference="CA-1")
+    client.force_login(reader)
+    asked = client.post("/upload/", {"case": "CA-1", "files": image()}, headers=headers)
+    assert asked.status_code == 409
+    assert "ada already has a case CA-1" in asked.content.decode()
+    assert not Scan.objects.exists()
+    meant = client.post("/upload/", {"case": "CA-1", "files": image(), "own_case": "on"}, headers=headers)
+    assert meant.status_code == 200
+    assert set(Case.objects.values_list("owner__username", "reference")) == {("ada", "CA-1"), ("reader", "CA-1")}
+
+
+def test_a_name_that_a_hidden_case_has_is_taken_without_a_word(client: Client, other_user: User, user: User) -> None:
+    CaseFactory(owner=user, reference="CA-1")
+    client.force_login(other_user)
+    response = client.post("/upload/", {"case": "CA-1", "files": image()})
+    assert response.status_code == 200
+    assert user.get_username() not in response.content.decode()
+
+
+def test_the_page_shows_the_list_with_the_same_queries_for_few_and_many_rows(
+    as_user: Client, user: User, make: Any, django_assert_max_num_queries: Any
+) -> None:
+    def listed(count: int) -> None:
+        for n in range(count):
+            p = make(state=State.DONE)
+            fields = {"prediction": p, "duplicate_of": p.scan} if n % 2 else {"prediction": p}
+            UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", **fields)
+
+    listed(2)
+    as_user.get("/upload/")  # what is looked up once and remembered
+    with CaptureQueriesContext(connection) as few:
+        as_user.get("/upload/")
+    listed(20)
+    with django_assert_max_num_queries(len(few)):
+        assert as_user.get("/upload/").content.decode().count('<li class="upload-row"') == 22 + 1
+
+
+def test_the_list_is_kept_until_it_was_seen(as_user: Client, user: User, make: Any) -> None:
+    done = UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", prediction=make(state=State.DONE))
+    running = UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", prediction=make(state=State.RUNNING))
+    waiting = UploadRow.objects.create(user=user, key=uuid.uuid4(), name="late.png", reference="CA-9")
+    body = as_user.get("/upload/").content.decode()
+    assert "late.png" in body and "Not sent to case CA-9" in body
+    assert [UploadRow.objects.get(pk=row.pk).seen is not None for row in (done, running, waiting)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_row_of_a_scan_that_changed_hands_says_so_and_no_more(
+    as_user: Client, user: User, other_user: User, make: Any
+) -> None:
+    p = make(state=State.DONE, name="secret.png", owner=other_user)
+    UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", name="mine.png", prediction=p)
+    body = as_user.get("/upload/").content.decode()
+    assert "mine.png" in body and "its case has another owner" in body
+    assert "secret.png" not in body and f"/predictions/{p.pk}/" not in body

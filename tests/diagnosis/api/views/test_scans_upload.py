@@ -300,3 +300,23 @@ def test_without_a_free_slot_nothing_is_taken(
     assert response["Retry-After"] == "5"
     assert not Case.objects.exists() and not AuditEvent.objects.filter(action__startswith="scan").exists()
     problem(upload(api, picture(), case="no reference"), 400, "invalid")
+
+
+def test_a_reference_that_a_visible_case_has_is_told_after_or_before(reader: User, user: User, problem: Any) -> None:
+    theirs = CaseFactory(owner=user, reference="P-1")
+    client = APIClient()
+    client.force_authenticate(reader)
+    problem(upload(client, picture(), case="P-1", refuse_same_reference="true"), 409, "reference_in_use")
+    assert not Scan.objects.exists()
+    body = upload(client, picture(), case="P-1").json()
+    [same] = body["same_reference"]
+    assert (same["case_id"], same["owner"]) == (theirs.pk, "ada")
+    assert body["case_id"] != theirs.pk
+    assert client.get(same["url"]).status_code == 200
+    assert upload(client, picture(seed=1), case="P-1", refuse_same_reference="true").status_code == 201
+
+
+def test_a_reference_that_a_hidden_case_has_is_told_to_nobody(api: APIClient, other_user: User) -> None:
+    CaseFactory(owner=other_user, reference="P-1")
+    response = upload(api, picture(), case="P-1", refuse_same_reference="true")
+    assert (response.status_code, response.json()["same_reference"]) == (201, [])

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isClutter, progress, retryDelay, summary, tooLarge, UploadQueue } from "../../../../static/js/lib/uploads.js";
+import {
+  claimRow,
+  isClutter,
+  progress,
+  retryDelay,
+  summary,
+  tooLarge,
+  UploadQueue,
+} from "../../../../static/js/lib/uploads.js";
 
 const MB = 1024 * 1024;
 const LIMITS = { image: 25, archive: 250 };
@@ -39,64 +47,104 @@ test("only a busy site is tried again, four times, at spread moments", () => {
   assert.ok(delay >= 1000 && delay <= 2000);
 });
 
-test("the summary tells what is left before it tells what was sent", () => {
-  assert.match(summary({ chosen: 0, sent: 0, refused: 0 }), /no file to upload/);
-  assert.equal(summary({ chosen: 3, sent: 1, refused: 0 }), "Sending 2 files of 3");
-  assert.equal(summary({ chosen: 3, sent: 1, refused: 1 }), "Sending 1 file of 3 · 1 file not taken");
-  assert.equal(summary({ chosen: 1, sent: 1, refused: 0 }), "1 file sent");
-  assert.equal(summary({ chosen: 2, sent: 0, refused: 2 }), "2 files not taken");
+test("the summary counts what is here already apart from what was not taken", () => {
+  const none = { taken: 0, known: 0, refused: 0, waiting: 0 };
+  const idle = { left: 0, total: 3 };
+  assert.deepEqual(summary(idle, none), []);
+  assert.deepEqual(summary({ left: 2, total: 3 }, { ...none, taken: 1 }), ["Sending 2 files of 3", "1 scan taken"]);
+  assert.deepEqual(summary({ left: 1, total: 3 }, none), ["Sending 1 file of 3"]);
+  assert.deepEqual(summary(idle, { taken: 2, known: 4, refused: 1, waiting: 5 }), [
+    "2 scans taken",
+    "4 already here",
+    "1 not taken",
+    "5 not sent",
+  ]);
+});
+
+test("a file takes the row of the one that was not sent, each row once", () => {
+  const rows = [
+    { key: "a", name: "x.png", size: "10" },
+    { key: "b", name: "x.png", size: "10" },
+    { key: "c", name: "y.png", size: "10" },
+  ];
+  assert.equal(claimRow(rows, { name: "x.png", size: 10 }).key, "a");
+  assert.equal(claimRow(rows, { name: "x.png", size: 10 }).key, "b");
+  assert.equal(claimRow(rows, { name: "x.png", size: 10 }), null);
+  assert.equal(claimRow(rows, { name: "y.png", size: 11 }), null);
+  assert.equal(rows.length, 1);
 });
 
 function queueOf(count) {
   const sent = [];
   const queue = new UploadQueue((job) => sent.push(job));
-  const jobs = Array.from({ length: count }, (_, number) => ({ number, tries: 0 }));
-  queue.choose(count);
+  const jobs = Array.from({ length: count }, (_, number) => ({ number }));
   for (const job of jobs) queue.add(job);
   queue.pump();
   return { queue, jobs, sent };
 }
 
+const states = (jobs) => jobs.map((job) => job.state);
+
 test("two files are sent at a time, in order", () => {
   const { queue, jobs, sent } = queueOf(4);
   assert.deepEqual(sent, jobs.slice(0, 2));
-  assert.deepEqual(
-    jobs.map((job) => job.state),
-    ["sending", "sending", "waiting", "waiting"],
-  );
-  queue.settle(jobs[1], "sent");
-  queue.release();
+  assert.deepEqual(states(jobs), ["sending", "sending", "waiting", "waiting"]);
+  queue.end(jobs[1]);
   assert.deepEqual(sent, jobs.slice(0, 3));
+  assert.deepEqual(states(jobs), ["sending", "ended", "sending", "waiting"]);
 });
 
 test("a queue is busy until the last request is over", () => {
   const { queue, jobs } = queueOf(1);
   assert.ok(queue.busy);
-  queue.settle(jobs[0], "sent");
-  assert.ok(queue.busy);
-  queue.release();
+  queue.end(jobs[0]);
   assert.ok(!queue.busy);
-  assert.deepEqual(queue.counts, { chosen: 1, sent: 1, refused: 0 });
+  assert.equal(queue.total, 1);
 });
 
-test("a file that is sent again counts once and may find the site busy anew", () => {
-  const { queue, jobs, sent } = queueOf(1);
-  jobs[0].tries = 4;
-  queue.settle(jobs[0], "refused");
-  queue.release();
-  queue.again(jobs[0]);
-  assert.deepEqual(queue.counts, { chosen: 1, sent: 0, refused: 0 });
-  assert.equal(jobs[0].tries, 0);
+test("a paused queue keeps its jobs, and goes on where it stopped", () => {
+  const { queue, jobs, sent } = queueOf(5);
+  queue.pause();
+  queue.putBack(jobs[0]);
+  queue.end(jobs[1]);
   queue.pump();
   assert.equal(sent.length, 2);
-  queue.settle(jobs[0], "sent");
-  assert.deepEqual(queue.counts, { chosen: 1, sent: 1, refused: 0 });
+  assert.equal(queue.left, 4);
+  assert.ok(queue.busy);
+  assert.deepEqual(queue.jobs, [jobs[0], jobs[2], jobs[3], jobs[4]]);
+  queue.resume();
+  assert.deepEqual(sent.slice(2), [jobs[0], jobs[2]]);
 });
 
-test("a file that is too large is refused without a turn in the queue", () => {
-  const { queue, sent } = queueOf(2);
-  queue.choose(1);
-  queue.settle({}, "refused");
-  assert.equal(sent.length, 2);
-  assert.deepEqual(queue.counts, { chosen: 3, sent: 0, refused: 1 });
+test("every job is sent once, whatever happens to its session", () => {
+  const done = [];
+  const queue = new UploadQueue(() => {});
+  const jobs = Array.from({ length: 30 }, (_, number) => ({ number }));
+  for (const job of jobs) queue.add(job);
+  queue.pump();
+  for (let round = 0; queue.busy; round += 1) {
+    const job = queue.jobs[0];
+    if (round === 7) {
+      queue.pause();
+      for (const lost of queue.jobs.filter((one) => one.state === "sending")) queue.putBack(lost);
+      queue.resume();
+    } else {
+      done.push(job.number);
+      queue.end(job);
+    }
+  }
+  assert.deepEqual(
+    done.toSorted((a, b) => a - b),
+    jobs.map((job) => job.number),
+  );
+});
+
+test("the total counts anew once everything was sent", () => {
+  const { queue, jobs } = queueOf(2);
+  queue.end(jobs[0]);
+  queue.add({});
+  assert.equal(queue.total, 3);
+  for (const job of queue.jobs) queue.end(job);
+  queue.add({});
+  assert.equal(queue.total, 1);
 });

@@ -1,0 +1,23 @@
+// Pictures that ask whether their text is a name. Those of one file are answered together, because it is sent once.
+
+/**
+ * What to do about the questions of one file. rows: [{ id, answered }] of its pictures that are still on the list.
+ * `send`: ids of the pictures without a name, once all are answered; else null. `open`: how many are not.
+ */
+export function answersOf(rows) {
+  const open = rows.filter((row) => !row.answered).length;
+  return { open, send: rows.length && !open ? rows.map((row) => row.id) : null };
+}
+
+/** Why a chosen file is not the one that a row waits for; null if it is. */
+export function otherFile(file, { name, size }) {
+  if (file.name === name && (!size || Number(size) === file.size)) return null;
+  return `That is ${file.name}. This row waits for ${name}; choose that file.`;
+}
+
+/** The rows of each file that has several, by its key. keyOf(row): the key of its file. */
+export function groups(rows, keyOf) {
+  const found = new Map();
+  for (const row of rows) found.set(keyOf(row), [...(found.get(keyOf(row)) || []), row]);
+  return [...found.values()].filter((some) => some.length > 1);
+}

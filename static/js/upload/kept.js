@@ -1,0 +1,55 @@
+// The list that the site keeps: files are announced to it, rows taken off it, and the page reads it again.
+
+import { byId } from "../lib/dom.js";
+
+const form = byId("upload-form");
+
+/** The session has ended: the answer was the login page. */
+export class LoggedOut extends Error {}
+
+export const token = () => form.elements.csrfmiddlewaretoken.value;
+
+/** Whether an answer from this address is the login page instead. */
+export const isLogin = (address) => new URL(address).pathname === document.body.dataset.login;
+
+/** Tells the site which files are coming, so that its list has them even if they never arrive. */
+export async function announce(jobs, reference) {
+  const rows = jobs.map(({ key, file, problem }) => ({
+    key,
+    name: file.name,
+    size: file.size,
+    too_large: Boolean(problem),
+  }));
+  await post(form.dataset.rows, { case: reference, rows: JSON.stringify(rows) });
+}
+
+/** Takes rows off the list: { row: [ids], key: [keys], finished }. */
+export const dismiss = (what) => post(form.dataset.dismiss, what);
+
+/** The list as the site has it now, as elements. */
+export async function read() {
+  const answer = await fetch(form.dataset.rows, { headers: { "X-Requested-With": "XMLHttpRequest" } });
+  return elements(await textOf(answer));
+}
+
+/** The rows in a fragment. */
+export function elements(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  return [...page.querySelectorAll(".upload-row")].map((row) => document.adoptNode(row));
+}
+
+async function post(address, fields) {
+  const body = new FormData();
+  body.append("csrfmiddlewaretoken", token());
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of [value].flat()) body.append(name, one);
+  }
+  const headers = { "X-Requested-With": "XMLHttpRequest" };
+  await textOf(await fetch(address, { method: "POST", body, headers }));
+}
+
+async function textOf(answer) {
+  if (isLogin(answer.url) || answer.status === 403) throw new LoggedOut();
+  if (!answer.ok) throw new Error(`The site answered ${answer.status}.`);
+  return answer.text();
+}

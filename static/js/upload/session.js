@@ -1,0 +1,55 @@
+// A session that ends while files wait: the page keeps them, asks for a login in another tab, and goes on.
+
+import { byId, part } from "../lib/dom.js";
+
+const CHANNEL = "brainscan-session";
+
+const form = byId("upload-form");
+const notice = byId("logged-out");
+const channel = new BroadcastChannel(CHANNEL);
+let waits = null; // while logged out: { text, onBack }
+
+/** Say that the session has ended. `text()` says what waits; `onBack` is called once the same user is logged in. */
+export function lost(text, onBack) {
+  const first = !waits;
+  waits = { text, onBack };
+  show(`You are logged out. ${text()} Log in again, and the upload goes on by itself. Nothing is lost.`);
+  if (first) part(notice, "text").parentElement.querySelector("a").focus();
+}
+
+export const isLost = () => waits !== null;
+
+/** Ask the server who is logged in, and go on if it is the person who chose the files. */
+export async function check() {
+  if (!waits) return;
+  const found = await asked();
+  if (!found) return;
+  if (String(found.user) !== form.dataset.user) {
+    show(`${found.name} is logged in now, but these files were chosen by another person. ${waits.text()}`);
+    return;
+  }
+  for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = found.token;
+  const { onBack } = waits;
+  waits = null;
+  notice.hidden = true;
+  onBack();
+}
+
+async function asked() {
+  try {
+    const answer = await fetch(form.dataset.session, { headers: { "X-Requested-With": "XMLHttpRequest" } });
+    return answer.redirected || !answer.ok ? null : await answer.json();
+  } catch {
+    return null; // the site does not answer; the next look will tell
+  }
+}
+
+function show(text) {
+  part(notice, "text").textContent = text;
+  notice.hidden = false;
+}
+
+part(notice, "logged-in").addEventListener("click", check);
+channel.addEventListener("message", check);
+document.addEventListener("visibilitychange", check);
+window.addEventListener("focus", check);

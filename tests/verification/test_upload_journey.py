@@ -1,0 +1,210 @@
+"""An upload that survives what happens to a page: a lost session, Back, a reload, a second tab, a wrong reference."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests import builders
+from tests.verification.services import PASSWORD, Site, wait_for
+
+FILES = 30
+_UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> list[Path]:
+    """Thirty different pictures."""
+    return pictures(tmp_path, FILES, first=5000)
+
+
+def pictures(folder: Path, count: int, *, first: int) -> list[Path]:
+    paths = [folder / f"scan_{number:02}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(builders.png_bytes(builders.phantom(160, seed=first + number)))
+    return paths
+
+
+@pytest.fixture
+def clerk(site: Site, page: Page) -> str:
+    """A person with an empty list, logged in; the name."""
+    name = f"clerk-{uuid.uuid4().hex[:8]}"
+    site.manage(
+        "shell",
+        "-c",
+        f"from django.contrib.auth.models import User; User.objects.create_user({name!r}, '', {PASSWORD!r})",
+    )
+    page.goto("/upload/")
+    log_in(page, name)
+    return name
+
+
+def log_in(page: Page, name: str) -> None:
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def end_sessions(site: Site) -> None:
+    site.manage("shell", "-c", "from django.contrib.sessions.models import Session; Session.objects.all().delete()")
+
+
+def uploaded(site: Site, name: str) -> list[list[str]]:
+    """Case and name of each scan of a person, as the database has them."""
+    query = (
+        "import json; from diagnosis.models import Scan; "
+        f"print(json.dumps(sorted(map(list, Scan.objects.filter(case__owner__username={name!r})"
+        ".values_list('case__reference', 'name')))))"
+    )
+    return list(json.loads(site.manage("shell", "-v", "0", "-c", query)))
+
+
+def rows(page: Page, state: str = "") -> Locator:
+    return page.locator(f"#uploads > li[data-state='{state}']" if state else "#uploads > li")
+
+
+def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothing(
+    page: Page, site: Site, clerk: str, scans: list[Path]
+) -> None:
+    at_file(page, 12, lambda: end_sessions(site))
+    page.locator("#id_case").fill("LOST-1")
+    page.locator("#id_files").set_input_files(scans)
+
+    notice = page.locator("#logged-out")
+    expect(notice).to_be_visible(timeout=_UPLOADED)
+    expect(notice).to_contain_text(re.compile(r"You are logged out. \d+ files wait in this page"))
+    with page.context.expect_page() as opened:
+        notice.get_by_role("link", name="Log in, in a new tab").click()
+    log_in(opened.value, clerk)
+    expect(opened.value.get_by_role("heading", name="You are logged in")).to_be_visible()
+
+    page.bring_to_front()
+    expect(rows(page, "taken")).to_have_count(FILES, timeout=_UPLOADED)
+    expect(notice).to_be_hidden()
+    expect(page.locator("#upload-summary")).to_have_text("30 scans taken")
+    assert uploaded(site, clerk) == sorted(["LOST-1", scan.name] for scan in scans)
+
+    page.reload()
+    expect(rows(page, "taken")).to_have_count(FILES)
+    page.locator("#uploads > li a[data-open]").first.click()
+    page.wait_for_url(re.compile("/predictions/"))
+    page.go_back()
+    expect(rows(page, "taken")).to_have_count(FILES)
+    second = second_tab(page)
+    expect(rows(second, "taken")).to_have_count(FILES)
+
+
+def at_file(page: Page, number: int, happens: Callable[[], None]) -> None:
+    """Let something happen before the file of that number leaves the browser."""
+    sent: list[str] = []
+
+    def count(route: Route) -> None:
+        if route.request.method == "POST":
+            sent.append(route.request.url)
+            if len(sent) == number:
+                happens()
+        route.continue_()
+
+    page.route("**/upload/", count)
+
+
+def second_tab(page: Page) -> Page:
+    with page.expect_popup() as opened:
+        page.evaluate("window.open('/upload/')")
+    return opened.value
+
+
+def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    scans = pictures(tmp_path, 4, first=6000)
+    page.route("**/upload/", lambda route: None if route.request.method == "POST" else route.continue_())
+    page.locator("#id_case").fill("KEPT-1")
+    page.locator("#id_files").set_input_files(scans)
+    expect(rows(page)).to_have_count(4)
+
+    second = second_tab(page)
+    expect(rows(second, "waiting")).to_have_count(4)
+    expect(rows(second, "waiting").first).to_contain_text("Being sent in another tab")
+    second.close()
+
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Worklist").first.click()
+    page.wait_for_url("**/history/**")
+    assert asked == ["beforeunload"], "leaving while files wait asks first"
+
+    page.unroute("**/upload/")
+    page.goto("/upload/")
+    expect(rows(page, "waiting")).to_have_count(4)
+    expect(page.locator("#upload-summary")).to_have_text("4 not sent")
+    expect(rows(page).first).to_contain_text("Not sent to case KEPT-1")
+    page.locator("#id_files").set_input_files(scans)
+    expect(rows(page, "taken")).to_have_count(4, timeout=_UPLOADED)
+    expect(rows(page)).to_have_count(4)
+    assert uploaded(site, clerk) == [["KEPT-1", scan.name] for scan in scans]
+    page.goto("/history/")
+    assert asked == ["beforeunload"], "leaving asks no more once everything has arrived"
+
+
+def test_a_wrong_reference_is_told_on_its_field_and_sends_nothing(page: Page, clerk: str, tmp_path: Path) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.locator("#id_case").fill("Jane Doe")
+    page.locator("#id_files").set_input_files(pictures(tmp_path, 2, first=7000))
+    field = page.locator("#id_case")
+    expect(page.locator("#case-problem")).to_contain_text("Use a pseudonym, never a name.")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    expect(page.locator("#waits")).to_contain_text("2 files not sent yet")
+    assert sent == []
+    field.fill("JD-1")
+    field.press("Enter")
+    expect(rows(page, "taken")).to_have_count(2, timeout=_UPLOADED)
+    expect(page.locator("#case-problem")).to_be_hidden()
+
+
+def test_pictures_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    series = builders.dicom_series(2, BurnedInAnnotation="YES", size=256)
+    archive = tmp_path / "study.zip"
+    archive.write_bytes(builders.zipped({f"IM{n}": data for n, data in enumerate(series)}))
+    page.locator("#id_case").fill("TEXT-1")
+    page.locator("#id_files").set_input_files(archive)
+    asking = page.locator(".upload-asks")
+    expect(asking).to_have_count(2, timeout=_UPLOADED)
+    image = asking.first.locator(".upload-picture img")
+    image.scroll_into_view_if_needed()
+    wait_for("the picture", lambda: image.evaluate("image => image.naturalWidth >= 256"), seconds=15)
+    assert image.bounding_box()["width"] >= 256
+    asking.nth(1).get_by_role("button", name="Remove").click()
+    expect(asking).to_have_count(1)
+    asking.get_by_role("button", name="No name in it").click()
+    expect(rows(page, "taken")).to_have_count(1, timeout=_UPLOADED)
+    expect(rows(page)).to_have_count(1)
+    assert len(uploaded(site, clerk)) == 1
+
+
+def test_a_name_that_another_owner_uses_is_asked_about_before_anything_is_sent(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    scans = pictures(tmp_path, 1, first=8000)
+    page.locator("#id_case").fill("SAME-1")
+    page.locator("#id_files").set_input_files(scans)
+    expect(rows(page, "taken")).to_have_count(1, timeout=_UPLOADED)
+    page.context.clear_cookies()
+    page.goto("/upload/")
+    log_in(page, "admin")
+    page.locator("#id_case").fill("SAME-1")
+    page.locator("#id_files").set_input_files(scans)
+    question = page.locator("#namesakes")
+    expect(question).to_contain_text(f"SAME-1 of {clerk}")
+    assert uploaded(site, "admin").count(["SAME-1", "scan_00.png"]) == 0
+    question.get_by_role("button", name="Open one of my own").click()
+    expect(rows(page).filter(has_text="scan_00.png").first).to_have_attribute("data-state", "taken", timeout=_UPLOADED)
+    assert uploaded(site, "admin").count(["SAME-1", "scan_00.png"]) == 1
