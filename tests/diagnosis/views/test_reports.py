@@ -228,6 +228,15 @@ class TestPrint:
         [said] = head.findall(as_user.get("/history/").content.decode())
         assert "Worklist" in said
 
+    def test_a_print_says_whether_a_reader_signed(self, as_user: Client, user: User, make: Make) -> None:
+        done = make()
+        unsigned = '<p class="print-only">Not signed, or not by enough readers: no finding holds yet.</p>'
+        assert unsigned in as_user.get(f"/predictions/{done.pk}/").content.decode()
+        transitions.sign(done, reader=user, opinion=Opinion(finding="tumor"))
+        page = as_user.get(f"/predictions/{done.pk}/").content.decode()
+        assert unsigned not in page
+        assert '<span class="screen-only">You</span><span class="print-only">ada</span>' in page
+
     def test_every_page_of_it_has_number_and_notice(self) -> None:
         style = (Path(__file__).resolve().parents[3] / "static" / "css" / "print.css").read_text()
         assert NOTICE in style
