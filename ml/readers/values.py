@@ -6,21 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-EIGHT_BITS = (0.0, 255.0)
-"""The window that shows a picture of 8 bits as it is."""
+Window = tuple[float, float, float, float]
+"""The lowest and the highest value that it shows, and its center and width as the file gives them."""
+
+EIGHT_BITS: Window = (0.0, 255.0, 127.5, 255.0)
+"""Shows a picture of 8 bits as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrayValues:
     """One slice, upright, with square pixels.
 
-    plane: (height, width), uint8, uint16 or finite float32. windows: the lowest and the highest value that each window
-    of the file shows, its first one first; empty if it has none. inverted: low values are bright (MONOCHROME1).
+    plane: (height, width), uint8, uint16 or finite float32. windows: of the file, its first one
+    first; empty if it has none. inverted: low values are bright (MONOCHROME1).
     millimeters: width and height of the slice in the patient, None if the file does not say how large its pixels are.
     """
 
     plane: NDArray[Any]
-    windows: tuple[tuple[float, float], ...] = ()
+    windows: tuple[Window, ...] = ()
     inverted: bool = False
     millimeters: tuple[float, float] | None = None
 

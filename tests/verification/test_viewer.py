@@ -123,7 +123,7 @@ def test_wheel_mouse_and_keys(reader: Page, series: dict[str, Any]) -> None:
     for key, slice in (("Home", 1), ("PageDown", 11), ("ArrowDown", 12), ("ArrowUp", 11), ("End", 40)):
         reader.keyboard.press(key)
         expect(number).to_have_text(f"Slice {slice} of 40")
-    first = "C 900 W 1799"
+    first = "C 900 W 1800"
     expect(readout).to_have_text(first)
     reader.mouse.down()
     reader.mouse.move(x + 80, y + 20, steps=4)

@@ -18,6 +18,7 @@ from ml.contracts import UnreadableImage
 from ml.readers.dicom import streams, windows
 from ml.readers.dicom.attributes import groups, items, numbers, text_value
 from ml.readers.outliers import without_outliers
+from ml.readers.values import Window
 
 Plane = NDArray[Any]
 
@@ -70,8 +71,8 @@ def is_inverted(dataset: Dataset) -> bool:
     return text_value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
 
 
-def linear_windows(dataset: Dataset, index: int, values: Plane) -> tuple[tuple[float, float], ...]:
-    """The usable windows of frame `index`, each as the lowest and the highest value that it shows."""
+def linear_windows(dataset: Dataset, index: int, values: Plane) -> tuple[Window, ...]:
+    """The usable windows of frame `index`."""
     return windows.linear(values, _of_frame(dataset, index))
 
 

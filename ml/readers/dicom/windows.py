@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_voi_lut
 
 from ml.readers.dicom.attributes import items, numbers, text_value
+from ml.readers.values import Window
 
 Plane = NDArray[Any]
 
@@ -45,8 +46,8 @@ def apply(values: Plane, attributes: Dataset, window: int | None) -> tuple[Plane
     return shown, (f"window {chosen + 1} of {len(centers)}",)
 
 
-def linear(values: Plane, attributes: Dataset) -> tuple[tuple[float, float], ...]:
-    """The lowest and the highest value that each usable window of the file shows.
+def linear(values: Plane, attributes: Dataset) -> tuple[Window, ...]:
+    """The usable windows of the file, each with the lowest and the highest value that it shows.
 
     A sigmoid is given by the straight line through its center. VOI LUTs have no such bounds and are left out.
     """
@@ -59,7 +60,7 @@ def linear(values: Plane, attributes: Dataset) -> tuple[tuple[float, float], ...
         middle, span = (center, width) if exact else (center - 0.5, width - 1)
         low, high = middle - span / 2, middle + span / 2
         if span > 0 and np.mean((values > low) & (values < high)) >= _SHADES:
-            found.append((low, high))
+            found.append((low, high, center, width))
     return tuple(found)
 
 

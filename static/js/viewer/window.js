@@ -52,11 +52,11 @@ export function dragged([low, high], by, slice) {
   return [middle - width / 2, middle + width / 2];
 }
 
-/** Center and width, rounded to what tells windows apart. */
-export function words([low, high]) {
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(high - low || 1)));
+/** Center and width, as the file gives them or else those of the bounds, rounded to what tells windows apart. */
+export function words([low, high, center = (low + high) / 2, width = high - low]) {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(width || 1)));
   const rounded = (value) => Number(value.toFixed(Math.min(digits, 6))).toString();
-  return `C ${rounded((low + high) / 2)} W ${rounded(high - low)}`;
+  return `C ${rounded(center)} W ${rounded(width)}`;
 }
 
 /** A color for each sample of a slice, as the 32 bits of a canvas. inverted: black and white change places. */

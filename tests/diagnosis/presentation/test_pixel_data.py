@@ -60,7 +60,7 @@ def test_a_series_comes_in_blocks_with_its_stored_values(as_user: Client, user: 
         with row.file.open() as stored:
             assert (found == open_file(stored.read()).values(0).plane).all()
     one = header["slices"][0]
-    assert one["windows"] == [[-0.5, 199.5], [39.5, 79.5]]
+    assert one["windows"] == [[-0.5, 199.5, 100, 201], [39.5, 79.5, 60, 41]]
     assert (one["step"], one["inverted"]) == (1.0, False)
     assert len(fetched(as_user, scan)[1]) == 8
 
@@ -86,7 +86,7 @@ def test_a_picture_comes_at_its_depth_without_a_size(
     assert (found == pixels).all()
     one = header["slices"][0]
     assert (one["bits"], one["millimeters"]) == (depth, None)
-    assert one["windows"] == ([[0.0, 255.0]] if depth == 8 else [])
+    assert one["windows"] == ([[0.0, 255.0, 127.5, 255.0]] if depth == 8 else [])
 
 
 def test_a_large_picture_is_scaled_down(as_user: Client, user: User, model_version: Any) -> None:

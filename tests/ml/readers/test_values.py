@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml.readers import dicom, open_file, volumes
-from ml.readers.values import GrayValues
+from ml.readers.values import EIGHT_BITS, GrayValues
 from tests import builders
 
 LIMIT = 25_000_000
@@ -32,7 +32,7 @@ def test_values_are_those_after_the_rescale() -> None:
 )
 def test_windows_are_bounds_by_their_function(function: str, expected: tuple[float, float]) -> None:
     found = of_dicom(WindowCenter=[0, 300], WindowWidth=[202, 52], VOILUTFunction=function)
-    assert found.windows[0] == expected
+    assert found.windows[0] == (*expected, 0, 202)
     assert len(found.windows) == 2
 
 
@@ -52,7 +52,7 @@ def test_inverted_values_stay_as_they_are_so_that_windows_fit() -> None:
 def test_a_color_capture_is_shown_as_it_is() -> None:
     pixels = builders.rgb(builders.phantom(64))
     found = of_dicom(pixels, PhotometricInterpretation="RGB", SamplesPerPixel=3, PlanarConfiguration=0)
-    assert (found.windows, found.inverted, found.plane.dtype) == (((0.0, 255.0),), False, np.uint8)
+    assert (found.windows, found.inverted, found.plane.dtype) == ((EIGHT_BITS,), False, np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_volume_of_unknown_voxel_size_has_none() -> None:
 
 def test_a_picture_has_its_levels_and_no_size() -> None:
     eight, deep = builders.phantom(64), builders.phantom(64).astype(np.uint16) * 256
-    assert open_file(builders.png_bytes(eight)).values(0).windows == ((0.0, 255.0),)
+    assert open_file(builders.png_bytes(eight)).values(0).windows == (EIGHT_BITS,)
     found = open_file(builders.png_bytes(deep)).values(0)
     assert (found.windows, found.millimeters) == ((), None)
     assert (found.plane == deep).all()

@@ -106,4 +106,5 @@ test("eight bits need a small table", () => {
 test("a window in words has the digits that count", () => {
   assert.equal(words([100, 900]), "C 500 W 800");
   assert.equal(words([0, 0.25]), "C 0.125 W 0.25");
+  assert.equal(words([0, 1799, 900, 1800]), "C 900 W 1800");
 });
