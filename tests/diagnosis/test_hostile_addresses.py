@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.factories import PredictionFactory
+from tests.factories import CaseFactory, PredictionFactory
 
 NUMBERS = ("0", "-1", "1.5", "nan", "1e400", "٣", str(2**31), str(2**63), "9" * 40, "9" * 5000)
 DAYS = ("0001-01-01", "9999-12-31", "10000-01-01", "0000-00-00", "2024-02-30", "2024-01-01T00:00:00+23:59:59.5")
@@ -55,6 +55,15 @@ def test_places_in_the_list_of_cases(failing: Any) -> None:
     assert not failing(*asked("/cases/", "after", "before", values=CURSORS))
 
 
+def test_places_in_the_activity_of_a_case(failing: Any) -> None:
+    case = CaseFactory()
+    assert not failing(*asked(f"/cases/{case.pk}/activity/", "after", "before", values=CURSORS))
+
+
+def test_pages_of_the_trash(failing: Any) -> None:
+    assert not failing(*asked("/trash/", "page", "show", values=(*NUMBERS, *TEXTS)))
+
+
 LISTS = (
     "/history/",
     "/history/export/",
@@ -75,7 +84,7 @@ def test_days(failing: Any, settings: Any, path: str, zone: str) -> None:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_texts(failing: Any, path: str) -> None:
-    assert not failing(*asked(path, "q", "case", "owner", "sha256", "state", "outcome", values=TEXTS))
+    assert not failing(*asked(path, "q", "case", "owner", "label", "sha256", "state", "outcome", values=TEXTS))
 
 
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/predictions/", "/api/v1/cases/"])
@@ -84,7 +93,8 @@ def test_numbers(failing: Any, path: str) -> None:
 
 
 NUMBERED = (
-    "/cases/{}/", "/cases/{}/export/", "/cases/{}/compare/", "/cases/1/compare/?a={}",
+    "/cases/{}/", "/cases/{}/edit/", "/cases/{}/delete/", "/scans/{}/move/", "/scans/{}/delete/",
+    "/cases/{}/export/", "/cases/{}/compare/", "/cases/1/compare/?a={}",
     "/cases/1/report/?part={}", "/history/export/?model={}",
     "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
     "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",

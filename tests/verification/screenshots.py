@@ -23,6 +23,7 @@ PAGES = {
     "worklist-no-match": "/history/?q=nothing-is-called-this",
     "upload": "/upload/",
     "cases": "/cases/",
+    "trash": "/trash/",
     "password": "/password/",
     "not-found": "/no-such-page/",
 }

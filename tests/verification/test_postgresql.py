@@ -10,6 +10,7 @@ FILES = (
     "tests/diagnosis/test_hostile_addresses.py",
     "tests/diagnosis/models/test_models.py",
     "tests/diagnosis/access/test_ownership.py",
+    "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",
     "tests/diagnosis/views/test_history.py",
 )
