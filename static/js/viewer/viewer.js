@@ -291,10 +291,8 @@ export class Viewer extends EventTarget {
 
   #drawMarks(rect) {
     const { slice, values } = this;
-    layBox(part(this.figure, "box"), rect, this.stageSize, {
-      box: this.boxed ? slice.box : null,
-      caption: slice.caption,
-    });
+    const box = part(this.figure, "box"); // missing where the result is hidden from the reader
+    if (box) layBox(box, rect, this.stageSize, { box: this.boxed ? slice.box : null, caption: slice.caption });
     drawMarks(part(this.figure, "marks"), rect, {
       places: this.plane ? [] : this.places.filter((one) => (one.slice ?? 0) === this.index),
       measurements: this.measurements.on(this.at),

@@ -6,13 +6,14 @@ addresses come from the URL resolver, so a new one is asked as well; one whose n
 """
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -20,7 +21,17 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from diagnosis.access import selectors
 from diagnosis.access.filters import PredictionFilter
 from diagnosis.api.views.predictions import PredictionViewSet
-from diagnosis.models import Embedding, Prediction, ReadingPolicy, Review, SavedView, Scan, Slice, SliceResult
+from diagnosis.models import (
+    Embedding,
+    Prediction,
+    ReadingPolicy,
+    Review,
+    SavedView,
+    Scan,
+    Slice,
+    SliceResult,
+    UploadRow,
+)
 from diagnosis.models.embedding import pack
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
@@ -49,7 +60,7 @@ NOT_ASKED = {
 """Addresses without anything of a scan. Every other one is asked."""
 
 REFUSING = re.compile(
-    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|(assignment-detail|review-sign)$"
+    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|(assignment-detail|review-sign|upload-picture)$"
 )
 """The admin's own addresses for what it lets nobody do here, and what needs a row of one's own or in the trash."""
 
@@ -93,6 +104,7 @@ class Site:
             "content_type_id": [1],
             "app_label": ["diagnosis"],
             "assignment_id": [1],
+            "row_id": [1],
             "view_id": list(SavedView.objects.values_list("pk", flat=True)) or [1],
         } | dict.fromkeys(("case_id", "slice_id", "result_id", "pk", "object_id"), ids)
 
@@ -200,6 +212,9 @@ def enter(world: str, site: Site) -> None:
         comment=f"What I see: {world}.", at=DAY, created=DAY, saved=DAY,
     )  # fmt: skip
     Scan.objects.filter(pk=site.single.scan_id).update(reading="signed")
+    for person in User.objects.all():
+        for part, run in enumerate((site.single, site.series)):
+            UploadRow.objects.create(user=person, key=uuid.UUID(int=1), part=part, state="taken", prediction=run)
 
 
 def answers(client: Client, asked: list[tuple[str, str, dict[str, str]]]) -> dict[str, str]:
@@ -285,6 +300,7 @@ def test_the_same_addresses_tell_it_to_who_reads_openly(client: Client, reader: 
     told = {path.split(" ")[1] for path in both(client, site, every_address(site)) if path.startswith("GET")}
     one, many = site.single, site.series
     expected = {"/history/", f"/cases/{one.scan.case_id}/", "/cases/", "/api/v1/predictions/", "/api/v1/scans/"}
+    expected |= {"/upload/"}
     expected |= {f"/predictions/{run.pk}/" for run in (one, many)}
     expected |= {f"/predictions/{one.pk}/{name}/" for name in ("similar", "heatmap", "overlay")}
     expected |= {f"/predictions/{many.pk}/slices/", f"/slice-results/{site.results[0].pk}/overlay/"}
