@@ -67,6 +67,11 @@ class UploadRow(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def shown_state(self) -> str:
+        """The state by which the list counts it: `asks` for a refused picture that its person may still confirm."""
+        return "asks" if self.sha256 else self.state
+
 
 class UploadPicture(models.Model):
     """The picture of a row that asks whether its text is a name; gone with the row, or after an hour.

@@ -55,8 +55,8 @@ def is_seen(row: UploadRow) -> bool:
 
 
 def counts(rows: Iterable[UploadRow]) -> dict[str, int]:
-    """How many rows are in each state."""
-    found = dict.fromkeys(UploadState.values, 0)
+    """How many rows are shown in each state."""
+    found = dict.fromkeys((*UploadState.values, "asks"), 0)
     for row in rows:
-        found[row.state] += 1
+        found[row.shown_state] += 1
     return found

@@ -41,6 +41,7 @@ export function summary({ left, total }, counts) {
     left && `Sending ${files(left)} of ${total}`,
     counts.taken && scans,
     counts.known && `${counts.known} already here`,
+    counts.asks && `${counts.asks} to look at`,
     counts.refused && `${counts.refused} not taken`,
     counts.waiting && `${counts.waiting} not sent`,
   ].filter(Boolean);

@@ -102,7 +102,7 @@ export function notSent() {
 
 /** The line above the list, and what depends on whether there are rows. queue: { left, total }. */
 export function showSummary(queue, isElsewhere) {
-  const counts = { taken: 0, known: 0, refused: 0, waiting: 0 };
+  const counts = { taken: 0, known: 0, asks: 0, refused: 0, waiting: 0 };
   for (const row of list.children) {
     const elsewhere = row.dataset.state === "waiting" && isElsewhere(row.dataset.key);
     const line = part(row, "not-sent");

@@ -84,7 +84,7 @@ def test_a_repeated_image_links_to_the_first(as_user: Client) -> None:
     response = as_user.post("/upload/", {"case": "CA-1", "files": image("copy.png")})
     body = response.content.decode()
     assert "copy.png = <a data-open" in body and "Already here." in body
-    assert response.context["counts"] == {"waiting": 0, "taken": 1, "known": 1, "refused": 0}
+    assert response.context["counts"] == {"waiting": 0, "taken": 1, "known": 1, "refused": 0, "asks": 0}
     assert "1 already here" in body and "not taken" not in body.split("<template")[0]
     assert Scan.objects.count() == 1
 

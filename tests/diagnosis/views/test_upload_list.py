@@ -85,7 +85,8 @@ def test_the_pictures_of_an_archive_are_shown_large_to_their_uploader_alone(
     as_user: Client, asking: list[UploadRow], admin: User, other_user: User
 ) -> None:
     address = f"/upload/rows/{asking[0].pk}/picture/"
-    assert address in as_user.get("/upload/").content.decode()
+    body = as_user.get("/upload/").content.decode()
+    assert address in body and "2 to look at" in body
     response = as_user.get(address)
     assert (response.status_code, response["Content-Type"]) == (200, "image/jpeg")
     assert "no-store" in response["Cache-Control"]
