@@ -93,6 +93,10 @@ class Site:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def clear_uploads(self) -> None:
+        """Empty everybody's upload list, which other tests of this site have filled."""
+        self.manage("shell", "-c", "from diagnosis.models import UploadRow; UploadRow.objects.all().delete()")
+
     def stop(self, sent: signal.Signals = signal.SIGINT) -> None:
         """End it as Ctrl-C does, and wait until it has."""
         if self.process.poll() is None:

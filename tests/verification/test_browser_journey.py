@@ -22,6 +22,7 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
 
+    site.clear_uploads()
     scans = [*real_scans["tumor"][10:13], *real_scans["no_tumor"][10:12]]
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(scans[0].read_bytes()[:700])
@@ -32,7 +33,7 @@ def test_log_in_drop_scans_watch_open_find_log_out(
 
     rows = page.locator("#uploads > li")
     expect(rows).to_have_count(6)
-    expect(page.locator("#uploads > li[data-row]")).to_have_count(5, timeout=_RESULT)
+    expect(page.locator("#uploads > li[data-state='taken']")).to_have_count(5, timeout=_RESULT)
     wrong = rows.filter(has_text="broken.jpg")
     expect(wrong).to_contain_text("cut off")
     for scan in scans:
@@ -91,7 +92,8 @@ def test_a_message_from_an_injected_name_stays_text(page: Page, site: Site, real
     assert dialogs == []
 
 
-def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, tmp_path: Path) -> None:
+def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, site: Site, tmp_path: Path) -> None:
+    site.clear_uploads()
     page.goto("/login/?next=/upload/")
     page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -105,9 +107,9 @@ def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, tmp_path: Pat
     expect(rows).to_contain_text("The site is busy.")  # after five tries
     assert len(refusals) == 5
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#uploads > li[data-row]")).to_have_count(1)
+    expect(page.locator("#uploads > li[data-state='taken']")).to_have_count(1)
     assert len(refusals) == 7
-    expect(page.locator("#upload-summary")).to_have_text("1 file sent")
+    expect(page.locator("#upload-summary")).to_have_text("1 scan taken")
 
 
 def _be_busy(page: Page, *, times: int) -> list[str]:
@@ -119,7 +121,7 @@ def _be_busy(page: Page, *, times: int) -> list[str]:
             route.fallback()
             return
         refusals.append(route.request.url)
-        row = '<li class="upload-row"><span class="problem">The site is busy.</span></li>'
+        row = '<p class="problem" data-refused>The site is busy.</p>'
         route.fulfill(status=503, headers={"Retry-After": "0.6"}, content_type="text/html", body=row)
 
     page.route("**/upload/", answer)

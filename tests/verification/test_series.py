@@ -110,6 +110,7 @@ def _ct() -> bytes:
 
 
 def test_a_person_drops_a_series_and_goes_through_it(page: Page, site: Site, make_series: Make, tmp_path: Path) -> None:
+    site.clear_uploads()
     folder = tmp_path / "study"
     folder.mkdir()
     for name, data in make_series("Browser", 12):
