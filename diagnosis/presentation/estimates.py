@@ -7,6 +7,8 @@ indicator look up the average run time and cache it; polls read the cached value
 import time
 from collections.abc import Iterable
 
+from django.utils import timezone
+
 from diagnosis.inference import broker
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
@@ -30,10 +32,21 @@ def seconds_each(*, look_up: bool) -> float | None:
 
 
 def with_estimates(rows: Iterable[Prediction], *, look_up: bool) -> list[Prediction]:
-    """The rows; each queued one gets `estimate`: seconds until it is done, from its `position`, or None."""
+    """The rows; each queued one gets `estimate`: seconds until it is done, from its `position`, or None. A running
+    series gets the seconds that its remaining slices take if they go on as those before."""
     listed = list(rows)
+    for row in listed:
+        if row.state == State.RUNNING:
+            row.estimate = _remaining(row)  # type: ignore[attr-defined]
     queued = [row for row in listed if row.state == State.QUEUED]
     each = seconds_each(look_up=look_up) if queued else None
     for row in queued:
         row.estimate = None if each is None else each * getattr(row, "position", 1)  # type: ignore[attr-defined]
     return listed
+
+
+def _remaining(row: Prediction) -> float | None:
+    if row.started is None or not 0 < row.progress < row.scan.frames:
+        return None
+    each = (timezone.now() - row.started).total_seconds() / row.progress
+    return each * (row.scan.frames - row.progress)

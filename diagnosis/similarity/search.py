@@ -18,11 +18,14 @@ from diagnosis.similarity.embedding_index import Neighbor
 
 DEFAULT_LIMIT = 6
 MAX_LIMIT = 20
+FLOOR = 0.4
+"""Smallest cosine that is worth showing: of pairs of validation images of different people with different findings,
+fewer than 1 in 100 reach it (`python -m bench.unrelated`, vgg16-cells-2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, 0 to 1."""
+    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, FLOOR to 1."""
 
     prediction: Prediction
     similarity: float
@@ -52,7 +55,7 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
         other_than_case=prediction.scan.case_id,
         other_than_pixels=prediction.scan.pixel_sha256,
     )
-    candidates = takewhile(lambda neighbor: neighbor.similarity > 0, ranked)  # opposite directions are not similar
+    candidates = takewhile(lambda neighbor: neighbor.similarity >= FLOOR, ranked)
     found: list[Similar] = []
     while len(found) < limit and (part := list(islice(candidates, limit - len(found)))):
         rows = _rows(user, part)

@@ -1,8 +1,11 @@
 """The estimated time until a queued prediction is done."""
 
-import pytest
+from datetime import timedelta
 
-from diagnosis.models import Prediction
+import pytest
+from django.utils import timezone
+
+from diagnosis.models import Prediction, Scan
 from diagnosis.models.prediction import State
 from diagnosis.presentation import estimates
 
@@ -67,10 +70,21 @@ def test_without_a_worker_there_is_no_estimate(broker: Broker, clock: list[float
     assert estimates.seconds_each(look_up=True) is None
 
 
-def test_only_queued_rows_get_an_estimate_by_their_position(broker: Broker, clock: list[float]) -> None:
+def test_queued_rows_get_an_estimate_by_their_position(broker: Broker, clock: list[float]) -> None:
     third = Prediction(state=State.QUEUED)
     third.position = 3  # type: ignore[attr-defined]
     running = Prediction(state=State.RUNNING)
     assert estimates.with_estimates([third, running], look_up=True) == [third, running]
     assert vars(third)["estimate"] == 12.0
-    assert not hasattr(running, "estimate")
+    assert vars(running)["estimate"] is None
+
+
+@pytest.mark.parametrize(
+    ("progress", "frames", "left"), [(30, 120, 60.0), (0, 120, None), (1, 1, None), (120, 120, None)]
+)
+def test_a_running_series_takes_as_long_as_its_remaining_slices(progress: int, frames: int, left: float | None) -> None:
+    started = timezone.now() - timedelta(seconds=20)
+    row = Prediction(state=State.RUNNING, progress=progress, started=started, scan=Scan(frames=frames))
+    [estimated] = estimates.with_estimates([row], look_up=False)
+    found = estimated.estimate  # type: ignore[attr-defined]
+    assert found == (None if left is None else pytest.approx(left, abs=3))

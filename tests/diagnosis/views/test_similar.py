@@ -41,13 +41,13 @@ def test_each_shows_image_case_outcome_and_similarity(as_user: Client, make: Mak
 def test_dissimilar_scans_are_not_shown(as_user: Client, make: Make) -> None:
     asked = embed(make())
     embed(make(), -0.4)
-    assert "No similar past scans yet" in panel(as_user, asked)
+    assert "looks enough like this one" in panel(as_user, asked)
 
 
 def test_without_any_it_says_what_will_come(as_user: Client, make: Make, other_user: User) -> None:
     asked = embed(make())
     embed(make(owner=other_user))
-    assert "No similar past scans yet" in panel(as_user, asked)
+    assert "looks enough like this one" in panel(as_user, asked)
 
 
 def test_an_older_result_has_no_panel(as_user: Client, make: Make) -> None:

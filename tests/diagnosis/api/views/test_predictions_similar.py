@@ -38,7 +38,7 @@ def test_each_is_a_similarity_and_a_prediction(api: APIClient, user: User, versi
 
 def test_limit(api: APIClient, user: User, version: Any, asked: Prediction) -> None:
     for number in range(8):
-        past(user, version, (number + 1) / 10)
+        past(user, version, 0.5 + number / 20)
     assert len(api.get(f"{URL}{asked.pk}/similar/").json()["results"]) == 6
     assert len(api.get(f"{URL}{asked.pk}/similar/", {"limit": 7}).json()["results"]) == 7
 
@@ -74,6 +74,6 @@ def test_it_costs_six_queries(
     api: APIClient, user: User, version: Any, asked: Prediction, django_assert_num_queries: Any
 ) -> None:
     for number in range(8):
-        past(user, version, (number + 1) / 10)
+        past(user, version, 0.5 + number / 20)
     with django_assert_num_queries(6):  # token, the prediction, and four of the search
         api.get(f"{URL}{asked.pk}/similar/")
