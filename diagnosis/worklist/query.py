@@ -5,9 +5,11 @@ saved views, bulk actions and exports read the same rows in the same order.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.forms import IntegerField
 from django.http import QueryDict
 
 from diagnosis.access import selectors
@@ -38,10 +40,19 @@ CHOSEN_BY_TABS = ("state", "outcome", "uncertain", "reading", "assigned")
 """Parameters that the tabs set; all others filter within a tab."""
 
 
-class CountFilter(PredictionFilter):
-    """The same filters for counts, without a query of its own to find the model."""
+class IdFilter(django_filters.Filter):
+    """An id that a database can hold, without a query to find what it names."""
 
-    model = django_filters.NumberFilter(field_name="model_version")  # type: ignore[assignment]
+    field_class = IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=2**63 - 1, **kwargs)
+
+
+class CountFilter(PredictionFilter):
+    """The same filters for counts, which cost no query of their own."""
+
+    model = IdFilter(field_name="model_version")  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

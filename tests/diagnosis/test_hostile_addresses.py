@@ -87,12 +87,23 @@ def test_texts(failing: Any, path: str) -> None:
     assert not failing(*asked(path, "q", "case", "owner", "label", "sha256", "state", "outcome", values=TEXTS))
 
 
+def test_lists_that_a_result_was_opened_from(failing: Any) -> None:
+    result = f"/predictions/{PredictionFactory().pk}/"
+    assert not failing(
+        *asked(result, "list", values=(*TEXTS, "&" * 999, "q=%00", *(f"after={key}" for key in CURSORS)))
+    )
+    assert not failing(*asked("/history/unread/", "list", values=(*TEXTS, "\r\nX: y", "sort=score&model=1")))
+    assert not failing(*asked("/history/new/", "since", values=(*DAYS, *TIMES, *TEXTS)))
+
+
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/predictions/", "/api/v1/cases/"])
 def test_numbers(failing: Any, path: str) -> None:
     assert not failing(*asked(path, "model", "page", "page_size", values=NUMBERS))
 
 
 NUMBERED = (
+    "/history/?at={}", "/history/unread/?from={}", "/predictions/1/?list=model%3D{}", "/api/v1/assignments/{}/",
+    "/api/v1/views/{}/",
     "/cases/{}/", "/cases/{}/edit/", "/cases/{}/delete/", "/scans/{}/move/", "/scans/{}/delete/",
     "/cases/{}/export/", "/cases/{}/compare/", "/cases/1/compare/?a={}",
     "/cases/1/report/?part={}", "/history/export/?model={}",
