@@ -71,7 +71,8 @@ def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receip
         for part, one in enumerate(ended):
             if asked and isinstance(one, Rejected) and one.sha256 and one.sha256 not in asked:
                 continue  # its person took this picture off the list: it is not asked about again
-            row = _row(user, key, file_name, reference, part=part, position=place.position, created=place.created)
+            own = key if file_name else uuid.uuid4()  # of several files in one request, each may be sent again alone
+            row = _row(user, own, file_name, reference, part=part, position=place.position, created=place.created)
             row.size = place.size
             kept = _keep(row, one, taken)
             shown[kept.pk] = kept

@@ -149,6 +149,7 @@ function loggedOut() {
   byId("poller")?.remove();
   const left = () => queue.left + chosen.length;
   const text = () => (left() ? `${counted(left())} ${left() === 1 ? "waits" : "wait"} in this page.` : "");
+  showSummary();
   session.lost(text, async () => {
     ensurePoller();
     await announce();

@@ -9,9 +9,9 @@ export function answersOf(rows) {
   return { open, send: rows.length && !open ? rows.map((row) => row.id) : null };
 }
 
-/** Why a chosen file is not the one that a row waits for; null if it is. */
+/** Why a chosen file is not the one that a row waits for; null if it is, or if the row does not know its file's name. */
 export function otherFile(file, { name, size }) {
-  if (file.name === name && (!size || Number(size) === file.size)) return null;
+  if (!name || (file.name === name && (!size || Number(size) === file.size))) return null;
   return `That is ${file.name}. This row waits for ${name}; choose that file.`;
 }
 

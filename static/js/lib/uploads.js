@@ -35,10 +35,10 @@ export function retryDelay({ status, retryAfter, tries, random = Math.random() }
 export const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 /** The parts of the line above the list. counts: rows in each state. */
-export function summary({ left, total }, counts) {
+export function summary({ left, total, paused }, counts) {
   const scans = `${counts.taken} ${counts.taken === 1 ? "scan" : "scans"} taken`;
   return [
-    left && `Sending ${files(left)} of ${total}`,
+    left && (paused ? `${files(left)} of ${total} to send` : `Sending ${files(left)} of ${total}`),
     counts.taken && scans,
     counts.known && `${counts.known} already here`,
     counts.asks && `${counts.asks} to look at`,
@@ -72,6 +72,10 @@ export class UploadQueue {
   /** Files that still travel or wait for it. */
   get left() {
     return this.#sending.size + this.#waiting.length;
+  }
+
+  get paused() {
+    return this.#paused;
   }
 
   get busy() {

@@ -100,7 +100,7 @@ export function notSent() {
   return [...list.querySelectorAll('[data-state="waiting"]')].map((row) => ({ ...row.dataset, row }));
 }
 
-/** The line above the list, and what depends on whether there are rows. queue: { left, total }. */
+/** The line above the list, and what depends on whether there are rows. queue: { left, total, paused }. */
 export function showSummary(queue, isElsewhere) {
   const counts = { taken: 0, known: 0, asks: 0, refused: 0, waiting: 0 };
   for (const row of list.children) {

@@ -134,6 +134,14 @@ def test_a_picture_that_was_taken_off_the_list_is_not_asked_about_again(user: Us
     assert states(user) == [("IM0", "taken")]
 
 
+def test_each_of_several_files_in_one_request_may_be_sent_again_alone(user: User) -> None:
+    uploads = [SimpleUploadedFile(f"IM{n}", content) for n, content in enumerate(LETTERED)]
+    receipt = intake.receive(user=user, files=uploads, reference="CA-1", pictures=60)
+    first, _ = rows.record(user, key=uuid.uuid4(), file_name="", reference="CA-1", receipt=receipt)
+    send(user, ("IM0", LETTERED[0]), key=first.key, confirmed=rows.confirmed(user, ids=[first.pk]))
+    assert states(user) == [("IM0", "taken"), ("IM1", "refused")]
+
+
 def test_only_the_own_answers_count(user: User, other_user: User) -> None:
     [row] = send(user, ("IM", LETTERED[0]))
     assert rows.confirmed(other_user, ids=[row.pk]) == frozenset()

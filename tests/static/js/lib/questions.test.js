@@ -18,6 +18,7 @@ test("only the file that the row waits for is taken", () => {
   const row = { name: "study.zip", size: "10" };
   assert.equal(otherFile({ name: "study.zip", size: 10 }, row), null);
   assert.equal(otherFile({ name: "study.zip", size: 11 }, { name: "study.zip", size: "" }), null);
+  assert.equal(otherFile({ name: "any.zip", size: 11 }, { name: "", size: "" }), null);
   assert.match(otherFile({ name: "other.zip", size: 10 }, row), /That is other\.zip\. .* study\.zip/);
   assert.notEqual(otherFile({ name: "study.zip", size: 11 }, row), null);
 });

@@ -53,6 +53,7 @@ test("the summary counts what is here already apart from what was not taken", ()
   assert.deepEqual(summary(idle, none), []);
   assert.deepEqual(summary({ left: 2, total: 3 }, { ...none, taken: 1 }), ["Sending 2 files of 3", "1 scan taken"]);
   assert.deepEqual(summary({ left: 1, total: 3 }, none), ["Sending 1 file of 3"]);
+  assert.deepEqual(summary({ left: 2, total: 3, paused: true }, none), ["2 files of 3 to send"]);
   assert.deepEqual(summary(idle, { taken: 2, known: 4, asks: 3, refused: 1, waiting: 5 }), [
     "2 scans taken",
     "4 already here",
@@ -106,6 +107,7 @@ test("a queue is busy until the last request is over", () => {
 test("a paused queue keeps its jobs, and goes on where it stopped", () => {
   const { queue, jobs, sent } = queueOf(5);
   queue.pause();
+  assert.ok(queue.paused);
   queue.putBack(jobs[0]);
   queue.end(jobs[1]);
   queue.pump();
