@@ -1,4 +1,4 @@
-"""The settings of a training; the defaults made the shipped artifact."""
+"""The settings of a training; the defaults made the last run of the shipped artifact."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.training.data.heights import height
+from ml.training.data.sources import LESIONS
 from ml.training.data.table import Row
 
 Floats = NDArray[np.float64]
@@ -31,15 +32,16 @@ PROPERTIES: dict[str, Callable[[Row], Hashable]] = {
 
 _ROUNDS = 40
 _SOURCE = 0.5  # how far the labels of one source and sequence are moved towards equal; all the way starves the others
+_LESIONS = 3.0  # how many times as often images of a source in LESIONS come, before the labels are made equal
 
 
 def weights(rows: Sequence[Row], *, most: float = MOST) -> Floats:
     """(N,) the probability of drawing each of `rows`; they sum to 1.
 
     The rows of one source, sequence and label, synthetic ones apart, start with the square root of rows times the
-    fourth root of groups, so neither a large source nor one with many slices of few heads dominates. Then the labels of
-    each source and sequence are moved half way towards equal, and those of each sequence are made equal. A sequence
-    that has one label only keeps it.
+    fourth root of groups, so neither a large source nor one with many slices of few heads dominates; those of LESIONS
+    count more. Then the labels of each source, sequence and height in the head are moved half way towards equal, and
+    those of each sequence are made equal. A sequence that has one label only keeps it.
     """
     if not rows:
         return np.zeros(0)
@@ -49,11 +51,12 @@ def weights(rows: Sequence[Row], *, most: float = MOST) -> Floats:
     drawn = np.zeros(len(rows))
     for places in members.values():
         groups = len({rows[place].group for place in places})
-        drawn[places] = np.sqrt(len(places)) * groups**0.25 / len(places)
+        more = _LESIONS if rows[places[0]].source in LESIONS else 1.0
+        drawn[places] = more * np.sqrt(len(places)) * groups**0.25 / len(places)
     tumor = np.array([row.tumor for row in rows])
     sequences = _numbers([row.sequence for row in rows])
     drawn = _halved(_bounded(drawn, most), sequences, tumor)
-    equal = _halved(drawn, _numbers([(row.source, row.sequence) for row in rows]), tumor)
+    equal = _halved(drawn, _numbers([(row.source, row.sequence, height(row)) for row in rows]), tumor)
     drawn = _bounded(drawn ** (1 - _SOURCE) * equal**_SOURCE, most)
     for _ in range(_ROUNDS):  # alternate balance and bounds, until both nearly hold
         drawn = _bounded(_halved(drawn, sequences, tumor), most)

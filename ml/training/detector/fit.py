@@ -7,6 +7,8 @@ AdamW with a learning rate for each part; the blocks' rates warm up, and all fol
 import hashlib
 import json
 import logging
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 
-from ml.contracts import TUMOR_TYPES
 from ml.model.heads import EMBEDDING
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
+from ml.training.data.table import Row
 from ml.training.detector.features import Maps, tensors_digest
 from ml.training.detector.validate import Reader, figures
 from ml.training.settings import Settings
@@ -27,6 +29,7 @@ _log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 NORM_EXAMPLES = 512
+_ONE_TYPE = 0.25
 _LEAST = 1e-3  # of the greatest spread; float16 cannot hold the whitening of a direction with less, so it is left out
 
 
@@ -63,7 +66,7 @@ def fit(
     rows = [row for row, _ in train.draws]
     tumor, types = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
     detector = Detector.build(start, *moments(train, start, policy), settings=settings, policy=policy)
-    detector.type_weights = tf.constant(type_weights(types))
+    weights = type_weights(rows)
     folder = work / "checkpoints" / _digest(train, settings, start, policy)
     state = tf.train.Checkpoint(**detector.state())
     manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
@@ -79,7 +82,7 @@ def fit(
             first = (section * settings.steps + step) * settings.batch
             chosen = np.arange(first, first + settings.batch)
             detector.schedule((section + step / settings.steps) / settings.sections)
-            totals.append(detector.step(*train.maps.take(chosen), tumor[chosen], types[chosen]))
+            totals.append(detector.step(*train.maps.take(chosen), tumor[chosen], types[chosen], weights[chosen]))
             if step % 20 == 0:
                 bar.set_postfix({"loss": f"{np.mean([t.sum() for t in totals[-50:]]):.3f}"})
         names = ("picture", "cell", "location", "type")
@@ -111,11 +114,16 @@ def moments(train: Examples, start: dict[str, Floats], policy: str) -> tuple[Flo
     return flat.mean(axis=0).astype(np.float32), np.maximum(flat.std(axis=0), 1e-3 * flat.std()).astype(np.float32)
 
 
-def type_weights(types: NDArray[np.int32]) -> Floats:
-    """(types,) weights inverse to the square root of a type's frequency; their mean over the images is 1."""
-    counts = np.bincount(types[types >= 0], minlength=len(TUMOR_TYPES))
-    weights = 1 / np.sqrt(np.maximum(counts, 1))
-    return np.asarray(weights * max(counts.sum(), 1) / max((weights * counts).sum(), 1), np.float32)
+def type_weights(rows: Sequence[Row]) -> Floats:
+    """(N,) weights of images in the type loss; their mean over the images of known type is 1, and 0 for the others.
+
+    A source with one type teaches what the source looks like, not the type, so its images weigh a quarter.
+    """
+    types: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        types[row.source].add(row.type)
+    weights = np.array([(1.0 if len(types[row.source] - {""}) > 1 else _ONE_TYPE) * bool(row.type) for row in rows])
+    return np.asarray(weights * np.count_nonzero(weights) / max(weights.sum(), 1e-9), np.float32)
 
 
 def embedding(described: Floats) -> tuple[Floats, Floats]:
@@ -134,6 +142,6 @@ def embedding(described: Floats) -> tuple[Floats, Floats]:
 
 def _digest(train: Examples, settings: Settings, start: dict[str, Floats], policy: str) -> str:
     """A hash of everything that a training's result depends on."""
-    drawn = [(row.key, row.label, row.type, round_) for row, round_ in train.draws]
+    drawn = [(row.key, row.source, row.label, row.type, round_) for row, round_ in train.draws]
     content = [settings.as_dict(), policy, tensors_digest(start), train.maps.key, drawn]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

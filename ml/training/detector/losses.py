@@ -44,10 +44,10 @@ def location_loss(cells: Tensor, targets: Tensor) -> Tensor:
 
 
 def type_loss(types: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of the type logits (N, types) over images of known type. weights: (types,) of the types."""
+    """Cross-entropy of the type logits (N, types) over images of known type. weights: (N,) of the images."""
     known = tf.cast(targets >= 0, tf.float32)
     index = tf.maximum(targets, 0)
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(index, types) * tf.gather(weights, index) * known
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(index, types) * weights * known
     return tf.reduce_sum(each) / tf.maximum(tf.reduce_sum(known), 1.0)
 
 

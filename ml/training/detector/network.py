@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ml.contracts import TUMOR_TYPES
 from ml.model.heads import CHANNELS
 from ml.model.keras_network import TUNED, build_heads, build_tail, precision
 from ml.training.detector import losses
@@ -32,7 +31,6 @@ class Detector:
 
     def __init__(self, tail: keras.Model, heads: keras.Model, settings: Settings, norm: tuple[Floats, Floats]) -> None:
         self.tail, self.heads, self.settings, self._norm = tail, heads, settings, norm
-        self.type_weights = tf.ones(len(TUMOR_TYPES))
         blocks = {n: [w for name in TUNED if name.startswith(f"block{n}") for w in self._weights(name)] for n in (4, 5)}
         self._groups = [heads.trainable_variables, blocks[5], blocks[4]]
         self._optimizers = [
@@ -67,14 +65,20 @@ class Detector:
             optimizer.learning_rate = rate * falling * (rising if number else 1.0)
 
     def step(
-        self, maps: NDArray[np.float16], cells: NDArray[np.int8], tumor: Floats, types: NDArray[np.int32]
+        self,
+        maps: NDArray[np.float16],
+        cells: NDArray[np.int8],
+        tumor: Floats,
+        types: NDArray[np.int32],
+        type_weights: Floats,
     ) -> Floats:
-        """One step on a batch. Returns the four losses."""
+        """One step on a batch. type_weights: (N,) of the images in the type loss. Returns the four losses."""
         batch = (
             tf.constant(maps.astype(np.float32)),
             tf.constant(cells),
             tf.constant(tumor),
             tf.constant(types),
+            tf.constant(type_weights),
         )
         return np.asarray(self._update(*batch), np.float32)
 
@@ -111,7 +115,7 @@ class Detector:
     def _weights(self, name: str) -> list[Any]:
         return list(self.tail.get_layer(name).trainable_variables)
 
-    def _losses_and_update(self, maps: Any, cells: Any, tumor: Any, types: Any) -> Any:
+    def _losses_and_update(self, maps: Any, cells: Any, tumor: Any, types: Any, type_weights: Any) -> Any:
         s = self.settings
         with tf.GradientTape() as tape:
             read = self.heads(tf.cast(self.tail(maps, training=True), tf.float32), training=True)
@@ -120,7 +124,7 @@ class Detector:
                     losses.image_loss(read["cells"], tumor, s.smoothing),
                     losses.cell_loss(read["cells"], cells),
                     s.location_weight * losses.location_loss(read["cells"], cells),
-                    s.type_weight * losses.type_loss(read["types"], types, self.type_weights),
+                    s.type_weight * losses.type_loss(read["types"], types, type_weights),
                 ]
             )
             total = tf.reduce_sum(parts)

@@ -1,6 +1,7 @@
 """What is drawn does not give the label away by its sequence, and neither a large source nor a few heads dominate."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.training.data.balance import Floats, facts, guessed, weights
+from ml.training.data.heights import height
 from ml.training.data.table import Change, Row
 from tests.ml.training.simulated import row
 
@@ -61,6 +63,32 @@ def test_a_large_source_does_not_rule() -> None:
     drawn = weights(table)
     assert fraction(table, drawn, source="large") < 0.45
     assert fraction(table, drawn, label="tumor") == pytest.approx(0.5, abs=0.02)
+
+
+def test_heads_with_other_lesions_come_more_often() -> None:
+    """Three times as often as heads of another source of the same size, as far as the bounds let them."""
+    strata = {(source, "t2", "no_tumor"): 40 for source in ("open-ms", "ixi")}
+    table = rows({**strata, ("cheng", "t2", "tumor"): 80})
+    drawn = weights(table)
+    assert fraction(table, drawn, source="open-ms") == pytest.approx(3 * fraction(table, drawn, source="ixi"), rel=0.05)
+    assert fraction(table, drawn, label="tumor") == pytest.approx(0.5, abs=0.01)
+
+
+def test_slices_without_tumor_come_more_often_where_tumors_are(tmp_path: Path) -> None:
+    """Tumors are in the middle of the head and most slices without one are not, so the height would tell."""
+    found = []
+    for n in range(60):
+        file = tmp_path / f"p{n // 20}" / f"{n % 20:03d}.png"
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        label = "tumor" if 8 <= n % 20 < 12 and n % 7 else "no_tumor"
+        found.append(row(n, path=file, plane="axial", source="a", sequence="t1", label=label))
+    drawn, even = weights(found), np.full(60, 1 / 60)
+    assert guessed(found, drawn, height) < guessed(found, even, height)
+    middle = [n for n, one in enumerate(found) if not one.tumor and 8 <= n % 20 < 12]
+    lowest = [n for n in range(60) if n % 20 < 4]
+    assert len(middle) == 2
+    assert drawn[middle].min() > 3 * drawn[lowest].max()
 
 
 def test_many_slices_of_few_heads_weigh_less() -> None:

@@ -12,6 +12,7 @@ from ml.training.detector import fit as fitting
 from ml.training.detector.fit import Examples, embedding, fit, type_weights
 from ml.training.settings import Settings
 from tests.ml.training import small
+from tests.ml.training.simulated import row
 
 SETTINGS = Settings(copies=128, sections=2, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
 
@@ -35,12 +36,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, fitting.Fi
         return folder, train(folder)
 
 
-def test_rare_types_weigh_as_the_root_of_their_rarity() -> None:
-    type_indices = np.array([0] * 16 + [1] * 4 + [2] * 4 + [-1] * 50, np.int32)
-    weights = type_weights(type_indices)
-    assert weights[1] == weights[2] == pytest.approx(2 * weights[0])
-    assert weights[type_indices[type_indices >= 0]].mean() == pytest.approx(1, rel=1e-5)
-    assert np.isfinite(type_weights(np.full(3, -1, np.int32))).all()
+def test_a_source_of_one_type_weighs_a_quarter_in_the_type_loss() -> None:
+    """It would teach the source instead of the type. Images of unknown type do not count, wherever they are."""
+    rows = [row(n, source="both", type=("glioma", "other", "")[n % 3]) for n in range(12)]
+    rows += [row(12 + n, source="one", type="glioma" if n < 4 else "") for n in range(8)]
+    rows += [row(20 + n, source="healthy", label="no_tumor", type="") for n in range(5)]
+    weights = type_weights(rows)
+    known = np.array([bool(one.type) for one in rows])
+    assert weights[0] == weights[1] == pytest.approx(4 * weights[12])
+    assert weights[known].mean() == pytest.approx(1, rel=1e-5)
+    assert not weights[~known].any()
+    assert not type_weights(rows[-5:]).any()
 
 
 def test_the_embedding_is_white() -> None:

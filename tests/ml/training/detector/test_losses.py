@@ -121,7 +121,7 @@ def test_the_type_counts_where_it_is_known() -> None:
     from ml.training.detector.losses import type_loss
 
     types = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]], np.float32))
-    weights = np.array([1.0, 1.0, 2.0], np.float32)
+    weights = np.array([1.0, 2.0, 5.0], np.float32)
     value = float(type_loss(types, np.array([0, 2, -1], np.int32), weights))
     assert value == pytest.approx((LOG2 - 2 * np.log(0.8)) / 2, rel=1e-5)
     assert float(type_loss(types, np.array([-1, -1, -1], np.int32), weights)) == 0

@@ -81,7 +81,7 @@ def test_a_step_moves_every_part_and_the_average_follows(monkeypatch: pytest.Mon
     before = detector.tensors()
     detector.schedule(0.5)
     type_indices, tumor = np.array([0, -1, 2, -1], np.int32), np.array([1, 0, 1, 0], np.float32)
-    parts = detector.step(*train.maps.take(np.arange(4)), tumor, type_indices)
+    parts = detector.step(*train.maps.take(np.arange(4)), tumor, type_indices, np.ones(4, np.float32))
     assert parts.shape == (4,)
     assert np.isfinite(parts).all()
     after = detector.tensors()
