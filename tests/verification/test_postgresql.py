@@ -9,6 +9,8 @@ from tests.verification.services import ROOT, postgres_server
 FILES = (
     "tests/diagnosis/test_hostile_addresses.py",
     "tests/diagnosis/models/test_models.py",
+    "tests/diagnosis/models/test_review.py",
+    "tests/diagnosis/reviews",
     "tests/diagnosis/access/test_ownership.py",
     "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",

@@ -75,10 +75,10 @@ class Site:
     slices: list[Slice]
     results: list[SliceResult]
 
-    def numbers(self, route: str) -> dict[str, list[int]]:
-        """What may stand for each number in a route's address."""
+    def numbers(self, before: str) -> dict[str, list[int]]:
+        """What may stand for each number in an address. before: what stands before it, which says of what it is."""
         runs, scans = [self.single, self.series], [self.single.scan, self.series.scan]
-        kind = re.findall(r"[a-z-]+", route.rsplit("<", 1)[0])[-1]
+        kind = next(reversed(re.findall(r"[a-z-]+", before)), "")
         kinds: dict[str, Any] = {
             "predictions": runs,
             "prediction": runs,
@@ -128,7 +128,7 @@ def addresses(site: Site, route: str) -> list[str]:
     """The addresses of a route, for each row that it may name. KeyError for a number that this file does not know."""
     found = [""]
     for text, name in re.findall(r"([^<]*)(?:<(?:\w+:)?(\w+)>)?", route):
-        values = site.numbers(route)[name] if name else [""]
+        values = site.numbers(text)[name] if name else [""]
         found = [f"{start}{text}{value}" for start in found for value in values]
     return [f"/{one}" for one in found if "^" not in one]
 
@@ -212,9 +212,10 @@ def enter(world: str, site: Site) -> None:
         comment=f"What I see: {world}.", at=DAY, created=DAY, saved=DAY,
     )  # fmt: skip
     Scan.objects.filter(pk=site.single.scan_id).update(reading="signed")
-    for person in User.objects.all():
+    for number, person in enumerate(User.objects.order_by("pk")):
         for part, run in enumerate((site.single, site.series)):
-            UploadRow.objects.create(user=person, key=uuid.UUID(int=1), part=part, state="taken", prediction=run)
+            fields = {"pk": 900 + 2 * number + part, "key": uuid.UUID(int=1), "part": part, "state": "taken"}
+            UploadRow.objects.create(user=person, prediction=run, **fields)
 
 
 def answers(client: Client, asked: list[tuple[str, str, dict[str, str]]]) -> dict[str, str]:
@@ -279,6 +280,13 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, str]]]:
     paths += [f"/api/v1/predictions/?{one}" for one in (*queries, *orders)]
     paths += [f"/admin/diagnosis/prediction/?{one}" for one in admin]
     paths += [f"/cases/?{one}" for one in ("q=A", "sort=-when")] + status
+    case = site.single.scan.case_id
+    paths += [f"/cases/{case}/compare/?a={site.single.scan_id}&b={site.series.scan_id}"]
+    paths += [f"/cases/{case}/export/?format=json", f"/api/v1/cases/{case}/export/?format=json"]
+    for list_address in ("/history/export/", "/api/v1/predictions/export/"):
+        paths += [f"{list_address}?format={one}" for one in ("csv", "json", "json&outcome=tumor", "json&sort=-score")]
+    paths += [f"/predictions/{site.single.pk}/?list={one}" for one in ("outcome%3Dtumor", "sort%3Dscore", "")]
+    paths += [f"/history/unread/?list={one}" for one in ("outcome%3Dtumor", "sort%3D-score", "type%3Dglioma")]
     paths += [f"/api/v1/predictions/{site.single.pk}/dicom/?kind={kind}" for kind in ("sr", "sc")]
     paths += [f"/predictions/{site.series.pk}/?slice=1", f"/api/v1/predictions/{site.known.pk}/similar/?limit=20"]
     return [("GET", path, {}) for path in dict.fromkeys(paths)]
