@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -65,6 +66,8 @@ def delete_files() -> int:
     for row in DiscardedFile.objects.order_by("pk").iterator():
         try:
             default_storage.delete(row.name)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:  # storages raise errors of their own
             _log.exception("discarded file cannot be deleted", name=row.name)
             continue

@@ -1,5 +1,6 @@
 """Cases that nobody has touched for RETENTION_DAYS go to the trash by themselves, where they can still be restored."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,13 +13,17 @@ from diagnosis.cases.errors import CaseRefused
 from diagnosis.models import Case, Prediction, Scan
 
 
-def expired(now: datetime) -> list[Case]:
+def expired(now: datetime) -> Iterator[Case]:
     """Cases without any activity since then: neither a scan nor a run, and nothing that the audit trail knows of them,
-    such as a look at a result, a review, a note, or their being restored. Empty without RETENTION_DAYS."""
+    such as a look at a result, a review, a note, or their being restored. None without RETENTION_DAYS.
+
+    One by one, so that a run that the time limit ends has moved what it had found."""
     if not settings.RETENTION_DAYS:
-        return []
+        return
     since = now - timedelta(days=settings.RETENTION_DAYS)
-    return [case for case in _quiet(since) if not timeline.all_events(case).filter(at__gt=since).exists()]
+    for case in _quiet(since):
+        if not timeline.all_events(case).filter(at__gt=since).exists():
+            yield case
 
 
 def expire() -> int:

@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.utils import timezone
 
 from diagnosis.cases import purge, trash
+from diagnosis.cases.tasks import empty_trash
 from diagnosis.models import AuditEvent, Case, DiscardedFile, Embedding, Prediction, Review, Scan, Slice, SliceResult
 from tests.embeddings import embed
 from tests.factories import PredictionFactory, ScanFactory
@@ -142,6 +144,20 @@ def test_a_file_that_cannot_be_deleted_now_is_tried_again(
         patch.setattr("diagnosis.cases.purge.default_storage.delete", lambda name: 1 / 0)
         assert purge.purge().files == 0
     assert purge.purge().files == 6
+
+
+def test_the_time_limit_of_the_task_ends_it(case: Case, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trash.delete_case(case, actor=user)
+    age(case)
+
+    def late(name: str) -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch:
+        patch.setattr("diagnosis.cases.purge.default_storage.delete", late)
+        with pytest.raises(SoftTimeLimitExceeded):
+            empty_trash()
+    assert DiscardedFile.objects.count() == 6
 
 
 def test_what_was_restored_meanwhile_stays(case: Case, user: Any) -> None:

@@ -43,8 +43,8 @@ def test_an_expired_case_goes_to_the_trash_by_the_system(old: Case) -> None:
 def test_a_look_at_it_is_activity(what: str, old: Case, user: Any) -> None:
     targets = {"case": old, "scan": old.scans.first(), "prediction": Prediction.objects.first()}
     audit.record("result.viewed", actor=user, target=targets[what])
-    assert retention.expired(timezone.now()) == []
-    assert retention.expired(timezone.now() + timedelta(days=366)) == [old]
+    assert list(retention.expired(timezone.now())) == []
+    assert list(retention.expired(timezone.now() + timedelta(days=366))) == [old]
 
 
 def test_a_new_scan_or_run_is_activity(old: Case) -> None:
