@@ -14,6 +14,7 @@ FILES = (
     "tests/diagnosis/access/test_ownership.py",
     "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",
+    "tests/diagnosis/uploads",
     "tests/diagnosis/views/test_history.py",
 )
 
