@@ -108,7 +108,7 @@ def _write(numbers: range, existing: int, owners: list[User], versions: list[Mod
                 )
             rows.append((n, references[n], _fields(draw, n, versions)))
         opened = Case.objects.bulk_create([case for case in cases.values() if case.pk is None])
-        shared = opened[::CASES_AN_ASSIGNMENT]
+        shared = [case for case in opened if int(case.reference[5:]) % CASES_AN_ASSIGNMENT == 0]
         Assignment.objects.bulk_create([Assignment(case=case, user=owners[-1]) for case in shared])
         new = [row for row in rows if row[0] >= existing]
         scans = Scan.objects.bulk_create([_scan(n, cases[reference]) for n, reference, _ in new])

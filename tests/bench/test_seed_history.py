@@ -3,28 +3,33 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from bench import seed_history
-from diagnosis.models import Case, Prediction, Scan
+from diagnosis.models import Assignment, Case, Prediction, Review, Scan
 from tests.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def rows() -> list[tuple[Any, ...]]:
-    names = ("scan_name", "case_reference", "owner__username", "state", "outcome", "tumor_probability", "created")
+    names = (
+        "scan_name", "case_reference", "owner__username", "state", "outcome", "tumor_probability", "created",
+        "scan__reading", "scan__case__assignments__user__username",
+    )  # fmt: skip
     return list(Prediction.objects.order_by("id").values_list(*names))
 
 
 def test_it_is_the_same_however_it_grew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed_history, "BATCH", 40)
-    for count in (50, 50, 97):
-        written = list(seed_history.seed(count))
-    assert written == [80, 97]
-    grown = rows()
-    assert len(grown) == 97 and Scan.objects.count() == 97 and Case.objects.count() == 20
-    for model in (Prediction, Scan, Case):
-        model.objects.all().delete()
+    with transaction.atomic():
+        for count in (50, 50, 97):
+            written = list(seed_history.seed(count))
+        assert written == [80, 97]
+        grown = rows()
+        assert len(grown) == 97 and Scan.objects.count() == 97 and Case.objects.count() == 20
+        assert Assignment.objects.count() == 1 and Review.objects.count() == 51
+        transaction.set_rollback(True)  # signed reviews can't be deleted
     assert list(seed_history.seed(97)) == [40, 80, 97]
     assert rows() == grown
 
