@@ -40,6 +40,8 @@ def writes(source: str) -> Iterator[str]:
             if name in ("bulk_create", "save", "delete") and predictions:
                 yield ast.unparse(node)
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Assign) and "UploadState" in ast.unparse(node.value):  # of a row in an upload list
+            continue
         if any(isinstance(target, ast.Attribute) and target.attr in OWNED for target in targets):
             yield ast.unparse(node)
 

@@ -12,9 +12,10 @@ test("a key is a shortcut unless a modifier is held or somebody types", () => {
   }
 });
 
-test("check boxes and sliders leave the keys that they do not know", () => {
+test("check boxes, radio buttons and sliders leave the keys that they do not know", () => {
   const press = (type, key) => isShortcut({ target: on({ type }), key });
   assert.deepEqual([press("checkbox", "Home"), press("checkbox", "m"), press("checkbox", " ")], [true, true, false]);
   assert.deepEqual([press("range", "m"), press("range", "ArrowUp"), press("range", "End")], [true, false, false]);
-  assert.ok(!press("text", "m") && !press("radio", "ArrowUp"));
+  assert.deepEqual([press("radio", "s"), press("radio", "ArrowUp"), press("radio", " ")], [true, false, false]);
+  assert.ok(!press("text", "m"));
 });
