@@ -247,7 +247,8 @@ def _newest(scan: Scan) -> Prediction | None:
 
 def _stale() -> ReviewRefused:
     return ReviewRefused(
-        "stale", "This review was changed in another tab or window. What you wrote is kept below; compare, save again."
+        "stale",
+        "This draft was changed in another tab or window. What you wrote is kept below; sending it replaces that.",
     )
 
 

@@ -73,10 +73,7 @@ def of(
     rows = list(selectors.reviews(request.user).filter(scan=found.scan_id).select_related("amended_by"))
     mine = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
     holds = standing.of_reviews(rows)
-    if typed is not None:
-        shown, version = _lenient(typed), whole(typed.get("version", "")) or 0
-    else:
-        shown, version = (opinions.of_review(mine), mine.version) if mine else (Opinion(), 0)
+    stored = opinions.of_review(mine) if mine else Opinion()
     return Panel(
         may_review=may_review(request.user, found.scan.case),
         is_blind=reading_policy.is_blind_first(request.user),
@@ -85,9 +82,9 @@ def of(
         earlier=[row for row in rows if not row.current],
         final=holds.final,
         reading=Reading(found.scan.reading),
-        opinion=shown,
+        opinion=stored if typed is None else _lenient(typed),
         agreed=agreed(found),
-        version=version,
+        version=mine.version if mine else 0,  # of what the page shows now, so that sending again is a decision
         pixels=found.scan.pixel_sha256[:16],
         reason=typed.get("reason", "") if typed is not None else "",
         problem=refused.message if isinstance(refused, ReviewRefused) else "",

@@ -75,14 +75,18 @@ def test_blind_first_commit_reveal_sign(as_user: Client, user: Any, prediction: 
 
 
 def test_a_stale_tab_gets_its_text_back(as_user: Client, prediction: Prediction) -> None:
-    send(as_user, prediction, "save", finding="tumor")
+    send(as_user, prediction, "save", finding="tumor", comment="From the other tab.")
     response = send(as_user, prediction, "sign", **TYPED, version="0")
     text = response.content.decode()
     assert response.status_code == 409
     assert "changed in another tab" in text
     assert "Motion artifact.</textarea>" in text
     assert 'value="no_tumor" checked' in text
+    assert "From the other tab." in text
     assert Review.objects.get().finding == "tumor"
+    assert 'name="version" value="1"' in text
+    assert send(as_user, prediction, "sign", **TYPED, version="1").status_code == 302
+    assert Review.objects.get().comment == "Motion artifact."
 
 
 def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
