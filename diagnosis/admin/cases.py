@@ -1,4 +1,5 @@
-"""Cases and scans in the admin, read-only: uploads alone create them, and results depend on them."""
+"""Cases and scans in the admin, read-only: uploads create them, the site's pages change and delete them. What lies in the
+trash is not listed; its owner and administrators find it on the site's own page."""
 
 from typing import Any
 
@@ -6,10 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from diagnosis.access import selectors
-from diagnosis.admin.base import ReadOnly, image
+from diagnosis.admin.base import NOTHING, ReadOnly, image
 from diagnosis.models import Case, Scan
 
 
@@ -22,10 +24,19 @@ class CaseAdmin(ReadOnly):
     search_fields = ("reference", "owner__username")
     search_help_text = "Reference or owner"
     date_hierarchy = "created"
-    fields = ("reference", "owner", "scan_count", "simulated", "created")
+    fields = ("reference", "owner", "scan_count", "label_list", "note_list", "simulated", "created")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         return selectors.cases(request.user)
+
+    @admin.display(description="Labels")
+    def label_list(self, case: Case) -> str:
+        return ", ".join(case.labels.values_list("text", flat=True)) or NOTHING
+
+    @admin.display(description="Notes")
+    def note_list(self, case: Case) -> SafeString | str:
+        rows = ((note.created, note.author_name, note.text) for note in case.notes.all())
+        return format_html_join("", "<p>{:%Y-%m-%d %H:%M} {}: {}</p>", rows) or NOTHING
 
     def view_on_site(self, obj: Case) -> str:
         return obj.get_absolute_url()
