@@ -1,5 +1,7 @@
-"""Cases and scans in the admin, read-only: uploads create them, the site's pages change and delete them. What lies in the
-trash is not listed; its owner and administrators find it on the site's own page."""
+"""Cases and scans in the admin, read-only: uploads create them, the site's pages change and delete them.
+
+What lies in the trash is not listed; its owner and administrators find it on the site's own page.
+"""
 
 from typing import Any
 
