@@ -79,7 +79,7 @@ class ScanAdmin(ReadOnly):
     def view_on_site(self, obj: Scan) -> str:
         return obj.get_absolute_url()
 
-    @admin.display(description="")
+    @admin.display(description="Image")
     def thumbnail_image(self, scan: Scan) -> SafeString:
         return image(scan)
 

@@ -15,7 +15,7 @@ from ml.percent import percent
 class PredictionColumns:
     """Columns and read-only fields of PredictionAdmin."""
 
-    @admin.display(description="")
+    @admin.display(description="Image")
     def thumbnail_image(self, prediction: Prediction) -> SafeString:
         return image(prediction.scan)
 
