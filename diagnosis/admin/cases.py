@@ -37,8 +37,8 @@ class CaseAdmin(ReadOnly):
 
     @admin.display(description="Notes")
     def note_list(self, case: Case) -> SafeString | str:
-        rows = ((note.created, note.author_name, note.text) for note in case.notes.all())
-        return format_html_join("", "<p>{:%Y-%m-%d %H:%M} {}: {}</p>", rows) or NOTHING
+        rows = ((f"{note.created:%Y-%m-%d %H:%M}", note.author_name, note.text) for note in case.notes.all())
+        return format_html_join("", "<p>{} {}: {}</p>", rows) or NOTHING
 
     def view_on_site(self, obj: Case) -> str:
         return obj.get_absolute_url()
