@@ -85,7 +85,7 @@ class EmbeddedValkey:
     def keep_running(self, *, stopped: threading.Event) -> None:
         """Start the server again whenever it ends, until `stopped`. Its append-only file brings the queue back.
 
-        Raises LaunchError if it cannot be started, or ended MAX_FAILURES times with less than STEADY_SECONDS between.
+        Raises LaunchError if it ended or did not start MAX_FAILURES times with less than STEADY_SECONDS between.
         """
         failures = 0
         while not stopped.is_set():
@@ -99,7 +99,7 @@ class EmbeddedValkey:
                     f"ends:\n{self._log_end()}"
                 )
             stopped.wait(min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE))
-            with self._lock:
+            with self._lock, contextlib.suppress(LaunchError):  # one that dies while it starts counts as well
                 if not stopped.is_set():
                     self.start()
 

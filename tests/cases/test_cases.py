@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 API = "/api/v1"
 HEADLINES = {"tumor": "Tumor likely|Uncertain", "no_tumor": "No tumor seen|Uncertain"}
-REJECTED = re.compile(r'<span class="problem">(.+?)</span>')
+REJECTED = re.compile(r'<p class="problem">(.+?)</p>')
 REFUSED = re.compile(r"Not judged</h1>\s*<p>(.+?)</p>", re.DOTALL)
 
 

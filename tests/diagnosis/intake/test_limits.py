@@ -4,10 +4,10 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
 
 from diagnosis import intake
@@ -168,7 +168,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
 
 
 def _receive(name: str, data: bytes) -> None:
-    user: Any = SimpleNamespace(pk=None)
+    user: Any = AnonymousUser()
     intake.receive(user=user, files=[ContentFile(data, name=name)])
 
 
