@@ -111,7 +111,7 @@ class DicomWebClient:
 def configured_client() -> Iterator[DicomWebClient]:
     """A client of the configured archive, closed at the end of the block. Raises NotConfigured."""
     if not settings.DICOMWEB_URL:
-        raise NotConfigured("No archive is configured for this site (DICOMWEB_URL).")
+        raise NotConfigured("No archive is configured for this site.")
     client = DicomWebClient(settings.DICOMWEB_URL, token=settings.DICOMWEB_TOKEN)
     try:
         yield client
