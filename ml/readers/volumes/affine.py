@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 _RIGHT_ANGLED = 0.1
 """Largest cosine between two axes that count as perpendicular: 6 degrees, more than a registration shears."""
+_LARGEST = 1e6
+"""mm, or the header's unit: NIfTI-2 and NRRD can hold numbers whose squares no double holds."""
 _SINGULAR = 0.3
 """Smallest volume of a voxel as a fraction of the product of its sides; below it the axes do not span a space."""
 _UNIT_QUATERNION = 1.01
@@ -67,7 +69,7 @@ def _sides(header: Any) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:
     if (pixdim < 0).any():
         notes += ("The file's voxel sizes (pixdim) are negative; they were taken as positive.",)
     sides = np.abs(pixdim)
-    known = bool(np.isfinite(sides).all() and (sides > 0).all())
+    known = bool(((sides > 0) & (sides < _LARGEST)).all())
     return (sides if known else np.ones(3)) * _MILLIMETERS.get(int(header["xyzt_units"]) & 7, 1.0), known, notes
 
 
@@ -75,6 +77,8 @@ def fault_of(axes: NDArray[np.float64]) -> str | None:
     """Why a (3, 3) matrix, whose columns are a voxel's sides in mm, is no orientation; None if it is one."""
     if not np.isfinite(axes).all():
         return "it holds values that are no number"
+    if not (np.abs(axes) < _LARGEST).all():
+        return "it holds sizes that no voxel has"
     lengths = np.linalg.norm(axes, axis=0)
     if not (lengths > 0).all():
         return "it is zero along an axis"
