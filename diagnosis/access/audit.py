@@ -4,6 +4,7 @@ It takes address and request id from the logging context, which the request midd
 pass the request around.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -50,5 +51,16 @@ def _append(action: str, actor_id: int | None, actor: str, target: Model | None,
         target=str(target)[:255] if target else "",
         address=context.get("ip") or None,
         request_id=str(context.get("request_id", ""))[:64],
-        details=details,
+        details=_storable(details),
     )
+
+
+def _storable(value: Any) -> Any:
+    """The value without what PostgreSQL's JSON cannot hold: NUL and half surrogates, which a request may bring."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    return value

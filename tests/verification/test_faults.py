@@ -113,18 +113,19 @@ def test_without_a_model_the_site_says_so_and_predicts_nothing(tmp_path: Path) -
         assert result["error"]["code"] == "model_missing"
 
 
-def test_the_web_process_is_light_and_has_no_tensorflow(site: Site) -> None:
-    client = Client(site.url, site.token())
-    for start in range(0, 60, 20):
-        client.upload(*phantoms(20, start=1000 + start))
-    web = site.find("gunicorn")
-    assert web
-    for pid in web:
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        resident_mb = int(status["VmRSS"].split()[0]) / 1024
-        print(f"web process {pid}: {resident_mb:.0f} MB resident")
-        assert resident_mb < 180
-        assert "tensorflow" not in Path(f"/proc/{pid}/maps").read_text()
+def test_the_web_process_is_light_and_has_no_tensorflow(tmp_path: Path) -> None:
+    with running_site(tmp_path / "data") as running:
+        client = Client(running.url, running.token())
+        for start in range(0, 60, 20):
+            client.upload(*phantoms(20, start=1000 + start))
+        web = running.find("gunicorn")
+        assert web
+        for pid in web:
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            resident_mb = int(status["VmRSS"].split()[0]) / 1024
+            print(f"web process {pid}: {resident_mb:.0f} MB resident")
+            assert resident_mb < 180
+            assert "tensorflow" not in Path(f"/proc/{pid}/maps").read_text()
 
 
 def test_a_second_site_over_the_same_data_is_refused(site: Site) -> None:

@@ -80,6 +80,7 @@ def test_two_disagree_and_a_third_decides(page: Page, site: Site, real_scans: di
     page.goto("/history/?reading=disagreement&q=READ-2")
     page.locator("table tbody tr").get_by_role("link", name=real_scans["tumor"][31].name).click()
     expect(page.get_by_role("heading", name="Your reading decides")).to_be_visible()
+    page.wait_for_load_state()  # keys do nothing before the page's modules run
     page.keyboard.press("1")
     page.keyboard.press("s")
     expect(page.locator("#review .reading").first).to_contain_text("Final")

@@ -38,7 +38,7 @@ def test_delete_undelete_and_purge_a_case(page: Page, site: Site) -> None:
     expect(page.get_by_text("slice_0.png")).to_have_count(0)
 
     page.locator("summary").filter(has_text="admin").click()
-    page.get_by_role("link", name="Trash").click()
+    page.get_by_role("link", name="Trash", exact=True).click()
     expect(page.locator(".trash")).to_contain_text("Deleted by admin")
     page.get_by_role("button", name="Restore TRASH-1").click()
     expect(page).to_have_url(re.compile(rf"/cases/{receipt['case_id']}/$"))
