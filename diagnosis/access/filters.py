@@ -34,7 +34,7 @@ def assigned_to(user: AnyUser) -> Q:
 
 
 def in_review_states(user: AnyUser, states: Iterable[str]) -> Q:
-    """A condition on predictions: the review state, as `reviews.standing.with_review_state` tells it to the user.
+    """A condition on predictions: the review state, as `reviews.consensus.with_review_state` tells it to the user.
 
     By the scan's column, which has an index, and not by that annotation, which every row would have to compute.
     """

@@ -129,8 +129,8 @@ def _region(result: Result, reading: Reading) -> sr.ImageRegion | None:
         referenced_sop_instance_uid=source.instance,
         referenced_frame_numbers=None if source.frame is None else [source.frame],
     )
-    kind, corners = ("POLYLINE", _corners(reading.box)) if reading.box else ("POINT", [reading.point])
-    return sr.ImageRegion(graphic_type=kind, graphic_data=_in_pixels(corners, source), source_image=image)
+    graphic_type, corners = ("POLYLINE", _corners(reading.box)) if reading.box else ("POINT", [reading.point])
+    return sr.ImageRegion(graphic_type=graphic_type, graphic_data=_in_pixels(corners, source), source_image=image)
 
 
 def _corners(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:

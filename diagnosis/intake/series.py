@@ -70,9 +70,9 @@ def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
     repeated: dict[int, list[int]] = defaultdict(list)
     for index, known in found.repeats.items():
         repeated[known].append(index)
-    homes = _homes(found.stacks, rows, scans)
+    continued = _continued_scans(found.stacks, rows, scans)
     parts = []
-    for stack, scan in zip(found.stacks, homes, strict=True):
+    for stack, scan in zip(found.stacks, continued, strict=True):
         again = [index for known in stack.slices for index in repeated[known]]
         members = sorted([*stack.slices, *(index for index in again if index < len(rows))])
         own = tuple(rows[index] for index in members if index < len(rows))
@@ -86,7 +86,7 @@ def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
                 left=tuple(row for row in rows if scan and row.scan_id == scan.pk and row not in own),
             )
         )
-    return Plan(tuple(parts), tuple(scan for scan in scans if scan not in homes))
+    return Plan(tuple(parts), tuple(scan for scan in scans if scan not in continued))
 
 
 def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[Slice]]:
@@ -116,7 +116,7 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     )
 
 
-def _homes(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]) -> list[Scan | None]:
+def _continued_scans(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]) -> list[Scan | None]:
     """The scan that each stack continues: where most of its slices are already; of these the oldest."""
     shared = Counter(
         (number, rows[index].scan_id)
@@ -124,9 +124,9 @@ def _homes(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]
         for index in stack.slices
         if index < len(rows)
     )
-    homes: dict[int, Scan] = {}
+    continued: dict[int, Scan] = {}
     by_pk = {scan.pk: scan for scan in scans}
     for (number, scan_id), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0][1], item[0][0])):
-        if number not in homes and scan_id in by_pk:
-            homes[number] = by_pk.pop(scan_id)
-    return [homes.get(number) for number in range(len(stacks))]
+        if number not in continued and scan_id in by_pk:
+            continued[number] = by_pk.pop(scan_id)
+    return [continued.get(number) for number in range(len(stacks))]

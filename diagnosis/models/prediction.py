@@ -72,8 +72,8 @@ class TumorType(models.TextChoices):
 def _listed_type() -> Case:
     """The most probable type of a certain tumor, else the empty text."""
 
-    def exceeds(kind: str, *others: str) -> Q:
-        return Q(*(GreaterThan(_share(kind), _share(other)) for other in others))
+    def exceeds(tumor_type: str, *others: str) -> Q:
+        return Q(*(GreaterThan(_share(tumor_type), _share(other)) for other in others))
 
     untyped = Q(type_probabilities__isnull=True) | Q(uncertain=True) | ~Q(outcome=Outcome.TUMOR)
     first, second, third, last = TumorType.values
@@ -87,8 +87,8 @@ def _listed_type() -> Case:
     )
 
 
-def _share(kind: str) -> Coalesce:
-    return Coalesce(Cast(KT(f"type_probabilities__{kind}"), models.FloatField()), 0.0)
+def _share(tumor_type: str) -> Coalesce:
+    return Coalesce(Cast(KT(f"type_probabilities__{tumor_type}"), models.FloatField()), 0.0)
 
 
 TRIAGE = Func(

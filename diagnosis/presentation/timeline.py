@@ -78,9 +78,9 @@ def _sentence(event: AuditEvent) -> str:
 def _scans(events: Sequence[AuditEvent]) -> dict[tuple[str, str], int]:
     """The scan of each target."""
     found = {("scan", event.target_id): int(event.target_id) for event in events if event.target_type == "scan"}
-    for kind, model in (("prediction", Prediction), ("review", Review)):
-        ids = [event.target_id for event in events if event.target_type == kind]
+    for target_type, model in (("prediction", Prediction), ("review", Review)):
+        ids = [event.target_id for event in events if event.target_type == target_type]
         if ids:
             rows = model.objects.filter(pk__in=ids).order_by().values_list("pk", "scan")
-            found |= {(kind, str(pk)): scan for pk, scan in rows}
+            found |= {(target_type, str(pk)): scan for pk, scan in rows}
     return found

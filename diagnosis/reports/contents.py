@@ -44,7 +44,7 @@ class ScanReport:
     probability: 0 to 1, None without a result. score: the same for people, "" without. types: each tumor type with its
     share in words, most likely first; empty unless a tumor is found or suspected. sentences: what number and outcome
     mean. where: where the evidence lies. facts: further names and values. readings: what people say of the scan, the
-    one that holds first. standing: how far they are, in a sentence.
+    one that holds first. reading_text: how far they are, in a sentence.
     """
 
     prediction: int
@@ -69,7 +69,7 @@ class ScanReport:
     facts: tuple[tuple[str, str], ...]
     pictures: Pictures
     readings: tuple[Reading, ...]
-    standing: str
+    reading_text: str
 
     @property
     def score_name(self) -> str:
@@ -125,7 +125,7 @@ def of_prediction(prediction: Prediction, *, reviews: Sequence[Review] = ()) -> 
         facts=_facts(prediction),
         pictures=_pictures(prediction),
         readings=readings.of_reviews(reviews, scan=scan),
-        standing=readings.standing_text(reviews),
+        reading_text=readings.reading_text(reviews),
     )
 
 

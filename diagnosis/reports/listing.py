@@ -17,7 +17,7 @@ from diagnosis.models import Prediction, Review
 from diagnosis.presentation import labels
 from diagnosis.reports import readings
 from diagnosis.reports.readings import HIDDEN
-from diagnosis.reviews import standing
+from diagnosis.reviews import consensus
 
 FORMATS = ("csv", "json")
 BATCH = 500
@@ -74,7 +74,7 @@ def _batches(rows: QuerySet[Prediction], user: AnyUser) -> Iterator[list[dict[st
     found = labels.with_calibration(rows).iterator(chunk_size=BATCH)
     while batch := list(itertools.islice(found, BATCH)):
         reviews = readings.reviews_by_scan(user, scans={row.scan_id for row in batch})
-        yield [_of_run(row) | _of_readers(row, standing.of_reviews(reviews[row.scan_id]).final) for row in batch]
+        yield [_of_run(row) | _of_readers(row, consensus.of_reviews(reviews[row.scan_id]).final) for row in batch]
 
 
 def _of_run(row: Prediction) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _scan(words: _Words, report: ScanReport) -> Iterator[Flowable]:
     yield Spacer(0, 4 * mm)
     yield _shown(words, report.pictures)
     yield words("Finding and signature", _HEADING)
-    yield words(report.standing)
+    yield words(report.reading_text)
     for reading in report.readings:
         yield from _reading(words, reading)
     yield words("What the model says", _HEADING)
@@ -172,7 +172,7 @@ def _overview(words: _Words, report: CaseReport) -> Iterator[Flowable]:
             words(one.scan, _CELL),
             words(moment(one.uploaded), _CELL),
             words(f"{one.headline} {one.score}".strip(), _CELL),
-            words(one.signed.finding_text if one.signed else one.standing, _CELL),
+            words(one.signed.finding_text if one.signed else one.reading_text, _CELL),
         ]
         for one in report.scans
     ]

@@ -13,12 +13,12 @@ from diagnosis.models import Review, Scan
 from diagnosis.models.review import Finding, ReviewState, Role
 from diagnosis.models.scan import Reading as Progress
 from diagnosis.presentation import evidence
-from diagnosis.reviews import standing
+from diagnosis.reviews import consensus
 from ml.percent import percent
 
 HIDDEN = "Read the scan first: until you have, its result is hidden from you."
 
-_STANDING = {
+_READING_TEXTS = {
     Progress.UNREAD: "Not signed: no reader has signed a finding.",
     Progress.READ: "Not final: readers have recorded a finding, but a signature is missing.",
     Progress.DISAGREEMENT: "Not final: the readers disagree, and nobody has decided between them yet.",
@@ -103,15 +103,15 @@ def of_reviews(reviews: Sequence[Review], *, scan: Scan) -> tuple[Reading, ...]:
 
     reviews: all of the scan, with their readers; drafts are left out.
     """
-    final = standing.of_reviews(reviews).final
+    final = consensus.of_reviews(reviews).final
     rows = [row for row in reviews if row.state != ReviewState.DRAFT]
     rows.sort(key=lambda row: (row != final, not row.current, -row.pk))
     return tuple(_reading(row, frames=scan.frames, pixels=scan.pixel_sha256, holds=row == final) for row in rows)
 
 
-def standing_text(reviews: Sequence[Review]) -> str:
+def reading_text(reviews: Sequence[Review]) -> str:
     """How far people are with the scan."""
-    return _STANDING[standing.of_reviews(reviews).reading]
+    return _READING_TEXTS[consensus.of_reviews(reviews).reading]
 
 
 def moment(at: datetime | None) -> str:

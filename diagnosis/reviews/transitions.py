@@ -19,7 +19,7 @@ from diagnosis.models import Prediction, Review, Scan
 from diagnosis.models.prediction import ACTIVE
 from diagnosis.models.reading_policy import Mode
 from diagnosis.models.review import ReviewState, Role
-from diagnosis.reviews import exposure, opinions, standing
+from diagnosis.reviews import consensus, exposure, opinions
 from diagnosis.reviews.errors import InvalidOpinion, NotYourReading, ReviewRefused
 from diagnosis.reviews.opinions import Opinion
 
@@ -59,12 +59,12 @@ def sign(prediction: Prediction, *, reader: User, opinion: Opinion, version: int
 def sign_committed(review: Review, *, reader: User) -> Review:
     """Sign a committed review as it stands. Raises ReviewRefused for a draft or an amended one, NotYourReading."""
     with transaction.atomic():
-        scan, known = _locked(review, reader)
-        if known.state == ReviewState.SIGNED:
-            return known
-        if known.state == ReviewState.DRAFT:
+        scan, earlier = _locked(review, reader)
+        if earlier.state == ReviewState.SIGNED:
+            return earlier
+        if earlier.state == ReviewState.DRAFT:
             raise ReviewRefused("not_committed", "This is a draft: commit it, or sign it with its opinion.")
-        return _sign(scan, known, reader)
+        return _sign(scan, earlier, reader)
 
 
 def amend(review: Review, *, reader: User, opinion: Opinion, reason: str) -> Review:
@@ -74,25 +74,26 @@ def amend(review: Review, *, reader: User, opinion: Opinion, reason: str) -> Rev
     InvalidOpinion, also without a reason.
     """
     with transaction.atomic():
-        scan, known = _locked(review, reader)
-        if known.state == ReviewState.DRAFT:
+        scan, earlier = _locked(review, reader)
+        if earlier.state == ReviewState.DRAFT:
             raise ReviewRefused("not_committed", "A draft is not amended: change it.")
         opinions.check(opinion, scan=scan, complete=True)
         reason = reason.strip()
         if problem := opinions.check_text(reason) if reason else "Say why you amend it: the reason stays with it.":
             raise InvalidOpinion({"reason": problem})
-        if opinion.same_as(known):
+        if opinion.same_as(earlier):
             raise ReviewRefused("nothing_changed", "Nothing differs from the review that you amend.")
-        if not Review.objects.filter(pk=known.pk, current=True).update(current=False):
+        if not Review.objects.filter(pk=earlier.pk, current=True).update(current=False):
             raise _amended()
         now = timezone.now()
         made = Review.objects.create(
-            scan=scan, prediction=_newest(scan), reader=reader, role=known.role, mode=known.mode, state=known.state,
-            committed=now, revealed=known.revealed, signed=now if known.signed else None,
-            signed_by=reader if known.signed else None, readings_required=known.readings_required,
-            pixel_sha256=scan.pixel_sha256, amends=known, reason=reason, **opinion.as_fields(),
+            scan=scan, prediction=_newest(scan), reader=reader,
+            role=earlier.role, mode=earlier.mode, state=earlier.state,
+            committed=now, revealed=earlier.revealed, signed=now if earlier.signed else None,
+            signed_by=reader if earlier.signed else None, readings_required=earlier.readings_required,
+            pixel_sha256=scan.pixel_sha256, amends=earlier, reason=reason, **opinion.as_fields(),
         )  # fmt: skip
-        _finish(scan, made, "review.amended", amends=known.pk, reason=reason)
+        _finish(scan, made, "review.amended", amends=earlier.pk, reason=reason)
     return made
 
 
@@ -127,56 +128,56 @@ def _record(
     with transaction.atomic():
         scan = _lock(prediction.scan_id)
         _may_review(reader, scan)
-        known = Review.objects.filter(scan=scan, reader=reader, current=True).first()
-        if known is not None and known.state != ReviewState.DRAFT:
-            return _again(scan, known, reader, opinion, state=state)
+        earlier = Review.objects.filter(scan=scan, reader=reader, current=True).first()
+        if earlier is not None and earlier.state != ReviewState.DRAFT:
+            return _again(scan, earlier, reader, opinion, state=state)
         opinions.check(opinion, scan=scan, complete=state != ReviewState.DRAFT)
-        _check_page(scan, prediction, known, opinion, version=version, pixels=pixels)
-        if known is not None and state == known.state and opinion.same_as(known):
-            return known
-        fields = opinion.as_fields() | _fields(scan, prediction, reader, known, state)
-        if known is None:
+        _check_page(scan, prediction, earlier, opinion, version=version, pixels=pixels)
+        if earlier is not None and state == earlier.state and opinion.same_as(earlier):
+            return earlier
+        fields = opinion.as_fields() | _fields(scan, prediction, reader, earlier, state)
+        if earlier is None:
             review = Review.objects.create(scan=scan, reader=reader, **fields)
         else:
-            draft = Review.objects.filter(pk=known.pk, state=ReviewState.DRAFT, version=known.version)
+            draft = Review.objects.filter(pk=earlier.pk, state=ReviewState.DRAFT, version=earlier.version)
             if not draft.update(version=F("version") + 1, **fields):
                 raise _stale()
-            review = Review.objects.get(pk=known.pk)
+            review = Review.objects.get(pk=earlier.pk)
         _finish(scan, review, _ACTIONS[state])
     return review
 
 
-def _again(scan: Scan, known: Review, reader: User, opinion: Opinion, *, state: ReviewState) -> Review:
+def _again(scan: Scan, earlier: Review, reader: User, opinion: Opinion, *, state: ReviewState) -> Review:
     """What becomes of an opinion whose reader has committed before: the same one may be signed, no other is taken."""
-    if not opinion.same_as(known):
-        done = "signed" if known.state == ReviewState.SIGNED else "committed"
+    if not opinion.same_as(earlier):
+        done = "signed" if earlier.state == ReviewState.SIGNED else "committed"
         raise ReviewRefused(f"already_{done}", f"You have {done} this reading already. Amend it, with a reason.")
-    if state == ReviewState.SIGNED and known.state == ReviewState.COMMITTED:
-        return _sign(scan, known, reader)
-    return known
+    if state == ReviewState.SIGNED and earlier.state == ReviewState.COMMITTED:
+        return _sign(scan, earlier, reader)
+    return earlier
 
 
 def _check_page(
-    scan: Scan, prediction: Prediction, known: Review | None, opinion: Opinion, *, version: int, pixels: str
+    scan: Scan, prediction: Prediction, earlier: Review | None, opinion: Opinion, *, version: int, pixels: str
 ) -> None:
     """Raises ReviewRefused if the reader's page shows what is no longer so."""
     if Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).exists():
         raise ReviewRefused("still_running", "The scan is still being analyzed. Review it once that has ended.")
     if pixels and not scan.pixel_sha256.startswith(pixels):
         raise ReviewRefused("scan_changed", "Slices were added to the scan after you opened it. Look at it again.")
-    if known is not None and known.version != version and not opinion.same_as(known):
+    if earlier is not None and earlier.version != version and not opinion.same_as(earlier):
         raise _stale()
 
 
 def _fields(
-    scan: Scan, prediction: Prediction, reader: User, known: Review | None, state: ReviewState
+    scan: Scan, prediction: Prediction, reader: User, earlier: Review | None, state: ReviewState
 ) -> dict[str, Any]:
     """What a saved draft, a commit or a signature sets besides the opinion."""
     now = timezone.now()
     mode = reading_policy.mode(reader)
-    if known is not None and known.mode == Mode.OPEN:
+    if earlier is not None and earlier.mode == Mode.OPEN:
         mode = Mode.OPEN  # the result stood beside the draft before the policy became stricter
-    shown = known.revealed if known is not None else None
+    shown = earlier.revealed if earlier is not None else None
     fields: dict[str, Any] = {
         "state": state, "saved": now, "mode": mode, "prediction": prediction, "pixel_sha256": scan.pixel_sha256,
         "role": _role(scan, reader), "revealed": None if mode == Mode.BLIND_FIRST else shown or now,
@@ -189,15 +190,15 @@ def _fields(
     return fields
 
 
-def _sign(scan: Scan, known: Review, reader: User) -> Review:
+def _sign(scan: Scan, earlier: Review, reader: User) -> Review:
     now = timezone.now()
-    signed = Review.objects.filter(pk=known.pk, state=ReviewState.COMMITTED, current=True).update(
+    signed = Review.objects.filter(pk=earlier.pk, state=ReviewState.COMMITTED, current=True).update(
         state=ReviewState.SIGNED, signed=now, signed_by=reader, saved=now, version=F("version") + 1,
         role=_role(scan, reader), readings_required=reading_policy.readings_required(reader),
     )  # fmt: skip
     if not signed:
         raise _stale()
-    review = Review.objects.get(pk=known.pk)
+    review = Review.objects.get(pk=earlier.pk)
     _finish(scan, review, _ACTIONS[ReviewState.SIGNED])
     return review
 
@@ -206,13 +207,13 @@ def _role(scan: Scan, reader: User) -> Role:
     """An adjudicator decides where others who signed disagree; whoever reads after another is the second reader."""
     others = Review.objects.filter(scan=scan, current=True).exclude(reader=reader).exclude(state=ReviewState.DRAFT)
     rows = list(others)
-    if standing.disagree([row for row in rows if row.state == ReviewState.SIGNED]):
+    if consensus.disagree([row for row in rows if row.state == ReviewState.SIGNED]):
         return Role.ADJUDICATION
     return Role.SECOND if rows else Role.READER
 
 
 def _finish(scan: Scan, review: Review, action: str, **details: Any) -> None:
-    reading = standing.refresh(scan)
+    reading = consensus.refresh(scan)
     opinion = {"finding": review.finding, "type": review.tumor_type, "role": review.role, "mode": review.mode}
     shown = {"scan": scan.pk, "prediction": review.prediction_id, "reading": reading, "blind": review.read_blind}
     audit.record(action, actor=review.reader, target=review, **shown, **opinion, **details)
@@ -221,13 +222,13 @@ def _finish(scan: Scan, review: Review, action: str, **details: Any) -> None:
 def _locked(review: Review, reader: User) -> tuple[Scan, Review]:
     """The scan, locked, and the review as it is now. Raises for one that is not the reader's, or was amended."""
     scan = _lock(review.scan_id)
-    known = Review.objects.select_related("reader").get(pk=review.pk)
-    if known.reader_id != reader.pk:
+    earlier = Review.objects.select_related("reader").get(pk=review.pk)
+    if earlier.reader_id != reader.pk:
         raise NotYourReading("not_yours", "Only the reader who made a review may change it.")
     _may_review(reader, scan)
-    if not known.current:
+    if not earlier.current:
         raise _amended()
-    return scan, known
+    return scan, earlier
 
 
 def _lock(scan_id: int) -> Scan:

@@ -16,7 +16,7 @@ from diagnosis.access.pagination import Page
 from diagnosis.models import Prediction
 from diagnosis.models.saved_view import PAGE_SIZES
 from diagnosis.presentation import labels
-from diagnosis.reviews.standing import with_review_state
+from diagnosis.reviews.consensus import with_review_state
 from diagnosis.worklist import bulk, columns, saved_views, walk, words
 from diagnosis.worklist.query import CURSORS, NEWEST_FIRST, Worklist
 from diagnosis.worklist.tabs import tabs

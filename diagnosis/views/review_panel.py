@@ -13,7 +13,7 @@ from diagnosis.models import Prediction, Review
 from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.review import Confidence, Finding, ReviewState
 from diagnosis.models.scan import Reading
-from diagnosis.reviews import opinions, standing
+from diagnosis.reviews import consensus, opinions
 from diagnosis.reviews.errors import InvalidOpinion, ReviewRefused
 from diagnosis.reviews.opinions import Opinion
 from ml.contracts import TUMOR_TYPES
@@ -72,7 +72,7 @@ def of(
     """Two queries. typed: the form that was refused, so that nothing of it is lost."""
     rows = list(selectors.reviews(request.user).filter(scan=found.scan_id).select_related("amended_by"))
     mine = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
-    holds = standing.of_reviews(rows)
+    holds = consensus.of_reviews(rows)
     stored = opinions.of_review(mine) if mine else Opinion()
     return Panel(
         may_review=may_review(request.user, found.scan.case),
@@ -96,8 +96,8 @@ def agreed(found: Prediction) -> Opinion | None:
     """The model's result as an opinion; None where it is hidden, uncertain or missing."""
     if found.state != State.DONE or found.blinded or found.uncertain:
         return None
-    kind = found.likely_type if found.outcome == Outcome.TUMOR else ""
-    return Opinion(finding=found.outcome, tumor_type=kind if kind in TUMOR_TYPES else "")
+    tumor_type = found.likely_type if found.outcome == Outcome.TUMOR else ""
+    return Opinion(finding=found.outcome, tumor_type=tumor_type if tumor_type in TUMOR_TYPES else "")
 
 
 def parse(data: Mapping[str, str]) -> Opinion:

@@ -15,7 +15,7 @@ from diagnosis.access.users import AnyUser
 from diagnosis.inference import broker
 from diagnosis.models import Prediction
 from diagnosis.presentation import estimates, labels, upload_list
-from diagnosis.reviews.standing import with_review_state
+from diagnosis.reviews.consensus import with_review_state
 
 FRAGMENTS = {
     "row": "diagnosis/_fragments/history_row.html",

@@ -17,7 +17,7 @@ from diagnosis.access.users import AnyUser
 from diagnosis.models import Prediction, SavedView
 from diagnosis.models.prediction import ACTIVE, STOPPED, Outcome, WorklistStatus
 from diagnosis.models.scan import REVIEW_STATES, Reading
-from diagnosis.reviews.standing import with_review_state
+from diagnosis.reviews.consensus import with_review_state
 from diagnosis.worklist.query import CHOSEN_BY_TABS, CURSORS, Worklist
 
 

@@ -10,8 +10,8 @@ from diagnosis.access.sharing import Assignee
 from diagnosis.models import Prediction, Scan
 from diagnosis.models.scan import REVIEW_STATES, Reading
 from diagnosis.reviews import transitions
+from diagnosis.reviews.consensus import with_review_state
 from diagnosis.reviews.opinions import Opinion
-from diagnosis.reviews.standing import with_review_state
 from tests.factories import CaseFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db

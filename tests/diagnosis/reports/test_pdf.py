@@ -149,7 +149,7 @@ def test_the_earlier_text_of_an_amendment_stays(reads: Reads) -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "standing"),
+    ("others", "reading_text"),
     [
         ([{"state": "draft", "comment": "Only a draft."}], "Not signed: no reader has signed a finding."),
         ([{"state": "committed"}], "Not final: readers have recorded a finding, but a signature is missing."),
@@ -158,12 +158,12 @@ def test_the_earlier_text_of_an_amendment_stays(reads: Reads) -> None:
     ],
 )
 def test_what_is_not_final_says_so(
-    reads: Reads, reader: User, user: User, others: list[dict[str, Any]], standing: str
+    reads: Reads, reader: User, user: User, others: list[dict[str, Any]], reading_text: str
 ) -> None:
     prediction = made()
     rows = [reads(prediction, reader=person, **fields) for person, fields in zip((reader, user), others, strict=False)]
     said = text(pdf.of_scan(contents.of_prediction(prediction, reviews=rows), origin=ORIGIN))
-    assert f"Finding and signature {standing}" in said
+    assert f"Finding and signature {reading_text}" in said
     assert "Only a draft." not in said
 
 

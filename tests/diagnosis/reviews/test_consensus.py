@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from diagnosis.models import Review, Scan
-from diagnosis.reviews import standing
+from diagnosis.reviews import consensus
 from tests.factories import ReviewFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,9 +37,9 @@ CASES: list[tuple[list[dict[str, Any]], str, int | None]] = [
 def test_what_holds(rows: list[dict[str, Any]], reading: str, final: int | None) -> None:
     scan = ScanFactory()
     made = [ReviewFactory(scan=scan, **fields) for fields in rows]
-    assert standing.refresh(scan) == reading
+    assert consensus.refresh(scan) == reading
     assert Scan.objects.get().reading == reading
-    assert standing.final(scan) == (None if final is None else made[final])
+    assert consensus.final(scan) == (None if final is None else made[final])
 
 
 def test_the_state_of_a_scan_is_mine_while_my_reading_is_not_signed() -> None:
@@ -49,10 +49,10 @@ def test_the_state_of_a_scan_is_mine_while_my_reading_is_not_signed() -> None:
     ReviewFactory(scan=read, reader=me)
     ReviewFactory(scan=untouched, state="committed")
     for scan in (begun, read, untouched):
-        standing.refresh(scan)
-    rows = standing.with_review_state(Review.objects.all(), user=me).order_by("scan_id")
+        consensus.refresh(scan)
+    rows = consensus.with_review_state(Review.objects.all(), user=me).order_by("scan_id")
     assert list(rows.values_list(F("scan"), "review_state")) == [
         (begun.pk, "mine"), (read.pk, "signed"), (untouched.pk, "read"),
     ]  # fmt: skip
-    scans = standing.with_review_state(Scan.objects.filter(pk=begun.pk), user=me, scan="")
+    scans = consensus.with_review_state(Scan.objects.filter(pk=begun.pk), user=me, scan="")
     assert scans.get().review_state == "mine"  # type: ignore[attr-defined]

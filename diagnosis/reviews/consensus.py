@@ -20,25 +20,25 @@ T = TypeVar("T", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a scan is. final: the review whose finding holds; None until there is one."""
+class Consensus:
+    """What the readers of a scan agree on so far. final: the review whose finding holds; None until there is one."""
 
     reading: Reading
     final: Review | None
 
 
-def of_reviews(reviews: Iterable[Review]) -> Standing:
-    """The standing that follows from a scan's reviews. Drafts and amended ones do not count."""
+def of_reviews(reviews: Iterable[Review]) -> Consensus:
+    """The consensus that follows from a scan's reviews. Drafts and amended ones do not count."""
     current = sorted((row for row in reviews if row.current and row.state != ReviewState.DRAFT), key=lambda r: r.pk)
     signed = [row for row in current if row.state == ReviewState.SIGNED]
     adjudications = [row for row in signed if row.role == Role.ADJUDICATION]
     if adjudications:
-        return Standing(Reading.SIGNED, adjudications[-1])
+        return Consensus(Reading.SIGNED, adjudications[-1])
     if disagree(signed):
-        return Standing(Reading.DISAGREEMENT, None)
+        return Consensus(Reading.DISAGREEMENT, None)
     if signed and len(signed) >= max(row.readings_required for row in signed):
-        return Standing(Reading.SIGNED, next((row for row in signed if row.tumor_type), signed[0]))
-    return Standing(Reading.READ if current else Reading.UNREAD, None)
+        return Consensus(Reading.SIGNED, next((row for row in signed if row.tumor_type), signed[0]))
+    return Consensus(Reading.READ if current else Reading.UNREAD, None)
 
 
 def disagree(reviews: Sequence[Review]) -> bool:
@@ -49,7 +49,7 @@ def disagree(reviews: Sequence[Review]) -> bool:
     )
 
 
-def of_scan(scan: Scan) -> Standing:
+def of_scan(scan: Scan) -> Consensus:
     """One query."""
     return of_reviews(Review.objects.filter(scan=scan, current=True).select_related("reader"))
 
