@@ -5,7 +5,7 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-dev run demo test verify bench train lint types format rooms mutate lock coverage clean
+.PHONY: help setup setup-train setup-dev run demo test verify reliability bench train lint types format rooms mutate lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ test: setup-dev ## Run the fast tests; needs no server
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly
+
+reliability: setup-dev ## Write what `make verify` found of faults into docs/reliability.md
+	@$(VENV)/python -m tests.verification.reliability
 
 bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
 	@scripts/install requirements-demo.lock
