@@ -125,7 +125,7 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize(("opinion", "field"), INVALID, ids=str)
+@pytest.mark.parametrize(("opinion", "field"), INVALID)
 def test_an_opinion_that_breaks_a_rule_is_not_signed(
     user: Any, prediction: Prediction, opinion: Opinion, field: str
 ) -> None:
