@@ -41,7 +41,10 @@ def prediction(
 
 
 def page(row: Prediction) -> str:
-    return " ".join(render_to_string("diagnosis/_fragments/result_done.html", {"p": row}).split())
+    parts = ("result_outcome", "result_done")
+    return " ".join(
+        "".join(render_to_string(f"diagnosis/_fragments/{part}.html", {"p": row}) for part in parts).split()
+    )
 
 
 @pytest.mark.parametrize("series", [None, QUIET, TWO_RUNS], ids=["image", "quiet series", "series"])
