@@ -133,9 +133,7 @@ class PredictionFilter(django_filters.FilterSet):
         # By id, because the index starts with it. The subquery runs once.
         return rows.filter(owner=Subquery(User.objects.filter(username=value).values("pk")[:1]))
 
-    @extend_schema_field(
-        {"type": "array", "items": {"type": "string", "enum": [str(name) for name, _ in REVIEW_STATES]}}
-    )
+    @extend_schema_field({"type": "string", "enum": [str(name) for name, _ in REVIEW_STATES]})  # of each value
     def filter_reading(self, rows: QuerySet[Prediction], name: str, values: list[str]) -> QuerySet[Prediction]:
         return rows.filter(in_review_states(self.user, values))
 

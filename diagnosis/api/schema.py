@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from diagnosis.api.problems import MEDIA_TYPE
 from diagnosis.api.serializers.problems import ProblemSerializer
 
-_ALWAYS = (401, 429, 500, 503)
+ALWAYS = (401, 429, 500, 503)
 _BY_ACTION = {
     "list": (400, 404),
     "create": (400, 403, 404, 409, 415),
@@ -33,7 +33,7 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        for status in (*_BY_ACTION.get(getattr(self.view, "action", ""), _OF_ONE), *_ALWAYS):
+        for status in (*_BY_ACTION.get(getattr(self.view, "action", ""), _OF_ONE), *ALWAYS):
             problem = self._get_response_for_code(ProblemSerializer, str(status), [MEDIA_TYPE], direction)  # type: ignore[no-untyped-call]
             bodies.setdefault(str(status), problem | {"description": HTTPStatus(status).phrase})
         return bodies

@@ -23,7 +23,6 @@ NO_PAGES = {
     "status": "a part of each page",
     "prediction-slices": "JSON",
     "prediction-similar": "a part of a result's page",
-    "api-docs": "looked at by itself: it is drawn by a script of its own",
 }
 """Addresses that answer GET but are no pages, or have a test of their own; binary files are known by their type."""
 
@@ -81,7 +80,8 @@ def _log_in(page: Page) -> None:
 def _pages(page: Page, values: dict[str, int]) -> list[str]:
     """The addresses that answer GET with a whole page, as a browser would show it."""
     whole = []
-    for path in (*_addresses(values).values(), *ADMIN, f"/cases/{values['case_id']}/compare/?a={values['scan_id']}"):
+    compared = f"/cases/{values['case_id']}/compare/?a={values['scan_id']}"
+    for path in (*_addresses(values).values(), "/api/docs/", compared, *ADMIN):
         answer = page.request.get(path, max_redirects=0)
         if answer.status == 200 and "html" in answer.headers["content-type"] and "<html" in answer.text():
             whole.append(path)
@@ -94,6 +94,7 @@ def _violations(page: Page, path: str) -> list[str]:
     options = (
         {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]} if path.startswith("/admin/") else None
     )
+    page.evaluate("document.querySelectorAll('main details').forEach(part => { part.open = true })")
     found = Axe().run(page, options=options).response["violations"]
     return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
 

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 
-@extend_schema_field(OpenApiTypes.BINARY)
 class ProblemSerializer(serializers.Serializer[Any]):
     """Problem details (RFC 9457). `code` is stable; `detail` is a sentence for a person."""
 

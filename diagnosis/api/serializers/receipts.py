@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
@@ -15,6 +16,7 @@ from diagnosis.intake import Accepted, Receipt, namesakes
 from diagnosis.models import Prediction
 
 
+@extend_schema_field(OpenApiTypes.BINARY)
 class _UploadedFile(serializers.FileField):
     """Described as bytes in either direction; DRF would describe the address of a stored file."""
 
