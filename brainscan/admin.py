@@ -16,6 +16,8 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
+from diagnosis.intake import free_space
+
 
 class Site(admin.AdminSite):
     """Django's admin without its own login form."""
@@ -34,6 +36,10 @@ class Site(admin.AdminSite):
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(target, login_url=resolve_url("login"))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """With the free space on top."""
+        return super().index(request, {"space": free_space.status()} | (extra_context or {}))
 
     @method_decorator(never_cache)
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -59,6 +59,13 @@ def days(name: str, value: int, *, least: int = 0) -> int:
     return value
 
 
+def at_least(name: str, value: int, *, least: int) -> int:
+    """A number that may not be smaller."""
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be at least {least}.")
+    return value
+
+
 def broker_url(redis_url: str) -> str:
     """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`."""
     scheme = urlsplit(redis_url).scheme
@@ -75,7 +82,7 @@ def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
     if parts.scheme in ("", "file"):
         folder = parts.path if parts.scheme == "file" else str(data_dir / "storage")
         return {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "BACKEND": "brainscan.storage.WholeFiles",
             "OPTIONS": {"location": folder, "base_url": None},
         }
     if parts.scheme != "s3" or not parts.netloc:

@@ -8,7 +8,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 
 from diagnosis.api import problems
-from diagnosis.presentation.unavailable import of_database
+from diagnosis.presentation.unavailable import of_error
 from diagnosis.views import errors as pages
 
 
@@ -39,7 +39,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     if not _is_api(request):
         return pages.server_error(request)
-    if why := of_database(sys.exc_info()[1]):
+    if why := of_error(sys.exc_info()[1]):
         return problems.unavailable(request, why)
     detail = "Something went wrong on the server. Its log has the cause under this request_id."
     return problems.response(request, status=500, code="internal", detail=detail)

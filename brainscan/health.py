@@ -9,6 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from diagnosis.inference import broker, model_versions
+from diagnosis.intake import free_space
 from diagnosis.presentation import unavailable
 
 _UNKNOWN = model_versions.Status(usable=False, problem="Unknown: only the database says which model is active.")
@@ -25,17 +26,26 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 if database, broker and model are usable, else 503. `worker` says whether any worker has loaded a model; it
-    does not change the status, because uploads are accepted without one."""
+    does not change the status, because uploads are accepted without one. Nor does `space`, which says whether uploads
+    are refused because the disk is almost full: reading goes on."""
     database, broker_status = _database(), broker.broker_status()
     model = model_versions.status() if database["ready"] else _UNKNOWN
     report: dict[str, Any] = {
         "database": database,
         "broker": broker_status,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
+        "space": _space(),
         "worker": broker.worker_status() if broker_status["ready"] else {"ready": False, "count": 0},
     }
     usable = database["ready"] and broker_status["ready"] and model.usable
     return JsonResponse({"status": "ok" if usable else "unavailable"} | report, status=200 if usable else 503)
+
+
+def _space() -> dict[str, Any]:
+    """Without the folder's name, as nobody has to log in here."""
+    found = free_space.status()
+    report = {"ready": found.enough, "free_mb": found.megabytes, "least_mb": found.least}
+    return report if found.enough else report | {"problem": "The disk is almost full: uploads are refused."}
 
 
 def _database() -> dict[str, Any]:
@@ -43,6 +53,6 @@ def _database() -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        known = unavailable.of_database(error)
+        known = unavailable.of_error(error)
         return {"ready": False, "problem": known.reason if known else "The database does not answer."}
     return {"ready": True}

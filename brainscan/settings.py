@@ -110,6 +110,8 @@ if MAX_UPLOAD_MB < 1:
 MAX_ARCHIVE_MB = env.int("MAX_ARCHIVE_MB", default=250)
 if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
     raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")
+# Megabytes that uploads leave free on the disk, for database, queue and logs.
+MIN_FREE_MB = config.at_least("MIN_FREE_MB", env.int("MIN_FREE_MB", default=512), least=16)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # How many of the web server's threads may handle uploads at once. The others serve pages.
 UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)

@@ -17,9 +17,13 @@ from django.db import connections
 from brainscan.launcher import account, announce, data_dir, environment, lifetime, ports, static_files
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.program import SIGNALS, Program
+from brainscan.launcher.reserve import Reserve
 from brainscan.launcher.tree import Tree
 from brainscan.launcher.valkey import EmbeddedValkey
 from diagnosis.inference import broker
+
+DISK_PAUSE = 0.5
+"""Seconds between looks at the disk."""
 
 STARTING = "Starting: database, queue, web, and a worker that loads the model. Address and account follow."
 
@@ -35,6 +39,8 @@ def run(*, demo: bool = False) -> None:
         port = ports.parse(os.environ.get("PORT") or "8000")
         ports.require_free(host, port)
         print(STARTING, flush=True)
+        reserve = Reserve(folder)
+        reserve.tend()
         _prepare()
         with _queue(folder) as (redis_url, valkey):
             env = environment.for_programs(
@@ -42,8 +48,13 @@ def run(*, demo: bool = False) -> None:
             )
             if demo:
                 _load_demo(env)
-            tree = Tree(settings.BASE_DIR / "Procfile", env=env, without=environment.unwanted(env))
-            _serve(tree, valkey=valkey, url=f"http://{_reachable(host)}:{port}", folder=folder)
+            tree = Tree(
+                settings.BASE_DIR / "Procfile",
+                env=env,
+                without=environment.unwanted(env),
+                patient=lambda: reserve.spent,
+            )
+            _serve(tree, valkey=valkey, reserve=reserve, url=f"http://{_reachable(host)}:{port}", folder=folder)
 
 
 def _prepare() -> None:
@@ -78,15 +89,21 @@ def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
         valkey.stop()
 
 
-def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path) -> None:
+def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, reserve: Reserve, url: str, folder: Path) -> None:
     failed: list[str] = []
 
     def keep_valkey(server: EmbeddedValkey) -> None:
         try:
-            server.keep_running(stopped=over)
+            server.keep_running(stopped=over, patient=lambda: reserve.spent)
         except LaunchError as error:
             failed.append(str(error))
             tree.request_stop()
+
+    def watch_disk() -> None:
+        while not over.wait(DISK_PAUSE):
+            for said in (reserve.tend(), valkey.go_on_without_disk(room=not reserve.spent) if valkey else ""):
+                if said:
+                    tree.show(said)
 
     def announce_when_ready() -> None:
         try:
@@ -99,6 +116,7 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, url: str, folder: Path)
     try:
         tree.start()
         lifetime.watch_make(tree.request_stop)
+        threading.Thread(target=watch_disk, name="watch-disk", daemon=True).start()
         threading.Thread(target=announce_when_ready, name="announce", daemon=True).start()
         if valkey:
             threading.Thread(target=keep_valkey, args=(valkey,), name="keep-valkey", daemon=True).start()

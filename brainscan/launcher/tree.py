@@ -10,7 +10,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -30,7 +30,16 @@ _TICK = 0.2
 class Tree:
     """Runs a Procfile's programs except `without`, in its folder, with `env`. Prints their output line by line."""
 
-    def __init__(self, procfile: Path, *, env: Mapping[str, str], without: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        procfile: Path,
+        *,
+        env: Mapping[str, str],
+        without: Collection[str] = (),
+        patient: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """patient: whether programs fail for a reason that passes, so that none is given up."""
+        self._patient = patient
         shared = {**env, "PYTHONUNBUFFERED": "1"}
         commands = {n: line for n, line in parse_procfile(procfile.read_text()).processes.items() if n not in without}
         self._programs = [
@@ -92,7 +101,7 @@ class Tree:
         for one in self._programs:
             if one.running:
                 continue
-            if one.failures >= program.MAX_FAILURES:
+            if one.failures >= program.MAX_FAILURES and not self._patient():
                 return one
             if time.monotonic() >= one.due:
                 self._start(one)

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import redis
@@ -82,10 +83,11 @@ class EmbeddedValkey:
         assert self._process is not None
         return self._process.wait()
 
-    def keep_running(self, *, stopped: threading.Event) -> None:
+    def keep_running(self, *, stopped: threading.Event, patient: Callable[[], bool] = lambda: False) -> None:
         """Start the server again whenever it ends, until `stopped`. Its append-only file brings the queue back.
 
-        Raises LaunchError if it ended or did not start MAX_FAILURES times with less than STEADY_SECONDS between.
+        patient: whether failures have a cause that passes. Raises LaunchError if it otherwise ended or did not start
+        MAX_FAILURES times with less than STEADY_SECONDS between.
         """
         failures = 0
         while not stopped.is_set():
@@ -93,7 +95,7 @@ class EmbeddedValkey:
             failures = 1 if time.monotonic() - started >= STEADY_SECONDS else failures + 1
             if stopped.is_set():
                 return
-            if failures >= MAX_FAILURES:
+            if failures >= MAX_FAILURES and not patient():
                 raise LaunchError(
                     f"The embedded Valkey ended {failures} times, last with status {status}. Its log, {self.log}, "
                     f"ends:\n{self._log_end()}"
@@ -102,6 +104,22 @@ class EmbeddedValkey:
             with self._lock, contextlib.suppress(LaunchError):  # one that dies while it starts counts as well
                 if not stopped.is_set():
                     self.start()
+
+    def go_on_without_disk(self, *, room: bool) -> str:
+        """Keep the queue in memory alone while nothing can be written, as the server would refuse every message.
+
+        room: whether there is space again. Returns what changed, for the screen; "" if nothing did. What is lost if the
+        server ends meanwhile is sent again by the sweep.
+        """
+        with contextlib.suppress(redis.RedisError), self._client() as client:
+            state = client.info("persistence")
+            if state["aof_enabled"] and state["aof_last_write_status"] != "ok":
+                client.config_set("appendonly", "no")
+                return "The disk is full: the queue is kept in memory until there is room."
+            if room and not state["aof_enabled"]:
+                client.config_set("appendonly", "yes")
+                return "There is room again: the queue is kept on disk."
+        return ""
 
     def stop(self) -> None:
         """Stop the server, which flushes its append-only file. Safe to call twice."""

@@ -36,7 +36,7 @@ from rest_framework.views import set_rollback
 from diagnosis import intake
 from diagnosis.access.refusals import Refused
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
-from diagnosis.presentation.unavailable import Unavailable, of_database
+from diagnosis.presentation.unavailable import Unavailable, of_error
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -138,9 +138,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, why: Unavailable) -> HttpResponse:
-    """503 or 507: the database cannot serve the request just now."""
+    """503 or 507: the site cannot serve the request just now."""
     headers = {"Retry-After": str(why.seconds)}
-    return response(request, status=why.status, code="unavailable", detail=why.reason, headers=headers)
+    return response(request, status=why.status, code=why.code, detail=why.reason, headers=headers)
 
 
 def unknown_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -161,7 +161,7 @@ class _Unavailable(exceptions.APIException):
     default_code = "unavailable"
 
     def __init__(self, why: Unavailable) -> None:
-        super().__init__(why.reason)
+        super().__init__(why.reason, why.code)
         self.status_code, self.wait = why.status, why.seconds
 
 
@@ -169,6 +169,12 @@ class _Busy(exceptions.APIException):
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "busy"
     wait = intake.Busy.seconds
+
+
+class _NoRoom(exceptions.APIException):
+    status_code = HTTPStatus.INSUFFICIENT_STORAGE
+    default_code = intake.NoRoom.code
+    wait = intake.NoRoom.seconds
 
 
 class _TooLarge(exceptions.APIException):
@@ -194,6 +200,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             return NotDone(error)
         case intake.Busy():
             return _Busy(str(error))
+        case intake.NoRoom():
+            return _NoRoom(str(error))
         case RequestDataTooBig():
             return _TooLarge()
         case TooManyFilesSent():
@@ -202,8 +210,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             )
         case MultiPartParserError() | SuspiciousOperation() | BadRequest() | UnreadablePostError():
             return exceptions.ParseError("The request cannot be read: its body is malformed.")
-    if why := of_database(error):
-        _log.warning("database unavailable", error=str(error))
+    if why := of_error(error):
+        _log.warning("unavailable", error=str(error))
         return _Unavailable(why)
     return None
 

@@ -59,7 +59,7 @@ class StoreHandler:
         try:
             with _database_connections(), structlog.contextvars.bound_contextvars(ip=sender.address):
                 return self._store(event, sender)
-        except (OSError, MemoryError, Error, intake.Busy) as error:
+        except (OSError, MemoryError, Error, intake.Busy, intake.NoRoom) as error:
             _log.warning("object not stored", sender=sender.title, error=type(error).__name__)
             return OUT_OF_RESOURCES
         except Exception as error:  # logged by type only: its text may quote what was received

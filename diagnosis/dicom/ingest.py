@@ -21,6 +21,7 @@ UNKNOWN_CLASS = 0x0122
 _REASONS = {
     "too_large": OUT_OF_RESOURCES,
     "dicom_too_large": OUT_OF_RESOURCES,
+    "no_room": OUT_OF_RESOURCES,
     "transfer_syntax": UNKNOWN_SYNTAX,
     "not_mr": UNKNOWN_CLASS,
     "dicomdir": UNKNOWN_CLASS,
@@ -51,7 +52,7 @@ def submit(
     """Submit objects to intake. Returns the outcome of each, in order, and a receipt per study.
 
     reference: the case to put them in; "" leaves the choice to intake. The file names must be distinct.
-    Raises database errors as `intake.receive` does, and intake.Busy before anything is stored.
+    Raises database errors as `intake.receive` does, intake.Busy and intake.NoRoom before anything is stored.
     """
     received = list(instances)
     studies: dict[str, list[SpooledFile]] = {}

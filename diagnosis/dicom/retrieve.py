@@ -35,7 +35,7 @@ def fetch_study(*, user: User, accession: str) -> intake.Receipt:
     """Fetch the study with this accession number from the configured archive into a case of `user`.
 
     Raises NotConfigured, InvalidAccession, NothingFound, Ambiguous, TooMuch, what `DicomWebClient` raises, intake.Busy
-    before an image is fetched, and Interrupted once something has been stored.
+    and intake.NoRoom before an image is fetched, and Interrupted once something has been stored.
     """
     with configured_client() as client:
         wanted = _find(accession.strip(), client)

@@ -15,6 +15,7 @@ from diagnosis.dicom import ingest, multipart
 from diagnosis.dicom.identity import HEAD_BYTES, NotDicom, identify
 from diagnosis.dicom.ingest import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, InstanceOutcome, ReceivedInstance
 from diagnosis.dicom.spool import Spool, TooLarge
+from diagnosis.intake import free_space
 
 DICOM = "application/dicom"
 OTHER_STUDY = 0xA901
@@ -51,8 +52,9 @@ class StoreResponse:
 def store(*, user: User, read: Callable[[int], bytes], boundary: str, study: str = "") -> StoreResponse:
     """Store the objects of a request in cases of `user`. study: reject objects of any other study.
 
-    Raises multipart.Malformed, Django's TooManyFilesSent and intake.Busy, all before anything is stored.
+    Raises multipart.Malformed, Django's TooManyFilesSent, intake.Busy and intake.NoRoom, all before anything is stored.
     """
+    free_space.require()
     max_bytes = settings.MAX_ARCHIVE_MB * 1024 * 1024
     outcomes: list[InstanceOutcome | None] = []  # None: to be decided by intake
     received: list[ReceivedInstance] = []

@@ -20,15 +20,16 @@ from dataclasses import replace
 import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from diagnosis.access import audit, blinding
 from diagnosis.access.users import User
 from diagnosis.inference import model_versions
-from diagnosis.intake import namesakes, rejections, series_store, store
+from diagnosis.intake import free_space, namesakes, rejections, series_store, store
 from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.decoding import decode
 from diagnosis.intake.file_names import clean_name
+from diagnosis.intake.free_space import NoRoom
 from diagnosis.intake.held_slices import HeldSlices
 from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected
@@ -45,7 +46,7 @@ _memory = MemoryBudget(32 * 1024 * 1024)
 
 _slots = UploadSlots(settings.UPLOADS_AT_ONCE, patience=2.0)
 
-__all__ = ["Accepted", "Busy", "Receipt", "Rejected", "Upload", "clean_name", "receive", "upload_slot"]
+__all__ = ["Accepted", "Busy", "NoRoom", "Receipt", "Rejected", "Upload", "clean_name", "receive", "upload_slot"]
 
 PATIENT_CASE = "PT-"
 """Prefix of the reference of a case that was opened for a patient's pseudonym."""
@@ -76,8 +77,8 @@ def receive(
     confirmed: the uploader has looked, and text in the pictures identifies nobody; a set names the files for which that
     holds by the sha256 of their bytes.
     pictures: how many of the pictures that ask about their text the receipt holds; the uploader then can look at them.
-    Raises ValidationError for a reference that is not pseudonymous, ReferenceInUse with `refuse_namesakes`, and Busy,
-    all before anything is stored.
+    Raises ValidationError for a reference that is not pseudonymous, ReferenceInUse with `refuse_namesakes`, Busy, and
+    NoRoom if the disk is too full for any of it, all before anything is stored.
     Never raises for what a file holds.
     """
     reference = reference.strip()
@@ -85,6 +86,7 @@ def receive(
         _validate(reference)
     if refuse_namesakes:
         namesakes.check(user, reference=reference)
+    free_space.require()
     with upload_slot():
         case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
         version = model_versions.active()
@@ -98,6 +100,8 @@ def _receive(context: UploadContext, files: Iterable[Upload], oversized: Iterabl
         for upload in files:
             context = _take_upload(upload, context, receipt, held)
         series_store.store(held, context=context, receipt=receipt)
+    if not receipt.accepted and any(rejected.code == NoRoom.code for rejected in receipt.rejected):
+        raise NoRoom
     receipt.accepted.sort(key=lambda accepted: accepted.at)
     blinding.cover(context.user, (accepted.prediction for accepted in receipt.accepted))
     if receipt.accepted:
@@ -152,6 +156,10 @@ def _take(
     except (IntegrityError, DataError):  # the database refuses a value; the other files go on
         _log.exception("file cannot be stored")
         receipt.rejected.append(rejections.rejected(rejections.not_stored(), name=name))
+    except (OSError, DatabaseError) as error:
+        if not free_space.is_full(error):
+            raise
+        receipt.rejected.append(rejections.rejected(rejections.no_room(), name=name))
     return context
 
 

@@ -9,6 +9,7 @@ import hashlib
 
 from diagnosis.intake import previews
 from diagnosis.intake.decoded import Decoded
+from diagnosis.intake.free_space import NoRoom
 from diagnosis.intake.receipt import Rejected
 from diagnosis.models import Case, Scan
 from ml.contracts import UnreadableImage
@@ -64,6 +65,13 @@ def case_in_trash(case: Case) -> UnreadableImage:
     return UnreadableImage(
         "case_in_trash",
         f"The case {case.reference} is in the trash. Restore it there, or choose another reference.",
+    )
+
+
+def no_room() -> UnreadableImage:
+    """The disk became full while an upload was under way; files of it that came before are kept."""
+    return UnreadableImage(
+        NoRoom.code, "There was no room left for this file: the site's disk is full. Send it again later."
     )
 
 

@@ -10,14 +10,14 @@ from functools import partial
 
 import structlog
 from django.core.files.storage import default_storage
-from django.db import DataError, IntegrityError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.inference import transitions
 from diagnosis.inference.series import facts_of, part_notes
-from diagnosis.intake import rejections, series
+from diagnosis.intake import free_space, rejections, series
 from diagnosis.intake.held_slices import HeldSlice, HeldSlices
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected
 from diagnosis.intake.series import Part, Plan
@@ -58,6 +58,11 @@ def store(held: HeldSlices, *, context: UploadContext, receipt: Receipt) -> None
         except (IntegrityError, DataError):  # the database refuses a value; other series go on
             _log.exception("series cannot be stored")
             receipt.rejected += [rejections.rejected(rejections.not_stored(), name=one.name) for one in group]
+            continue
+        except (OSError, DatabaseError) as error:
+            if not free_space.is_full(error):
+                raise
+            receipt.rejected += [rejections.rejected(rejections.no_room(), name=one.name) for one in group]
             continue
         receipt.accepted += accepted
         opened = next((one.scan.case for one in accepted if one.created), None)

@@ -1,29 +1,39 @@
-"""Why the database cannot serve a request just now, in a sentence for pages, API and health checks."""
+"""Why the site cannot serve a request just now: database or disk, in a sentence for pages, API and health checks."""
 
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
+
+from diagnosis.intake import free_space
 
 _PAUSE = 5
 """Seconds after which it makes sense to try again."""
 
 
 class Unavailable(NamedTuple):
-    """status: 503, or 507 where the disk is full. reason: what happened. seconds: when to try again."""
+    """status: 503, or 507 where the disk is full. reason: what happened. seconds: when to try again.
+
+    code: for scripts.
+    """
 
     status: int
     reason: str
     seconds: int = _PAUSE
+    code: str = "unavailable"
 
 
 _UNREACHABLE = Unavailable(503, "The database cannot be reached just now. Try again in a moment.")
 _BUSY = Unavailable(503, "The database is busy. Nothing was changed; try again in a moment.")
 _CONFLICT = Unavailable(503, "Two people changed the same thing at once. Nothing was changed here; try again.", 1)
-_FULL = Unavailable(507, "The database has no room left. Nothing was changed; an administrator has to make room.", 60)
+_FULL = Unavailable(
+    507,
+    "The site's disk is full, and this needs some room. Nothing was changed; an administrator has to make room.",
+    free_space.NoRoom.seconds,
+    free_space.NoRoom.code,
+)
 
 _BY_CODE = {
     "53300": Unavailable(503, "The database takes no more connections just now. Try again in a moment."),
-    "53100": _FULL,
     "53200": _BUSY,  # out of memory
     "55P03": _BUSY,  # lock not available
     "57014": _BUSY,  # statement timeout
@@ -31,13 +41,14 @@ _BY_CODE = {
     "40001": _CONFLICT,  # serialization failure
     "SQLITE_BUSY": _BUSY,
     "SQLITE_LOCKED": _BUSY,
-    "SQLITE_FULL": _FULL,
 }
 """By PostgreSQL's SQLSTATE (its manual, appendix A) and by SQLite's result code."""
 
 
-def of_database(error: BaseException | None) -> Unavailable | None:
-    """What to say of an error that a database raised; None if it is of another kind."""
+def of_error(error: BaseException | None) -> Unavailable | None:
+    """What to say of an error that the database raised, or a full disk; None if it is of another kind."""
+    if free_space.is_full(error):
+        return _FULL
     if not isinstance(error, OperationalError | InterfaceError):
         return None
     cause = error.__cause__

@@ -41,12 +41,12 @@ def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 (507: no room) if the database cannot serve the request, else 500; plain text if no template can be rendered.
+    """503 (507: no room) if database or disk cannot serve the request, else 500; plain text without a template.
 
     Django calls it while it handles the exception.
     """
     try:
-        if known := unavailable.of_database(sys.exc_info()[1]):
+        if known := unavailable.of_error(sys.exc_info()[1]):
             response = _page(request, 503, reason=known.reason)
             response.status_code, response.headers["Retry-After"] = known.status, str(known.seconds)
             return response

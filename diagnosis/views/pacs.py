@@ -29,9 +29,10 @@ def pull_page(request: HttpRequest) -> HttpResponse:
         receipt = error.receipt
     except PacsError as error:
         return render(request, "diagnosis/archive.html", {"error": error.message}, status=400)
-    except intake.Busy as busy:
-        response = render(request, "diagnosis/archive.html", {"error": str(busy)}, status=503)
-        response.headers["Retry-After"] = str(busy.seconds)
+    except (intake.Busy, intake.NoRoom) as error:
+        status = 503 if isinstance(error, intake.Busy) else 507
+        response = render(request, "diagnosis/archive.html", {"error": str(error)}, status=status)
+        response.headers["Retry-After"] = str(error.seconds)
         return response
     if receipt.case is None:
         return render(request, "diagnosis/archive.html", {"rejected": receipt.rejected}, status=400)

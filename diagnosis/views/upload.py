@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 from diagnosis import intake
 from diagnosis.access import selectors
 from diagnosis.access.users import User
-from diagnosis.intake import Receipt, Upload, namesakes
-from diagnosis.intake.upload_handler import oversized
+from diagnosis.intake import Receipt, Upload, free_space, namesakes
+from diagnosis.intake.upload_handler import oversized, require_room
 from diagnosis.models import UploadRow
 from diagnosis.presentation import upload_list
 from diagnosis.uploads import rows as upload_rows
@@ -29,7 +29,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     """The form and the person's upload list; on POST a row for each file.
 
     To a script the rows alone: 200 if any file was accepted, 409 if another owner's case has the reference, 413 if all
-    were too large, 503 if the site is busy, else 400. To a browser the page with these statuses.
+    were too large, 503 if the site is busy, 507 if its disk is full, else 400. To a browser the page with these.
     """
     user = cast(User, request.user)
     if request.method != "POST":
@@ -38,10 +38,11 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST)
     if not form.is_valid():
         return _refuse(request, form)
-    if not files and not dropped:
-        form.add_error("files", "No file was sent. Choose at least one scan.")
-        return _refuse(request, form)
     try:
+        require_room(request)
+        if not files and not dropped:
+            form.add_error("files", "No file was sent. Choose at least one scan.")
+            return _refuse(request, form)
         receipt = intake.receive(
             user=user,
             files=cast("list[Upload]", files),
@@ -58,9 +59,10 @@ def upload(request: HttpRequest) -> HttpResponse:
     except ValidationError as error:
         form.add_error(None, error)
         return _refuse(request, form)
-    except intake.Busy as busy:
-        form.add_error(None, str(busy))
-        return _with_retry_after(_refuse(request, form, status=503), busy)
+    except (intake.Busy, intake.NoRoom) as error:
+        form.add_error(None, str(error))
+        status = 503 if isinstance(error, intake.Busy) else 507
+        return _with_retry_after(_refuse(request, form, status=status), error)
     rows = upload_rows.record(
         user, key=_key(request), file_name=_file_name(request), reference=form.cleaned_data["case"], receipt=receipt
     )
@@ -100,8 +102,8 @@ def _rows(request: HttpRequest, rows: list[UploadRow], *, status: int) -> HttpRe
     return render(request, "diagnosis/_fragments/upload_rows.html", context, status=status)
 
 
-def _with_retry_after(response: HttpResponse, busy: intake.Busy) -> HttpResponse:
-    response.headers["Retry-After"] = str(busy.seconds)
+def _with_retry_after(response: HttpResponse, error: intake.Busy | intake.NoRoom) -> HttpResponse:
+    response.headers["Retry-After"] = str(error.seconds)
     return response
 
 
@@ -130,6 +132,7 @@ def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **more: 
         "counts": upload_list.counts(rows),
         "active": any(row.p and row.p.is_active for row in rows),  # type: ignore[attr-defined]
         "recent": own_cases,
+        "no_room": "" if free_space.status().enough else str(intake.NoRoom()),
         "samples": {} if rows else _samples(request),
         "view": "upload",
     }

@@ -20,7 +20,7 @@ from diagnosis.api.serializers.scans import ScanSerializer
 from diagnosis.api.views.base import sends_file
 from diagnosis.api.views.scan_changes import ScanChanges
 from diagnosis.intake import namesakes
-from diagnosis.intake.upload_handler import oversized
+from diagnosis.intake.upload_handler import oversized, require_room
 from diagnosis.models import Scan
 from diagnosis.presentation import pixel_data, responses
 
@@ -46,11 +46,13 @@ class ScanViewSet(ScanChanges):
             (400, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "No file was taken, or none came"),
             (409, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, "Another owner's case has the reference"),
             (413, MEDIA_TYPE): OpenApiResponse(NothingAcceptedSerializer, "All files were too large"),
+            (507, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, "The disk has no room for new scans"),
         },
     )
     def create(self, request: Request) -> Response:
         """Each file is judged alone: a bad one never stops a good one. Without `case`, a new case is opened."""
         uploads, too_large = request.FILES.getlist("files"), oversized(request)
+        require_room(request)
         if not uploads and not too_large:
             raise ValidationError(
                 {"files": ["Send one or more files in the field `files` (curl: -F files=@scan.png)."]}

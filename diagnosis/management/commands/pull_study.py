@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from diagnosis import intake
 from diagnosis.access.users import User
 from diagnosis.dicom import retrieve
 from diagnosis.dicom.errors import PacsError
@@ -27,6 +28,8 @@ class Command(BaseCommand):
             receipt = retrieve.fetch_study(user=user, accession=accession)
         except PacsError as error:
             raise CommandError(error.message) from None
+        except (intake.Busy, intake.NoRoom) as error:
+            raise CommandError(str(error)) from None
         for rejected in receipt.rejected:
             self.stderr.write(f"{rejected.name}: {rejected.detail}")
         if receipt.case is None:

@@ -1,6 +1,7 @@
 """The way into the admin: by the site's own login page, and only for staff."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -57,3 +58,9 @@ def test_pages_link_back_and_say_what_results_are(as_admin: Client) -> None:
 def test_staff_without_permission_see_nothing(as_staff: Callable[..., Client], as_admin: Client, place: str) -> None:
     assert as_admin.get(f"/admin/{place}/").status_code == 200
     assert as_staff().get(f"/admin/{place}/").status_code == 403
+
+
+def test_the_index_says_how_much_room_there_is(as_admin: Client, settings: Any) -> None:
+    assert "Below 512 MB uploads are refused." in as_admin.get("/admin/").content.decode()
+    settings.MIN_FREE_MB = 10**9
+    assert "Uploads are refused until" in as_admin.get("/admin/").content.decode()

@@ -10,7 +10,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.test import Client
 from psycopg import errors
 
-from diagnosis.presentation.unavailable import of_database
+from diagnosis.presentation.unavailable import of_error
 
 
 def raised(cause: Exception, kind: type[Exception] = OperationalError) -> Exception:
@@ -29,11 +29,11 @@ def raised(cause: Exception, kind: type[Exception] = OperationalError) -> Except
         (errors.DeadlockDetected(), 503, "Two people changed"),
         (errors.SerializationFailure(), 503, "Two people changed"),
         (errors.LockNotAvailable(), 503, "busy"),
-        (errors.DiskFull(), 507, "no room"),
+        (errors.DiskFull(), 507, "disk is full"),
     ],
 )
 def test_postgresql(cause: Exception, status: int, words: str) -> None:
-    found = of_database(raised(cause))
+    found = of_error(raised(cause))
     assert found is not None
     assert found.status == status
     assert words in found.reason
@@ -45,7 +45,7 @@ def test_a_locked_sqlite_is_busy(tmp_path: Path) -> None:
     one.execute("BEGIN EXCLUSIVE")
     with pytest.raises(sqlite3.OperationalError) as caught:
         other.execute("BEGIN EXCLUSIVE")
-    found = of_database(raised(caught.value))
+    found = of_error(raised(caught.value))
     assert found is not None
     assert "busy" in found.reason
     one.close()
@@ -58,16 +58,16 @@ def test_a_full_sqlite_has_no_room(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError) as caught:
             full.execute("CREATE TABLE x (y)")
     full.close()
-    found = of_database(raised(caught.value))
+    found = of_error(raised(caught.value))
     assert found is not None
-    assert (found.status, "no room" in found.reason) == (507, True)
+    assert (found.status, "disk is full" in found.reason) == (507, True)
 
 
 def test_other_errors_are_not_explained() -> None:
-    assert of_database(raised(errors.UniqueViolation(), IntegrityError)) is None
-    assert of_database(ValueError("x")) is None
-    assert of_database(None) is None
-    assert of_database(InterfaceError("connection already closed")) is not None
+    assert of_error(raised(errors.UniqueViolation(), IntegrityError)) is None
+    assert of_error(ValueError("x")) is None
+    assert of_error(None) is None
+    assert of_error(InterfaceError("connection already closed")) is not None
 
 
 @pytest.fixture

@@ -1,0 +1,19 @@
+"""Files in a folder, as Django keeps them, except that none is left behind that could not be written whole."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage
+from django.utils.deconstruct import deconstructible
+
+
+@deconstructible(path="brainscan.storage.WholeFiles")
+class WholeFiles(FileSystemStorage):
+    """Deletes what it has begun of a file when the disk is full. Names are random, so it was nobody else's."""
+
+    def _save(self, name: str, content: Any) -> str:
+        try:
+            return str(super()._save(name, content))  # type: ignore[misc]  # the stubs leave it out
+        except OSError:
+            Path(self.path(name)).unlink(missing_ok=True)
+            raise
