@@ -8,7 +8,7 @@ from django.db.utils import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from diagnosis.inference import broker, model_versions
+from diagnosis.inference import broker, heartbeats, model_versions
 from diagnosis.intake import free_space
 from diagnosis.presentation import unavailable
 
@@ -35,7 +35,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         "broker": broker_status,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
         "space": _space(),
-        "worker": broker.worker_status() if broker_status["ready"] else {"ready": False, "count": 0},
+        "worker": heartbeats.worker_status() if database["ready"] else {"ready": False, "count": 0},
     }
     usable = database["ready"] and broker_status["ready"] and model.usable
     return JsonResponse({"status": "ok" if usable else "unavailable"} | report, status=200 if usable else 503)

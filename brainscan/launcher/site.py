@@ -20,7 +20,7 @@ from brainscan.launcher.program import SIGNALS, Program
 from brainscan.launcher.reserve import Reserve
 from brainscan.launcher.tree import Tree
 from brainscan.launcher.valkey import EmbeddedValkey
-from diagnosis.inference import broker
+from diagnosis.inference import heartbeats
 
 DISK_PAUSE = 0.5
 """Seconds between looks at the disk."""
@@ -60,6 +60,8 @@ def run(*, demo: bool = False) -> None:
 def _prepare() -> None:
     """Bring database and files up to date before the first request."""
     call_command("migrate", interactive=False, verbosity=0)
+    if not os.environ.get("DATABASE_URL"):  # else processes of another machine may use it
+        heartbeats.forget_all()  # a killed run leaves its own behind, and the site would seem ready too soon
     static_files.collect()
     call_command("register_model", "--default")
     account.prepare(password=os.environ.get("ADMIN_PASSWORD", ""))
@@ -82,8 +84,6 @@ def _queue(folder: Path) -> Iterator[tuple[str, EmbeddedValkey | None]]:
     valkey = EmbeddedValkey(folder)
     try:
         valkey.start()
-        # A killed run leaves its workers' heartbeats behind, and the site would seem ready too soon.
-        valkey.forget(*broker.WORKER_KEYS)
         yield valkey.url, valkey
     finally:
         valkey.stop()

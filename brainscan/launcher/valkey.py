@@ -136,11 +136,6 @@ class EmbeddedValkey:
             with contextlib.suppress(OSError):
                 self.socket.parent.rmdir()
 
-    def forget(self, *keys: str) -> None:
-        """Delete keys of an earlier run, which the append-only file has kept."""
-        with self._client() as client:
-            client.delete(*keys)
-
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 

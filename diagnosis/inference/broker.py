@@ -1,12 +1,9 @@
-"""The message broker (Redis or Valkey): sends predictions to the worker, and holds the workers' heartbeats.
+"""The message broker (Redis or Valkey), which takes predictions to the worker.
 
 Messages carry only ids and may be lost or delivered twice: the database is the source of truth. A failed send is logged
 and left to the sweep, so an upload succeeds while the broker is down.
 """
 
-import os
-import socket
-import time
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -29,13 +26,7 @@ from diagnosis.models.prediction import REUSABLE
 RUN_PREDICTION = "diagnosis.run_prediction"
 QUEUE = "celery"
 
-_WORKERS = "brainscan:workers"
-_MODELS = f"{_WORKERS}:models"
-WORKER_KEYS = (_WORKERS, _MODELS)
-"""What workers report about themselves; stale once they have stopped."""
-
 _CLOCK_SKEW = timedelta(milliseconds=50)  # between the worker's machine and the database's
-_HEARTBEAT_TTL = 30.0  # seconds; a worker that was silent for longer counts as gone
 _log = structlog.get_logger(__name__)
 
 
@@ -77,42 +68,6 @@ def broker_status() -> dict[str, Any]:
     return {"ready": True}
 
 
-def worker_key() -> str:
-    """This worker's key: its host and the process that owns the pool."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def report_worker(*, key: str, model: str | None = None) -> None:
-    """Record a worker's heartbeat, and which model it has loaded (None: unchanged). Only logs a broker that is down."""
-    try:
-        if model is not None:
-            _client().hset(_MODELS, key, model)
-        _client().hset(_WORKERS, key, str(time.time()))
-    except redis.RedisError as error:
-        _log.warning("worker could not report", error=str(error))
-
-
-def forget_worker(*, key: str) -> None:
-    """Remove a worker that stops."""
-    try:
-        _client().hdel(_WORKERS, key)
-        _client().hdel(_MODELS, key)
-    except redis.RedisError as error:
-        _log.warning("worker could not sign off", error=str(error))
-
-
-def worker_status() -> dict[str, Any]:
-    """Workers whose heartbeat is at most 30 s old: {"ready": whether any has a model, "count", "models": labels}."""
-    try:
-        beats = {_text(key): float(value) for key, value in _client().hgetall(_WORKERS).items()}
-        models = {_text(k): _text(v) for k, v in _client().hgetall(_MODELS).items()}
-    except redis.RedisError:
-        return {"ready": False, "count": 0, "models": []}
-    alive = [key for key, beat in beats.items() if time.time() - beat < _HEARTBEAT_TTL]
-    loaded = sorted({models[key] for key in alive if models.get(key)})
-    return {"ready": bool(loaded), "count": len(alive), "models": loaded}
-
-
 def estimate(position: int) -> float | None:
     """Seconds until the prediction at `position` (from 1) is done, from the last 20 analyses; None before any.
 
@@ -123,10 +78,6 @@ def estimate(position: int) -> float | None:
     recent = Prediction.objects.filter(state__in=REUSABLE, reused_from=None).order_by("-id")[:20]
     average = recent.annotate(taken=taken).aggregate(mean=Avg("taken"))["mean"]
     return None if average is None else average / 1000 * max(position, 1) / settings.WORKERS
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,8 @@
 
 Each function is one conditional UPDATE whose row count is checked, then its audit row where a person asked for it, then
 its message to the worker, sent on commit. So a message delivered twice does the work once, a canceled or superseded run
-cannot record its result, and a worker that dies loses nothing: `sweep` re-queues what it left behind.
+cannot record its result, and a worker that dies loses nothing: a claim names the process that made it, and once that
+one's heartbeat is gone, `take_over` re-queues what it held (`leases` says when).
 
     create → queued ⇄ running → done | refused | failed | canceled
 """
@@ -14,13 +15,13 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.access.users import User
-from diagnosis.inference import broker, model_versions
-from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
+from diagnosis.inference import broker, heartbeats, model_versions
+from diagnosis.models import Embedding, Heartbeat, ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import ACTIVE, REUSABLE, STOPPED, State
 from diagnosis.reviews import transitions as reviews
 
@@ -69,7 +70,7 @@ def reopen(prediction: Prediction, *, actor: User, not_before: datetime) -> bool
         changed = Prediction.objects.filter(pk=known.pk, state=known.state).update(
             state=State.QUEUED, outcome="", uncertain=False, tumor_probability=None, type_probabilities=None,
             evidence=None, gate=None, series=None, key_slice=None, reused_from=None, attempts=0, queued=timezone.now(),
-            not_before=not_before, started=None, finished=None,
+            not_before=not_before, started=None, finished=None, worker=None,
         )  # fmt: skip
         if not changed:
             return False
@@ -87,7 +88,7 @@ def claim(prediction_id: int, **unchanged: Any) -> Prediction | None:
     """
     now = timezone.now()
     due = Prediction.objects.filter(_is_due(now), pk=prediction_id, state=State.QUEUED, **unchanged)
-    if not due.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1):
+    if not due.update(state=State.RUNNING, started=now, attempts=F("attempts") + 1, worker=heartbeats.current()):
         return None
     rows = Prediction.objects.select_related("scan", "model_version").defer("model_version__manifest")
     return rows.get(pk=prediction_id)
@@ -121,7 +122,7 @@ def release(claimed: Prediction, *, send: bool, delay: timedelta | None = None) 
     send: with a message of its own, after `delay`. Not needed where the task that called retries by itself.
     """
     now = timezone.now()
-    if not _still_held(claimed).update(state=State.QUEUED, started=None, queued=now):
+    if not _still_held(claimed).update(state=State.QUEUED, started=None, queued=now, worker=None):
         return False
     if send:
         broker.send_on_commit(claimed.pk, not_before=None if delay is None else now + delay)
@@ -131,7 +132,9 @@ def release(claimed: Prediction, *, send: bool, delay: timedelta | None = None) 
 def requeue(claimed: Prediction) -> bool:
     """To the end of the queue: a turn is over, or slices arrived meanwhile. This is not a failed attempt."""
     with transaction.atomic():
-        if not _still_held(claimed).update(state=State.QUEUED, started=None, queued=timezone.now(), attempts=0):
+        if not _still_held(claimed).update(
+            state=State.QUEUED, started=None, queued=timezone.now(), attempts=0, worker=None
+        ):
             return False
         claimed.refresh_from_db(fields=["not_before"])
         broker.send_on_commit(claimed.pk, not_before=claimed.not_before)
@@ -166,7 +169,7 @@ def retry(prediction: Prediction, *, actor: User) -> bool:
         with transaction.atomic():
             changed = Prediction.objects.filter(pk=prediction.pk, state__in=STOPPED, in_trash=False).update(
                 state=State.QUEUED, model_version=version, queued=timezone.now(), started=None, finished=None,
-                attempts=0, error_code="", error="", progress=F("progress") if same_model else 0,
+                worker=None, attempts=0, error_code="", error="", progress=F("progress") if same_model else 0,
             )  # fmt: skip
             if not changed:
                 return False
@@ -218,22 +221,33 @@ def queue_restored(rows: QuerySet[Prediction], *, actor: User) -> int:
     return sum(retry(row, actor=actor) for row in rows.filter(state=State.CANCELED, error_code=DELETED))
 
 
-def sweep() -> int:
-    """Re-queue what dead workers and lost messages left behind; after TASK_MAX_ATTEMPTS claims, fail it.
+def take_over() -> int:
+    """Re-queue what is claimed by processes whose heartbeat is gone. Returns how many were queued again."""
+    living = Heartbeat.objects.filter(pk=OuterRef("worker"))
+    return _take_over(Prediction.objects.filter(~Exists(living), state=State.RUNNING, worker__isnull=False))
 
-    Returns how many predictions were sent again.
+
+def sweep() -> int:
+    """Re-queue what dead workers and lost messages left behind. Returns how many predictions were sent again.
+
+    Claims without a heartbeat, of a process that could not write one, end by the time limit. One from the future was
+    stamped before a clock was set back, and says nothing about how long it has run.
     """
-    now = timezone.now()
-    dead = Prediction.objects.filter(
-        state=State.RUNNING, started__lt=now - timedelta(seconds=settings.TASK_TIME_LIMIT * 1.1)
-    )
-    dead.filter(attempts__gte=settings.TASK_MAX_ATTEMPTS).update(
+    now, limit = timezone.now(), timedelta(seconds=settings.TASK_TIME_LIMIT * 1.1)
+    overdue = Q(started__lt=now - limit) | Q(started__gt=now + limit)
+    dead = Prediction.objects.filter(overdue, state=State.RUNNING, worker=None)
+    return take_over() + _take_over(dead) + _resend_lost_messages(now)
+
+
+def _take_over(lost: QuerySet[Prediction]) -> int:
+    """Queue these running predictions again; fail those that have been claimed TASK_MAX_ATTEMPTS times."""
+    lost.filter(attempts__gte=settings.TASK_MAX_ATTEMPTS).update(
         state=State.FAILED,
-        finished=now,
+        finished=timezone.now(),
         error_code="worker_lost",
         error=f"The worker was lost {settings.TASK_MAX_ATTEMPTS} times while analyzing this scan.",
     )
-    return sum(release(row, send=True) for row in dead.only("pk", "attempts", "started")) + _resend_lost_messages(now)
+    return sum(release(row, send=True) for row in lost.only("pk", "attempts", "started", "worker"))
 
 
 def _resend_lost_messages(now: datetime) -> int:
@@ -249,9 +263,13 @@ def _resend_lost_messages(now: datetime) -> int:
 
 
 def _still_held(claimed: Prediction) -> QuerySet[Prediction]:
-    """The row, as long as this claim holds it. A retry resets `attempts`, so `started` must match as well."""
+    """The row, as long as this claim holds it. A retry resets `attempts`, so the other columns must match as well."""
     return Prediction.objects.filter(
-        pk=claimed.pk, state=State.RUNNING, attempts=claimed.attempts, started=claimed.started
+        pk=claimed.pk,
+        state=State.RUNNING,
+        attempts=claimed.attempts,
+        started=claimed.started,
+        worker=claimed.worker,
     )
 
 

@@ -6,6 +6,7 @@ from diagnosis.models.case import Case
 from diagnosis.models.case_note import CaseLabel, CaseNote
 from diagnosis.models.discarded_file import DiscardedFile
 from diagnosis.models.embedding import Embedding
+from diagnosis.models.heartbeat import Heartbeat
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.reading_policy import ReadingPolicy
@@ -23,6 +24,7 @@ __all__ = [
     "CaseNote",
     "DiscardedFile",
     "Embedding",
+    "Heartbeat",
     "ModelVersion",
     "Prediction",
     "ReadingPolicy",

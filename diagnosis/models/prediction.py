@@ -188,6 +188,7 @@ class Prediction(models.Model):
     queued = models.DateTimeField(help_text="When it last entered the queue.")
     not_before = models.DateTimeField(null=True, blank=True, help_text="More slices may come until then.")
     started = models.DateTimeField(null=True, blank=True)
+    worker = models.UUIDField(null=True, blank=True, help_text="Heartbeat of the process that claimed it.")
     finished = models.DateTimeField(null=True, blank=True)
 
     class Meta:

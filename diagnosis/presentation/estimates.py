@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from diagnosis.inference import broker
+from diagnosis.inference import broker, heartbeats
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
 
@@ -25,7 +25,7 @@ def seconds_each(*, look_up: bool) -> float | None:
     now = time.monotonic()
     if look_up and (_average is None or now - _average[0] > _REFRESH_AFTER):
         # Without a worker the queue does not move, however fast earlier predictions were.
-        _average = (now, broker.estimate(1) if broker.worker_status()["ready"] else None)
+        _average = (now, broker.estimate(1) if heartbeats.worker_status()["ready"] else None)
     if _average is None or now - _average[0] > _EXPIRES_AFTER:
         return None
     return _average[1]

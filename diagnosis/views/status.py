@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from diagnosis.access import selectors
 from diagnosis.access.users import AnyUser
-from diagnosis.inference import broker
+from diagnosis.inference import heartbeats
 from diagnosis.models import Prediction
 from diagnosis.presentation import estimates, labels, upload_list
 from diagnosis.reviews.consensus import with_review_state
@@ -62,7 +62,7 @@ def queue_indicator(request: HttpRequest) -> HttpResponse:
     context = summary | {
         "busy": busy,
         "estimate": None if each is None else each * busy,
-        "worker": broker.worker_status(),
+        "worker": heartbeats.worker_status(),
     }
     return render(request, "diagnosis/_fragments/queue.html", context)
 

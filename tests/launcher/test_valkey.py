@@ -13,10 +13,8 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from brainscan.launcher import site
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.valkey import EmbeddedValkey, socket_path
-from diagnosis.inference import broker
 
 
 @pytest.fixture
@@ -101,19 +99,6 @@ def test_server_of_a_killed_run_is_ended_first(folder: Path) -> None:
     finally:
         server.stop()
         orphan.stop()
-
-
-def test_signs_of_life_of_a_killed_run_are_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    killed = EmbeddedValkey(folder)
-    killed.start()
-    with redis.Redis.from_url(killed.url) as client:
-        for key in broker.WORKER_KEYS:
-            client.hset(key, "host:1", "1")
-    _store(killed, "1")
-    killed.stop()
-    with site._queue(folder) as (url, _), redis.Redis.from_url(url) as client:
-        assert client.keys() == [b"key"]
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "with space", "100%?"])

@@ -1,6 +1,5 @@
-"""Messages to the worker, and what workers say of themselves, in a real Valkey."""
+"""Messages to the worker, in a real Valkey."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,36 +50,13 @@ def test_what_is_rolled_back_is_not_sent(sent: Queue) -> None:
 
 def test_without_a_broker_nothing_is_raised(broker_down: None, sent: Queue) -> None:
     broker.send(7)
-    broker.report_worker(key="host:1", model="m")
-    broker.forget_worker(key="host:1")
     assert broker.length() is None
     assert broker.broker_status() == {"ready": False, "problem": "The broker (Redis) does not answer."}
-    assert broker.worker_status() == {"ready": False, "count": 0, "models": []}
     assert sent == []
 
 
-def test_a_worker_is_ready_once_it_has_a_model() -> None:
+def test_a_broker_that_answers_is_ready() -> None:
     assert broker.broker_status() == {"ready": True}
-    assert broker.worker_status() == {"ready": False, "count": 0, "models": []}
-    broker.report_worker(key="host:1")
-    assert broker.worker_status() == {"ready": False, "count": 1, "models": []}
-    broker.report_worker(key="host:1", model="vgg16@abc")
-    broker.report_worker(key="host:1")  # later beats leave the model as it is
-    assert broker.worker_status() == {"ready": True, "count": 1, "models": ["vgg16@abc"]}
-    broker.report_worker(key="host:2", model="")  # a worker that found no usable model
-    assert broker.worker_status() == {"ready": True, "count": 2, "models": ["vgg16@abc"]}
-    broker.forget_worker(key="host:1")
-    assert broker.worker_status() == {"ready": False, "count": 1, "models": []}
-
-
-@pytest.mark.parametrize(("seconds", "alive"), [(29.0, True), (31.0, False)])
-def test_a_worker_that_is_silent_for_half_a_minute_is_gone(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, alive: bool
-) -> None:
-    broker.report_worker(key="host:1", model="vgg16@abc")
-    now = time.time()
-    monkeypatch.setattr(broker.time, "time", lambda: now + seconds)
-    assert broker.worker_status() == {"ready": alive, "count": int(alive), "models": ["vgg16@abc"] * alive}
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from diagnosis.models.prediction import State
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.queue import Queue
 
-OWNED = {"state", "not_before", "queued", "started", "finished", "attempts"}
+OWNED = {"state", "not_before", "queued", "started", "finished", "attempts", "worker"}
 """The columns by which a prediction is claimed, and which say what became of it."""
 
 WRITES = {"update", "bulk_update", "create", "get_or_create", "update_or_create", "for_scan", "Prediction"}

@@ -8,8 +8,9 @@ from celery.signals import task_prerun
 from django.conf import settings
 from django.db import connections
 
-from diagnosis.inference import broker, worker
-from diagnosis.models import Case
+from diagnosis.inference import heartbeats, worker
+from diagnosis.inference.leases import Keeper
+from diagnosis.models import Case, Heartbeat
 from ml.contracts import ModelUnavailable
 
 
@@ -62,25 +63,28 @@ def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: p
         raise ModelUnavailable("model_missing", "No model.")
 
     monkeypatch.setattr("diagnosis.inference.model_versions.load_active", missing)
-    monkeypatch.setattr("diagnosis.inference.broker.report_worker", lambda **_: None)
+    monkeypatch.setattr(heartbeats, "report", lambda **_: None)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         worker.load_model_first()
         assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
-def test_a_heartbeat_is_passed_on_every_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.monotonic() + 1000.0
-    reported: list[str] = []
-    monkeypatch.setattr(worker, "_last_heartbeat", now - 5.0)
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
-    monkeypatch.setattr("diagnosis.inference.broker.report_worker", lambda *, key: reported.append(key))
-    for passed, expected in ((0.0, 1), (4.9, 1), (5.0, 2)):
-        monkeypatch.setattr(worker.time, "monotonic", lambda passed=passed: now + passed)
-        worker.report_heartbeat()
-        assert len(reported) == expected
+@pytest.mark.django_db
+def test_a_pool_process_beats_from_its_start_and_signs_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keeper, "start", lambda self: None)
+    monkeypatch.setattr(Keeper, "join", lambda self: None)
+    worker.keep_leases()
+    assert Heartbeat.objects.get().pk == heartbeats.current()
+    worker.sign_off()
+    assert heartbeats.current() is None and not Heartbeat.objects.exists()
 
 
-def test_a_worker_that_stops_is_forgotten() -> None:
-    broker.report_worker(key=broker.worker_key(), model="vgg16@abc")
-    worker.report_shutdown()
-    assert broker.worker_status() == {"ready": False, "count": 0, "models": []}
+def test_what_became_of_the_model_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ModelUnavailable("model_missing", "No model.")
+
+    reported: list[dict[str, str]] = []
+    monkeypatch.setattr(heartbeats, "report", lambda **facts: reported.append(facts))
+    monkeypatch.setattr("diagnosis.inference.model_versions.load_active", missing)
+    worker.load_model_first()
+    assert reported == [{"model": "", "problem": "No model."}]

@@ -13,7 +13,7 @@ READY = {"ready": True, "count": 1, "models": []}
 
 
 class Broker:
-    """Stands in for `inference.broker`: counts look-ups."""
+    """Stands in for `inference.broker` and `inference.heartbeats`: counts look-ups."""
 
     def __init__(self) -> None:
         self.ready, self.seconds, self.lookups = True, 4.0, 0
@@ -30,6 +30,7 @@ class Broker:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     found = Broker()
     monkeypatch.setattr(estimates, "broker", found)
+    monkeypatch.setattr(estimates, "heartbeats", found)
     return found
 
 

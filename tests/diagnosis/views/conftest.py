@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from diagnosis.inference import heartbeats
 from diagnosis.inference.model_versions import Status
 from diagnosis.models import Prediction
 from diagnosis.presentation import estimates
@@ -16,7 +17,7 @@ from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory,
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No average run time from another test, and no broker that is asked for workers."""
     monkeypatch.setattr(estimates, "_average", None)
-    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": True, "count": 1, "models": []})
+    monkeypatch.setattr(heartbeats, "worker_status", lambda: {"ready": True, "count": 1, "models": []})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from diagnosis.inference import heartbeats
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
 from diagnosis.presentation import estimates
@@ -93,7 +94,7 @@ def test_the_queue_indicator_shows_how_busy_the_site_is(as_user: Client, make: M
 
 
 def test_the_queue_indicator_shows_when_no_worker_runs(as_user: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    monkeypatch.setattr(heartbeats, "worker_status", lambda: {"ready": False, "count": 0, "models": []})
     assert "No worker" in as_user.get("/queue/").content.decode()
 
 
@@ -101,7 +102,7 @@ def test_there_is_no_estimate_while_no_worker_runs(
     as_user: Client, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diagnosis.inference.broker.estimate", lambda position: 4.0 * position)
-    monkeypatch.setattr("diagnosis.inference.broker.worker_status", lambda: {"ready": False, "count": 0, "models": []})
+    monkeypatch.setattr(heartbeats, "worker_status", lambda: {"ready": False, "count": 0, "models": []})
     make(state=State.QUEUED)
     assert "about" not in as_user.get("/queue/").content.decode()
     assert estimates.seconds_each(look_up=True) is None

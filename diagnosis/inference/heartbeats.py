@@ -1,0 +1,112 @@
+"""Which processes of the site live: each has a `Heartbeat` row, and moves the time in it every few seconds.
+
+`Watch` tells the dead from the living by whether that time moves, never by comparing it with a clock: clocks of
+machines differ, and they jump.
+"""
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from diagnosis.models import Heartbeat
+from diagnosis.models.heartbeat import Role
+
+EVERY = 1.5
+"""Seconds between heartbeats of a worker process."""
+
+MISSED = 4
+"""Looks in a row, EVERY seconds apart, in which a heartbeat has not moved, and after which its process is dead."""
+
+_SHOWN_FOR = timedelta(seconds=20)
+"""Pages look once, so they go by the clock: a process that was seen within this time lives."""
+
+NO_WORKER = "No worker is running: uploads are accepted and wait."
+
+
+class _Own:
+    """This process's heartbeat. id is None until it has been written."""
+
+    id: UUID | None = None
+    role = Role.WORKER
+    facts: dict[str, str] = {}
+
+
+def current() -> UUID | None:
+    """The heartbeat of this process, by which its claims are held; None if it has none."""
+    return _Own.id
+
+
+def report(*, model: str, problem: str = "") -> None:
+    """Say with the next heartbeats which model this process has loaded, or why it has none."""
+    _Own.facts = {"model": model, "problem": problem}
+
+
+def beat(*, role: Role = Role.WORKER) -> None:
+    """Move the time of this process's heartbeat. Raises the errors of the database.
+
+    A process that stood still for so long that others took over what it held begins a new one.
+    """
+    now = timezone.now()
+    if _Own.id is not None and Heartbeat.objects.filter(pk=_Own.id).update(seen=now, **_Own.facts):
+        return
+    row = Heartbeat(id=uuid4(), role=role, process=f"{socket.gethostname()}:{os.getpid()}", seen=now, **_Own.facts)
+    row.save(force_insert=True)
+    _Own.id = row.pk
+
+
+def stop() -> None:
+    """This process ends in order."""
+    if _Own.id is not None:
+        Heartbeat.objects.filter(pk=_Own.id).delete()
+        _Own.id = None
+
+
+def forget_all() -> None:
+    """Before any process of a site starts."""
+    Heartbeat.objects.all().delete()
+
+
+class Watch:
+    """Finds the processes that are dead. `look` is called every EVERY seconds.
+
+    It counts looks, not seconds, so that one who was paused does not take everybody else for silent.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, tuple[Any, int]] = {}
+
+    def reset(self) -> None:
+        """Trust nothing that was seen so far: the database was away, and nobody could write."""
+        self._known = {}
+
+    def look(self) -> list[Heartbeat]:
+        """The processes whose heartbeat has stood still for MISSED looks."""
+        found, known = [row for row in Heartbeat.objects.all() if row.pk != _Own.id], self._known
+        self._known = {}
+        for row in found:
+            seen, still = known.get(row.pk, (None, 0))
+            self._known[row.pk] = (row.seen, still + 1 if seen == row.seen else 0)
+        return [row for row in found if self._known[row.pk][1] >= MISSED]
+
+
+def end(dead: Heartbeat) -> bool:
+    """Delete a heartbeat that stands still. False if it has moved or gone by now."""
+    return bool(Heartbeat.objects.filter(pk=dead.pk, seen=dead.seen).delete()[0])
+
+
+def worker_status() -> dict[str, Any]:
+    """The worker processes that live: {"ready": whether any can predict, "count", "models": labels}, and as "problem"
+    a sentence if none can. One query."""
+    now = timezone.now()
+    rows = Heartbeat.objects.filter(role=Role.WORKER, seen__range=(now - _SHOWN_FOR, now + _SHOWN_FOR))
+    living = list(rows.values_list("model", "problem"))
+    models = sorted({model for model, problem in living if model and not problem})
+    status: dict[str, Any] = {"ready": bool(models), "count": len(living), "models": models}
+    if not models:
+        problems = (problem for _, problem in living if problem)
+        status["problem"] = next(problems, "The worker has not loaded its model yet." if living else NO_WORKER)
+    return status

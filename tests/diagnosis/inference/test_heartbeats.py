@@ -1,0 +1,102 @@
+"""Who lives, who is dead, and what readiness says of the workers."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from diagnosis.inference import heartbeats
+from diagnosis.inference.heartbeats import MISSED, Watch
+from diagnosis.models import Heartbeat
+from diagnosis.models.heartbeat import Role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _none_of_its_own() -> Iterator[None]:
+    yield
+    heartbeats._Own.id, heartbeats._Own.facts = None, {}
+
+
+def other(*, ago: float = 0.0, **fields: Any) -> Heartbeat:
+    """The heartbeat of another process, seen so many seconds ago."""
+    seen = timezone.now() - timedelta(seconds=ago)
+    return Heartbeat.objects.create(**{"id": uuid4(), "role": Role.WORKER, "process": "host:1", "seen": seen} | fields)
+
+
+def test_a_heartbeat_keeps_its_name_and_moves() -> None:
+    assert heartbeats.current() is None
+    heartbeats.beat()
+    first = Heartbeat.objects.get()
+    assert heartbeats.current() == first.pk
+    heartbeats.report(model="vgg16@abc")
+    heartbeats.beat()
+    second = Heartbeat.objects.get()
+    assert (second.pk, second.model, second.since) == (first.pk, "vgg16@abc", first.since)
+    assert second.seen > first.seen
+    heartbeats.stop()
+    assert heartbeats.current() is None and not Heartbeat.objects.exists()
+
+
+def test_who_was_taken_for_dead_goes_on_under_a_new_name() -> None:
+    heartbeats.beat()
+    before = heartbeats.current()
+    Heartbeat.objects.all().delete()
+    heartbeats.beat()
+    assert heartbeats.current() not in (None, before)
+    assert Heartbeat.objects.get().pk == heartbeats.current()
+
+
+@pytest.mark.parametrize("ago", [0.0, 1e6, -1e6], ids=["now", "long ago", "in the future"])
+def test_the_silent_are_found_whatever_their_clock_says(ago: float) -> None:
+    silent, watch = other(ago=ago), Watch()
+    heartbeats.beat()
+    assert [watch.look() for _ in range(MISSED)] == [[]] * MISSED
+    assert watch.look() == [silent]
+    assert heartbeats.end(silent)
+    assert watch.look() == [] and not heartbeats.end(silent)
+
+
+@pytest.mark.parametrize("step", [1e-6, -3600.0], ids=["slow", "its clock was set back"])
+def test_who_moves_lives(step: float) -> None:
+    moving, watch = other(), Watch()
+    for look in range(4 * MISSED):
+        if look % MISSED == 0:  # as late as can be
+            moving.seen += timedelta(seconds=step)
+            moving.save()
+        assert watch.look() == []
+
+
+def test_who_moved_after_the_look_is_left_alone() -> None:
+    slow = other()
+    Heartbeat.objects.update(seen=timezone.now() + timedelta(seconds=1))
+    assert not heartbeats.end(slow)
+    assert Heartbeat.objects.count() == 1
+
+
+def test_after_an_outage_nobody_is_silent_yet() -> None:
+    other()
+    watch = Watch()
+    for _ in range(MISSED):
+        watch.look()
+    watch.reset()
+    assert [watch.look() for _ in range(MISSED)] == [[]] * MISSED
+
+
+def test_readiness_says_why_there_is_no_worker(django_assert_num_queries: Any) -> None:
+    nobody = {"ready": False, "count": 0, "models": [], "problem": heartbeats.NO_WORKER}
+    assert heartbeats.worker_status() == nobody
+    other(role=Role.BEAT)
+    other(ago=25.0, model="vgg16@old")
+    assert heartbeats.worker_status() == nobody
+    other()
+    assert heartbeats.worker_status() == nobody | {"count": 1, "problem": "The worker has not loaded its model yet."}
+    other(problem="No model: it is gone.")
+    assert heartbeats.worker_status() == nobody | {"count": 2, "problem": "No model: it is gone."}
+    other(model="vgg16@abc", ago=-15.0)
+    with django_assert_num_queries(1):
+        assert heartbeats.worker_status() == {"ready": True, "count": 3, "models": ["vgg16@abc"]}

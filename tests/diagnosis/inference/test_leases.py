@@ -1,0 +1,138 @@
+"""What a dead worker held is taken over, what a living one holds is not, and a late result changes nothing."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from diagnosis.inference import heartbeats, leases, transitions
+from diagnosis.inference.heartbeats import MISSED
+from diagnosis.inference.leases import Keeper
+from diagnosis.models import Embedding, Heartbeat, Prediction
+from diagnosis.models.prediction import State
+from tests.factories import PredictionFactory
+from tests.queue import Queue
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _none_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(leases.connection, "close", lambda: None)  # it is the test's
+    yield
+    heartbeats._Own.id, heartbeats._Own.facts = None, {}
+
+
+class Process:
+    """Another worker process, at whose turn the tests claim and beat."""
+
+    def __init__(self) -> None:
+        self.id: UUID | None = None
+
+    def __enter__(self) -> None:
+        self._outer, heartbeats._Own.id = heartbeats._Own.id, self.id
+
+    def __exit__(self, *_: object) -> None:
+        self.id, heartbeats._Own.id = heartbeats._Own.id, self._outer
+
+    def beat(self) -> None:
+        with self:
+            heartbeats.beat()
+
+    def claim(self, prediction: Prediction) -> Prediction:
+        with self:
+            claimed = transitions.claim(prediction.pk)
+        assert claimed is not None and claimed.worker == self.id
+        return claimed
+
+
+def fresh(prediction: Prediction) -> Prediction:
+    return Prediction.objects.get(pk=prediction.pk)
+
+
+def test_what_the_dead_held_is_taken_over_and_nothing_else(sent: Queue, commit: Any) -> None:
+    dead, living, keeper = Process(), Process(), Keeper()
+    dead.beat()
+    held = dead.claim(PredictionFactory(state="queued"))
+    others = []
+    for look in range(MISSED + 1):
+        living.beat()
+        others.append(living.claim(PredictionFactory(state="queued")))
+        commit(keeper.tick)
+        assert fresh(held).state == (State.RUNNING if look < MISSED else State.QUEUED)
+    assert list(sent) == [held.pk]
+    assert {fresh(other).state for other in others} == {State.RUNNING}
+    assert (fresh(held).worker, fresh(held).attempts) == (None, 1)
+
+
+def test_a_late_result_loses_against_the_newer_claim(sent: Queue, commit: Any) -> None:
+    paused, other, keeper = Process(), Process(), Keeper()
+    paused.beat()
+    late = paused.claim(PredictionFactory(state="queued"))
+    for _ in range(MISSED + 1):
+        commit(keeper.tick)
+    other.beat()
+    newer = other.claim(late)
+    result = {"state": State.DONE, "outcome": "no_tumor", "vector": bytes(128)}
+    with paused:  # it goes on where it stood
+        commit(transitions.complete, late, tumor_probability=0.9, **result)
+        assert not transitions.release(late, send=True) and not transitions.record_progress(late, slices=1)
+    assert (fresh(late).state, fresh(late).worker, list(sent)) == (State.RUNNING, other.id, [late.pk])
+    with other:
+        commit(transitions.complete, newer, tumor_probability=0.1, **result)
+    assert (fresh(late).tumor_probability, fresh(late).attempts) == (0.1, 2)
+    assert Embedding.objects.count() == 1
+
+
+def test_what_is_lost_too_often_fails_and_says_so(commit: Any, settings: Any) -> None:
+    lost = PredictionFactory(state="running", worker=uuid4(), attempts=settings.TASK_MAX_ATTEMPTS)
+    commit(Keeper().tick)
+    assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
+
+
+def test_who_cannot_write_takes_nothing_from_those_who_could_not_either(
+    monkeypatch: pytest.MonkeyPatch, commit: Any
+) -> None:
+    other, keeper = Process(), Keeper()
+    other.beat()
+    held = other.claim(PredictionFactory(state="queued"))
+    beat = heartbeats.beat
+
+    def locked() -> None:
+        raise OperationalError("database is locked")
+
+    for round_ in range(3 * MISSED):
+        monkeypatch.setattr(heartbeats, "beat", locked if round_ % MISSED == 0 else beat)
+        commit(keeper.tick)
+    assert fresh(held).state == State.RUNNING
+    assert Heartbeat.objects.filter(pk=other.id).exists()
+
+
+def test_a_claim_stamped_in_the_future_is_no_reason_to_wait(sent: Queue, commit: Any) -> None:
+    """A clock was set back after it: neither a claim with a heartbeat waits, nor one without."""
+    ahead = timezone.now() + timedelta(days=1)
+    held = PredictionFactory(state="running", started=ahead, worker=uuid4())
+    without = PredictionFactory(state="running", started=ahead)
+    commit(Keeper().tick)
+    assert list(sent) == [held.pk]
+    commit(transitions.sweep)
+    assert sorted(sent) == [held.pk, without.pk]
+
+
+def test_the_thread_beats_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "EVERY", 0.001)
+    keeper, beats = Keeper(), []
+
+    def tick() -> None:
+        beats.append(1)
+        if len(beats) == 3:
+            keeper._over.set()
+
+    monkeypatch.setattr(keeper, "tick", tick)
+    keeper.start()
+    keeper.stop()
+    assert len(beats) <= 3 and not keeper.is_alive()
