@@ -167,8 +167,19 @@ def dicomweb_url(value: str) -> str:
     return value
 
 
-def logging(*, level: str) -> dict[str, Any]:
-    """Log key-value lines to standard error, readable by people and machines, with the request's id and user."""
+_RENDERERS: dict[str, structlog.typing.Processor] = {
+    "logfmt": structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+    "json": structlog.processors.JSONRenderer(),
+}
+
+
+def logging(*, level: str, form: str) -> dict[str, Any]:
+    """Log lines to standard error with the request's id and user: `logfmt` (key=value) or `json`, one object a line.
+
+    Raises ImproperlyConfigured for another form.
+    """
+    if form not in _RENDERERS:
+        raise ImproperlyConfigured(f"LOG_FORMAT is {form!r}; it must be {' or '.join(_RENDERERS)}.")
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -188,7 +199,7 @@ def logging(*, level: str) -> dict[str, Any]:
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processor": structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        "processor": _RENDERERS[form],
         "foreign_pre_chain": shared,
     }
     return {

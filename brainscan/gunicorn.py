@@ -6,6 +6,8 @@ Threads rather than processes: requests wait for database and files, and the mod
 import contextlib
 import os
 import resource
+import tempfile
+from typing import Any
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -25,6 +27,18 @@ loglevel = "warning"
 _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 with contextlib.suppress(ValueError, OSError):
     resource.setrlimit(resource.RLIMIT_NOFILE, (_hard if _hard != resource.RLIM_INFINITY else 8192, _hard))
+
+
+if workers > 1:  # so that /metrics adds up the requests of all processes
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="brainscan-metrics-"))
+
+
+def child_exit(server: object, worker: Any) -> None:
+    """Its gauges end with a process; its counts stay."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def post_worker_init(worker: object) -> None:

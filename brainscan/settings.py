@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "brainscan.metrics.RequestTimes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -237,7 +238,8 @@ DICOM_USER = env.str("DICOM_USER", default="")
 DICOMWEB_URL = config.dicomweb_url(env.str("DICOMWEB_URL", default=""))
 DICOMWEB_TOKEN = env.str("DICOMWEB_TOKEN", default="")
 
-LOGGING = config.logging(level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = config.logging(level=env.str("LOG_LEVEL", default="INFO"), form=env.str("LOG_FORMAT", default="logfmt"))
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 SILENCED_SYSTEM_CHECKS = ["models.W040"]

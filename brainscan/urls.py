@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from brainscan import health
+from brainscan.metrics import metrics
 from diagnosis.api.dicomweb import StoreView
 from diagnosis.api.docs import docs
 from diagnosis.api.problems import unknown_address
@@ -21,6 +22,7 @@ urlpatterns = [
     re_path(r"^(?:api|dicomweb)/", unknown_address),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "brainscan.errors.bad_request"
