@@ -3,9 +3,10 @@
 Models are registered in `diagnosis.admin`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
+from diagnosis.access import reauthentication
 from diagnosis.intake import free_space
 
 
@@ -25,6 +27,25 @@ class Site(admin.AdminSite):
     site_title = "brainscan admin"
     site_header = "brainscan"
     index_title = "Administration"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Every page of a model whose rows are accounts or rights asks for the password again, its list excepted."""
+
+        def confirmed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self._needs_confirmation(request) or reauthentication.is_recent(request):
+                return view(request, *args, **kwargs)
+            if request.method == "POST":
+                messages.warning(request, "Nothing was changed: too much time has passed. Confirm, and send it again.")
+            return redirect_to_login(request.path, login_url=resolve_url("confirm"))
+
+        return super().admin_view(confirmed, cacheable)
+
+    def _needs_confirmation(self, request: HttpRequest) -> bool:
+        name = request.resolver_match.url_name or "" if request.resolver_match else ""
+        if request.method in ("GET", "HEAD") and name.endswith(("_changelist", "_history")):
+            return False
+        guarded = (one.opts for one in self._registry.values() if getattr(one, "asks_for_password", False))
+        return name.startswith(tuple(f"{opts.app_label}_{opts.model_name}_" for opts in guarded))
 
     @method_decorator(never_cache)
     @method_decorator(login_not_required)

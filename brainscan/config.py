@@ -66,6 +66,13 @@ def at_least(name: str, value: int, *, least: int) -> int:
     return value
 
 
+def minutes(name: str, value: int, *, least: int = 1) -> int:
+    """A number of minutes, at most a week."""
+    if not least <= value <= 10_080:
+        raise ImproperlyConfigured(f"{name} must be a number of minutes from {least} to 10080.")
+    return value
+
+
 def broker_url(redis_url: str) -> str:
     """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`."""
     scheme = urlsplit(redis_url).scheme

@@ -149,6 +149,9 @@ TRASH_DAYS = config.days("TRASH_DAYS", env.int("TRASH_DAYS", default=30), least=
 RETENTION_DAYS = config.days("RETENTION_DAYS", env.int("RETENTION_DAYS", default=0))
 SIGNED_REVIEW_DAYS = config.days("SIGNED_REVIEW_DAYS", env.int("SIGNED_REVIEW_DAYS", default=0))
 
+# How long a typed password counts before rights and accounts are changed.
+REAUTHENTICATION_MINUTES = config.minutes("REAUTHENTICATION_MINUTES", env.int("REAUTHENTICATION_MINUTES", default=15))
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"

@@ -7,8 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
-from diagnosis.access import audit, ownership
+from diagnosis.access import audit, ownership, reauthentication
 from diagnosis.access.users import User
 from diagnosis.intake.file_names import clean_name
 
@@ -16,7 +17,8 @@ _ADMIN_ACTIONS = {1: "admin.added", 2: "admin.changed", 3: "admin.deleted"}
 
 
 @receiver(user_logged_in)
-def logged_in(user: Any, **_: Any) -> None:
+def logged_in(user: Any, request: HttpRequest, **_: Any) -> None:
+    reauthentication.remember(request)
     audit.record("user.logged_in", actor=user, target=user)
 
 

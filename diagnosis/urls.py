@@ -29,6 +29,7 @@ urlpatterns = [
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
+    path("confirm/", account.confirm, name="confirm"),
     path("upload/", upload.upload, name="upload"),
     path("upload/rows/", upload_list.rows, name="upload-rows"),
     path("upload/rows/dismiss/", upload_list.dismiss, name="upload-dismiss"),

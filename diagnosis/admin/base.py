@@ -44,6 +44,21 @@ class ReadOnly(Listed):
         return False
 
 
+class OfSuperusers(Listed):
+    """Rows that are rights: only superusers change them, after they have typed their password again."""
+
+    asks_for_password = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
 def image(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:
     """A scan's image from its permission-checked URL. `route`: `scan-thumbnail` or `scan-preview`."""
     # The scan's name stands beside the image, so the alt text stays empty.

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from diagnosis.access import selectors
-from diagnosis.admin.base import Listed, ReadOnly
+from diagnosis.admin.base import OfSuperusers, ReadOnly
 from diagnosis.models import ReadingPolicy, Review
 
 
@@ -29,7 +29,7 @@ class ReviewAdmin(ReadOnly):
 
 
 @admin.register(ReadingPolicy)
-class ReadingPolicyAdmin(Listed):
+class ReadingPolicyAdmin(OfSuperusers):
     """Who reads blind first, and how many readings a scan needs. Each change is audited, as all in the admin."""
 
     list_display = ("group", "mode", "readings")

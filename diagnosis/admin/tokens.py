@@ -26,6 +26,8 @@ admin.site.unregister(TokenProxy)
 class TokenAdmin(Listed, authtoken.TokenAdmin):
     """Deleting a token revokes it at once."""
 
+    asks_for_password = True
+
     list_display = ("masked_key", "user", "created")
     list_select_related = ("user",)
     fields = ("masked_key", "user", "created")

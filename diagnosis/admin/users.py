@@ -1,4 +1,8 @@
-"""Users in the admin: Django's own pages, except that nobody can give themselves more rights."""
+"""Users and groups in the admin: Django's own pages, except that only superusers hand out rights.
+
+Whoever sets a password can log in as that person, whoever renames an account gives it what the site grants by name, and
+whoever activates one gives back what it had. So these are rights, too.
+"""
 
 from typing import Any
 
@@ -6,20 +10,35 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
-from diagnosis.admin.base import Listed
+from diagnosis.access.selectors import READERS
+from diagnosis.admin.base import Listed, OfSuperusers
 from diagnosis.cases import handing_over
 from diagnosis.cases.errors import CaseRefused
 
 User = get_user_model()
-_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
-# Importing `auth` registers Django's admin page; this one replaces it.
+# Importing `auth` registers Django's admin pages; these replace them.
 admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+class AccountForm(forms.ModelForm):
+    """A new account that nobody can log in to until a superuser gives it a password."""
+
+    class Meta:
+        model = User
+        fields = ("username", "first_name", "last_name", "email")
+
+    def save(self, commit: bool = True) -> Any:
+        self.instance.set_unusable_password()
+        return super().save(commit)
 
 
 class RemoveForm(forms.Form):
@@ -43,13 +62,34 @@ class RemoveForm(forms.Form):
 
 @admin.register(User)
 class UserAdmin(Listed, auth.UserAdmin):
-    """Staff with the permission may add and edit accounts. Only superusers grant rights or edit superusers."""
+    """Staff with the permission add accounts, without a password, and edit names. All else is for superusers."""
 
+    asks_for_password = True
     change_form_template = "admin/auth/user/removable.html"
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if request.user.is_superuser else _RIGHTS
+        if request.user.is_superuser:
+            return ()
+        return ("username", *_RIGHTS, "last_login", "date_joined") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Only superusers see the password's place, with its link to set another."""
+        if request.user.is_superuser:
+            return super().get_fieldsets(request, obj)
+        if obj is None:
+            return ((None, {"fields": AccountForm.Meta.fields}),)
+        return ((None, {"fields": ("username",)}), *super().get_fieldsets(request, obj)[1:])
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None and not request.user.is_superuser:
+            kwargs["form"] = AccountForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _may_edit(request, obj)
@@ -86,6 +126,17 @@ class UserAdmin(Listed, auth.UserAdmin):
             "cases": user.cases.count(),
         }
         return render(request, "admin/auth/user/remove.html", context)
+
+
+@admin.register(Group)
+class GroupAdmin(OfSuperusers, auth.GroupAdmin):
+    """Membership and permissions are rights. The group of readers is known by its name, so it keeps it."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name",) if obj is not None and obj.name == READERS else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or obj.name != READERS)
 
 
 def _may_edit(request: HttpRequest, obj: Any) -> bool:

@@ -1,12 +1,19 @@
-"""Login and password change."""
+"""Login, password change, and the password again before rights change."""
+
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpResponse
-from django.urls import reverse_lazy
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
 
-from diagnosis.access import audit
+from diagnosis.access import audit, reauthentication
+from diagnosis.access.users import User
+from diagnosis.views.forms import ConfirmForm
 
 
 class Login(auth.LoginView):
@@ -25,3 +32,18 @@ class PasswordChange(auth.PasswordChangeView):
         audit.record("password.changed", actor=form.user, target=form.user)
         messages.success(self.request, "Your password is changed. Your other sessions were logged out.")
         return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Ask for the password again; a page that changes rights sends people here and gets them back."""
+    target = request.POST.get("next", request.GET.get("next", ""))
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = reverse("history")
+    form = ConfirmForm(request.POST or None, request=request)
+    if not form.is_valid():
+        return render(request, "registration/confirm.html", {"form": form, "next": target})
+    user = cast(User, request.user)
+    reauthentication.remember(request)
+    audit.record("user.confirmed", actor=user, target=user)
+    return redirect(target)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
+from django.http import HttpRequest
 
 from diagnosis.models.case import REFERENCE, new_reference, validate_reference
 
@@ -34,3 +36,22 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {}).setdefault("case", new_reference())
         super().__init__(*args, **kwargs)
+
+
+class ConfirmForm(forms.Form):
+    """The password of whoever is logged in. It takes the way of a login, so that the same limits hold."""
+
+    password = forms.CharField(
+        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True})
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        self._request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        user = self._request.user
+        if authenticate(self._request, username=user.get_username(), password=password) != user:
+            raise forms.ValidationError("This is not your password.", "wrong_password")
+        return password
