@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from django.http import FileResponse, Http404, HttpResponseBase
+from django.http import FileResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -26,6 +26,7 @@ from diagnosis.dicom import export, retrieve
 from diagnosis.dicom.errors import InvalidAccession, PacsError
 from diagnosis.intake import Receipt
 from diagnosis.models import Prediction
+from diagnosis.presentation.missing import FileMissing
 
 _STATUS = {
     "no_archive": 503,
@@ -152,7 +153,7 @@ def _problems_of_export() -> Iterator[None]:
     except PacsError as error:
         raise PacsProblem(error) from None
     except FileNotFoundError:
-        raise Http404("the scan's file is missing from the storage") from None
+        raise FileMissing from None
 
 
 def _prediction(request: Request, pk: int) -> Prediction:

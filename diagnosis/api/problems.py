@@ -36,6 +36,7 @@ from rest_framework.views import set_rollback
 from diagnosis import intake
 from diagnosis.access.refusals import Refused
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
+from diagnosis.presentation.missing import FileMissing
 from diagnosis.presentation.unavailable import Unavailable, of_error
 
 MEDIA_TYPE = "application/problem+json"
@@ -188,6 +189,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     match error:
         case exceptions.APIException():
             return error
+        case FileMissing():
+            return exceptions.NotFound(str(error))
         case Http404():
             return exceptions.NotFound("It does not exist, or you may not see it.")
         case PermissionDenied():

@@ -289,4 +289,11 @@ class Prediction(models.Model):
         """The most probable type of a certain tumor, else empty: what may be no tumor has no type."""
         if not self.type_probabilities or self.uncertain or self.outcome != Outcome.TUMOR:
             return ""
-        return str(max(self.type_probabilities, key=self.type_probabilities.__getitem__))
+        return self.ranked_types[0][0]
+
+    @property
+    def ranked_types(self) -> list[tuple[str, float]]:
+        """The types with their probabilities, most likely first; of equal ones the first is that of `listed_type`."""
+        order = {name: at for at, name in enumerate(TumorType.values)}
+        shares = (self.type_probabilities or {}).items()
+        return sorted(shares, key=lambda pair: (pair[1], order.get(pair[0], -1)), reverse=True)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from diagnosis.models import Scan, Slice
+from diagnosis.presentation.missing import FileMissing
 from diagnosis.presentation.responses import cached_privately, etag_of, open_stored
 from ml import readers
 from ml.contracts import UnreadableImage
@@ -44,7 +45,7 @@ _one_at_a_time = threading.Semaphore(1)
 def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: int) -> HttpResponseBase:
     """Gray values of the slices from index `first` on, at most BLOCK. slices: those that the user may see.
 
-    Raises Http404 if no block starts there, or if a file is gone from the storage or can no longer be read.
+    Raises Http404 if no block starts there, FileMissing if a file is gone from the storage or can no longer be read.
     """
     if first % BLOCK or first >= scan.frames:
         raise Http404("no block of slices starts there")
@@ -56,7 +57,7 @@ def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: i
             try:
                 data = pack([_described(one) for one in _values(scan, rows)], first=first)
             except UnreadableImage as error:
-                raise Http404("the file cannot be read") from error
+                raise FileMissing from error
         return _compressed(request, data)
 
     etag = etag_of(scan.file, "values", VERSION, first, scan.pixel_sha256, [row.pk for row in rows])

@@ -17,10 +17,12 @@ from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.utils.cache import get_conditional_response
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from diagnosis.access import audit
 from diagnosis.intake import previews
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
+from diagnosis.presentation.missing import FileMissing
 from ml.contracts import Evidence
 from ml.evidence import drawing, localize
 
@@ -40,7 +42,7 @@ _DAY = 24 * 60 * 60
 def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
     """The stored file as an attachment under its own name; a series stored as several files is a ZIP archive of them.
 
-    Each download is audited. Raises Http404 if the file is gone from the storage.
+    Each download is audited. Raises FileMissing.
     """
     etag = etag_of(scan.file, *([scan.frames] if scan.is_multi_file else []))
     not_modified = _not_modified(request, etag)
@@ -79,14 +81,14 @@ def _zipped(scan: Scan) -> IO[bytes]:
 
 
 def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
-    """A preview or thumbnail as PNG. Raises Http404 if the file is gone from the storage."""
+    """A preview or thumbnail as PNG. Raises FileMissing."""
     return cached_privately(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
 
 
 def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpResponseBase:
     """A slice of a DICOM series as PNG, with the window of that number from its file; None shows the full range.
 
-    Raises Http404 if the file is gone from the storage or is not DICOM.
+    Raises Http404 if it is not DICOM, FileMissing if its file is gone.
     """
     if slice.scan.format != "DICOM":
         raise Http404("only DICOM files offer windows")
@@ -137,8 +139,11 @@ def _drawn(
     preview = _preview(source)
 
     def render() -> HttpResponse:
-        with open_stored(preview) as file, Pillow.open(file) as image:
-            return HttpResponse(draw(image, found), content_type="image/png")
+        try:
+            with open_stored(preview) as file, Pillow.open(file) as image:
+                return HttpResponse(draw(image, found), content_type="image/png")
+        except UnidentifiedImageError as error:
+            raise FileMissing from error
 
     etag = etag_of(preview, name, drawing.VERSION, source.pk, _prediction(source).finished)
     return cached_privately(request, etag, render)
@@ -170,9 +175,10 @@ def _not_modified(request: HttpRequest, etag: str) -> HttpResponseBase | None:
 
 
 def open_stored(file: FieldFile) -> "File[bytes]":
+    """Raises FileMissing if the storage has no such file."""
     if not file.name:
-        raise Http404("no file")
+        raise FileMissing
     try:
         return default_storage.open(file.name, "rb")
     except FileNotFoundError as error:
-        raise Http404("the file is gone from the storage") from error
+        raise FileMissing from error

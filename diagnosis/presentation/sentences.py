@@ -5,6 +5,12 @@ from diagnosis.models.prediction import Outcome
 from diagnosis.presentation import evidence, labels, predictive_values
 from ml.percent import percent
 
+TRAINED_ON = (
+    "This scan was used to train the model.",
+    "This result does not show how well the model does on new scans.",
+)
+"""The fact, and what it means for the result."""
+
 
 def meaning(prediction: Prediction) -> tuple[str, ...]:
     """What the number and the outcome of a finished prediction mean, in reading order."""

@@ -170,9 +170,7 @@ def _sentences(prediction: Prediction) -> tuple[str, ...]:
         return ("The analysis was canceled before it had a result.",)
     said = list(sentences.meaning(prediction))
     if prediction.trained_on:
-        said.append(
-            "This scan was used to train the model. This result does not show how well the model does on new scans."
-        )
+        said.append(" ".join(sentences.TRAINED_ON))
     return tuple(said)
 
 
@@ -180,8 +178,7 @@ def _types(prediction: Prediction) -> tuple[tuple[str, str], ...]:
     if not prediction.likely_type:
         return ()
     words = percent if labels.is_calibrated(prediction) else labels.plain_score
-    ranked = sorted((prediction.type_probabilities or {}).items(), key=lambda pair: -pair[1])
-    return tuple((name, words(fraction)) for name, fraction in ranked)
+    return tuple((name, words(fraction)) for name, fraction in prediction.ranked_types)
 
 
 def _behavior(prediction: Prediction) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from reportlab.platypus import Flowable, KeepTogether, PageBreak, Paragraph, Spa
 from reportlab.platypus.doctemplate import BaseDocTemplate, PageTemplate
 from reportlab.platypus.frames import Frame
 
+from diagnosis.presentation import missing
 from diagnosis.reports import pictures
 from diagnosis.reports.contents import NOTICE, CaseReport, Origin, Pictures, ScanReport
 from diagnosis.reports.numbered import NumberedCanvas
@@ -126,8 +127,8 @@ def _shown(words: _Words, shown: Pictures) -> Flowable:
         images = [(pictures.plain(shown.preview), shown.caption)]
         if shown.evidence:
             images.append((pictures.mapped(shown.preview, shown.evidence), shown.map_caption))
-    except FileNotFoundError:
-        return words("The picture is missing from the storage.")
+    except OSError:
+        return words(missing.IMAGE)
     cells = [[_Jpeg(data), words(caption, _SMALL)] for data, caption in images]
     table = Table([cells], colWidths=[_PICTURE + _GAP if len(cells) == 2 else WIDTH, _PICTURE][: len(cells)])
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))

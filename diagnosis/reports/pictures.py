@@ -16,12 +16,12 @@ _QUALITY = 90
 
 
 def plain(preview: str) -> bytes:
-    """The preview with that storage name. Raises FileNotFoundError if it is gone."""
+    """The preview with that storage name. Raises OSError if it cannot be read."""
     return _jpeg(_opened(preview).convert("L"))
 
 
 def mapped(preview: str, stored: Mapping[str, Any]) -> bytes:
-    """The preview with map, box and legend. Raises FileNotFoundError if it is gone, ValueError without a map."""
+    """The preview with map, box and legend. Raises OSError if it cannot be read, ValueError without a map."""
     found = localize.restore(dict(stored))
     if found is None:
         raise ValueError("there is no evidence to draw")
@@ -29,10 +29,13 @@ def mapped(preview: str, stored: Mapping[str, Any]) -> bytes:
 
 
 def _opened(name: str) -> Pillow.Image:
-    with default_storage.open(name, "rb") as file, Pillow.open(file) as image:
-        image.thumbnail((MAX_SIDE, MAX_SIDE))
-        image.load()
-        return image
+    try:
+        with default_storage.open(name, "rb") as file, Pillow.open(file) as image:
+            image.thumbnail((MAX_SIDE, MAX_SIDE))
+            image.load()
+            return image
+    except SyntaxError as error:  # as Pillow calls a PNG whose chunks are broken
+        raise OSError(str(error)) from error
 
 
 def _jpeg(image: Pillow.Image) -> bytes:

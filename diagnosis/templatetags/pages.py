@@ -17,6 +17,7 @@ from diagnosis.access.users import User
 from diagnosis.models import Case, Prediction, Scan
 from diagnosis.models.scan import REVIEW_STATES
 from diagnosis.presentation import evidence, labels, sentences
+from diagnosis.presentation.missing import SENTENCES
 from ml.percent import percent
 
 register = template.Library()
@@ -44,6 +45,18 @@ def icon(name: str, classes: str = "") -> SafeString:
         static("img/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def trained_on() -> tuple[str, str]:
+    """What is said of a result on a scan that the model was trained on: the fact, and what it means."""
+    return sentences.TRAINED_ON
+
+
+@register.simple_tag
+def missing(what: str) -> str:
+    """The sentence for an `image`, for `images` of a list, or for the `map`, that cannot be shown."""
+    return SENTENCES[what]
 
 
 @register.filter
@@ -112,7 +125,7 @@ def behavior(tumor_type: str) -> labels.Behavior | None:
 @register.filter
 def types(prediction: Prediction) -> list[tuple[str, float]]:
     """The tumor types with their probabilities, most likely first."""
-    return sorted((prediction.type_probabilities or {}).items(), key=lambda pair: -pair[1])
+    return prediction.ranked_types
 
 
 @register.filter

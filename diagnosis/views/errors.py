@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from diagnosis.presentation import unavailable
+from diagnosis.presentation.missing import FileMissing
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, 404)
+    return _page(request, 404, file_missing=isinstance(exception, FileMissing), reason=str(exception or ""))
 
 
 def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -4,7 +4,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +14,7 @@ from diagnosis.access import selectors
 from diagnosis.access.users import User
 from diagnosis.dicom import export, retrieve
 from diagnosis.dicom.errors import PacsError, SendForbidden
+from diagnosis.presentation.missing import FileMissing
 
 
 @sensitive_post_parameters("accession")
@@ -51,7 +52,7 @@ def download(request: HttpRequest, prediction_id: int) -> HttpResponseBase:
         messages.warning(request, error.message)
         return redirect(prediction)
     except FileNotFoundError as error:
-        raise Http404("the scan's file is missing from the storage") from error
+        raise FileMissing from error
     return FileResponse(packed, as_attachment=True, filename=name)
 
 
@@ -66,7 +67,7 @@ def send(request: HttpRequest, prediction_id: int) -> HttpResponse:
     except PacsError as error:
         messages.error(request, error.message)
     except FileNotFoundError as error:
-        raise Http404("the scan's file is missing from the storage") from error
+        raise FileMissing from error
     else:
         messages.success(request, f"The archive has the result: {sent} objects.")
     return redirect(prediction)

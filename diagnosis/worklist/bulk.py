@@ -19,6 +19,7 @@ from diagnosis.dicom import export
 from diagnosis.dicom.errors import PacsError, SendForbidden
 from diagnosis.inference import transitions
 from diagnosis.models import Prediction
+from diagnosis.presentation import missing
 
 MOST = 200
 """Rows that one request may name."""
@@ -130,7 +131,7 @@ def _archive(user: User, row: Prediction) -> None:
     except SendForbidden as error:
         raise Refused("permission_denied", error.message) from error
     except FileNotFoundError as error:
-        raise Refused("file_missing", "The scan's file is missing from the storage.") from error
+        raise Refused("file_missing", missing.FILE) from error
 
 
 def _check_may_run(user: User, row: Prediction) -> None:

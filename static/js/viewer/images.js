@@ -6,8 +6,9 @@ const KEPT = 60; // decoded; a map of 512 × 512 pixels takes a megabyte
 
 export class Images {
   #images = new RecentlyUsed(KEPT);
+  #failed = new Set();
 
-  /** onLoad: called when a picture is there. */
+  /** onLoad: called when a picture is there, or cannot be had. */
   constructor(onLoad) {
     this.onLoad = onLoad;
   }
@@ -19,9 +20,17 @@ export class Images {
       const made = new Image();
       made.decoding = "async";
       made.src = address;
-      made.decode().then(this.onLoad, () => {});
+      made
+        .decode()
+        .catch(() => this.#failed.add(address))
+        .then(this.onLoad);
       return made;
     });
     return image.complete && image.naturalWidth > 0 ? image : null;
+  }
+
+  /** Whether a picture cannot be had. */
+  failed(url) {
+    return this.#failed.has(url);
   }
 }

@@ -1,6 +1,5 @@
 // Opens a figure of the page as a viewer, and keeps its list of slices up to date while their run is in progress.
 
-import { part } from "../lib/dom.js";
 import { Controls } from "./controls.js";
 import { Viewer } from "./viewer.js";
 
@@ -30,7 +29,7 @@ async function keepListed(viewer) {
     again = listing.active;
     viewer.setSlices(listing);
   } catch {
-    part(viewer.figure, "readout").textContent = "The image could not be loaded; trying again.";
+    viewer.setUnlisted("Window and slices could not be loaded; trying again.");
   }
   if (again) setTimeout(() => viewer.closed || keepListed(viewer), ASK_AGAIN_AFTER);
 }

@@ -265,7 +265,7 @@ export class Viewer extends EventTarget {
     painter.clear();
     if (this.values) painter.draw(painter.bitmap(this.values, this.shownBounds, this.inverted), rect);
     else this.#drawStandIn(rect);
-    this.#drawMap(rect);
+    if (!this.missing) this.#drawMap(rect);
     this.#drawMarks(rect);
     this.#describe();
     this.figure.classList.add("drawn");
@@ -277,6 +277,13 @@ export class Viewer extends EventTarget {
     const large = this.#store.failed(this.index) || this.slices.length === 1 ? this.#images.get(slice.preview) : null;
     const image = large ?? this.#images.get(slice.thumbnail);
     if (image) this.painter.draw(image, rect, { inverted: this.inverted });
+  }
+
+  /** Whether the image on view cannot be had in any form. */
+  get missing() {
+    const { slice } = this;
+    if (!slice || this.values || this.plane || !this.#store.failed(this.index)) return false;
+    return [slice.preview, slice.thumbnail].every((url) => this.#images.failed(url));
   }
 
   #drawMap(rect) {
@@ -292,7 +299,8 @@ export class Viewer extends EventTarget {
   #drawMarks(rect) {
     const { slice, values } = this;
     const box = part(this.figure, "box"); // missing where the result is hidden from the reader
-    if (box) layBox(box, rect, this.stageSize, { box: this.boxed ? slice.box : null, caption: slice.caption });
+    const found = this.boxed && !this.missing ? slice.box : null;
+    if (box) layBox(box, rect, this.stageSize, { box: found, caption: slice.caption });
     drawMarks(part(this.figure, "marks"), rect, {
       places: this.plane ? [] : this.places.filter((one) => (one.slice ?? 0) === this.index),
       measurements: this.measurements.on(this.at),
@@ -303,14 +311,31 @@ export class Viewer extends EventTarget {
   }
 
   #describe() {
-    const window = this.shownBounds ? words(this.shownBounds) : "Loading…";
+    part(this.figure, "missing").hidden = !this.missing;
     const zoom = this.view.zoom === 1 ? "" : `${this.view.zoom.toFixed(1)} ×`;
-    const missing =
-      !this.plane && this.#store.failed(this.index) ? "Gray values could not be loaded: this is the preview." : "";
-    part(this.figure, "readout").textContent = [missing || window, zoom].filter(Boolean).join(" · ");
-    const region = this.mapped && this.slice.map && this.slice.region;
+    const said = this.missing ? [] : [this.#sourceInWords(), zoom, this.#mapProblem()];
+    part(this.figure, "readout").textContent = said.filter(Boolean).join(" · ");
+    const region = this.mapped && !this.missing && this.slice.map && this.slice.region;
     const number = this.slices.length > 1 ? `Slice ${this.slice.number} of ${this.slices.length}. ` : "";
     const map = region ? ` Evidence map: strongest in the ${region} of the image.` : "";
     part(this.figure, "canvas").setAttribute("aria-label", `${number}${this.figure.dataset.name ?? ""}.${map}`);
+  }
+
+  #sourceInWords() {
+    if (this.shownBounds) return words(this.shownBounds);
+    const stands = !this.plane && this.#store.failed(this.index);
+    return stands ? "Gray values could not be loaded: this is a smaller copy of the image." : "Loading…";
+  }
+
+  #mapProblem() {
+    return this.mapped && this.#images.failed(this.slice.map) ? this.figure.dataset.noMap : "";
+  }
+
+  /** The list of slices could not be had, so nothing is known of them but the image that came with the page. */
+  setUnlisted(text) {
+    const image = part(this.figure, "plain");
+    const missing = !this.slices.length && image.complete && image.naturalWidth === 0;
+    part(this.figure, "missing").hidden = !missing;
+    part(this.figure, "readout").textContent = missing ? "" : text;
   }
 }

@@ -13,6 +13,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from diagnosis.models import Prediction
+from diagnosis.presentation import missing
 from diagnosis.reports import contents, pdf, pictures, typeface
 from diagnosis.reports.contents import NOTICE, Origin
 from diagnosis.reports.numbered import NumberedCanvas
@@ -85,10 +86,15 @@ def test_no_picture_stays_decoded_until_the_file_is_written(make: Make, monkeypa
         gc.enable()
 
 
-def test_a_picture_that_is_gone_is_said_to_be(make: Make) -> None:
+@pytest.mark.parametrize("left", [None, b"", b"no picture", png_bytes(phantom(96))[:900]])
+def test_a_picture_that_is_gone_or_damaged_is_one_sentence(make: Make, left: bytes | None) -> None:
     report = make()
     default_storage.delete(report.pictures.preview)
-    assert "The picture is missing from the storage." in text(pdf.of_scan(report, origin=ORIGIN))
+    if left is not None:
+        default_storage.save(report.pictures.preview, ContentFile(left))
+    said = text(pdf.of_scan(report, origin=ORIGIN))
+    assert (said.count(missing.IMAGE), said.count("cannot be shown")) == (1, 1)
+    assert "Tumor likely: 93 %" in said
 
 
 @pytest.mark.parametrize(

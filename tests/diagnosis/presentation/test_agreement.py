@@ -1,0 +1,194 @@
+"""Of one prediction the page, lists, the API and reports say the same: a table of results, each asked everywhere."""
+
+import html
+import re
+from itertools import product
+from typing import Any, NamedTuple
+
+import pytest
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+
+from diagnosis.access import selectors
+from diagnosis.api.serializers.predictions import PredictionSerializer
+from diagnosis.models import Case, ModelVersion, Prediction
+from diagnosis.models.prediction import Outcome, TumorType
+from diagnosis.presentation import labels, predictive_values, sentences
+from diagnosis.reports import contents, fhir, listing
+from diagnosis.reports.contents import ScanReport
+from tests.diagnosis.reports.conftest import ORIGIN
+from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
+
+pytestmark = pytest.mark.django_db
+
+WORDS = {"tumor": "Tumor", "no_tumor": "No tumor", "uncertain": "Uncertain"}
+HEADLINES = {"Tumor likely": "Tumor", "No tumor seen": "No tumor", "Uncertain": "Uncertain"}
+TYPES: list[dict[str, float] | None] = [
+    None,
+    {"pituitary": 0.003, "glioma": 0.995, "meningioma": 0.002, "other": 0.0},
+    {"glioma": 0.4, "meningioma": 0.4, "pituitary": 0.1, "other": 0.1},  # a tie: each place has to choose the same
+    {"other": 0.25, "glioma": 0.25, "meningioma": 0.25, "pituitary": 0.25},
+]
+FIGURES = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.95}, "n": 500}
+MANIFESTS: list[dict[str, Any]] = [
+    {"threshold": 0.2},
+    {
+        "threshold": 0.2,
+        "calibration": {"uncertain": [0.2, 0.6]},
+        "series": {"uncertain": [0.2, 0.8]},
+        "metrics": {
+            "test": {"sources": {"pooled": FIGURES}},
+            "series": {"test": {"all": FIGURES | {"series": 50}}},
+        },
+    },
+    {"threshold": 0.2, "calibration": {}},
+]
+SERIES: list[dict[str, Any] | None] = [None, {"runs": [[11, 17]], "extent": [11, 17], "accepted": 38}]
+SCORES = {Outcome.TUMOR: (0.93, 0.9951), Outcome.NO_TUMOR: (0.04, 0.0049)}
+
+
+class Said(NamedTuple):
+    """What one place says of a prediction. type: None where the place has no room for it."""
+
+    word: str
+    score: str
+    type: str | None
+    trained_on: bool | None
+
+
+def _table(owner: Case, version: ModelVersion) -> None:
+    """A row for each combination."""
+    for outcome, uncertain, types, series, trained_on in product(
+        (Outcome.TUMOR, Outcome.NO_TUMOR), (False, True), TYPES, SERIES, (False, True)
+    ):
+        scan = ScanFactory(case=owner, frames=40 if series else 1, file=None, preview=None, thumbnail=None)
+        PredictionFactory(
+            scan=scan, model_version=version, outcome=outcome, uncertain=uncertain, type_probabilities=types,
+            tumor_probability=0.45 if uncertain else SCORES[outcome][trained_on], series=series,
+            progress=scan.frames, trained_on=trained_on,
+        )  # fmt: skip
+
+
+def _text(template: str, row: Prediction, user: User) -> str:
+    request = RequestFactory().get("/")
+    request.user = user
+    context = {"p": row, "user": user, "request": request, "list_query": None}
+    return " ".join(render_to_string(f"diagnosis/_fragments/{template}.html", context, request=request).split())
+
+
+def _found(pattern: str, markup: str) -> str:
+    """The text that the pattern's group holds, without tags; "" if it is not there."""
+    match = re.search(pattern, markup)
+    return html.unescape(re.sub(r"<[^>]+>", "", match[1])).strip() if match else ""
+
+
+def page(row: Prediction, user: User) -> Said:
+    markup = _text("result_outcome", row, user) + _text("result_done", row, user)
+    return Said(
+        HEADLINES[_found(r"<h1[^>]*>(.*?)</h1>", markup)],
+        _found(r'class="figure">(.*?)<', markup),
+        _found(r'<dt class="likely">(.*?)<', markup),
+        all(sentence in markup for sentence in sentences.TRAINED_ON),
+    )
+
+
+def worklist(row: Prediction, user: User) -> Said:
+    markup = _text("history_row", row, user)
+    word, score = (
+        _found(r'<span class="chip[^>]*>(.*?</svg>.*?)</span>', markup),
+        _found(r"</span>([^<]*)</span></span>", markup),
+    )
+    return Said(word, score, _found(r'cell-type">(.*?)<', markup), None)
+
+
+def card(row: Prediction, user: User) -> Said:
+    markup = _text("scan_card", row, user)
+    return Said(
+        _found(r'<span class="chip[^>]*>(.*?</svg>.*?)</span>', markup),
+        _found(r"</span>([^<]*)</span></span>", markup),
+        None,
+        None,
+    )
+
+
+def api(row: Prediction, user: User) -> Said:
+    """As docs/api.md tells scripts to read it."""
+    told = PredictionSerializer(row, context={"request": None}).data
+    word = "uncertain" if told["uncertain"] else told["outcome"]
+    return Said(
+        WORDS[word], _number(told["tumor_probability"], calibrated=told["calibrated"]), None, told["trained_on"]
+    )
+
+
+def export(row: Prediction, user: User) -> Said:
+    told = listing._of_run(row)
+    word = "uncertain" if told["uncertain"] else told["outcome"]
+    score = _number(told["tumor_probability"], calibrated=told["calibrated"])
+    return Said(WORDS[word], score, told["likely_type"] or "", told["trained_on"])
+
+
+def report(row: Prediction, user: User) -> Said:
+    """What the PDF prints."""
+    told = contents.of_prediction(row)
+    trained_on = " ".join(sentences.TRAINED_ON) in told.sentences
+    return Said(HEADLINES[told.headline], told.score, told.types[0][0] if told.types else "", trained_on)
+
+
+def fhir_report(row: Prediction, user: User) -> Said:
+    told: ScanReport = contents.of_prediction(row)
+    resource = fhir.diagnostic_report(told, origin=ORIGIN, site="https://scans.example/", pdf=b"")
+    model = next(one for one in resource["contained"] if one.get("id") == "model")
+    code = model["valueCodeableConcept"]["coding"][0]["display"]
+    types = [one["valueString"].split(",")[0] for one in model["component"] if "valueString" in one]
+    word = {"Present": "Tumor", "Absent": "No tumor", "Indeterminate": "Uncertain"}[code]
+    score = _number(model["component"][0]["valueQuantity"]["value"], calibrated=told.calibrated)
+    noted = [one["text"] for one in model["note"]]
+    return Said(word, score, types[0] if types else "", " ".join(sentences.TRAINED_ON) in noted)
+
+
+def _number(value: float, *, calibrated: bool) -> str:
+    return labels.percent(value) if calibrated else labels.plain_score(value)
+
+
+PLACES = (worklist, card, api, export, report, fhir_report)
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=["scores", "probabilities", "calibrated, no band"])
+def test_every_place_says_the_same(user: User, manifest: dict[str, Any], settings: Any) -> None:
+    settings.PREVALENCE = 0.02
+    _table(CaseFactory(owner=user), ModelVersionFactory(manifest=manifest))
+    rows = list(labels.with_calibration(selectors.predictions(user)))
+    assert len(rows) == 64
+    for row in rows:
+        expected = page(row, user)
+        assert expected.word == WORDS["uncertain" if row.uncertain else row.outcome]
+        assert expected.trained_on == row.trained_on
+        assert bool(expected.type) == (expected.word == "Tumor" and row.type_probabilities is not None)
+        for place in PLACES:
+            said = place(row, user)
+            same = Said(*(theirs if mine is not None else None for mine, theirs in zip(said, expected, strict=True)))
+            assert said == same, (place.__name__, row.type_probabilities, row.series)
+        _sentences_agree(row)
+
+
+def _sentences_agree(row: Prediction) -> None:
+    """All sentences of the page stand in the report, in its order, and the figures behind them fit the outcome."""
+    told = contents.of_prediction(row)
+    assert told.sentences[: len(sentences.meaning(row))] == sentences.meaning(row)
+    assert told.where == (*sentences.series(row), *sentences.where(row))
+    site = " ".join(predictive_values.sentences(row))
+    assert bool(site) == (not row.uncertain and predictive_values.of_model(row) is not None)
+    assert ("called tumor" in site) == (bool(site) and row.outcome == Outcome.TUMOR)
+    assert ("called no tumor" in site) == (bool(site) and row.outcome == Outcome.NO_TUMOR)
+    assert ("series" in site) == (bool(site) and row.series is not None)
+
+
+def test_the_worklist_names_the_type_that_the_page_names() -> None:
+    """`listed_type`, which the database computes, and `likely_type`, for every order in which types may tie."""
+    version = ModelVersionFactory()
+    for shares in product((0.2, 0.4), repeat=4):
+        types = dict(zip(TumorType.values, shares, strict=True))
+        row = PredictionFactory(model_version=version, type_probabilities=types)
+        row.refresh_from_db()
+        assert row.listed_type == row.likely_type, types
