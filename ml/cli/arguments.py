@@ -125,7 +125,10 @@ def _changes(p: argparse.ArgumentParser) -> None:
 
 
 def _left_out(p: argparse.ArgumentParser) -> None:
-    p.add_argument("artifacts", nargs="+", type=Path, metavar="DIR", help="artifact of `train --without`")
+    p.add_argument("results", nargs="+", type=Path, metavar="FILE", help="evaluation-test/results.json of a training")
+    p.add_argument("--reference", type=Path, metavar="FILE", help="results.json of the same training without --without")
+    p.add_argument("--schedule", default="", metavar="TEXT", help="how the models were trained, for the model card")
+    _data(p)
     p.add_argument("--json", action="store_true", help="print JSON instead of a table")
     p.add_argument("--out", type=Path, metavar="FILE", help="also write the figures here, as JSON")
 

@@ -144,9 +144,12 @@ def changes(options: argparse.Namespace) -> int:
 
 def left_out(options: argparse.Namespace) -> int:
     """Print the figures of models that were trained without a source, each on that source."""
-    from ml.training.evaluation import left_out
+    from ml.training.data.table import read_table
+    from ml.training.evaluation import changes, left_out
 
-    found = left_out.collect([read_manifest(folder) for folder in options.artifacts])
+    reference = None if options.reference is None else changes.read(options.reference)
+    left = [changes.read(file) for file in options.results]
+    found = left_out.collect(read_table(options.data), left, reference=reference, schedule=options.schedule)
     _write(options.out, found)
     print(json.dumps(found, allow_nan=False) if options.json else left_out.table(found))
     return 0

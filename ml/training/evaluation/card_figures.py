@@ -214,11 +214,10 @@ def _left_out(documents: Documents) -> list[str]:
     found = documents.left_out
     if found is None:
         return []
-    copies = ", ".join(f"{one['copies']} without {name}" for name, one in found["sources"].items())
     return [
         "## What a new hospital may expect",
-        "A model trained without a source and judged on all of its images, at a threshold from the validation images "
-        f"of the others. Copies learned from: {copies}. Made by `{found['command']}`.",
+        "Models trained without a source and judged on its images, each at a threshold from the validation images of "
+        f"the others. {found['schedule']} Made by `{found['command']}`.",
         left_out.table(found),
     ]
 

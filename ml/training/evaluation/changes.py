@@ -20,9 +20,11 @@ _FIGURES = ("sensitivity", "specificity", "auroc")
 
 
 def results(summary: dict[str, Any], scored: Scored) -> dict[str, Any]:
-    """What `changes` compares: a model's tumor probability of each image that it judged, by key. JSON-ready."""
+    """What `changes` and `left_out` compare: a model's tumor probability of each image that it judged, by key.
+    JSON-ready."""
     judged = {row.key: float(score) for row, score in zip(scored.rows, scored.scores, strict=True)}
-    return {"model": summary["model"], "threshold": summary["threshold"], "probabilities": judged}
+    kept = {name: summary[name] for name in ("model", "threshold", "without")}
+    return kept | {"probabilities": judged}
 
 
 def read(file: Path) -> dict[str, Any]:

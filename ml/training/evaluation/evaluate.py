@@ -37,6 +37,7 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         "model": model.manifest.label,
         "engine": model.engine.name,
         "split": split,
+        "without": model.manifest.data["training"].get("without"),
         **report(said, threshold=threshold, refused=refused),
         "not_brain": not_brain_report(foreign, results[len(chosen) :]),
         "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,

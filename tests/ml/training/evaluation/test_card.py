@@ -176,13 +176,14 @@ def test_it_tells_what_changed_against_the_model_before(full: Manifest) -> None:
     assert "## What changed" not in card(full, replace(documents(), changes=found | {"after": "another@1"}))
 
 
-def test_it_tells_what_a_new_hospital_may_expect(full: Manifest, evaluated: dict[str, Any]) -> None:
-    left = {"copies": 8, "figures": {"web": evaluated["sources"]["pooled"]}}
-    found = {"command": "python -m ml left-out …", "sources": {"web": left}}
+def test_it_tells_what_a_new_hospital_may_expect(full: Manifest) -> None:
+    measure = {"value": 0.9, "interval": [0.8, 1.0]}
+    web = {"n": 39, "tumor": 20, "groups": 12} | dict.fromkeys(("sensitivity", "specificity", "auroc"), measure)
+    found = {"command": "a command", "schedule": "Two steps each.", "sources": {"web": {"left out": {"web": web}}}}
     text = card(full, replace(documents(), left_out=found))
     _, _, after = text.partition("## What a new hospital may expect")
-    assert "Copies learned from: 8 without web." in " ".join(after.split())
-    assert "\n| web | 39 (20 / 19) | " in after
+    assert "of the others. Two steps each. Made by `a command`." in " ".join(after.split())
+    assert "\n| web | left out | 39 (20 / 19) | 12 | 0.900 (0.800–1.000) | " in after
     assert "new hospital may expect" not in card(full, replace(documents(), left_out=None))
 
 

@@ -61,7 +61,7 @@ def test_the_table_shows_each_figure_before_and_after(
 def test_what_is_written_is_what_is_compared(rows: list[Row], tmp_path: Path) -> None:
     scored = Scored(rows, np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), np.zeros((6, 4)))
     file = tmp_path / "results.json"
-    file.write_text(json.dumps(results({"model": "m@1", "threshold": 0.5}, scored)))
+    file.write_text(json.dumps(results({"model": "m@1", "threshold": 0.5, "without": None}, scored)))
     assert read(file)["probabilities"]["images/3.png"] == 0.4
     assert changes(rows, read(file), read(file))["sources"]["pooled"]["right_to_wrong"] == 0
 

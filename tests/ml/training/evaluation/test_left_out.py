@@ -1,7 +1,6 @@
-"""The forecast for a new hospital: each model on the source it was trained without, from the manifests alone."""
+"""The forecast for a new hospital: each model on the source it was trained without, beside one that saw them all."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,65 +8,98 @@ import pytest
 
 from ml.cli import main
 from ml.contracts import BrainscanError
-from ml.inference.registry import Manifest, read_manifest
-from ml.training.evaluation.left_out import collect, table
-from ml.training.evaluation.report import report
-from ml.training.evaluation.scored import scored
-from tests.ml.training.simulated import analysis, row
-
-
-def measured(manifest: Manifest, source: str | None) -> Manifest:
-    """The manifest of a model trained without `source`, with test figures on it."""
-    rows = [
-        row(n, source=source or "here", sequence="t2", label="tumor" if n % 2 else "no_tumor", split="test")
-        for n in range(8)
-    ]
-    said, refused = scored(rows, [analysis(0.9 if n % 4 else 0.1) for n in range(8)])
-    test = report(said, threshold=0.5, refused=refused)
-    data = manifest.data
-    training = data["training"] | {"without": source}
-    return replace(manifest, data=data | {"training": training, "metrics": data["metrics"] | {"test": test}})
+from ml.training.data.table import Row
+from ml.training.evaluation.left_out import LEFT_OUT, REFERENCE, SAME, collect, table
+from tests.ml.conftest import table_row
+from tests.ml.training.simulated import row
 
 
 @pytest.fixture
-def manifest(tiny_artifact: Path) -> Manifest:
-    return read_manifest(tiny_artifact)
+def rows() -> list[Row]:
+    """Two sources of eight images each, every other one with a tumor, half of them trained on."""
+    return [
+        row(
+            number,
+            source="ab"[number // 8],
+            sequence=("t1", "t2")[number // 2 % 2],
+            label="tumor" if number % 2 else "no_tumor",
+            split="val" if number % 8 < 4 else "train",
+        )
+        for number in range(16)
+    ]
 
 
-def test_each_source_has_its_lines(manifest: Manifest) -> None:
-    found = collect([measured(manifest, "b"), measured(manifest, "a")])
+def said(rows: list[Row], *, without: str | None, wrong: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Results of a model that is right but for the images of these numbers."""
+    probabilities = {one.key: 0.9 if one.tumor != (int(one.group[1:]) in wrong) else 0.1 for one in rows}
+    return {"model": "m@1", "threshold": 0.5, "without": without, "probabilities": probabilities}
+
+
+def test_each_source_is_judged_by_the_model_without_it(rows: list[Row]) -> None:
+    found = collect(rows, [said(rows, without="b", wrong=(9, 11)), said(rows[:8], without="a")], schedule="Quickly.")
     assert list(found["sources"]) == ["a", "b"]
-    assert found["sources"]["a"]["copies"] == 6
-    lines = table(found).splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| a/t2", "| b", "| b/t2"]
-    assert lines[2].split(" | ")[1] == "8 (4 / 4)"
-    assert lines[2].split(" | ")[4].startswith("1.000")
+    assert list(found["sources"]["b"]) == [LEFT_OUT]
+    of_b = found["sources"]["b"][LEFT_OUT]
+    assert list(of_b) == ["b", "b/t1", "b/t2"]
+    assert (of_b["b"]["n"], of_b["b"]["tumor"], of_b["b"]["groups"]) == (8, 4, 8)
+    assert (of_b["b"]["sensitivity"]["value"], of_b["b"]["specificity"]["value"]) == (0.5, 1.0)
+    assert of_b["b"]["auroc"]["value"] == 0.75
+    low, high = of_b["b"]["sensitivity"]["interval"]
+    assert low < 0.5 < high
+    assert found["sources"]["a"][LEFT_OUT]["a"]["sensitivity"]["value"] == 1.0
+    assert found["schedule"] == "Quickly."
 
 
-@pytest.mark.parametrize("source", [None, ""])
-def test_a_model_that_saw_every_source_is_no_forecast(manifest: Manifest, source: str | None) -> None:
-    with pytest.raises(BrainscanError, match=f"{manifest.label} has no figures on a source left out"):
-        collect([measured(manifest, source)])
+def test_the_reference_is_compared_on_images_that_neither_learned_from(rows: list[Row]) -> None:
+    found = collect(rows, [said(rows, without="b", wrong=(9, 15))], reference=said(rows, without=None, wrong=(8,)))
+    of_b = found["sources"]["b"]
+    assert [of_b[how]["b"]["n"] for how in (LEFT_OUT, SAME, REFERENCE)] == [8, 4, 4]
+    assert [of_b[how]["b"]["sensitivity"]["value"] for how in (LEFT_OUT, SAME, REFERENCE)] == [0.5, 0.5, 1.0]
+    assert of_b[REFERENCE]["b"]["specificity"]["value"] == 0.5
+    lines = table(found).splitlines()[2:]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {name}" for name in ("b", "b/t1", "b/t2") for _ in range(3)]
+    assert lines[1].startswith(f"| b | {SAME} | 4 (2 / 2) | 4 | 0.500 ")
 
 
-def test_without_test_figures_there_is_no_forecast(manifest: Manifest) -> None:
-    training = manifest.data["training"] | {"without": "a"}
-    with pytest.raises(BrainscanError, match="no figures"):
-        collect([replace(manifest, data=manifest.data | {"training": training})])
+def test_a_reference_that_judged_nothing_of_the_source_adds_no_line(rows: list[Row]) -> None:
+    found = collect(rows, [said(rows, without="b")], reference=said(rows[:8], without=None))
+    assert list(found["sources"]["b"]) == [LEFT_OUT]
 
 
-def test_a_source_is_left_out_by_one_model(manifest: Manifest) -> None:
-    with pytest.raises(BrainscanError, match="Two artifacts were trained without 'a'"):
-        collect([measured(manifest, "a")] * 2)
+def test_of_one_class_only_one_rate_is_known(rows: list[Row]) -> None:
+    healthy = [one for one in rows if not one.tumor]
+    one = collect(healthy, [said(healthy, without="a", wrong=(0,))])["sources"]["a"][LEFT_OUT]["a"]
+    assert (one["sensitivity"]["value"], one["auroc"]["value"], one["specificity"]["value"]) == (None, None, 0.75)
 
 
-def test_the_command_prints_and_writes(
-    manifest: Manifest, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known: dict[str, Any] = {name: measured(manifest, name) for name in "ab"}
-    monkeypatch.setattr("ml.cli.training.read_manifest", lambda folder: known[folder.name])
+@pytest.mark.parametrize("without", [None, "", "c"])
+def test_a_model_that_saw_every_source_is_no_forecast(rows: list[Row], without: str | None) -> None:
+    with pytest.raises(BrainscanError, match="m@1 has no figures on a source left out"):
+        collect(rows, [said(rows, without=without)])
+
+
+def test_a_source_is_left_out_by_one_model(rows: list[Row]) -> None:
+    with pytest.raises(BrainscanError, match="Two models were trained without 'a'"):
+        collect(rows, [said(rows, without="a")] * 2)
+
+
+def test_a_reference_has_learned_from_every_source(rows: list[Row]) -> None:
+    with pytest.raises(BrainscanError, match="The reference was trained without 'a'"):
+        collect(rows, [said(rows, without="b")], reference=said(rows, without="a"))
+
+
+def test_the_command_prints_and_writes(make_table: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = make_table([table_row(1), table_row(2, label="no_tumor", type="")])
+    keys = [f"images/{n}.png" for n in (1, 2)]
+    files = []
+    for without in ("here", None):
+        results = said([], without=without) | {"probabilities": dict(zip(keys, (0.9, 0.1), strict=True))}
+        files.append(tmp_path / f"{without}.json")
+        files[-1].write_text(json.dumps(results))
     out = tmp_path / "figures" / "left-out.json"
-    assert main(["left-out", "a", "b", "--out", str(out)]) == 0
-    assert "| b/t2 | 8 (4 / 4) |" in capsys.readouterr().out
-    assert main(["left-out", "a", "b", "--json"]) == 0
+    command = ["left-out", str(files[0]), "--reference", str(files[1]), "--data", str(data), "--schedule", "Two steps."]
+    assert main([*command, "--out", str(out)]) == 0
+    assert "| here | left out | 2 (1 / 1) | 2 | 1.000" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
+    assert main(["left-out", str(files[1]), "--data", str(data)]) != 0
