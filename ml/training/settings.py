@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-NAME = "vgg16-cells-2"
+NAME = "vgg16-cells-3"
 
 
 @dataclass(frozen=True, slots=True)

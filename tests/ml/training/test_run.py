@@ -148,7 +148,7 @@ def test_a_source_is_left_out_and_judged(table: Path, tmp_path: Path, monkeypatc
     with pytest.raises(Stopped) as stopped:
         main([*command, "--without", "there"])
     name, again = stopped.value.args
-    assert (name, again) == ("vgg16-cells-2-without-there", 'make train DATA=folder ARGS="--without there"')
+    assert (name, again) == ("vgg16-cells-3-without-there", 'make train DATA=folder ARGS="--without there"')
     assert {(row.source, row.split) for row in learned} == {("here", "train"), ("here", "val"), ("there", "test")}
     assert sum(row.source == "there" for row in learned) == 10
     assert main([*command, "--without", "nowhere"]) == 2
