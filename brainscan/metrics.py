@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from diagnosis.inference import broker, workload
+from diagnosis.inference import broker, heartbeats, workload
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
@@ -74,11 +74,9 @@ class SiteFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Each metric once."""
         yield from _from_database()
-        workers, up = broker.worker_status(), broker.broker_status()["ready"]
+        up = broker.broker_status()["ready"]
         yield _gauge("brainscan_broker_up", "1 if the broker answers.", int(up))
         yield _gauge("brainscan_messages", "Messages that wait in the broker.", broker.length() or 0 if up else 0)
-        yield _gauge("brainscan_workers", "Workers whose heartbeat is recent.", workers["count"])
-        yield _gauge("brainscan_workers_ready", "1 if a worker has loaded a model.", int(workers["ready"]))
         usage = shutil.disk_usage(settings.DATA_DIR)
         yield _gauge("brainscan_free_bytes", "Free space on the disk of DATA_DIR.", usage.free)
         yield _gauge("brainscan_disk_bytes", "Size of the disk of DATA_DIR.", usage.total)
@@ -86,11 +84,13 @@ class SiteFigures(Collector):
 
 def _from_database() -> Iterator[Metric]:
     try:
-        found = workload.current()
+        found, workers = workload.current(), heartbeats.worker_status()
     except DatabaseError:
         yield _gauge("brainscan_database_up", "1 if the database answers.", 0)
         return
     yield _gauge("brainscan_database_up", "1 if the database answers.", 1)
+    yield _gauge("brainscan_workers", "Worker processes whose heartbeat is recent.", workers["count"])
+    yield _gauge("brainscan_workers_ready", "1 if one of them can predict.", int(workers["ready"]))
     yield _gauges("brainscan_predictions", "Predictions queued and running.", ("state",), found.active)
     yield _gauge("brainscan_queue_oldest_seconds", "How long the first in the queue has waited.", found.oldest_seconds)
     minutes = f"within {workload.RECENT.total_seconds() / 60:.0f} minutes"
