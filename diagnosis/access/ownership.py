@@ -6,9 +6,9 @@ only through `hand_over`: setting `Case.owner` alone would leave its predictions
 
 from django.db import transaction
 
-from diagnosis.access import audit
+from diagnosis.access import audit, sharing
 from diagnosis.access.users import User
-from diagnosis.models import Case, Prediction
+from diagnosis.models import Assignment, Case, Prediction
 
 
 def lock(*users: User) -> list[User]:
@@ -22,7 +22,8 @@ def lock(*users: User) -> list[User]:
 
 
 def hand_over(case: Case, *, to: User, actor: User | None = None) -> None:
-    """Make `to` the owner of a case and of all its predictions, in one transaction.
+    """Make `to` the owner of a case and of all its predictions, in one transaction. An owner is no assignee, so an
+    assignment to `to` ends.
 
     Raises IntegrityError if `to` already has a case with this reference.
     """
@@ -34,6 +35,7 @@ def hand_over(case: Case, *, to: User, actor: User | None = None) -> None:
         former, name = names[present.pk], names[to.pk]
         Case.objects.filter(pk=case.pk).update(owner=to)
         Prediction.objects.filter(scan__case=case).update(owner=to, owner_name=name)
+        sharing.end(Assignment.objects.filter(case=case, user=to), actor=actor)
         audit.record("case.handed_over", actor=actor, target=case, former_owner=former, owner=name)
     case.owner = to
 

@@ -58,13 +58,18 @@ class Assignee:
 def assign(case: Case, *, to: Assignee, actor: User) -> Assignment:
     """Ask a person or a group to read a case. Assigning it again changes nothing.
 
-    Raises SharingForbidden, and SharingError for an assignment to the owner, who has the case already.
+    Raises SharingForbidden, and SharingError for an assignment to the owner, who has the case already, or of a case
+    that is gone.
     """
-    if not may_change(actor, case):
-        raise SharingForbidden
-    if to.user is not None and to.user.pk == case.owner_id:
-        raise SharingError("already_owner", f"{to} owns this case already.")
     with transaction.atomic():
+        # Locked, so that a hand-over of the case to its new assignee comes before or after, never between.
+        present = Case.objects.select_for_update(of=("self",), no_key=True).filter(pk=case.pk, deleted=None).first()
+        if present is None:
+            raise SharingError("gone", "The case is not there any more.")
+        if not may_change(actor, present):
+            raise SharingForbidden
+        if to.user is not None and to.user.pk == present.owner_id:
+            raise SharingError("already_owner", f"{to} owns this case already.")
         made, new = Assignment.objects.get_or_create(
             case=case, user=to.user, group=to.group, defaults={"assigned_by": actor}
         )
@@ -77,9 +82,15 @@ def withdraw(assignment: Assignment, *, actor: User) -> None:
     """End an assignment. Raises SharingForbidden unless the actor may change the case or is its one assignee."""
     if assignment.user_id != actor.pk and not may_change(actor, assignment.case):
         raise SharingForbidden
+    end(Assignment.objects.filter(pk=assignment.pk), actor=actor)
+
+
+def end(assignments: QuerySet[Assignment], *, actor: User | None) -> None:
+    """End assignments, with an audit row each. The caller knows that the actor may: `withdraw` asks."""
     with transaction.atomic():
-        if Assignment.objects.filter(pk=assignment.pk).delete()[0]:
-            audit.record("case.unassigned", actor=actor, target=assignment.case, to=assignment.assignee)
+        for row in assignments.select_related("case", "user", "group"):
+            if Assignment.objects.filter(pk=row.pk).delete()[0]:
+                audit.record("case.unassigned", actor=actor, target=row.case, to=row.assignee)
 
 
 def assignees() -> tuple[QuerySet[User, str], QuerySet[Group, str]]:

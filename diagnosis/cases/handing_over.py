@@ -1,4 +1,5 @@
-"""Removing an account: all its cases get a new owner, those in the trash too; then it is deactivated or deleted.
+"""Removing an account: all its cases get a new owner, those in the trash too, and what was assigned to it no longer is;
+then it is deactivated or deleted.
 
 One transaction holds everything. An account that has signed readings is only deactivated: a signature keeps its name.
 """
@@ -9,12 +10,12 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q
 from rest_framework.authtoken.models import Token
 
-from diagnosis.access import audit, ownership
+from diagnosis.access import audit, ownership, sharing
 from diagnosis.access.users import User
 from diagnosis.cases import naming
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.cases.locking import locked
-from diagnosis.models import Case, Review
+from diagnosis.models import Assignment, Case, Review
 
 
 def collisions(user: User, *, to: User) -> dict[str, str]:
@@ -43,6 +44,7 @@ def remove(user: User, *, to: User | None, actor: User, rename: bool = False, de
         cases = locked(*user.cases.order_by("pk"))
         if cases:
             _hand_over(cases, user, to, actor, rename=rename)
+        sharing.end(Assignment.objects.filter(user=user), actor=actor)
         if delete:
             _delete(user, actor)
         else:

@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from diagnosis.access import ownership, selectors
+from diagnosis.access import ownership, selectors, sharing
 from diagnosis.inference import transitions
-from diagnosis.models import AuditEvent, Case, Prediction, Scan
+from diagnosis.models import Assignment, AuditEvent, Case, Prediction, Scan
 from tests.factories import CaseFactory, PredictionFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +59,26 @@ def test_a_case_that_was_read_before_another_hand_over(user: User, other_user: U
     assert owner_of(prediction) == ("root", "root")
     events = AuditEvent.objects.filter(action="case.handed_over").order_by("-id")
     assert events[0].details == {"former_owner": "grace", "owner": "root"}
+
+
+def test_the_new_owner_is_no_assignee_any_more_but_others_are(user: User, other_user: User, reader: User) -> None:
+    case, kept = CaseFactory(owner=user), CaseFactory(owner=user)
+    for one, person in ((case, other_user), (case, reader), (kept, other_user)):
+        sharing.assign(one, to=sharing.Assignee(user=person), actor=user)
+    ownership.hand_over(case, to=other_user, actor=user)
+    assert set(Assignment.objects.values_list("case", "user")) == {(case.pk, reader.pk), (kept.pk, other_user.pk)}
+    event = AuditEvent.objects.get(action="case.unassigned")
+    assert (event.actor, event.target_id, event.details) == ("ada", str(case.pk), {"to": "grace"})
+
+
+def test_a_case_that_was_read_before_its_hand_over_is_not_assigned_to_its_owner(user: User, other_user: User) -> None:
+    stale = CaseFactory(owner=user)
+    ownership.hand_over(Case.objects.get(pk=stale.pk), to=other_user, actor=user)
+    with pytest.raises(sharing.SharingForbidden):
+        sharing.assign(stale, to=sharing.Assignee(user=other_user), actor=user)
+    with pytest.raises(sharing.SharingError, match="grace owns this case already"):
+        sharing.assign(stale, to=sharing.Assignee(user=other_user), actor=other_user)
+    assert not Assignment.objects.exists()
 
 
 def test_a_reference_that_the_new_owner_uses_already_changes_nothing(user: User, other_user: User) -> None:

@@ -7,10 +7,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from diagnosis.access import selectors
+from diagnosis.access import selectors, sharing
 from diagnosis.cases import handing_over, notes, trash
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
-from diagnosis.models import AuditEvent, Case, Prediction, Review
+from diagnosis.models import Assignment, AuditEvent, Case, Prediction, Review
 from tests.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,21 @@ def test_deleting_keeps_what_others_need(case: Case, user: User, other_user: Use
     assert case.notes.get().author_name == "ada"
     assert Prediction.objects.filter(requested_by=None, owner=other_user).count() == 2
     assert AuditEvent.objects.get(action="user.deleted").target == "ada"
+
+
+def test_what_was_assigned_to_the_account_or_its_heir_no_longer_is(
+    case: Case, user: User, other_user: User, admin: User
+) -> None:
+    foreign = CaseFactory(owner=admin)
+    for one, person in ((case, other_user), (foreign, user), (foreign, other_user)):
+        sharing.assign(one, to=sharing.Assignee(user=person), actor=admin)
+    handing_over.remove(user, to=other_user, actor=admin)
+    assert list(Assignment.objects.values_list("case", "user")) == [(foreign.pk, other_user.pk)]
+    ended = AuditEvent.objects.filter(action="case.unassigned").order_by("pk")
+    assert [(event.target_id, event.actor, event.details) for event in ended] == [
+        (str(case.pk), "root", {"to": "grace"}),
+        (str(foreign.pk), "root", {"to": "ada"}),
+    ]
 
 
 def test_an_account_without_cases_needs_no_new_owner(user: User, admin: User) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from diagnosis.access import selectors
+from diagnosis.access import selectors, sharing
 from diagnosis.cases import moving, trash
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
-from diagnosis.models import AuditEvent, Case, Prediction, Scan
+from diagnosis.models import Assignment, AuditEvent, Case, Prediction, Scan
 from tests.factories import CaseFactory, PredictionFactory, ScanFactory
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +47,16 @@ def test_an_administrator_moves_it_to_another_owner(scan: Scan, user: Any, other
     run = Prediction.objects.get(scan=scan)
     assert (run.owner, run.owner_name) == (other_user, "grace")
     assert not selectors.scans(user).filter(pk=scan.pk).exists()
+
+
+def test_a_scan_leaves_its_cases_assignments_behind(
+    case: Case, scan: Scan, user: Any, other_user: Any, admin: Any
+) -> None:
+    """They name the case: whoever gets the scan owns it there, and still reads what is left of the other case."""
+    sharing.assign(case, to=sharing.Assignee(user=other_user), actor=user)
+    moving.move(scan, to=CaseFactory(owner=other_user), actor=admin)
+    assert list(Assignment.objects.values_list("case", "user")) == [(case.pk, other_user.pk)]
+    assert {found.case_id for found in selectors.scans(other_user)} == {case.pk, Scan.objects.get(pk=scan.pk).case_id}
 
 
 @pytest.mark.parametrize("who", ["reader", "other_user"])
