@@ -2,6 +2,7 @@
 saved views, bulk actions and exports read the same rows in the same order.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -50,9 +51,19 @@ class IdFilter(django_filters.Filter):
 
 
 class CountFilter(PredictionFilter):
-    """The same filters for counts, which cost no query of their own."""
+    """The same filters for counts, which cost no query of their own.
+
+    Only those that the data names are made: a page counts a dozen saved views, and making every filter for each of
+    them took a third of its time.
+    """
 
     model = IdFilter(field_name="model_version")  # type: ignore[assignment]
+
+    def __init__(self, data: QueryDict, **kwargs: Any) -> None:
+        # A range has a parameter for either end: the field's name with a suffix.
+        named = {name for name in self.base_filters if any(key.startswith(name) for key in data)}
+        self.base_filters = OrderedDict((name, self.base_filters[name]) for name in named)
+        super().__init__(data, **kwargs)
 
 
 @dataclass(frozen=True)

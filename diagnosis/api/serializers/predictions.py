@@ -12,6 +12,7 @@ from diagnosis.api.serializers.slices import SeriesSerializer
 from diagnosis.inference import broker
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import Outcome, State
+from diagnosis.presentation import labels
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -75,7 +76,7 @@ class PredictionSerializer(PredictionBriefSerializer):
         return prediction.model_version.label if prediction.model_version else None
 
     def get_calibrated(self, prediction: Prediction) -> bool:
-        return prediction.model_version is not None and prediction.model_version.calibrated
+        return labels.is_calibrated(prediction)
 
     @extend_schema_field(EvidenceSerializer(allow_null=True))
     def get_evidence(self, prediction: Prediction) -> dict[str, Any] | None:
@@ -108,7 +109,7 @@ class PredictionSerializer(PredictionBriefSerializer):
         return {"code": prediction.error_code, "detail": prediction.error}
 
 
-class PredictionDetailSerializer(PredictionSerializer):  # needs rows from `selectors.result`
+class PredictionDetailSerializer(PredictionSerializer):  # needs rows with their `position`
     """A prediction with its place in the queue, while it waits."""
 
     position = serializers.SerializerMethodField(help_text="Place in the queue, from 1; null unless queued.")

@@ -25,7 +25,7 @@ from diagnosis.api.views.case_changes import BODIES
 from diagnosis.api.views.slices import SliceActions
 from diagnosis.inference import transitions
 from diagnosis.models import ModelVersion, Prediction
-from diagnosis.presentation import responses
+from diagnosis.presentation import labels, responses
 from diagnosis.reports import exports as reports
 from diagnosis.reports import fhir
 from diagnosis.similarity import search
@@ -42,9 +42,12 @@ class PredictionViewSet(SliceActions):
     def get_queryset(self) -> QuerySet[Prediction]:
         if self.action == "export":
             return selectors.predictions(self.user)
+        pk = self.kwargs.get("pk", 0)  # there is none while the schema is generated
+        if self.action in ("retrieve", "retry", "cancel"):
+            # Scripts poll these. Reading the whole manifest would be a quarter of the answer's time.
+            return labels.with_calibration(selectors.statuses(self.user, prediction_ids=[pk]))
         if self.action != "list":
-            # There is no pk while the schema is generated.
-            return selectors.result(self.user, prediction_id=self.kwargs.get("pk", 0))
+            return selectors.result(self.user, prediction_id=pk)
         # One query for the page's few model versions, instead of a whole manifest with every row.
         rows = selectors.predictions(self.user).defer(None)
         versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
