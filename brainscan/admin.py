@@ -17,6 +17,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
+from brainscan import health
 from diagnosis.access import reauthentication
 from diagnosis.intake import free_space
 
@@ -59,8 +60,11 @@ class Site(admin.AdminSite):
         return redirect_to_login(target, login_url=resolve_url("login"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """With the free space on top."""
-        return super().index(request, {"space": free_space.status()} | (extra_context or {}))
+        """With the free space on top, and what the site lacks."""
+        problems = [
+            (name, part["problem"]) for name, part in health.report().items() if not part["ready"] and name != "space"
+        ]
+        return super().index(request, {"space": free_space.status(), "problems": problems} | (extra_context or {}))
 
     @method_decorator(never_cache)
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -12,6 +12,7 @@ from diagnosis.inference import broker, heartbeats, model_versions
 from diagnosis.intake import free_space
 from diagnosis.presentation import unavailable
 
+_NOT_KNOWN = "Unknown: only the database says which processes live."
 _UNKNOWN = model_versions.Status(usable=False, problem="Unknown: only the database says which model is active.")
 
 
@@ -25,20 +26,28 @@ def live(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 if database, broker and model are usable, else 503. `worker` says whether any worker has loaded a model; it
-    does not change the status, because uploads are accepted without one. Nor does `space`, which says whether uploads
-    are refused because the disk is almost full: reading goes on."""
+    """200 if everything that a prediction needs is there, else 503; `problem` of each part says what is missing.
+
+    `space` does not change the status: if the disk is almost full, uploads are refused and reading goes on.
+    """
+    found = report()
+    usable = all(part["ready"] for name, part in found.items() if name != "space")
+    return JsonResponse({"status": "ok" if usable else "unavailable"} | found, status=200 if usable else 503)
+
+
+def report() -> dict[str, dict[str, Any]]:
+    """What the site needs, by name: each with `ready`, and `problem` where it is not."""
     database, broker_status = _database(), broker.broker_status()
-    model = model_versions.status() if database["ready"] else _UNKNOWN
-    report: dict[str, Any] = {
+    known = database["ready"]
+    model = model_versions.status() if known else _UNKNOWN
+    return {
         "database": database,
         "broker": broker_status,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
+        "worker": heartbeats.worker_status() if known else {"ready": False, "count": 0, "problem": _NOT_KNOWN},
+        "beat": heartbeats.beat_status() if known else {"ready": False, "problem": _NOT_KNOWN},
         "space": _space(),
-        "worker": heartbeats.worker_status() if database["ready"] else {"ready": False, "count": 0},
     }
-    usable = database["ready"] and broker_status["ready"] and model.usable
-    return JsonResponse({"status": "ok" if usable else "unavailable"} | report, status=200 if usable else 503)
 
 
 def _space() -> dict[str, Any]:

@@ -85,12 +85,14 @@ class SiteFigures(Collector):
 def _from_database() -> Iterator[Metric]:
     try:
         found, workers = workload.current(), heartbeats.worker_status()
+        beat = heartbeats.beat_status()
     except DatabaseError:
         yield _gauge("brainscan_database_up", "1 if the database answers.", 0)
         return
     yield _gauge("brainscan_database_up", "1 if the database answers.", 1)
     yield _gauge("brainscan_workers", "Worker processes whose heartbeat is recent.", workers["count"])
-    yield _gauge("brainscan_workers_ready", "1 if one of them can predict.", int(workers["ready"]))
+    yield _gauge("brainscan_workers_ready", "1 if a worker can predict and none says that it cannot.", workers["ready"])
+    yield _gauge("brainscan_beat_up", "1 if beat runs.", beat["ready"])
     yield _gauges("brainscan_predictions", "Predictions queued and running.", ("state",), found.active)
     yield _gauge("brainscan_queue_oldest_seconds", "How long the first in the queue has waited.", found.oldest_seconds)
     minutes = f"within {workload.RECENT.total_seconds() / 60:.0f} minutes"

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from diagnosis.inference import model_versions
 from diagnosis.models import Heartbeat
@@ -33,17 +34,30 @@ def test_not_ready_without_the_broker(client: Client, broker_down: None) -> None
     assert response.json()["broker"] == {"ready": False, "problem": "The broker (Redis) does not answer."}
 
 
-def test_ready_with_a_usable_model(client: Client, tmp_path: Any) -> None:
+def test_ready_once_everything_is_there_and_it_says_what_is_not(
+    client: Client, admin_client: Client, tmp_path: Any
+) -> None:
+    def not_ready() -> set[str]:
+        response = client.get("/health/ready")
+        missing = {name: part for name, part in response.json().items() if name != "status" and not part["ready"]}
+        assert response.status_code == (503 if missing else 200)
+        assert response.json()["status"] == ("unavailable" if missing else "ok")
+        page = admin_client.get("/admin/").content.decode()
+        assert all(escape(part["problem"]) in page for part in missing.values())
+        assert ("Database, broker, model, worker and beat are ready." in page) is not bool(missing)
+        return set(missing)
+
+    assert not_ready() == {"model", "worker", "beat"}
     model_versions.activate(version=model_versions.register(path=artifact(tmp_path / "m")))
-    response = client.get("/health/ready")
-    assert (response.status_code, response.json()["status"]) == (200, "ok")
-    assert response.json()["worker"]["count"] == 0  # uploads are taken all the same
-
-
-def test_it_tells_which_model_a_worker_has_loaded(client: Client) -> None:
-    Heartbeat.objects.create(id=uuid4(), role="worker", process="host:1", seen=timezone.now(), model="vgg16@abc")
-    worker = client.get("/health/ready").json()["worker"]
-    assert worker == {"ready": True, "count": 1, "models": ["vgg16@abc"]}
+    assert not_ready() == {"worker", "beat"}
+    now = timezone.now()
+    Heartbeat.objects.create(id=uuid4(), role="beat", process="host:1", seen=now)
+    assert not_ready() == {"worker"}
+    Heartbeat.objects.create(id=uuid4(), role="worker", process="host:2", seen=now, model="vgg16@abc")
+    assert not_ready() == set()
+    assert client.get("/health/ready").json()["worker"] == {"ready": True, "count": 1, "models": ["vgg16@abc"]}
+    Heartbeat.objects.filter(role="worker").update(problem="weights.safetensors is damaged: its digest is wrong.")
+    assert not_ready() == {"worker"}
 
 
 def test_headers_of_every_answer(client: Client) -> None:

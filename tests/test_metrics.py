@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -12,7 +13,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from diagnosis.access import audit
-from diagnosis.inference import heartbeats, workload
+from diagnosis.inference import workload
+from diagnosis.models import Heartbeat
 from tests.factories import PredictionFactory
 
 TOKEN = "a-long-token"
@@ -90,16 +92,16 @@ def test_queries_do_not_grow(rows: int, django_assert_num_queries: Any) -> None:
 @pytest.mark.django_db
 def test_workers(client: Client, token: str) -> None:
     assert (samples(client)["brainscan_workers"], samples(client)["brainscan_workers_ready"]) == (0, 0)
-    heartbeats.report(model="vgg16@abc")
-    heartbeats.beat()
+    for role in ("worker", "beat"):
+        Heartbeat.objects.create(id=uuid4(), role=role, process="host:1", seen=timezone.now(), model="vgg16@abc")
     found = samples(client)
-    assert (found["brainscan_workers"], found["brainscan_workers_ready"], found["brainscan_broker_up"]) == (1, 1, 1)
+    assert (found["brainscan_workers"], found["brainscan_workers_ready"], found["brainscan_beat_up"]) == (1, 1, 1)
 
 
 @pytest.mark.django_db
 def test_a_broker_that_is_down_is_told(client: Client, token: str, broker_down: None) -> None:
     found = samples(client)
-    assert (found["brainscan_broker_up"], found["brainscan_messages"], found["brainscan_database_up"]) == (0, 0, 1)
+    assert (found["brainscan_broker_up"], found["brainscan_workers"], found["brainscan_database_up"]) == (0, 0, 1)
 
 
 def test_a_database_that_is_down_is_told(client: Client, token: str, monkeypatch: pytest.MonkeyPatch) -> None:

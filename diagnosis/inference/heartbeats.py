@@ -24,6 +24,10 @@ MISSED = 4
 _SHOWN_FOR = timedelta(seconds=20)
 """Pages look once, so they go by the clock: a process that was seen within this time lives."""
 
+_BEAT_SHOWN_FOR = timedelta(seconds=50)
+"""Beat moves its heartbeat when it sends something: every 15 seconds, the sweep."""
+
+NO_BEAT = "Beat is not running: nothing is swept, and the trash is not emptied."
 NO_WORKER = "No worker is running: uploads are accepted and wait."
 
 
@@ -65,13 +69,18 @@ def stop() -> None:
         _Own.id = None
 
 
+def forget_beat() -> None:
+    """Before beat starts: there is one, and an earlier one is gone."""
+    Heartbeat.objects.filter(role=Role.BEAT).delete()
+
+
 def forget_all() -> None:
     """Before any process of a site starts."""
     Heartbeat.objects.all().delete()
 
 
 class Watch:
-    """Finds the processes that are dead. `look` is called every EVERY seconds.
+    """Finds the worker processes that are dead. `look` is called every EVERY seconds.
 
     It counts looks, not seconds, so that one who was paused does not take everybody else for silent.
     """
@@ -85,7 +94,8 @@ class Watch:
 
     def look(self) -> list[Heartbeat]:
         """The processes whose heartbeat has stood still for MISSED looks."""
-        found, known = [row for row in Heartbeat.objects.all() if row.pk != _Own.id], self._known
+        workers, known = Heartbeat.objects.filter(role=Role.WORKER), self._known
+        found = [row for row in workers if row.pk != _Own.id]
         self._known = {}
         for row in found:
             seen, still = known.get(row.pk, (None, 0))
@@ -99,14 +109,23 @@ def end(dead: Heartbeat) -> bool:
 
 
 def worker_status() -> dict[str, Any]:
-    """The worker processes that live: {"ready": whether any can predict, "count", "models": labels}, and as "problem"
-    a sentence if none can. One query."""
+    """The worker processes that live: {"ready": whether all that have looked can predict, "count", "models": labels},
+    and as "problem" a sentence if not. One query."""
     now = timezone.now()
     rows = Heartbeat.objects.filter(role=Role.WORKER, seen__range=(now - _SHOWN_FOR, now + _SHOWN_FOR))
     living = list(rows.values_list("model", "problem"))
     models = sorted({model for model, problem in living if model and not problem})
-    status: dict[str, Any] = {"ready": bool(models), "count": len(living), "models": models}
-    if not models:
-        problems = (problem for _, problem in living if problem)
-        status["problem"] = next(problems, "The worker has not loaded its model yet." if living else NO_WORKER)
+    problems = [problem for _, problem in living if problem]
+    status: dict[str, Any] = {"ready": bool(models and not problems), "count": len(living), "models": models}
+    if not status["ready"]:
+        problems.append("The worker has not loaded its model yet." if living else NO_WORKER)
+        status["problem"] = problems[0]
     return status
+
+
+def beat_status() -> dict[str, Any]:
+    """Whether beat runs: {"ready"}, and as "problem" a sentence if not. One query."""
+    now = timezone.now()
+    if Heartbeat.objects.filter(role=Role.BEAT, seen__range=(now - _BEAT_SHOWN_FOR, now + _BEAT_SHOWN_FOR)).exists():
+        return {"ready": True}
+    return {"ready": False, "problem": NO_BEAT}

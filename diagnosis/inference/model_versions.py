@@ -15,7 +15,7 @@ from diagnosis.access.users import User
 from diagnosis.models import ModelVersion
 from ml.contracts import ModelUnavailable
 from ml.engines import cores
-from ml.inference import registry
+from ml.inference import golden, registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,47 @@ def load(version: ModelVersion | None) -> ml.Model:
 
 
 def load_active() -> ml.Model:
-    """The active version's model. Raises ModelUnavailable."""
-    return load(active())
+    """The active version's model, after a check of what it computes. Raises ModelUnavailable."""
+    version = active()
+    model = load(version)
+    assert version is not None
+    _check_golden(version, model)
+    return model
+
+
+def verify_active() -> str:
+    """Check the digests of the active version's files, and what it computes. Returns its label.
+
+    Raises ModelUnavailable.
+    """
+    version = active()
+    if version is not None:
+        registry.verify(_manifest(version))
+    return load_active().manifest.label
+
+
+def active_files() -> tuple[object, ...]:
+    """Changes when another version becomes active, or one of the active one's files changes. One query."""
+    version = active()
+    if version is None:
+        return ()
+    try:
+        return version.pk, *registry.file_versions(_manifest(version))
+    except ModelUnavailable as error:
+        return version.pk, error.message
+
+
+def _check_golden(version: ModelVersion, model: ml.Model) -> None:
+    """Compare the numbers for a drawn head with those of the first time, or keep them if this is the first time."""
+    found = golden.measure(model)
+    ModelVersion.objects.filter(pk=version.pk, golden__isnull=True).update(golden=found)
+    stored = ModelVersion.objects.values_list("golden", flat=True).get(pk=version.pk)
+    if not golden.agree(stored or (), found):
+        raise ModelUnavailable(
+            "numbers_changed",
+            f"{version.label} no longer computes for a drawn head what it did when it was first used. Its files are "
+            "whole, so look at what runs it: the engine's version, or the machine.",
+        )
 
 
 def _manifest(version: ModelVersion) -> registry.Manifest:

@@ -1,4 +1,4 @@
-"""Celery signal handlers: keep leases, load the model before the first task, keep database connections healthy.
+"""Celery signal handlers: keep leases, load and check the model, look after database connections, show beat.
 
 TensorFlow does not survive a fork, so each pool process loads the model after it was forked.
 """
@@ -6,16 +6,17 @@ TensorFlow does not survive a fork, so each pool process loads the model after i
 from typing import Any
 
 import structlog
-from celery.signals import task_prerun, worker_process_init, worker_process_shutdown
-from django.db import Error, close_old_connections
+from celery.signals import beat_init, before_task_publish, task_prerun, worker_process_init, worker_process_shutdown
+from django.db import Error, close_old_connections, connection
 
-from diagnosis.inference import heartbeats, model_versions
+from diagnosis.inference import heartbeats
 from diagnosis.inference.leases import Keeper
-from ml.contracts import ModelUnavailable
+from diagnosis.inference.self_check import SelfCheck
+from diagnosis.models.heartbeat import Role
 from ml.engines import quiet_blas
 
 _log = structlog.get_logger(__name__)
-_keepers: list[Keeper] = []
+_threads: list[Keeper | SelfCheck] = []
 
 
 @worker_process_init.connect
@@ -24,21 +25,17 @@ def keep_leases(**_: Any) -> None:
     keeper = Keeper()
     keeper.tick()
     keeper.start()
-    _keepers.append(keeper)
+    _threads.append(keeper)
 
 
 @worker_process_init.connect
 def load_model_first(**_: Any) -> None:
     """In each pool process, load the active model. If there is none, log why; tasks then fail with the same reason."""
     quiet_blas()
-    try:
-        model = model_versions.load_active()
-    except ModelUnavailable as error:
-        _log.error("no usable model", code=error.code, problem=error.message)
-        heartbeats.report(model="", problem=error.message)
-    else:
-        _log.info("model loaded", model=model.manifest.label, engine=model.engine.name)
-        heartbeats.report(model=model.manifest.label)
+    checker = SelfCheck()
+    checker.first()
+    checker.start()
+    _threads.append(checker)
 
 
 @task_prerun.connect
@@ -50,9 +47,31 @@ def close_broken_connections(**_: Any) -> None:
 @worker_process_shutdown.connect
 def sign_off(**_: Any) -> None:
     """In a pool process that stops in order: what it could not finish need not wait until it counts as dead."""
-    while _keepers:
-        _keepers.pop().stop()
+    while _threads:
+        _threads.pop().stop()
     try:
         heartbeats.stop()
     except Error as error:
         _log.warning("worker could not sign off", error=str(error))
+
+
+@beat_init.connect
+def show_beat(**_: Any) -> None:
+    """In beat, when it starts and whenever it is about to send something."""
+    before_task_publish.connect(_beat_lives)
+    _beat(first=True)
+
+
+def _beat_lives(**_: Any) -> None:
+    _beat()
+
+
+def _beat(*, first: bool = False) -> None:
+    close_old_connections()
+    try:
+        if first:
+            heartbeats.forget_beat()
+        heartbeats.beat(role=Role.BEAT)
+    except Error as error:
+        _log.warning("beat could not show that it runs", error=str(error))
+        connection.close()

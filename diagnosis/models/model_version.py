@@ -12,6 +12,7 @@ class ModelVersion(models.Model):
     path = models.CharField(max_length=500, help_text="Artifact folder on the server.")
     manifest = models.JSONField()
     active = models.BooleanField(default=False)
+    golden = models.JSONField(null=True, blank=True, help_text="Numbers that it gave for a drawn head at first.")
     registered = models.DateTimeField(auto_now_add=True)
     registered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"

@@ -201,6 +201,17 @@ def read_hashes(manifest: Manifest) -> TrainingHashes:
         raise ModelUnavailable("weights_damaged", f"{manifest.file('training_hashes')}: {error}") from error
 
 
+def verify(manifest: Manifest) -> None:
+    """Compare the digests of the artifact's files with the manifest's. Raises ModelUnavailable as `read_tensors`."""
+    for entry in FILES:
+        _verified(manifest, entry)
+
+
+def file_versions(manifest: Manifest) -> tuple[object, ...]:
+    """Changes whenever one of the artifact's files does: cheap enough to ask for every few seconds."""
+    return tuple(_file_version(manifest.file(entry)) for entry in FILES)
+
+
 def _verified(manifest: Manifest, entry: str) -> bytes:
     quick_check(manifest)
     path = manifest.file(entry)

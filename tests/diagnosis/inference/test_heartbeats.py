@@ -97,6 +97,26 @@ def test_readiness_says_why_there_is_no_worker(django_assert_num_queries: Any) -
     assert heartbeats.worker_status() == nobody | {"count": 1, "problem": "The worker has not loaded its model yet."}
     other(problem="No model: it is gone.")
     assert heartbeats.worker_status() == nobody | {"count": 2, "problem": "No model: it is gone."}
+    good = {"ready": True, "count": 2, "models": ["vgg16@abc"]}
     other(model="vgg16@abc", ago=-15.0)
+    bad = good | {"ready": False, "count": 3, "problem": "No model: it is gone."}
     with django_assert_num_queries(1):
-        assert heartbeats.worker_status() == {"ready": True, "count": 3, "models": ["vgg16@abc"]}
+        assert heartbeats.worker_status() == bad
+    Heartbeat.objects.exclude(problem="").delete()
+    assert heartbeats.worker_status() == good
+
+
+@pytest.mark.parametrize(("ago", "ready"), [(0.0, True), (40.0, True), (-40.0, True), (60.0, False)])
+def test_readiness_says_whether_beat_runs(ago: float, ready: bool) -> None:
+    other()
+    assert heartbeats.beat_status() == {"ready": False, "problem": heartbeats.NO_BEAT}
+    other(ago=ago, role=Role.BEAT)
+    assert heartbeats.beat_status()["ready"] is ready
+
+
+def test_beat_is_slower_and_no_worker_ends_it() -> None:
+    other(role=Role.BEAT)
+    watch = Watch()
+    assert [watch.look() for _ in range(3 * MISSED)] == [[]] * 3 * MISSED
+    heartbeats.forget_beat()
+    assert not Heartbeat.objects.exists()

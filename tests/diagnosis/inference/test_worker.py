@@ -1,17 +1,21 @@
 """What a worker does besides tasks."""
 
 import time
+from uuid import uuid4
 
 import pytest
 import threadpoolctl
-from celery.signals import task_prerun
+from celery.signals import beat_init, before_task_publish, task_prerun
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
-from diagnosis.inference import heartbeats, worker
+from diagnosis.inference import broker, heartbeats, worker
 from diagnosis.inference.leases import Keeper
+from diagnosis.inference.self_check import SelfCheck
 from diagnosis.models import Case, Heartbeat
-from ml.contracts import ModelUnavailable
+from diagnosis.models.heartbeat import Role
+from tests.queue import Queue
 
 
 def test_a_broken_connection_is_not_used_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,11 +63,8 @@ def test_a_connection_that_broke_is_closed(closed: list[bool], monkeypatch: pyte
 
 
 def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
-        raise ModelUnavailable("model_missing", "No model.")
-
-    monkeypatch.setattr("diagnosis.inference.model_versions.load_active", missing)
-    monkeypatch.setattr(heartbeats, "report", lambda **_: None)
+    monkeypatch.setattr(SelfCheck, "first", lambda self: None)
+    monkeypatch.setattr(SelfCheck, "start", lambda self: None)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         worker.load_model_first()
         assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
@@ -79,12 +80,15 @@ def test_a_pool_process_beats_from_its_start_and_signs_off(monkeypatch: pytest.M
     assert heartbeats.current() is None and not Heartbeat.objects.exists()
 
 
-def test_what_became_of_the_model_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
-        raise ModelUnavailable("model_missing", "No model.")
-
-    reported: list[dict[str, str]] = []
-    monkeypatch.setattr(heartbeats, "report", lambda **facts: reported.append(facts))
-    monkeypatch.setattr("diagnosis.inference.model_versions.load_active", missing)
-    worker.load_model_first()
-    assert reported == [{"model": "", "problem": "No model."}]
+@pytest.mark.django_db
+def test_beat_shows_that_it_runs_whenever_it_sends(sent: Queue) -> None:
+    Heartbeat.objects.create(id=uuid4(), role=Role.BEAT, process="of an earlier run", seen=timezone.now())
+    beat_init.send(sender=None)
+    try:
+        row = Heartbeat.objects.get()
+        assert (row.role, row.pk) == (Role.BEAT, heartbeats.current())
+        broker.send(7)
+        assert Heartbeat.objects.get().seen > row.seen
+    finally:
+        before_task_publish.disconnect(worker._beat_lives)
+        heartbeats._Own.id = None
