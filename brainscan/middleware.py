@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
+from diagnosis.access import access_log, viewing
+
 # Pages load only our own files. Inline styles are allowed because progress bars set their width with them.
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
@@ -43,6 +45,19 @@ def _valid(address: str) -> str | None:
         return str(ipaddress.ip_address(address.partition("%")[0]))  # PostgreSQL does not accept a zone
     except ValueError:
         return None
+
+
+class AuditAccess:
+    """Writes the audit rows of what a request told and was refused, before its answer leaves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with viewing.collecting() as told:
+            response = self.get_response(request)
+        access_log.record(request, response, told)
+        return response
 
 
 class SecurityHeaders:

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "brainscan.middleware.RequestLog",
     "brainscan.middleware.SecurityHeaders",
+    "brainscan.middleware.AuditAccess",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -186,6 +187,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ROUTES = {"diagnosis.sweep_*": {"queue": "sweep"}, "diagnosis.empty_trash": {"queue": "sweep"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale": {"task": "diagnosis.sweep_stale", "schedule": 15.0, "options": {"expires": 15.0}},
+    "sweep-audit": {"task": "diagnosis.sweep_audit", "schedule": 10.0, "options": {"expires": 10.0}},
     "sweep-uploads": {"task": "diagnosis.sweep_uploads", "schedule": 300.0, "options": {"expires": 300.0}},
     "empty-trash": {"task": "diagnosis.empty_trash", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
@@ -228,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "assignments", "description": "Who is asked to read a case."},
         {"name": "views", "description": "Your saved views of the worklist."},
         {"name": "models", "description": "The registered model versions."},
+        {"name": "audit", "description": "Who did what, for staff with the permission to view it."},
         {"name": "pull", "description": "Fetch studies from the archive."},
     ],
 }

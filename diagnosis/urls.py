@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from diagnosis.views import (
     account,
+    audit_trail,
     case_changes,
     cases,
     compare,
@@ -55,6 +56,8 @@ urlpatterns = [
     path("cases/<int:case_id>/activity/", case_changes.activity, name="case-activity"),
     path("cases/<int:case_id>/delete/", trash.delete_case, name="case-delete"),
     path("cases/<int:case_id>/restore/", trash.restore_case, name="case-restore"),
+    path("audit/", audit_trail.audit_page, name="audit"),
+    path("audit/export/", audit_trail.export, name="audit-export"),
     path("trash/", trash.trash_page, name="trash"),
     path("cases/<int:case_id>/export/", reports.case_list, name="case-export"),
     path("cases/<int:case_id>/report/", reports.case, name="case-report"),

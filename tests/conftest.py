@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from kombu.exceptions import OperationalError
 
 from brainscan.launcher.valkey import EmbeddedValkey
 from diagnosis.inference import broker
+from diagnosis.migrations import _audit_triggers
 from diagnosis.models import Review
 from diagnosis.similarity import embedding_index
 from tests.factories import ModelVersionFactory, UserFactory
@@ -41,13 +44,15 @@ def _isolated(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    cache.clear()
     embedding_index.index.cache_clear()  # rows of another test's database are gone
     yield
 
 
 @pytest.fixture(autouse=True)
-def _reviews_can_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The database keeps committed reviews; a test that commits its transactions ends by deleting every row."""
+def _kept_rows_can_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The database keeps committed reviews and the audit trail; a test that commits its transactions ends by deleting
+    every row."""
     marker = request.node.get_closest_marker("django_db")
     if not (marker and marker.kwargs.get("transaction")) and "transactional_db" not in request.fixturenames:
         yield
@@ -55,6 +60,16 @@ def _reviews_can_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("transactional_db")
     yield
     Review.objects.update(purging=True)
+    if connection.vendor == "sqlite":  # PostgreSQL truncates, which no trigger of a row sees
+        delete_audit_trail()
+
+
+def delete_audit_trail() -> None:
+    with connection.schema_editor() as editor:
+        _audit_triggers.drop(None, editor)
+        editor.execute("DELETE FROM diagnosis_disclosure")
+        editor.execute("DELETE FROM diagnosis_auditevent")
+        _audit_triggers.create(None, editor)
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,17 @@ It takes address and request id from the logging context, which the request midd
 pass the request around.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models import Model
 
+from diagnosis.access import viewing
 from diagnosis.access.users import AnyUser
-from diagnosis.models import AuditEvent
+from diagnosis.models import AuditEvent, Disclosure, Prediction
 
 SYSTEM = "system"
 """The actor of what the site does by itself."""
@@ -32,7 +35,25 @@ def record(
     action: `object.verb`, such as `scan.uploaded`. details: values that JSON can hold.
     """
     user = actor if actor is not None and actor.pk is not None else None
+    if action in RESULT_SHOWN and isinstance(target, Prediction):
+        viewing.recorded(target.pk)
     return _append(action, user.pk if user else None, user.get_username() if user else "", target, details)
+
+
+def record_told(
+    action: str,
+    *,
+    actor: AnyUser,
+    predictions: Iterable[int],
+    target: Model | None = None,
+    details: Mapping[str, Any],
+) -> AuditEvent:
+    """Append one event by which a person learned the results of predictions, given by their ids."""
+    ids = sorted(set(predictions))
+    with transaction.atomic(savepoint=False):
+        event = _append(action, actor.pk, actor.get_username(), target, {**details, **_listed(ids)})
+        Disclosure.objects.bulk_create([Disclosure(event=event, prediction=one) for one in ids], batch_size=1000)
+    return event
 
 
 def record_of_site(action: str, *, target: Model, **details: Any) -> AuditEvent:
@@ -40,19 +61,40 @@ def record_of_site(action: str, *, target: Model, **details: Any) -> AuditEvent:
     return _append(action, None, SYSTEM, target, details)
 
 
+def record_refusal(action: str, *, actor: AnyUser, kind: str, key: str, **details: Any) -> AuditEvent:
+    """Append one event of what somebody was refused. kind, key: of the object they asked for, which may not exist."""
+    return _write(action, actor.pk, actor.get_username(), (kind, key, ""), details)
+
+
 def _append(action: str, actor_id: int | None, actor: str, target: Model | None, details: dict[str, Any]) -> AuditEvent:
+    named = (target._meta.model_name or "", str(target.pk), str(target)) if target else ("", "", "")
+    return _write(action, actor_id, actor, named, details)
+
+
+def _write(
+    action: str, actor_id: int | None, actor: str, target: tuple[str, str, str], details: dict[str, Any]
+) -> AuditEvent:
+    """target: its type, id and name."""
     context = structlog.contextvars.get_contextvars()
+    kind, key, name = target
     return AuditEvent.objects.create(
         action=action,
         actor_id=actor_id,
         actor=actor[:150],
-        target_type=target._meta.model_name or "" if target else "",
-        target_id=str(target.pk) if target else "",
-        target=str(target)[:255] if target else "",
+        target_type=kind[:40],
+        target_id=key[:64],
+        target=name[:255],
         address=context.get("ip") or None,
         request_id=str(context.get("request_id", ""))[:64],
         details=_storable(details),
     )
+
+
+def _listed(ids: list[int]) -> dict[str, str]:
+    """Ids as `3, 7-12`: a list of thousands takes a few lines."""
+    runs = [list(run) for _, run in groupby(enumerate(ids), key=lambda one: one[1] - one[0])]
+    parts = [str(run[0][1]) if len(run) == 1 else f"{run[0][1]}-{run[-1][1]}" for run in runs]
+    return {"predictions": ", ".join(parts)} if parts else {}
 
 
 def _storable(value: Any) -> Any:

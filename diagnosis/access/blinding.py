@@ -13,9 +13,8 @@ from typing import Any, cast
 
 from django.db.models import Case, Exists, F, Model, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.query import ModelIterable
 
-from diagnosis.access import reading_policy
+from diagnosis.access import reading_policy, viewing
 from diagnosis.access.users import AnyUser
 from diagnosis.models import Prediction, Review
 from diagnosis.models.prediction import State
@@ -34,9 +33,9 @@ VISIBLE = frozenset(
 
 
 def cover_rows(rows: QuerySet[Prediction], *, user: AnyUser) -> QuerySet[Prediction]:
-    """The same rows as `user` may see them. Costs nothing where the policy is open."""
+    """The same rows as `user` may see them; those whose result is not hidden are noted as told."""
     if not reading_policy.is_blind_first(user):
-        return rows
+        return viewing.noting(rows)
     covered = rows.annotate(**{BLINDED: Q(state=State.DONE) & unread(user, "scan")})
     covered._iterable_class = _Covered
     return covered
@@ -80,7 +79,7 @@ def shown(rows: QuerySet[Any], expression: str | Combinable, *, hidden: Any = No
     return Case(When(**{BLINDED: True}, then=Value(hidden)), default=whole) if is_covered(rows) else whole
 
 
-class _Covered(ModelIterable):  # type: ignore[type-arg]
+class _Covered(viewing.Noting):
     """Yields predictions, without the results that are hidden."""
 
     def __iter__(self) -> Iterator[Model]:

@@ -16,7 +16,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from diagnosis.access import assigned, blinding, reading_policy
+from diagnosis.access import assigned, blinding, reading_policy, viewing
 from diagnosis.access.users import AnyUser, User
 from diagnosis.models import (
     Assignment,
@@ -133,7 +133,7 @@ def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
     whose result they may not know yet."""
     may_see = _may_see(user, "prediction__scan__case__owner", case="prediction__scan__case")
     visible = SliceResult.objects.filter(may_see, prediction__in_trash=False)
-    visible = blinding.hide_unread(visible, user=user, scan="prediction__scan")
+    visible = viewing.noting(blinding.hide_unread(visible, user=user, scan="prediction__scan"))
     return visible.select_related("slice__scan", "prediction").defer("vector").order_by("slice__index")
 
 

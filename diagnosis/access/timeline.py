@@ -36,15 +36,19 @@ def all_events(case: Case) -> QuerySet[AuditEvent]:
 
 
 def _of(case: Case, scans: QuerySet[Scan], *, also: Q | None = None) -> QuerySet[AuditEvent]:
+    found = Q(target_type="case", target_id=str(case.pk)) | of_scans(scans)
+    return AuditEvent.objects.filter(found | also if also is not None else found).order_by("-id")
+
+
+def of_scans(scans: QuerySet[Scan]) -> Q:
+    """A condition on events: about one of the scans, of its predictions or of its reviews."""
     predictions = Prediction.objects.filter(scan__in=scans.order_by())
     reviews = Review.objects.filter(scan__in=scans.order_by())
-    found = (
-        Q(target_type="case", target_id=str(case.pk))
-        | Q(target_type="scan", target_id__in=_ids(scans))
+    return (
+        Q(target_type="scan", target_id__in=_ids(scans))
         | Q(target_type="prediction", target_id__in=_ids(predictions))
         | Q(target_type="review", target_id__in=_ids(reviews))
     )
-    return AuditEvent.objects.filter(found | also if also is not None else found).order_by("-id")
 
 
 def _ids(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:

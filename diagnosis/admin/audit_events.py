@@ -1,11 +1,11 @@
 """The audit trail in the admin: it can be read and searched, but nobody can change it."""
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from diagnosis.access import reading_policy
+from diagnosis.access import audit_trail
 from diagnosis.admin.base import ReadOnly, pretty
 from diagnosis.models import AuditEvent
 
@@ -32,14 +32,12 @@ class AuditEventAdmin(ReadOnly):
         "address",
         "request_id",
         "formatted_details",
+        "position",
+        "hash",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        """Staff who read blind first don't see what happened to results, nor what others have read."""
-        rows = super().get_queryset(request)
-        if not reading_policy.is_blind_first(request.user):
-            return rows
-        return rows.exclude(target_type="prediction").exclude(~Q(actor_id=request.user.pk), target_type="review")
+        return audit_trail.shown_to(request.user, super().get_queryset(request))
 
     @admin.display(description="Details")
     def formatted_details(self, event: AuditEvent) -> SafeString | str:

@@ -1,5 +1,6 @@
-"""The Celery task: it makes one call."""
+"""The Celery tasks: each makes one call."""
 
+from diagnosis.access import audit_chain
 from diagnosis.cases import housekeeping
 from diagnosis.inference.task_policy import background_task
 
@@ -8,3 +9,9 @@ from diagnosis.inference.task_policy import background_task
 def empty_trash() -> None:
     """Apply the site's rules of retention."""
     housekeeping.run()
+
+
+@background_task(name="diagnosis.sweep_audit")
+def sweep_audit() -> None:
+    """Seal what was added to the audit trail."""
+    audit_chain.seal()

@@ -1,7 +1,7 @@
 """The tables. What must always hold is a constraint of the database, not only a rule in Python."""
 
 from diagnosis.models.assignment import Assignment
-from diagnosis.models.audit_event import AuditEvent
+from diagnosis.models.audit_event import AuditEvent, Disclosure
 from diagnosis.models.case import Case
 from diagnosis.models.case_note import CaseLabel, CaseNote
 from diagnosis.models.discarded_file import DiscardedFile
@@ -23,6 +23,7 @@ __all__ = [
     "CaseLabel",
     "CaseNote",
     "DiscardedFile",
+    "Disclosure",
     "Embedding",
     "Heartbeat",
     "ModelVersion",

@@ -1,14 +1,17 @@
 """The audit trail: who did what to which object, when, from where. Append-only.
 
-There are no foreign keys, because the trail must outlive what it describes. `audit.record` is the only writer.
+There are no foreign keys to what it describes, because the trail must outlive that. `audit` is the only writer, and
+`audit_chain` seals what it wrote. Triggers of the database refuse every other change.
 """
 
 from typing import Any, NoReturn
 
 from django.db import models
 
+from diagnosis.models.scan import HEX64
 
-class AppendOnly(models.QuerySet["AuditEvent"]):
+
+class AppendOnly(models.QuerySet[Any]):
     """Refuses updates and deletions."""
 
     def update(self, **kwargs: Any) -> NoReturn:
@@ -31,13 +34,33 @@ class AuditEvent(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True, default="")
     details = models.JSONField(default=dict, blank=True)
+    position = models.BigIntegerField(
+        null=True, unique=True, editable=False, help_text="In the chain, from 1. Empty until the row is sealed."
+    )
+    hash = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="SHA-256 over this row and the hash of the row before it.",
+    )
 
     objects = AppendOnly.as_manager()
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("target_type", "target_id"), name="audit_target"),)
-        constraints = (models.CheckConstraint(condition=~models.Q(action=""), name="audit_action_not_empty"),)
+        indexes = (
+            models.Index(fields=("target_type", "target_id"), name="audit_target"),
+            models.Index(fields=("actor", "id"), name="audit_actor"),
+            models.Index(fields=("id",), condition=models.Q(position=None), name="audit_unsealed"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=~models.Q(action=""), name="audit_action_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(position=None, hash="") | models.Q(position__gte=1, hash__regex=HEX64),
+                name="audit_sealed_whole",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor or '-'} {self.action} {self.target}"
@@ -49,3 +72,17 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Audit events are append-only.")
+
+
+class Disclosure(models.Model):
+    """A result that an event told, so that an index answers who has seen it. The event's details hold the same, sealed
+    by the chain."""
+
+    pk = models.CompositePrimaryKey("prediction", "event")
+    event = models.ForeignKey(AuditEvent, on_delete=models.DO_NOTHING, related_name="disclosures", db_index=False)
+    prediction = models.BigIntegerField(help_text="Its id; no foreign key, because the trail outlives it.")
+
+    objects = AppendOnly.as_manager()
+
+    def __str__(self) -> str:
+        return f"prediction {self.prediction} by event {self.event_id}"

@@ -22,6 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from diagnosis.access import viewing
 from diagnosis.models import Scan, Slice
 from diagnosis.presentation.missing import FileMissing
 from diagnosis.presentation.responses import cached_privately, etag_of, open_stored
@@ -51,6 +52,7 @@ def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: i
         raise Http404("no block of slices starts there")
     in_block = slices.filter(scan=scan, index__range=(first, first + BLOCK - 1))
     rows = list(in_block) if scan.is_series else []
+    viewing.note_picture(scan.pk)
 
     def render() -> HttpResponse:
         with _one_at_a_time:

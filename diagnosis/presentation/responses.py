@@ -19,7 +19,7 @@ from django.utils.cache import get_conditional_response
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from diagnosis.access import audit
+from diagnosis.access import audit, viewing
 from diagnosis.intake import previews
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
 from diagnosis.presentation.missing import FileMissing
@@ -82,6 +82,9 @@ def _zipped(scan: Scan) -> IO[bytes]:
 
 def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     """A preview or thumbnail as PNG. Raises FileMissing."""
+    if file.field.name == "preview":
+        shown = file.instance
+        viewing.note_picture(shown.scan_id if isinstance(shown, Slice) else shown.pk)
     return cached_privately(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
 
 
@@ -93,6 +96,7 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
     if slice.scan.format != "DICOM":
         raise Http404("only DICOM files offer windows")
     file = slice.file or slice.scan.file
+    viewing.note_picture(slice.scan_id)
 
     def render() -> HttpResponse:
         with open_stored(file) as stored:

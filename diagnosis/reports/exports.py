@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Max, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 
-from diagnosis.access import audit, selectors
+from diagnosis.access import audit, blinding, selectors
 from diagnosis.access.users import AnyUser
-from diagnosis.models import Case, Prediction
-from diagnosis.reports import contents, fhir, listing, readings
+from diagnosis.models import AuditEvent, Case, Prediction
+from diagnosis.models.prediction import REUSABLE
+from diagnosis.reports import audit_listing, contents, fhir, listing, readings
 from diagnosis.reports.contents import Origin, ScanReport
 from diagnosis.reports.errors import NoReport
 
@@ -40,14 +41,31 @@ def stream(
     is one thing's. filters: what narrowed the list, for the audit. `?bom=false` leaves out the byte order mark.
     """
     if format == "csv":
-        text = listing.as_csv(rows, user=user, bom=request.GET.get("bom", "").lower() not in ("false", "0", "no"))
+        text = listing.as_csv(rows, user=user, bom=_with_bom(request))
     else:
         text = listing.as_json(rows, user=user)
     if request.method != "HEAD":
         shown = {"format": format, "rows": rows.order_by().count(), "filters": dict(filters)}
-        audit.record("list.exported", actor=user, target=target, **shown)
+        told = blinding.revealed(rows).filter(state__in=REUSABLE).order_by().values_list("pk", flat=True)
+        audit.record_told("list.exported", actor=user, target=target, predictions=told, details=shown)
     response = StreamingHttpResponse(text, content_type=CONTENT_TYPES[format])
     return attachment(response, f"{name}-{timezone.localtime():%Y-%m-%d}.{format}")
+
+
+def audit_csv(
+    request: HttpRequest, rows: QuerySet[AuditEvent], *, user: AnyUser, filters: Mapping[str, Any]
+) -> HttpResponseBase:
+    """Events of the audit trail as CSV, written while they are read. filters: what narrowed them, for the audit."""
+    rows = rows.filter(pk__lte=newest) if (newest := rows.order_by().aggregate(last=Max("pk"))["last"]) else rows
+    if request.method != "HEAD":
+        audit.record("audit.exported", actor=user, filters=dict(filters))
+    text = audit_listing.as_csv(rows, bom=_with_bom(request))
+    response = StreamingHttpResponse(text, content_type=CONTENT_TYPES["csv"])
+    return attachment(response, f"audit-{timezone.localtime():%Y-%m-%d}.csv")
+
+
+def _with_bom(request: HttpRequest) -> bool:
+    return request.GET.get("bom", "").lower() not in ("false", "0", "no")
 
 
 def scan_pdf(request: HttpRequest, prediction: Prediction, *, user: AnyUser) -> HttpResponseBase:

@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,12 +37,19 @@ _FORMULA = re.compile(r"""^[\s"'\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]""")
 
 def as_csv(rows: QuerySet[Prediction], *, user: AnyUser, bom: bool = True) -> Iterator[str]:
     """The rows under a header, comma-separated. Text that a spreadsheet would run as a formula has ' before it."""
+    return csv_text(COLUMNS, _batches(rows, user), bom=bom)
+
+
+def csv_text(
+    columns: Sequence[str], batches: Iterable[Sequence[Mapping[str, Any]]], *, bom: bool = True
+) -> Iterator[str]:
+    """Records by column, under a header; a piece of text for each batch."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write(BOM if bom else "")
-    writer.writerow(COLUMNS)
-    for batch in _batches(rows, user):
-        writer.writerows([[_cell(record[name]) for name in COLUMNS] for record in batch])
+    writer.writerow(columns)
+    for batch in batches:
+        writer.writerows([[_cell(record[name]) for name in columns] for record in batch])
         yield _emptied(buffer)
     yield _emptied(buffer)
 

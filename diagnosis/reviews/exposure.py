@@ -10,11 +10,11 @@ from django.db.models import Min
 
 from diagnosis.access.audit import RESULT_SHOWN
 from diagnosis.access.users import User
-from diagnosis.models import AuditEvent, Prediction, Review, Scan, Slice
+from diagnosis.models import AuditEvent, Disclosure, Prediction, Review, Scan, Slice
 
 
 def first_seen(scan: Scan, *, reader: User) -> datetime | None:
-    """None if the reader has not seen it. Four queries."""
+    """None if the reader has not seen it. Five queries."""
     digests = {scan.pixel_sha256, *Slice.objects.filter(scan=scan).values_list("pixel_sha256", flat=True)}
     twins = {
         *Scan.objects.filter(pixel_sha256__in=digests).values_list("pk", flat=True),
@@ -25,8 +25,10 @@ def first_seen(scan: Scan, *, reader: User) -> datetime | None:
         actor_id=reader.pk, action__in=RESULT_SHOWN, target_type="prediction", target_id__in=map(str, runs)
     )
     viewed = events.aggregate(first=Min("at"))["first"]
+    lists = Disclosure.objects.filter(prediction__in=runs, event__actor_id=reader.pk)
+    listed = lists.aggregate(first=Min("event__at"))["first"]
     read = Review.objects.filter(reader=reader, pixel_sha256__in=digests) | Review.objects.filter(
         reader=reader, scan__in=twins
     )
     revealed = read.aggregate(first=Min("revealed"))["first"]
-    return min(filter(None, (viewed, revealed)), default=None)
+    return min(filter(None, (viewed, listed, revealed)), default=None)

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from diagnosis.access import blinding, pagination, selectors, sharing, timeline
+from diagnosis.access import blinding, pagination, selectors, sharing, timeline, viewing
 from diagnosis.access.filters import CaseFilter
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
@@ -33,6 +33,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
     chosen = CaseFilter(request.GET, queryset=selectors.cases(request.user).prefetch_related("labels"))
     page = pagination.page(chosen.qs, order=NEWEST_FIRST, data=request.GET, size=CASES_A_PAGE)
     _tally(request, page.rows)
+    viewing.note_counts(case.pk for case in page.rows)
     context = {
         "page": page,
         "query": request.GET.get("q", ""),

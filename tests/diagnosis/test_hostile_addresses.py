@@ -110,6 +110,7 @@ NUMBERED = (
     "/scans/{}/", "/scans/{}/pixels/0/", "/scans/1/pixels/{}/",
     "/predictions/{}/", "/slices/{}/preview/", "/slice-results/{}/heatmap/",
     "/status/?id={}", "/upload/rows/{}/picture/",
+    "/audit/?kind=case&key={}", "/audit/?after={}", "/api/v1/audit/{}/",
     "/api/v1/cases/{}/", "/api/v1/scans/{}/", "/api/v1/models/{}/", "/api/v1/predictions/{}/",
     "/api/v1/predictions/{}/similar/", "/api/v1/predictions/1/slices/{}/preview/", "/admin/diagnosis/case/{}/change/",
 )  # fmt: skip

@@ -22,6 +22,7 @@ from diagnosis.access import selectors
 from diagnosis.access.filters import PredictionFilter
 from diagnosis.api.views.predictions import PredictionViewSet
 from diagnosis.models import (
+    AuditEvent,
     Embedding,
     Prediction,
     ReadingPolicy,
@@ -56,6 +57,7 @@ NOT_ASKED = {
     "health-live": "no data",
     "health-ready": "other for each call, no data",
     "stow": "takes files",
+    "metrics": "numbers of the whole site, for its token alone",
 }
 """Addresses without anything of a scan. Every other one is asked."""
 
@@ -92,6 +94,7 @@ class Site:
             "slice-results": self.results,
             "reviews": [Review(pk=OTHERS_REVIEW)],
             "review": [Review(pk=OTHERS_REVIEW)],
+            "audit": AuditEvent.objects.order_by("pk")[:1],
         }
         ids = [row.pk for row in kinds[kind]] if kind in kinds else [1]
         run_ids, scan_ids = [run.pk for run in runs], [scan.pk for scan in scans]
@@ -232,8 +235,10 @@ def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> s
         body = b"".join(response.streaming_content) if response.streaming else response.content
         transaction.set_rollback(True)
     heads = sorted((name, value) for name, value in response.headers.items() if name != "Expires")
-    text = f"{response.status_code} {heads}\n{body.decode('latin-1')}"
-    text = re.sub(r"saw it, [\d :-]+UTC", "", text.replace(response.headers.get("X-Request-ID", "-"), ""))
+    text = f"{response.status_code} {heads}\n{body.decode('latin-1')}".replace(
+        response.headers.get("X-Request-ID", "-"), ""
+    )
+    text = re.sub(r"saw it, [\d :-]+UTC|Free space: [\d,]+ MB", "", text)
     return re.sub(r'(csrfmiddlewaretoken" value=|X-CSRFToken": ?|nonce=)"[^"]*"', r"\1", text)
 
 

@@ -33,7 +33,7 @@ def follow(client: Client, query: str, direction: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-@pytest.mark.parametrize(("rows", "counted", "most"), [(5, 1000, 12), (60, 1000, 12), (60, 2, 13)])
+@pytest.mark.parametrize(("rows", "counted", "most"), [(5, 1000, 14), (60, 1000, 14), (60, 2, 15)])
 def test_the_page_costs_few_queries_whatever_its_length(
     as_user: Client,
     make: Make,

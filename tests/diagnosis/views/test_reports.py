@@ -99,7 +99,7 @@ class TestLists:
     ) -> None:
         for _ in range(4):
             make()
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(8):
             text(as_user.get(LIST))
 
 

@@ -41,7 +41,7 @@ def done(user: Any, files: list[bytes], monkeypatch: pytest.MonkeyPatch) -> Pred
 def test_the_listing_has_each_slice_in_order(
     as_user: Client, series: Prediction, django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(5):  # session, person, and three of its own
+    with django_assert_num_queries(7):  # session, person, three of its own, and two of the audit
         found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()
     assert not found["active"]
     assert (found["pixels"], found["block"]) == (f"/scans/{series.scan_id}/pixels/", 8)
@@ -173,5 +173,5 @@ def test_the_listing_costs_as_much_for_many_as_for_few(
     as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     long = done(user, [builders.nifti_bytes(40, size=64)], monkeypatch)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         assert len(as_user.get(reverse("prediction-slices", args=[long.pk])).json()["slices"]) == 40

@@ -43,7 +43,7 @@ def test_queries_do_not_grow(api: APIClient, user: User, case: Case, django_asse
         PredictionFactory(scan=scan)
     with django_assert_max_num_queries(4):  # token, count, rows, labels
         assert len(api.get(URL).json()["results"]) == 7
-    with django_assert_max_num_queries(6):  # token, case, labels, notes, scans, predictions
+    with django_assert_max_num_queries(8):  # token, case, labels, notes, scans, predictions, two of the audit
         assert len(api.get(f"{URL}{case.pk}/").json()["scans"]) == 6
 
 

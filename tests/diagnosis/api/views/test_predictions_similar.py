@@ -75,5 +75,5 @@ def test_it_costs_six_queries(
 ) -> None:
     for number in range(8):
         past(user, version, 0.5 + number / 20)
-    with django_assert_num_queries(6):  # token, the prediction, and four of the search
+    with django_assert_num_queries(8):  # token, the prediction, four of the search, and two of the audit
         api.get(f"{URL}{asked.pk}/similar/")

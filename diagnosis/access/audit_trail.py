@@ -1,0 +1,90 @@
+"""Reading the audit trail: for staff who may, filtered by person, action, object and time."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from diagnosis.access import reading_policy, timeline
+from diagnosis.access.filters import DaysFilter
+from diagnosis.access.users import AnyUser
+from diagnosis.models import AuditEvent, Disclosure, Prediction, Scan
+
+KINDS = ("case", "scan", "prediction", "review", "user", "modelversion", "savedview")
+"""Types of objects that events are about."""
+
+
+def may_read(user: AnyUser) -> bool:
+    """Staff with the permission to view the audit trail."""
+    return bool(user.is_active and user.is_staff and user.has_perm("diagnosis.view_auditevent"))
+
+
+def events(user: AnyUser) -> QuerySet[AuditEvent]:
+    """The events that `user` may see, newest first; none for who may not read the trail."""
+    return shown_to(user, AuditEvent.objects.all()) if may_read(user) else AuditEvent.objects.none()
+
+
+def shown_to(user: AnyUser, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    """Staff who read blind first don't see what happened to results, nor what others have read."""
+    if not reading_policy.is_blind_first(user):
+        return rows
+    return rows.exclude(target_type="prediction").exclude(~Q(actor_id=user.pk), target_type="review")
+
+
+def about(kind: str, key: str) -> Q:
+    """The events about an object. Those of a case are also those of its scans, and those of both are also the lists,
+    pages and exports that told one of their results."""
+    named = Q(target_type=kind, target_id=key)
+    if not (key.isascii() and key.isdecimal() and len(key) < 19):
+        return named
+    if kind == "prediction":
+        return named | _told(Prediction.objects.filter(pk=int(key)), int(key))
+    if kind == "scan":
+        return named | _with_results(Scan.objects.filter(pk=int(key)))
+    if kind == "case":
+        return named | _with_results(Scan.objects.filter(case=int(key)))
+    return named
+
+
+def _with_results(scans: QuerySet[Scan]) -> Q:
+    return timeline.of_scans(scans) | _told(Prediction.objects.filter(scan__in=scans.order_by()))
+
+
+def _told(predictions: QuerySet[Prediction], *deleted: int) -> Q:
+    rows = Disclosure.objects.filter(Q(prediction__in=predictions.order_by().values("pk")) | Q(prediction__in=deleted))
+    return Q(pk__in=rows.values("event"))
+
+
+class AuditFilter(django_filters.FilterSet):
+    """actor (user name), action (or its start), kind and key (an object's type and id), at_after, at_before (days),
+    address, request_id."""
+
+    actor = django_filters.CharFilter(label="Person")
+    action = django_filters.CharFilter(method="filter_action", label="Action")
+    kind = django_filters.ChoiceFilter(
+        choices=[(name, name) for name in KINDS], method="filter_kind", label="Object", empty_label="Anything"
+    )
+    key = django_filters.CharFilter(method="filter_nothing", label="Its id", max_length=64)
+    at = DaysFilter(label="Day")
+    address = django_filters.CharFilter(label="From address")
+    request_id = django_filters.CharFilter(label="Request id")
+
+    class Meta:
+        model = AuditEvent
+        fields = ("actor", "action", "kind", "key", "at", "address", "request_id")
+
+    def filter_action(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
+        return rows.filter(action__startswith=value)
+
+    def filter_kind(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
+        key = self.form.cleaned_data.get("key", "")
+        return rows.filter(about(value, key) if key else Q(target_type=value))
+
+    def filter_nothing(self, rows: QuerySet[AuditEvent], name: str, value: str) -> QuerySet[AuditEvent]:
+        """An id without the type of its object."""
+        return rows if self.form.cleaned_data.get("kind") else rows.filter(target_id=value)
+
+
+def applied(chosen: AuditFilter) -> dict[str, Any]:
+    """The filters that were set, as the audit row of an export keeps them."""
+    return {name: str(value) for name, value in chosen.form.cleaned_data.items() if value not in (None, "")}

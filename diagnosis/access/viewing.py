@@ -1,0 +1,91 @@
+"""Who saw which result: what a request read in order to tell it becomes one row of the audit trail.
+
+`selectors` hands its queries to `noting`, so every prediction and slice that a page, a file or an answer of the API got
+with its result is noted, whatever shows it; a new page needs nothing. When the answer is ready, `audit_access` writes
+one row that names all of them. A row for each result would cost a worklist page of 50 rows seven times the space
+(docs/adr/0016-one-row-a-request.md).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.db.models.query import ModelIterable
+
+from diagnosis.models import Prediction, SliceResult
+from diagnosis.models.prediction import REUSABLE
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass
+class Told:
+    """What one request told. predictions: ids of those whose results were read. counted: ids of cases of whose results
+    it gave the numbers. scans: ids of those whose pictures it sent. recorded: ids of predictions that have a row of
+    their own."""
+
+    predictions: set[int] = field(default_factory=set)
+    counted: set[int] = field(default_factory=set)
+    scans: set[int] = field(default_factory=set)
+    recorded: set[int] = field(default_factory=set)
+
+
+_told: ContextVar[Told | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[Told]:
+    """Note what is read until the end of the block."""
+    told = Told()
+    token = _told.set(told)
+    try:
+        yield told
+    finally:
+        _told.reset(token)
+
+
+def noting(rows: QuerySet[M]) -> QuerySet[M]:
+    """The same rows; each is noted as it is read."""
+    noted = rows.all()
+    noted._iterable_class = Noting
+    return noted
+
+
+def note_counts(cases: Iterable[int]) -> None:
+    """The request tells how many results of these cases there are of each kind."""
+    if told := _told.get():
+        told.counted.update(cases)
+
+
+def note_picture(scan_id: int) -> None:
+    """The request sends a scan's picture, large enough to read."""
+    if told := _told.get():
+        told.scans.add(scan_id)
+
+
+def recorded(prediction_id: int) -> None:
+    """The request has an audit row of its own for this result."""
+    if told := _told.get():
+        told.recorded.add(prediction_id)
+
+
+class Noting(ModelIterable):  # type: ignore[type-arg]
+    """Yields predictions or results of slices, and notes those that tell a result."""
+
+    def __iter__(self) -> Iterator[Any]:
+        told = _told.get()
+        for row in super().__iter__():
+            if told is not None and (prediction_id := _tells(row)) is not None:
+                told.predictions.add(prediction_id)
+            yield row
+
+
+def _tells(row: Prediction | SliceResult) -> int | None:
+    """The id of the prediction of which a row tells the result. Columns that were not read tell nothing."""
+    loaded = row.__dict__
+    if isinstance(row, SliceResult):
+        return row.prediction_id
+    return row.pk if "outcome" in loaded and loaded.get("state") in REUSABLE and not row.blinded else None
