@@ -4,7 +4,6 @@ The names of the files are kept in the same transaction (`DiscardedFile`), so a 
 only files, which the next purge removes. The audit trail stays.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from diagnosis.access import audit
 from diagnosis.cases.errors import CaseRefused
 from diagnosis.cases.locking import locked
 from diagnosis.models import Case, DiscardedFile, Prediction, Review, Scan, Slice
+from diagnosis.models.discarded_file import discard
 from diagnosis.models.review import ReviewState
 from diagnosis.reviews import transitions as review_transitions
 
@@ -123,17 +123,5 @@ def _delete_scans(scans: list[Scan]) -> dict[str, Any]:
         review_transitions.forget(scan, actor=None, why="purged")
     predictions.delete()
     Scan.objects.filter(pk__in=ids).delete()
-    _discard(names)
+    discard(names)
     return facts
-
-
-def _discard(names: Iterable[str]) -> None:
-    """Keep the names of files that no row needs now. A slice that changed its scan may still lend it its preview."""
-    rest = set(names)
-    for model, fields in ((Scan, ("file", "preview", "thumbnail")), (Slice, ("file", "preview", "thumbnail"))):
-        for field in fields:
-            known = sorted(rest)
-            for start in range(0, len(known), 500):
-                part = known[start : start + 500]
-                rest.difference_update(model.objects.filter(**{f"{field}__in": part}).values_list(field, flat=True))
-    DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in sorted(rest)], ignore_conflicts=True)

@@ -18,6 +18,7 @@ from django.utils import timezone
 import ml
 from diagnosis.inference import image_files
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
+from diagnosis.models.discarded_file import discard
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
 from diagnosis.models.scan import combined_digest
@@ -83,12 +84,13 @@ def arrange(scan: Scan) -> UnreadableImage | None:
     for index, row in enumerate(rows):
         row.index = index
     Slice.objects.bulk_update(moved, ["index"], batch_size=200)
-    middle = rows[len(rows) // 2]
+    middle, shown = rows[len(rows) // 2], (str(scan.preview.name), str(scan.thumbnail.name))
     scan.frames, scan.spacing = len(rows), found.spacing
     scan.pixel_sha256 = combined_digest(scan.stack_key, [row.pixel_sha256 for row in rows])
     scan.preview, scan.thumbnail = middle.preview, middle.thumbnail
     scan.notes = [*middle.notes, *found.notes, *part_notes(scan)]
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
+    discard(shown)  # scans from before had previews of their own
     return found.problem
 
 

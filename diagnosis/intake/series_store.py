@@ -6,7 +6,6 @@ Scans that get or lose slices are judged again, and the audit trail keeps the re
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import structlog
 from django.core.files.storage import default_storage
@@ -28,10 +27,11 @@ from diagnosis.intake.store import (
     new_scan,
     open_case,
     record_upload,
-    save_scan,
+    save_with_original,
     take_turns,
 )
 from diagnosis.models import Case, Prediction, Scan, Slice
+from diagnosis.models.discarded_file import discard
 from diagnosis.models.prediction import State
 from diagnosis.models.scan import combined_digest, stack_name
 from ml.contracts import UnreadableImage
@@ -134,7 +134,7 @@ def _carry_out(
     moved = [row.pk for part in plan.parts for row in part.coming]
     accepted = []
     for part in plan.parts:
-        scan = part.scan or _new_scan(part, held, case, context, files)
+        scan = part.scan or _new_scan(part, rows, held, case, context, files)
         _name_part(scan, part)
         if part.changes:
             _set_slices(scan, part, [rows[one.number] for one in part.arrived], files)
@@ -149,20 +149,17 @@ def _carry_out(
     transitions.forget_slices(moved)
     for scan in plan.emptied:
         transitions.discard(scan, actor=context.user)
-        transaction.on_commit(partial(_delete, _own_names(scan)))
+        discard(str(file.name) for file in (scan.file, scan.preview, scan.thumbnail))
     return accepted
 
 
-def _own_names(scan: Scan) -> list[str]:
-    """The files of a scan that are not also those of a slice: an arranged scan shows its middle slice's preview."""
-    shown = {str(scan.preview.name), str(scan.thumbnail.name)}
-    used = set(Slice.objects.filter(preview__in=shown).values_list("preview", flat=True))
-    used |= set(Slice.objects.filter(thumbnail__in=shown).values_list("thumbnail", flat=True))
-    return [str(scan.file.name), *sorted(shown - used)]
+def _new_scan(
+    part: Part, rows: dict[int, Slice], held: HeldSlices, case: Case, context: UploadContext, files: StoredFiles
+) -> Scan:
+    """The scan of a part that has none: like its first new slice, else like the scan that its slices come from.
 
-
-def _new_scan(part: Part, held: HeldSlices, case: Case, context: UploadContext, files: StoredFiles) -> Scan:
-    """The scan of a part that has none: like its first new slice, else like the scan that its slices come from."""
+    It shows the preview of one of its slices, and has none of its own.
+    """
     if not part.arrived:
         return _like(part.rows[0], part, files)
     first = part.arrived[0]
@@ -170,7 +167,8 @@ def _new_scan(part: Part, held: HeldSlices, case: Case, context: UploadContext, 
     scan.normal = part.stack.normal
     scan.stack = stack_name(first.facts.size, part.stack.key)
     scan.pixel_sha256 = combined_digest(scan.stack_key, [first.pixel_sha256])
-    save_scan(scan, held.contents(first), files)
+    _show(scan, rows[first.number])
+    save_with_original(scan, held.contents(first)[0], files)
     record_upload(scan, first.decoded, context)
     return scan
 
@@ -184,8 +182,13 @@ def _like(row: Slice, part: Part, files: StoredFiles) -> Scan:
     scan.created = timezone.now()
     data = _bytes(row.file)
     _describe(scan, data)
-    save_scan(scan, (data, _bytes(row.preview), _bytes(row.thumbnail)), files)
+    _show(scan, row)
+    save_with_original(scan, data, files)
     return scan
+
+
+def _show(scan: Scan, row: Slice) -> None:
+    scan.preview, scan.thumbnail = str(row.preview.name), str(row.thumbnail.name)
 
 
 def _describe(scan: Scan, data: bytes) -> None:
@@ -218,14 +221,15 @@ def _set_slices(scan: Scan, part: Part, new: Sequence[Slice], files: StoredFiles
     scan.size = size if part.scan is None else scan.size + size
     scan.frames = len(part.rows) + len(new)
     if part.left:  # the scan's own file may be that of a slice that is gone
-        left = str(scan.file.name)
+        left = str(scan.file.name)  # the next purge deletes it
         data = _bytes(part.rows[0].file)
         files.save(scan.file, data)
         scan.sha256 = hashlib.sha256(data).hexdigest()
         _describe(scan, data)
         Prediction.objects.filter(scan=scan).update(scan_name=scan.name)
-        transaction.on_commit(lambda: default_storage.delete(left))
     scan.save(update_fields=["size", "frames", "file", "sha256", "name", "windows"])
+    if part.left:
+        discard([left])
 
 
 def _record(scan: Scan, part: Part, rows: dict[int, Slice], context: UploadContext) -> None:

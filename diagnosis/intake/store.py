@@ -148,10 +148,15 @@ def new_scan(decoded: Decoded, *, case: Case) -> Scan:
 def save_scan(scan: Scan, contents: tuple[bytes, bytes, bytes], files: StoredFiles) -> None:
     """Save a scan with its files. contents: the de-identified file, the preview and the thumbnail."""
     data, preview, thumbnail = contents
-    scan.sha256, scan.size = hashlib.sha256(data).hexdigest(), len(data)
-    files.save(scan.file, data)
     files.save(scan.preview, preview)
     files.save(scan.thumbnail, thumbnail)
+    save_with_original(scan, data, files)
+
+
+def save_with_original(scan: Scan, data: bytes, files: StoredFiles) -> None:
+    """Save a scan with its file. data: that file, de-identified."""
+    scan.sha256, scan.size = hashlib.sha256(data).hexdigest(), len(data)
+    files.save(scan.file, data)
     scan.save()
 
 

@@ -4,7 +4,13 @@ Their names are written in the transaction that deletes the rows, and the files 
 dies between the two, the next purge still knows them.
 """
 
+from collections.abc import Iterable
+
+from django.apps import apps
 from django.db import models
+
+STORED = ("file", "preview", "thumbnail")
+"""The fields of scans and slices that name a file."""
 
 
 class DiscardedFile(models.Model):
@@ -14,3 +20,16 @@ class DiscardedFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def discard(names: Iterable[str]) -> None:
+    """Keep the names of files that no row needs now. A slice that changed its scan may still lend it its preview."""
+    rest = {name for name in names if name}
+    for model in ("Scan", "Slice"):
+        rows = apps.get_model("diagnosis", model)._default_manager
+        for field in STORED:
+            known = sorted(rest)
+            for start in range(0, len(known), 500):
+                part = known[start : start + 500]
+                rest.difference_update(rows.filter(**{f"{field}__in": part}).values_list(field, flat=True))
+    DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in sorted(rest)], ignore_conflicts=True)

@@ -128,7 +128,7 @@ def test_a_purge_that_dies_among_the_rows_changes_nothing(
     trash.delete_case(case, actor=user)
     age(case)
     with monkeypatch.context() as patch:
-        patch.setattr("diagnosis.cases.purge._discard", lambda names: killed("rows"))
+        patch.setattr("diagnosis.cases.purge.discard", lambda names: killed("rows"))
         with pytest.raises(SystemExit):
             purge.purge()
     assert (case.scans.count(), Prediction.objects.count(), len(files())) == (2, 2, 6)

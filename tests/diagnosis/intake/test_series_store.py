@@ -14,8 +14,9 @@ from django.utils import timezone
 from pydicom.uid import generate_uid
 
 from diagnosis import intake
+from diagnosis.cases import purge
 from diagnosis.inference import pipeline
-from diagnosis.models import AuditEvent, Prediction, Scan, Slice, SliceResult
+from diagnosis.models import AuditEvent, DiscardedFile, Prediction, Scan, Slice, SliceResult
 from tests import builders
 from tests.fakes import fake_model
 
@@ -179,9 +180,9 @@ def test_a_scan_that_loses_all_slices_goes_with_its_files(
         assert receive(user, between).rejected == []
     [scan] = Scan.objects.all()
     assert (scan.frames, scan.slices.count()) == (7, 7)
+    assert list(DiscardedFile.objects.values_list("name", flat=True)) == [own]
+    assert purge.delete_files() == 1
     assert not default_storage.exists(own)
-    if not judged:
-        assert not default_storage.exists(str(gone.preview.name))
     for row in scan.slices.all():
         assert all(default_storage.exists(str(file.name)) for file in (row.file, row.preview, row.thumbnail))
     assert AuditEvent.objects.get(action="prediction.discarded").details["scan"] == gone.pk

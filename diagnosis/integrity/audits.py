@@ -1,0 +1,26 @@
+"""What is in the database and has no audit row that says how it came there. Nobody can make up such a row later."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import CharField, Exists, Model, OuterRef, QuerySet
+from django.db.models.functions import Cast
+
+from diagnosis.integrity.findings import Finding, found
+from diagnosis.models import AuditEvent, Case, Review, Scan
+from diagnosis.models.review import ReviewState
+
+
+def check() -> Iterator[Finding]:
+    """Findings on the audit trail; see the package."""
+    signed = Review.objects.filter(state=ReviewState.SIGNED)
+    yield from _without("case", Case.objects.all(), "case.opened")
+    yield from _without("scan", Scan.objects.all(), "scan.uploaded", "scan.split")
+    yield from _without("review", signed, "review.signed", "review.amended")
+
+
+def _without(kind: str, rows: QuerySet[Any], *actions: str) -> tuple[Finding, ...]:
+    known = AuditEvent.objects.filter(target_type=kind, target_id=OuterRef("as_text"), action__in=actions)
+    bare: QuerySet[Model] = rows.annotate(as_text=Cast("pk", CharField())).exclude(Exists(known))
+    says = f"A {kind} has no audit row that says who made it ({', '.join(actions)})."
+    return found(f"audit_missing_{kind}", says, list(bare.values_list("pk", flat=True)))
