@@ -213,7 +213,7 @@ def test_two_sealers_at_once_make_one_chain() -> None:
 
 def test_rows_of_before_are_chained_by_the_migration() -> None:
     ids = written(5)
-    call_command("migrate", "diagnosis", "0018", verbosity=0)
+    call_command("migrate", "diagnosis", "0019", verbosity=0)
     call_command("migrate", "diagnosis", verbosity=0)
     audit_chain.seal()
     assert audit_chain.verify().sealed == 6

@@ -22,7 +22,7 @@ def chain(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('diagnosis', '0018_heartbeat'),
+        ('diagnosis', '0019_golden'),
     ]
 
     operations = [
