@@ -29,8 +29,8 @@ def hand_over(case: Case, *, to: User, actor: User | None = None) -> None:
     """
     with transaction.atomic():
         # The case's row is locked first, so that two hand-overs take turns and each names the owner it found.
-        locked = Case.objects.select_for_update(of=("self",), no_key=True)
-        present = locked.select_related("owner").get(pk=case.pk).owner
+        # Its owner is read afterwards: joined, PostgreSQL would not find a case again that changed hands meanwhile.
+        present = Case.objects.select_for_update(no_key=True).get(pk=case.pk).owner
         names = {user.pk: user.get_username() for user in lock(present, to)}
         former, name = names[present.pk], names[to.pk]
         Case.objects.filter(pk=case.pk).update(owner=to)

@@ -144,11 +144,16 @@ def upload_rows(user: AnyUser) -> QuerySet[UploadRow]:
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:
-    """Ids of the newest predictions of the scans before and after this one in its case. One query."""
+    """Ids of the newest predictions of the scans before and after this one in its case. One query.
+
+    None beside a scan that has left its case, or went to the trash, since it was read.
+    """
     latest = Prediction.objects.filter(scan=OuterRef("pk")).order_by("-id").values("pk")[:1]
     row = Scan.objects.filter(case=prediction.scan.case_id, deleted=None).annotate(latest=Subquery(latest))
     ids = list(row.order_by("id").values_list("pk", "latest"))
-    index = next(i for i, (scan_id, _) in enumerate(ids) if scan_id == prediction.scan_id)
+    index = next((i for i, (scan_id, _) in enumerate(ids) if scan_id == prediction.scan_id), None)
+    if index is None:
+        return None, None
     before = ids[index - 1][1] if index > 0 else None
     after = ids[index + 1][1] if index + 1 < len(ids) else None
     return before, after

@@ -63,7 +63,7 @@ def assign(case: Case, *, to: Assignee, actor: User) -> Assignment:
     """
     with transaction.atomic():
         # Locked, so that a hand-over of the case to its new assignee comes before or after, never between.
-        present = Case.objects.select_for_update(of=("self",), no_key=True).filter(pk=case.pk, deleted=None).first()
+        present = Case.objects.select_for_update(no_key=True).filter(pk=case.pk, deleted=None).first()
         if present is None:
             raise SharingError("gone", "The case is not there any more.")
         if not may_change(actor, present):

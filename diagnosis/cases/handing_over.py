@@ -42,6 +42,7 @@ def remove(user: User, *, to: User | None, actor: User, rename: bool = False, de
         raise CaseRefused("own_account", "You cannot remove the account that you are logged in with.")
     with transaction.atomic():
         cases = locked(*user.cases.order_by("pk"))
+        ownership.lock(user)  # nothing is signed meanwhile
         if cases:
             _hand_over(cases, user, to, actor, rename=rename)
         sharing.end(Assignment.objects.filter(user=user), actor=actor)

@@ -10,7 +10,8 @@ def locked(*cases: Case) -> list[Case]:
 
     The owners' locks keep uploads out, which would add scans meanwhile. Raises CaseRefused for a case that is gone.
     """
-    rows = Case.objects.select_for_update(of=("self",), no_key=True).select_related("owner").order_by("pk")
+    # Owners by a query of their own: joined, PostgreSQL would not find a case again that changes hands meanwhile.
+    rows = Case.objects.select_for_update(no_key=True).prefetch_related("owner").order_by("pk")
     found = {case.pk: case for case in rows.filter(pk__in=[case.pk for case in cases])}
     if len(found) < len({case.pk for case in cases}):
         raise CaseRefused("gone", "The case is not there any more.")

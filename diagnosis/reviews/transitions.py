@@ -2,9 +2,9 @@
 
     save_draft → draft → commit → committed → sign → signed        amend → a new row that replaces the current one
 
-Each function is one transaction: it locks the scan, so that two readers and two tabs take turns, changes the review by
-a conditional UPDATE whose row count is checked, brings `Scan.reading` up to date, and writes the audit row. Called
-again with the same opinion, as by a double click, it changes nothing and returns what is there.
+Each function is one transaction: it locks reader and scan, so that two readers and two tabs take turns, changes the
+review by a conditional UPDATE whose row count is checked, brings `Scan.reading` up to date, and writes the audit row.
+Called again with the same opinion, as by a double click, it changes nothing and returns what is there.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from diagnosis.access import audit, permissions, reading_policy
+from diagnosis.access import audit, ownership, permissions, reading_policy
 from diagnosis.access.users import User
 from diagnosis.models import Prediction, Review, Scan
 from diagnosis.models.prediction import ACTIVE
@@ -126,8 +126,7 @@ def _record(
     prediction: Prediction, reader: User, opinion: Opinion, *, state: ReviewState, version: int, pixels: str
 ) -> Review:
     with transaction.atomic():
-        scan = _lock(prediction.scan_id)
-        _may_review(reader, scan)
+        scan = _lock(prediction.scan_id, reader)
         earlier = Review.objects.filter(scan=scan, reader=reader, current=True).first()
         if earlier is not None and earlier.state != ReviewState.DRAFT:
             return _again(scan, earlier, reader, opinion, state=state)
@@ -221,25 +220,35 @@ def _finish(scan: Scan, review: Review, action: str, **details: Any) -> None:
 
 def _locked(review: Review, reader: User) -> tuple[Scan, Review]:
     """The scan, locked, and the review as it is now. Raises for one that is not the reader's, or was amended."""
-    scan = _lock(review.scan_id)
-    earlier = Review.objects.select_related("reader").get(pk=review.pk)
-    if earlier.reader_id != reader.pk:
+    if review.reader_id != reader.pk:
         raise NotYourReading("not_yours", "Only the reader who made a review may change it.")
-    _may_review(reader, scan)
+    scan = _lock(review.scan_id, reader)
+    earlier = Review.objects.select_related("reader").filter(pk=review.pk).first()
+    if earlier is None:
+        raise ReviewRefused("gone", "This draft was deleted meanwhile, in another tab or window.")
     if not earlier.current:
         raise _amended()
     return scan, earlier
 
 
-def _lock(scan_id: int) -> Scan:
-    return Scan.objects.select_related("case").select_for_update(of=("self",), no_key=True).get(pk=scan_id)
-
-
-def _may_review(reader: User, scan: Scan) -> None:
-    if not permissions.may_review(reader, scan.case):
+def _lock(scan_id: int, reader: User) -> Scan:
+    """The scan as it is now, locked until the transaction ends; the reader's account is, too, so that it is not removed
+    meanwhile. Raises ReviewRefused for a scan that is gone or in the trash, NotYourReading for whoever may not review.
+    """
+    accounts = ownership.lock(reader)
+    # Without a join: PostgreSQL would not find a scan again that moves to another case while this waits for its lock.
+    scan = Scan.objects.select_for_update(no_key=True).filter(pk=scan_id).first()
+    if scan is None:
+        raise ReviewRefused("gone", "The scan was deleted for good meanwhile. Keep what you wrote elsewhere.")
+    if scan.in_trash:
+        raise ReviewRefused(
+            "in_trash", "The scan went to the trash meanwhile. What you wrote is kept below; nothing of it is saved."
+        )
+    if not all(account.is_active for account in accounts) or not permissions.may_review(reader, scan.case):
         raise NotYourReading(
             "not_a_reader", "You may see this scan, but only its owner and readers review it. Ask for the group reader."
         )
+    return scan
 
 
 def _newest(scan: Scan) -> Prediction | None:

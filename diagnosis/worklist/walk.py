@@ -41,10 +41,12 @@ class Walk:
         return urlencode({"list": self.list_query})
 
 
-def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk:
-    """Two queries, however long the list is."""
+def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk | None:
+    """Two queries, however long the list is. None at a row that the user cannot see any more since it was read."""
     worklist = Worklist.of_query(user, list_query)
-    here = pagination.sorted_rows(worklist.visible.filter(pk=at.pk), order=worklist.order).get()
+    here = pagination.sorted_rows(worklist.visible.filter(pk=at.pk), order=worklist.order).first()
+    if here is None:
+        return None
     before, after = (
         pagination.beyond(worklist.rows, order=worklist.order, row=here, backward=backward).values("pk")[:1]
         for backward in (True, False)
@@ -78,8 +80,9 @@ def next_unread(user: AnyUser, list_query: str, *, after: Prediction | None) -> 
     unread = everything.filter(filters.in_review_states(user, [Reading.UNREAD]))
     if after is not None:
         unread = unread.exclude(pk=after.pk)
-        here = pagination.sorted_rows(worklist.visible.filter(pk=after.pk), order=worklist.order).get()
-        behind = pagination.beyond(unread, order=worklist.order, row=here).values_list("pk", flat=True).first()
-        if behind is not None:
-            return behind
+        here = pagination.sorted_rows(worklist.visible.filter(pk=after.pk), order=worklist.order).first()
+        if here is not None:
+            behind = pagination.beyond(unread, order=worklist.order, row=here).values_list("pk", flat=True).first()
+            if behind is not None:
+                return behind
     return pagination.sorted_rows(unread, order=worklist.order).values_list("pk", flat=True).first()

@@ -16,12 +16,9 @@ from diagnosis.access import ownership, selectors, sharing
 from diagnosis.inference import transitions
 from diagnosis.models import Assignment, AuditEvent, Case, Prediction, Scan
 from tests.factories import CaseFactory, PredictionFactory, ScanFactory, UserFactory
+from tests.overlapping import Meanwhile, overlapping
 
 pytestmark = pytest.mark.django_db
-overlapping = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
-]
 
 
 def owner_of(prediction: Prediction) -> tuple[str, str]:
@@ -116,22 +113,6 @@ def test_a_prediction_begins_with_the_present_owner(user: User, other_user: User
     assert owner_of(transitions.create(scan, model_version=None, requested_by=user)) == ("renamed", "renamed")
 
 
-def meanwhile(work: Callable[[], Any]) -> threading.Thread:
-    """Start `work` on a connection of its own, where it has to wait for the test's transaction."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(0.3)
-    assert thread.is_alive()
-    return thread
-
-
 def renames(user: User) -> Callable[[], None]:
     def rename() -> None:
         user.username = "renamed"
@@ -148,8 +129,8 @@ class TestOverlappingWriters:
         with transaction.atomic():
             prediction = begin(scan)
             case = Case.objects.get(pk=scan.case_id)
-            other = meanwhile(lambda: ownership.hand_over(case, to=heir))
-        other.join()
+            other = Meanwhile(lambda: ownership.hand_over(case, to=heir))
+        other.result()
         assert owner_of(prediction) == (heir.username, heir.username)
 
     def test_an_upload_waits_for_a_hand_over(self) -> None:
@@ -157,8 +138,8 @@ class TestOverlappingWriters:
         begun: list[Prediction] = []
         with transaction.atomic():
             ownership.hand_over(Case.objects.get(pk=scan.case_id), to=heir)
-            other = meanwhile(lambda: begun.append(begin(scan)))
-        other.join()
+            other = Meanwhile(lambda: begun.append(begin(scan)))
+        other.result()
         assert owner_of(begun[0]) == (heir.username, heir.username)
 
     def test_a_rename_waits_for_an_upload(self) -> None:
@@ -166,8 +147,8 @@ class TestOverlappingWriters:
         user = User.objects.get(pk=scan.case.owner_id)
         with transaction.atomic():
             prediction = begin(scan)
-            other = meanwhile(renames(user))
-        other.join()
+            other = Meanwhile(renames(user))
+        other.result()
         assert owner_of(prediction) == ("renamed", "renamed")
 
     def test_an_upload_waits_for_a_rename(self) -> None:
@@ -175,8 +156,8 @@ class TestOverlappingWriters:
         begun: list[Prediction] = []
         with transaction.atomic():
             renames(User.objects.get(pk=scan.case.owner_id))()
-            other = meanwhile(lambda: begun.append(begin(scan)))
-        other.join()
+            other = Meanwhile(lambda: begun.append(begin(scan)))
+        other.result()
         assert owner_of(begun[0]) == ("renamed", "renamed")
 
     @pytest.mark.parametrize("renamed_first", [True, False])
@@ -191,8 +172,8 @@ class TestOverlappingWriters:
         first, second = (rename, hand_over) if renamed_first else (hand_over, rename)
         with transaction.atomic():
             first()
-            other = meanwhile(second)
-        other.join()
+            other = Meanwhile(second)
+        other.result()
         assert owner_of(prediction) == ("renamed", "renamed")
 
     def test_a_log_in_does_not_wait_for_a_prediction_that_begins(self) -> None:

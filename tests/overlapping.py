@@ -1,0 +1,46 @@
+"""Writers that overlap, for tests of PostgreSQL: SQLite has one writer at a time."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+overlapping = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+]
+"""Marks of a test that needs them."""
+
+PATIENCE = 20.0
+"""Seconds after which two writers wait for each other for good."""
+
+
+class Meanwhile:
+    """Starts `work` on a connection of its own, where it has to wait for the test's transaction."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._thread.join(0.3)
+        assert self._thread.is_alive(), f"it did not wait: {self._error or self._result!r}"
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except BaseException as error:  # raised again in the test's thread
+            self._error = error
+        finally:
+            connection.close()
+
+    def result(self) -> Any:
+        """What `work` returned once the test's transaction had ended. Raises what it raised."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "it still waits"
+        if self._error is not None:
+            raise self._error
+        return self._result
