@@ -23,7 +23,7 @@ from diagnosis.access import audit, viewing
 from diagnosis.intake import previews
 from diagnosis.models import Prediction, Scan, Slice, SliceResult
 from diagnosis.presentation.missing import FileMissing
-from ml.contracts import Evidence
+from ml.contracts import Evidence, UnreadableImage
 from ml.evidence import drawing, localize
 
 CONTENT_TYPES = {
@@ -91,7 +91,7 @@ def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
 def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpResponseBase:
     """A slice of a DICOM series as PNG, with the window of that number from its file; None shows the full range.
 
-    Raises Http404 if it is not DICOM, FileMissing if its file is gone.
+    Raises Http404 if it is not DICOM, FileMissing if its file is gone or damaged.
     """
     if slice.scan.format != "DICOM":
         raise Http404("only DICOM files offer windows")
@@ -100,9 +100,12 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
 
     def render() -> HttpResponse:
         with open_stored(file) as stored:
-            return HttpResponse(
-                previews.windowed(stored.read(), frame=slice.frame, window=window), content_type="image/png"
-            )
+            data = stored.read()
+        try:
+            drawn = previews.windowed(data, frame=slice.frame, window=window)
+        except UnreadableImage as error:
+            raise FileMissing from error
+        return HttpResponse(drawn, content_type="image/png")
 
     return cached_privately(request, etag_of(file, "window", window, slice.frame), render)
 

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from diagnosis import intake
 from diagnosis.inference import pipeline
 from diagnosis.models import AuditEvent, Prediction, Slice, SliceResult
+from diagnosis.presentation import missing
 from ml.readers import read
 from tests import builders
 from tests.diagnosis.views.test_files import fetch
@@ -175,3 +176,12 @@ def test_the_listing_costs_as_much_for_many_as_for_few(
     long = done(user, [builders.nifti_bytes(40, size=64)], monkeypatch)
     with django_assert_num_queries(7):
         assert len(as_user.get(reverse("prediction-slices", args=[long.pk])).json()["slices"]) == 40
+
+
+def test_a_window_of_a_damaged_file_says_that_the_file_is_damaged(as_user: Client, series: Prediction) -> None:
+    row = Slice.objects.filter(scan=series.scan)[0]
+    file = row.file or row.scan.file
+    with file.storage.open(file.name, "wb") as stored:
+        stored.write(b"no picture")
+    response = as_user.get(reverse("slice-preview", args=[row.pk]), {"window": "full"})
+    assert (response.status_code, missing.FILE in response.content.decode()) == (404, True)
