@@ -115,15 +115,25 @@ def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> 
     if fitted:
         head = ["validation split", "expected calibration error", "of equal mass", "Brier score", "log loss"]
         rows = [line(head), line(["---"] * len(head))]
-        for name, label in (
-            ("before", "the network's own score"),
-            ("after", "calibrated"),
-            ("cross_validated", "calibrated, each patient by a fit without it"),
+        left = fitted.get("leave_one_source_out") or {"all": None, "sources": {}}
+        for numbers, label in (
+            (fitted["before"], "the network's own score"),
+            (fitted["after"], "calibrated"),
+            (fitted["cross_validated"], "calibrated, each patient by a fit without it"),
+            (left["all"], "calibrated, each source by a fit without it"),
         ):
-            if numbers := fitted[name]:
+            if numbers:
                 keys = ("expected_calibration_error", "equal_mass_error", "brier", "log_loss")
                 rows.append(line([label, *(f"{numbers[key]:.3f}" for key in keys)]))
         parts += [f"{fitted['method']}.", "\n".join(rows)]
+        if left["sources"]:
+            errors = ", ".join(
+                f"{name} {one['expected_calibration_error']:.3f}" for name, one in left["sources"].items() if one
+            )
+            parts.append(
+                f"The error of each source by a fit without it: {errors}. It includes the source's own share of "
+                "tumors, which no fit to other sources can know."
+            )
     if test:
         pooled = test["sources"][POOLED]
         parts.append(

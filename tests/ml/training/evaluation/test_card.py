@@ -131,6 +131,8 @@ def test_it_tells_what_was_measured(full: Manifest) -> None:
     assert "| cheng | 0.000 of 144 | – |" in text
     assert "in the box or mask of the tumor in 0.900" in text
     assert "calibrated, each patient by a fit without it" in text
+    assert "calibrated, each source by a fit without it" in text
+    assert re.search(r"The error of each source by a fit without it: [\w-]+ 0\.\d{3}[,.] ", text)
     assert "| glioma | 20 | 20 |" in text
 
 
