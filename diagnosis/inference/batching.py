@@ -52,13 +52,13 @@ class Batch:
         Stops at a series and at another model's prediction: these came first, and need a run of their own.
         """
         queued = transitions.never_claimed().values_list(
-            "pk", "model_version", "scan__frames", "scan__stack", "scan__pixel_sha256"
+            "pk", "model_version", "scan__frames", "scan__stack", "owner", "scan__pixel_sha256"
         )
-        for prediction_id, version, frames, stack, pixels in queued[:_CANDIDATES]:
+        for prediction_id, version, frames, stack, owner, pixels in queued[:_CANDIDATES]:
             if version != self.first.model_version_id or frames > 1 or stack:
                 return None
-            if any(pixels == prediction.scan.pixel_sha256 for prediction in self.held):
-                continue  # its result will be known soon
+            if any((owner, pixels) == (held.owner_id, held.scan.pixel_sha256) for held in self.held):
+                continue  # its result will be known soon; that of another person's may not be copied
             claimed = transitions.claim(prediction_id, model_version=version)
             if claimed is None:
                 continue

@@ -1,9 +1,11 @@
 """The result cache: the same pixels under the same model version have the same result, so it is copied, not computed.
 
 The database is the cache. A model version's digest covers weights, preprocessing, threshold and calibration, so a hit
-is exactly what a new run would compute. `reused_from` keeps the source for the audit; users never see it, because it
-would tell them that somebody else uploaded the same image.
+is exactly what a new run would compute. Only results of the same owner's scans are copied: a copy is there sooner than
+a run can be, and would tell its owner that somebody else has the same image. `reused_from` keeps the source.
 """
+
+from django.utils import timezone
 
 from diagnosis.inference import series, transitions
 from diagnosis.models import Embedding, Prediction
@@ -21,7 +23,6 @@ _COPIED = (
     "series",
     "progress",
     "engine",
-    "milliseconds",
 )
 
 
@@ -34,16 +35,21 @@ def reuse(claimed: Prediction) -> bool:
     fields = {name: getattr(known, name) for name in _COPIED}
     key_slice = series.slice_at(claimed.scan, known.key_slice.index) if known.key_slice else None
     vector = Embedding.objects.filter(prediction=known).values_list("vector", flat=True).first()
-    transitions.complete(claimed, vector=vector, reused_from=known, key_slice=key_slice, **fields)
+    assert claimed.started is not None
+    taken = {"total": round((timezone.now() - claimed.started).total_seconds() * 1000, 3)}
+    transitions.complete(claimed, vector=vector, reused_from=known, key_slice=key_slice, milliseconds=taken, **fields)
     return True
 
 
 def _find(claimed: Prediction) -> Prediction | None:
-    """The first result for the same pixels and model version, whoever uploaded them."""
+    """The owner's first result for the same pixels and model version."""
     if claimed.model_version_id is None:
         return None
     same = Prediction.objects.filter(
-        scan__pixel_sha256=claimed.scan.pixel_sha256, model_version=claimed.model_version_id, state__in=REUSABLE
+        owner=claimed.owner_id,
+        scan__pixel_sha256=claimed.scan.pixel_sha256,
+        model_version=claimed.model_version_id,
+        state__in=REUSABLE,
     )
     if claimed.scan.is_series:  # a series may have grown since an earlier run, which then covers only part of it
         same = same.filter(progress=claimed.scan.frames)

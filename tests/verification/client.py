@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,10 +15,11 @@ ENDED = {"done", "refused", "failed", "canceled"}
 
 @dataclass
 class Client:
-    """Talks to one site with one token."""
+    """Talks to one site with one token. headers: of the last answer."""
 
     url: str
     token: str
+    headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> tuple[int, Any]:
         return self._send(Request(self.url + path))
@@ -51,6 +52,7 @@ class Client:
         request.add_header("Authorization", f"Token {self.token}")
         try:
             with urlopen(request, timeout=60) as response:
+                self.headers = dict(response.headers)
                 return response.status, _body(response)
         except HTTPError as error:
             return error.code, _body(error)

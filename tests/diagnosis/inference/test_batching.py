@@ -179,6 +179,7 @@ def test_duplicates_and_known_images_cost_no_pass(model: Any, version: Any, monk
     pictures = type(first.scan).objects
     for row, twin in ((first, "f" * 64), (same, "f" * 64), (again, earlier.scan.pixel_sha256), (other, "e" * 64)):
         pictures.filter(pk=row.scan_id).update(pixel_sha256=twin)
+    Prediction.objects.update(owner=earlier.owner_id)
     sizes = passes(model, monkeypatch)
     pipeline.run(prediction_id=first.pk)
     pipeline.run(prediction_id=same.pk)
@@ -186,6 +187,18 @@ def test_duplicates_and_known_images_cost_no_pass(model: Any, version: Any, monk
     assert sum(sizes) == 2
     assert Prediction.objects.get(pk=again.pk).reused_from == earlier
     assert Prediction.objects.get(pk=same.pk).reused_from == first
+
+
+def test_the_same_image_of_two_people_is_analyzed_twice_in_its_order(
+    model: Any, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = waiting(version, 3)
+    type(rows[0].scan).objects.filter(pk__in=[rows[0].scan_id, rows[1].scan_id]).update(pixel_sha256="f" * 64)
+    sizes = passes(model, monkeypatch)
+    pipeline.run(prediction_id=rows[0].pk)
+    assert (states(rows), sum(sizes)) == (["done"] * 3, 3)
+    ended = Prediction.objects.filter(pk__in=[row.pk for row in rows]).order_by("finished").values_list("pk", flat=True)
+    assert list(ended) == [row.pk for row in rows]
 
 
 def test_a_refused_image_does_not_stop_the_batch(model: Any, version: Any) -> None:

@@ -180,7 +180,10 @@ def test_it_waits_until_no_more_slices_come(
     assert sent.messages() == [Message(broker.RUN_PREDICTION, prediction.pk, due)]
 
 
-def test_the_same_series_of_another_person_is_not_computed_again(user: Any, other_user: Any, model: Any) -> None:
+@pytest.mark.parametrize(("handed_over", "passes"), [(True, 2), (False, 4)])
+def test_the_same_series_is_computed_once_for_each_owner(
+    handed_over: bool, passes: int, user: Any, other_user: Any, model: Any
+) -> None:
     files = builders.dicom_series(6)
 
     def upload(person: Any) -> Prediction:
@@ -188,9 +191,11 @@ def test_the_same_series_of_another_person_is_not_computed_again(user: Any, othe
         return intake.receive(user=person, files=uploads).accepted[0].prediction
 
     first, second = upload(user), upload(other_user)
+    if handed_over:
+        Prediction.objects.filter(pk=second.pk).update(owner=user)
     for prediction in (first, second):
         pipeline.run(prediction_id=prediction.pk)
-    assert model.engine.passes == 2  # six slices, once
+    assert model.engine.passes == passes  # six slices take two
     assert fresh(second).tumor_probability == fresh(first).tumor_probability
     assert fresh(second).key_slice.scan == second.scan
     assert second.slice_results.count() == 6
@@ -271,6 +276,7 @@ def test_a_result_for_fewer_slices_is_not_reused(user: Any, other_user: Any, mod
     for file in files:
         file.seek(0)
     theirs = intake.receive(user=other_user, files=files).accepted[0].prediction
+    Prediction.objects.filter(pk=theirs.pk).update(owner=user)
     pipeline.run(prediction_id=theirs.pk)
     assert (fresh(theirs).reused_from, fresh(theirs).series["accepted"]) == (None, 6)
 
@@ -286,6 +292,7 @@ def test_a_result_of_a_slice_that_has_left_its_scan_is_not_copied(user: Any, oth
     late.pk, late.slice = None, left
     late.save()
     theirs = series(other_user, 3, **same)
+    Prediction.objects.filter(pk=theirs.pk).update(owner=user)  # as when the case is handed over
     pipeline.run(prediction_id=theirs.pk)
     assert (fresh(theirs).state, fresh(theirs).reused_from) == ("done", done)
     assert SliceResult.objects.filter(prediction=theirs).count() == 3

@@ -204,6 +204,7 @@ def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(
     [first] = receive(user, *files[:2]).accepted
     pipeline.run(prediction_id=first.prediction.pk)
     [second] = receive(other_user, *files[:2]).accepted
+    Prediction.objects.filter(pk=second.prediction.pk).update(owner=user)  # as when the case is handed over
     pipeline.run(prediction_id=second.prediction.pk)
     assert Prediction.objects.get(pk=second.prediction.pk).reused_from == first.prediction
     receive(other_user, files[2])

@@ -157,7 +157,8 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_prediction_records_its_embedding_and_a_reused_result_the_same(judged: None, user: Any, version: Any) -> None:
     first = PredictionFactory(state="queued", model_version=version, scan__case__owner=user)
-    again = PredictionFactory(state="queued", model_version=version, scan__pixel_sha256=first.scan.pixel_sha256)
+    pixels = first.scan.pixel_sha256
+    again = PredictionFactory(state="queued", model_version=version, scan__pixel_sha256=pixels, scan__case__owner=user)
     other = past(user, version, 0.8)
     for queued in (first, again):
         pipeline.run(prediction_id=queued.pk)
