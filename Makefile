@@ -5,7 +5,7 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-dev run demo test verify reliability bench train lint types format rooms mutate lock coverage clean
+.PHONY: help setup setup-train setup-dev run demo test verify reliability bench tour train lint types format rooms mutate lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ reliability: setup-dev ## Write what `make verify` found of faults into docs/rel
 bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m bench $(ARGS)
+
+tour: setup-dev ## Take the pictures of docs/tour.md anew (needs Chromium; ARGS="--only NAME,NAME" for some)
+	@scripts/install requirements-demo.lock
+	@$(VENV)/python -m tests.verification.tour $(ARGS)
 
 train: setup-train ## Train and evaluate on DATA=folder with a data table (WEIGHTS=, OUT=, ARGS=)
 	@test -n "$(DATA)" || { echo "Name the folder of the data table: make train DATA=folder (see docs/data.md)" >&2; exit 2; }

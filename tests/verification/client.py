@@ -25,7 +25,10 @@ class Client:
         return self._send(Request(self.url + path))
 
     def post(self, path: str, data: bytes = b"", content_type: str = "application/json") -> tuple[int, Any]:
-        return self._send(Request(self.url + path, data=data, headers={"Content-Type": content_type}, method="POST"))
+        return self.send("POST", path, data, content_type)
+
+    def send(self, verb: str, path: str, data: bytes = b"", content_type: str = "application/json") -> tuple[int, Any]:
+        return self._send(Request(self.url + path, data=data, headers={"Content-Type": content_type}, method=verb))
 
     def upload(self, *files: tuple[str, bytes], case: str = "") -> tuple[int, Any]:
         """Upload files, given as name and bytes, in one request."""

@@ -1,16 +1,15 @@
 """The site that most verification tests share, and the real scans that they show it."""
 
 import csv
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.verification import services
 from tests.verification.services import Site, running_site
 
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _BURST = 15_000  # milliseconds that a click may take to show its effect
 
 
@@ -43,12 +42,10 @@ def real_scans(real_data: Path) -> dict[str, list[Path]]:
 @pytest.fixture
 def page(site: Site) -> Iterator[Page]:
     """A browser window; whatever it loads from elsewhere, or logs as an error, fails the test at its end."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "Chromium is not installed: apt-get install chromium"
     foreign: list[str] = []
     errors: list[str] = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = play.chromium.launch(executable_path=services.chromium(), args=services.CHROMIUM_ARGUMENTS)
         window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
         window.set_default_timeout(_BURST)
         window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)

@@ -23,6 +23,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "verify-me-please-42"
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class Site:
         """Run a management command against this site's data; its standard output."""
         environment = self.environment | {"SECRET_KEY": "only-for-commands-" + "x" * 40}
         command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -243,6 +244,13 @@ def orthanc_server(folder: Path) -> Iterator[Orthanc]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def chromium() -> str:
+    """The path of Debian's Chromium, or of another one."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "Chromium is not installed: apt-get install chromium"
+    return found
 
 
 def dcmtk(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -58,6 +58,7 @@ def test_an_older_result_has_no_panel(as_user: Client, make: Make) -> None:
 def test_without_script_it_is_a_page(as_user: Client, make: Make) -> None:
     asked, similar = embed(make()), embed(make())
     body = as_user.get(f"/predictions/{asked.pk}/similar/").content.decode()
+    assert '<h1 id="similar-title">' in body and '<h2 id="similar-title">' in panel(as_user, asked)
     assert "<html" in body and f"/predictions/{similar.pk}/" in body
     assert "Research use" in body
     assert "Nothing to compare" in as_user.get(f"/predictions/{make().pk}/similar/").content.decode()
