@@ -73,7 +73,7 @@ class CaseProblem(exceptions.APIException):
 class NotDone(exceptions.APIException):
     """Why nothing was assigned, saved or done: 403 for who may not, 409 where something stands against it, else 400."""
 
-    _CONFLICTS = ("already_owner", "view_name_taken", "too_many_views")
+    _CONFLICTS = ("already_owner", "gone", "view_name_taken", "too_many_views")
 
     def __init__(self, error: Refused) -> None:
         super().__init__(error.message, error.code)

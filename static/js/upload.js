@@ -4,6 +4,7 @@ import { byId } from "./lib/dom.js";
 import { newKey } from "./lib/keys.js";
 import { claimRow, files as counted, isClutter, tooLarge, UploadQueue } from "./lib/uploads.js";
 import { ensurePoller } from "./poller.js";
+import * as cancel from "./upload/cancel.js";
 import * as caseField from "./upload/case_field.js";
 import { watchDrops } from "./upload/folders.js";
 import * as kept from "./upload/kept.js";
@@ -22,9 +23,13 @@ const queue = new UploadQueue(send);
 const files = new Map(); // key → the file, while this page lives: a browser does not read it again by itself
 let chosen = []; // files that wait for a case reference
 let unannounced = [];
+let announced = Promise.resolve(); // settled once the site knows of every row
 let starting = false;
 
-const showSummary = () => rows.showSummary(queue, tabs.isElsewhere);
+function showSummary() {
+  rows.showSummary(queue, tabs.isElsewhere);
+  cancel.showAll(queue.waiting.length + chosen.length);
+}
 
 async function choose(some) {
   chosen.push(...some);
@@ -39,6 +44,7 @@ async function start() {
   const ready = await caseField.isReady();
   starting = false;
   byId("waits").textContent = ready ? "" : `${counted(chosen.length)} not sent yet: the case comes first.`;
+  showSummary();
   if (!ready) return;
   const some = chosen;
   chosen = [];
@@ -65,8 +71,9 @@ async function add(jobs) {
     showSummary();
     if (jobs.length > at + ROWS_AT_ONCE) await new Promise(requestAnimationFrame);
   }
-  unannounced.push(...jobs);
-  await announce();
+  unannounced.push(...jobs.filter((job) => job.state !== "withdrawn"));
+  announced = announce();
+  await announced;
   for (const job of jobs) if (job.problem) rows.showProblem(job.row, job.problem);
   showSummary();
   queue.pump();
@@ -95,6 +102,8 @@ async function announce() {
 }
 
 function send(job) {
+  rows.begin(job.row);
+  showSummary();
   transfer(job, form, {
     onProgress: (state) => rows.showProgress(job.row, state),
     onAnswer: (request) => takeAnswer(job, request),
@@ -203,8 +212,7 @@ async function dismiss(what, gone) {
     if (error instanceof kept.LoggedOut) loggedOut();
     return;
   }
-  for (const row of gone.slice(1)) rows.removeRow(row);
-  if (gone.length) rows.leaveRow(gone[0]);
+  rows.leaveRows(gone);
   for (const key of new Set(gone.map((row) => row.dataset.key))) {
     questions.settle(key, sendAnswered);
     if (![...list.children].some((row) => row.dataset.key === key)) files.delete(key);
@@ -213,7 +221,25 @@ async function dismiss(what, gone) {
   showSummary();
 }
 
+function cancelJobs(jobs) {
+  const onGone = (gone) => {
+    for (const job of gone) files.delete(job.key);
+    tabs.changed();
+    showSummary();
+  };
+  return cancel.cancel(jobs, queue, { announced, onGone, onLoggedOut: loggedOut });
+}
+
+cancel.watchAll(() => {
+  chosen = [];
+  byId("waits").textContent = "";
+  showSummary();
+  cancelJobs(queue.waiting);
+});
+
 list.addEventListener("click", (event) => {
+  const canceled = event.target.closest('[data-part="cancel"]')?.closest(".upload-row");
+  if (canceled) cancelJobs(queue.waiting.filter((job) => job.row === canceled));
   const row = event.target.closest('[data-part="remove"]')?.closest(".upload-row");
   if (!row) return;
   event.preventDefault();

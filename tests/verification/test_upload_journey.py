@@ -151,6 +151,31 @@ def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(
     assert asked == ["beforeunload"], "leaving asks no more once everything has arrived"
 
 
+def test_files_that_wait_are_canceled_by_keyboard(page: Page, clerk: str, site: Site, tmp_path: Path) -> None:
+    """One by one and all at once; what is on its way arrives, and the focus stays in the list."""
+    held: list[Route] = []
+    page.route("**/upload/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    page.locator("#id_files").set_input_files(pictures(tmp_path, 6, first=7000))
+    waiting = page.get_by_role("button", name=re.compile(r"^Cancel scan_"))
+    expect(waiting).to_have_count(4)
+    expect(page.get_by_role("button", name="Cancel 4 waiting")).to_be_visible()
+    waiting.first.focus()
+    page.keyboard.press("Enter")
+    expect(waiting).to_have_count(3)
+    expect(page.get_by_role("button", name="Cancel scan_03.png")).to_be_focused()
+    page.get_by_role("button", name="Cancel 3 waiting").focus()
+    page.keyboard.press("Enter")
+    expect(waiting).to_have_count(0)
+    expect(page.locator("#id_files")).to_be_focused()
+    for route in held:
+        route.continue_()
+    rows = page.locator("#uploads > li")
+    expect(rows.get_by_role("link", name="Open the result of")).to_have_count(2, timeout=_UPLOADED)
+    assert [name for _, name in uploaded(site, clerk)] == ["scan_00.png", "scan_01.png"]
+    page.reload()
+    expect(rows).to_have_count(2)
+
+
 def test_a_wrong_reference_is_told_on_its_field_and_sends_nothing(page: Page, clerk: str, tmp_path: Path) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)

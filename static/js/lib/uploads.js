@@ -32,6 +32,10 @@ export function retryDelay({ status, retryAfter, tries, random = Math.random() }
   return 1000 * retryAfter * (1 + random);
 }
 
+/** `items` in parts of at most `size`. */
+export const batches = (items, size) =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
+
 export const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 /** The parts of the line above the list. counts: rows in each state. */
@@ -56,7 +60,7 @@ export function claimRow(rows, file) {
 /**
  * Sends jobs in order, AT_ONCE at a time.
  *
- * A job is any object; the queue sets its `state`: waiting → sending → ended. A job that rests before another try stays
+ * A job is any object; the queue sets its `state`: waiting → sending → ended, or withdrawn. A job that rests before another try stays
  * `sending` and keeps its turn, so that the ones behind it rest too.
  */
 export class UploadQueue {
@@ -85,6 +89,21 @@ export class UploadQueue {
   /** The jobs that have not ended. */
   get jobs() {
     return [...this.#sending, ...this.#waiting];
+  }
+
+  /** The jobs whose turn has not come. */
+  get waiting() {
+    return [...this.#waiting];
+  }
+
+  /** Take back a job whose turn has not come. False for any other: its bytes are on their way. */
+  withdraw(job) {
+    const at = this.#waiting.indexOf(job);
+    if (at < 0) return false;
+    this.#waiting.splice(at, 1);
+    this.total -= 1;
+    job.state = "withdrawn";
+    return true;
   }
 
   add(job) {

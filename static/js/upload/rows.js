@@ -13,6 +13,7 @@ let previews = 0;
 export function makeRow(file) {
   const row = blank.content.firstElementChild.cloneNode(true);
   part(row, "name").textContent = file.name;
+  part(row, "cancel").setAttribute("aria-label", `Cancel ${file.name}`);
   if (isBrowserImage(file) && previews < MOST_PREVIEWS) {
     previews += 1;
     const image = document.createElement("img");
@@ -33,6 +34,18 @@ function releasePreview(row) {
   URL.revokeObjectURL(image.src);
 }
 
+/** Hides or shows a button; a focus that it has goes to `next`. */
+export function hide(button, hidden, next) {
+  const focused = hidden && document.activeElement === button;
+  button.hidden = hidden;
+  if (focused) next.focus();
+}
+
+/** The file's turn has come: it cannot be taken back any more. */
+export function begin(row) {
+  hide(part(row, "cancel"), true, beside(row));
+}
+
 export function showProgress(row, { percent, text }) {
   if (percent !== undefined) row.querySelector("progress").value = percent;
   part(row, "bar-text").textContent = text;
@@ -41,6 +54,7 @@ export function showProgress(row, { percent, text }) {
 /** Ends a row with a sentence; with `again` it offers to send the file once more. */
 export function showProblem(row, text, again) {
   row.dataset.state = "refused";
+  begin(row);
   part(row, "bar").hidden = true;
   part(row, "problem").textContent = text;
   part(row, "problem").hidden = false;
@@ -53,7 +67,7 @@ export function showProblem(row, text, again) {
 export function resetRow(row) {
   row.dataset.state = "here";
   for (const name of ["problem", "remove", "again"]) part(row, name).hidden = true;
-  part(row, "bar").hidden = false;
+  for (const name of ["bar", "cancel"]) part(row, name).hidden = false;
   showProgress(row, { percent: 0, text: "Next" });
 }
 
@@ -116,7 +130,10 @@ export function showSummary(queue, isElsewhere) {
     line.replaceChildren(...parts.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
   }
   byId("not-sent").hidden = !counts.waiting;
-  byId("dismiss-form").hidden = !list.children.length;
+  const dismissing = byId("dismiss-form");
+  const focused = dismissing.contains(document.activeElement);
+  dismissing.hidden = !list.children.length;
+  if (focused && dismissing.hidden) byId("id_files").focus();
 }
 
 /** The rows that "Clear finished" takes away. */
@@ -125,9 +142,17 @@ export function finishedRows() {
   return [...list.querySelectorAll('[data-state="taken"], [data-state="known"]')].filter(ended);
 }
 
-/** Takes a row away, and gives the focus to the one beside it. */
-export function leaveRow(row) {
+/** Takes rows away, and gives a focus that was in them to the row beside them. */
+export function leaveRows(gone) {
+  const focused = gone.some((row) => row.contains(document.activeElement));
+  for (const row of gone.slice(1)) removeRow(row);
+  const next = gone.length && beside(gone[0]);
+  if (gone.length) removeRow(gone[0]);
+  if (focused) next.focus();
+}
+
+// The first thing to press in the row beside this one; without any, the button that chooses files.
+function beside(row) {
   const near = row.nextElementSibling || row.previousElementSibling;
-  removeRow(row);
-  (near?.querySelector("a, button:not([hidden])") || byId("id_files")).focus();
+  return near?.querySelector("a, button:not([hidden])") || byId("id_files");
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  batches,
   claimRow,
   isClutter,
   progress,
@@ -140,6 +141,40 @@ test("every job is sent once, whatever happens to its session", () => {
     done.toSorted((a, b) => a - b),
     jobs.map((job) => job.number),
   );
+});
+
+test("a file whose turn has not come can be taken back, and no other", () => {
+  const { queue, jobs, sent } = queueOf(5);
+  assert.deepEqual(queue.waiting, jobs.slice(2));
+  assert.ok(queue.withdraw(jobs[3]));
+  assert.ok(!queue.withdraw(jobs[3]));
+  assert.ok(!queue.withdraw(jobs[0]));
+  assert.deepEqual(states(jobs), ["sending", "sending", "waiting", "withdrawn", "waiting"]);
+  assert.equal(queue.total, 4);
+  queue.end(jobs[0]);
+  queue.end(jobs[1]);
+  assert.deepEqual(sent, [jobs[0], jobs[1], jobs[2], jobs[4]]);
+  assert.ok(!queue.withdraw(jobs[0]));
+});
+
+test("all that wait are taken back, and may be added again", () => {
+  const { queue, jobs, sent } = queueOf(4);
+  for (const job of queue.waiting) assert.ok(queue.withdraw(job));
+  assert.deepEqual(queue.waiting, []);
+  assert.ok(queue.busy);
+  queue.end(jobs[0]);
+  queue.end(jobs[1]);
+  assert.ok(!queue.busy);
+  assert.deepEqual(sent, jobs.slice(0, 2));
+  queue.add(jobs[2]);
+  queue.pump();
+  assert.deepEqual(sent.at(-1), jobs[2]);
+  assert.equal(queue.total, 1);
+});
+
+test("many are named in parts", () => {
+  assert.deepEqual(batches([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
+  assert.deepEqual(batches([], 2), []);
 });
 
 test("the total counts anew once everything was sent", () => {
