@@ -32,7 +32,6 @@ function replace(image) {
   place.className = `${image.className} no-image`;
   place.textContent = "No image";
   place.ariaHidden = "true"; // for the ear, the sentence says it once
-  if (image.hasAttribute("width")) place.style.width = place.style.height = `${image.getAttribute("width")}px`;
   const sentence = sentenceOf(image);
   if (sentence) sentence.hidden = false;
   image.replaceWith(place);
