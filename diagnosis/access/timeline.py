@@ -13,8 +13,12 @@ from diagnosis.access import selectors
 from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent, Case, Prediction, Review, Scan
 
-_NOT_SHOWN = ("result.viewed", "review.saved")
-"""Looks and drafts, which would crowd out what was done. The audit trail in the admin has them."""
+_NOT_SHOWN = (
+    "result.viewed", "results.viewed", "picture.viewed", "scan.viewed", "review.saved",
+    "access.denied", "access.not_found",
+)  # fmt: skip
+"""Looks, drafts and refusals, which would crowd out what was done, or tell one person what another tried to see. The
+audit trail in the admin has them."""
 
 _OUTLIVES_TRASH = ("scan.deleted", "scan.restored", "scan.moved")
 """Events of a scan that its case shows even while the scan is in the trash."""

@@ -9,7 +9,7 @@ from django.test import Client
 
 from diagnosis.access import audit
 from diagnosis.cases import notes, trash
-from diagnosis.models import Case, CaseNote, Prediction, Scan
+from diagnosis.models import AuditEvent, Case, CaseNote, Prediction, Scan
 from tests.factories import CaseFactory
 
 Make = Callable[..., Prediction]
@@ -135,3 +135,18 @@ def test_activity_costs_the_same_whatever_its_length(
     with django_assert_max_num_queries(9):
         page = as_user.get(f"/cases/{case.pk}/activity/")
     assert len(page.context["entries"]) == min(count + 1, 50)
+
+
+def test_activity_tells_nobody_who_looked_or_was_turned_away(
+    as_user: Client, case: Case, scan: Scan, reader: User, other_user: User
+) -> None:
+    run = scan.predictions.get()
+    for person, status in ((reader, 200), (other_user, 404)):
+        client = Client()
+        client.force_login(person)
+        for address in (f"/cases/{case.pk}/", f"/predictions/{run.pk}/", f"/predictions/{run.pk}/heatmap/"):
+            assert client.get(address).status_code == status
+    rows = set(AuditEvent.objects.values_list("action", "actor"))
+    assert ("access.not_found", other_user.username) in rows
+    assert {actor for _, actor in rows} >= {reader.username, other_user.username}
+    assert as_user.get(f"/cases/{case.pk}/activity/").context["entries"] == []
