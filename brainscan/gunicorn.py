@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import tempfile
+import threading
 from typing import Any
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -42,7 +43,10 @@ def child_exit(server: object, worker: Any) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Keep gunicorn's name and version out of the Server header."""
+    """Keep gunicorn's name and version out of the Server header; start the first process that decodes files."""
     import gunicorn.http.wsgi
 
+    from diagnosis.intake import decoder_pool
+
     gunicorn.http.wsgi.SERVER = "brainscan"
+    threading.Thread(target=decoder_pool.warm_up, name="warm-up", daemon=True).start()

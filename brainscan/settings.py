@@ -109,6 +109,10 @@ WHITENOISE_USE_FINDERS = DEBUG
 MAX_UPLOAD_MB = env.int("MAX_UPLOAD_MB", default=25)
 if MAX_UPLOAD_MB < 1:
     raise ImproperlyConfigured("MAX_UPLOAD_MB must be at least 1 (megabytes for one uploaded file).")
+# Files are decoded in processes of their own, each with a limit for a file. 0: in the web process, without limits.
+DECODE_PROCESSES = config.at_least("DECODE_PROCESSES", env.int("DECODE_PROCESSES", default=3), least=0)
+DECODE_SECONDS = config.at_least("DECODE_SECONDS", env.int("DECODE_SECONDS", default=30), least=1)
+DECODE_MB = config.at_least("DECODE_MB", env.int("DECODE_MB", default=3000), least=256)
 MAX_ARCHIVE_MB = env.int("MAX_ARCHIVE_MB", default=250)
 if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
     raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")

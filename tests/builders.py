@@ -25,6 +25,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from ml.readers.raster import jpeg
+
 U8 = NDArray[np.uint8]
 
 
@@ -256,3 +258,11 @@ def nifti_bytes(frames: int = 8, *, size: int = 96, thickness: float = 5.0, blan
     planes = np.stack([phantom(size, seed=number).T[:, ::-1] for number in range(frames)], axis=2)
     planes = np.zeros_like(planes) if blank else planes
     return bytes(nib.Nifti1Image(planes, np.diag([1.0, 1.0, thickness, 1.0])).to_bytes())
+
+
+def jpeg_with_scans(count: int, *, size: int = 64) -> bytes:
+    """A progressive JPEG that repeats its last scan until it has `count`; each goes over the whole picture."""
+    data = jpeg_bytes(phantom(size), progressive=True)
+    scans = [one for one in jpeg.segments(data) if one.marker == jpeg.SOS]
+    last = data[scans[-1].start - 4 : scans[-1].scan_end]
+    return data[: scans[-1].scan_end] + last * (count - len(scans)) + data[scans[-1].scan_end :]

@@ -10,6 +10,7 @@ os.environ.setdefault("SECRET_KEY", "for-tests-only-" + "x" * 50)
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="brainscan-tests-")  # each process of pytest-xdist has its own
 os.environ.pop("REDIS_URL", None)  # tests empty the queue, so it must not be anybody else's: see `valkey` in conftest
 os.environ.setdefault("HTTPS", "0")
+os.environ["DECODE_PROCESSES"] = "0"  # most tests look into decoding; tests of the pool start one
 (Path(os.environ["DATA_DIR"]) / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise looks for it at start
 
 settings.register_profile("brainscan", deadline=None)  # a busy machine is no reason to fail

@@ -2,7 +2,8 @@
 
     unpacking    an upload becomes its files; those of an archive come one by one
     limits       wait for a free upload slot, and for enough memory to read the file
-    decoding     bytes become slices; `previews` renders them, `diagnosis.deid` cleans the file
+    decoding     bytes become slices; `previews` renders them, `diagnosis.deid` cleans the file. `decoder_pool` has it
+                 done in a process of its own
     store        duplicates are found; files and rows are written in one transaction, and the prediction is queued on
                  commit
     series_store slices that come file by file wait (`held_slices`) until the upload has been read; then each finds its
@@ -27,11 +28,11 @@ from diagnosis.access.users import User
 from diagnosis.inference import model_versions
 from diagnosis.intake import free_space, namesakes, rejections, series_store, store
 from diagnosis.intake.decoded import Decoded
-from diagnosis.intake.decoding import decode
+from diagnosis.intake.decoder_pool import decode
 from diagnosis.intake.file_names import clean_name
 from diagnosis.intake.free_space import NoRoom
 from diagnosis.intake.held_slices import HeldSlices
-from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
+from diagnosis.intake.limits import Busy, MemoryBudget, PerPerson, UploadSlots
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected
 from diagnosis.intake.store import UploadContext
 from diagnosis.intake.unpacking import Upload, unpack
@@ -41,8 +42,10 @@ from ml.contracts import UnreadableImage
 
 _log = structlog.get_logger(__name__)
 
-_memory = MemoryBudget(32 * 1024 * 1024)
-"""One large file, or many small ones: each is in memory from when it is read until it is stored."""
+_memory = MemoryBudget(96 * 1024 * 1024)
+"""Of all uploads: each file is in memory from when it is read until it is stored."""
+_memory_each: PerPerson[MemoryBudget] = PerPerson(lambda: MemoryBudget(32 * 1024 * 1024))
+"""Of one person: one large file, or many small ones, so that nobody waits for one person's large files."""
 
 _slots = UploadSlots(settings.UPLOADS_AT_ONCE, patience=2.0)
 
@@ -119,7 +122,7 @@ def _take_upload(upload: Upload, context: UploadContext, receipt: Receipt, held:
     try:
         with closing(unpack(upload)) as files:
             for file in files:
-                with _memory.held(file.size):
+                with _memory_each.of(context.user.pk).held(file.size), _memory.held(file.size):
                     context = _take(file.name, file.read(), context, receipt, held)
     except UnreadableImage as error:  # the archive itself; files already taken out of it stay
         receipt.rejected.append(rejections.rejected(error, name=clean_name(upload.name)))
@@ -133,7 +136,7 @@ def _take(
     try:
         if isinstance(content, UnreadableImage):
             raise content
-        for decoded in decode(content, name=name):
+        for decoded in decode(content, name=name, owner=context.user.pk):
             if decoded.has_text and not _confirmed(content, context):
                 with_picture = sum(bool(one.picture) for one in receipt.rejected) < context.pictures
                 receipt.rejected.append(rejections.question(decoded, content, name=name, with_picture=with_picture))

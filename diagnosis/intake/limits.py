@@ -2,8 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
+
+T = TypeVar("T")
 
 
 class Busy(Exception):
@@ -13,6 +17,22 @@ class Busy(Exception):
 
     def __str__(self) -> str:
         return "The site is taking in as many uploads as it can just now. Nothing of this one was kept. Try again soon."
+
+
+class PerPerson(Generic[T]):
+    """One of something for each person, as long as somebody holds it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._made: WeakValueDictionary[int | None, T] = WeakValueDictionary()
+
+    def of(self, person: int | None) -> T:
+        """The same for the same id."""
+        with self._lock:
+            found = self._made.get(person)
+            if found is None:
+                found = self._made[person] = self._make()
+            return found
 
 
 class MemoryBudget:

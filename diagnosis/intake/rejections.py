@@ -48,6 +48,26 @@ def burned_in_text() -> UnreadableImage:
     )
 
 
+def takes_too_long() -> UnreadableImage:
+    return UnreadableImage(
+        "takes_too_long",
+        "Decoding this file takes longer than the site allows, although it is not large. Export it again, uncompressed "
+        "or as PNG.",
+    )
+
+
+def takes_too_much() -> UnreadableImage:
+    return UnreadableImage(
+        "takes_too_much", "Decoding this file takes more memory than the site allows. Export it again in smaller parts."
+    )
+
+
+def decoder_ended() -> UnreadableImage:
+    return UnreadableImage(
+        "decoder_ended", "The decoder broke down over this file, so it must be damaged. Export it again."
+    )
+
+
 def no_slices() -> UnreadableImage:
     return UnreadableImage("no_slices", "The file can be read, but it holds no slice that can be judged.")
 

@@ -73,6 +73,8 @@ def _jpeg(dataset: Dataset, index: int, stream: bytes) -> NDArray[Any]:
     try:
         whole = jpeg.completed(stream)
     except UnreadableImage as error:
+        if error.code != "truncated":
+            raise
         message = "The DICOM file is cut off: a JPEG in Pixel Data (7FE0,0010) ends before the picture does."
         raise UnreadableImage("dicom_truncated", message) from error
     if whole is stream:

@@ -21,6 +21,8 @@ _FRAMES = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
 _READ = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 """Baseline, extended and progressive, with Huffman or arithmetic coding."""
 _NAMES = {0xC3: "lossless", 0xCB: "lossless with arithmetic coding", 0xF7: "JPEG-LS"}
+MAX_SCANS = 100
+"""Each goes over the whole picture. Encoders write about ten, the most that says something new is some hundred."""
 _END = bytes([0xFF, EOI])
 _FILLERS = (bytes([0x55] * 64), bytes([0xB2, 0x6C] * 32))
 
@@ -60,7 +62,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 def completed(data: bytes) -> bytes:
     """The file up to its end marker, which is added where it alone is missing. Damage is left for Pillow to find.
 
-    Raises UnreadableImage with code `variant_not_read`, or `truncated` if pixels are missing.
+    Raises UnreadableImage with code `variant_not_read`, `too_many_scans`, or `truncated` if pixels are missing.
     """
     found: list[Segment] = []
     with contextlib.suppress(ValueError):
@@ -69,6 +71,11 @@ def completed(data: bytes) -> bytes:
     if frame is not None:
         _check_variant(data, frame)
     scans = [one for one in found if one.marker == SOS]
+    if len(scans) > MAX_SCANS:
+        raise UnreadableImage(
+            "too_many_scans",
+            f"The JPEG file builds its picture in {len(scans):,} passes; at most {MAX_SCANS} are read. Save it again.",
+        )
     if frame is None or not scans or found[-1].marker == EOI:
         return data
     end = scans[-1].scan_end

@@ -59,7 +59,13 @@ def directory_of(data: bytes) -> Directory:
 
 
 def check(directory: Directory) -> None:
-    """Raises UnreadableImage with code `variant_not_read` if the compression is one that is not decoded."""
+    """Raises UnreadableImage with code `variant_not_read` if the compression is one that is not decoded, and
+    `too_many_tiles`."""
+    tiles = max(len(directory.values.get(tag, ())) for tag in (tags.TILE_OFFSETS, tags.STRIP_OFFSETS))
+    if tiles > MAX_TILES:
+        raise UnreadableImage(
+            "too_many_tiles", f"The TIFF file is in {tiles:,} strips or tiles; at most {MAX_TILES:,} are read."
+        )
     compression = directory.first(tags.COMPRESSION, 1)
     if compression not in COMPRESSION_INFO or COMPRESSION_INFO[compression] in _UNDECODED:
         raise not_read(directory)
@@ -68,6 +74,8 @@ def check(directory: Directory) -> None:
         raise not_read(directory)
 
 
+MAX_TILES = 50_000
+"""A row of the longest picture each would be fewer."""
 _UNDECODED = frozenset(["tiff_sgilog", "tiff_sgilog24", "tiff_thunderscan", "webp"])
 """What Pillow names but its libtiff is not built to decode, or decodes to other than gray or RGB."""
 

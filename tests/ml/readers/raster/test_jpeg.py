@@ -1,6 +1,7 @@
 """JPEG as it arrives: variants are named, and a file is whole if its pixels are."""
 
 import io
+import time
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image as Pillow
 
 from ml import readers
 from ml.contracts import UnreadableImage
+from ml.readers.raster import jpeg
 from tests import builders
 
 WHOLE = builders.jpeg_bytes(quality=85)
@@ -64,6 +66,15 @@ def test_a_variant_that_is_not_read_is_named(data: bytes, what: str) -> None:
     assert found.code == "variant_not_read"
     assert f"{what}." in found.message
     assert "Save the picture as PNG" in found.message
+
+
+def test_a_picture_in_too_many_passes_is_refused_before_the_first() -> None:
+    assert readers.read(builders.jpeg_with_scans(jpeg.MAX_SCANS)).pixels.shape == (64, 64)
+    started = time.process_time()
+    found = refused(builders.jpeg_with_scans(6_000, size=512))
+    assert time.process_time() - started < 2  # decoding it takes 20
+    assert found.code == "too_many_scans"
+    assert "6,000 passes" in found.message
 
 
 def test_damage_stays_damage() -> None:

@@ -1,16 +1,19 @@
 """TIFF as microscopes, ImageJ, MATLAB and Python write it: every kind of sample gives the slice's own gray values."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from ml import readers
 from ml.contracts import UnreadableImage
 from ml.inference import pixel_checks
 from ml.readers import outliers
 from ml.readers.raster.deep import NOT_FINITE
+from ml.readers.raster.tiff import MAX_TILES
 from tests import builders
 from tests.ml.readers.raster.tiffs import tiff
 
@@ -180,3 +183,11 @@ def test_a_page_that_leads_back_to_itself_is_counted_once() -> None:
     entries = int.from_bytes(data[start : start + 2], "little")
     data[start + 2 + 12 * entries : start + 6 + 12 * entries] = data[4:8]
     assert readers.read(bytes(data)).notes == ()
+
+
+def test_a_picture_in_too_many_strips_is_refused() -> None:
+    stream = io.BytesIO()
+    Pillow.new("L", (1, MAX_TILES + 1)).save(stream, "TIFF", tiffinfo={278: 1})
+    found = refused(stream.getvalue())
+    assert found.code == "too_many_tiles"
+    assert "50,001" in found.message
