@@ -16,6 +16,10 @@ def main(arguments: list[str]) -> None:
         from brainscan.launcher import data_dir
 
         data_dir.prepare(os.environ)
+    if arguments[1:2] == ["restore"]:
+        from brainscan.backup import keys
+
+        keys.prepare(os.environ, arguments[2:])
     try:
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:

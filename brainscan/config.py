@@ -26,8 +26,14 @@ def secret_key(value: str, *, data_dir: Path) -> str:
     )
 
 
-def deid_secret(value: str, *, secret_key: str) -> bytes:
-    """DEID_SECRET, or one derived from SECRET_KEY. A site sets it to keep its UIDs when its SECRET_KEY changes."""
+def deid_secret(value: str, *, secret_key: str, data_dir: Path) -> bytes:
+    """DEID_SECRET, the one that a restore has put into DATA_DIR, or one derived from SECRET_KEY.
+
+    A site sets it to keep its UIDs when its SECRET_KEY changes.
+    """
+    file = data_dir / "deid_secret"
+    if not value and file.is_file():
+        return bytes.fromhex(file.read_text(encoding="ascii").strip())
     return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 
 

@@ -123,7 +123,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)
 
 # De-identification. Whoever knows this secret can link the site's UIDs to the hospital's.
-DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY)
+DEID_SECRET = config.deid_secret(env.str("DEID_SECRET", default=""), secret_key=SECRET_KEY, data_dir=DATA_DIR)
 CASE_BY_PATIENT = env.bool("CASE_BY_PATIENT", default=False)
 FILE_UPLOAD_HANDLERS = [
     "diagnosis.intake.upload_handler.SizeLimit",

@@ -1,5 +1,6 @@
 """System checks for settings with which the site starts but does not work."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +8,18 @@ from django.core.checks import CheckMessage, Warning, register
 
 from ml.contracts import ModelUnavailable
 from ml.inference import registry
+
+
+@register
+def closed_to_others(**_: Any) -> list[CheckMessage]:
+    """DATA_DIR and an SQLite database are closed to other users of the machine. `make run` closes both by itself."""
+    database = settings.DATABASES["default"]
+    paths = [Path(settings.DATA_DIR), *([Path(database["NAME"])] if "sqlite" in database["ENGINE"] else [])]
+    exposed = [path for path in paths if path.exists() and path.stat().st_mode & 0o077]
+    if exposed and any(path.parent.stat().st_mode & 0o077 or path.is_dir() for path in exposed):
+        hint = f"chmod go= {' '.join(map(str, exposed))}"
+        return [Warning("Other users of this machine can read the site's data.", hint=hint, id="diagnosis.W002")]
+    return []
 
 
 @register

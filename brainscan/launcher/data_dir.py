@@ -4,18 +4,21 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 from brainscan.launcher.errors import LaunchError
 
+_PRIVATE = ("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "secret_key", "deid_secret", "storage", "valkey")
 _DEFAULT = Path(__file__).resolve().parents[2] / "var"
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
     """Create DATA_DIR, and a secret key unless SECRET_KEY is set: Django's settings need both."""
     try:
+        os.umask(0o077)  # for everything that the site's programs make from now on
         folder = resolve(environ.get("DATA_DIR", ""))
         environ["DATA_DIR"] = str(folder)
         if not environ.get("SECRET_KEY"):
@@ -33,7 +36,27 @@ def resolve(value: str) -> Path:
         raise LaunchError(f"DATA_DIR {folder} cannot be made ({error.strerror}). Name another: DATA_DIR=…") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(f"DATA_DIR {folder} is not writable. Name another: DATA_DIR=…")
+    close(folder)
     return folder
+
+
+def close(path: Path) -> None:
+    """Close a folder, and what of a site lies in it, or a file to other users of the machine, however it came to be."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_ISVTX:
+        raise LaunchError(f"{path} is shared by all users of this machine. Name a folder of its own: DATA_DIR=…")
+    try:
+        if mode & 0o077:
+            path.chmod(mode & 0o700)
+    except OSError as error:
+        raise LaunchError(
+            f"Other users of this machine can read {path}, and it is not ours to close ({error.strerror}). "
+            "Let its owner run the site, or name another: DATA_DIR=…"
+        ) from error
+    if stat.S_ISDIR(mode):
+        for name in _PRIVATE:
+            if (path / name).exists():
+                close(path / name)
 
 
 @contextlib.contextmanager

@@ -65,6 +65,10 @@ def _prepare() -> None:
     static_files.collect()
     call_command("register_model", "--default")
     account.prepare(password=os.environ.get("ADMIN_PASSWORD", ""))
+    database = Path(str(settings.DATABASES["default"]["NAME"]))
+    for file in (database, database.with_name(f"{database.name}-wal"), database.with_name(f"{database.name}-shm")):
+        if connections["default"].vendor == "sqlite" and file.is_file():
+            data_dir.close(file)  # DATABASE_URL may name one outside DATA_DIR
     connections.close_all()
 
 

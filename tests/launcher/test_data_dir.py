@@ -68,3 +68,20 @@ def test_a_secret_key_that_is_given_stands(tmp_path: Path) -> None:
 def test_secret_key_interrupted_while_written_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "secret_key.new").write_text("half")
     assert len(data_dir.secret_key(tmp_path)) >= 64
+
+
+def test_what_is_open_to_others_is_closed_however_it_came_to_be(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    for name in ("db.sqlite3", "db.sqlite3-wal", "secret_key"):
+        (folder / name).touch(mode=0o644)
+    (folder / "storage").mkdir(mode=0o755)
+    data_dir.resolve(str(folder))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "storage")} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()} == {0o600}
+
+
+def test_a_folder_that_all_users_share_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(LaunchError, match="shared by all users"):
+        data_dir.resolve(str(tmp_path))

@@ -1,0 +1,46 @@
+"""The secrets of a site in a backup. Runs before Django, which cannot read its settings without them."""
+
+import json
+import os
+import sys
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+
+from brainscan.launcher import data_dir
+from brainscan.launcher.errors import LaunchError
+
+_NAME = "secrets.json"
+_STATE = ("db.sqlite3", "secret_key", "deid_secret", "storage")
+"""What makes a DATA_DIR a site's."""
+
+
+def write(folder: Path, *, secret_key: str, deid_secret: bytes) -> None:
+    """Keep both in a file that only its owner reads."""
+    private(folder / _NAME, json.dumps({"SECRET_KEY": secret_key, "DEID_SECRET": deid_secret.hex()}) + "\n")
+
+
+def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None:
+    """Before a restore: DATA_DIR, and in one that is empty the backup's keys. Variables that are set stand."""
+    source = next((Path(word) for word in arguments if not word.startswith("-")), None)
+    try:
+        folder = data_dir.resolve(environ.get("DATA_DIR", ""))
+    except LaunchError as error:
+        sys.exit(f"Error: {error}")
+    environ["DATA_DIR"] = str(folder)
+    if any((folder / name).exists() for name in _STATE):
+        if not (folder / "secret_key").exists() and not environ.get("SECRET_KEY"):
+            environ["SECRET_KEY"] = "only-to-say-that-the-folder-is-not-empty"  # noqa: S105
+        return
+    if source is not None and (source / _NAME).is_file():
+        kept = json.loads((source / _NAME).read_text(encoding="utf-8"))
+        private(folder / "deid_secret", kept["DEID_SECRET"])
+        if not environ.get("SECRET_KEY"):
+            private(folder / "secret_key", kept["SECRET_KEY"])
+    if not environ.get("SECRET_KEY"):
+        data_dir.secret_key(folder)
+
+
+def private(file: Path, text: str) -> None:
+    """Write a new file that only its owner may read."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+        out.write(text)

@@ -1,0 +1,68 @@
+"""Files of a backup: copied with their digests, checked, and put back under their names."""
+
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from brainscan.backup import files
+from brainscan.backup.files import Copied
+from brainscan.backup.manifest import BackupError
+from tests.factories import digest
+
+NAMES = ("scans/ab/one.bin", "previews/cd/two.png")
+
+
+@pytest.fixture
+def stored() -> dict[str, str]:
+    """Two files in the storage, and what rows say of their digests."""
+    for name in NAMES:
+        default_storage.save(name, ContentFile(name.encode()))
+    return {NAMES[0]: digest(NAMES[0]), NAMES[1]: ""}
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    return folder
+
+
+def test_there_and_back(stored: dict[str, str], backup: Path) -> None:
+    copied = Copied()
+    assert files.copy(stored, backup, known=copied) == []
+    copied.write(backup)
+    with pytest.raises(BackupError, match="not empty"):
+        files.require_empty()
+    for name in NAMES:
+        default_storage.delete(name)
+        Path(default_storage.path(name)).parent.rmdir()
+    files.require_empty()
+    assert files.read(backup) == copied == {name: (len(name), digest(name)) for name in NAMES}
+    files.check(backup, copied)
+    files.restore(backup, copied)
+    with default_storage.open(NAMES[0]) as file:
+        assert file.read() == NAMES[0].encode()
+
+
+def test_what_is_missing_or_changed_is_named_and_the_next_round_copies_only_what_is_new(
+    stored: dict[str, str], backup: Path
+) -> None:
+    copied = Copied()
+    wanted = stored | {NAMES[0]: digest("other"), "scans/ab/gone.bin": ""}
+    assert files.copy(wanted, backup, known=copied) == ["scans/ab/gone.bin", NAMES[0]]
+    assert files.copy({NAMES[1]: ""}, backup, known=copied) == []  # the other rows are gone by then
+    assert [path.name for path in (backup / "storage").rglob("*.*")] == ["two.png"]
+
+
+def test_a_damaged_backup_is_not_restored(stored: dict[str, str], backup: Path) -> None:
+    files.copy(stored, backup, known=(copied := Copied()))
+    (backup / "storage" / NAMES[1]).write_bytes(b"bits")
+    with pytest.raises(
+        BackupError, match=r"1 files of the backup are gone or damaged, among them previews/cd/two\.png"
+    ):
+        files.check(backup, copied)
+    (backup / "storage" / NAMES[0]).unlink()
+    with pytest.raises(BackupError, match="2 files"):
+        files.check(backup, copied)

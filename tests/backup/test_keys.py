@@ -1,0 +1,53 @@
+"""The keys of a backup are in place before the settings are read, and never take the place of others."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from brainscan import config
+from brainscan.backup import keys, manifest
+from brainscan.backup.manifest import BackupError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    keys.write(folder, secret_key="the-key", deid_secret=b"\x01\x02")
+    return folder
+
+
+def test_an_empty_site_gets_both(source: Path, tmp_path: Path) -> None:
+    environ = {"DATA_DIR": str(tmp_path / "new")}
+    keys.prepare(environ, [str(source)])
+    assert (tmp_path / "new" / "secret_key").read_text() == "the-key"
+    assert config.deid_secret("", secret_key="any", data_dir=tmp_path / "new") == b"\x01\x02"
+    assert config.deid_secret("given", secret_key="any", data_dir=tmp_path / "new") == b"given"
+    for file in (source / "secrets.json", tmp_path / "new" / "secret_key", tmp_path / "new" / "deid_secret"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_key_in_the_environment_stands(source: Path, tmp_path: Path) -> None:
+    keys.prepare({"DATA_DIR": str(tmp_path / "new"), "SECRET_KEY": "mine"}, [str(source)])
+    assert not (tmp_path / "new" / "secret_key").exists()
+
+
+def test_a_folder_in_use_keeps_its_own(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "used").mkdir(mode=0o700)
+    (tmp_path / "used" / "secret_key").write_text("its-own")
+    environ = {"DATA_DIR": str(tmp_path / "used")}
+    keys.prepare(environ, [str(source)])
+    assert (tmp_path / "used" / "secret_key").read_text() == "its-own"
+    assert "SECRET_KEY" not in environ and not (tmp_path / "used" / "deid_secret").exists()
+
+
+def test_half_a_backup_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match=r"no manifest\.json, which is written last"):
+        manifest.read(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(BackupError, match="cannot be read"):
+        manifest.read(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 2}')
+    with pytest.raises(BackupError, match="newer version"):
+        manifest.read(tmp_path)
