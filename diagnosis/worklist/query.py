@@ -107,7 +107,8 @@ class Worklist:
     def sort(self) -> str:
         """The name of the order, with a minus for descending; newest first for any unknown one."""
         wanted = self.data.get("sort", "")
-        return wanted if wanted.removeprefix("-") in ORDERS else NEWEST_FIRST
+        known = wanted in ORDERS or (wanted.removeprefix("-") in ORDERS and not wanted.startswith("--"))
+        return wanted if known else NEWEST_FIRST
 
     @property
     def order(self) -> Order:

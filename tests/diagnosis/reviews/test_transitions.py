@@ -281,6 +281,126 @@ def test_reviews_of_a_scan_that_goes_for_good_stay_in_the_audit(user: Any, admin
     assert sorted(kept) == ["no_tumor", "tumor"]
 
 
+def test_each_audit_row_tells_what_was_done_and_how(user: Any, prediction: Prediction) -> None:
+    policy(user, mode="blind_first", readings=2)
+    review = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    transitions.sign_committed(review, reader=user)
+    of = {"scan": prediction.scan_id, "prediction": prediction.pk, "finding": "tumor", "type": "glioma"}
+    of |= {"role": "reader", "mode": "blind_first", "reading": "read", "blind": True}
+    rows = AuditEvent.objects.filter(target_type="review").order_by("pk")
+    assert [(row.action, row.actor, row.target_id, row.details) for row in rows] == [
+        ("review.committed", "ada", str(review.pk), of),
+        ("review.signed", "ada", str(review.pk), of),
+    ]
+
+
+def test_each_change_of_a_review_counts_its_version(user: Any, prediction: Prediction) -> None:
+    version = 0
+    for comment in ("One.", "Two.", "Three."):
+        opinion = Opinion(comment=comment)
+        draft = transitions.save_draft(prediction, reader=user, opinion=opinion, version=version)
+        assert (draft.version, draft.comment) == (version + 1, comment)
+        version = draft.version
+    assert transitions.save_draft(prediction, reader=user, opinion=opinion).version == 3  # nothing differs
+    with pytest.raises(ReviewRefused, match=r"in another tab or window\. What you wrote is kept below"):
+        transitions.save_draft(prediction, reader=user, opinion=TUMOR, version=2)
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR, version=3)
+    assert (committed.version, transitions.sign_committed(committed, reader=user).version) == (4, 5)
+
+
+def test_signing_what_was_committed_looks_at_the_others_anew(
+    user: Any, prediction: Prediction, readers: list[Any]
+) -> None:
+    """Two signed and disagree between this reader's commit and signature; a policy asks for two readings by then."""
+    mine = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    assert (mine.role, mine.signed, mine.readings_required) == ("reader", None, 1)
+    transitions.sign(prediction, reader=readers[0], opinion=TUMOR)
+    assert Review.objects.get(reader=readers[0]).role == "second"
+    transitions.sign(prediction, reader=readers[1], opinion=NO_TUMOR)
+    policy(user, readings=2)
+    signed = transitions.sign_committed(mine, reader=user)
+    assert (signed.role, signed.readings_required, reading(prediction)) == ("adjudication", 2, "signed")
+    assert signed.committed == mine.committed and signed.signed > mine.committed
+    assert signed.saved == signed.signed
+
+
+def test_drafts_of_others_and_amended_reviews_make_nobody_a_second_reader(
+    user: Any, prediction: Prediction, readers: list[Any]
+) -> None:
+    transitions.save_draft(prediction, reader=readers[0], opinion=NO_TUMOR)
+    first = transitions.sign(prediction, reader=user, opinion=NO_TUMOR)
+    assert first.role == "reader"
+    amended = transitions.amend(first, reader=user, opinion=TUMOR, reason="Seen again.")
+    assert amended.role == "reader"
+    agrees = transitions.sign(prediction, reader=readers[0], opinion=TUMOR, version=1)
+    assert (agrees.role, reading(prediction)) == ("second", "signed")  # what was amended disagrees with nobody
+
+
+def test_an_amendment_stands_beside_the_newest_run_and_keeps_the_rest(user: Any, prediction: Prediction) -> None:
+    committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
+    newer = PredictionFactory(scan=prediction.scan)
+    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="x" * 4000)
+    assert (amended.prediction, amended.state, amended.signed, amended.signed_by) == (newer, "committed", None, None)
+    assert (amended.mode, amended.revealed, amended.version) == (committed.mode, committed.revealed, 1)
+    assert (amended.pixel_sha256, amended.reason) == (prediction.scan.pixel_sha256, "x" * 4000)
+    signed = transitions.sign_committed(amended, reader=user)
+    again = transitions.amend(signed, reader=user, opinion=TUMOR, reason="Once more.")
+    assert (again.state, again.signed_by) == ("signed", user) and again.signed == again.committed > signed.signed
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda review, who: transitions.sign_committed(review, reader=who), "This is a draft: commit it, or sign it"),
+        (
+            lambda review, who: transitions.amend(review, reader=who, opinion=NO_TUMOR, reason="x"),
+            r"A draft is not amended: change it\.",
+        ),
+    ],
+)
+def test_a_draft_is_neither_signed_alone_nor_amended(user: Any, prediction: Prediction, act: Any, message: str) -> None:
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    with pytest.raises(ReviewRefused, match=message) as refused:
+        act(draft, user)
+    assert refused.value.code == "not_committed"
+    assert actions() == ["review.saved"]
+
+
+def test_a_draft_may_be_incomplete_and_what_is_committed_may_not(user: Any, prediction: Prediction) -> None:
+    assert transitions.save_draft(prediction, reader=user, opinion=Opinion()).finding == ""
+    with pytest.raises(InvalidOpinion, match="Choose a finding"):
+        transitions.commit(prediction, reader=user, opinion=Opinion(), version=1)
+    with pytest.raises(InvalidOpinion):
+        transitions.save_draft(prediction, reader=user, opinion=Opinion(finding="perhaps"), version=1)
+
+
+def test_only_slices_that_came_after_the_page_are_too_many(user: Any, prediction: Prediction) -> None:
+    digest = prediction.scan.pixel_sha256
+    for pixels in ("", digest[:12], digest):
+        assert transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=pixels)
+    with pytest.raises(ReviewRefused, match="Slices were added to the scan after you opened it"):
+        transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=digest[1:13])
+
+
+def test_the_first_time_the_result_was_open_stays(user: Any, prediction: Prediction) -> None:
+    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
+    assert draft.revealed == draft.saved
+    later = transitions.save_draft(prediction, reader=user, opinion=NO_TUMOR, version=1)
+    assert later.revealed == draft.revealed < later.saved
+    assert transitions.sign(prediction, reader=user, opinion=NO_TUMOR, version=2).revealed == draft.revealed
+
+
+def test_a_purged_review_is_kept_in_the_audit_with_its_text(user: Any, admin: Any, prediction: Prediction) -> None:
+    review = transitions.sign(prediction, reader=user, opinion=TUMOR)
+    other = transitions.sign(PredictionFactory(scan__case__owner=user), reader=user, opinion=NO_TUMOR)
+    transitions.forget(prediction.scan, actor=admin, why="purged")
+    assert list(Review.objects.all()) == [other]
+    event = AuditEvent.objects.get(action="review.purged")
+    told = {"scan": prediction.scan_id, "why": "purged", "state": "signed", "reader": "ada"}
+    assert (event.actor, event.target_id) == ("root", str(review.pk))
+    assert event.details == told | {"finding": "tumor", "comment": "Left temporal."}
+
+
 def writes_a_review(source: str) -> bool:
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     written = {"update", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
