@@ -60,7 +60,9 @@ def _fill(count: int) -> ModelVersion:
     """Write users, and a case with one scan, prediction and embedding for each number."""
     users = get_user_model().objects
     owners = users.bulk_create([users.model(username=f"bench{n}", is_superuser=n == 0) for n in range(OWNERS)])
-    version = ModelVersion.objects.create(name="bench", digest="0" * 64, path="", manifest={})
+    version = ModelVersion.objects.create(
+        name="bench", digest="0" * 64, path="", manifest={"similarity": {"floor": 0.4}}
+    )
     centers = np.random.default_rng(0).normal(size=(CENTERS, DIMENSIONS))
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))

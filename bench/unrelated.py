@@ -2,6 +2,8 @@
 
     .venv/bin/python -m bench.unrelated FOLDER    # of the data table, see docs/data.md
 
+What 1 % of them exceed, rounded up, is `similarity.floor` in the model's manifest.
+
 Takes one validation image of each person, so that no pair shows the same head.
 """
 

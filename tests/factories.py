@@ -76,7 +76,10 @@ class ModelVersionFactory(factory.django.DjangoModelFactory):
     name = "test-model"
     digest = factory.Sequence(lambda n: digest(("model", n)))
     path = "/nonexistent/test-model"
-    manifest = factory.LazyFunction(lambda: {"name": "test-model", "calibration": None, "threshold": 0.5})
+    # Any direction that is not opposite is above the floor, so that tests of similar cases may use round numbers.
+    manifest = factory.LazyFunction(
+        lambda: {"name": "test-model", "calibration": None, "threshold": 0.5, "similarity": {"floor": 1e-6}}
+    )
     active = False
 
 

@@ -10,7 +10,7 @@ from itertools import islice, takewhile
 
 from diagnosis.access import blinding, selectors
 from diagnosis.access.users import AnyUser
-from diagnosis.models import Embedding, Prediction
+from diagnosis.models import Embedding, ModelVersion, Prediction
 from diagnosis.models.embedding import unpack
 from diagnosis.models.prediction import State
 from diagnosis.similarity import embedding_index
@@ -25,10 +25,21 @@ fewer than 1 in 100 reach it (`python -m bench.unrelated`, vgg16-cells-3)."""
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, FLOOR to 1."""
+    """A past prediction, with scan, case, owner and model version. similarity: cosine of the embeddings, from the model
+    version's floor to 1."""
 
     prediction: Prediction
     similarity: float
+
+
+def floor(version: ModelVersion) -> float | None:
+    """Smallest cosine that is worth showing by this model version; None if it was not measured.
+
+    Its manifest has it: of pairs of validation images of different people with different findings, fewer than 1 in 100
+    reach it (`python -m bench.unrelated`).
+    """
+    found = (version.manifest.get("similarity") or {}).get("floor")
+    return None if found is None else float(found)
 
 
 def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT) -> list[Similar] | None:
@@ -36,14 +47,15 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
 
     Leaves out scans of the same case, which its page shows anyway, and copies of the same image. None if there is
     nothing to search by: the prediction is not done, its result is hidden from the user, or its model version gives no
-    embedding. Four queries, however many scans there are; five if cases are assigned to the user.
+    embedding or has no floor. Four queries, however many scans there are; five if cases are assigned to the user.
 
     prediction: from `selectors.result`, which checks that the user may see it and loads its whole model version.
     """
     version = prediction.model_version
     searchable = prediction.state == State.DONE and not prediction.blinded
     embedding = Embedding.objects.filter(prediction=prediction.pk).first() if searchable else None
-    if embedding is None or version is None:
+    least = floor(version) if version is not None else None
+    if embedding is None or version is None or least is None:
         return None
     index = embedding_index.index(version.pk)
     index.refresh()
@@ -55,7 +67,7 @@ def similar(user: AnyUser, *, prediction: Prediction, limit: int = DEFAULT_LIMIT
         other_than_case=prediction.scan.case_id,
         other_than_pixels=prediction.scan.pixel_sha256,
     )
-    candidates = takewhile(lambda neighbor: neighbor.similarity >= FLOOR, ranked)
+    candidates = takewhile(lambda neighbor: neighbor.similarity >= least, ranked)
     found: list[Similar] = []
     while len(found) < limit and (part := list(islice(candidates, limit - len(found)))):
         rows = _rows(user, part)

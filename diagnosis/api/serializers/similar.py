@@ -21,6 +21,6 @@ class SimilarListSerializer(serializers.Serializer[Any]):
     """The most similar first."""
 
     available = serializers.BooleanField(
-        help_text="False where there is nothing to search by: not done, or a model version without embeddings."
+        help_text="False where there is nothing to search by: not done, or a model version without embeddings or floor."
     )
     results = SimilarSerializer(many=True)

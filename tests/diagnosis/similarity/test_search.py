@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from diagnosis.access import ownership, selectors
 from diagnosis.inference import pipeline, transitions
 from diagnosis.models import Embedding, Prediction
-from diagnosis.similarity.search import FLOOR, similar
+from diagnosis.similarity.search import similar
 from ml.contracts import Analysis, Gate
 from ml.contracts import Prediction as Judged
 from tests.embeddings import direction, past
@@ -18,16 +18,19 @@ from tests.fakes import fake_model
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _no_floor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any direction that is not opposite counts, so that the tests may use round numbers."""
-    if "floor" not in request.node.name:
-        monkeypatch.setattr("diagnosis.similarity.search.FLOOR", 1e-6)
-
-
-def test_what_looks_no_more_alike_than_strangers_is_below_the_floor(user: Any, version: Any, asked: Prediction) -> None:
-    above, _ = (past(user, version, value) for value in (FLOOR + 0.01, FLOOR - 0.01))
+@pytest.mark.parametrize("floor", [0.4, 0.55])
+def test_what_looks_no_more_alike_than_strangers_is_below_the_models_floor(user: Any, floor: float) -> None:
+    version = ModelVersionFactory(manifest={"similarity": {"floor": floor}})
+    asked = past(user, version, 1.0)
+    above, _ = (past(user, version, value) for value in (floor + 0.01, floor - 0.01))
     assert ids(user, asked) == [above.pk]
+
+
+@pytest.mark.parametrize("manifest", [{}, {"similarity": None}, {"similarity": {}}])
+def test_a_model_whose_floor_was_not_measured_finds_nothing(user: Any, manifest: Any) -> None:
+    version = ModelVersionFactory(manifest=manifest)
+    asked, _ = past(user, version, 1.0), past(user, version, 1.0)
+    assert ids(user, asked) is None
 
 
 @pytest.fixture

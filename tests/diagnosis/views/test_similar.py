@@ -50,6 +50,17 @@ def test_without_any_it_says_what_will_come(as_user: Client, make: Make, other_u
     assert "looks enough like this one" in panel(as_user, asked)
 
 
+def test_a_model_whose_floor_was_not_measured_says_so(as_user: Client, make: Make) -> None:
+    asked = embed(make())
+    embed(make(), 0.9)
+    assert asked.model_version is not None
+    asked.model_version.manifest.pop("similarity")
+    asked.model_version.save()
+    body = panel(as_user, asked)
+    assert "how alike unrelated scans look to this model version was not measured" in body
+    assert "similar-list" not in body and "looks enough like" not in body
+
+
 def test_an_older_result_has_no_panel(as_user: Client, make: Make) -> None:
     assert panel(as_user, make()) == ""
     assert panel(as_user, make(state=State.FAILED, model_version=None)) == ""
