@@ -118,6 +118,9 @@ if MAX_ARCHIVE_MB < MAX_UPLOAD_MB:
     raise ImproperlyConfigured("MAX_ARCHIVE_MB must be at least MAX_UPLOAD_MB (megabytes of a file of many slices).")
 # Megabytes that uploads leave free on the disk, for database, queue and logs.
 MIN_FREE_MB = config.at_least("MIN_FREE_MB", env.int("MIN_FREE_MB", default=512), least=16)
+# Megabytes of originals that a person, and one upload, may store; 0 for no limit. The admin sets it for single people.
+USER_QUOTA_MB = config.at_least("USER_QUOTA_MB", env.int("USER_QUOTA_MB", default=0), least=0)
+REQUEST_QUOTA_MB = config.at_least("REQUEST_QUOTA_MB", env.int("REQUEST_QUOTA_MB", default=0), least=0)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # How many of the web server's threads may handle uploads at once. The others serve pages.
 UPLOADS_AT_ONCE = max(1, env.int("WEB_THREADS", default=32) * 3 // 4)

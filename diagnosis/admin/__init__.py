@@ -3,6 +3,26 @@
 Each module registers its models on import.
 """
 
-from diagnosis.admin import audit_events, cases, model_versions, predictions, reviews, tokens, users, worklist
+from diagnosis.admin import (
+    audit_events,
+    cases,
+    model_versions,
+    predictions,
+    reviews,
+    storage_quotas,
+    tokens,
+    users,
+    worklist,
+)
 
-__all__ = ["audit_events", "cases", "model_versions", "predictions", "reviews", "tokens", "users", "worklist"]
+__all__ = [
+    "audit_events",
+    "cases",
+    "model_versions",
+    "predictions",
+    "reviews",
+    "storage_quotas",
+    "tokens",
+    "users",
+    "worklist",
+]

@@ -22,6 +22,8 @@ _REASONS = {
     "too_large": OUT_OF_RESOURCES,
     "dicom_too_large": OUT_OF_RESOURCES,
     "no_room": OUT_OF_RESOURCES,
+    "storage_quota": OUT_OF_RESOURCES,
+    "request_quota": OUT_OF_RESOURCES,
     "transfer_syntax": UNKNOWN_SYNTAX,
     "not_mr": UNKNOWN_CLASS,
     "dicomdir": UNKNOWN_CLASS,

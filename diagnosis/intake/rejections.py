@@ -9,7 +9,6 @@ import hashlib
 
 from diagnosis.intake import previews
 from diagnosis.intake.decoded import Decoded
-from diagnosis.intake.free_space import NoRoom
 from diagnosis.intake.receipt import Rejected
 from diagnosis.models import Case, Scan
 from ml.contracts import UnreadableImage
@@ -91,7 +90,7 @@ def case_in_trash(case: Case) -> UnreadableImage:
 def no_room() -> UnreadableImage:
     """The disk became full while an upload was under way; files of it that came before are kept."""
     return UnreadableImage(
-        NoRoom.code, "There was no room left for this file: the site's disk is full. Send it again later."
+        "no_room", "There was no room left for this file: the site's disk is full. Send it again later."
     )
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from diagnosis.access import audit
 from diagnosis.inference import transitions
 from diagnosis.inference.series import facts_of, part_notes
-from diagnosis.intake import free_space, rejections, series
+from diagnosis.intake import free_space, quotas, rejections, series
 from diagnosis.intake.held_slices import HeldSlice, HeldSlices
 from diagnosis.intake.receipt import Accepted, Receipt, Rejected
 from diagnosis.intake.series import Part, Plan
@@ -81,11 +81,15 @@ def _store_group(
             take_turns(context.user)
             plan = series.plan(group, user=context.user)
             _check_size(plan)
+            adding = sum(one.size for one in _new(plan))
+            if adding:
+                quotas.check(context.user, adding=adding, request=context.use)
             rows |= {one.number: _saved(one, held, files) for one in _new(plan) if one.number not in rows}
             accepted = _carry_out(plan, rows, held, context, files)
     except BaseException:
         files.delete()
         raise
+    context.use.stored += adding
     needed = {one.number for one in _new(plan)}
     _delete(name for number, row in rows.items() if number not in needed for name in _names(row))
     receipt.rejected += _rejected(plan)

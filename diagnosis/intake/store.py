@@ -14,8 +14,9 @@ from django.db.models.fields.files import FieldFile
 from diagnosis.access import audit, selectors
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
-from diagnosis.intake import rejections
+from diagnosis.intake import quotas, rejections
 from diagnosis.intake.decoded import Decoded, RenderedSlice
+from diagnosis.intake.quotas import RequestUse
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
@@ -29,7 +30,8 @@ class UploadContext:
     model_version: the active one, None if the site has none. case: where earlier files of this upload went.
     reference: of the case that was asked for or derived from the patient's pseudonym, "" for a new case.
     confirmed: the uploader says that text in the pictures identifies nobody: in all of them, or in those of the files
-    with these sha256. pictures: how many that ask about their text may be handed to the uploader.
+    with these sha256. pictures: how many that ask about their text may be handed to the uploader. use: what the request
+    has stored.
     """
 
     user: User
@@ -39,6 +41,7 @@ class UploadContext:
     simulated: bool = False
     confirmed: bool | frozenset[str] = False
     pictures: int = 0
+    use: RequestUse = field(default_factory=RequestUse)
 
 
 def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:
@@ -70,10 +73,12 @@ def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
     try:
         with transaction.atomic():
             take_turns(context.user)
-            return _store_scan(decoded, context, files, name)
+            accepted = _store_scan(decoded, context, files, name)
     except BaseException:
         files.delete()
         raise
+    context.use.stored += accepted.scan.size if accepted.created else 0
+    return accepted
 
 
 def take_turns(user: User) -> None:
@@ -91,6 +96,7 @@ def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, na
     if earlier is not None and (here is not None or not context.reference):
         audit.record("scan.repeated", actor=context.user, target=earlier)
         return Accepted(name, earlier, live_prediction(earlier, context), duplicate_of=earlier, notes=decoded.notes)
+    quotas.check(context.user, adding=len(decoded.data), request=context.use)
     scan = new_scan(decoded, case=open_case(context))
     scan.pixel_sha256 = decoded.pixel_sha256
     middle = decoded.slices[len(decoded.slices) // 2]

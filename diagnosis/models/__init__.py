@@ -14,6 +14,7 @@ from diagnosis.models.review import Review
 from diagnosis.models.saved_view import SavedView, WorklistPreference
 from diagnosis.models.scan import Scan
 from diagnosis.models.slice import Slice, SliceResult
+from diagnosis.models.storage_quota import StorageQuota
 from diagnosis.models.upload_row import UploadPicture, UploadRow
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Scan",
     "Slice",
     "SliceResult",
+    "StorageQuota",
     "UploadPicture",
     "UploadRow",
     "WorklistPreference",
