@@ -8,7 +8,11 @@ from tests.verification.client import Client
 from tests.verification.services import Site
 
 CASE = "KINDS"
-_NONE: dict[str, Any] = {"tumor_probability": None, "finished": None}
+_NOTHING: dict[str, Any] = {
+    "outcome": "", "uncertain": False, "tumor_probability": None, "type_probabilities": None, "evidence": None,
+    "gate": None, "series": None, "key_slice": None, "error": "", "error_code": "", "progress": 0,
+}  # fmt: skip
+"""A worker may have been faster than the cancellation, so no result of its own is left."""
 KINDS: dict[str, dict[str, Any]] = {
     "tumor": {"state": "done", "outcome": "tumor", "tumor_probability": 0.94},
     "uncertain": {"state": "done", "outcome": "tumor", "uncertain": True, "tumor_probability": 0.48},
@@ -19,9 +23,9 @@ KINDS: dict[str, dict[str, Any]] = {
         "gate": {"accepted": False, "reason": "not_brain_mri", "message": "This does not look like a brain MRI: " * 3},
     },
     "failed": {"state": "failed", "error_code": "timeout", "error": "Reading this image took too long."},
-    "canceled": {},
-    "waiting": {"state": "queued", **_NONE},
-    "running": {"state": "running", **_NONE},
+    "canceled": {"state": "canceled"},
+    "waiting": {"state": "queued"},
+    "running": {"state": "running"},
     "series": {
         "state": "done",
         "outcome": "tumor",
@@ -34,11 +38,12 @@ KINDS: dict[str, dict[str, Any]] = {
 _SET = """
 import json
 from django.utils import timezone
-from diagnosis.models import Prediction
+from diagnosis.models import Heartbeat, Prediction
 for id, fields in json.loads({changes!r}):
-    if fields.get("state") == "running":
-        fields["started"] = timezone.now()
-    if fields.get("state") == "queued":
+    fields["finished"] = None if fields["state"] in ("queued", "running") else timezone.now()
+    if fields["state"] == "running":
+        fields |= {{"started": timezone.now(), "worker": Heartbeat.objects.filter(role="worker").values("pk")[:1]}}
+    if fields["state"] == "queued":
         fields["not_before"] = timezone.now() + timezone.timedelta(hours=1)
     Prediction.objects.filter(pk=id).update(**fields)
 """
@@ -62,6 +67,6 @@ def one_of_each(site: Site, *, case: str = CASE, seed: int = 2000) -> dict[str, 
         client.wait(number)
     kinds = [*(kind for kind in KINDS if kind != "series"), "series"]
     found = dict(zip(kinds, ids, strict=True))
-    changes = json.dumps([(found[kind], fields) for kind, fields in KINDS.items()])
+    changes = json.dumps([(found[kind], _NOTHING | fields) for kind, fields in KINDS.items()])
     site.manage("shell", "-c", _SET.format(changes=changes))
     return found
