@@ -1,13 +1,24 @@
 """The audit trail in the admin: it can be read and searched, but nobody can change it."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from diagnosis.access import audit_trail
-from diagnosis.admin.base import ReadOnly, pretty
+from diagnosis.admin.base import NOTHING, ReadOnly, pretty
 from diagnosis.models import AuditEvent
+
+
+class NamedValues(admin.AllValuesFieldListFilter):
+    """All values there are, of which the empty one has a name, too: a link without words cannot be found by ear."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        return ({**choice, "display": choice["display"] or NOTHING} for choice in super().choices(changelist))
 
 
 @admin.register(AuditEvent)
@@ -16,7 +27,7 @@ class AuditEventAdmin(ReadOnly):
 
     list_display = ("at", "actor", "action", "target_type", "target", "address")
     list_display_links = ("at",)
-    list_filter = (("action", admin.AllValuesFieldListFilter), "at", "target_type")
+    list_filter = (("action", admin.AllValuesFieldListFilter), "at", ("target_type", NamedValues))
     search_fields = ("actor", "target", "=target_id", "=request_id", "=address")
     search_help_text = "User, object, object id, request id or address"
     date_hierarchy = "at"

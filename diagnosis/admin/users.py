@@ -70,7 +70,7 @@ class UserAdmin(Listed, auth.UserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if request.user.is_superuser:
-            return ()
+            return ("last_login", "date_joined")  # what the site noted, and two fields whose parts have no labels
         return ("username", *_RIGHTS, "last_login", "date_joined") if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
