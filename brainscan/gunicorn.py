@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "brainscan.web_worker.Worker"  # gthread, to which slow clients cost no thread
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 # Uploads wait for memory, and each one that waits holds a thread. They may take three quarters of the threads
 # (`UPLOADS_AT_ONCE`), so there must be enough that the rest can serve pages and polls.

@@ -17,7 +17,9 @@ from diagnosis.dicom.supported_contexts import SOP_CLASSES, TRANSFER_SYNTAXES, V
 MAX_ASSOCIATIONS = 4
 _MAX_CONNECTIONS = 16
 """Open connections, including those that have not requested an association yet; further ones are closed."""
-_NETWORK_SECONDS, _ANSWER_SECONDS = 120, 30
+_FROM_ONE_ADDRESS = 6
+"""Of these, how many one address may hold: an archive's four associations, and some that are just closing."""
+_NETWORK_SECONDS, _ANSWER_SECONDS = 120, 8
 _MAX_OBJECTS_HELD = 2
 """Objects of the largest size that may be in memory at the same time."""
 _CALLING_AE_NOT_RECOGNIZED = (0x01, 0x01, 0x03)
@@ -76,7 +78,10 @@ class StoreScp:
             self._entity.shutdown()
 
     def _on_connection(self, event: Any) -> None:
-        if len(self._entity.active_associations) > _MAX_CONNECTIONS:
+        connections = self._entity.active_associations
+        address = event.address[0]
+        from_there = sum(one.requestor.address == address for one in connections)
+        if len(connections) > _MAX_CONNECTIONS or from_there >= _FROM_ONE_ADDRESS:
             event.assoc.dul.socket.close()
             return
         limit_association(event.assoc, self._budget)

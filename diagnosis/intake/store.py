@@ -71,13 +71,18 @@ class StoredFiles:
 def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
     files = StoredFiles()
     try:
+        # Hundreds of files take seconds, in which nobody else could write into SQLite.
+        slices = [_write_slice(one, files) for one in decoded.slices] if len(decoded.slices) > 1 else []
         with transaction.atomic():
             take_turns(context.user)
-            accepted = _store_scan(decoded, context, files, name)
+            accepted = _store_scan(decoded, context, files, name, slices)
     except BaseException:
         files.delete()
         raise
-    context.use.stored += accepted.scan.size if accepted.created else 0
+    if accepted.created:
+        context.use.stored += accepted.scan.size
+    else:
+        files.delete()
     return accepted
 
 
@@ -86,8 +91,10 @@ def take_turns(user: User) -> None:
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
-def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, name: str) -> Accepted:
-    """A file that is a scan of its own."""
+def _store_scan(
+    decoded: Decoded, context: UploadContext, files: StoredFiles, name: str, slices: list[Slice]
+) -> Accepted:
+    """A file that is a scan of its own. slices: of one that holds many, written but not saved."""
     same = Scan.objects.filter(case__owner=context.user, pixel_sha256=decoded.pixel_sha256).select_related("case")
     here = same.filter(case__reference=context.reference).first() if context.reference else None
     if here is not None and here.in_trash:
@@ -102,9 +109,9 @@ def _store_scan(decoded: Decoded, context: UploadContext, files: StoredFiles, na
     middle = decoded.slices[len(decoded.slices) // 2]
     save_scan(scan, (decoded.data, middle.preview, middle.thumbnail), files)
     record_upload(scan, decoded, context)
-    if len(decoded.slices) > 1:
-        for index, rendered in enumerate(decoded.slices):
-            _create_slice(scan, rendered, index, files)
+    for index, row in enumerate(slices):
+        row.scan, row.index = scan, index
+    Slice.objects.bulk_create(slices, batch_size=200)
     prediction = transitions.create(scan, model_version=context.model_version, requested_by=context.user)
     return Accepted(name, scan, prediction, duplicate_of=earlier, created=True, notes=decoded.notes)
 
@@ -174,14 +181,12 @@ def record_upload(scan: Scan, decoded: Decoded, context: UploadContext) -> None:
     )
 
 
-def _create_slice(scan: Scan, rendered: RenderedSlice, index: int, files: StoredFiles) -> None:
-    """A slice of a scan whose file holds all slices."""
-    row = Slice(
-        scan=scan, index=index, frame=rendered.frame, pixel_sha256=rendered.pixel_sha256, notes=list(rendered.notes)
-    )
+def _write_slice(rendered: RenderedSlice, files: StoredFiles) -> Slice:
+    """A slice of a scan whose file holds all slices: its own files, and its row, which is not saved yet."""
+    row = Slice(frame=rendered.frame, pixel_sha256=rendered.pixel_sha256, notes=list(rendered.notes))
     files.save(row.preview, rendered.preview)
     files.save(row.thumbnail, rendered.thumbnail)
-    row.save()
+    return row
 
 
 def live_prediction(scan: Scan, context: UploadContext) -> Prediction:

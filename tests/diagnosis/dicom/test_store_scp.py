@@ -241,6 +241,30 @@ def test_an_oversized_data_unit_is_refused_at_its_first_bytes(start: Start, monk
     ready.release()
 
 
+def _closed(line: socket.socket, *, within: float) -> bool:
+    line.settimeout(within)
+    try:
+        return line.recv(100) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_silent_connections_are_closed_and_one_address_holds_few(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_scp, "_ANSWER_SECONDS", 3)
+    port = start()
+    with contextlib.ExitStack() as stack:
+        lines = []
+        for _ in range(store_scp._FROM_ONE_ADDRESS + 1):
+            lines.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)))
+        assert _closed(lines[-1], within=20)
+        assert all(_closed(line, within=20) for line in lines[:-1])
+    later = associate(port)
+    assert later.is_established
+    later.release()
+
+
 def test_noise_ends_only_its_connection(start: Start) -> None:
     port = start()
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x06" + b"x" * 6, b"\x01\x00\x00\x00\x00\x02xx"):

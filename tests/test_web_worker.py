@@ -1,0 +1,50 @@
+"""When a request is there, so that a thread may take it. In verification the worker itself meets slow clients."""
+
+import socket
+import time
+
+import pytest
+
+from brainscan import web_worker
+from brainscan.web_worker import SMALL_BODY, Request, TimedSocket
+
+HEAD = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "head", "large", "whole"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: l\r\n", False, False, False),
+        (b"GET / HTTP/1.1\r\nHost: l\r\n\r\n", True, False, True),
+        (HEAD + b"content-length: 3\r\n\r\nab", True, False, False),
+        (HEAD + b"Content-Length:3\r\n\r\nabc", True, False, True),
+        (HEAD + b"X-Content-Length: 90000000\r\n\r\n", True, False, True),
+        (HEAD + b"Content-Length: %d\r\n\r\n" % (SMALL_BODY + 1), True, True, False),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", True, True, True),
+        (HEAD + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n", True, True, False),
+        (HEAD + b"Content-Length: 9" + b"9" * 30 + b"\r\n\r\n", True, False, True),  # gunicorn refuses it
+    ],
+)
+def test_a_request_is_there_once_head_and_small_body_are(data: bytes, head: bool, large: bool, whole: bool) -> None:
+    request = Request(0.0, data)
+    assert request.head_is_whole is head
+    if head:
+        assert (request.is_large, request.is_whole) == (large, whole)
+
+
+def test_who_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    now = [time.monotonic()]
+    monkeypatch.setattr(web_worker.time, "monotonic", lambda: now[0])
+    with TimedSocket(ours) as timed, theirs:
+        timed.setblocking(True)
+        assert timed.gettimeout() == web_worker.STALL_SECONDS
+        timed.begin()
+        theirs.sendall(b"x" * 50_000)
+        now[0] += web_worker.STALL_SECONDS + 10
+        assert len(timed.recv(50_000)) > 0
+        now[0] += 1000
+        theirs.sendall(b"x")
+        with pytest.raises(TimeoutError):
+            while True:
+                timed.recv(50_000)

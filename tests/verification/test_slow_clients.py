@@ -1,0 +1,77 @@
+"""A hundred slow connections: others notice nothing."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.verification import reliability
+from tests.verification.client import Client
+from tests.verification.services import Site
+
+SLOW = 100
+SECTION = "Slow and hostile clients"
+REQUESTS = {
+    "heads": b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "small bodies": b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\na=",
+    "large bodies": b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\na=",
+    "nothing": b"",
+}
+
+
+@contextmanager
+def slow_clients(site: Site, begin: bytes) -> Iterator[None]:
+    """SLOW open connections that have sent the beginning of a request, and a further byte each half second."""
+    address = urlsplit(site.url)
+    over = threading.Event()
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection((address.hostname, address.port))) for _ in range(SLOW)]
+        for line in lines:
+            line.sendall(begin)
+
+        def drip() -> None:
+            while begin and not over.wait(0.5):
+                for line in lines:
+                    try:
+                        line.sendall(b"x")
+                    except OSError:
+                        continue  # the site has closed it
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield
+        over.set()
+        thread.join()
+
+
+def page_seconds(client: Client, pages: int) -> float:
+    """The longest of so many pages."""
+    longest = 0.0
+    for _ in range(pages):
+        started = time.monotonic()
+        assert client.get("/login/")[0] == 200
+        longest = max(longest, time.monotonic() - started)
+    return longest
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_slow_clients_stop_no_page(site: Site, kind: str) -> None:
+    client = Client(site.url, site.token())
+    alone = page_seconds(client, 5)
+    with slow_clients(site, REQUESTS[kind]):
+        beside = page_seconds(client, 20)
+    reliability.record(
+        fault=f"{SLOW} open connections, slow with {kind}",
+        section=SECTION,
+        times=1,
+        at_stake="20 pages",
+        lost=0,
+        doubled=0,
+        outage=beside,
+    )
+    print(f"slow {kind}: a page took {alone:.2f} s at most alone, {beside:.2f} s beside {SLOW} slow connections")
+    assert beside < alone + 2
