@@ -11,7 +11,7 @@ What reveals is one row: the reader's committed review of the scan, which can't 
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from django.db.models import Case, Exists, F, Model, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from diagnosis.access import reading_policy, viewing
@@ -42,8 +42,12 @@ def cover_rows(rows: QuerySet[Prediction], *, user: AnyUser) -> QuerySet[Predict
 
 
 def unread(user: AnyUser, scan: str) -> Q:
-    """Whether `user` has committed no opinion yet on the scan in that column."""
-    return ~Q(Exists(Review.objects.filter(scan=OuterRef(scan), reader=user.pk, committed__isnull=False)))
+    """Whether `user` has committed no opinion yet on the scan in that column.
+
+    By a list that a database makes once; a condition on each row would ask again for each that it counts.
+    """
+    read = Review.objects.filter(reader=user.pk, committed__isnull=False).order_by()
+    return ~Q(**{f"{scan}__in": read.values("scan")})
 
 
 def hide_unread(rows: QuerySet[Any], *, user: AnyUser, scan: str) -> QuerySet[Any]:
