@@ -19,6 +19,7 @@ def make(target: Path, *, with_keys: bool = True) -> Manifest:
 
     Files that rows name and the storage lacks cannot be backed up; the manifest names them.
     """
+    _require_the_sites_keys()
     _open(target)
     audit.record("site.backed_up", with_keys=with_keys)
     copied, missing = files.Copied(), ["?"]
@@ -50,6 +51,16 @@ def make(target: Path, *, with_keys: bool = True) -> Manifest:
     )
     made.write(target)
     return made
+
+
+def _require_the_sites_keys() -> None:
+    """Raises BackupError where it is not clear which key the site runs with: a backup of the wrong one is no backup."""
+    file = Path(settings.DATA_DIR) / "secret_key"
+    if file.is_file() and file.read_text(encoding="ascii").strip() != settings.SECRET_KEY:
+        raise BackupError(
+            f"SECRET_KEY in the environment differs from {file}. Run this with the environment of the site; if it "
+            "does not use that file, remove it."
+        )
 
 
 def _open(target: Path) -> None:

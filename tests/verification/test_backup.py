@@ -56,13 +56,14 @@ def results(client: Client) -> dict[int, Any]:
     return {one["scan"]: (one["state"], one["outcome"], one["tumor_probability"]) for one in rows}
 
 
-def backed_up(site: Site, client: Client, target: Path) -> dict[int, Any]:
+def backed_up(site: Site, client: Client, target: Path, **database: str) -> dict[int, Any]:
     """Make a backup while somebody uploads. Returns the results that were there before it began."""
     known = results(client)
     uploads = threading.Thread(target=lambda: [client.upload(*phantoms(2, start=300 + 2 * n)) for n in range(5)])
     uploads.start()
     with reliability.Watch(site) as watch:
-        site.manage("backup", str(target))
+        done = command("backup", str(target), data_dir=site.data_dir, **database)
+    assert done.returncode == 0, done.stderr
     uploads.join()
     assert watch.outage == 0 and watch.answers
     return known
@@ -79,7 +80,7 @@ def test_a_backup_comes_back_whole(
         assert client.upload(*phantoms(6))[0] == 201
         assert client.upload(*SLICES)[0] == 201
         wait_for("all results", lambda: {state for state, *_ in results(client).values()} <= RESULTS, seconds=120)
-        before = backed_up(site, client, target)
+        before = backed_up(site, client, target, **here)
         token = client.token
     for path in (target, *target.iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
