@@ -85,10 +85,10 @@ def test_what_a_killed_worker_held_is_taken_over(tmp_path: Path, whole: bool) ->
         lost, twice = sum(state not in RESULTS for state in states), doubled(site)
         what = "the whole worker" if whole else "one of two worker processes"
         reliability.record(
-            fault=f"{what} killed at work (SIGKILL); what it held is at work elsewhere {longest:.0f} s later at most",
+            fault=f"{what} killed at work (SIGKILL)",
             section=SECTION,
             times=3,
-            at_stake=f"{len(ids)} pictures",
+            at_stake=f"{len(ids)} pictures; those at work were taken over within {longest:.0f} s",
             lost=lost,
             doubled=twice,
             outage=watch.outage,
@@ -115,10 +115,10 @@ def test_the_late_result_of_a_paused_worker_is_dropped(tmp_path: Path) -> None:
         again = sum(result["attempts"] > 1 for result in after)
         lost, twice = sum(result["state"] not in RESULTS for result in after), doubled(site)
         reliability.record(
-            fault=f"a worker process paused at work (SIGSTOP) and let go on; others took over within {longest:.0f} s",
+            fault="a worker process paused at work (SIGSTOP), then let go on",
             section=SECTION,
             times=1,
-            at_stake=f"{len(ids)} pictures, {again} of them claimed twice",
+            at_stake=f"{len(ids)} pictures; {again} claimed twice, taken over within {longest:.0f} s",
             lost=lost,
             doubled=twice,
         )
