@@ -79,7 +79,8 @@ class Tree:
 
     def show(self, text: str) -> None:
         """Print `text` unchanged, between the programs' lines."""
-        print(text, flush=True)
+        with contextlib.suppress(OSError):  # a log on a full disk takes no line, and who watches the disk must go on
+            print(text, flush=True)
 
     def _start(self, one: Program) -> None:
         one.start()
