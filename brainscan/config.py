@@ -1,6 +1,7 @@
 """Parse environment variables into settings. Errors are ImproperlyConfigured and name the variable."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,6 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from diagnosis.dicom.allowed_aes import is_ae_title
 from ml.engines import CHOICES, unavailable_reason
+
+TAKEN_PATHS = frozenset(
+    {
+        "api", "archive", "audit", "cases", "confirm", "dicomweb", "health", "history", "login", "logout", "metrics",
+        "password", "predictions", "queue", "scans", "slice-results", "slices", "static", "status", "trash", "upload",
+    }
+)  # fmt: skip
+"""First parts of the addresses of pages, which the admin cannot have."""
 
 
 def secret_key(value: str, *, data_dir: Path) -> str:
@@ -106,6 +115,16 @@ def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(f"STORAGE_URL has unknown options: {', '.join(sorted(unknown))}.")
     private = {"bucket_name": parts.netloc, "default_acl": None, "querystring_auth": True, "file_overwrite": False}
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": private | query}
+
+
+def admin_path(value: str) -> str:
+    """ADMIN_PATH, one part of an address that no other page has."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value) or value in TAKEN_PATHS:
+        raise ImproperlyConfigured(
+            f"ADMIN_PATH is {value!r}; it has lowercase letters, digits, - and _, and is no other page's address "
+            f"({', '.join(sorted(TAKEN_PATHS))})."
+        )
+    return value
 
 
 def engine(value: str) -> str:

@@ -1,5 +1,6 @@
 """URLs of the whole site: pages at the root, the API under /api/, health checks outside both."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
@@ -12,7 +13,7 @@ from diagnosis.api.problems import unknown_address
 
 urlpatterns = [
     path("", include("diagnosis.urls")),
-    path("admin/", admin.site.urls),
+    path(f"{settings.ADMIN_PATH}/", admin.site.urls),
     # The API authenticates by token or session and answers 401 instead of redirecting to the login page.
     path("api/v1/", include("diagnosis.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -1,10 +1,12 @@
 """Environment variables become settings, or an error that names the variable."""
 
+import re
 from pathlib import Path
 
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import get_resolver
 
 from brainscan import config
 
@@ -98,3 +100,18 @@ def test_another_font_for_reports_is_named(tmp_path: Path, start: bytes) -> None
         config.report_font(str(font))
     with pytest.raises(ImproperlyConfigured, match=r"REPORT_FONT .* cannot be read: No such file"):
         config.report_font(str(tmp_path / "none.ttf"))
+
+
+@pytest.mark.parametrize("value", ["", "/", "a/b", "Admin", "-x", "a b", "..", "cases", "api", "x" * 65])
+def test_an_admin_path_that_no_address_can_have(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="ADMIN_PATH"):
+        config.admin_path(value)
+
+
+def test_the_admin_takes_no_other_page_s_address() -> None:
+    assert config.admin_path("office-7") == "office-7"
+    found = set()
+    for pattern in get_resolver().url_patterns:
+        nested = pattern.url_patterns if str(pattern.pattern) == "" else [pattern]  # type: ignore[union-attr]
+        found |= {re.split(r"[/(\[]", str(one.pattern).lstrip("^"))[0] for one in nested}
+    assert found - {"", "admin"} <= config.TAKEN_PATHS

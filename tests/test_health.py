@@ -62,6 +62,10 @@ def test_ready_once_everything_is_there_and_it_says_what_is_not(
 
 def test_headers_of_every_answer(client: Client) -> None:
     response = client.get("/health/live")
-    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "unsafe" not in policy
+    assert "camera=()" in response.headers["Permissions-Policy"]
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert response.headers["Cache-Control"] == "private, no-store"
     assert response.headers["X-Request-ID"]

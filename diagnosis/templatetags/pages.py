@@ -88,8 +88,8 @@ def edges(scan: Scan) -> list[tuple[str, str]]:
 
 @register.filter
 def bar(fraction: float | None) -> str:
-    """A fraction (0 to 1) as a CSS percentage."""
-    return f"{min(max(fraction or 0.0, 0.0), 1.0) * 100:.1f}%"
+    """A fraction (0 to 1) in whole percents, for the classes of percent.css: the policy forbids styles in pages."""
+    return f"{min(max(fraction or 0.0, 0.0), 1.0) * 100:.0f}"
 
 
 @register.filter
@@ -130,8 +130,8 @@ def types(prediction: Prediction) -> list[tuple[str, float]]:
 
 @register.filter
 def mark(fraction: float | None) -> str:
-    """A label's position on a scale, as a CSS percentage: far enough from both ends for its text to fit."""
-    return f"{min(max(fraction or 0.0, 0.24), 0.76) * 100:.1f}%"
+    """A label's position on a scale, as `bar`: far enough from both ends for its text to fit."""
+    return bar(min(max(fraction or 0.0, 0.24), 0.76))
 
 
 @register.filter

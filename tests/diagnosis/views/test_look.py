@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diagnosis.templatetags import pages
 from ml.evidence import colormap
 from ml.evidence.drawing import OPACITY
 
@@ -19,6 +20,7 @@ SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
 def test_templates_hold_no_script_and_load_nothing_foreign(file: Path) -> None:
     """The Content-Security-Policy forbids both; a page that relied on them would fail in silence."""
     text = file.read_text(encoding="utf-8")
+    assert not re.search(r"<style|\sstyle=", text.replace("its style element", ""))
     assert not re.search(r"<script(?![^>]*\bsrc=)", text)
     assert not re.search(r"\s(on[a-z]+|hx-on[:\w-]*)=", text)
     assert not re.search(r"(src|href|action)=[\"'](https?:)?//", text)
@@ -34,6 +36,14 @@ def test_colors_stand_in_the_tokens_alone(file: Path) -> None:
 def test_scripts_write_no_markup(file: Path) -> None:
     """File names are hostile text: they reach the page as text, never as HTML."""
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", file.read_text())
+
+
+def test_every_percent_has_its_classes() -> None:
+    text = (ROOT / "static" / "css" / "percent.css").read_text()
+    for name in ("from", "to"):
+        assert re.findall(rf"\.{name}-(\d+) {{\n  --{name}: (\d+)%;", text) == [(str(n), str(n)) for n in range(101)]
+    assert [pages.bar(value) for value in (None, -1, 0.004, 0.376, 1, 7)] == ["0", "0", "0", "38", "100", "100"]
+    assert (pages.mark(0.01), pages.mark(0.99)) == ("24", "76")
 
 
 def test_every_icon_is_in_the_sprite() -> None:
