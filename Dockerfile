@@ -1,15 +1,16 @@
-# The same programs as the Procfile's, in one image; compose.yaml starts them.
+# The same programs as the Procfile's, in one image; compose.yaml and deploy/kubernetes/ start them. It runs with a
+# read-only root: only /data (DATA_DIR) and /tmp are written to.
 FROM python:3.12-slim
 
-RUN useradd --create-home --uid 10001 brainscan && install -d -o brainscan /data
+RUN useradd --no-create-home --uid 10001 brainscan && install -d -o brainscan -m 0700 /data
 WORKDIR /srv/brainscan
 
 COPY requirements-serve.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock
 COPY . .
 
-ENV PYTHONUNBUFFERED=1 DATA_DIR=/data BIND=0.0.0.0 PORT=8000
-USER brainscan
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp DATA_DIR=/data BIND=0.0.0.0 PORT=8000 LOG_FORMAT=json
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 CMD ["gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]

@@ -56,6 +56,7 @@ lint: setup-dev ## Check style, imports between packages, and that no migration 
 	@$(VENV)/ruff format --check .
 	@$(VENV)/lint-imports
 	@scripts/check-frontend lint
+	@! test -x $(VENV)/hadolint || $(VENV)/hadolint Dockerfile
 	@SECRET_KEY=lint DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
 
 types: setup-dev ## Check types
