@@ -17,6 +17,8 @@ from diagnosis.inference import workload
 from diagnosis.models import Heartbeat
 from tests.factories import PredictionFactory
 
+pytestmark = pytest.mark.django_db
+
 TOKEN = "a-long-token"
 
 
@@ -49,7 +51,6 @@ def test_another_token_is_401(client: Client, token: str, sent: str) -> None:
     assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-@pytest.mark.django_db
 def test_work_that_waits_and_that_ended(client: Client, token: str) -> None:
     now = timezone.now()
     PredictionFactory(state="queued", queued=now - timedelta(seconds=90))
@@ -74,14 +75,12 @@ def test_work_that_waits_and_that_ended(client: Client, token: str) -> None:
     assert found["brainscan_free_bytes"] <= found["brainscan_disk_bytes"]
 
 
-@pytest.mark.django_db
 def test_a_reused_result_has_no_times_of_its_own() -> None:
     source = PredictionFactory(state="done", outcome="tumor", milliseconds={"total": 60.0})
     PredictionFactory(state="done", outcome="tumor", milliseconds={"total": 1.0}, reused_from=source)
     assert workload.current().stages == {"total": 60.0}
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("rows", [1, 20])
 def test_queries_do_not_grow(rows: int, django_assert_num_queries: Any) -> None:
     PredictionFactory.create_batch(rows, state="queued")
@@ -89,7 +88,6 @@ def test_queries_do_not_grow(rows: int, django_assert_num_queries: Any) -> None:
         workload.current()
 
 
-@pytest.mark.django_db
 def test_workers(client: Client, token: str) -> None:
     assert (samples(client)["brainscan_workers"], samples(client)["brainscan_workers_ready"]) == (0, 0)
     for role in ("worker", "beat"):
@@ -98,7 +96,6 @@ def test_workers(client: Client, token: str) -> None:
     assert (found["brainscan_workers"], found["brainscan_workers_ready"], found["brainscan_beat_up"]) == (1, 1, 1)
 
 
-@pytest.mark.django_db
 def test_a_broker_that_is_down_is_told(client: Client, token: str, broker_down: None) -> None:
     found = samples(client)
     assert (found["brainscan_broker_up"], found["brainscan_workers"], found["brainscan_database_up"]) == (0, 0, 1)
@@ -116,7 +113,6 @@ def test_a_database_that_is_down_is_told(client: Client, token: str, monkeypatch
     assert "brainscan_queue_oldest_seconds" not in found
 
 
-@pytest.mark.django_db
 def test_requests_are_counted_by_the_name_of_their_page(as_user: Client, token: str) -> None:
     as_user.get("/history/?q=Jane+Doe")
     as_user.get("/nobody/knows/Jane-Doe/")
