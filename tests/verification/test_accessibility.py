@@ -28,10 +28,11 @@ NO_PAGES = {
 """Addresses that answer GET but are no pages, or have a test of their own; binary files are known by their type."""
 
 ROWS = """
-from django.contrib.auth.models import Group
-from diagnosis.models import ReadingPolicy
+from django.contrib.auth.models import Group, User
+from diagnosis.models import ReadingPolicy, StorageQuota
 reader = Group.objects.get(name="reader")
 ReadingPolicy.objects.get_or_create(group=reader, defaults={"mode": "open"})
+StorageQuota.objects.get_or_create(user=User.objects.get(username="admin"), defaults={"megabytes": 1000})
 """
 """What the administration lists and no address of the API makes."""
 

@@ -13,6 +13,8 @@ import diagnosis
 from diagnosis.inference import transitions
 from diagnosis.models import AuditEvent, Embedding, Prediction, Slice
 from diagnosis.models.prediction import State
+from diagnosis.reviews import transitions as reviews
+from diagnosis.reviews.opinions import Opinion
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.queue import Queue
 
@@ -291,3 +293,60 @@ def test_a_scan_that_loses_its_worker_too_often_fails_with_a_reason(sent: Queue,
     assert transitions.sweep() == 0
     assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
     assert fresh(lost).error == "The worker was lost 3 times while analyzing this scan."
+
+
+@pytest.mark.django_db
+def test_discard_keeps_in_the_audit_who_lost_which_result(user: Any) -> None:
+    prediction = PredictionFactory(state="done", outcome="tumor", tumor_probability=0.9)
+    scan, number = prediction.scan, prediction.pk
+    scan_number = scan.pk
+    transitions.discard(scan, actor=user)
+    event = AuditEvent.objects.get(action="prediction.discarded")
+    assert (event.actor, event.target_type, event.target_id) == (user.username, "prediction", str(number))
+    assert event.details == {"scan": scan_number, "outcome": "tumor", "tumor_probability": 0.9}
+    assert not Prediction.objects.filter(pk=number).exists()
+
+
+@pytest.mark.django_db
+def test_discard_says_why_a_review_goes(user: Any) -> None:
+    prediction = PredictionFactory(state="done", outcome="tumor", scan__case__owner=user)
+    review = reviews.sign(prediction, reader=user, opinion=Opinion(finding="no_tumor"))
+    transitions.discard(prediction.scan, actor=user)
+    event = AuditEvent.objects.filter(target_type="review", target_id=str(review.pk)).order_by("-id").first()
+    assert event is not None
+    assert event.actor == user.username
+    assert "its slices moved to other scans" in event.details.values()
+
+
+@pytest.mark.django_db
+def test_a_deleted_scans_run_says_so() -> None:
+    prediction = PredictionFactory(state="queued")
+    assert transitions.cancel_deleted(Prediction.objects.all()) == 1
+    prediction.refresh_from_db()
+    assert (prediction.state, prediction.error_code, prediction.error) == (
+        "canceled",
+        "deleted",
+        "Its scan was deleted.",
+    )
+
+
+@pytest.mark.django_db
+def test_restoring_queues_what_the_deletion_ended_and_says_who(user: Any) -> None:
+    ended = PredictionFactory(state="canceled", error_code="deleted")
+    PredictionFactory(state="canceled")
+    PredictionFactory(state="failed", error_code="deleted")
+    assert transitions.queue_restored(Prediction.objects.all(), actor=user) == 1
+    ended.refresh_from_db()
+    assert ended.state == "queued"
+    assert AuditEvent.objects.get(action="prediction.retried").actor == user.username
+
+
+@pytest.mark.django_db
+def test_a_reopened_run_waits_for_further_slices(user: Any, sent: Queue, commit: Any) -> None:
+    later = timezone.now() + LATER
+    done = PredictionFactory(state="done", outcome="tumor")
+    assert commit(transitions.reopen, done, actor=user, not_before=later)
+    [message] = sent.messages()
+    assert message.prediction_id == done.pk
+    assert message.not_before is not None
+    assert timedelta(0) <= message.not_before - later < timedelta(seconds=1)  # clocks may differ a little

@@ -70,7 +70,7 @@ def test_a_refusal_keeps_its_code_and_the_process(pool: DecoderPool) -> None:
 
 def test_what_takes_too_long_ends_at_the_limit(decoder: Callable[..., Decoder]) -> None:
     slow = decoder(seconds=1)
-    assert refusal(slow.ask, builders.nifti_bytes(400, size=200), name="a.nii") == "takes_too_long"
+    assert refusal(slow.ask, builders.nifti_bytes(1000, size=200), name="a.nii") == "takes_too_long"
     assert not slow.alive
 
 

@@ -146,7 +146,7 @@ def test_a_block_takes_as_many_queries_for_many_slices_as_for_few(
 ) -> None:
     for count in (2, 8):
         scan = taken(user, *builders.dicom_series(count))
-        with django_assert_num_queries(4):  # session, person, scan, slices
+        with django_assert_num_queries(6):  # session, person, scan, slices; that they were seen, in two rows of audit
             fetched(as_user, scan)
 
 
