@@ -15,7 +15,7 @@ class StorageQuotaAdmin(Listed):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     search_help_text = "Person"
-    autocomplete_fields = ("user",)
+    raw_id_fields = ("user",)
     fields = ("user", "megabytes", "used")
     readonly_fields = ("used",)
     list_per_page = 50
