@@ -1,11 +1,13 @@
 """The worklist in headless Chromium on the real site, by keyboard: a morning's reading, the way back, and new scans."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.builders import phantom, png_bytes
 from tests.verification.client import Client
@@ -47,20 +49,28 @@ def reader(page: Page) -> Iterator[Page]:
 def test_a_morning_of_twenty_scans_by_keyboard(reader: Page, scans: list[int]) -> None:
     reader.goto(f"/history/?q={CASE}&sort=when")
     expect(reader.get_by_text(f"0 of {SCANS} read")).to_be_visible()
-    reader.keyboard.press("u")
     for number in range(SCANS):
-        reader.wait_for_url(f"**/predictions/{scans[number]}/**", timeout=WAITS)
+        _next_unread(reader, f"**/predictions/{scans[number]}/**")
         expect(reader.get_by_text(f"{number} of {SCANS} read")).to_be_visible()
         reader.keyboard.press("2")
         reader.keyboard.press("s")
         expect(reader.get_by_text(f"{number + 1} of {SCANS} read")).to_be_visible(timeout=WAITS)
-        reader.keyboard.press("u")
     expect(reader.get_by_role("link", name="Next unread")).to_have_count(0)
     reader.keyboard.press("l")
     reader.wait_for_url("**/history/**")
     expect(reader.get_by_text(f"{SCANS} of {SCANS} read")).to_be_visible()
     expect(reader.locator("td.reading-signed")).to_have_count(SCANS)
     assert reader.evaluate("document.activeElement.closest('tr').dataset.row") == str(scans[-1])
+
+
+def _next_unread(reader: Page, address: str) -> None:
+    """Press the key as a person does: again, if the page did not answer because it was still being drawn."""
+    for _ in range(3):
+        reader.keyboard.press("u")
+        with contextlib.suppress(PlaywrightTimeout):
+            reader.wait_for_url(address, timeout=WAITS / 3)
+            return
+    reader.wait_for_url(address, timeout=WAITS)
 
 
 def test_the_way_leads_through_the_filtered_list_and_back_to_the_row(reader: Page, scans: list[int]) -> None:
