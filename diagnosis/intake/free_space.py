@@ -61,8 +61,14 @@ class FreeSpace:
 
 
 def status() -> FreeSpace:
-    """The free space where it is least. Asks the file systems each time, which takes microseconds."""
-    free = {folder: shutil.disk_usage(_existing(folder)).free for folder in _folders()}
+    """The free space where it is least. Asks the file systems each time, which takes microseconds.
+
+    Folders of one disk count as its first, so that the answer does not hang on what is written between two questions.
+    """
+    disks: dict[int, Path] = {}
+    for folder in _folders():
+        disks.setdefault(_existing(folder).stat().st_dev, folder)
+    free = {folder: shutil.disk_usage(_existing(folder)).free for folder in disks.values()}
     tightest = min(free, key=free.__getitem__)
     return FreeSpace(tightest, free[tightest] // _MEGABYTE, settings.MIN_FREE_MB)
 
