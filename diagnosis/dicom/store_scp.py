@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from weakref import WeakSet
 
 import pynetdicom
 import structlog
@@ -49,6 +50,7 @@ class StoreScp:
             per_object=options.max_object_bytes, total=_MAX_OBJECTS_HELD * options.max_object_bytes
         )
         self._handler = StoreHandler(username=options.username)
+        self._refused: WeakSet[Any] = WeakSet()
         pynetdicom._config.LOG_HANDLER_LEVEL = "none"  # its log quotes what is received
 
     def start(self) -> int:
@@ -78,10 +80,12 @@ class StoreScp:
             self._entity.shutdown()
 
     def _on_connection(self, event: Any) -> None:
-        connections = self._entity.active_associations
+        # A refused one lives on until it would have had to ask, and does not count against its sender.
+        connections = [one for one in self._entity.active_associations if one not in self._refused]
         address = event.address[0]
         from_there = sum(one.requestor.address == address for one in connections)
         if len(connections) > _MAX_CONNECTIONS or from_there >= _FROM_ONE_ADDRESS:
+            self._refused.add(event.assoc)
             event.assoc.dul.socket.close()
             return
         limit_association(event.assoc, self._budget)
