@@ -251,13 +251,15 @@ byId("dismiss-form").addEventListener("submit", (event) => {
   dismiss({ finished: "on" }, rows.finishedRows());
 });
 
-for (const chooser of form.querySelectorAll('input[type="file"]:not(#id_again)')) {
-  chooser.addEventListener("change", () => {
-    const some = [...chooser.files].filter((file) => !isClutter(file.webkitRelativePath));
-    chooser.value = "";
-    choose(some);
-  });
+const choosers = form.querySelectorAll('input[type="file"]:not(#id_again)');
+
+function takeChosen(chooser) {
+  const some = [...chooser.files].filter((file) => !isClutter(file.webkitRelativePath));
+  chooser.value = "";
+  choose(some);
 }
+
+for (const chooser of choosers) chooser.addEventListener("change", () => takeChosen(chooser));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -280,3 +282,5 @@ questions.watch({ send: sendAnswered, choose: (row, file) => putAgain(againJob(r
 tabs.join(() => queue.jobs.map((job) => job.key), refresh);
 questions.showAll();
 showSummary();
+// On a slow line people choose files before this script has loaded.
+for (const chooser of choosers) if (chooser.files.length) takeChosen(chooser);

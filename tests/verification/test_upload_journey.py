@@ -176,6 +176,18 @@ def test_files_that_wait_are_canceled_by_keyboard(page: Page, clerk: str, site: 
     expect(rows).to_have_count(2)
 
 
+def test_files_chosen_before_the_script_has_loaded_are_sent(page: Page, clerk: str, site: Site, tmp_path: Path) -> None:
+    held: list[Route] = []
+    script = re.compile(r"/js/upload\.[^/]*js$")
+    page.route(script, lambda route: held.append(route))
+    with page.expect_request(script):
+        page.goto("/upload/", wait_until="commit")
+    page.locator("#id_files").set_input_files(pictures(tmp_path, 2, first=7100))
+    held[0].continue_()
+    expect(rows(page, "taken")).to_have_count(2, timeout=_UPLOADED)
+    assert [name for _, name in uploaded(site, clerk)] == ["scan_00.png", "scan_01.png"]
+
+
 def test_a_wrong_reference_is_told_on_its_field_and_sends_nothing(page: Page, clerk: str, tmp_path: Path) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
