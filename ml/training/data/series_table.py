@@ -4,13 +4,12 @@ The single images of a data set were selected. A hospital's series was not: it a
 neck. So the result of a series is fitted and measured on whole series.
 """
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ml.training.data.table import PLANES, SPLITS, TableError, cell
+from ml.training.data.table import PLANES, SPLITS, Record, TableError, cell, read_records
 
 TABLE = "series.csv"
 COLUMNS = (
@@ -53,15 +52,7 @@ def read_series(data: Path) -> list[WholeSeries]:
     too many, a series is listed twice, or a patient is in two splits.
     """
     file = data / TABLE if data.is_dir() else data
-    try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if absent:
-                raise TableError(f"{file.name}, row 1 (header): column {', '.join(absent)} is missing.")
-            found = [_series(record, reader.line_num, file.parent) for record in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"The table of series {file} cannot be read: {error}.") from error
+    found = [_series(record, line, file.parent) for record, line in read_records(file, needed=COLUMNS)]
     twice = [key for key, n in Counter(one.key for one in found).items() if n > 1]
     if twice:
         raise TableError(f"Column series: {twice[0]!r} stands in more than one row.")
@@ -77,7 +68,7 @@ def split_series(data: Path, split: str) -> list[WholeSeries]:
     return found
 
 
-def _series(record: dict[str, str | None], line: int, folder: Path) -> WholeSeries:
+def _series(record: Record, line: int, folder: Path) -> WholeSeries:
     value = partial(cell, record, line)
     key, label = value("series"), value("label", allowed=LABELS)
     slices, masks = _slices(folder / key, value("slices"), line)

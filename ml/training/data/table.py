@@ -6,7 +6,7 @@ puts copies of one scan on both sides and measures memory, so a `group` never sp
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ NOT_BRAIN = "not_brain_mri"
 LABELS = ("tumor", "no_tumor", NOT_BRAIN)
 SEQUENCES = ("flair", "t1c")
 PLANES = ("axial", "coronal", "sagittal")
+
+Record = dict[str, str | None]
 
 
 class TableError(BrainscanError):
@@ -87,24 +89,39 @@ def read_table(data: Path, *, check_splits: bool = True, needed: Sequence[str] =
 
     check_splits: whether a group or patient in two splits is an error; the audit lists them all instead. needed:
     columns that must stand in the header.
-    Raises TableError: no such file, a missing column, an invalid value, a duplicate path, or a group in two splits.
+    Raises TableError: as `read_records` does, an invalid value, a duplicate path, or a group in two splits.
     """
     file = data / TABLE if data.is_dir() else data
-    try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            absent = [column for column in needed if column not in (reader.fieldnames or ())]
-            if absent:
-                raise TableError(f"{file.name}, row 1 (header): column {', '.join(absent)} is missing.")
-            rows = [_row(record, reader.line_num, file.parent) for record in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"The data table {file} cannot be read: {error}.") from error
+    rows = [_row(record, line, file.parent) for record, line in read_records(file, needed=needed)]
     if not rows:
         raise TableError(f"{file.name} has no rows.")
     _check_unique(rows)
     if check_splits:
         _check_groups(rows)
     return rows
+
+
+def read_records(file: Path, *, needed: Sequence[str]) -> Iterator[tuple[Record, int]]:
+    """The rows of a CSV file with the number of the line on which each ends; the header is row 1. UTF-8, with or
+    without a byte order mark. needed: columns that must stand in the header.
+
+    Raises TableError: the file cannot be read, a column is missing or stands there twice, or a row has more cells than
+    the header: a comma without quotes would move every value behind it into the wrong column.
+    """
+    line = 1
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            _check_header(Counter(reader.fieldnames or ()), needed, file.name)
+            for record in reader:
+                line = reader.line_num
+                if None in record:
+                    raise TableError(f"Row {line}: more values than columns. A value with a comma needs quotes.")
+                yield record, line
+    except csv.Error as error:
+        raise TableError(f"{file.name}, after row {line}: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"The table {file} cannot be read: {error}.") from error
 
 
 def brain_rows(rows: list[Row], split: str | None = None) -> list[Row]:
@@ -142,9 +159,16 @@ def counts(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
     return table
 
 
-def cell(
-    record: dict[str, str | None], line: int, column: str, *, allowed: tuple[str, ...] = (), required: bool = True
-) -> str:
+def _check_header(columns: Counter[str], needed: Sequence[str], name: str) -> None:
+    absent = [column for column in needed if column not in columns]
+    if absent:
+        raise TableError(f"{name}, row 1 (header): column {', '.join(absent)} is missing.")
+    twice = [column for column, n in columns.items() if column and n > 1]
+    if twice:
+        raise TableError(f"{name}, row 1 (header): column {twice[0]} stands there twice.")
+
+
+def cell(record: Record, line: int, column: str, *, allowed: tuple[str, ...] = (), required: bool = True) -> str:
     """A cell's text. Raises TableError, which names row and column, if it is empty or not one of `allowed`."""
     text = (record.get(column) or "").strip()
     if required and not text:
@@ -155,7 +179,7 @@ def cell(
     return text
 
 
-def _row(record: dict[str, str | None], line: int, folder: Path) -> Row:
+def _row(record: Record, line: int, folder: Path) -> Row:
     value = partial(cell, record, line)
     label = value("label", allowed=LABELS)
     tumor_type = value("type", allowed=(*TUMOR_TYPES, ""), required=False)

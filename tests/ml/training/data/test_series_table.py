@@ -126,6 +126,12 @@ def test_a_missing_column_is_named(make_series: Make) -> None:
     assert "row 1 (header): column sequence, plane is missing" in error(make_series([series_row(1)], columns=columns))
 
 
+def test_a_row_with_too_many_values_is_named(make_series: Make) -> None:
+    file = make_series([series_row(1), series_row(2)])
+    file.write_text(file.read_text().rstrip() + ",left over\n")
+    assert error(file).startswith("Row 3: more values than columns.")
+
+
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot be read" in error(tmp_path / "absent.csv")
 

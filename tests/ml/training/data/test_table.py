@@ -117,6 +117,38 @@ def test_a_missing_column_is_named(make_table: Make) -> None:
     assert "subject, split" in message
 
 
+HEADER = ",".join(COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEADER + "1.png,here,tumor,,,g1,train,\n2.png,here, there,tumor,,,g2,train,\n", "Row 3: more values than"),
+        (HEADER.replace("\n", ",label\n") + "1.png,here,tumor,,,g1,train,,tumor\n", "column label stands there twice"),
+        (
+            HEADER + '1.png,here,tumor,,,g1,train,\n"2.png,here,tumor,,,g2,train,\n',
+            "after row 2: unexpected end of data",
+        ),
+        (HEADER + "1.png,here,tumor,,,g1,train," + "x" * 200_000 + "\n", "after row 1: field larger than"),
+        (HEADER + "1.png,h\xe4,tumor,,,g1,train,\n", "cannot be read"),
+    ],
+    ids=["comma", "column twice", "quote", "endless value", "not UTF-8"],
+)
+def test_a_file_whose_values_cannot_be_told_apart(tmp_path: Path, text: str, said: str) -> None:
+    """Read all the same, they would stand in the wrong columns, or end in a traceback."""
+    file = tmp_path / "scans.csv"
+    file.write_bytes(text.encode("latin-1"))
+    assert said in error(file)
+
+
+def test_a_table_saved_with_a_byte_order_mark(make_table: Make) -> None:
+    """As spreadsheet programs do."""
+    file = make_table([table_row(1)], images=False)
+    plain = read_table(file)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_table(file) == plain
+
+
 def test_a_table_that_is_not_there_or_empty(tmp_path: Path, make_table: Make) -> None:
     assert "cannot be read" in error(tmp_path / "absent.csv")
     assert "no rows" in error(make_table([]))
