@@ -96,8 +96,8 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
         picture = stored(upright, orientation)
         if file_format != "TIFF" and _exceeds_palette(picture):
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-        if picture.mode in ("YCbCr", "HSV") or (picture.mode == "CMYK" and file_format != "TIFF"):
-            picture = picture.convert("RGB")  # what was seen; PNG has none of them, and TIFF would change the first
+        if picture.mode == "YCbCr" or (picture.mode == "CMYK" and file_format != "TIFF"):
+            picture = picture.convert("RGB")  # what was seen; PNG has neither, and TIFF would change the first
         elif picture.mode == "La":
             picture = picture.getchannel("L")
         transparency = picture.info.get("transparency")

@@ -228,6 +228,51 @@ def test_pixels_beyond_the_end_of_a_pngs_palette_stay(extra: bytes) -> None:
     np.testing.assert_array_equal(after.pixels, before.pixels)
 
 
+@pytest.mark.parametrize("colors", [8, 9, 10])
+def test_only_a_palette_that_is_too_short_is_given_up(colors: int) -> None:
+    """Pixels up to 9: with eight or nine colors the last pixels lie beyond the end."""
+    plane = np.arange(10, dtype=np.uint8).reshape(2, 5)
+    data = png(
+        struct.pack(">IIBBBBB", 5, 2, 8, 3, 0, 0, 0), zlib.compress(b"".join(b"\0" + r.tobytes() for r in plane))
+    )
+    at = data.index(b"IDAT") - 4
+    found, before, after = cleaned(data[:at] + png_chunk(b"PLTE", bytes(range(100, 100 + 3 * colors))) + data[at:])
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    with Pillow.open(io.BytesIO(found.data)) as stored:
+        assert stored.mode == ("P" if colors == 10 else "RGB")
+
+
+@pytest.mark.parametrize(
+    ("mode", "transparency"), [("L", 1), ("RGB", (1, 1, 1)), ("P", bytes([255, 128])), ("RGB", None), ("P", None)]
+)
+def test_only_what_is_transparent_stays_so(mode: str, transparency: Any) -> None:
+    stream = io.BytesIO()
+    options = {} if transparency is None else {"transparency": transparency}
+    Pillow.fromarray(builders.phantom(64)).convert(mode).save(stream, "PNG", exif=exif(6), **options)
+    with Pillow.open(io.BytesIO(cleaned(stream.getvalue())[0].data)) as stored:
+        assert stored.info.get("transparency") == transparency
+
+
+def test_a_tiff_of_luma_and_chroma_is_stored_as_the_colors_that_it_shows() -> None:
+    stream = io.BytesIO()
+    picture("YCbCr", 24, 16, seed=3, color=True).save(stream, "TIFF", tiffinfo={274: 6})
+    found, before, after = cleaned(stream.getvalue())
+    assert (after.pixel_sha256(), after.orientation) == (before.pixel_sha256(), 6)
+    with Pillow.open(io.BytesIO(found.data)) as stored:
+        assert stored.mode == "RGB"
+
+
+def test_a_jpeg_of_inks_whose_segments_cannot_be_followed_is_stored_as_it_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = io.BytesIO()
+    picture("CMYK", 24, 16, seed=3, color=True).save(stream, "JPEG", quality=90)
+    monkeypatch.setattr(raster.jpeg, "stripped", lambda *_, **__: 1 / 0)
+    before = readers.read(stream.getvalue())
+    found = clean(stream.getvalue(), before)
+    assert (found.format, readers.read(found.data).pixel_sha256()) == ("PNG", before.pixel_sha256())
+
+
 def test_a_png_of_a_repeated_pattern_does_not_grow() -> None:
     tile = np.random.default_rng(0).integers(0, 256, (50, 50), dtype=np.uint8)
     data = builders.png_bytes(np.tile(tile, (20, 20)))

@@ -94,6 +94,23 @@ def test_what_is_lost_too_often_fails_and_says_so(commit: Any, settings: Any) ->
     assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
 
 
+@pytest.mark.parametrize("state", ["queued", "done", "refused", "failed", "canceled"])
+def test_what_the_dead_had_ended_is_left_alone(state: str, sent: Queue, commit: Any, settings: Any) -> None:
+    ended = PredictionFactory(state=state, worker=uuid4(), attempts=settings.TASK_MAX_ATTEMPTS)
+    commit(Keeper().tick)
+    assert (fresh(ended).state, fresh(ended).error_code, len(sent)) == (state, ended.error_code, 0)
+
+
+def test_a_living_worker_may_take_longer_than_a_task_may(sent: Queue, commit: Any) -> None:
+    """Its heartbeat says more than the clock does."""
+    living = Process()
+    living.beat()
+    held = living.claim(PredictionFactory(state="queued"))
+    Prediction.objects.filter(pk=held.pk).update(started=timezone.now() - timedelta(days=1))
+    commit(transitions.sweep)
+    assert (fresh(held).state, len(sent)) == (State.RUNNING, 0)
+
+
 def test_who_cannot_write_takes_nothing_from_those_who_could_not_either(
     monkeypatch: pytest.MonkeyPatch, commit: Any
 ) -> None:

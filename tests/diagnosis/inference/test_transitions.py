@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -197,8 +198,12 @@ def test_release_keeps_the_attempt_and_sends_only_if_asked(sent: Queue, commit: 
 @pytest.mark.django_db
 def test_requeue_is_no_attempt_and_goes_to_the_end(sent: Queue, commit: Any) -> None:
     claimed = transitions.claim(PredictionFactory(state="queued", queued=timezone.now() - LATER).pk)
-    assert claimed is not None and commit(transitions.requeue, claimed)
+    assert claimed is not None
+    claimed.worker = uuid4()
+    claimed.save()
+    assert commit(transitions.requeue, claimed)
     again = fresh(claimed)
+    assert again.worker is None
     assert (again.state, again.attempts, again.started, list(sent)) == ("queued", 0, None, [claimed.pk])
     assert timezone.now() - again.queued < LATER
     assert not commit(transitions.requeue, claimed)
@@ -252,6 +257,17 @@ def test_the_message_of_a_retry_waits_for_further_slices(user: Any, sent: Queue,
     assert commit(transitions.retry, prediction, actor=user)
     [message] = sent.messages()
     assert timedelta(0) <= message.not_before - prediction.not_before < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("same", [True, False])
+def test_a_retry_goes_on_where_the_same_model_stopped(user: Any, same: bool) -> None:
+    version = ModelVersionFactory(active=same)
+    if not same:
+        ModelVersionFactory(active=True)
+    stopped = PredictionFactory(scan__case__owner=user, state="failed", progress=7, model_version=version)
+    assert transitions.retry(stopped, actor=user)
+    assert fresh(stopped).progress == (7 if same else 0)
 
 
 @pytest.mark.django_db
