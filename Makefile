@@ -33,7 +33,7 @@ test: setup-dev ## Run the fast tests; needs no server
 
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
-	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly
+	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5
 
 reliability: setup-dev ## Write what `make verify` found of faults into docs/reliability.md
 	@$(VENV)/python -m tests.verification.reliability
