@@ -60,6 +60,7 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
         model=version.label,
         finished=prediction.finished,
         key=f"{prediction.pk} {prediction.finished.isoformat()}",
+        trained_on=prediction.trained_on,
         readings=signed,
         verified=any(_attests(one, prediction) for one in signed),
     )

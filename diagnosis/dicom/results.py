@@ -14,7 +14,9 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from diagnosis.deid import dicom as deid
+from diagnosis.presentation import labels
 from diagnosis.reports.readings import Reading
+from ml.percent import percent
 
 MANUFACTURER = "brainscan"
 NOTICE = "Research use only, not a diagnosis"
@@ -50,8 +52,9 @@ class Result:
 
     study, series: UIDs of the images. patient: a pseudonym. orientation_letters: what lies at the left, right, upper
     and lower edge, "" if unknown. probability: 0 to 1. tumor_type: "" if none is known. model: name@digest. key: equal
-    for the same result, which thereby always gets the same UIDs. readings: what people signed on the scan, the one that
-    holds first. verified: that one attests this very result: it was signed beside it, with the same pixels.
+    for the same result, which thereby always gets the same UIDs. trained_on: the model was made with this scan.
+    readings: what people signed on the scan, the one that holds first. verified: that one attests this very result: it
+    was signed beside it, with the same pixels.
     """
 
     study: str
@@ -67,6 +70,7 @@ class Result:
     model: str
     finished: datetime
     key: str
+    trained_on: bool = False
     readings: tuple[Reading, ...] = ()
     verified: bool = False
 
@@ -81,6 +85,10 @@ class Result:
     def score_name(self) -> str:
         """What to call the number: it is a probability only if the model is calibrated."""
         return "Tumor probability" if self.calibrated else "Tumor score"
+
+    def score_text(self, score: float) -> str:
+        """The number as pages print it, which never rounds to certainty. score: 0 to 1."""
+        return percent(score) if self.calibrated else labels.plain_score(score)
 
     def parts_of(self, source: SourceImage) -> tuple[object, ...]:
         """What identifies an image of this result, for `uid`: many images of an export may share a SOP Instance UID."""

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from diagnosis.dicom import results
 from diagnosis.dicom.results import NOTICE, Result, SourceImage
+from diagnosis.presentation import sentences
 from ml.evidence import drawing, localize
 
 SERIES_NUMBER = 9001
@@ -81,12 +82,15 @@ def _drawn(result: Result, source: SourceImage) -> NDArray[np.uint8]:
 
 def _text_lines(result: Result, source: SourceImage) -> list[str]:
     outcome = "uncertain" if source.uncertain else "tumor" if source.outcome == "tumor" else "no tumor found"
-    lines = [NOTICE, f"{result.score_name} by {result.model}", f"This image: {outcome}, {source.probability:.2f}"]
+    score = result.score_text
+    lines = [NOTICE, f"{result.score_name} by {result.model}", f"This image: {outcome}, {score(source.probability)}"]
     if len(result.sources) > 1:
         lines.append(
             f"All {len(result.sources)} images: {result.outcome_text}, "
-            f"{result.score_name.lower()} {result.probability:.2f}"
+            f"{result.score_name.lower()} {score(result.probability)}"
         )
+    if result.trained_on:
+        lines.append(sentences.TRAINED_ON[0])
     return lines
 
 

@@ -16,6 +16,7 @@ from pydicom.sr.codedict import codes
 from diagnosis.dicom import results, signed_readings
 from diagnosis.dicom.results import NOTICE, SCHEME, Result, SourceImage
 from diagnosis.dicom.signed_readings import own_code
+from diagnosis.presentation import sentences
 
 SERIES_NUMBER = 9002
 Box = tuple[float, float, float, float]
@@ -92,6 +93,9 @@ def _scan_group(result: Result) -> sr.MeasurementsAndQualitativeEvaluations:
     if not result.readings:
         unsigned = own_code("unsigned", "Not signed by a reader")
         evaluations.append(sr.QualitativeEvaluation(name=own_code("reading", "Reading by a person"), value=unsigned))
+    if result.trained_on:
+        known = own_code("trained-on", sentences.TRAINED_ON[0])
+        evaluations.append(sr.QualitativeEvaluation(name=own_code("training", "Part in training"), value=known))
     if result.tumor_type:
         tumor_type = own_code(result.tumor_type, result.tumor_type.capitalize())
         evaluations.append(
