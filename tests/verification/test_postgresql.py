@@ -16,6 +16,7 @@ FILES = (
     "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",
     "tests/diagnosis/uploads",
+    "tests/diagnosis/worklist/test_races.py",
     "tests/diagnosis/views/test_history.py",
 )
 
