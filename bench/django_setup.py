@@ -7,4 +7,5 @@ from django.apps import apps
 
 if not apps.ready:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+    os.environ.setdefault("HTTPS", "0")  # they ask in plain HTTP, which is redirected otherwise
     django.setup()

@@ -27,6 +27,20 @@ def run_module(module: str, *arguments: str, folder: Path, **environment: str) -
 
 
 @contextlib.contextmanager
+def queue() -> Iterator[str]:
+    """The embedded Valkey in DATA_DIR, which is the queue and the cache of this process. Yields its URL."""
+    from brainscan.launcher.valkey import EmbeddedValkey
+
+    valkey = EmbeddedValkey(Path(os.environ["DATA_DIR"]))
+    valkey.start()
+    os.environ["REDIS_URL"] = valkey.url
+    try:
+        yield valkey.url
+    finally:
+        valkey.stop()
+
+
+@contextlib.contextmanager
 def queue_and_database() -> Iterator[dict[str, str]]:
     """Set up Django in this process, on a fresh site in DATA_DIR with the embedded Valkey.
 
@@ -35,13 +49,8 @@ def queue_and_database() -> Iterator[dict[str, str]]:
     import django
 
     from brainscan.launcher import environment
-    from brainscan.launcher.valkey import EmbeddedValkey
 
-    folder = Path(os.environ["DATA_DIR"])
-    valkey = EmbeddedValkey(folder)
-    valkey.start()
-    try:
-        os.environ["REDIS_URL"] = valkey.url
+    with queue() as url:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
         django.setup()
         from django.core.management import call_command
@@ -52,10 +61,8 @@ def queue_and_database() -> Iterator[dict[str, str]]:
             call_command("migrate", interactive=False, verbosity=0)
             call_command("register_model", "--default")
         yield environment.for_programs(
-            os.environ, data_dir=folder, port=0, redis_url=valkey.url, cores=os.cpu_count() or 1
+            os.environ, data_dir=Path(os.environ["DATA_DIR"]), port=0, redis_url=url, cores=os.cpu_count() or 1
         )
-    finally:
-        valkey.stop()
 
 
 def upload(image: bytes) -> int:
