@@ -19,7 +19,7 @@ setup-train: setup ## Add TensorFlow: for training, and for predictions on a GPU
 setup-dev: setup-train
 	@scripts/install requirements-dev.lock
 
-run: setup ## Start the site on http://127.0.0.1:8000 (PORT=, DATA_DIR=, ADMIN_PASSWORD=); Ctrl-C stops it
+run: setup ## Start the site on http://127.0.0.1:8000 (PORT=, DATA_DIR=); Ctrl-C stops it
 	@exec $(VENV)/python manage.py run_site
 
 demo: setup ## Like run, with three sample cases

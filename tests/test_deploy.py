@@ -10,6 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from brainscan.launcher.environment import NEEDED_BY
+
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 CLUSTER = yaml.safe_load((ROOT / "deploy/kubernetes/brainscan.yaml").read_text())["items"]
@@ -46,6 +48,28 @@ def test_compose_starts_the_procfiles_programs(program: str) -> None:
 def test_kubernetes_starts_the_procfiles_programs(program: str) -> None:
     [container] = [c for name, c in CONTAINERS if name == program and c["name"] == program]
     assert plain(" ".join(container["command"]).removeprefix("sh -c ").removeprefix("exec ")) == procfile()[program]
+
+
+@pytest.mark.parametrize("program", ["web", "worker", "beat", "dicom"])
+def test_compose_gives_a_program_the_secrets_that_it_needs(program: str) -> None:
+    needed = {name for name, programs in NEEDED_BY.items() if program in programs}
+    given = {name for name in NEEDED_BY if name in COMPOSE[program]["environment"]}
+    assert given == needed - {"AWS_SESSION_TOKEN"}  # lives for hours
+    assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= set(COMPOSE[program]["environment"])
+
+
+@pytest.mark.parametrize(
+    ("program", "secrets"),
+    [
+        ("web", {"brainscan", "brainscan-storage", "brainscan-web"}),
+        ("worker", {"brainscan", "brainscan-storage"}),
+        ("beat", {"brainscan"}),
+        ("prepare", {"brainscan"}),
+    ],
+)
+def test_kubernetes_gives_a_program_the_secrets_that_it_needs(program: str, secrets: set[str]) -> None:
+    [container] = [c for name, c in CONTAINERS if name == program and c["name"] == program]
+    assert {source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source} == secrets
 
 
 def test_every_program_is_there() -> None:

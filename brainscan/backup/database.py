@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, connections, transaction
 
 from brainscan.backup.manifest import BackupError
+from ml import child_environment
 
 _NAMES = (
     "SELECT file, sha256 FROM diagnosis_scan UNION ALL SELECT preview, '' FROM diagnosis_scan "
@@ -105,13 +106,15 @@ def restore(folder: Path, *, vendor: str) -> None:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs; the password travels in the environment, which other users cannot read."""
+    """Run one of PostgreSQL's programs; the password travels in the environment, which other users cannot read. The
+    site's own secrets do not."""
     at = connection.settings_dict
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
-    environment = os.environ | {name: str(at[key]) for name, key in names.items() if at.get(key)}
+    ours = {name: str(at[key]) for name, key in names.items() if at.get(key)}
     path = shutil.which(program)
     if path is None:
         raise BackupError(f"{program} is not installed. It comes with PostgreSQL's client (Debian: postgresql-client).")
+    environment = child_environment.reduced(os.environ, "PG") | ours
     done = subprocess.run([path, *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise BackupError(f"{program} failed: {done.stderr.strip()[-500:]}")

@@ -65,7 +65,7 @@ def banner(
         secret = "as set by ADMIN_PASSWORD"  # noqa: S105
     else:
         change = f".venv/bin/python manage.py changepassword {username}"
-        secret = f"as you know it; for a new one: make run ADMIN_PASSWORD=…, or {change}"
+        secret = f"as you know it; for a new one: ADMIN_PASSWORD=… make run, or {change}"
     head = "brainscan is ready" if state.ready else f"brainscan is up, but cannot predict: {state.problem}"
     lines = [
         head,

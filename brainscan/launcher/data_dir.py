@@ -16,13 +16,16 @@ _DEFAULT = Path(__file__).resolve().parents[2] / "var"
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Create DATA_DIR, and a secret key unless SECRET_KEY is set: Django's settings need both."""
+    """Create DATA_DIR, and in it a secret key unless SECRET_KEY is set: Django's settings need both.
+
+    They read the file, so that the key is in no process's environment.
+    """
     try:
         os.umask(0o077)  # for everything that the site's programs make from now on
         folder = resolve(environ.get("DATA_DIR", ""))
         environ["DATA_DIR"] = str(folder)
         if not environ.get("SECRET_KEY"):
-            environ["SECRET_KEY"] = secret_key(folder)
+            secret_key(folder)
     except LaunchError as error:
         sys.exit(f"Error: {error}")
 

@@ -1,4 +1,4 @@
-"""The environment of web, worker and beat."""
+"""What each program of the site gets of the environment."""
 
 import os
 import sys
@@ -11,12 +11,40 @@ _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS
 # make repeats the variables of its command line, a password among them, in variables of its own.
 _SECRET = ("ADMIN_PASSWORD", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")
 
+_STORES = frozenset({"web", "worker", "dicom", "demo"})
+NEEDED_BY = {
+    "AWS_ACCESS_KEY_ID": _STORES,
+    "AWS_SECRET_ACCESS_KEY": _STORES,
+    "AWS_SESSION_TOKEN": _STORES,
+    "DEID_SECRET": frozenset({"web", "dicom", "demo"}),  # takes files in
+    "DICOMWEB_TOKEN": frozenset({"web"}),
+    "DICOMWEB_URL": frozenset({"web"}),  # it may hold a password
+    "METRICS_TOKEN": frozenset({"web"}),
+}
+"""Secrets that only some programs get. SECRET_KEY, DATABASE_URL and REDIS_URL are settings that each of them needs."""
+
+SHOWN_BY_PS = (
+    "ADMIN_PASSWORD was given as an argument of make, which every user of this machine can read in the list of "
+    "processes. Put it before the command: ADMIN_PASSWORD=… make run"
+)
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 def unwanted(env: Mapping[str, str]) -> frozenset[str]:
     """Programs of the Procfile to leave out: the DICOM listener, unless DICOM_PORT is set."""
     return frozenset() if (env.get("DICOM_PORT") or "0") != "0" else frozenset({"dicom"})
+
+
+def password_is_an_argument(env: Mapping[str, str]) -> bool:
+    """Whether make was called with ADMIN_PASSWORD=… among its arguments, as its own variables say."""
+    words = " ".join(env.get(name, "") for name in _SECRET[1:]).split()
+    return any(word.startswith("ADMIN_PASSWORD=") for word in words)
+
+
+def of_program(env: Mapping[str, str], program: str) -> dict[str, str]:
+    """`env` without the secrets that this program of the Procfile does not need."""
+    return {name: value for name, value in env.items() if program in NEEDED_BY.get(name, {program})}
 
 
 def for_programs(

@@ -39,6 +39,8 @@ def run(*, demo: bool = False) -> None:
         port = ports.parse(os.environ.get("PORT") or "8000")
         ports.require_free(host, port)
         print(STARTING, flush=True)
+        if environment.password_is_an_argument(os.environ):
+            print(f"Warning: {environment.SHOWN_BY_PS}", file=sys.stderr, flush=True)
         reserve = Reserve(folder)
         reserve.tend()
         _prepare()
@@ -75,6 +77,7 @@ def _prepare() -> None:
 def _load_demo(env: dict[str, str]) -> None:
     """Load the sample cases in a separate process: this one read its settings before the queue's address was known."""
     print("Loading the sample cases", flush=True)
+    env = environment.of_program(env, "demo")
     if subprocess.run([sys.executable, "manage.py", "load_demo"], cwd=settings.BASE_DIR, env=env).returncode:
         raise LaunchError("The sample cases could not be loaded; the lines above say why.")
 

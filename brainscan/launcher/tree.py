@@ -19,7 +19,7 @@ from honcho.colour import get_colours
 from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 
-from brainscan.launcher import program
+from brainscan.launcher import environment, program
 from brainscan.launcher.program import SIGNALS, Program
 
 STOP_SECONDS = 30
@@ -38,12 +38,16 @@ class Tree:
         without: Collection[str] = (),
         patient: Callable[[], bool] = lambda: False,
     ) -> None:
-        """patient: whether programs fail for a reason that passes, so that none is given up."""
+        """env: what the programs share, and secrets, of which each gets those that it needs.
+
+        patient: whether programs fail for a reason that passes, so that none is given up.
+        """
         self._patient = patient
         shared = {**env, "PYTHONUNBUFFERED": "1"}
         commands = {n: line for n, line in parse_procfile(procfile.read_text()).processes.items() if n not in without}
         self._programs = [
-            Program(name, command, env=shared, folder=procfile.parent) for name, command in commands.items()
+            Program(name, command, env=environment.of_program(shared, name), folder=procfile.parent)
+            for name, command in commands.items()
         ]
         self._colours = dict(zip(commands, get_colours(), strict=False))
         self._printer = Printer(sys.stdout, width=max(map(len, commands), default=0))

@@ -65,6 +65,7 @@ class EmbeddedValkey:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.folder,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -136,6 +137,11 @@ class EmbeddedValkey:
             with contextlib.suppress(OSError):
                 self.socket.parent.rmdir()
 
+    def _environment(self) -> dict[str, str]:
+        """Of the launcher's, which may hold passwords, next to nothing; DATA_DIR tells whose process it is."""
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        return kept | {"DATA_DIR": str(self.folder.parent)}
+
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
@@ -172,6 +178,7 @@ def _options(*, folder: Path, socket: Path) -> list[str]:
         "appendfsync": "everysec",
         "save": "",
         "loglevel": "notice",
+        "set-proc-title": "no",  # it would be written over the environment, which says whose process it is
     }
     return [part for key, value in options.items() for part in (f"--{key}", value)]
 

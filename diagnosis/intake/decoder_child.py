@@ -1,7 +1,7 @@
 """The process in which a file is decoded: what runs here may take too long, too much memory, or crash.
 
 A server process has imported this module and forks such a process in milliseconds. It serves one file after another,
-holds no connection to the database, and ends with its parent.
+has no connection to the database and no password or key in its environment, and ends with its parent.
 """
 
 import contextlib
@@ -12,15 +12,18 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from django.conf import settings
+
 from diagnosis.intake import decoding, rejections
 from ml.contracts import UnreadableImage
 
 MEGABYTE = 1024 * 1024
 
 
-def serve(connection: Connection, *, seconds: int, megabytes: int) -> None:
+def serve(connection: Connection, *, seconds: int, megabytes: int, deid_secret: bytes) -> None:
     """Decode what comes until the other end is closed. seconds: of processor time for a file. megabytes: of memory
-    beyond what the process starts with."""
+    beyond what the process starts with. deid_secret: the one secret that decoding needs; the environment has none."""
+    settings.DEID_SECRET = deid_secret
     _limit_memory(megabytes)
     while True:
         try:

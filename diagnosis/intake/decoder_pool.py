@@ -57,8 +57,8 @@ class Decoder:
         context.set_forkserver_preload(["diagnosis.decoder_server"])
         self._connection: Connection
         self._connection, theirs = context.Pipe()
-        limits = {"seconds": seconds, "megabytes": megabytes}
-        self._process = context.Process(target=decoder_child.serve, args=(theirs,), kwargs=limits, daemon=True)
+        given = {"seconds": seconds, "megabytes": megabytes, "deid_secret": settings.DEID_SECRET}
+        self._process = context.Process(target=decoder_child.serve, args=(theirs,), kwargs=given, daemon=True)
         self._process.start()
         theirs.close()
         self._seconds, self.files = seconds, 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brainscan import config
 from brainscan.launcher import data_dir
 from brainscan.launcher.errors import LaunchError
 
@@ -55,7 +56,8 @@ def test_secret_key_is_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
 def test_settings_of_a_fresh_site_can_be_read(tmp_path: Path) -> None:
     environ = {"DATA_DIR": str(tmp_path / "new")}
     data_dir.prepare(environ)
-    assert environ == {"DATA_DIR": str(tmp_path / "new"), "SECRET_KEY": data_dir.secret_key(tmp_path / "new")}
+    assert environ == {"DATA_DIR": str(tmp_path / "new")}  # the key is in no process's environment
+    assert config.secret_key("", data_dir=tmp_path / "new") == data_dir.secret_key(tmp_path / "new")
 
 
 def test_a_secret_key_that_is_given_stands(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.valkey import EmbeddedValkey, socket_path
+from tests.processes import only_linux, started_with
 
 
 @pytest.fixture
@@ -46,6 +47,21 @@ def test_what_was_stored_survives_a_restart(folder: Path) -> None:
         assert _stored(server) == b"1"
     finally:
         server.stop()
+
+
+@only_linux
+def test_it_knows_next_to_nothing_of_the_launchers_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADMIN_PASSWORD", "DATABASE_URL", "MAKEFLAGS"):
+        monkeypatch.setenv(name, "secret")
+    server = EmbeddedValkey(folder)
+    server.start()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            given = started_with(client.info("server")["process_id"])
+    finally:
+        server.stop()
+    assert given["DATA_DIR"] == str(folder)
+    assert set(given) <= {"PATH", "TMPDIR", "DATA_DIR"}
 
 
 @pytest.fixture

@@ -18,8 +18,18 @@ from pydicom.uid import generate_uid
 from ml import readers
 from ml.readers.burned_in_text import find_text
 from tests.builders import dicom_bytes
+from tests.processes import started_with
 from tests.verification.client import Client
-from tests.verification.services import Orthanc, Site, dcmtk, free_port, orthanc_server, running_site, wait_for
+from tests.verification.services import (
+    PASSWORD,
+    Orthanc,
+    Site,
+    dcmtk,
+    free_port,
+    orthanc_server,
+    running_site,
+    wait_for,
+)
 
 PATIENT = {
     "PatientName": "Zebedee^Quillon",
@@ -66,9 +76,50 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
             "DICOM_ALLOWED_AES": "SCANNER@127.0.0.1,ELSEWHERE@192.0.2.1",
             "DICOM_USER": "admin",
             "DICOMWEB_URL": orthanc.dicomweb,
+            "DECODE_PROCESSES": "3",
+            "METRICS_TOKEN": "of-the-figures",
+            "MAKEFLAGS": f" -- ADMIN_PASSWORD={PASSWORD}",
         }
         with running_site(folder / "data", LOG_LEVEL="DEBUG", **environment) as site:
             yield DicomNetwork(site, orthanc, port)
+
+
+def test_each_process_gets_the_secrets_that_it_needs(network: DicomNetwork) -> None:
+    wanted = {"METRICS_TOKEN", "DICOMWEB_URL", "MAKEFLAGS", "ADMIN_PASSWORD", "SECRET_KEY"}
+    found: dict[str, set[str]] = {}
+    for pid, command in network.site.processes().items():
+        given = started_with(pid)
+        found.setdefault(program_of(command, given), set()).update(wanted & set(given))
+    assert found == {
+        "launcher": {"METRICS_TOKEN", "DICOMWEB_URL", "MAKEFLAGS", "ADMIN_PASSWORD"},
+        "web": {"METRICS_TOKEN", "DICOMWEB_URL"},  # and multiprocessing's tracker, a part of it
+        "decoder": {"SECRET_KEY"},  # a word that stands for none
+        "worker": set(),
+        "beat": set(),
+        "dicom": set(),
+        "queue": set(),
+    }
+    warned = network.site.log.read_text().count("ADMIN_PASSWORD was given as an argument of make")
+    assert warned == 1 and PASSWORD not in network.site.log.read_text()
+
+
+def program_of(command: str, given: dict[str, str]) -> str:
+    """Which program of a site a process belongs to."""
+    if "forkserver" in command:
+        assert given["SECRET_KEY"] == "signs-nothing"
+        return "decoder"
+    words = {
+        "run_site": "launcher",
+        "gunicorn": "web",
+        "resource_tracker": "web",
+        "brainscan worker": "worker",
+        "decoder_child": "decoder",
+        "brainscan beat": "beat",
+        "dicom_listener": "dicom",
+        "valkey": "queue",
+    }
+    [program] = {program for word, program in words.items() if word in command}
+    return program
 
 
 @pytest.fixture

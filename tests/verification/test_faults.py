@@ -4,15 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from brainscan.launcher.site import STARTING
-from brainscan.launcher.valkey import socket_path
 from tests import builders
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, ROOT, Site, free_port, running_site, wait_for
@@ -51,18 +47,11 @@ def test_a_worker_killed_at_work_loses_nothing(site: Site) -> None:
     assert sum(result["attempts"] for result in results) <= len(ids) + 3  # two in the network, and the next one read
 
 
-def queue_process(site: Site) -> list[int]:
-    """The embedded Valkey, which writes its title over the environment that `Site.find` looks at."""
-    with suppress(redis.RedisError), redis.Redis(unix_socket_path=str(socket_path(site.data_dir))) as client:
-        return [client.info("server")["process_id"]]
-    return []
-
-
 def test_a_program_that_is_killed_starts_again_and_nothing_is_lost(tmp_path: Path) -> None:
     with running_site(tmp_path / "data") as running:
         client = Client(running.url, running.token())
         names = ("gunicorn brainscan", "brainscan worker", "brainscan beat")
-        finders = [partial(running.find, name) for name in names] + [partial(queue_process, running)]
+        finders = [partial(running.find, name) for name in names] + [partial(running.find, "valkey")]
         waiting = []
         for number, find in enumerate(finders):
             _, receipt = client.upload(*phantoms(4, start=600 + 10 * number))
@@ -75,7 +64,7 @@ def test_a_program_that_is_killed_starts_again_and_nothing_is_lost(tmp_path: Pat
             wait_for("a worker that is ready", lambda: is_whole(running.ready()), seconds=60)
         assert {client.wait(prediction_id, seconds=150)["state"] for prediction_id in waiting} <= RESULTS
         running.stop()
-        assert running.processes() == {} and not queue_process(running)
+        assert running.processes() == {}
 
 
 def test_queued_scans_survive_a_restart(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from ml import child_environment
+
 SECONDS = 30.0
 """Time limit per frame. One of 2,000 × 2,000 pixels takes less than half a second; so does starting the child."""
 DESCRIPTION = (
@@ -36,6 +38,7 @@ class _Child:
         self.parent = os.getpid()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(program)],
+            env=child_environment.reduced(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

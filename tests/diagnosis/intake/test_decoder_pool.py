@@ -14,8 +14,10 @@ import pytest
 from diagnosis.intake import decoder_pool, decoding
 from diagnosis.intake.decoder_pool import Decoder, DecoderPool
 from diagnosis.intake.limits import PerPerson
+from ml import child_environment
 from ml.contracts import UnreadableImage
 from tests import builders
+from tests.processes import only_linux, started_with
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,16 @@ FILES = {
 @pytest.mark.parametrize("kind", FILES)
 def test_the_answer_is_that_of_the_decoder(pool: DecoderPool, kind: str) -> None:
     assert pool.decode(FILES[kind], name="a.png") == decoding.decode(FILES[kind], name="a.png")
+
+
+@only_linux
+def test_no_key_and_no_password_reaches_the_process(pool: DecoderPool) -> None:
+    assert os.environ["SECRET_KEY"]  # the tests' own, which would be handed over
+    pool.warm_up()
+    given = started_with(pool._idle[-1]._process.pid)
+    ours = {name: given.pop(name, None) for name in ("SECRET_KEY", "DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
+    assert (ours["SECRET_KEY"], ours["DATABASE_URL"]) == ("signs-nothing", "sqlite://:memory:")
+    assert given["DATA_DIR"] and given == child_environment.reduced(given, "LOG_")
 
 
 def test_a_refusal_keeps_its_code_and_the_process(pool: DecoderPool) -> None:

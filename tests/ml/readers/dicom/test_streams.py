@@ -23,6 +23,7 @@ from ml.readers import dicom
 from ml.readers.dicom import decoder_process
 from tests import builders
 from tests.formats import FILES
+from tests.processes import only_linux, started_with
 
 PIXELS = np.random.default_rng(0).integers(0, 4000, (48, 64)).astype(np.uint16)
 LOSSLESS_JPEG = (FILES / "test_files" / "SC_rgb_jpeg_gdcm.dcm").read_bytes()
@@ -174,6 +175,15 @@ def test_lossless_jpeg_is_decoded_in_a_child_process(child: None) -> None:
     assert started is not None
     read(LOSSLESS_JPEG)
     assert decoder_process._child is started
+
+
+@only_linux
+def test_the_child_gets_no_secret(child: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "secret")
+    read(LOSSLESS_JPEG)
+    assert decoder_process._child is not None
+    given = started_with(decoder_process._child._process.pid)
+    assert given["PATH"] and not {"SECRET_KEY", "METRICS_TOKEN"} & set(given)
 
 
 def test_after_a_crash_the_next_frame_is_decoded(child: None) -> None:
