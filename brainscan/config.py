@@ -16,7 +16,8 @@ from ml.engines import CHOICES, unavailable_reason
 TAKEN_PATHS = frozenset(
     {
         "api", "archive", "audit", "cases", "confirm", "dicomweb", "health", "history", "login", "logout", "metrics",
-        "password", "predictions", "queue", "scans", "slice-results", "slices", "static", "status", "trash", "upload",
+        "password", "predictions", "queue", "scans", "slice-results", "slices", "static", "status",
+        "tokens", "trash", "upload",
     }
 )  # fmt: skip
 """First parts of the addresses of pages, which the admin cannot have."""

@@ -51,7 +51,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "drf_spectacular",
     "rest_framework",
-    "rest_framework.authtoken",
 ]
 
 MIDDLEWARE = [
@@ -205,7 +204,10 @@ REST_FRAMEWORK = {
         "diagnosis.api.authentication.Tokens",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "diagnosis.api.authentication.WithinScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "diagnosis.api.pagination.PageNumbers",
     "DEFAULT_FILTER_BACKENDS": [
@@ -228,7 +230,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Research use: decision support, not a diagnosis.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_PERMISSIONS": REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "TAGS": [  # in the order in which a script needs them; the page at /api/docs/ shows them like this
         {"name": "scans", "description": "Upload images, and get their files and previews."},
@@ -237,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "cases", "description": "What scans are kept in, one case for each subject."},
         {"name": "assignments", "description": "Who is asked to read a case."},
         {"name": "views", "description": "Your saved views of the worklist."},
+        {"name": "tokens", "description": "Your API tokens."},
         {"name": "models", "description": "The registered model versions."},
         {"name": "audit", "description": "Who did what, for staff with the permission to view it."},
         {"name": "pull", "description": "Fetch studies from the archive."},

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from diagnosis.models import Case, ModelVersion, Prediction, Review, Scan
+from diagnosis.access import tokens
+from diagnosis.models import ApiToken, Case, ModelVersion, Prediction, Review, Scan
+from diagnosis.models.api_token import Scope
 from diagnosis.models.prediction import ENDED, State
 from ml.evidence.localize import locate
 from ml.model.heads import CELLS
@@ -34,6 +37,14 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"person{n}")
     password = factory.django.Password("correct horse battery")
+
+
+def token_key(person: Any, *, scopes: tuple[str, ...] = tuple(Scope.values), **fields: Any) -> str:
+    """The key of a new API token, which counts as just used: to note its use takes a query."""
+    key = secrets.token_hex(32)
+    columns = {"name": f"token {next(_counter)}", "scopes": list(scopes), "last_used": timezone.now()}
+    ApiToken.objects.create(user=person, digest=tokens.digest(key), hint=key[:4], **columns | fields)
+    return key
 
 
 class CaseFactory(factory.django.DjangoModelFactory):

@@ -1,43 +1,44 @@
-"""API tokens in the admin: who has one, and a way to revoke it. `create_token` creates them; no key is shown here."""
+"""API tokens in the admin: who has which, and a way to revoke them. People make their own, on their page."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from rest_framework.authtoken import admin as authtoken
-from rest_framework.authtoken.models import Token, TokenProxy
 
+from diagnosis.access import tokens
+from diagnosis.access.users import User
 from diagnosis.admin.base import Listed
+from diagnosis.models import ApiToken
+from diagnosis.models.api_token import Scope
 
 
-def masked(token: Token) -> str:
-    """The key's first characters, enough to tell tokens apart."""
-    return f"{token.key[:4]}…"
-
-
-# str(token) is its key by default, and Django writes it into titles, delete pages (of users, too) and the admin's log.
-Token.__str__ = masked  # type: ignore[method-assign, assignment]
-
-# Importing `authtoken` registers an admin page that shows the keys; this one replaces it.
-admin.site.unregister(TokenProxy)
-
-
-@admin.register(TokenProxy)
-class TokenAdmin(Listed, authtoken.TokenAdmin):
-    """Deleting a token revokes it at once."""
+@admin.register(ApiToken)
+class TokenAdmin(Listed):
+    """Deleting a token revokes it at once. No key is shown: none is stored."""
 
     asks_for_password = True
-
-    list_display = ("masked_key", "user", "created")
+    list_display = ("name", "user", "hint", "allows", "created", "expires", "last_used")
     list_select_related = ("user",)
-    fields = ("masked_key", "user", "created")
+    list_filter = ("created", "expires")
+    search_fields = ("name", "user__username")
+    search_help_text = "Token or person"
+    fields = ("name", "user", "hint", "allows", "created", "expires", "last_used")
 
-    @admin.display(description="Token")
-    def masked_key(self, token: Token) -> str:
-        return masked(token)
+    @admin.display(description="Allows")
+    def allows(self, token: ApiToken) -> str:
+        return "everything" if len(token.scopes) == len(Scope) else ", ".join(token.scopes)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        assert isinstance(request.user, User)
+        tokens.revoke(obj, actor=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset.select_related("user"):
+            self.delete_model(request, token)

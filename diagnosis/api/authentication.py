@@ -1,23 +1,40 @@
-"""Token authentication."""
+"""Token authentication, and what a token allows."""
+
+from typing import Any
 
 from rest_framework.authentication import TokenAuthentication
-from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
 
-from diagnosis.access import selectors
+from diagnosis.access import tokens
 from diagnosis.access.users import User
+from diagnosis.models.api_token import ApiToken, Scope
 
 
 class Tokens(TokenAuthentication):
-    """DRF's tokens. Their user comes with `selectors.user_columns`, in one query, as a session's does."""
+    """Our tokens under DRF's header, `Authorization: Token …`."""
 
-    def authenticate_credentials(self, key: str) -> tuple[User, Token]:
-        columns = selectors.user_columns("user")
-        token = Token.objects.select_related("user").annotate(**columns).filter(key=key).first()
+    def authenticate_credentials(self, key: str) -> tuple[User, ApiToken]:
+        token = tokens.find(key)
         if token is None:
-            raise AuthenticationFailed("Invalid token.")
+            raise AuthenticationFailed("The token is unknown, expired or revoked.")
         if not token.user.is_active:
             raise AuthenticationFailed("User inactive or deleted.")
-        for name in columns:
-            setattr(token.user, name, getattr(token, name))
+        tokens.note_use(token)
         return token.user, token
+
+
+class WithinScope(BasePermission):
+    """A token does what its scopes name: `read` for what changes nothing, else the view's `token_scope` or `change`.
+
+    A session has all scopes.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, ApiToken):
+            return True
+        needed = Scope.READ if request.method in SAFE_METHODS else getattr(view, "token_scope", Scope.CHANGE)
+        self.message = f"This token does not allow this: it needs the scope {needed.value}."
+        self.code = "scope_missing"
+        return needed in request.auth.scopes

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from diagnosis.access.users import User
 from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.dicom import multipart, stow
+from diagnosis.models.api_token import Scope
 
 MEDIA_TYPE = "application/dicom+json"
 
@@ -29,6 +30,7 @@ class UnparsedBody(BaseParser):
 class StoreView(APIView):
     """POST /dicomweb/studies, and /dicomweb/studies/{study}, which accepts objects of that study only."""
 
+    token_scope = Scope.UPLOAD
     parser_classes = (UnparsedBody,)
     content_negotiation_class = IgnoreAccept
     schema = None  # described by the DICOM standard; docs/dicom.md lists what is supported

@@ -26,6 +26,7 @@ from diagnosis.dicom import export, retrieve
 from diagnosis.dicom.errors import InvalidAccession, PacsError
 from diagnosis.intake import Receipt
 from diagnosis.models import Prediction
+from diagnosis.models.api_token import Scope
 from diagnosis.presentation.missing import FileMissing
 
 _STATUS = {
@@ -70,6 +71,7 @@ def _problems(*codes: int) -> dict[Any, Any]:
 class PullView(APIView):
     """POST /api/v1/pull/"""
 
+    token_scope = Scope.UPLOAD
     schema = Schema()
     parser_classes = (JSONParser, FormParser)
 

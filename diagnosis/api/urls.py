@@ -4,7 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from diagnosis.api import pacs
-from diagnosis.api.views import audit_trail, cases, model_versions, predictions, reviews, scans, worklist
+from diagnosis.api.views import audit_trail, cases, model_versions, predictions, reviews, scans, tokens, worklist
 
 app_name = "api"
 
@@ -16,6 +16,7 @@ router.register("assignments", worklist.AssignmentViewSet, basename="assignment"
 router.register("views", worklist.SavedViewViewSet, basename="view")
 router.register("reviews", reviews.ReviewViewSet, basename="review")
 router.register("audit", audit_trail.AuditViewSet, basename="audit")
+router.register("tokens", tokens.TokenViewSet, basename="token")
 router.register("models", model_versions.ModelViewSet, basename="model")
 
 urlpatterns = [

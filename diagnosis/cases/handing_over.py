@@ -8,9 +8,8 @@ from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q
-from rest_framework.authtoken.models import Token
 
-from diagnosis.access import audit, ownership, sharing
+from diagnosis.access import audit, ownership, sharing, tokens
 from diagnosis.access.users import User
 from diagnosis.cases import naming
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
@@ -51,7 +50,7 @@ def remove(user: User, *, to: User | None, actor: User, rename: bool = False, de
         else:
             user.is_active = False
             user.save(update_fields=["is_active"])
-            Token.objects.filter(user=user).delete()
+            tokens.revoke_all(user, actor=actor)
             audit.record("user.deactivated", actor=actor, target=user, cases=len(cases))
     return len(cases)
 

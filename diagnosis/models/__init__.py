@@ -1,5 +1,6 @@
 """The tables. What must always hold is a constraint of the database, not only a rule in Python."""
 
+from diagnosis.models.api_token import ApiToken
 from diagnosis.models.assignment import Assignment
 from diagnosis.models.audit_event import AuditEvent, Disclosure
 from diagnosis.models.case import Case
@@ -18,6 +19,7 @@ from diagnosis.models.storage_quota import StorageQuota
 from diagnosis.models.upload_row import UploadPicture, UploadRow
 
 __all__ = [
+    "ApiToken",
     "Assignment",
     "AuditEvent",
     "Case",

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from diagnosis.models import Prediction
 from tests.builders import phantom, png_bytes
 from tests.cases.table import CASES, Case, Scan
+from tests.factories import token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def test_the_table_is_that_of_the_folder(case_file: Callable[[str], Path]) -> No
 @pytest.fixture
 def api(user: Any) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token_key(user)}")
     return client
 
 

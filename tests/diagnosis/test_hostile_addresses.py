@@ -103,7 +103,7 @@ def test_numbers(failing: Any, path: str) -> None:
 
 NUMBERED = (
     "/history/?at={}", "/history/unread/?from={}", "/predictions/1/?list=model%3D{}", "/api/v1/assignments/{}/",
-    "/api/v1/views/{}/",
+    "/api/v1/views/{}/", "/api/v1/tokens/{}/", "/tokens/{}/revoke/",
     "/cases/{}/", "/cases/{}/edit/", "/cases/{}/delete/", "/scans/{}/move/", "/scans/{}/delete/",
     "/cases/{}/export/", "/cases/{}/compare/", "/cases/1/compare/?a={}",
     "/cases/1/report/?part={}", "/history/export/?model={}",

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from diagnosis.access import audit, audit_trail
+from diagnosis.api.authentication import WithinScope
 from diagnosis.api.serializers.audit_trail import AuditEventSerializer
 from diagnosis.api.views.base import ListRetrieveViewSet
 from diagnosis.models import AuditEvent
@@ -27,7 +28,7 @@ class MayReadAudit(BasePermission):
 class AuditViewSet(ListRetrieveViewSet[AuditEvent]):
     """Append-only. Reading the list is an event, too."""
 
-    permission_classes = (IsAuthenticated, MayReadAudit)
+    permission_classes = (IsAuthenticated, WithinScope, MayReadAudit)
     filterset_class = audit_trail.AuditFilter
     ordering_fields = ("id",)
     serializer_class = AuditEventSerializer

@@ -21,6 +21,7 @@ from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.reviews import AmendmentSerializer, NewReviewSerializer, ReviewSerializer
 from diagnosis.api.views.base import ListRetrieveViewSet
 from diagnosis.models import Review
+from diagnosis.models.api_token import Scope
 from diagnosis.models.review import ReviewState
 from diagnosis.reviews import transitions
 from diagnosis.reviews.errors import InvalidOpinion, NotYourReading, ReviewRefused
@@ -51,6 +52,7 @@ class ReviewViewSet(ListRetrieveViewSet[Review]):
     """What people read in scans: your own, and those that others have committed. Who reads blind first sees those of
     others once they have committed their own."""
 
+    token_scope = Scope.REVIEW
     filterset_class = ReviewFilter
     ordering_fields = ("id", "created", "committed", "signed")
     serializer_class = ReviewSerializer

@@ -22,6 +22,7 @@ from diagnosis.api.views.scan_changes import ScanChanges
 from diagnosis.intake import namesakes
 from diagnosis.intake.upload_handler import oversized, require_room
 from diagnosis.models import Scan
+from diagnosis.models.api_token import Scope
 from diagnosis.presentation import pixel_data, responses
 
 
@@ -32,6 +33,11 @@ class ScanViewSet(ScanChanges):
     filterset_class = ScanFilter
     ordering_fields = ("id", "name", "size", "created")
     serializer_class = ScanSerializer
+
+    @property
+    def token_scope(self) -> Scope:
+        """An upload needs another scope than what changes scans that are there."""
+        return Scope.UPLOAD if self.action == "create" else Scope.CHANGE
 
     def get_queryset(self) -> QuerySet[Scan]:
         if self.action in ("file", "preview", "thumbnail", "pixels"):

@@ -6,13 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 
 from diagnosis.access import access_log
 from diagnosis.models import AuditEvent, Disclosure, Prediction
 from diagnosis.models.prediction import State
 from diagnosis.reviews import exposure
-from tests.factories import PredictionFactory
+from tests.factories import PredictionFactory, token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -209,8 +208,8 @@ def test_a_visitor_who_is_asked_to_log_in_leaves_none(address: str, client: Clie
 
 def test_a_script_that_reads_by_token_is_named(client: Client, user: User) -> None:
     prediction = done(user)
-    token = Token.objects.create(user=user)
-    client.get("/api/v1/predictions/", headers={"Authorization": f"Token {token.key}"})
+    key = token_key(user)
+    client.get("/api/v1/predictions/", headers={"Authorization": f"Token {key}"})
     [event] = rows()
     assert (event.actor, told(event)) == (user.username, {prediction.pk})
 

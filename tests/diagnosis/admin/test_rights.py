@@ -15,7 +15,7 @@ from tests.factories import CaseFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-RIGHTS = r"^admin:(auth_|authtoken_|diagnosis_(readingpolicy|assignment|apitoken))"
+RIGHTS = r"^admin:(auth_|diagnosis_(readingpolicy|assignment|apitoken))"
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_pages_link_back_and_say_what_results_are(as_admin: Client) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["auth/user", "auth/group", "authtoken/tokenproxy"]
+    ["auth/user", "auth/group", "diagnosis/apitoken"]
     + [f"diagnosis/{name}" for name in ("case", "scan", "prediction", "modelversion", "auditevent")],
 )
 def test_staff_without_permission_see_nothing(as_staff: Callable[..., Client], as_admin: Client, place: str) -> None:

@@ -12,7 +12,6 @@ from tests.factories import PredictionFactory
 pytestmark = pytest.mark.django_db
 
 USERS = "/admin/auth/user/"
-TOKENS = "/admin/authtoken/tokenproxy/"
 
 
 def form(person: User, **changes: object) -> dict[str, object]:

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 
 from diagnosis.access import selectors, sharing
 from diagnosis.cases import handing_over, notes, trash
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.models import Assignment, AuditEvent, Case, Prediction, Review
-from tests.factories import CaseFactory
+from tests.factories import CaseFactory, token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -26,10 +25,10 @@ def test_cases_of_the_trash_go_too_and_the_account_is_deactivated(
     case: Case, user: User, other_user: User, admin: User
 ) -> None:
     trash.delete_case(CaseFactory(owner=user, reference="CA-2"), actor=user)
-    Token.objects.create(user=user)
+    token_key(user)
     assert handing_over.remove(user, to=other_user, actor=admin) == 2
     user.refresh_from_db()
-    assert not user.is_active and not Token.objects.exists()
+    assert not user.is_active and not user.api_tokens.exists()
     assert set(Case.objects.values_list("owner", flat=True)) == {other_user.pk}
     assert selectors.predictions(other_user).count() == 2
     assert set(Prediction.objects.values_list("owner_name", flat=True)) == {"grace"}

@@ -1,13 +1,13 @@
-"""`create_token`: the token alone on standard output, and every showing recorded."""
+"""`create_token`: the token alone on standard output, each one recorded, none kept in plain text."""
 
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from rest_framework.authtoken.models import Token
 
-from diagnosis.models import AuditEvent
+from diagnosis.access import tokens
+from diagnosis.models import ApiToken, AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -23,27 +23,39 @@ def recorded() -> list[str]:
 
 
 def test_it_prints_the_token_and_nothing_else(user: User) -> None:
-    assert run("ada") == f"{Token.objects.get(user=user).key}\n"
+    token = tokens.find(run("ada").removesuffix("\n"))
+    assert token is not None
+    assert (token.user, token.expires, token.scopes) == (user, None, ["read", "upload", "review", "change"])
     assert recorded() == ["token.created"]
 
 
-def test_it_reuses_the_token(user: User) -> None:
-    assert run("ada") == run("ada")
-    assert recorded() == ["token.created", "token.shown"]
+def test_each_call_makes_another_and_the_earlier_ones_stay_valid(user: User) -> None:
+    keys = [run("ada").strip() for _ in range(3)]
+    assert [getattr(tokens.find(key), "name", None) for key in keys] == [
+        "command line", "command line 2", "command line 3",
+    ]  # fmt: skip
 
 
-def test_rotating_replaces_it(user: User) -> None:
-    first = run("ada")
-    assert run("ada", "--rotate") != first
-    assert Token.objects.filter(user=user).count() == 1
-    assert recorded() == ["token.created", "token.rotated"]
+def test_rotating_revokes_those_of_the_same_name(user: User) -> None:
+    first, second, other = run("ada").strip(), run("ada").strip(), run("ada", "--name", "scanner").strip()
+    new = run("ada", "--rotate").strip()
+    assert [tokens.find(key) is not None for key in (first, second, other, new)] == [False, False, True, True]
+    assert recorded() == ["token.created"] * 3 + ["token.revoked"] * 2 + ["token.created"]
 
 
-def test_the_trail_never_holds_the_token(user: User) -> None:
+def test_scopes_and_an_end_can_be_given(user: User) -> None:
+    run("ada", "--scope", "upload", "--scope", "read", "--days", "30")
+    token = ApiToken.objects.get()
+    assert token.scopes == ["read", "upload"]
+    assert token.expires is not None and (token.expires - token.created).days == 30
+    with pytest.raises(CommandError, match="1 to 366 days"):
+        run("ada", "--days", "0")
+
+
+def test_neither_the_trail_nor_the_table_holds_the_token(user: User) -> None:
     key = run("ada").strip()
-    run("ada", "--rotate")
-    assert key not in str(list(AuditEvent.objects.values()))
-    assert AuditEvent.objects.filter(target="ada", target_type="user").count() == 2
+    assert key not in str(list(AuditEvent.objects.values())) + str(list(ApiToken.objects.values()))
+    assert AuditEvent.objects.filter(target="ada", target_type="user").count() == 1
 
 
 def test_unknown_and_deactivated_people_get_none(user: User) -> None:
@@ -52,5 +64,5 @@ def test_unknown_and_deactivated_people_get_none(user: User) -> None:
     User.objects.update(is_active=False)
     with pytest.raises(CommandError, match="deactivated"):
         run("ada")
-    assert not Token.objects.exists()
+    assert not ApiToken.objects.exists()
     assert recorded() == []

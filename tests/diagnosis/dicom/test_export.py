@@ -15,7 +15,6 @@ from django.utils import timezone
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedMRImageStorage, generate_uid
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from diagnosis import intake
@@ -28,7 +27,7 @@ from tests.diagnosis.dicom import fake_archive
 from tests.diagnosis.dicom.conftest import NAME
 from tests.diagnosis.dicom.fake_archive import FakeArchive
 from tests.diagnosis.dicom.test_results import evidence_of
-from tests.factories import ModelVersionFactory
+from tests.factories import ModelVersionFactory, token_key
 
 Mr = Callable[..., bytes]
 pytestmark = pytest.mark.django_db
@@ -80,7 +79,7 @@ def series(user: User, mr: Mr) -> Prediction:
 def api(user: User) -> Callable[..., APIClient]:
     def client_of(person: User = user) -> APIClient:
         client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=person)[0].key}")
+        client.credentials(HTTP_AUTHORIZATION=f"Token {token_key(person)}")
         return client
 
     return client_of

@@ -10,7 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import Client
 from pydicom.uid import CTImageStorage, JPEG2000Lossless, generate_uid
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from brainscan import config
@@ -22,6 +21,7 @@ from tests.builders import dicom_bytes, phantom
 from tests.diagnosis.dicom import fake_archive
 from tests.diagnosis.dicom.conftest import NAME
 from tests.diagnosis.dicom.fake_archive import FakeArchive
+from tests.factories import token_key
 
 Mr = Callable[..., bytes]
 ACCESSION = "ACC-4711"
@@ -54,7 +54,7 @@ def study(archive: FakeArchive, mr: Mr) -> FakeArchive:
 @pytest.fixture
 def api(user: User) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token_key(user)}")
     return client
 
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
-from rest_framework.authtoken.models import Token
 
 from diagnosis import intake
 from diagnosis.api.dicomweb import StoreView
@@ -23,6 +22,7 @@ from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from tests.builders import dicom_bytes, dicom_series, phantom, png_bytes
 from tests.diagnosis.dicom.conftest import NAME
+from tests.factories import token_key
 
 Mr = Callable[..., bytes]
 TYPE = 'multipart/related; type="application/dicom"; boundary=mark'
@@ -35,7 +35,7 @@ def body(*files: bytes, media_type: str = "application/dicom") -> bytes:
 
 @pytest.fixture
 def post(client: Client, user: User) -> Callable[..., Any]:
-    token = Token.objects.create(user=user).key
+    token = token_key(user)
 
     def send(data: bytes, *, study: str = "", content_type: str = TYPE, **headers: str) -> Any:
         headers = {"Authorization": f"Token {token}"} | headers
@@ -237,7 +237,7 @@ def test_a_chunked_body_is_read_to_its_end(user: User, mr: Mr, rf: Any) -> None:
         "wsgi.input_terminated": True,
         "wsgi.input": io.BytesIO(body(mr())),
     }
-    request.META["HTTP_AUTHORIZATION"] = f"Token {Token.objects.create(user=user).key}"
+    request.META["HTTP_AUTHORIZATION"] = f"Token {token_key(user)}"
     assert StoreView.as_view()(request).status_code == 200
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 
+from diagnosis.access import tokens
 from diagnosis.models import Case, Prediction, Slice
 from tests.factories import PredictionFactory, ScanFactory, UserFactory
 
@@ -100,3 +101,25 @@ def test_slices_that_share_a_uid_survive_migrating_back() -> None:
         assert [uid for (uid,) in cursor.fetchall()] == ["2.25.1", "", ""]
     migrate()
     assert list(Slice.objects.values_list("along", "facts")) == [(0.0, None), (1.0, None), (2.0, None)]
+
+
+def test_tokens_of_an_earlier_version_stay_valid_and_their_keys_go() -> None:
+    person = UserFactory()
+    key = "0123456789abcdef0123456789abcdef01234567"
+    migrate("0021")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, user_id integer, created timestamp)")
+        cursor.execute("INSERT INTO authtoken_token VALUES (%s, %s, '2026-01-01 00:00:00')", [key, person.pk])
+    try:
+        migrate()
+        found = tokens.find(key)
+        assert found is not None
+        assert (found.user, found.expires, found.scopes) == (person, None, ["read", "upload", "review", "change"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM authtoken_token")
+            assert cursor.fetchone() == (0,)
+        migrate("0021")
+        migrate()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE authtoken_token")

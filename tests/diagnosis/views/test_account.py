@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from rest_framework.authtoken.models import Token
 
 from diagnosis.models import AuditEvent
+from tests.factories import token_key
 
 PASSWORD = "correct horse battery"
 NEW = "a longer pass phrase 77"
@@ -56,8 +56,8 @@ def test_password_change_keeps_this_session_ends_others_and_is_audited(as_user: 
 
 
 def test_password_change_ends_the_api_token(as_user: Client, user: User) -> None:
-    token = Token.objects.create(user=user)
-    bearer = {"headers": {"authorization": f"Token {token.key}"}}
+    key = token_key(user)
+    bearer = {"headers": {"authorization": f"Token {key}"}}
     assert Client().get("/api/v1/cases/", **bearer).status_code == 200
     as_user.post("/password/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
     assert Client().get("/api/v1/cases/", **bearer).status_code == 401
@@ -65,9 +65,9 @@ def test_password_change_ends_the_api_token(as_user: Client, user: User) -> None
 
 
 def test_a_login_does_not_end_the_api_token(client: Client, user: User) -> None:
-    Token.objects.create(user=user)
+    token_key(user)
     client.post("/login/", {"username": "ada", "password": PASSWORD})
-    assert Token.objects.filter(user=user).exists()
+    assert user.api_tokens.exists()
 
 
 def test_a_refused_password_is_not_audited(as_user: Client) -> None:

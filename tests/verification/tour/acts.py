@@ -21,6 +21,13 @@ def wrong_password(page: Page, stage: Stage) -> None:
     page.wait_for_selector(".errorlist, .errors")
 
 
+def make_token(page: Page, stage: Stage) -> None:
+    page.fill("#name", "nightly export")
+    page.get_by_label("Upload:").uncheck()
+    page.click(".account-form button")
+    page.wait_for_selector("#key")
+
+
 def open_filter(page: Page, stage: Stage) -> None:
     page.locator(".filter-menus summary").first.click()
 

@@ -38,6 +38,8 @@ SCENES = (
     Scene("login", "login", None, "/login/"),
     Scene("login-wrong", "login", None, "/login/", size="phone", theme="dark", act=acts.wrong_password),
     Scene("password", "password_change", OPEN, "/password/"),
+    Scene("api-tokens", "tokens", OWNER, "/tokens/", act=acts.make_token),
+    Scene("api-tokens-phone", "tokens", OWNER, "/tokens/", size="phone", theme="dark"),
     # the list
     Scene("worklist", "history", OPEN, "/history/"),
     Scene("worklist-dark", "history", OPEN, "/history/?sort=triage", theme="dark"),
@@ -97,7 +99,7 @@ SCENES = (
     Scene("admin-audit", "admin", ADMIN, "/admin/diagnosis/auditevent/"),
     Scene("models", "admin", ADMIN, "/admin/diagnosis/modelversion/"),
     Scene("model", "admin", ADMIN, "/admin/diagnosis/modelversion/", act=acts.open_first, whole=True),
-    Scene("tokens", "admin", ADMIN, "/admin/authtoken/tokenproxy/"),
+    Scene("tokens", "admin", ADMIN, "/admin/diagnosis/apitoken/"),
     # when something is wrong
     Scene("error-403", "errors", SECOND, "/cases/{c[STUDY-08]}/edit/"),
     Scene("error-404", "errors", OPEN, "/cases/999999/", size="phone", theme="dark"),
@@ -107,6 +109,7 @@ SCENES = (
 
 NOT_SHOWN = {
     "home": "leads to the worklist",
+    "token-revoke": "takes POST only",
     "logout": "takes POST only, and leads to the login",
     "scan": "leads to the newest result",
     "audit-export": "a file",
