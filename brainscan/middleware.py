@@ -30,8 +30,7 @@ _DICOMWEB = "/dicomweb/"
 class RequestLog(RequestMiddleware):
     """Binds the request's id, user and client address to the logging context.
 
-    Clients can forge X-Forwarded-For, so it counts only behind a proxy (HTTPS is on), and then only its last entry, the
-    one that the proxy added.
+    Clients can forge X-Forwarded-For, so of its entries only that of the outermost of our proxies counts.
     """
 
     @staticmethod
@@ -42,8 +41,10 @@ class RequestLog(RequestMiddleware):
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
-        forwarded = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
-        address = forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", "")
+        hops = request.headers.get("X-Forwarded-For", "").split(",")
+        counts = 0 < settings.PROXIES <= len(hops)  # fewer entries: it did not come through all of the proxies
+        address = hops[-settings.PROXIES].strip() if counts else ""
+        address = address or request.META.get("REMOTE_ADDR", "")
         structlog.contextvars.bind_contextvars(ip=_valid(address))
 
 

@@ -21,7 +21,7 @@ def address_of_a_failed_login(**headers: str) -> str | None:
 
 @pytest.mark.django_db
 def test_without_a_proxy_nobody_chooses_the_address_in_the_audit_trail(settings: Any) -> None:
-    settings.HTTPS = False
+    settings.PROXIES = 0
     assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR="203.0.113.66") == "127.0.0.1"
 
 
@@ -38,7 +38,16 @@ def test_without_a_proxy_nobody_chooses_the_address_in_the_audit_trail(settings:
     ],
 )
 def test_behind_a_proxy_its_entry_counts(settings: Any, forwarded: str, address: str | None) -> None:
-    settings.HTTPS = True
+    settings.PROXIES = 1
+    assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR=forwarded) == address
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "forwarded, address", [("9.9.9.9, 198.51.100.7, 10.0.0.1", "198.51.100.7"), ("10.0.0.1", "127.0.0.1")]
+)
+def test_behind_two_proxies_the_outer_ones_entry_counts(settings: Any, forwarded: str, address: str) -> None:
+    settings.PROXIES = 2
     assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR=forwarded) == address
 
 

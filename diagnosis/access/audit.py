@@ -66,6 +66,11 @@ def record_refusal(action: str, *, actor: AnyUser, kind: str, key: str, **detail
     return _write(action, actor.pk, actor.get_username(), (kind, key, ""), details)
 
 
+def address() -> str | None:
+    """Where the request comes from, as the middleware found it; None outside of requests."""
+    return structlog.contextvars.get_contextvars().get("ip") or None
+
+
 def _append(action: str, actor_id: int | None, actor: str, target: Model | None, details: dict[str, Any]) -> AuditEvent:
     named = (target._meta.model_name or "", str(target.pk), str(target)) if target else ("", "", "")
     return _write(action, actor_id, actor, named, details)
@@ -84,7 +89,7 @@ def _write(
         target_type=kind[:40],
         target_id=key[:64],
         target=name[:255],
-        address=context.get("ip") or None,
+        address=address(),
         request_id=str(context.get("request_id", ""))[:64],
         details=_storable(details),
     )

@@ -1,15 +1,27 @@
-"""Loads the user of a session, with what the rules about visibility need."""
+"""Checks passwords within limits, and loads the user of a session with what the rules about visibility need."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
 
-from diagnosis.access import selectors
+from diagnosis.access import lockout, selectors
 from diagnosis.access.users import User
 
 
 class UserBackend(ModelBackend):
     """Django's own backend; its one query for the user also annotates `selectors.user_columns`."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        """As Django's, within the limits of `lockout`, whichever page asks. Raises lockout.Locked."""
+        if username is None or password is None:
+            return None
+        with lockout.attempt(username=username) as attempt:
+            user = super().authenticate(request, username=username, password=password, **kwargs)
+            attempt.succeeded = user is not None
+        return user
 
     def get_user(self, user_id: Any) -> User | None:
         user = User.objects.annotate(**selectors.user_columns("pk")).filter(pk=user_id).first()

@@ -6,6 +6,7 @@ Each module registers its models on import.
 from diagnosis.admin import (
     audit_events,
     cases,
+    lockout,
     model_versions,
     predictions,
     reviews,
@@ -18,6 +19,7 @@ from diagnosis.admin import (
 __all__ = [
     "audit_events",
     "cases",
+    "lockout",
     "model_versions",
     "predictions",
     "reviews",

@@ -8,6 +8,7 @@ from diagnosis.models.case_note import CaseLabel, CaseNote
 from diagnosis.models.discarded_file import DiscardedFile
 from diagnosis.models.embedding import Embedding
 from diagnosis.models.heartbeat import Heartbeat
+from diagnosis.models.login_failures import LoginFailures
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.reading_policy import ReadingPolicy
@@ -29,6 +30,7 @@ __all__ = [
     "Disclosure",
     "Embedding",
     "Heartbeat",
+    "LoginFailures",
     "ModelVersion",
     "Prediction",
     "ReadingPolicy",

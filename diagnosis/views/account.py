@@ -4,7 +4,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import views as auth
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -13,19 +13,29 @@ from django.views.decorators.http import require_http_methods
 
 from diagnosis.access import audit, reauthentication
 from diagnosis.access.users import User
-from diagnosis.views.forms import ConfirmForm
+from diagnosis.views.forms import ConfirmForm, LoginForm, NewPasswordForm
 
 
 class Login(auth.LoginView):
     """The only page that does not require a login."""
 
     redirect_authenticated_user = True
+    form_class = LoginForm
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """429 while the name or the address has to wait."""
+        response = super().form_invalid(form)
+        if locked := getattr(form, "locked", None):
+            response.status_code = 429
+            response["Retry-After"] = str(locked.seconds)
+        return response
 
 
 class PasswordChange(auth.PasswordChangeView):
     """Changes the password, which ends the user's other sessions."""
 
     success_url = reverse_lazy("history")
+    form_class = NewPasswordForm
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest
 
+from diagnosis.access import lockout
 from diagnosis.models.case import REFERENCE, new_reference, validate_reference
 
 
@@ -38,6 +40,37 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
 
 
+class LoginForm(AuthenticationForm):
+    """Django's, which says how long to wait after too many failures."""
+
+    locked: lockout.Locked | None = None
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except lockout.Locked as error:
+            self.locked = error
+            raise forms.ValidationError(error.message, "locked") from None
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """Django's; the old password takes the way of a login, so that the same limits hold."""
+
+    def clean_old_password(self) -> str:
+        password = str(self.cleaned_data["old_password"])
+        if not _is_password_of(self.user, password):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], "password_incorrect")
+        return password
+
+
+def _is_password_of(user: Any, password: str) -> bool:
+    """Raises ValidationError while the person has to wait."""
+    try:
+        return bool(authenticate(username=user.get_username(), password=password) == user)
+    except lockout.Locked as error:
+        raise forms.ValidationError(error.message, "locked") from None
+
+
 class ConfirmForm(forms.Form):
     """The password of whoever is logged in. It takes the way of a login, so that the same limits hold."""
 
@@ -51,7 +84,6 @@ class ConfirmForm(forms.Form):
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
-        user = self._request.user
-        if authenticate(self._request, username=user.get_username(), password=password) != user:
+        if not _is_password_of(self._request.user, password):
             raise forms.ValidationError("This is not your password.", "wrong_password")
         return password

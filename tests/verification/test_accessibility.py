@@ -29,10 +29,11 @@ NO_PAGES = {
 
 ROWS = """
 from django.contrib.auth.models import Group, User
-from diagnosis.models import ReadingPolicy, StorageQuota
+from diagnosis.models import LoginFailures, ReadingPolicy, StorageQuota
 reader = Group.objects.get(name="reader")
 ReadingPolicy.objects.get_or_create(group=reader, defaults={"mode": "open"})
 StorageQuota.objects.get_or_create(user=User.objects.get(username="admin"), defaults={"megabytes": 1000})
+LoginFailures.objects.get_or_create(kind="account", key="nobody", defaults={"failures": 3})
 """
 """What the administration lists and no address of the API makes."""
 

@@ -12,6 +12,7 @@ FILES = (
     "tests/diagnosis/models/test_review.py",
     "tests/diagnosis/reviews",
     "tests/diagnosis/access/test_audit_chain.py",
+    "tests/diagnosis/access/test_lockout.py",
     "tests/diagnosis/access/test_ownership.py",
     "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",

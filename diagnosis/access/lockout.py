@@ -1,0 +1,150 @@
+"""Lockout after failed logins, with pauses that grow, by user name and by address.
+
+Libraries have one limit for both. A hospital's people often share one address, so its limit must be far above a
+person's. An attempt is counted before the password is compared, so that many at once are no more than the limit. A name
+counts whether or not there is such an account: a locked name says nothing.
+"""
+
+import ipaddress
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from diagnosis.access import audit
+from diagnosis.access.users import User
+from diagnosis.models.login_failures import Kind, LoginFailures
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many failures are allowed, how long the first pause is, and the longest. Each further failure doubles it."""
+
+    allowed: int
+    first: timedelta = timedelta(minutes=1)
+    longest: timedelta = timedelta(hours=1)
+
+    def pause(self, failures: int) -> timedelta | None:
+        """The pause after so many failures in a row; None while there is none."""
+        if failures < self.allowed:
+            return None
+        doubled = self.first * float(2 ** min(failures - self.allowed, 16))
+        return min(doubled, self.longest)
+
+
+RULES = {
+    Kind.ACCOUNT: Rule(allowed=5),
+    Kind.ADDRESS: Rule(allowed=30),
+    Kind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
+}
+FORGOTTEN = timedelta(hours=24)
+"""Failures count no more when there was none for so long."""
+
+
+class Locked(Exception):
+    """No attempt was made. `seconds`: until the next one is allowed."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        minutes = math.ceil(self.seconds / 60)
+        self.message = (
+            f"Too many failed attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}, "
+            "or ask an administrator to unlock you."
+        )
+        super().__init__(self.message)
+
+
+class Attempt:
+    """One attempt; whoever judges it says so if it succeeded."""
+
+    succeeded = False
+
+
+@contextmanager
+def attempt(*, username: str) -> Iterator[Attempt]:
+    """Count an attempt to log in under this name from the request's address; a success takes it back.
+
+    Raises Locked, before anything is compared, while the name or the address has to wait.
+    """
+    keys = [(Kind.ACCOUNT, normal(username))]
+    if address := _address():
+        keys.append((Kind.ADDRESS, address))
+    with transaction.atomic():
+        for kind, key in keys:
+            count(kind, key)
+    made = Attempt()
+    yield made
+    if made.succeeded:
+        _forgive(*keys)
+    else:
+        _record_locks(*keys)
+
+
+def count(kind: Kind, key: str) -> None:
+    """Count one attempt. Raises Locked, and counts nothing, while a lock holds."""
+    now = timezone.now()
+    with transaction.atomic():
+        row, _ = LoginFailures.objects.select_for_update().get_or_create(kind=kind, key=key)
+        if row.locked_until is not None and row.locked_until > now:
+            raise Locked((row.locked_until - now).total_seconds())
+        row.failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
+        pause = RULES[kind].pause(row.failures)
+        row.last, row.locked_until = now, now + pause if pause else None
+        row.save(update_fields=["failures", "last", "locked_until"])
+
+
+def token_failed() -> None:
+    """Count a token that is not valid against the request's address. Raises Locked while it has to wait.
+
+    Valid ones go on working: 256 random bits are not guessed, and one script with an old token must not stop the
+    scripts of everybody behind the same address.
+    """
+    if address := _address():
+        count(Kind.TOKEN_ADDRESS, address)
+        _record_locks((Kind.TOKEN_ADDRESS, address))
+
+
+def unlock(row: LoginFailures, *, actor: User | None) -> None:
+    """Forget the failures, so that the next attempt is allowed at once."""
+    with transaction.atomic():
+        if LoginFailures.objects.filter(pk=row.pk).delete()[0]:
+            audit.record("login.unlocked", actor=actor, kind=row.kind, key=row.key, failures=row.failures)
+
+
+def normal(username: str) -> str:
+    """The name as it is compared: names that differ in case alone share their failures."""
+    return "".join(letter for letter in username if letter.isprintable()).casefold()[:150]
+
+
+def _address() -> str:
+    """The request's address; of IPv6 the network of 64 bits, as one visitor has all of its addresses. Else empty."""
+    text = audit.address()
+    if not text or ipaddress.ip_address(text).version == 4:
+        return text or ""
+    return str(ipaddress.ip_network(f"{text}/64", strict=False))
+
+
+def _forgive(*keys: tuple[Kind, str]) -> None:
+    """After a success a name starts anew; its address only gets this attempt back, or one account would reset it."""
+    for kind, key in keys:
+        rows = LoginFailures.objects.filter(kind=kind, key=key)
+        if kind is Kind.ACCOUNT:
+            rows.delete()
+        else:
+            rows.filter(failures__gt=0).update(failures=F("failures") - 1)
+            rows.filter(failures__lt=RULES[kind].allowed).update(locked_until=None)
+
+
+def _record_locks(*keys: tuple[Kind, str]) -> None:
+    """An audit row for each lock that now holds; and rows go that count no more."""
+    now = timezone.now()
+    for kind, key in keys:
+        row = LoginFailures.objects.filter(kind=kind, key=key, locked_until__gt=now).first()
+        if row is not None and row.locked_until is not None:
+            audit.record("login.locked", kind=kind, key=key, failures=row.failures, until=row.locked_until.isoformat())
+            LoginFailures.objects.filter(last__lt=now - FORGOTTEN).delete()

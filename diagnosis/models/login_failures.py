@@ -1,0 +1,34 @@
+"""How often somebody failed to log in, by account and by address: what the lockout knows."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Kind(models.TextChoices):
+    """Of what failures are counted."""
+
+    ACCOUNT = "account", "User name"
+    ADDRESS = "address", "Address"
+    TOKEN_ADDRESS = "token_address", "Address, with API tokens"
+
+
+class LoginFailures(models.Model):
+    """Failures in a row of one user name, whether or not there is such an account, or of one address.
+
+    `diagnosis.access.lockout` writes it.
+    """
+
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    key = models.CharField(max_length=150, help_text="The user name as compared, or the address.")
+    failures = models.PositiveIntegerField(default=0)
+    last = models.DateTimeField(default=timezone.now, db_index=True)
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-last",)
+        verbose_name = "failed logins"
+        verbose_name_plural = "failed logins"
+        constraints = (models.UniqueConstraint(fields=("kind", "key"), name="login_failures_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.key}"
