@@ -41,7 +41,8 @@ def real_scans(real_data: Path) -> dict[str, list[Path]]:
 
 @pytest.fixture
 def page(site: Site) -> Iterator[Page]:
-    """A browser window; whatever it loads from elsewhere, or logs as an error, fails the test at its end."""
+    """A browser window. What it loads from elsewhere, logs as an error, or does against the Content-Security-Policy
+    fails the test at its end."""
     foreign: list[str] = []
     errors: list[str] = []
     with sync_playwright() as play:
@@ -50,10 +51,19 @@ def page(site: Site) -> Iterator[Page]:
         window.set_default_timeout(_BURST)
         window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
         window.on("pageerror", lambda e: errors.append(str(e)))
+        refused = refused_by_policy(window)
         yield window
         browser.close()
     assert foreign == []
     assert errors == []
+    assert refused == []
+
+
+def refused_by_policy(window: Page) -> list[str]:
+    """What the Content-Security-Policy refuses in the window from now on, in the browser's words."""
+    refused: list[str] = []
+    window.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+    return refused
 
 
 def _ours(url: str, base: str) -> bool:
