@@ -227,6 +227,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "diagnosis.models.prediction.State",
         "ReviewStateEnum": "diagnosis.models.review.ReviewState",
+        "ReadingEnum": "diagnosis.models.scan.Reading",
     },
     "TITLE": "brainscan",
     "DESCRIPTION": "Research use: decision support, not a diagnosis.",

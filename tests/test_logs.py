@@ -66,3 +66,12 @@ def test_a_day_leaves_no_name_in_the_log(
     assert all(line.get("request_id") for line in requests)
     everything = "\n".join(map(json.dumps, said)).lower()
     assert [word for word in SECRET if word.lower() in everything] == []
+
+
+def test_a_probe_that_is_told_not_ready_leaves_no_error(client: Client, settings: Any, lines: Any) -> None:
+    """A process manager and the launcher ask each second; a page that answers 503 is another matter."""
+    settings.ML_MODEL = "/nonexistent/model"
+    assert client.get("/health/ready").status_code == 503
+    assert [line for line in lines() if line["level"] == "error" or line["event"] == "request_finished"] == []
+    assert client.get("/health/live").status_code == 200
+    assert [line["event"] for line in lines()].count("request_finished") == 1

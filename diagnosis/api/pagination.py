@@ -45,6 +45,15 @@ class PageNumbers(PageNumberPagination):
             raise ValidationError({self.page_size_query_param: ["Give a whole number from 1 to 200."]})
         return super().get_page_size(request)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            parameter["schema"]["minimum"] = 1
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"]["default"] = self.page_size
+                parameter["description"] = f"Rows on a page; more than {self.max_page_size} are not sent."
+        return parameters
+
 
 class Ordering(OrderingFilter):
     """`?ordering=` over the fields a view allows. The id breaks ties, or equal rows could appear on two pages."""
@@ -78,4 +87,11 @@ class Ordering(OrderingFilter):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         [parameter] = super().get_schema_operation_parameters(view)
         names = ", ".join(view.ordering_fields)
-        return [parameter | {"description": f"One or more of {names}, with commas; a minus for descending order."}]
+        one = f"-?({'|'.join(view.ordering_fields)})"
+        return [
+            parameter
+            | {
+                "description": f"One or more of {names}, with commas; a minus for descending order.",
+                "schema": {"type": "string", "pattern": f"^({one}(,{one})*)?$"},
+            }
+        ]

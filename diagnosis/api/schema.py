@@ -1,11 +1,13 @@
-"""The OpenAPI schema: adds to each operation the problems that it may answer with."""
+"""The OpenAPI schema: adds to each operation the problems that it may answer with, and to what is sent its bounds."""
 
 from http import HTTPStatus
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
 
 from diagnosis.api.problems import MEDIA_TYPE
+from diagnosis.api.serializers.fields import LARGEST_ID, NO_NUL, NOT_BLANK
 from diagnosis.api.serializers.problems import ProblemSerializer
 
 ALWAYS = (401, 429, 500, 503)
@@ -23,17 +25,39 @@ _BY_ACTION = {
     "partial_update": (400, 403, 404, 409, 415),
     "add_note": (400, 403, 404, 415),
     "move": (400, 403, 404, 409, 415),
-    "list_trash": (404,),
+    "list_trash": (400, 404),
 }
 _OF_ONE = (404,)
 
+Direction = Literal["request", "response"]
+
 
 class Schema(AutoSchema):
-    """Adds the problem responses, so that views need not repeat them."""
+    """Adds the problem responses and the bounds that all requests share, so that views need not repeat them."""
 
-    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in (*_BY_ACTION.get(getattr(self.view, "action", ""), _OF_ONE), *ALWAYS):
             problem = self._get_response_for_code(ProblemSerializer, str(status), [MEDIA_TYPE], direction)  # type: ignore[no-untyped-call]
             bodies.setdefault(str(status), problem | {"description": HTTPStatus(status).phrase})
         return bodies
+
+    def _get_serializer_field_meta(self, field: Any, direction: Direction) -> dict[str, Any]:
+        meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(field, serializers.CharField):
+            meta["pattern"] = NO_NUL if field.allow_blank else NOT_BLANK
+        return meta | getattr(field, "told", {})
+
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super()._get_parameters()  # type: ignore[no-untyped-call]
+        for parameter in parameters:
+            _bound(parameter["schema"], in_path=parameter["in"] == "path")
+        return parameters
+
+
+def _bound(schema: dict[str, Any], *, in_path: bool) -> None:
+    """The bounds that every parameter has: whole numbers in an address, and texts that are searched for."""
+    if in_path and schema["type"] == "integer":
+        schema |= {"minimum": 0, "maximum": LARGEST_ID}
+    elif schema["type"] == "string" and not schema.keys() & {"enum", "format"}:
+        schema.setdefault("pattern", NO_NUL)

@@ -16,7 +16,7 @@ from diagnosis.dicom.spool import Spool, SpooledFile
 MAX_INSTANCES = 2_000
 """Objects that are fetched at a time."""
 
-_ACCESSION = re.compile(r"[^\x00-\x1f\x7f\\*?]{1,16}")
+ACCESSION = r"[^\u0000-\u001f\u007f\\*?]{1,16}"
 """The value representation SH, less the wildcards of a search (PS3.5, 6.2; PS3.4, C.2.2.2.4)."""
 
 
@@ -51,7 +51,7 @@ def fetch_study(*, user: User, accession: str) -> intake.Receipt:
 
 
 def _find(accession: str, client: DicomWebClient) -> list[InstanceReference]:
-    if not _ACCESSION.fullmatch(accession):
+    if not re.fullmatch(ACCESSION, accession):
         raise InvalidAccession("An accession number has 1 to 16 characters, without * ? or \\.")
     studies = client.studies(accession)
     if not studies:

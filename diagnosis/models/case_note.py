@@ -11,8 +11,12 @@ from diagnosis.models.case import Case
 
 LONGEST_NOTE, LONGEST_LABEL, MOST_LABELS = 4000, 32, 12
 
+_KEPT = rf"[a-z0-9](?:[a-z0-9 ._-]{{0,{LONGEST_LABEL - 2}}}[a-z0-9])?"
+LABEL = _KEPT.replace("a-z", "A-Za-z")
+"""A whole label as it may be written; it is kept in small letters."""
+
 validate_label = RegexValidator(
-    rf"\A[a-z0-9](?:[a-z0-9 ._-]{{0,{LONGEST_LABEL - 2}}}[a-z0-9])?\Z",
+    rf"\A{_KEPT}\Z",
     f"A label has 1 to {LONGEST_LABEL} letters, digits, spaces, dots, dashes or underscores, and starts and ends with "
     "a letter or digit. Use a topic, never a name.",
     code="invalid_label",

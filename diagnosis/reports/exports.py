@@ -22,6 +22,9 @@ from diagnosis.reports.errors import NoReport
 SCANS_A_FILE = 50
 """Scans in one PDF of a case: about 10 MB and some seconds. A larger case is a file for each part."""
 
+BOM = {"": True, **dict.fromkeys(("true", "1", "yes"), True), **dict.fromkeys(("false", "0", "no"), False)}
+"""Whether CSV begins with a byte order mark, by what `?bom=` says in small letters."""
+
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -65,7 +68,7 @@ def audit_csv(
 
 
 def _with_bom(request: HttpRequest) -> bool:
-    return request.GET.get("bom", "").lower() not in ("false", "0", "no")
+    return BOM.get(request.GET.get("bom", "").lower(), True)
 
 
 def scan_pdf(request: HttpRequest, prediction: Prediction, *, user: AnyUser) -> HttpResponseBase:

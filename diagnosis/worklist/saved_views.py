@@ -13,8 +13,8 @@ from diagnosis.worklist.query import CURSORS
 MOST = 12
 """Each costs a count on every page of the worklist."""
 
-_NAME = SavedView._meta.get_field("name").max_length or 0
-_QUERY = SavedView._meta.get_field("query").max_length or 0
+LONGEST_NAME = SavedView._meta.get_field("name").max_length or 0
+LONGEST_QUERY = SavedView._meta.get_field("query").max_length or 0
 
 
 class ViewRefused(Refused):
@@ -78,18 +78,18 @@ def set_page_size(user: User, *, size: int) -> None:
 
 def _valid_name(name: str) -> str:
     name = " ".join(name.split())
-    if not name or len(name) > _NAME or not name.isprintable():
-        raise ViewRefused("view_name", f"A view's name has 1 to {_NAME} characters.")
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ViewRefused("view_name", f"A view's name has 1 to {LONGEST_NAME} characters that can be seen.")
     return name
 
 
 def _valid_query(query: str) -> str:
     """Only what filters and sorts: no page, and nothing empty."""
-    data = QueryDict(query.removeprefix("?")[: 4 * _QUERY], mutable=True)
+    data = QueryDict(query.removeprefix("?")[: 4 * LONGEST_QUERY], mutable=True)
     for key in (*CURSORS, *(key for key, values in list(data.lists()) if not any(values))):
         data.pop(key, None)
     text = data.urlencode()
-    if len(text) > _QUERY:
+    if len(text) > LONGEST_QUERY:
         raise ViewRefused("view_too_long", "This filter is too long to be saved.")
     return text
 

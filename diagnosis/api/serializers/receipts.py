@@ -8,12 +8,14 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from diagnosis.access import selectors
+from diagnosis.api.serializers.fields import ToldText
 from diagnosis.api.serializers.links import link
 from diagnosis.api.serializers.predictions import PredictionBriefSerializer
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.scans import ScanFieldsSerializer
 from diagnosis.intake import Accepted, Receipt, namesakes
 from diagnosis.models import Prediction
+from diagnosis.models.case import REFERENCE
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -25,7 +27,12 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
     """The form of an upload."""
 
     files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
-    case = serializers.CharField(required=False, max_length=64, help_text="Pseudonymous reference. Empty: a new case.")
+    case = ToldText(
+        required=False,
+        allow_blank=True,
+        help_text="Pseudonymous reference. Empty: a new case.",
+        told={"maxLength": 64, "pattern": f"^({REFERENCE})?$"},
+    )
     confirmed = serializers.BooleanField(
         required=False, help_text="You have looked: text in these images is no name. Without it they are not taken."
     )

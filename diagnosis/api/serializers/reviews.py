@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from diagnosis.api.serializers.fields import Id
 from diagnosis.api.serializers.links import link
 from diagnosis.models import Review
 from diagnosis.models.review import LONGEST_COMMENT, Confidence, Finding, ReviewState
@@ -12,11 +13,16 @@ from diagnosis.reviews.opinions import Opinion
 from ml.contracts import TUMOR_TYPES
 
 
+class _Fraction(serializers.FloatField):
+    def __init__(self) -> None:
+        super().__init__(min_value=0, max_value=1)
+
+
 class LocationSerializer(serializers.Serializer[Any]):
     """Where the finding lies, in fractions of the upright image: a point or a box, and of a series the slice."""
 
-    point = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, required=False)
-    box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4, required=False)
+    point = serializers.ListField(child=_Fraction(), min_length=2, max_length=2, required=False)
+    box = serializers.ListField(child=_Fraction(), min_length=4, max_length=4, required=False)
     slice = serializers.IntegerField(min_value=0, required=False, allow_null=True, help_text="Index, from 0.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +56,7 @@ class OpinionSerializer(serializers.Serializer[Any]):
 class NewReviewSerializer(OpinionSerializer):
     """An opinion on the scan of a prediction. Sent again, it changes one's own draft."""
 
-    prediction = serializers.IntegerField(min_value=1)
+    prediction = Id()
     state = serializers.ChoiceField(choices=ReviewState.choices, default=ReviewState.DRAFT)
     version = serializers.IntegerField(
         min_value=0, default=0, help_text="Of the draft that this changes; 0 if there is none."
@@ -71,6 +77,8 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
     reader = serializers.CharField(source="reader.username")
     scan_url = link("scan-detail", "scan")
     case = serializers.CharField(source="scan.case.reference")
+    finding = serializers.ChoiceField(choices=Finding.choices, allow_blank=True)
+    confidence = serializers.ChoiceField(choices=Confidence.choices, allow_blank=True)
     location = serializers.SerializerMethodField()
     blind = serializers.BooleanField(
         source="read_blind", help_text="Committed before the reader saw the model's result."

@@ -43,7 +43,7 @@ class SliceSerializer(serializers.Serializer[Any]):
     tumor_probability = serializers.FloatField(allow_null=True)
     type_probabilities = serializers.DictField(child=serializers.FloatField(), allow_null=True)
     evidence = serializers.SerializerMethodField()
-    gate = GateSerializer()
+    gate = GateSerializer(allow_null=True)
     preview_url = serializers.SerializerMethodField()
 
     @extend_schema_field(EvidenceSerializer(allow_null=True))

@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from diagnosis.api.serializers.fields import NOT_BLANK, Id, ToldList, ToldText
 from diagnosis.models import Assignment, SavedView
-from diagnosis.worklist import bulk
+from diagnosis.worklist import bulk, saved_views
 
 
 class AssigneeSerializer(serializers.Serializer[Any]):
@@ -18,7 +19,7 @@ class AssigneeSerializer(serializers.Serializer[Any]):
 class NewAssignmentSerializer(AssigneeSerializer):
     """Whom to ask to read a case."""
 
-    case_id = serializers.IntegerField(max_value=2**63 - 1)
+    case_id = Id()
 
 
 class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
@@ -44,24 +45,28 @@ class SavedViewSerializer(serializers.ModelSerializer[SavedView]):
         read_only_fields = fields
 
 
+_NAME = {"minLength": 1, "maxLength": saved_views.LONGEST_NAME, "pattern": NOT_BLANK}
+_QUERY = {"maxLength": saved_views.LONGEST_QUERY}
+
+
 class NewViewSerializer(serializers.Serializer[Any]):
     """What to save."""
 
-    name = serializers.CharField(allow_blank=True)
-    query = serializers.CharField(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.")
+    name = ToldText(allow_blank=True, told=_NAME)
+    query = ToldText(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.", told=_QUERY)
 
 
 class ViewNameSerializer(serializers.Serializer[Any]):
     """A new name."""
 
-    name = serializers.CharField(allow_blank=True)
+    name = ToldText(required=False, allow_blank=True, told=_NAME)
 
 
 class BulkActionSerializer(AssigneeSerializer):
     """An action on several predictions. `user` or `group`: for `assign`."""
 
     action = serializers.ChoiceField(choices=sorted(bulk.DONE_WORDS))
-    ids = serializers.ListField(child=serializers.IntegerField(min_value=0, max_value=2**63 - 1), allow_empty=True)
+    ids = ToldList(child=Id(min_value=0), allow_empty=True, told={"minItems": 1, "maxItems": bulk.MOST})
 
 
 class RefusalSerializer(serializers.Serializer[Any]):

@@ -32,7 +32,13 @@ class CaseViewSet(CaseChanges):
         return CaseSerializer if self.action == "list" else CaseDetailSerializer
 
     @exports.describes_list("A case's predictions as a file")
-    @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
+    @action(
+        detail=True,
+        filterset_class=None,
+        filter_backends=(),
+        pagination_class=None,
+        content_negotiation_class=IgnoreAccept,
+    )
     def export(self, request: Request, pk: int) -> HttpResponseBase:
         """Oldest first, as CSV or JSON; each download is audited."""
         case = self.get_object()

@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from diagnosis.api.problems import MEDIA_TYPE, Conflict
+from diagnosis.api.serializers.listed import ListedSerializer
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.views.base import Endpoint, M
 from diagnosis.models import Prediction
@@ -28,7 +29,8 @@ def describes_list(summary: str) -> Callable[[Endpoint], Endpoint]:
             OpenApiParameter("bom", bool, description="CSV: with the byte order mark that Excel needs", default=True),
         ],
         responses={
-            (200, "text/csv", "application/json"): OpenApiTypes.BINARY,
+            (200, "text/csv"): OpenApiTypes.BINARY,
+            (200, "application/json"): ListedSerializer(many=True),
             (400, MEDIA_TYPE): ProblemSerializer,
         },
     )
@@ -36,11 +38,18 @@ def describes_list(summary: str) -> Callable[[Endpoint], Endpoint]:
 
 def describes_report(summary: str, media_type: str, *, part: bool = False) -> Callable[[Endpoint], Endpoint]:
     """Decorator that describes an endpoint as one that sends a report. part: whether it comes in parts."""
-    number = OpenApiParameter("part", int, description=f"From 1; each has {exports.SCANS_A_FILE} scans", default=1)
+    number = OpenApiParameter(
+        "part",
+        {"type": "integer", "minimum": 1, "default": 1},
+        description=f"Each has {exports.SCANS_A_FILE} scans.",
+    )
     return extend_schema(
         summary=summary,
         parameters=[number] if part else [],
-        responses={(200, media_type): OpenApiTypes.BINARY, (409, MEDIA_TYPE): ProblemSerializer},
+        responses={
+            (200, media_type): OpenApiTypes.OBJECT if media_type.endswith("json") else OpenApiTypes.BINARY,
+            (409, MEDIA_TYPE): ProblemSerializer,
+        },
     )
 
 
@@ -57,6 +66,8 @@ def export(request: Request, rows: QuerySet[Prediction], *, name: str, target: M
     format = request.query_params.get("format", "csv")
     if format not in listing.FORMATS:
         raise ValidationError({"format": ["Give csv or json."]})
+    if request.query_params.get("bom", "").lower() not in exports.BOM:
+        raise ValidationError({"bom": ["Give true or false."]})
     filters = {key: values for key, values in request.query_params.lists() if key not in _OWN_PARAMETERS}
     return exports.stream(
         request._request, rows, user=request.user, format=format, name=name, target=target, filters=filters

@@ -130,7 +130,11 @@ class PredictionViewSet(SliceActions):
     @extend_schema(
         summary="Similar past scans",
         parameters=[
-            OpenApiParameter("limit", int, description=f"1 to {search.MAX_LIMIT}", default=search.DEFAULT_LIMIT)
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": search.MAX_LIMIT, "default": search.DEFAULT_LIMIT},
+                description="Scans at most.",
+            )
         ],
         responses={200: SimilarListSerializer},
     )

@@ -25,6 +25,8 @@ from diagnosis.models import Scan
 from diagnosis.models.api_token import Scope
 from diagnosis.presentation import pixel_data, responses
 
+_YES, _NO = ("1", "true", "on", "yes"), ("", "0", "false", "off", "no")
+
 
 @extend_schema_view(list=extend_schema(summary="Scans"), retrieve=extend_schema(summary="One scan"))
 class ScanViewSet(ScanChanges):
@@ -69,8 +71,8 @@ class ScanViewSet(ScanChanges):
                 files=uploads,
                 oversized=too_large,
                 reference=str(request.POST.get("case", "")),
-                confirmed=_is_true(request.POST.get("confirmed")),
-                refuse_namesakes=_is_true(request.POST.get("refuse_same_reference")),
+                confirmed=_is_true(request, "confirmed"),
+                refuse_namesakes=_is_true(request, "refuse_same_reference"),
             )
         except namesakes.ReferenceInUse as error:
             raise Conflict(str(error), code=error.code) from error
@@ -103,6 +105,9 @@ class ScanViewSet(ScanChanges):
         return pixel_data.block(request._request, self.get_object(), slices=slices, first=index)
 
 
-def _is_true(value: object) -> bool:
-    """Whether a form field says yes."""
-    return str(value).lower() in ("1", "true", "on", "yes")
+def _is_true(request: Request, name: str) -> bool:
+    """Whether a field of the form says yes. Raises ValidationError if it says neither yes nor no."""
+    said = str(request.POST.get(name, "")).lower()
+    if said not in (*_YES, *_NO):
+        raise ValidationError({name: ["Give true or false."]})
+    return said in _YES

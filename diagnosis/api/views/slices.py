@@ -35,7 +35,7 @@ class SliceActions(ListRetrieveViewSet[Prediction]):
     """Endpoints below /predictions/{id}/slices/, for the view set of predictions."""
 
     @extend_schema(summary="The results of the slices of a series", responses={200: SliceSerializer(many=True)})
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @action(detail=True, filterset_class=None, filter_backends=(), pagination_class=None)
     def slices(self, request: Request, pk: int) -> Response:
         """In viewing order. While the run goes on: the slices analyzed so far. Empty for a single image."""
         rows = selectors.slice_results(self.user).filter(prediction=self.get_object())

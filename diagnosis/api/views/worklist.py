@@ -71,8 +71,10 @@ class SavedViewViewSet(ListRetrieveViewSet[SavedView]):
 
     @extend_schema(summary="Rename a view", request=ViewNameSerializer, responses={200: SavedViewSerializer})
     def partial_update(self, request: Request, pk: int) -> Response:
+        """Without a name it stays as it is."""
         view = self.get_object()
-        saved_views.rename(view, **self._asked(ViewNameSerializer))
+        if asked := self._asked(ViewNameSerializer):
+            saved_views.rename(view, **asked)
         return Response(self.get_serializer(view).data)
 
     @extend_schema(summary="Delete a view", request=None, responses={204: None})
