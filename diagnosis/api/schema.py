@@ -10,21 +10,21 @@ from diagnosis.api.problems import MEDIA_TYPE
 from diagnosis.api.serializers.fields import LARGEST_ID, NO_NUL, NOT_BLANK
 from diagnosis.api.serializers.problems import ProblemSerializer
 
-ALWAYS = (401, 429, 500, 503)
+ALWAYS = (401, 403, 429, 500, 503)
 _BY_ACTION = {
     "list": (400, 404),
-    "create": (400, 403, 404, 409, 415),
-    "bulk": (400, 403, 415),
-    "retry": (403, 404, 409),
-    "cancel": (403, 404, 409),
+    "create": (400, 404, 409, 415),
+    "bulk": (400, 415),
+    "retry": (404, 409),
+    "cancel": (404, 409),
     "similar": (400, 404),
-    "sign": (403, 404, 409),
-    "amend": (400, 403, 404, 409, 415),
-    "destroy": (403, 404, 409),
-    "undelete": (403, 404, 409),
-    "partial_update": (400, 403, 404, 409, 415),
-    "add_note": (400, 403, 404, 415),
-    "move": (400, 403, 404, 409, 415),
+    "sign": (404, 409),
+    "amend": (400, 404, 409, 415),
+    "destroy": (404, 409),
+    "undelete": (404, 409),
+    "partial_update": (400, 404, 409, 415),
+    "add_note": (400, 404, 415),
+    "move": (400, 404, 409, 415),
     "list_trash": (400, 404),
 }
 _OF_ONE = (404,)

@@ -1,0 +1,40 @@
+"""Fields for what is sent to the API.
+
+What the domain checks, with codes of its own, no serializer checks before it. The schema tells these bounds all the
+same: `told` are keywords of JSON Schema.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+LARGEST_ID = 2**63 - 1
+"""The largest that the database gives."""
+
+NO_NUL = r"^[^\u0000]*$"
+"""As a pattern: PostgreSQL keeps no text with a NUL character, so none is accepted."""
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+
+
+class ToldText(serializers.CharField):
+    """A text that the domain checks."""
+
+    def __init__(self, *, told: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.told = told
+
+
+class ToldList(serializers.ListField):
+    """A list that the domain checks."""
+
+    def __init__(self, *, told: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.told = told
+
+
+class Id(serializers.IntegerField):
+    """The id of something."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 1, "max_value": LARGEST_ID} | kwargs)
