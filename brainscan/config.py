@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -206,6 +207,13 @@ _RENDERERS: dict[str, structlog.typing.Processor] = {
 }
 
 
+def drop_probes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No line for a probe that was told "not ready": the answer says why, and probes ask every few seconds."""
+    if event.get("request") == "GET /health/ready" and event.get("code") == 503:
+        raise structlog.DropEvent
+    return event
+
+
 def logging(*, level: str, form: str) -> dict[str, Any]:
     """Log lines to standard error with the request's id and user: `logfmt` (key=value) or `json`, one object a line.
 
@@ -222,6 +230,7 @@ def logging(*, level: str, form: str) -> dict[str, Any]:
     structlog.configure(
         processors=[
             *shared,
+            drop_probes,
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.processors.format_exc_info,
