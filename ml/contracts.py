@@ -128,8 +128,8 @@ class Prediction:
 class Evidence:
     """Where the model sees tumor in one accepted image.
 
-    peak: (x, y) of the strongest evidence; box: (x0, y0, x1, y1) around it, None if there is no localized evidence.
-    Both in fractions of the width and height as stored in the file, before EXIF orientation.
+    peak: (x, y) in the middle of the strongest evidence; box: (x0, y0, x1, y1) around it, None if there is no localized
+    evidence. Both in fractions of the width and height as stored in the file, before EXIF orientation.
     box_fraction: fraction of all evidence that lies in the box, 0 to 1; None without a box.
     heat: the 14 × 14 map, row by row from the top: each cell's calibrated tumor probability times 255, rounded.
     square: (x0, y0, x1, y1) of the map in fractions of the upright image; beyond 0 to 1 where it covers padding.

@@ -1,8 +1,8 @@
 """Where the model sees tumor: peak and box in the original image, and the evidence map over it.
 
-The network gives a tumor probability for each of 14 × 14 cells. `locate` finds the strongest cell and the region around
-it, and maps both back to the stored file, undoing crop, padding and EXIF orientation. Heat maps are drawn later
-(`ml.evidence.drawing`) from the stored record alone, without the network.
+The network gives a tumor probability for each of 14 × 14 cells. `locate` finds the middle of the strong cells and the
+region around it, and maps both back to the stored file, undoing crop, padding and EXIF orientation. Heat maps are drawn
+later (`ml.evidence.drawing`) from the stored record alone, without the network.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,15 @@ LOCALIZED = 0.1
 likely than one in ten; whatever evidence there is, is spread over the image and not localized."""
 
 REGION = 0.5
-"""The box covers what is connected to the strongest cell at this fraction of its probability or more (half maximum)."""
+"""The box covers what is connected to the peak at this fraction of the strongest cell's probability or more (half
+maximum)."""
+
+NEAR = 1.0
+"""Cells: evidence counts for the peak with a Gaussian of this width. A tumor is larger than the cell that happens to be
+strongest: with the peak in that cell itself, it lies on the tumor in 0.859 of the validation split's tumors of known
+location, with this width in 0.879, and with 0.85 to 1.4 in as many."""
 
 _FINE = 8  # samples per side of a cell when a region is traced, so edges are exact to 2 of the network's 224 pixels
-_NEAR = 2.0  # cells: among equally strong cells, the one with most evidence within about this distance wins
 _DIGITS = 5  # decimals of a fraction: a tenth of a pixel in 10,000
 
 Array = NDArray[np.float64]
@@ -37,20 +42,22 @@ def locate(
 
     cells: (14, 14) calibrated tumor probabilities, 0 to 1, rows from the top. Cells on padding count as 0.
     level: smallest probability of the strongest cell at which there is a box. region: fraction of that probability at
-    which a place still belongs to the box.
+    which a place still belongs to the box, and at which a cell may hold the peak.
 
-    The peak is the strongest cell, refined on each axis to the vertex of the parabola through it and its two neighbors.
-    It lies within the image and at most half a cell from that cell's center.
+    The peak is the cell with most evidence in and around it (`NEAR`), refined on each axis to the vertex of the
+    parabola through the evidence there and beside it. It lies within the image and at most half a cell from that cell's
+    center.
     Raises ValueError for another shape or for values outside 0 to 1.
     """
     probabilities = _without_padding(_checked(cells), geometry)
-    row, column = _strongest(probabilities)
+    strongest, around = probabilities.max(), _around(probabilities)
+    row, column = _peak(np.where(probabilities >= region * strongest, around, -1.0))
     left, top, right, bottom = _crop(geometry)
-    x = min(max((column + 0.5 + _shift(probabilities[row], column)) / CELLS, left), right)
-    y = min(max((row + 0.5 + _shift(probabilities[:, column], row)) / CELLS, top), bottom)
+    x = min(max((column + 0.5 + _shift(around[row], column)) / CELLS, left), right)
+    y = min(max((row + 0.5 + _shift(around[:, column], row)) / CELLS, top), bottom)
     box = box_fraction = None
-    if probabilities[row, column] >= level:
-        x0, y0, x1, y1 = _region(probabilities, row, column, region * probabilities[row, column])
+    if strongest >= level:
+        x0, y0, x1, y1 = _region(probabilities, row, column, region * strongest)
         edges = (min(max(x0, left), x), min(max(y0, top), y), max(min(x1, right), x), max(min(y1, bottom), y))
         box = _box(geometry, edges)
         box_fraction = round(_fraction_within(probabilities, edges), _DIGITS)
@@ -135,12 +142,15 @@ def _overlap(start: float, end: float) -> Array:
     return np.asarray(np.clip(np.minimum(end * CELLS, edges + 1) - np.maximum(start * CELLS, edges), 0.0, 1.0))
 
 
-def _strongest(cells: Array) -> tuple[int, int]:
-    """Row and column of the strongest cell; among equals, the one with most evidence around it."""
-    distance = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / _NEAR
+def _around(cells: Array) -> Array:
+    """For each cell, the sum over all cells of their probability times a Gaussian of their distance."""
+    distance = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / NEAR
     near = np.exp(-0.5 * distance**2)
-    around = np.where(cells >= cells.max() - 1e-9, near @ cells @ near, -1.0)
-    row, column = np.unravel_index(int(around.argmax()), cells.shape)
+    return np.asarray(near @ cells @ near)
+
+
+def _peak(evidence: Array) -> tuple[int, int]:
+    row, column = np.unravel_index(int(evidence.argmax()), evidence.shape)
     return int(row), int(column)
 
 

@@ -20,7 +20,10 @@ class EvidenceSerializer(serializers.Serializer[Any]):
     """Where the model sees tumor, as fractions of the width and height of the image as its file stores it."""
 
     peak = serializers.ListField(
-        child=serializers.FloatField(), min_length=2, max_length=2, help_text="[x, y] of the strongest place."
+        child=serializers.FloatField(),
+        min_length=2,
+        max_length=2,
+        help_text="[x, y] in the middle of the strongest evidence.",
     )
     box = serializers.ListField(
         child=serializers.FloatField(),

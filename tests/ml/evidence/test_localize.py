@@ -168,6 +168,24 @@ def test_a_saturated_region_has_its_peak_in_its_midst() -> None:
     assert found.box == pytest.approx((2 / CELLS, 4 / CELLS, 7 / CELLS, 9 / CELLS), abs=0.2 / CELLS)
 
 
+def test_a_lone_strong_cell_does_not_outweigh_a_wide_spot() -> None:
+    """The peak is the middle of the evidence; without a spot, the lone cell is."""
+    wide = [(row, column, 0.7) for row in (8, 9, 10) for column in (3, 4, 5)]
+    found = locate(spot((2, 11, 0.9), *wide), geometry=WHOLE)
+    assert found.peak == pytest.approx((4.5 / CELLS, 9.5 / CELLS), abs=1e-3)
+    assert found.box is not None and found.box[2] < 7 / CELLS and found.box[1] > 7 / CELLS
+    assert locate(spot((2, 11, 0.9)), geometry=WHOLE).peak == pytest.approx((11.5 / CELLS, 2.5 / CELLS), abs=1e-4)
+
+
+def test_weak_cells_do_not_take_the_peak_however_many_they_are() -> None:
+    """Nor does the hole between strong cells, where most evidence is near."""
+    found = locate(spot((3, 9, 0.9), rest=0.4), geometry=WHOLE)
+    assert found.peak == pytest.approx((9.5 / CELLS, 3.5 / CELLS), abs=0.5 / CELLS)
+    ring = [(row, column, 0.9) for row in (5, 6, 7) for column in (5, 6, 7) if (row, column) != (6, 6)]
+    x, y = locate(spot(*ring), geometry=WHOLE).peak
+    assert (int(x * CELLS), int(y * CELLS)) != (6, 6)
+
+
 def test_what_is_apart_or_weak_is_not_in_the_box() -> None:
     found = locate(spot((3, 3, 0.8), (3, 4, 0.3), (10, 10, 0.7)), geometry=WHOLE)
     assert found.box is not None and found.box[2] < 5 / CELLS and found.box[3] < 5 / CELLS
