@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
@@ -54,6 +54,7 @@ class Site:
     process: subprocess.Popen[bytes]
     log: Path
     environment: dict[str, str]
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def ready(self) -> dict[str, Any]:
         """What /health/ready says, whatever its status; empty while nobody answers."""
@@ -83,8 +84,10 @@ class Site:
         return [pid for pid, command in self.processes().items() if word in command]
 
     def token(self, username: str = "admin") -> str:
-        """An API token, made by the site's own command."""
-        return self.manage("create_token", username).strip()
+        """An API token, made by the site's own command once for each person: it takes a second or two."""
+        if username not in self.tokens:
+            self.tokens[username] = self.manage("create_token", username).strip()
+        return self.tokens[username]
 
     def manage(self, *arguments: str) -> str:
         """Run a management command against this site's data; its standard output."""

@@ -140,7 +140,7 @@ def _pages(page: Page, values: dict[str, int], *, administration: bool) -> list[
     return whole
 
 
-def _violations(page: Page, path: str) -> list[str]:
+def violations(page: Page, path: str = "") -> list[str]:
     """Rules that a page breaks, with all that folds open: WCAG and axe's best practices."""
     page.evaluate("document.querySelectorAll('main details:not(.menu)').forEach(part => { part.open = true })")
     found = Axe().run(page, options=AXE).response["violations"]
@@ -154,13 +154,13 @@ def test_every_page_passes_axe(page: Page, values: dict[str, int], size: str, th
     page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))  # type: ignore[arg-type]
     page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
     page.goto("/login/")
-    wrong = {"/login/": _violations(page, "/login/")}
+    wrong = {"/login/": violations(page, "/login/")}
     _log_in(page)
     # Half of them, as its many pages take most of the time: each size and each theme once.
     administration = (size, theme) in {("desk", "light"), ("phone", "dark")}
     for path in _pages(page, values, administration=administration):
         page.goto(path)
-        wrong[path] = _violations(page, path)
+        wrong[path] = violations(page, path)
     assert not any(wrong.values()), "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
 
 

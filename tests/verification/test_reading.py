@@ -1,9 +1,12 @@
 """Reading as readers do it, by keyboard in headless Chromium: blind first, reveal, sign; disagree, adjudicate."""
 
+import io
 import re
 from pathlib import Path
 
+from django.utils import timezone
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, Site
@@ -20,6 +23,11 @@ for name in {READERS!r}:
     person.set_password({PASSWORD!r})
     person.save()
     person.groups.set([Group.objects.get(name="reader"), *([study] if name == "rosa" else [])])
+"""
+
+CALL_IT_TUMOR = """
+from diagnosis.models import Prediction
+Prediction.objects.filter(case_reference="READ-2").update(outcome="tumor", uncertain=False, tumor_probability=0.97)
 """
 
 
@@ -62,15 +70,28 @@ def test_blind_first_then_reveal_then_sign(page: Page, site: Site, real_scans: d
     expect(page.locator("#review")).to_contain_text("Left, near the midline.")
     page.keyboard.press("s")
     expect(page.locator("#review .reading").first).to_contain_text("signed just now")
+    _prints_whose_it_is(page, "READ-1", real_scans["tumor"][30].name, "rosa")
+
+
+def _prints_whose_it_is(page: Page, *words: str) -> None:
+    """Each page on paper can be filed: it names case, scan, reader and day, and has its number."""
+    pages = [sheet.extract_text() for sheet in PdfReader(io.BytesIO(page.pdf(format="A4"))).pages]
+    for number, text in enumerate(pages, start=1):
+        for word in (*words, f"{timezone.now():%Y-%m-%d}", f"page {number} of {len(pages)}", "not a diagnosis"):
+            assert word in text, (number, word, text)
+    assert "Left, near the midline." in "".join(pages)
 
 
 def test_two_disagree_and_a_third_decides(page: Page, site: Site, real_scans: dict[str, list[Path]]) -> None:
+    """One agrees with the model by one key; another, who does not know what it says, finds no tumor."""
     address = uploaded(site, real_scans["tumor"][31], case="READ-2")
-    for name, key in (("sven", "1"), ("rosa", "2")):
+    site.manage("shell", "-c", CALL_IT_TUMOR)
+    for name, keys in (("sven", "a"), ("rosa", "2s")):
         log_in(page, name)
         page.goto(address)
-        page.keyboard.press(key)
-        page.keyboard.press("s")
+        page.wait_for_load_state()
+        for key in keys:
+            page.keyboard.press(key)
         expect(page.locator("#review .reading").first).to_contain_text(
             "signed just now" if name == "sven" else "committed"
         )

@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from tests import builders
 from tests.verification.services import PASSWORD, Site, wait_for
 
 FILES = 30
+CLERKS = 20
 _UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
 
 
@@ -29,15 +30,19 @@ def pictures(folder: Path, count: int, *, first: int) -> list[Path]:
     return paths
 
 
+@pytest.fixture(scope="module")
+def clerks(site: Site) -> Iterator[str]:
+    """Names of people with an empty list, enough for a test each: one process makes them all."""
+    names = [f"clerk-{uuid.uuid4().hex[:8]}" for _ in range(CLERKS)]
+    made = f"[User.objects.create_user(name, '', {PASSWORD!r}) for name in {names!r}]"
+    site.manage("shell", "-c", f"from django.contrib.auth.models import User; {made}")
+    return iter(names)
+
+
 @pytest.fixture
-def clerk(site: Site, page: Page) -> str:
+def clerk(clerks: Iterator[str], page: Page) -> str:
     """A person with an empty list, logged in; the name."""
-    name = f"clerk-{uuid.uuid4().hex[:8]}"
-    site.manage(
-        "shell",
-        "-c",
-        f"from django.contrib.auth.models import User; User.objects.create_user({name!r}, '', {PASSWORD!r})",
-    )
+    name = next(clerks)
     page.goto("/upload/")
     log_in(page, name)
     return name

@@ -176,7 +176,11 @@ def test_a_picture_has_windows_and_no_millimeters(reader: Page, site: Site) -> N
 def test_fingers_turn_slices_enlarge_and_move(reader: Page, series: dict[str, Any]) -> None:
     fingers = reader.context.new_cdp_session(reader)
     fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    dense = {"width": 1440, "height": 900, "deviceScaleFactor": 2, "mobile": False}
+    fingers.send("Emulation.setDeviceMetricsOverride", dense)
     opened(reader, series)
+    sharp = reader.locator("[data-part=canvas]").evaluate("canvas => canvas.width / canvas.clientWidth")
+    assert sharp == pytest.approx(2, abs=0.01)  # a dense screen has two pixels for each of the page's
     x, y = middle(reader)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

@@ -322,13 +322,15 @@ def test_nobody_is_told_commands_or_settings(client: Client, user: User, admin: 
         assert not re.search(r"make demo|DICOMWEB_URL|<code>", body)
 
 
-def test_models_are_offered_to_those_who_may_see_them(client: Client, admin: User) -> None:
-    staff = UserFactory(is_staff=True)
+def test_models_and_administration_are_offered_to_those_who_may_use_them(
+    client: Client, admin: User, user: User, reader: User
+) -> None:
     offered = {}
-    for name, person in (("admin", admin), ("staff", staff)):
+    for person in (admin, UserFactory(username="staff", is_staff=True), user, reader):
         client.force_login(person)
-        offered[name] = ">Models</a>" in client.get("/upload/").content.decode()
-    assert offered == {"admin": True, "staff": False}
+        body = client.get("/upload/").content.decode()
+        offered[person.username] = [name for name in ("Models", "Administration") if f">{name}</a>" in body]
+    assert offered == {"root": ["Models", "Administration"], "staff": ["Administration"], "ada": [], "reader": []}
 
 
 def test_an_empty_site_with_samples_links_them(as_user: Client, user: User) -> None:

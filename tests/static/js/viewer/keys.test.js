@@ -21,10 +21,39 @@ test("with Shift they move the image, and with a tool they aim", () => {
   assert.equal(press("Enter"), null);
 });
 
+const source = (path) => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8");
+const shown = new Set(
+  [...source("templates/_components/keys.html").matchAll(/<kbd>([^<]+)<\/kbd>/g)].map((match) => match[1]),
+);
+const names = {
+  "-": "−",
+  PageUp: "Page ↑",
+  PageDown: "Page ↓",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  Escape: "Esc",
+};
+
+test("every key of the page's other scripts is in it, too", () => {
+  const taken = [
+    [/event\.key === "([^"]+)"/g, ["app", "desk", "review", "worklist"]],
+    [/^ {2}(\w+): "/gm, ["walk"]],
+    [/"(\d)"/g, ["review"]],
+  ].flatMap(([pattern, files]) =>
+    files.flatMap((file) => [...source(`static/js/${file}.js`).matchAll(pattern)].map((match) => match[1])),
+  );
+  const buttons = source("templates/diagnosis/_fragments/review.html").matchAll(/data-review-key="(.)"/g);
+  const keys = new Set([...taken, ...[...buttons].map((match) => match[1])]);
+  assert.ok(keys.size > 15);
+  assert.deepEqual(
+    [...keys].filter((key) => !shown.has(names[key] ?? key)),
+    [],
+  );
+});
+
 test("every key of the viewer is in the list that the question mark shows", () => {
-  const list = readFileSync(new URL("../../../../templates/_components/keys.html", import.meta.url), "utf8");
-  const shown = new Set([...list.matchAll(/<kbd>([^<]+)<\/kbd>/g)].map((match) => match[1]));
-  const names = { "-": "−", PageUp: "Page ↑", PageDown: "Page ↓", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
   const keys = [
     "ArrowUp",
     "ArrowDown",

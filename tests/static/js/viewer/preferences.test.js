@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Preferences } from "../../../../static/js/viewer/preferences.js";
+
+function storage() {
+  const kept = new Map();
+  return {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => kept.set(name, value),
+    removeItem: (name) => kept.delete(name),
+  };
+}
+
+test("a reader's choices are there the next time, and are not another's at the same workstation", () => {
+  const workstation = storage();
+  const [mine, theirs] = [new Preferences("7", () => workstation), new Preferences("8", () => workstation)];
+  mine.set("map", "off");
+  mine.set("opacity", 40);
+  assert.deepEqual([mine.isOn("map"), mine.percent("opacity")], [false, 40]);
+  assert.equal(new Preferences("7", () => workstation).isOn("map"), false);
+  assert.deepEqual([theirs.isOn("map"), theirs.percent("opacity")], [true, null]);
+  mine.set("map", null);
+  assert.equal(mine.isOn("map"), true);
+});
+
+test("an opacity that makes no sense is none", () => {
+  const workstation = storage();
+  const mine = new Preferences("7", () => workstation);
+  for (const value of ["much", "101", "-1"]) {
+    mine.set("opacity", value);
+    assert.equal(mine.percent("opacity"), null);
+  }
+});
