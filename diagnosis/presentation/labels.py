@@ -61,14 +61,15 @@ HIDDEN_SLICE = SliceLabel("blinded", "")
 """Of a slice whose result its reader may not know yet."""
 
 
-def slice_label(result: SliceResult | None) -> SliceLabel:
-    """A slice's result in a few words; None means that the slice has none yet."""
+def slice_label(result: SliceResult | None, *, calibrated: bool) -> SliceLabel:
+    """A slice's result in a few words. None: it has none yet. calibrated: its score is a probability."""
     if result is None:
         return SliceLabel("queued", "Not analyzed yet")
     if result.outcome == Outcome.REFUSED or result.tumor_probability is None:
         return SliceLabel("refused", f"Not judged: {(result.gate or {}).get('message') or 'no slice of a brain'}")
     label = _STATUS_LABELS["uncertain" if result.uncertain else result.outcome]
-    return SliceLabel(label.status, f"{label.word} {percent(result.tumor_probability)}")
+    said = percent if calibrated else plain_score
+    return SliceLabel(label.status, f"{label.word} {said(result.tumor_probability)}")
 
 
 @dataclass(frozen=True, slots=True)

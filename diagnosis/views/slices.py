@@ -20,7 +20,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
 
     A single image is listed as its only slice.
     """
-    prediction = get_object_or_404(selectors.predictions(request.user), pk=prediction_id)
+    prediction = get_object_or_404(labels.with_calibration(selectors.predictions(request.user)), pk=prediction_id)
     scan = prediction.scan
     rows = list(selectors.slices(request.user).filter(scan=scan)) if scan.is_series else []
     return JsonResponse(
@@ -41,10 +41,14 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
 
 def _slices(request: HttpRequest, prediction: Prediction, rows: list[Slice]) -> list[dict[str, Any]]:
     results = {row.slice_id: row for row in selectors.slice_results(request.user).filter(prediction=prediction)}
-    waiting = labels.HIDDEN_SLICE if prediction.blinded else labels.slice_label(None)
-    return [
-        _described(row, results.get(row.pk), number=number, waiting=waiting) for number, row in enumerate(rows, start=1)
-    ]
+    calibrated = labels.is_calibrated(prediction)
+
+    def label(result: SliceResult | None) -> labels.SliceLabel:
+        hidden = result is None and prediction.blinded
+        return labels.HIDDEN_SLICE if hidden else labels.slice_label(result, calibrated=calibrated)
+
+    found = [(row, results.get(row.pk)) for row in rows]
+    return [_described(*one, number=number, label=label(one[1])) for number, one in enumerate(found, start=1)]
 
 
 def _picture(prediction: Prediction) -> dict[str, Any]:
@@ -73,10 +77,8 @@ def _located(layer: EvidenceLayer | None, *, caption: str) -> dict[str, Any]:
     }
 
 
-def _described(row: Slice, result: SliceResult | None, *, number: int, waiting: labels.SliceLabel) -> dict[str, Any]:
-    """waiting: what a slice without a result is called."""
+def _described(row: Slice, result: SliceResult | None, *, number: int, label: labels.SliceLabel) -> dict[str, Any]:
     layer = evidence.from_stored(result.evidence, scan=row.scan) if result else None
-    label = labels.slice_label(result) if result else waiting
     return {
         "id": row.pk,
         "number": number,

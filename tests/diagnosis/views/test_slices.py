@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from diagnosis import intake
 from diagnosis.inference import pipeline
-from diagnosis.models import AuditEvent, Prediction, Slice, SliceResult
+from diagnosis.models import AuditEvent, ModelVersion, Prediction, Slice, SliceResult
 from diagnosis.presentation import missing
 from ml.readers import read
 from tests import builders
@@ -52,8 +52,14 @@ def test_the_listing_has_each_slice_in_order(
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
     first = found["slices"][0]
-    assert (first["status"], first["label"], len(first["box"])) == ("tumor", "Tumor 90 %", 4)
+    assert (first["status"], first["label"], len(first["box"])) == ("tumor", "Tumor 0.90", 4)
     assert first["caption"].endswith("of this slice's evidence")
+
+
+def test_a_slice_has_a_percentage_where_the_score_is_a_probability(as_user: Client, series: Prediction) -> None:
+    ModelVersion.objects.update(manifest={"calibration": {"uncertain": [0.3, 0.7]}})
+    found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()["slices"][0]
+    assert found["label"] == "Tumor 90 %"
 
 
 def test_slices_without_a_result_are_labeled_so(as_user: Client, series: Prediction) -> None:
