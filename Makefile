@@ -5,7 +5,7 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-dev run demo test verify reliability bench tour train lint types format rooms mutate lock coverage clean
+.PHONY: help setup setup-train setup-dev run demo test verify reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,10 +51,12 @@ train: setup-train ## Train and evaluate on DATA=folder with a data table (WEIGH
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m ml train --data "$(DATA)" --out "$(OUT)" --weights "$(WEIGHTS)" $(ARGS)
 
-lint: setup-dev ## Check style, imports between packages, and that no migration is missing
+lint: setup-dev ## Check style, imports between packages, insecure patterns, secrets, and that no migration is missing
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/lint-imports
+	@$(VENV)/bandit --quiet -ll --configfile pyproject.toml --recursive brainscan diagnosis ml bench scripts manage.py
+	@$(VENV)/python -m scripts.check_secrets
 	@scripts/check-frontend lint
 	@! test -x $(VENV)/hadolint || $(VENV)/hadolint Dockerfile
 	@SECRET_KEY=lint DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
@@ -74,11 +76,16 @@ rooms: setup-dev ## Draw docs/figures/rooms.svg anew from the imports
 	@$(VENV)/python -m scripts.draw_rooms
 
 mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (an hour)
-	@cmp -s requirements-mutate.lock .venv/mutate/installed || { \
-		$(VENV)/python -m pip install --quiet --target .venv/mutate --upgrade --require-hashes -r requirements-mutate.lock && \
-		cp requirements-mutate.lock .venv/mutate/installed; }
+	@scripts/install-beside mutate
 	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut run $(ARGS)
 	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut results
+
+sbom: setup ## Write a bill of materials (CycloneDX) and the licenses of what serves into var/sbom
+	@scripts/sbom var/sbom
+
+vulnerabilities: setup ## Check the locks for known vulnerabilities; says so where no database can be reached
+	@scripts/install-beside supply
+	@PYTHONPATH=.venv/supply $(VENV)/python -m scripts.check_vulnerabilities
 
 lock: ## Pin requirements*.txt anew, with hashes (needs uv)
 	@scripts/lock

@@ -6,11 +6,11 @@ The environment of a site holds its secrets. A process that reads strangers' fil
 from collections.abc import Mapping
 
 _NAMES = frozenset({"PATH", "HOME", "TMPDIR", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
-_PREFIXES = ("LC_", "PYTHON", "MALLOC_")
+_PREFIXES = ("LC_", "PYTHON", "MALLOC_", "OMP_", "OPENBLAS_", "MKL_")
 _SITE = "DATA_DIR"  # tells the processes of several sites apart
 
 
 def reduced(environ: Mapping[str, str], *prefixes: str) -> dict[str, str]:
-    """Paths, language, what Python and the C library read, DATA_DIR, and what starts with one of `prefixes`."""
+    """Paths, language, what Python and its libraries read, DATA_DIR, and what starts with one of `prefixes`."""
     kept = (*_PREFIXES, *prefixes)
     return {name: value for name, value in environ.items() if name in _NAMES or name == _SITE or name.startswith(kept)}

@@ -29,7 +29,7 @@ def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None
     environ["DATA_DIR"] = str(folder)
     if any((folder / name).exists() for name in _STATE):
         if not (folder / "secret_key").exists() and not environ.get("SECRET_KEY"):
-            environ["SECRET_KEY"] = "only-to-say-that-the-folder-is-not-empty"  # noqa: S105
+            environ["SECRET_KEY"] = "only-to-say-that-the-folder-is-not-empty"  # pragma: allowlist secret  # noqa: S105
         return
     if source is not None and (source / _NAME).is_file():
         kept = json.loads((source / _NAME).read_text(encoding="utf-8"))

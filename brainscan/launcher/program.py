@@ -51,7 +51,7 @@ class Program:
         """Start the process. Call it from the main thread: the kernel ends the process when that thread ends."""
         self._process = subprocess.Popen(
             self._command,
-            shell=True,
+            shell=True,  # nosec B602
             env=self._env,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
