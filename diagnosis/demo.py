@@ -18,7 +18,7 @@ from ml import average_brain
 from ml.average_brain import Volume
 
 SIDE = 256
-"""Width and height of a sample picture, pixels."""
+"""Width and height of a sample image, pixels."""
 
 THICKNESS = 5
 """Millimeters between the slices of a sample volume."""

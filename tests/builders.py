@@ -1,4 +1,4 @@
-"""Synthetic pictures for the tests: phantoms that look enough like a slice, and the files that hold them.
+"""Synthetic images for the tests: phantoms that look enough like a slice, and the files that hold them.
 
 No patient's image stands in this repository. Everything here is drawn from a seed, so a test can rely on its pixels.
 """
@@ -31,7 +31,7 @@ U8 = NDArray[np.uint8]
 
 
 def phantom(size: int = 256, *, lesion: bool = True, seed: int = 0) -> U8:
-    """An axial-slice-like picture (size, size), uint8: dark background, bright skull, gray brain.
+    """An axial-slice-like image (size, size), uint8: dark background, bright skull, gray brain.
 
     The lesion, if any, is a bright disc at 0.62, 0.42 of width and height, radius 0.08 of the side.
     """
@@ -59,11 +59,11 @@ def rgb(plane: U8) -> U8:
 
 def encode(pixels: NDArray[Any], kind: str = "PNG", *, mode: str | None = None, **options: Any) -> bytes:
     """A file's bytes of `kind` (PNG, JPEG, GIF, TIFF, WEBP, BMP). mode: convert to this Pillow mode first."""
-    picture = Pillow.fromarray(pixels)
+    image = Pillow.fromarray(pixels)
     if mode is not None:
-        picture = picture.convert(mode)
+        image = image.convert(mode)
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -108,9 +108,9 @@ def exif_jpeg(upright: U8, orientation: int) -> bytes:
 
 def gif_bytes(*, frames: int = 1, size: int = 128) -> bytes:
     """A GIF, animated when `frames` is above 1."""
-    pictures = [Pillow.fromarray(phantom(size, seed=n)) for n in range(frames)]
+    images = [Pillow.fromarray(phantom(size, seed=n)) for n in range(frames)]
     buffer = io.BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=frames > 1, append_images=pictures[1:])
+    images[0].save(buffer, "GIF", save_all=frames > 1, append_images=images[1:])
     return buffer.getvalue()
 
 
@@ -227,7 +227,7 @@ def dicom_series(
     numbered_from: int = 1,
     **tags: Any,
 ) -> list[bytes]:
-    """The files of an axial series from the feet upwards, `thickness` mm apart, each with a picture of its own. Their
+    """The files of an axial series from the feet upwards, `thickness` mm apart, each with an image of its own. Their
     Instance Numbers fall to `numbered_from`."""
     common = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "PatientID": "4711", **tags}
     return [
@@ -261,7 +261,7 @@ def nifti_bytes(frames: int = 8, *, size: int = 96, thickness: float = 5.0, blan
 
 
 def jpeg_with_scans(count: int, *, size: int = 64) -> bytes:
-    """A progressive JPEG that repeats its last scan until it has `count`; each goes over the whole picture."""
+    """A progressive JPEG that repeats its last scan until it has `count`; each goes over the whole image."""
     data = jpeg_bytes(phantom(size), progressive=True)
     scans = [one for one in jpeg.segments(data) if one.marker == jpeg.SOS]
     last = data[scans[-1].start - 4 : scans[-1].scan_end]

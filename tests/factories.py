@@ -56,7 +56,7 @@ class CaseFactory(factory.django.DjangoModelFactory):
 
 
 class ScanFactory(factory.django.DjangoModelFactory):
-    """A scan with real files: the picture is a small phantom, the same for all unless `data` is given."""
+    """A scan with real files: the image is a small phantom, the same for all unless `data` is given."""
 
     class Meta:
         model = Scan
@@ -100,7 +100,7 @@ def evidence(
     strongest: float = 0.9,
     orientation: int = 1,
 ) -> dict[str, Any]:
-    """What is stored of a map whose evidence lies around one cell (row, column) of a square picture."""
+    """What is stored of a map whose evidence lies around one cell (row, column) of a square image."""
     rows, columns = np.mgrid[:CELLS, :CELLS]
     cells = strongest * np.exp(-(((rows - cell[0]) ** 2 + (columns - cell[1]) ** 2) / 3))
     geometry = Geometry(x0=0, y0=0, side=96, pad_x=0, pad_y=0, width=96, height=96, orientation=orientation)

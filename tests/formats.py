@@ -62,7 +62,7 @@ def _result(data: bytes) -> str:
 def _what(data: bytes) -> tuple[str]:
     try:
         if readers.sniff(data) != "DICOM":
-            return ("a picture",)
+            return ("an image",)
         dataset = header.parse(data)
     except UnreadableImage as error:
         return (re.sub(r"^Not an image: this is (.*?)\. .*|^Not an image we.*|^The .*", r"\1", error.message) or "—",)

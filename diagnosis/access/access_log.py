@@ -3,12 +3,12 @@
 | row | when |
 | --- | --- |
 | `results.viewed` | an answer told results: `predictions` names them, `cases` those of which it gave numbers |
-| `picture.viewed` | an answer sent a picture of a scan, large enough to read |
+| `picture.viewed` | an answer sent an image of a scan, large enough to read |
 | `access.denied` | 403: somebody may not do this |
 | `access.not_found` | 404 for an object: it does not exist, or they may not see it, which nobody is told |
 | `token.refused` | 401 for an API token that is not valid |
 
-A page is made of many requests. What a page that is open asks for (pictures, gray values, polled fragments) leaves one
+A page is made of many requests. What a page that is open asks for (images, gray values, polled fragments) leaves one
 row for a person and an object in ten minutes; a page or an answer to a script always leaves its own. Refusals are all
 counted: after FIRST in an hour of one person or address, every doubling is a row that says the number, so that nobody
 fills the trail by guessing.

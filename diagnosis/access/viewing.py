@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Model)
 @dataclass
 class Told:
     """What one request told. predictions: ids of those whose results were read. counted: ids of cases of whose results
-    it gave the numbers. scans: ids of those whose pictures it sent. recorded: ids of predictions that have a row of
+    it gave the numbers. scans: ids of those whose images it sent. recorded: ids of predictions that have a row of
     their own."""
 
     predictions: set[int] = field(default_factory=set)
@@ -60,8 +60,8 @@ def note_counts(cases: Iterable[int]) -> None:
         told.counted.update(cases)
 
 
-def note_picture(scan_id: int) -> None:
-    """The request sends a scan's picture, large enough to read."""
+def note_image(scan_id: int) -> None:
+    """The request sends a scan's image, large enough to read."""
     if told := _told.get():
         told.scans.add(scan_id)
 

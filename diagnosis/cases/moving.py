@@ -64,11 +64,11 @@ def _check(scan: Scan, source: Case, target: Case) -> None:
         if case.deleted is not None:
             raise CaseRefused("case_in_trash", f"The case {case.reference} is in the trash. Restore it first.")
     if source.simulated != target.simulated:
-        raise CaseRefused("simulated", "Simulated pictures and real ones are not mixed in one case.")
+        raise CaseRefused("simulated", "Simulated images and real ones are not mixed in one case.")
     same = Scan.objects.filter(case=target, pixel_sha256=scan.pixel_sha256).first()
     if same is not None:
         where = ", in its trash" if same.deleted is not None else ""
-        raise CaseRefused("already_there", f"The case {target.reference} has this picture, as {same.name}{where}.")
+        raise CaseRefused("already_there", f"The case {target.reference} has this image, as {same.name}{where}.")
     arriving = Prediction.objects.filter(scan=scan.pk, state__in=ACTIVE, not_before__gt=timezone.now())
     if scan.is_multi_file and arriving.exists():
         raise CaseRefused("still_arriving", "Slices of this series are still arriving. Try again in a few seconds.")

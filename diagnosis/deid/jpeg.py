@@ -1,4 +1,4 @@
-"""A JPEG reduced to the segments that draw its picture.
+"""A JPEG reduced to the segments that draw its image.
 
 Other formats are decoded and encoded again. A JPEG would either lose quality or, as PNG, take 2.6 times the space (ADR
 11), so its tables, frame and scans are copied byte for byte, and no other segment is. The two application segments that
@@ -29,7 +29,7 @@ def exif(orientation: int) -> bytes:
 
 
 def stripped(data: bytes, *, orientation: int) -> tuple[bytes, frozenset[str]]:
-    """The JPEG with nothing but its picture, and which kinds of data were left out. orientation: EXIF's, 1 to 8.
+    """The JPEG with nothing but its image, and which kinds of data were left out. orientation: EXIF's, 1 to 8.
 
     Raises ValueError if its segments cannot be followed to the end, and what `jpeg.completed` raises.
     """
@@ -66,7 +66,7 @@ def _metadata_name(marker: int, body: bytes) -> str:
         (b"http://ns.adobe.com/", "XMP"),
         (b"ICC_PROFILE", "color profile"),
         (b"Photoshop", "Photoshop data"),
-        (b"MPF", "further pictures"),
+        (b"MPF", "further images"),
         (b"JFXX", "thumbnail"),
     ):
         if body.startswith(start):

@@ -1,4 +1,4 @@
-"""A PNG, JPEG, TIFF, WebP, BMP or GIF that holds nothing but its picture.
+"""A PNG, JPEG, TIFF, WebP, BMP or GIF that holds nothing but its image.
 
 The pixels are decoded and written to a new file without loss, a TIFF as TIFF and anything else as PNG, so nothing that
 stood beside them can follow. Only a JPEG keeps its compressed data, see `jpeg`. Either way the new file is read back,
@@ -43,12 +43,12 @@ class Cleaned:
 def clean(
     data: bytes, *, file_format: str, orientation: int, pixel_sha256: str, preview: bytes | None = None
 ) -> Cleaned:
-    """The file without anything that is not the picture.
+    """The file without anything that is not the image.
 
-    file_format, orientation, pixel_sha256: of the picture that `ml.readers.read` gave for `data`. preview: PNG bytes
+    file_format, orientation, pixel_sha256: of the image that `ml.readers.read` gave for `data`. preview: PNG bytes
     that show it. They are stored as the file where they hold the same gray pixels, which saves encoding them again.
 
-    Of the metadata only the orientation stays. Of several pictures only the first stays, as only that one is read.
+    Of the metadata only the orientation stays. Of several images only the first stays, as only that one is read.
 
     Raises UnreadableImage with code `not_separable`: no rewrite gives the same pixels.
     """
@@ -67,7 +67,7 @@ def clean(
         except Exception:  # noqa: S112 - Pillow raises almost anything for a file that it cannot handle
             continue
     raise UnreadableImage(
-        "not_separable", f"The {file_format} file's picture cannot be told from what else is in it. Export it as PNG."
+        "not_separable", f"The {file_format} file's image cannot be told from what else is in it. Export it as PNG."
     )
 
 
@@ -92,44 +92,44 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
         dropped = names_of_metadata(data, file_format=file_format)
-        upright = raster.decode(data, file_format=file_format, max_pixels=readers.MAX_PIXELS).picture
-        picture = stored(upright, orientation)
-        if file_format != "TIFF" and _exceeds_palette(picture):
-            picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-        if picture.mode == "YCbCr" or (picture.mode == "CMYK" and file_format != "TIFF"):
-            picture = picture.convert("RGB")  # what was seen; PNG has neither, and TIFF would change the first
-        elif picture.mode == "La":
-            picture = picture.getchannel("L")
-        transparency = picture.info.get("transparency")
-        if file_format == "TIFF" and picture is upright:
-            picture = picture.copy()  # Pillow would write the tags of a TIFF that it opened
-        picture.info = {} if transparency is None else {"transparency": transparency}
+        upright = raster.decode(data, file_format=file_format, max_pixels=readers.MAX_PIXELS).image
+        image = stored(upright, orientation)
+        if file_format != "TIFF" and _exceeds_palette(image):
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        if image.mode == "YCbCr" or (image.mode == "CMYK" and file_format != "TIFF"):
+            image = image.convert("RGB")  # what was seen; PNG has neither, and TIFF would change the first
+        elif image.mode == "La":
+            image = image.getchannel("L")
+        transparency = image.info.get("transparency")
+        if file_format == "TIFF" and image is upright:
+            image = image.copy()  # Pillow would write the tags of a TIFF that it opened
+        image.info = {} if transparency is None else {"transparency": transparency}
         if file_format == "TIFF":
             tags = {_ORIENTATION: orientation} if orientation != 1 else {}
-            picture.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+            image.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
         exif = {} if orientation == 1 else {"exif": jpeg.exif(orientation)}
         # Run lengths only: noise repeats nothing, and searching it for repeats takes three times as long.
-        picture.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)
+        image.save(stream, "PNG", compress_type=zlib.Z_RLE, **exif)
         if file_format == "PNG" and stream.tell() > _MAX_GROWTH * len(data):
             stream = io.BytesIO()
-            picture.save(stream, "PNG", **exif)
+            image.save(stream, "PNG", **exif)
     return Cleaned(stream.getvalue(), "PNG", dropped)
 
 
 def _as_previewed(data: bytes, preview: bytes) -> Cleaned:
-    """The preview, if the picture has its size and one 8-bit gray value for each pixel. Raises ValueError."""
+    """The preview, if the image has its size and one 8-bit gray value for each pixel. Raises ValueError."""
     if len(preview) > _MAX_GROWTH * len(data):
         raise ValueError("The preview was encoded without a search for repeats.")
-    with Pillow.open(io.BytesIO(data)) as picture, Pillow.open(io.BytesIO(preview)) as shown:
-        if picture.mode != "L" or picture.size != shown.size or "transparency" in picture.info:
-            raise ValueError("A gray preview does not hold all of this picture.")
+    with Pillow.open(io.BytesIO(data)) as image, Pillow.open(io.BytesIO(preview)) as shown:
+        if image.mode != "L" or image.size != shown.size or "transparency" in image.info:
+            raise ValueError("A gray preview does not hold all of this image.")
     return Cleaned(preview, "PNG", names_of_metadata(data, file_format="PNG"))
 
 
-def _exceeds_palette(picture: Pillow.Image) -> bool:
+def _exceeds_palette(image: Pillow.Image) -> bool:
     """Whether pixels point past the palette's end. They show as black, but Pillow would save other colors."""
-    if picture.mode != "P":
+    if image.mode != "P":
         return False
-    _, highest = cast("tuple[int, int]", picture.getextrema())
-    return highest >= len(picture.getpalette() or ()) // 3
+    _, highest = cast("tuple[int, int]", image.getextrema())
+    return highest >= len(image.getpalette() or ()) // 3

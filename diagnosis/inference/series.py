@@ -100,7 +100,7 @@ def analyze_remaining(claimed: Prediction, model: ml.Model, *, until: datetime) 
     Yields, after each batch, how many slices have a result. Raises FileMissing, StorageUnavailable, ModelUnavailable.
     """
     if model.series is None:
-        raise ModelUnavailable("no_series", "The active model cannot judge a series, only single pictures.")
+        raise ModelUnavailable("no_series", "The active model cannot judge a series, only single images.")
     rows = list(Slice.objects.filter(~Q(results__prediction=claimed), scan=claimed.scan_id).order_by("index"))
     done = claimed.scan.frames - len(rows)
     volume = readers.open_file(image_files.read(claimed.scan.file)) if any(not row.file for row in rows) else None

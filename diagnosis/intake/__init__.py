@@ -71,15 +71,15 @@ def receive(
     reference: str = "",
     simulated: bool = False,
     confirmed: bool | frozenset[str] = False,
-    pictures: int = 0,
+    images: int = 0,
     refuse_namesakes: bool = False,
 ) -> Receipt:
     """Take an upload of `user` into the case called `reference`, or into a new one.
 
     oversized: names of files that the upload handler dropped for their size.
-    confirmed: the uploader has looked, and text in the pictures identifies nobody; a set names the files for which that
+    confirmed: the uploader has looked, and text in the images identifies nobody; a set names the files for which that
     holds by the sha256 of their bytes.
-    pictures: how many of the pictures that ask about their text the receipt holds; the uploader then can look at them.
+    images: how many of the images that ask about their text the receipt holds; the uploader then can look at them.
     Raises ValidationError for a reference that is not pseudonymous, ReferenceInUse with `refuse_namesakes`, Busy, and
     NoRoom if the disk is too full for any of it, all before anything is stored.
     Never raises for what a file holds.
@@ -93,7 +93,7 @@ def receive(
     with upload_slot():
         case = Case.objects.filter(owner=user, reference=reference).first() if reference else None
         version = model_versions.active()
-        context = UploadContext(user, version, case, reference, simulated, confirmed=confirmed, pictures=pictures)
+        context = UploadContext(user, version, case, reference, simulated, confirmed=confirmed, images=images)
         return _receive(context, files, oversized)
 
 
@@ -138,8 +138,8 @@ def _take(
             raise content
         for decoded in decode(content, name=name, owner=context.user.pk):
             if decoded.has_text and not _confirmed(content, context):
-                with_picture = sum(bool(one.picture) for one in receipt.rejected) < context.pictures
-                receipt.rejected.append(rejections.question(decoded, content, name=name, with_picture=with_picture))
+                with_image = sum(bool(one.image) for one in receipt.rejected) < context.images
+                receipt.rejected.append(rejections.question(decoded, content, name=name, with_image=with_image))
                 break
             if decoded.problem is not None:
                 receipt.rejected.append(rejections.rejected(decoded.problem, name=name))

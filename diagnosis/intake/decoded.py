@@ -37,7 +37,7 @@ class Decoded:
     series, instance: UIDs as this site maps them. patient: a pseudonym, "" if unknown. spacing: mm between slices.
     letters: at the left, right, upper and lower edge. windows: center and width of each.
     deidentified: what was kept and dropped, as the scan's row and `deid_report` show it.
-    has_text: the pictures seem to contain text, or the file says so. text_at: the frame in which it was found, if any.
+    has_text: the images seem to contain text, or the file says so. text_at: the frame in which it was found, if any.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Decoded:
     def pixel_sha256(self) -> str:
         """The digest by which duplicates are found.
 
-        A single picture has its own, several have a combined one.
+        A single image has its own, several have a combined one.
         """
         if len(self.slices) == 1:
             return self.slices[0].pixel_sha256

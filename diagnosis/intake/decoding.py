@@ -22,11 +22,11 @@ from ml.readers import burned_in_text, dicom, sniffing
 from ml.readers.dicom import description, series, slice_facts
 from ml.readers.dicom.header import attributes
 
-RASTER = "Kept: the picture and its orientation"
+RASTER = "Kept: the image and its orientation"
 VOLUME = "Kept: voxels, axes and scaling; free text and extensions dropped"
 
 _one_at_a_time = threading.Semaphore(1)
-"""In each process: a decoded picture may take a hundred megabytes, a volume more."""
+"""In each process: a decoded image may take a hundred megabytes, a volume more."""
 
 
 def decode(data: bytes, *, name: str) -> list[Decoded]:

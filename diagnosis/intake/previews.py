@@ -22,20 +22,20 @@ _FLAT = 1e-30
 def render(image: Image) -> tuple[bytes, bytes]:
     """PNG bytes of the preview (at most 1024 pixels a side) and the thumbnail (at most 96).
 
-    8-bit pictures keep their gray levels; deeper ones are scaled from their 0.5th and 99.5th percentile.
+    8-bit images keep their gray levels; deeper ones are scaled from their 0.5th and 99.5th percentile.
     """
-    picture = Pillow.fromarray(_eight_bit(image))
-    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Pillow.Resampling.BILINEAR)
-    preview = _png(picture)
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Pillow.Resampling.BILINEAR)
-    return preview, _png(picture)
+    drawn = Pillow.fromarray(_eight_bit(image))
+    drawn.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Pillow.Resampling.BILINEAR)
+    preview = _png(drawn)
+    drawn.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Pillow.Resampling.BILINEAR)
+    return preview, _png(drawn)
 
 
 def jpeg(preview: bytes) -> bytes:
     """A preview as JPEG, a fraction of its size: to be looked at, never to be judged."""
     buffer = io.BytesIO()
-    with Pillow.open(io.BytesIO(preview)) as picture:
-        picture.convert("L").save(buffer, "JPEG", quality=85)
+    with Pillow.open(io.BytesIO(preview)) as drawn:
+        drawn.convert("L").save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
@@ -55,13 +55,13 @@ def _eight_bit(image: Image) -> np.ndarray:
         return image.pixels
     plane = image.pixels.astype(np.float32)
     low, high = robust_range(plane)
-    plane -= low  # in place: a copy would be as large as the picture
+    plane -= low  # in place: a copy would be as large as the image
     plane *= 255 / (high - low) if high - low > _FLAT else 0
     return plane.clip(0, 255, out=plane).astype(np.uint8)
 
 
-def _png(picture: Pillow.Image) -> bytes:
+def _png(drawn: Pillow.Image) -> bytes:
     buffer = io.BytesIO()
     # Run lengths only: noise repeats nothing, and searching it for repeats took most of an upload's time.
-    picture.save(buffer, "PNG", compress_type=zlib.Z_RLE)
+    drawn.save(buffer, "PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()

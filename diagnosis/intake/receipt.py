@@ -30,7 +30,7 @@ class Rejected:
     """One file that was not taken.
 
     code: of the rule that it broke. detail: a sentence for its uploader, see `rejections`. confirmable: it is taken if
-    the uploader confirms that the text in it identifies nobody. sha256: of such a file's bytes, as they came. picture:
+    the uploader confirms that the text in it identifies nobody. sha256: of such a file's bytes, as they came. image:
     JPEG bytes of it, empty if the caller asked for none.
     """
 
@@ -39,7 +39,7 @@ class Rejected:
     detail: str
     confirmable: bool = False
     sha256: str = ""
-    picture: bytes = field(default=b"", repr=False)
+    image: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)

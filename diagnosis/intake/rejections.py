@@ -21,8 +21,8 @@ def rejected(error: UnreadableImage, *, name: str) -> Rejected:
     return Rejected(name, error.code, error.message)
 
 
-def question(decoded: Decoded, content: bytes, *, name: str, with_picture: bool) -> Rejected:
-    """Ask whether the text in a file's pictures is a name. content: the file's bytes."""
+def question(decoded: Decoded, content: bytes, *, name: str, with_image: bool) -> Rejected:
+    """Ask whether the text in a file's images is a name. content: the file's bytes."""
     error = burned_in_text()
     return Rejected(
         name,
@@ -30,7 +30,7 @@ def question(decoded: Decoded, content: bytes, *, name: str, with_picture: bool)
         error.message,
         confirmable=True,
         sha256=hashlib.sha256(content).hexdigest(),
-        picture=previews.jpeg(decoded.shown_for_text.preview) if with_picture else b"",
+        image=previews.jpeg(decoded.shown_for_text.preview) if with_image else b"",
     )
 
 
@@ -42,8 +42,8 @@ def too_large(limit: int) -> UnreadableImage:
 def burned_in_text() -> UnreadableImage:
     return UnreadableImage(
         CONFIRMABLE,
-        "There seems to be text in this picture. Look at it: if a name, a date or a number of the patient is among it, "
-        "cut it away or export the picture without it. If not, confirm that, and it is taken.",
+        "There seems to be text in this image. Look at it: if a name, a date or a number of the patient is among it, "
+        "cut it away or export the image without it. If not, confirm that, and it is taken.",
     )
 
 
@@ -72,10 +72,10 @@ def no_slices() -> UnreadableImage:
 
 
 def in_trash(scan: Scan) -> UnreadableImage:
-    """The case that was asked for holds the same picture, deleted."""
+    """The case that was asked for holds the same image, deleted."""
     return UnreadableImage(
         "in_trash",
-        f"The case {scan.case.reference} has this picture in the trash, as {scan.name}. Restore it there, or upload it "
+        f"The case {scan.case.reference} has this image in the trash, as {scan.name}. Restore it there, or upload it "
         "to another case.",
     )
 

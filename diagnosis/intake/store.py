@@ -29,8 +29,8 @@ class UploadContext:
 
     model_version: the active one, None if the site has none. case: where earlier files of this upload went.
     reference: of the case that was asked for or derived from the patient's pseudonym, "" for a new case.
-    confirmed: the uploader says that text in the pictures identifies nobody: in all of them, or in those of the files
-    with these sha256. pictures: how many that ask about their text may be handed to the uploader. use: what the request
+    confirmed: the uploader says that text in the images identifies nobody: in all of them, or in those of the files
+    with these sha256. images: how many that ask about their text may be handed to the uploader. use: what the request
     has stored.
     """
 
@@ -40,7 +40,7 @@ class UploadContext:
     reference: str = ""
     simulated: bool = False
     confirmed: bool | frozenset[str] = False
-    pictures: int = 0
+    images: int = 0
     use: RequestUse = field(default_factory=RequestUse)
 
 
@@ -49,7 +49,7 @@ def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:
     try:
         return _store(decoded, context, name)
     except IntegrityError:
-        # The same picture was stored between our look-up and our insert; the second look-up finds it.
+        # The same image was stored between our look-up and our insert; the second look-up finds it.
         return _store(decoded, context, name)
 
 

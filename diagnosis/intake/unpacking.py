@@ -56,7 +56,7 @@ def unpack(upload: Upload) -> Generator[UnreadFile, None, None]:
 
 
 def _within_limit(file: UnreadFile, head: bytes) -> UnreadFile:
-    """The file, or its refusal if its format is not read, or if it is too large for a single picture.
+    """The file, or its refusal if its format is not read, or if it is too large for a single image.
 
     head: its first bytes.
     """

@@ -1,6 +1,6 @@
 """Upload handling: the size limit of a file, enforced while its bytes arrive.
 
-A picture may have MAX_UPLOAD_MB; a file that may hold many slices, judged by its first bytes, MAX_ARCHIVE_MB.
+An image may have MAX_UPLOAD_MB; a file that may hold many slices, judged by its first bytes, MAX_ARCHIVE_MB.
 """
 
 from typing import Any

@@ -156,7 +156,7 @@ class Prediction(models.Model):
     progress = models.PositiveIntegerField(default=0, help_text="Slices that have a result.")
     engine = models.CharField(max_length=20, blank=True, default="")
     milliseconds = models.JSONField(default=dict, blank=True)
-    # Never shown to staff: it would tell one person that another has uploaded the same picture.
+    # Never shown to staff: it would tell one person that another has uploaded the same image.
     reused_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a worker claimed it.")
     error_code = models.CharField(max_length=40, blank=True, default="")

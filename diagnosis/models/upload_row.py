@@ -23,11 +23,11 @@ class UploadState(models.TextChoices):
 
 
 class UploadRow(models.Model):
-    """A file of an upload, or a scan or refused picture that came out of it.
+    """A file of an upload, or a scan or refused image that came out of it.
 
     key: names the file that is sent; the page makes it up before the first byte travels. part: counts what came out of
-    that file, as an archive holds many. name: of the picture; file_name: of the file sent, empty if not known.
-    prediction: None for a file that was not taken, and once the scan is gone. sha256: of the bytes of a picture that
+    that file, as an archive holds many. name: of the image; file_name: of the file sent, empty if not known.
+    prediction: None for a file that was not taken, and once the scan is gone. sha256: of the bytes of an image that
     waits for an answer, by which it is known when it is sent again.
     """
 
@@ -69,12 +69,12 @@ class UploadRow(models.Model):
 
     @property
     def shown_state(self) -> str:
-        """The state by which the list counts it: `asks` for a refused picture that its person may still confirm."""
+        """The state by which the list counts it: `asks` for a refused image that its person may still confirm."""
         return "asks" if self.sha256 else self.state
 
 
 class UploadPicture(models.Model):
-    """The picture of a row that asks whether its text is a name; gone with the row, or after an hour.
+    """The image of a row that asks whether its text is a name; gone with the row, or after an hour.
 
     In the database and not in the storage, so that no failure can leave one behind.
     """
@@ -84,4 +84,4 @@ class UploadPicture(models.Model):
     created = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
 
     def __str__(self) -> str:
-        return f"picture of {self.row_id}"
+        return f"image of {self.row_id}"

@@ -34,7 +34,7 @@ from ml.readers.values import GrayValues
 BLOCK = 8
 """Slices in one answer: 0.1 seconds and 2 MB for 512 × 512 pixels of 12 bits."""
 LARGEST_SIDE = 2048
-"""Pixels; larger pictures are scaled down, as no screen shows more of them at once."""
+"""Pixels; larger images are scaled down, as no screen shows more of them at once."""
 VERSION = 2
 _ALIGNED = 8
 _GZIP = 31  # zlib's wbits for a gzip header
@@ -52,7 +52,7 @@ def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: i
         raise Http404("no block of slices starts there")
     in_block = slices.filter(scan=scan, index__range=(first, first + BLOCK - 1))
     rows = list(in_block) if scan.is_series else []
-    viewing.note_picture(scan.pk)
+    viewing.note_image(scan.pk)
 
     def render() -> HttpResponse:
         with _one_at_a_time:
@@ -102,10 +102,10 @@ def _described(values: GrayValues) -> tuple[dict[str, Any], NDArray[Any]]:
 def _at_most(plane: NDArray[Any], side: int) -> NDArray[Any]:
     if max(plane.shape) <= side:
         return plane
-    picture = Pillow.fromarray(plane if plane.dtype == np.uint8 else plane.astype(np.float32))
+    image = Pillow.fromarray(plane if plane.dtype == np.uint8 else plane.astype(np.float32))
     scale = side / max(plane.shape)
     size = (max(round(plane.shape[1] * scale), 1), max(round(plane.shape[0] * scale), 1))
-    return np.asarray(picture.resize(size, Pillow.Resampling.BOX))
+    return np.asarray(image.resize(size, Pillow.Resampling.BOX))
 
 
 def quantized(plane: NDArray[Any]) -> tuple[NDArray[Any], float, float]:

@@ -84,7 +84,7 @@ def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     """A preview or thumbnail as PNG. Raises FileMissing."""
     if file.field.name == "preview":
         shown = file.instance
-        viewing.note_picture(shown.scan_id if isinstance(shown, Slice) else shown.pk)
+        viewing.note_image(shown.scan_id if isinstance(shown, Slice) else shown.pk)
     return cached_privately(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
 
 
@@ -96,7 +96,7 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
     if slice.scan.format != "DICOM":
         raise Http404("only DICOM files offer windows")
     file = slice.file or slice.scan.file
-    viewing.note_picture(slice.scan_id)
+    viewing.note_image(slice.scan_id)
 
     def render() -> HttpResponse:
         with open_stored(file) as stored:

@@ -30,7 +30,7 @@ _SENTENCES = {
     "prediction.canceled": "canceled the run on",
     "prediction.reopened": "added slices, so that it is judged again, to",
     "file.downloaded": "downloaded the file of",
-    "overlay.downloaded": "downloaded the marked picture of",
+    "overlay.downloaded": "downloaded the marked image of",
     "dicom.downloaded": "downloaded DICOM objects of",
     "result.sent": "sent to the archive",
     "report.downloaded": "downloaded the report on",

@@ -25,7 +25,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class Images:
     """Storage name of the preview that a report shows, the evidence that is drawn over it, and words for both.
 
     evidence: as stored with the prediction; None if there is nothing to draw.
@@ -67,7 +67,7 @@ class ScanReport:
     model: str
     digest: str
     facts: tuple[tuple[str, str], ...]
-    pictures: Pictures
+    images: Images
     readings: tuple[Reading, ...]
     reading_text: str
 
@@ -123,7 +123,7 @@ def of_prediction(prediction: Prediction, *, reviews: Sequence[Review] = ()) -> 
         model=version.label if version else "none",
         digest=version.digest if version else "",
         facts=_facts(prediction),
-        pictures=_pictures(prediction),
+        images=_images(prediction),
         readings=readings.of_reviews(reviews, scan=scan),
         reading_text=readings.reading_text(reviews),
     )
@@ -204,12 +204,12 @@ def _facts(prediction: Prediction) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _pictures(prediction: Prediction) -> Pictures:
+def _images(prediction: Prediction) -> Images:
     scan, key = prediction.scan, prediction.key_slice
     preview = key.preview if key else scan.preview
     which = f"Slice {key.index + 1} of {scan.frames}" if key else "Middle slice" if scan.is_series else "The scan"
     layer = evidence.of_prediction(prediction)
-    return Pictures(
+    return Images(
         preview=str(preview.name),
         evidence=prediction.evidence if layer else None,
         caption=which,

@@ -20,8 +20,8 @@ from reportlab.platypus.doctemplate import BaseDocTemplate, PageTemplate
 from reportlab.platypus.frames import Frame
 
 from diagnosis.presentation import missing
-from diagnosis.reports import pictures
-from diagnosis.reports.contents import NOTICE, CaseReport, Origin, Pictures, ScanReport
+from diagnosis.reports import pdf_images
+from diagnosis.reports.contents import NOTICE, CaseReport, Images, Origin, ScanReport
 from diagnosis.reports.numbered import NumberedCanvas
 from diagnosis.reports.readings import Reading, moment
 from diagnosis.reports.typeface import BOLD, REGULAR, Printable, register
@@ -29,7 +29,7 @@ from diagnosis.reports.typeface import BOLD, REGULAR, Printable, register
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
 _GAP = 6 * mm
-_PICTURE = (WIDTH - _GAP) / 2
+_IMAGE = (WIDTH - _GAP) / 2
 _TALLEST = 66 * mm
 _SOFT, _LINE = HexColor("#51606d"), HexColor("#c3cbd3")
 
@@ -82,7 +82,7 @@ def _scan(words: _Words, report: ScanReport) -> Iterator[Flowable]:
         ("Model", report.model), ("Result of", moment(report.finished) or "no result"),
     ])  # fmt: skip
     yield Spacer(0, 4 * mm)
-    yield _shown(words, report.pictures)
+    yield _shown(words, report.images)
     yield words("Finding and signature", _HEADING)
     yield words(report.reading_text)
     for reading in report.readings:
@@ -121,27 +121,27 @@ def _facts(words: _Words, rows: Any) -> Table:
     return table
 
 
-def _shown(words: _Words, shown: Pictures) -> Flowable:
-    """The picture without and with the map, side by side."""
+def _shown(words: _Words, shown: Images) -> Flowable:
+    """The image without and with the map, side by side."""
     try:
-        images = [(pictures.plain(shown.preview), shown.caption)]
+        images = [(pdf_images.plain(shown.preview), shown.caption)]
         if shown.evidence:
-            images.append((pictures.mapped(shown.preview, shown.evidence), shown.map_caption))
+            images.append((pdf_images.mapped(shown.preview, shown.evidence), shown.map_caption))
     except OSError:
         return words(missing.IMAGE)
     cells = [[_Jpeg(data), words(caption, _SMALL)] for data, caption in images]
-    table = Table([cells], colWidths=[_PICTURE + _GAP if len(cells) == 2 else WIDTH, _PICTURE][: len(cells)])
+    table = Table([cells], colWidths=[_IMAGE + _GAP if len(cells) == 2 else WIDTH, _IMAGE][: len(cells)])
     table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]))
     return table
 
 
 class _Jpeg(Flowable):  # type: ignore[misc]  # ReportLab has no types
-    """A picture as large as its place allows. ReportLab's own flowable keeps each decoded until the file is written."""
+    """An image as large as its place allows. ReportLab's own flowable keeps each decoded until the file is written."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
         with Pillow.open(io.BytesIO(data)) as image:
-            scale = min(_PICTURE / image.width, _TALLEST / image.height)
+            scale = min(_IMAGE / image.width, _TALLEST / image.height)
             self.width, self.height = image.width * scale, image.height * scale
         self._data = data
 

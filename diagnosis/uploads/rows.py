@@ -70,7 +70,7 @@ def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receip
         ended: list[Accepted | Rejected] = [*receipt.accepted, *receipt.rejected]
         for part, one in enumerate(ended):
             if asked and isinstance(one, Rejected) and one.sha256 and one.sha256 not in asked:
-                continue  # its person took this picture off the list: it is not asked about again
+                continue  # its person took this image off the list: it is not asked about again
             own = key if file_name else uuid.uuid4()  # of several files in one request, each may be sent again alone
             row = _row(user, own, file_name, reference, part=part, position=place.position, created=place.created)
             row.size = place.size
@@ -129,8 +129,8 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
     if isinstance(one, Rejected):
         row.state, row.code, row.detail, row.sha256 = UploadState.REFUSED, one.code, one.detail, one.sha256
         row.save()
-        if one.picture:
-            UploadPicture.objects.create(row=row, data=one.picture)
+        if one.image:
+            UploadPicture.objects.create(row=row, data=one.image)
         return row
     alike = Q() if one.scan.is_multi_file else Q(name=row.name)
     same = UploadRow.objects.filter(alike, user=row.user_id, prediction=one.prediction, state__in=_BROUGHT).first()

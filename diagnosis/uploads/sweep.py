@@ -14,11 +14,11 @@ KEPT_FOR = timedelta(days=7)
 """How long any row stays, a file that was never sent included."""
 
 PICTURES_FOR = timedelta(hours=1)
-"""How long a picture that asks about its text can be looked at."""
+"""How long an image that asks about its text can be looked at."""
 
 
 def sweep() -> None:
-    """Delete rows that were seen or are old, and pictures that nobody answered for."""
+    """Delete rows that were seen or are old, and images that nobody answered for."""
     now = timezone.now()
     UploadPicture.objects.filter(created__lt=now - PICTURES_FOR).delete()
     UploadRow.objects.filter(Q(seen__lt=now - SEEN_FOR) | Q(created__lt=now - KEPT_FOR)).delete()

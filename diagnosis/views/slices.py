@@ -34,7 +34,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
             "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),
             "block": pixel_data.BLOCK,
             "version": f"{scan.pixel_sha256[:12]}-{scan.frames}",
-            "slices": _slices(request, prediction, rows) if scan.is_series else [_picture(prediction)],
+            "slices": _slices(request, prediction, rows) if scan.is_series else [_image(prediction)],
         }
     )
 
@@ -51,7 +51,7 @@ def _slices(request: HttpRequest, prediction: Prediction, rows: list[Slice]) -> 
     return [_described(*one, number=number, label=label(one[1])) for number, one in enumerate(found, start=1)]
 
 
-def _picture(prediction: Prediction) -> dict[str, Any]:
+def _image(prediction: Prediction) -> dict[str, Any]:
     layer = evidence.of_prediction(prediction)
     has_map = layer is not None and layer.box is not None
     return {

@@ -50,12 +50,12 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def picture(request: HttpRequest, row_id: int) -> HttpResponse:
-    """The picture of a row that asks about its text: JPEG, for the row's person alone. 404 once it is answered."""
+def image(request: HttpRequest, row_id: int) -> HttpResponse:
+    """The image of a row that asks about its text: JPEG, for the row's person alone. 404 once it is answered."""
     row = get_object_or_404(selectors.upload_rows(request.user), pk=row_id)
     found = UploadPicture.objects.filter(row=row).first()
     if found is None:
-        raise Http404("this row has no picture, or no longer")
+        raise Http404("this row has no image, or no longer")
     response = HttpResponse(bytes(found.data), content_type="image/jpeg")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -1,6 +1,6 @@
-"""Whether a picture shows several slices side by side: a film sheet, a contact sheet, a mosaic.
+"""Whether an image shows several slices side by side: a film sheet, a contact sheet, a mosaic.
 
-Neighboring slices of a series look alike, so such a picture resembles itself when it is shifted by the size of a tile,
+Neighboring slices of a series look alike, so such an image resembles itself when it is shifted by the size of a tile,
 and does not when it is shifted by less. A single slice resembles itself less and less the further it is shifted.
 """
 
@@ -18,13 +18,13 @@ ONE = 0.35
 none comes above 0.17 and 0.27; of sheets of 3 x 4 or more tiles made of 120 series, 96 % come above."""
 _SIDE = 96
 _LEAST_OVERLAP = 0.25
-"""Of the picture's contrast, in the parts that are compared: black margins look alike, wherever they are shifted."""
+"""Of the image's contrast, in the parts that are compared: black margins look alike, wherever they are shifted."""
 _TILE = (0.11, 0.62)
 """Smallest and largest shift that is tried, as fractions of the side: nine tiles, and two with a margin."""
 
 
 def repeats(pixels: NDArray[Any]) -> float:
-    """How far a picture, (height, width), repeats itself: 1 where it is at the limit for a sheet, more beyond."""
+    """How far an image, (height, width), repeats itself: 1 where it is at the limit for a sheet, more beyond."""
     small = _small(pixels)
     across, down = _strength(small), _strength(np.ascontiguousarray(small.T))
     return max(min(across, down) / BOTH, max(across, down) / ONE)

@@ -20,7 +20,7 @@ MIN_SURROUND = 0.7
 _SIDE = 128
 """Pixels of a side that are looked at."""
 _DARKER = 0.05
-"""How far the middle lies below the corners; a picture that is bright all over is no negative."""
+"""How far the middle lies below the corners; an image that is bright all over is no negative."""
 _EVEN, _MOST = 0.12, 0.9
 """A row or column is even if this fraction (_MOST) of it lies within _EVEN of its median."""
 _DEEPEST = 0.45
@@ -71,6 +71,6 @@ def _without_even_edges(levels: Levels) -> Levels:
 
 
 def _even(line: Levels) -> bool:
-    ordered = np.sort(line)  # asked a hundred times a picture, where np.median costs four times as much
+    ordered = np.sort(line)  # asked a hundred times an image, where np.median costs four times as much
     median = (ordered[(line.size - 1) // 2] + ordered[line.size // 2]) / 2
     return bool(np.count_nonzero(np.abs(line - median) <= _EVEN) / line.size >= _MOST)

@@ -61,8 +61,8 @@ def check(image: Image) -> Gate:
     repeats = film_sheet.repeats(image.pixels)
     if repeats >= 1:
         message = (
-            "This looks like a film sheet or a mosaic: several slices side by side in one picture. Send each slice as "
-            "a picture of its own, or the series as DICOM files."
+            "This looks like a film sheet or a mosaic: several slices side by side in one image. Send each slice as "
+            "an image of its own, or the series as DICOM files."
         )
         return Gate(accepted=False, score=repeats, threshold=1.0, reason="film_sheet", message=message)
     surround = negative.surround(image)

@@ -1,6 +1,6 @@
 """From bytes to decoded slices. The reader is chosen by the bytes, never by a file's name.
 
-`sniff` names the format. `open_file` returns the file's slices, one for a picture and many for a volume, and decodes
+`sniff` names the format. `open_file` returns the file's slices, one for an image and many for a volume, and decodes
 each when it is asked for. A file that cannot be read raises `UnreadableImage`, whose code names the rule and whose
 sentence says what to do.
 """
@@ -12,12 +12,12 @@ from typing import Protocol
 from ml.contracts import Image, UnreadableImage
 from ml.readers import raster
 from ml.readers.sniffing import DICOM, VOLUMES, sniff
-from ml.readers.values import GrayValues, of_picture
+from ml.readers.values import GrayValues, of_image
 
 __all__ = ["MAX_PIXELS", "Slices", "open_file", "read", "sniff"]
 
 MAX_PIXELS = 25_000_000
-"""Pixels of the largest picture that is decoded: 75 MB as RGB. Clinical MR slices stay under 2 million."""
+"""Pixels of the largest image that is decoded: 75 MB as RGB. Clinical MR slices stay under 2 million."""
 
 
 class Slices(Protocol):
@@ -46,7 +46,7 @@ class SingleImage:
         return self.only
 
     def values(self, index: int) -> GrayValues:
-        return of_picture(self.image(index).pixels)
+        return of_image(self.image(index).pixels)
 
 
 def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Slices:
@@ -57,7 +57,7 @@ def open_file(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> Sl
     """
     data = source if isinstance(source, bytes) else _load(Path(source))
     file_format = sniff(data)
-    # Imported here because raster pictures need neither pydicom nor nibabel.
+    # Imported here because raster images need neither pydicom nor nibabel.
     if file_format == DICOM:
         from ml.readers import dicom
 

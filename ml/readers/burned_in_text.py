@@ -1,10 +1,10 @@
-"""Whether text is burned into a picture's margin, where workstations put names, dates and hospital names.
+"""Whether text is burned into an image's margin, where workstations put names, dates and hospital names.
 
 De-identification cannot remove what is part of the pixels, so the uploader is asked to look. This finds rows of small,
 thin strokes of similar height on an even background, near the edges. It reads nothing: a line of several characters
 counts, whatever it says; a single letter that marks left or right does not.
 
-Of 3,579 public MR pictures without text, 7 raise a false alarm (0.2 %). Letters lower than about 6 pixels are missed,
+Of 3,579 public MR images without text, 7 raise a false alarm (0.2 %). Letters lower than about 6 pixels are missed,
 and so is text within the head or as faint as a watermark.
 """
 
@@ -35,7 +35,7 @@ _HEIGHTS = (5, 28)
 
 @dataclass(frozen=True, slots=True)
 class BurnedInText:
-    """Text in the margin. boxes: one per line, (x0, y0, x1, y1) as fractions of the picture's width and height."""
+    """Text in the margin. boxes: one per line, (x0, y0, x1, y1) as fractions of the image's width and height."""
 
     boxes: tuple[Box, ...]
 
@@ -59,7 +59,7 @@ class _Part:
 
 
 def find_text(image: Image) -> BurnedInText | None:
-    """Lines of text in a picture's margin, or None."""
+    """Lines of text in an image's margin, or None."""
     plane = _eight_bits(image.pixels)
     height, width = plane.shape
     boxes: list[Box] = []
@@ -100,7 +100,7 @@ def _lines(plane: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
 
 
 def _thin(plane: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where the picture is brighter than it is with thin structures removed (white top-hat)."""
+    """Where the image is brighter than it is with thin structures removed (white top-hat)."""
     opened = _extreme(_extreme(plane, np.minimum), np.maximum)
     return (plane.astype(np.int16) - opened) > _CONTRAST
 

@@ -1,4 +1,4 @@
-"""How much of a picture is in color. Only gray reaches the network, so this is measured while the color is there."""
+"""How much of an image is in color. Only gray reaches the network, so this is measured while the color is there."""
 
 from typing import Any, NamedTuple
 
@@ -9,16 +9,16 @@ from PIL import Image as Pillow
 _SIDE = 512
 _FIT_SIDE = 128
 _OFF_TINT = 24
-"""Of 255: how far a pixel's color must be from the picture's own tint. JPEG's rounding of gray stays below it."""
+"""Of 255: how far a pixel's color must be from the image's own tint. JPEG's rounding of gray stays below it."""
 _MARK = 32
-"""The same for a mark inside the picture. A red line one pixel wide keeps about 90 when JPEG halves its colors; the
-1,926 color pictures of slices in scans-v2.csv, without marks over the head, have no such pixel there."""
+"""The same for a mark inside the image. A red line one pixel wide keeps about 90 when JPEG halves its colors; the
+1,926 color images of slices in scans-v2.csv, without marks over the head, have no such pixel there."""
 _VIVID = 96
-"""Of 255: difference between the strongest and weakest of red, green and blue that no tinted gray picture reaches."""
+"""Of 255: difference between the strongest and weakest of red, green and blue that no tinted gray image reaches."""
 _PLAIN = 12
-"""Of 255: a picture in which the three differ by no more is gray, whatever its tint."""
+"""Of 255: an image in which the three differ by no more is gray, whatever its tint."""
 _DARK, _EVEN, _GRAY = 32, 6, 0.7
-"""If this fraction (_GRAY) of the pixels above _DARK is gray within _EVEN, the picture has no tint: what differs is a
+"""If this fraction (_GRAY) of the pixels above _DARK is gray within _EVEN, the image has no tint: what differs is a
 mark, and must not be taken for the tint of the few pixels that are as bright."""
 _MARGIN = 1 / 8
 """Of width and height, at each edge: where programs and web sites put colored labels and banners."""
@@ -27,7 +27,7 @@ _MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa
 
 
 class Color(NamedTuple):
-    """Fractions (0 to 1) of pixels in color: of the whole picture, and of it without an eighth at each edge."""
+    """Fractions (0 to 1) of pixels in color: of the whole image, and of it without an eighth at each edge."""
 
     fraction: float
     inner: float
@@ -36,16 +36,16 @@ class Color(NamedTuple):
 NONE = Color(0.0, 0.0)
 
 
-def measure(picture: Pillow.Image) -> Color:
-    """How many pixels are vivid, or have a color that is not the picture's own tint. None of a gray picture.
+def measure(image: Pillow.Image) -> Color:
+    """How many pixels are vivid, or have a color that is not the image's own tint. None of a gray image.
 
     A slice shown in sepia, or photographed off a bluish screen, has one tint: the color of every pixel follows from its
     brightness. That tint is fitted (a quadratic per channel) and subtracted, so that only color that varies counts.
     """
-    if picture.mode not in _MODES:
+    if image.mode not in _MODES:
         return NONE
-    width, height = picture.size
-    small = picture.resize((min(width, _SIDE), min(height, _SIDE)), Pillow.Resampling.NEAREST)
+    width, height = image.size
+    small = image.resize((min(width, _SIDE), min(height, _SIDE)), Pillow.Resampling.NEAREST)
     if small.mode == "LAB":  # Pillow has no direct way from LAB to RGB; its two color planes are centered on 128
         planes = np.asarray(small, np.uint8)[..., 1:].view(np.int8)
         return _counted(np.abs(planes.astype(np.int16)).max(axis=2))
@@ -56,9 +56,9 @@ def measure(picture: Pillow.Image) -> Color:
     return _counted(np.maximum(_off_tint(channels), np.where(spread > _VIVID, spread, 0)))
 
 
-def _over_black(picture: Pillow.Image) -> list[NDArray[np.uint8]]:
+def _over_black(image: Pillow.Image) -> list[NDArray[np.uint8]]:
     """Red, green and blue as they are seen, transparency over black."""
-    rgba = picture.convert("RGBA")
+    rgba = image.convert("RGBA")
     opacity, black = rgba.getchannel("A"), Pillow.new("RGB", rgba.size)
     seen = rgba.convert("RGB") if opacity.getextrema() == (255, 255) else Pillow.composite(rgba, black, opacity)
     return [np.asarray(channel) for channel in seen.convert("RGB").split()]

@@ -61,7 +61,7 @@ def sniff(data: bytes) -> str:
     if _ACTIVE.search(data):
         raise UnreadableImage(
             "active_content",
-            f"The {name} file also holds HTML or script, which a scan never does. Export the picture again without it.",
+            f"The {name} file also holds HTML or script, which a scan never does. Export the image again without it.",
         )
     return name
 
@@ -74,7 +74,7 @@ def unread(head: bytes, *, size: int) -> UnreadableImage | None:
 
 
 def may_hold_many(head: bytes) -> bool:
-    """Whether a file that starts like this (512 bytes or more) may be larger than a picture: an archive, DICOM, a
+    """Whether a file that starts like this (512 bytes or more) may be larger than an image: an archive, DICOM, a
     volume, or anything that is not read, so that its refusal names the format and not the size."""
     return (
         head.startswith(_GZIP)

@@ -10,7 +10,7 @@ Window = tuple[float, float, float, float]
 """The lowest and the highest value that it shows, and its center and width as the file gives them."""
 
 EIGHT_BITS: Window = (0.0, 255.0, 127.5, 255.0)
-"""Shows a picture of 8 bits as it is."""
+"""Shows an image of 8 bits as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class GrayValues:
     millimeters: tuple[float, float] | None = None
 
 
-def of_picture(plane: NDArray[Any]) -> GrayValues:
-    """A picture's values. What its file says of dots per inch is no size in a patient, so its size is unknown."""
+def of_image(plane: NDArray[Any]) -> GrayValues:
+    """An image's values. What its file says of dots per inch is no size in a patient, so its size is unknown."""
     return GrayValues(plane, windows=(EIGHT_BITS,) if plane.dtype == np.uint8 else ())

@@ -14,7 +14,7 @@ function sentenceOf(image) {
   return null;
 }
 
-// A name cannot be looked for in a picture that is not seen, so nothing offers to say that there is none.
+// A name cannot be looked for in an image that is not seen, so nothing offers to say that there is none.
 function withdrawQuestion(link) {
   const row = link.closest(".upload-row");
   part(row, "no-picture").hidden = false;

@@ -167,7 +167,7 @@ function loggedOut() {
   });
 }
 
-/** All pictures of a file are answered: it is sent again in place of their rows. */
+/** All images of a file are answered: it is sent again in place of their rows. */
 function sendAnswered(key, asking, lookedAt) {
   const job = files.get(key);
   if (job) putAgain(job, asking, lookedAt);

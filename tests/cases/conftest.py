@@ -1,4 +1,4 @@
-"""The shipped model in the real intake, pipeline and command line, in one process; each picture passes it once."""
+"""The shipped model in the real intake, pipeline and command line, in one process; each image passes it once."""
 
 import io
 import json

@@ -149,7 +149,7 @@ def body(response: Any) -> str:
 
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=one.file) for one in CASES if one.code == "archive_empty"])
-def test_an_archive_without_pictures_beside_a_good_file(
+def test_an_archive_without_images_beside_a_good_file(
     case: Case, case_file: Callable[[str], Path], api: APIClient
 ) -> None:
     good = SimpleUploadedFile("good.png", png_bytes(phantom(96)))

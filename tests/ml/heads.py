@@ -1,6 +1,6 @@
-"""Head-like pictures with an inside of their own, for tests that must tell one head from another.
+"""Head-like images with an inside of their own, for tests that must tell one head from another.
 
-The phantoms of `tests.builders` share their anatomy: only noise and lesion differ, as between copies of one picture.
+The phantoms of `tests.builders` share their anatomy: only noise and lesion differ, as between copies of one image.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""One result of each kind on a running site, whatever the model would say of the pictures."""
+"""One result of each kind on a running site, whatever the model would say of the images."""
 
 import json
 from typing import Any
@@ -50,15 +50,15 @@ for id, fields in json.loads({changes!r}):
 
 
 def one_of_each(site: Site, *, case: str = CASE, seed: int = 2000) -> dict[str, int]:
-    """Id of the prediction by kind. The pictures are new to the site; no run of the model is waited for."""
+    """Id of the prediction by kind. The images are new to the site; no run of the model is waited for."""
     client = Client(site.url, site.token())
-    pictures = [
+    images = [
         (f"a scan with a name as long as some archives give it, {kind}.png", png_bytes(phantom(128, seed=seed)))
         for seed, kind in enumerate((kind for kind in KINDS if kind != "series"), start=seed)
     ]
     volume = ("series.nii", nifti_bytes(12, size=64))
     ids = []
-    for name, data in [*pictures, volume]:
+    for name, data in [*images, volume]:
         status, receipt = client.upload((name, data), case=case)
         assert status == 201, receipt
         ids.append(receipt["scans"][0]["prediction"]["id"])

@@ -57,8 +57,8 @@ SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 def values(site: Site) -> dict[str, int]:
     """Real ids of each kind that an address may ask for."""
     client = Client(site.url, site.token())
-    pictures = [(f"axe{n}.png", builders.png_bytes(builders.phantom(256, seed=900 + n))) for n in range(2)]
-    _, receipt = client.upload(*pictures, case="AXE-1")
+    images = [(f"axe{n}.png", builders.png_bytes(builders.phantom(256, seed=900 + n))) for n in range(2)]
+    _, receipt = client.upload(*images, case="AXE-1")
     ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
     for prediction in ids:
         wait_for("a result", lambda prediction=prediction: client.wait(prediction), seconds=60)

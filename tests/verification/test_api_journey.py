@@ -48,8 +48,8 @@ def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
         assert result["milliseconds"]["forward"] > 0
         assert all(0 <= share <= 1 for share in (*result["evidence"]["peak"], *(result["evidence"]["box"] or ())))
         for kind in ("heatmap", "overlay"):
-            status, picture = client.get(result["evidence"][f"{kind}_url"].removeprefix(site.url))
-            assert status == 200 and picture.startswith(b"\x89PNG")
+            status, image = client.get(result["evidence"][f"{kind}_url"].removeprefix(site.url))
+            assert status == 200 and image.startswith(b"\x89PNG")
     status, found = client.get("/api/v1/predictions/?state=done&q=JOURNEY-1")
     assert (status, found["count"]) == (200, 5)
 
@@ -75,9 +75,9 @@ def test_on_postgresql_and_redis(server_site: Site, real_scans: dict[str, list[P
 
 def test_twins_uploaded_at_once_become_one_scan(site: Site) -> None:
     client = Client(site.url, site.token())
-    picture = ("twin.png", builders.png_bytes(builders.phantom(256, seed=4242)))
+    image = ("twin.png", builders.png_bytes(builders.phantom(256, seed=4242)))
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: client.upload(picture, case="TWINS-1"), range(4)))
+        answers = list(pool.map(lambda _: client.upload(image, case="TWINS-1"), range(4)))
     assert [status for status, _ in answers] == [201] * 4
     assert len({receipt["scans"][0]["id"] for _, receipt in answers}) == 1
 

@@ -54,9 +54,9 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
     expect(page.get_by_text("not a diagnosis").first).to_be_visible()
     expect(page.locator("main")).to_contain_text("Of 100 scans scored like this")
-    picture = page.locator("main img").first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth") > 0
+    image = page.locator("main img").first
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 0
     _look_at_evidence(page)
 
     page.keyboard.press("/")
@@ -98,11 +98,11 @@ def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, site: Site, t
     page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    picture = tmp_path / "busy.png"
-    picture.write_bytes(builders.png_bytes(builders.phantom(128, seed=77)))
+    image = tmp_path / "busy.png"
+    image.write_bytes(builders.png_bytes(builders.phantom(128, seed=77)))
     refusals = _be_busy(page, times=7)
     rows = page.locator("#uploads > li")
-    _drop(page, [picture])
+    _drop(page, [image])
     expect(rows).to_contain_text("Busy, trying again")
     expect(rows).to_contain_text("The site is busy.")  # after five tries
     assert len(refusals) == 5

@@ -36,7 +36,7 @@ def test_one_persons_huge_file_delays_nobody_else(site: Site) -> None:
         fault="a volume of 400 slices and a JPEG of 6,000 passes, uploaded by another person",
         section=SECTION,
         times=1,
-        at_stake=f"{number} uploads of one picture",
+        at_stake=f"{number} uploads of one image",
         lost=0,
         doubled=0,
         outage=longest,

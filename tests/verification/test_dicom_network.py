@@ -124,7 +124,7 @@ def program_of(command: str, given: dict[str, str]) -> str:
 
 @pytest.fixture
 def study(real_data: Path, request: pytest.FixtureRequest) -> Study:
-    """Four slices 5 mm apart, all of one real picture with noise of their own, so that a tumor is seen in each."""
+    """Four slices 5 mm apart, all of one real image with noise of their own, so that a tumor is seen in each."""
     with (real_data / "scans.csv").open(newline="") as table:
         rows = [row for row in csv.DictReader(table) if row["split"] == "test" and row["label"] == "tumor"]
     number = sum(map(ord, request.node.name)) % len(rows)
@@ -151,11 +151,11 @@ def study(real_data: Path, request: pytest.FixtureRequest) -> Study:
 
 
 def _slices(path: Path) -> list[NDArray[np.uint8]]:
-    """Four versions of a picture that differ in their noise; none if intake would see letters in it."""
+    """Four versions of an image that differ in their noise; none if intake would see letters in it."""
     with Pillow.open(path) as opened:
-        picture = np.asarray(opened.convert("L").resize((256, 256)), np.int16)
-    noise = np.random.default_rng(1).integers(-2, 3, (4, *picture.shape))
-    versions = list(np.clip(picture + noise, 0, 255).astype(np.uint8))
+        image = np.asarray(opened.convert("L").resize((256, 256)), np.int16)
+    noise = np.random.default_rng(1).integers(-2, 3, (4, *image.shape))
+    versions = list(np.clip(image + noise, 0, 255).astype(np.uint8))
     return versions if not any(find_text(readers.read(dicom_bytes(one))) for one in versions) else []
 
 

@@ -88,7 +88,7 @@ def test_what_a_killed_worker_held_is_taken_over(tmp_path: Path, whole: bool) ->
             fault=f"{what} killed at work (SIGKILL)",
             section=SECTION,
             times=3,
-            at_stake=f"{len(ids)} pictures; those at work were taken over within {longest:.0f} s",
+            at_stake=f"{len(ids)} images; those at work were taken over within {longest:.0f} s",
             lost=lost,
             doubled=twice,
             outage=watch.outage,
@@ -118,7 +118,7 @@ def test_the_late_result_of_a_paused_worker_is_dropped(tmp_path: Path) -> None:
             fault="a worker process paused at work (SIGSTOP), then let go on",
             section=SECTION,
             times=1,
-            at_stake=f"{len(ids)} pictures; {again} claimed twice, taken over within {longest:.0f} s",
+            at_stake=f"{len(ids)} images; {again} claimed twice, taken over within {longest:.0f} s",
             lost=lost,
             doubled=twice,
         )

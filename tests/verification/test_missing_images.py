@@ -83,7 +83,7 @@ def test_each_list(reader: Page, results: dict[str, int]) -> None:
 
 
 def test_the_upload_list(reader: Page, site: Site) -> None:
-    """A thumbnail that is gone; and a picture that asks about a name, which nobody can answer for unseen."""
+    """A thumbnail that is gone; and an image that asks about a name, which nobody can answer for unseen."""
     site.clear_uploads()
     reader.route("**/thumbnail/", lambda route: route.fulfill(status=404))
     reader.route("**/picture/", lambda route: route.fulfill(status=404))
@@ -94,9 +94,9 @@ def test_the_upload_list(reader: Page, site: Site) -> None:
     reader.locator("#id_files").set_input_files(
         [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
     )
-    asking = reader.locator(".upload-row").filter(has_text="The picture is not shown")
+    asking = reader.locator(".upload-row").filter(has_text="The image is not shown")
     asking.scroll_into_view_if_needed(timeout=30_000)
-    expect(asking.get_by_text("The picture is not shown")).to_be_visible()
+    expect(asking.get_by_text("The image is not shown")).to_be_visible()
     expect(asking.get_by_role("button", name="No name in it")).to_have_count(0)
     expect(reader.locator("#uploads .no-image").first).to_be_visible()
     assert said(reader) == [missing.IMAGES]

@@ -16,7 +16,7 @@ WAITS = 30_000  # milliseconds
 
 MARKS = """stage => {
   const frame = stage.getBoundingClientRect();
-  const side = Math.min(frame.width, frame.height);  // the pictures are square
+  const side = Math.min(frame.width, frame.height);  // the images are square
   const [left, top] = [frame.left + (frame.width - side) / 2, frame.top + (frame.height - side) / 2];
   return [...stage.querySelectorAll("rect.mark-place, line.mark-place")].map(mark => {
     const box = mark.getBoundingClientRect();

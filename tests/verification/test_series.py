@@ -29,7 +29,7 @@ Make = Callable[[str, int], list[tuple[str, bytes]]]
 
 @pytest.fixture(scope="session")
 def make_series(real_data: Path) -> Make:
-    """DICOM files of a series of so many slices: FLAIR pictures of the test split's patients, one after another."""
+    """DICOM files of a series of so many slices: FLAIR images of the test split's patients, one after another."""
     with (real_data / "scans.csv").open(newline="") as table:
         rows = [row for row in csv.DictReader(table) if row["split"] == "test" and row["path"].endswith("-flair.jpg")]
 

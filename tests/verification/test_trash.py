@@ -18,8 +18,8 @@ Case.objects.filter(reference="TRASH-1").update(deleted=timezone.now() - timedel
 
 def test_delete_undelete_and_purge_a_case(page: Page, site: Site) -> None:
     client = Client(site.url, site.token())
-    pictures = [(f"slice_{n}.png", builders.png_bytes(builders.phantom(128, seed=900 + n))) for n in range(2)]
-    _, receipt = client.upload(*pictures, case="TRASH-1")
+    images = [(f"slice_{n}.png", builders.png_bytes(builders.phantom(128, seed=900 + n))) for n in range(2)]
+    _, receipt = client.upload(*images, case="TRASH-1")
     stored = _files(site)
     page.goto("/login/")
     page.locator("#id_username").fill("admin")

@@ -19,7 +19,7 @@ _UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
 
 @pytest.fixture
 def scans(tmp_path: Path) -> list[Path]:
-    """Thirty different pictures."""
+    """Thirty different images."""
     return pictures(tmp_path, FILES, first=5000)
 
 
@@ -210,7 +210,7 @@ def test_a_wrong_reference_is_told_on_its_field_and_sends_nothing(page: Page, cl
     expect(page.locator("#case-problem")).to_be_hidden()
 
 
-def test_pictures_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
+def test_images_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
     page: Page, site: Site, clerk: str, tmp_path: Path
 ) -> None:
     series = builders.dicom_series(2, BurnedInAnnotation="YES", size=256)
@@ -222,7 +222,7 @@ def test_pictures_of_an_archive_that_may_show_a_name_are_shown_large_and_answere
     expect(asking).to_have_count(2, timeout=_UPLOADED)
     image = asking.first.locator(".upload-picture img")
     image.scroll_into_view_if_needed()
-    wait_for("the picture", lambda: image.evaluate("image => image.naturalWidth >= 256"), seconds=15)
+    wait_for("the image", lambda: image.evaluate("image => image.naturalWidth >= 256"), seconds=15)
     assert image.bounding_box()["width"] >= 256
     asking.nth(1).get_by_role("button", name="Remove").click()
     expect(asking).to_have_count(1)

@@ -162,9 +162,9 @@ def test_a_distance_in_millimeters_and_a_place(reader: Page, series: dict[str, A
     expect(reader.locator("[data-viewer]")).to_have_attribute("data-mode", "")
 
 
-def test_a_picture_has_windows_and_no_millimeters(reader: Page, site: Site) -> None:
-    picture = builders.png_bytes(builders.phantom(256).astype(np.uint16) * 100)
-    opened(reader, taken(site, "P", [picture], "VIEWER"))
+def test_an_image_has_windows_and_no_millimeters(reader: Page, site: Site) -> None:
+    image = builders.png_bytes(builders.phantom(256).astype(np.uint16) * 100)
+    opened(reader, taken(site, "P", [image], "VIEWER"))
     before = bounds(reader)
     reader.keyboard.press("]")
     expect(reader.locator("[data-part=readout]")).not_to_have_text(before)

@@ -20,7 +20,7 @@ RESULT = re.compile(r"/predictions/\d+/")
 
 
 def upload(site: Site, names: dict[str, int], *, case: str) -> list[int]:
-    """Ids of the canceled predictions of made-up pictures. names: the seed of each picture by its name."""
+    """Ids of the canceled predictions of made-up images. names: the seed of each image by its name."""
     client = Client(site.url, site.token())
     ids = []
     for name, seed in names.items():

@@ -118,7 +118,7 @@ class PredictionViewSet(SliceActions):
     @exports.describes_report("The report on a prediction, as PDF", "application/pdf")
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def report(self, request: Request, pk: int) -> HttpResponseBase:
-        """Result, pictures, readings and signature; each download is audited. 409 while the scan is being analyzed."""
+        """Result, images, readings and signature; each download is audited. 409 while the scan is being analyzed."""
         return exports.report(request, self.get_object(), reports.scan_pdf)
 
     @exports.describes_report("The report on a prediction, as a FHIR R4 DiagnosticReport", fhir.MEDIA_TYPE)

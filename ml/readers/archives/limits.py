@@ -53,4 +53,4 @@ def member_too_large() -> UnreadableImage:
 
 def bomb(what: str) -> UnreadableImage:
     """what: begins the sentence."""
-    return UnreadableImage("archive_bomb", f"{what} unpacks to far more than pictures do. Pack it again.")
+    return UnreadableImage("archive_bomb", f"{what} unpacks to far more than images do. Pack it again.")

@@ -90,7 +90,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     if rows * columns * frames * samples * max(bits, 8) // 8 > MAX_BYTES:
         raise UnreadableImage(
             "dicom_too_large",
-            f"The DICOM file's pictures take more than {MAX_BYTES // 1_000_000} MB once they are unpacked (Rows, "
+            f"The DICOM file's images take more than {MAX_BYTES // 1_000_000} MB once they are unpacked (Rows, "
             "Columns and Number of Frames, tags (0028,0010), (0028,0011) and (0028,0008)).",
         )
     positions = tuple(geometry.slice_position(dataset, index) for index in range(frames))
@@ -98,7 +98,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
 
 
 def captured(dataset: Dataset) -> bool:
-    """Whether it is a picture of a screen, which may show any text that was on the screen."""
+    """Whether it is an image of a screen, which may show any text that was on the screen."""
     return object_type.is_capture(dataset)
 
 

@@ -22,7 +22,7 @@ CAPTURE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture Image Storage",
     "1.2.840.10008.5.1.4.1.1.7.4": "Multi-frame True Color Secondary Capture Image Storage",
 }
-"""Pictures of a screen. They are analyzed like a PNG, because some workstations export nothing else."""
+"""Images of a screen. They are analyzed like a PNG, because some workstations export nothing else."""
 
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _MODALITIES = "CR CT DX ES MG NM OP PT PX RF RG SM US XA XC OCT ECG SR SEG RTDOSE RTPLAN RTSTRUCT RTIMAGE DOC KO PR"
@@ -48,7 +48,7 @@ def check(dataset: Dataset) -> tuple[str, ...]:
     """
     uid = sop_class(dataset)
     if uid == _DICOMDIR:
-        raise UnreadableImage("dicomdir", "This is a DICOMDIR, a list of files; it shows no picture itself.")
+        raise UnreadableImage("dicomdir", "This is a DICOMDIR, a list of files; it shows no image itself.")
     modality = text_value(dataset, "Modality").upper()
     if uid in _PRINTS or modality == "HC":
         raise UnreadableImage(
@@ -68,16 +68,16 @@ def check(dataset: Dataset) -> tuple[str, ...]:
         )
     _check_units(dataset)
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise UnreadableImage("no_pixels", "The DICOM file holds no picture (Pixel Data, tag (7FE0,0010), is absent).")
+        raise UnreadableImage("no_pixels", "The DICOM file holds no image (Pixel Data, tag (7FE0,0010), is absent).")
     notes = body_part.check(dataset)
     notes += _check_image_type(dataset)
     if uid in CAPTURE_CLASSES:
-        notes += (f"Read as a picture of a screen: {CAPTURE_CLASSES[uid]}.",)
+        notes += (f"Read as an image of a screen: {CAPTURE_CLASSES[uid]}.",)
     return notes
 
 
 def is_capture(dataset: Dataset) -> bool:
-    """Whether it is a secondary capture: a picture of a screen."""
+    """Whether it is a secondary capture: an image of a screen."""
     return sop_class(dataset) in CAPTURE_CLASSES
 
 

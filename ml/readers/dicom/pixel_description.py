@@ -30,7 +30,7 @@ def check(dataset: FileDataset) -> tuple[str, ...]:
         damaged = f"The DICOM file is damaged: {_named('PixelData')} cannot be read."
         raise UnreadableImage("dicom_pixels", damaged) from error
     if empty:
-        raise UnreadableImage("no_pixels", f"The DICOM file holds no picture: {_named('PixelData')} is empty.")
+        raise UnreadableImage("no_pixels", f"The DICOM file holds no image: {_named('PixelData')} is empty.")
     samples = _one_of(dataset, "SamplesPerPixel", tuple(_COLORS))
     _check_colors(dataset, samples)
     allocated = _one_of(dataset, "BitsAllocated", _BITS)

@@ -75,7 +75,7 @@ def _jpeg(dataset: Dataset, index: int, stream: bytes) -> NDArray[Any]:
     except UnreadableImage as error:
         if error.code != "truncated":
             raise
-        message = "The DICOM file is cut off: a JPEG in Pixel Data (7FE0,0010) ends before the picture does."
+        message = "The DICOM file is cut off: a JPEG in Pixel Data (7FE0,0010) ends before the image does."
         raise UnreadableImage("dicom_truncated", message) from error
     if whole is stream:
         return pixel_array(dataset, index=index, decoding_plugin="pillow")

@@ -24,13 +24,13 @@ _EXIF_ORIENTATION = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture that still has its colors, upright.
+    """An image that still has its colors, upright.
 
-    orientation: EXIF's, 1 to 8, of the picture as it is stored. frames: number of pictures in the file.
+    orientation: EXIF's, 1 to 8, of the image as it is stored. frames: number of images in the file.
     notes: sentences on how its values were read.
     """
 
-    picture: Pillow.Image
+    image: Pillow.Image
     orientation: int
     frames: int
     notes: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ def read(data: bytes, *, file_format: str, max_pixels: int) -> Image:
     """
     decoded = decode(data, file_format=file_format, max_pixels=max_pixels)
     try:
-        in_color = color.measure(decoded.picture)
-        pixels, notes = gray.plane(decoded.picture)
+        in_color = color.measure(decoded.image)
+        pixels, notes = gray.plane(decoded.image)
     except Exception as error:
         raise _decode_error(file_format, error) from error
     height, width = pixels.shape if decoded.orientation <= 4 else pixels.shape[::-1]
@@ -61,19 +61,19 @@ def read(data: bytes, *, file_format: str, max_pixels: int) -> Image:
 
 
 def pixel_sha256(data: bytes, *, file_format: str, max_pixels: int) -> str:
-    """`Image.pixel_sha256` of what `read` gives, without a plane as large as the picture. Raises as `read` does."""
+    """`Image.pixel_sha256` of what `read` gives, without a plane as large as the image. Raises as `read` does."""
     decoded = decode(data, file_format=file_format, max_pixels=max_pixels)
-    width, height = decoded.picture.size
+    width, height = decoded.image.size
     return pixel_digest(
-        gray.strips(decoded.picture),
+        gray.strips(decoded.image),
         shape=(height, width),
         orientation=decoded.orientation,
-        colored=is_colored(*color.measure(decoded.picture)),
+        colored=is_colored(*color.measure(decoded.image)),
     )
 
 
 def decode(data: bytes, *, file_format: str, max_pixels: int) -> Decoded:
-    """The first picture of the file, with its colors. Raises as `read` does."""
+    """The first image of the file, with its colors. Raises as `read` does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; our own checks decide
         try:
@@ -88,17 +88,17 @@ def decode(data: bytes, *, file_format: str, max_pixels: int) -> Decoded:
 
 def _decode(data: bytes, file_format: str, max_pixels: int) -> Decoded:
     _open(data, file_format, max_pixels).verify()  # checksums of PNG chunks; it consumes the object
-    picture = _open(data, file_format, max_pixels)
-    layout = png.deep_layout(picture) if file_format == "PNG" else None  # first: asking for EXIF decodes a PNG
-    frames, turned = int(getattr(picture, "n_frames", 1)), _orientation(picture)
+    image = _open(data, file_format, max_pixels)
+    layout = png.deep_layout(image) if file_format == "PNG" else None  # first: asking for EXIF decodes a PNG
+    frames, turned = int(getattr(image, "n_frames", 1)), _orientation(image)
     if layout is not None:
-        picture, notes = png.read(data, layout)
+        image, notes = png.read(data, layout)
     else:
-        picture.load()
+        image.load()
         if file_format == "JPEG":
-            jpeg.check_end(data, picture)
-        picture, notes = appearance.applied(picture)
-    return Decoded(orientation.upright(picture, turned), turned, frames, notes)
+            jpeg.check_end(data, image)
+        image, notes = appearance.applied(image)
+    return Decoded(orientation.upright(image, turned), turned, frames, notes)
 
 
 def _decode_tiff(data: bytes, max_pixels: int) -> Decoded:
@@ -108,33 +108,33 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Decoded:
     turned = directory.first(tags.ORIENTATION, 1)
     turned = turned if 1 <= turned <= 8 else 1
     if tiff.is_deep(directory):
-        picture, notes = tiff.read(data, directory, max_pixels=max_pixels)
-        return Decoded(orientation.upright(picture, turned), turned, directory.pages, notes)
+        image, notes = tiff.read(data, directory, max_pixels=max_pixels)
+        return Decoded(orientation.upright(image, turned), turned, directory.pages, notes)
     try:
-        picture = _open(data, "TIFF", max_pixels)
+        image = _open(data, "TIFF", max_pixels)
     except UnidentifiedImageError as error:
         raise tiff.not_read(directory) from error
-    picture.load()  # Pillow turns it upright
-    picture, notes = appearance.applied(picture)
-    return Decoded(picture, turned, directory.pages, notes)
+    image.load()  # Pillow turns it upright
+    image, notes = appearance.applied(image)
+    return Decoded(image, turned, directory.pages, notes)
 
 
 def _open(data: bytes, file_format: str, max_pixels: int) -> Pillow.Image:
     try:
-        picture = Pillow.open(io.BytesIO(data), formats=[file_format])
+        image = Pillow.open(io.BytesIO(data), formats=[file_format])
     except Pillow.DecompressionBombError as error:
         raise UnreadableImage(
-            "too_many_pixels", f"The picture claims more than {max_pixels:,} pixels, the most that is read."
+            "too_many_pixels", f"The image claims more than {max_pixels:,} pixels, the most that is read."
         ) from error
-    _check_size(*picture.size, file_format, max_pixels)
-    return picture
+    _check_size(*image.size, file_format, max_pixels)
+    return image
 
 
 def _check_size(width: int, height: int, file_format: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise UnreadableImage(
             "too_many_pixels",
-            f"The picture claims {width} × {height} pixels; at most {max_pixels:,} pixels are read.",
+            f"The image claims {width} × {height} pixels; at most {max_pixels:,} pixels are read.",
         )
     if width < 1 or height < 1:
         raise UnreadableImage("damaged", f"The {file_format} file claims a size of {width} × {height} pixels.")
@@ -144,21 +144,21 @@ def _decode_error(file_format: str, error: BaseException) -> UnreadableImage:
     if isinstance(error, UnidentifiedImageError):
         return UnreadableImage("damaged", f"The {file_format} file is damaged: its header cannot be read.")
     if "truncated" in str(error).lower() or isinstance(error, EOFError):
-        return UnreadableImage("truncated", f"The {file_format} file is cut off: it ends before the picture does.")
+        return UnreadableImage("truncated", f"The {file_format} file is cut off: it ends before the image does.")
     return UnreadableImage("damaged", f"The {file_format} file is damaged and cannot be decoded.")
 
 
-def _orientation(picture: Pillow.Image) -> int:
-    value = picture.getexif().get(_EXIF_ORIENTATION, 1)
+def _orientation(image: Pillow.Image) -> int:
+    value = image.getexif().get(_EXIF_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _notes(decoded: Decoded) -> tuple[str, ...]:
     notes = []
     if decoded.frames > 1:
-        notes.append(f"The file holds {decoded.frames} pictures; the first was read.")
+        notes.append(f"The file holds {decoded.frames} images; the first was read.")
     if decoded.orientation != 1:
         notes.append("Turned upright as its EXIF orientation says.")
-    if decoded.picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        notes.append(f"Color space {decoded.picture.mode} was reduced to gray.")
+    if decoded.image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        notes.append(f"Color space {decoded.image.mode} was reduced to gray.")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Pictures with more than 8 bits a channel, as one gray picture of the same depth.
+"""Images with more than 8 bits a channel, as one gray image of the same depth.
 
 Pillow has no mode for more than one such channel. A slice saved as 16-bit RGB is gray all the same, and its 12 bits of
 signal would lose 8 if only the upper byte of each channel were kept.
@@ -23,13 +23,13 @@ values; so these are counted from the lowest one."""
 NOT_FINITE = "Pixels that are no number were taken as background."
 
 
-def picture(
+def image(
     colors: Sequence[NDArray[Any]], opacity: NDArray[Any] | None, *, bits: int
 ) -> tuple[Pillow.Image, tuple[str, ...]]:
-    """One gray channel or three colors, and how opaque each pixel is, as one picture, and notes on how it came about.
+    """One gray channel or three colors, and how opaque each pixel is, as one image, and notes on how it came about.
 
     bits: of a sample; the largest unsigned one is white. Transparency is laid over black. The mode is L, I;16 or F, or
-    RGB for a picture in color, whose brightest channel becomes 255.
+    RGB for an image in color, whose brightest channel becomes 255.
 
     Raises UnreadableImage with code `not_finite` if no pixel is a usable number.
     """

@@ -1,4 +1,4 @@
-"""From a picture with colors and transparency to one plane of gray values."""
+"""From an image with colors and transparency to one plane of gray values."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,47 +14,47 @@ from ml.readers.outliers import without_outliers
 _STRIP = 256  # rows
 
 
-def plane(picture: Pillow.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
+def plane(image: Pillow.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The gray values, (height, width), uint8, uint16 or float32, and sentences on what was done to them."""
-    if _is_deep(picture):
-        deep = np.asarray(picture).astype(np.uint16 if picture.mode.startswith("I;16") else np.float32)
+    if _is_deep(image):
+        deep = np.asarray(image).astype(np.uint16 if image.mode.startswith("I;16") else np.float32)
         inside = without_outliers(deep)
         return inside, () if inside is deep else (outliers.NOTE,)
-    width, height = picture.size
+    width, height = image.size
     found, top = np.empty((height, width), np.uint8), 0
-    for strip in strips(picture):  # `np.array` would hold all of the picture three times
+    for strip in strips(image):  # `np.array` would hold all of the image three times
         found[top : top + len(strip)] = strip
         top += len(strip)
     return found, ()
 
 
-def strips(picture: Pillow.Image) -> Iterator[NDArray[Any]]:
+def strips(image: Pillow.Image) -> Iterator[NDArray[Any]]:
     """The rows of `plane`, some at a time."""
-    if _is_deep(picture):
-        yield plane(picture)[0]
+    if _is_deep(image):
+        yield plane(image)[0]
         return
-    shown = _eight_bits(picture)
+    shown = _eight_bits(image)
     width, height = shown.size
     for top in range(0, height, _STRIP):
         yield np.asarray(shown.crop((0, top, width, min(top + _STRIP, height))))
 
 
-def _is_deep(picture: Pillow.Image) -> bool:
-    return picture.mode.startswith("I;16") or picture.mode in ("I", "F")
+def _is_deep(image: Pillow.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
 
 
-def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    if picture.mode == "La":  # gray that was multiplied by its opacity: over black, that is what shows
-        return picture.getchannel("L")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
+def _eight_bits(image: Pillow.Image) -> Pillow.Image:
+    if image.mode == "La":  # gray that was multiplied by its opacity: over black, that is what shows
+        return image.getchannel("L")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
         # Over black, brightness is luma times opacity, which needs two planes instead of three color images.
-        picture = ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))
-    if picture.mode == "LAB":
-        picture = picture.getchannel("L").point(_LIGHTNESS)
-    if picture.mode not in ("L", "1", "RGB"):
-        picture = picture.convert("RGB")
-    return picture if picture.mode == "L" else picture.convert("L")
+        image = ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))
+    if image.mode == "LAB":
+        image = image.getchannel("L").point(_LIGHTNESS)
+    if image.mode not in ("L", "1", "RGB"):
+        image = image.convert("RGB")
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _shown_lightness() -> list[int]:

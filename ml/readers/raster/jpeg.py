@@ -22,7 +22,7 @@ _READ = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 """Baseline, extended and progressive, with Huffman or arithmetic coding."""
 _NAMES = {0xC3: "lossless", 0xCB: "lossless with arithmetic coding", 0xF7: "JPEG-LS"}
 MAX_SCANS = 100
-"""Each goes over the whole picture. Encoders write about ten, the most that says something new is some hundred."""
+"""Each goes over the whole image. Encoders write about ten, the most that says something new is some hundred."""
 _END = bytes([0xFF, EOI])
 _FILLERS = (bytes([0x55] * 64), bytes([0xB2, 0x6C] * 32))
 
@@ -37,7 +37,7 @@ class Segment(NamedTuple):
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The segments with contents of the first picture, then EOI; without an EOI, as many as there are.
+    """The segments with contents of the first image, then EOI; without an EOI, as many as there are.
 
     Raises ValueError for a segment that is cut off.
     """
@@ -74,7 +74,7 @@ def completed(data: bytes) -> bytes:
     if len(scans) > MAX_SCANS:
         raise UnreadableImage(
             "too_many_scans",
-            f"The JPEG file builds its picture in {len(scans):,} passes; at most {MAX_SCANS} are read. Save it again.",
+            f"The JPEG file builds its image in {len(scans):,} passes; at most {MAX_SCANS} are read. Save it again.",
         )
     if frame is None or not scans or found[-1].marker == EOI:
         return data
@@ -84,13 +84,13 @@ def completed(data: bytes) -> bytes:
     return data[:end] + _END
 
 
-def check_end(data: bytes, picture: Pillow.Image) -> None:
+def check_end(data: bytes, image: Pillow.Image) -> None:
     """Raise UnreadableImage with code `truncated` if pixels are missing although the file has its end marker.
 
-    picture: the decoded file. libjpeg fills what is missing with zero coefficients, which are gray 128, without a word.
+    image: the decoded file. libjpeg fills what is missing with zero coefficients, which are gray 128, without a word.
     """
-    width, height = picture.size
-    corner = picture.crop((max(width - 8, 0), max(height - 8, 0), width, height)).convert("L")
+    width, height = image.size
+    corner = image.crop((max(width - 8, 0), max(height - 8, 0), width, height)).convert("L")
     darkest, brightest = corner.getextrema()
     if (darkest, brightest) != (128, 128):
         return
@@ -100,7 +100,7 @@ def check_end(data: bytes, picture: Pillow.Image) -> None:
 
 
 def _cut_off() -> UnreadableImage:
-    return UnreadableImage("truncated", "The JPEG file is cut off: it ends before the picture does.")
+    return UnreadableImage("truncated", "The JPEG file is cut off: it ends before the image does.")
 
 
 def _check_variant(data: bytes, frame: Segment) -> None:
@@ -117,7 +117,7 @@ def _check_variant(data: bytes, frame: Segment) -> None:
         return
     raise UnreadableImage(
         "variant_not_read",
-        f"This variant of JPEG is not read: {what}. Save the picture as PNG or TIFF, which keep every gray level, or "
+        f"This variant of JPEG is not read: {what}. Save the image as PNG or TIFF, which keep every gray level, or "
         "as a common JPEG with 8 bits.",
     )
 
@@ -140,8 +140,8 @@ def _all_pixels(data: bytes) -> bool:
 
 
 def _decoded(data: bytes) -> bytes:
-    with Pillow.open(io.BytesIO(data), formats=["JPEG"]) as picture:
-        return picture.tobytes()
+    with Pillow.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        return image.tobytes()
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Between a picture as its file stores it and as it is seen (EXIF 2.32, tag 0x0112: 1 to 8)."""
+"""Between an image as its file stores it and as it is seen (EXIF 2.32, tag 0x0112: 1 to 8)."""
 
 from PIL import Image as Pillow
 
@@ -14,11 +14,11 @@ _TO_UPRIGHT = {
 _TO_STORED = _TO_UPRIGHT | {6: Pillow.Transpose.ROTATE_90, 8: Pillow.Transpose.ROTATE_270}
 
 
-def upright(picture: Pillow.Image, orientation: int) -> Pillow.Image:
-    """A stored picture, turned as its orientation says; itself if that is 1."""
-    return picture.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else picture
+def upright(image: Pillow.Image, orientation: int) -> Pillow.Image:
+    """A stored image, turned as its orientation says; itself if that is 1."""
+    return image.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else image
 
 
-def stored(picture: Pillow.Image, orientation: int) -> Pillow.Image:
-    """An upright picture as a file with this orientation stores it; itself if that is 1."""
-    return picture.transpose(_TO_STORED[orientation]) if orientation in _TO_STORED else picture
+def stored(image: Pillow.Image, orientation: int) -> Pillow.Image:
+    """An upright image as a file with this orientation stores it; itself if that is 1."""
+    return image.transpose(_TO_STORED[orientation]) if orientation in _TO_STORED else image

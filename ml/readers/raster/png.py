@@ -13,18 +13,18 @@ _WHOLE = {"LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 """Number of channels, by the layout in which Pillow decodes such a file."""
 
 
-def deep_layout(picture: Pillow.Image) -> str | None:
+def deep_layout(image: Pillow.Image) -> str | None:
     """Of an opened PNG, of which nothing is decoded yet: the layout with which `read` is to be called, if it must."""
-    tile = getattr(picture, "tile", ())
+    tile = getattr(image, "tile", ())
     return str(tile[0].args) if tile and tile[0].args in _WHOLE else None
 
 
 def read(data: bytes, layout: str) -> tuple[Pillow.Image, tuple[str, ...]]:
-    """The picture, and notes on it; see `deep.picture`. Raises whatever Pillow raises."""
+    """The image, and notes on it; see `deep.image`. Raises whatever Pillow raises."""
     channels = [plane.astype(np.uint16) for plane in _channels(data, layout)]
     many = _WHOLE[layout]
     opacity = channels.pop() if many in (2, 4) else None
-    return deep.picture(channels, opacity, bits=16)
+    return deep.image(channels, opacity, bits=16)
 
 
 def _channels(data: bytes, layout: str) -> list[NDArray[Any]]:
@@ -38,7 +38,7 @@ def _channels(data: bytes, layout: str) -> list[NDArray[Any]]:
 
 
 def _decoded(data: bytes, mode: str, layout: str) -> NDArray[np.uint8]:
-    with Pillow.open(io.BytesIO(data), formats=["PNG"]) as picture:
-        picture._mode = mode
-        picture.tile = [picture.tile[0]._replace(args=layout)]
-        return np.asarray(picture)
+    with Pillow.open(io.BytesIO(data), formats=["PNG"]) as image:
+        image._mode = mode
+        image.tile = [image.tile[0]._replace(args=layout)]
+        return np.asarray(image)

@@ -75,7 +75,7 @@ def check(directory: Directory) -> None:
 
 
 MAX_TILES = 50_000
-"""A row of the longest picture each would be fewer."""
+"""A row of the longest image each would be fewer."""
 _UNDECODED = frozenset(["tiff_sgilog", "tiff_sgilog24", "tiff_thunderscan", "webp"])
 """What Pillow names but its libtiff is not built to decode, or decodes to other than gray or RGB."""
 
@@ -96,7 +96,7 @@ def is_deep(directory: Directory) -> bool:
 
 
 def read(data: bytes, directory: Directory, *, max_pixels: int) -> tuple[Pillow.Image, tuple[str, ...]]:
-    """The picture as it is stored (not turned), and notes on it; see `deep.picture`.
+    """The image as it is stored (not turned), and notes on it; see `deep.image`.
 
     Raises UnreadableImage with code `variant_not_read` or `too_many_pixels`, and whatever Pillow raises.
     """
@@ -114,7 +114,7 @@ def read(data: bytes, directory: Directory, *, max_pixels: int) -> tuple[Pillow.
     _, bits = tiff_samples.kind_of(directory)
     if photometric == _WHITE_IS_ZERO:
         colors = [_inverted(colors[0], bits)]
-    return deep.picture(colors, opacity, bits=bits)
+    return deep.image(colors, opacity, bits=bits)
 
 
 def _inverted(plane: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -43,7 +43,7 @@ class Directory:
 
 
 def parse(data: bytes) -> Directory:
-    """Raises ValueError if the directory is absent or cut off, or lacks the picture's size."""
+    """Raises ValueError if the directory is absent or cut off, or lacks the image's size."""
     big = data[2:4] in (b"\x2b\x00", b"\x00\x2b")
     layout = _Layout("<" if data[:2] == b"II" else ">", big)
     try:

@@ -20,12 +20,12 @@ from ml.readers.raster.tiff_directory import Directory, Numbers
 
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 COMPRESSIONS = frozenset([_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD])
-"""Those that store the samples' own bytes (not JPEG, and not the fax codes of 1-bit pictures)."""
+"""Those that store the samples' own bytes (not JPEG, and not the fax codes of 1-bit images)."""
 _PREDICTED = COMPRESSIONS - {_NONE, _PACKBITS}
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 """NumPy's kind for each Sample Format; 4 is "undefined"."""
 _BYTES = 6
-"""Bytes per pixel, of all samples, up to which a picture of the largest size is read."""
+"""Bytes per pixel, of all samples, up to which an image of the largest size is read."""
 
 
 def kind_of(directory: Directory) -> tuple[str, int]:
@@ -104,8 +104,8 @@ def _plain_bytes(data: bytes, directory: Directory, *, row: int, tile: int, plan
             each = len(parts) // _channels(directory)
             values[tag] = parts if plane < 0 else parts[plane * each : (plane + 1) * each]
     plain = tags.replaced(data, values)
-    with Pillow.open(io.BytesIO(plain), formats=["TIFF"]) as picture:
-        return np.asarray(picture)
+    with Pillow.open(io.BytesIO(plain), formats=["TIFF"]) as image:
+        return np.asarray(image)
 
 
 def _numbers(rows: NDArray[np.uint8], directory: Directory, *, tile: int, samples: int) -> NDArray[Any]:

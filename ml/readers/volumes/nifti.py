@@ -90,7 +90,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
 
 
 def _shape(header: Any, name: str) -> tuple[int, ...]:
-    """The lengths of three axes. A picture of two is one slice."""
+    """The lengths of three axes. An image of two is one slice."""
     axes = int(header["dim"][0])
     lengths = [int(length) for length in header["dim"][1 : axes + 1]]
     if not 2 <= axes <= 7 or min(lengths[:3]) < 1 or min(lengths) < 0:

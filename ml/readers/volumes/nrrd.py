@@ -93,7 +93,7 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _shape(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
-    """The lengths of three axes, and which of the file's axes they are; -1 for the missing third one of a picture."""
+    """The lengths of three axes, and which of the file's axes they are; -1 for the missing third one of an image."""
     sizes = [int(size) for size in header["sizes"]]
     if len(sizes) != header["dimension"] or not 2 <= len(sizes) <= 16 or min(sizes) < 1:
         raise UnreadableImage("damaged", f"The NRRD file is no volume: its header claims {sizes} voxels.")

@@ -1,8 +1,8 @@
-// Pictures that ask whether their text is a name. Those of one file are answered together, because it is sent once.
+// Images that ask whether their text is a name. Those of one file are answered together, because it is sent once.
 
 /**
- * What to do about the questions of one file. rows: [{ id, answered }] of its pictures that are still on the list.
- * `send`: ids of the pictures without a name, once all are answered; else null. `open`: how many are not.
+ * What to do about the questions of one file. rows: [{ id, answered }] of its images that are still on the list.
+ * `send`: ids of the images without a name, once all are answered; else null. `open`: how many are not.
  */
 export function answersOf(rows) {
   const open = rows.filter((row) => !row.answered).length;

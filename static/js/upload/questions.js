@@ -1,4 +1,4 @@
-// Answers to the pictures in which there may be a name: the file is sent again once all of its pictures are answered.
+// Answers to the images in which there may be a name: the file is sent again once all of its images are answered.
 
 import { byId, part } from "../lib/dom.js";
 import { answersOf, groups, otherFile } from "../lib/questions.js";
@@ -8,7 +8,7 @@ const picker = byId("id_again");
 
 const rowsOf = (key) => [...list.querySelectorAll(`.upload-asks[data-key="${key}"]`)];
 
-/** `send(key, rows, ids)`: all pictures of a file are answered, those with these ids have no name. `choose(row, file)`:
+/** `send(key, rows, ids)`: all images of a file are answered, those with these ids have no name. `choose(row, file)`:
  * the user has chosen the file of a row again. */
 export function watch({ send, choose }) {
   list.addEventListener("click", (event) => {
@@ -25,7 +25,7 @@ function answer(rows, send) {
   settle(rows[0].dataset.key, send);
 }
 
-/** A picture was answered or taken off the list: send its file if none is left to answer. */
+/** An image was answered or taken off the list: send its file if none is left to answer. */
 export function settle(key, send) {
   const rows = rowsOf(key);
   const answered = (row) => part(row, "confirm").getAttribute("aria-pressed") === "true";
@@ -34,7 +34,7 @@ export function settle(key, send) {
   else showAll();
 }
 
-/** The first of several pictures of a file offers to answer for all of them. */
+/** The first of several images of a file offers to answer for all of them. */
 export function showAll() {
   for (const old of list.querySelectorAll('[data-part="confirm-all"]')) old.remove();
   for (const [first, ...others] of groups(list.querySelectorAll(".upload-asks"), (row) => row.dataset.key)) {
@@ -42,7 +42,7 @@ export function showAll() {
     button.type = "button";
     button.className = "button button-small";
     button.dataset.part = "confirm-all";
-    button.textContent = `No name in all ${others.length + 1} pictures of ${first.dataset.name}`;
+    button.textContent = `No name in all ${others.length + 1} images of ${first.dataset.name}`;
     first.querySelector(".upload-done").prepend(button);
   }
 }

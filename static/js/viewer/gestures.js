@@ -41,7 +41,7 @@ export class Gestures {
       this.on.zoom(zoomFactor(event), this.#point(event));
       return;
     }
-    if (!this.on.hasSlices()) return; // a single picture leaves the wheel to the page
+    if (!this.on.hasSlices()) return; // a single image leaves the wheel to the page
     event.preventDefault();
     const steps = this.#wheel.turn(event);
     if (steps) this.on.slices(steps);

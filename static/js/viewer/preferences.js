@@ -1,5 +1,5 @@
 // What a reader chose once is there for the next scan. Kept in the browser, under the reader's number: people share
-// workstations, and a choice of how pictures look is worth no request.
+// workstations, and a choice of how images look is worth no request.
 
 import { read, write } from "../lib/storage.js";
 

@@ -88,7 +88,7 @@ def test_what_tells_no_result_leaves_none(state: State, as_user: Client, user: U
     assert rows() == []
 
 
-def test_a_head_request_and_a_cached_picture_tell_nothing(as_user: Client, user: User) -> None:
+def test_a_head_request_and_a_cached_image_tell_nothing(as_user: Client, user: User) -> None:
     prediction = done(user)
     as_user.head(reverse("history"))
     assert rows() == []
@@ -106,7 +106,7 @@ def test_the_list_of_cases_names_those_it_counts(as_user: Client, user: User) ->
 
 
 @pytest.mark.parametrize("route", ["scan-preview", "scan-pixels"])
-def test_a_large_picture_counts_and_a_thumbnail_does_not(route: str, as_user: Client, user: User) -> None:
+def test_a_large_image_counts_and_a_thumbnail_does_not(route: str, as_user: Client, user: User) -> None:
     scan = done(user).scan
     get(as_user, reverse("scan-thumbnail", args=[scan.pk]))
     assert rows() == []
@@ -163,7 +163,7 @@ def test_a_list_counts_when_it_is_asked_who_saw_a_result_first(as_user: Client, 
 REFUSED = {
     "another's result": (lambda p: p.get_absolute_url(), "prediction"),
     "another's case": (lambda p: reverse("case", args=[p.scan.case_id]), "case"),
-    "another's picture": (lambda p: reverse("scan-preview", args=[p.scan_id]), "scan"),
+    "another's image": (lambda p: reverse("scan-preview", args=[p.scan_id]), "scan"),
     "over the API": (lambda p: f"/api/v1/predictions/{p.pk}/", "prediction"),
 }
 

@@ -30,7 +30,7 @@ def test_it_names_what_was_kept_and_how_much_was_not(user: Any) -> None:
     assert "dropped" in text
 
 
-def test_a_picture_and_an_older_scan(user: Any) -> None:
+def test_an_image_and_an_older_scan(user: Any) -> None:
     data = builders.png_bytes(builders.phantom(96), pnginfo=builders.png_text("Author", "Doe"))
     intake.receive(user=user, files=[SimpleUploadedFile("a.png", data)], reference="CA-1")
     ScanFactory(case__owner=user, case__reference="CA-2")

@@ -1,4 +1,4 @@
-"""De-identification of DICOM: whatever is planted where, it is gone; what the picture needs stays."""
+"""De-identification of DICOM: whatever is planted where, it is gone; what the image needs stays."""
 
 import io
 import tracemalloc
@@ -97,7 +97,7 @@ def test_compressed_pixels_are_stored_plain(syntax: str) -> None:
     np.testing.assert_array_equal(found.pixel_array, PIXELS)
 
 
-def test_the_picture_looks_as_before() -> None:
+def test_the_image_looks_as_before() -> None:
     values: dict[str, Any] = {
         "WindowCenter": [2000, 100],
         "WindowWidth": [900, 50],

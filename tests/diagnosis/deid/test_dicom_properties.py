@@ -1,4 +1,4 @@
-"""De-identification of DICOM, for random values in every element there is, and for every kind of picture."""
+"""De-identification of DICOM, for random values in every element there is, and for every kind of image."""
 
 import io
 import struct
@@ -249,7 +249,7 @@ def _group(values: dict[str, Any], number: int) -> Dataset:
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(how=pictures, values=shown)
-def test_pictures_are_the_same_before_and_after(how: dict[str, Any], values: dict[str, Any]) -> None:
+def test_images_are_the_same_before_and_after(how: dict[str, Any], values: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = dicom.open_file(drawn(how, values), max_pixels=10**6)

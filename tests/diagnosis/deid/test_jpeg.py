@@ -72,7 +72,7 @@ def test_another_segment_14_is_other_data(body: bytes) -> None:
         (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>", "XMP"),
         (0xE2, b"ICC_PROFILE\0\1\1", "color profile"),
         (0xED, b"Photoshop 3.0\0", "Photoshop data"),
-        (0xE2, b"MPF\0", "further pictures"),
+        (0xE2, b"MPF\0", "further images"),
         (0xE0, b"JFXX\0\x10", "thumbnail"),
         (0xE5, b"Jane Doe", "other data"),
     ],
@@ -82,5 +82,5 @@ def test_what_is_left_out_has_its_name(marker: int, body: bytes, name: str) -> N
     assert jpeg.stripped(data, orientation=1) == (plain(), frozenset({name}))
 
 
-def test_bytes_behind_the_picture_are_left_out_and_said() -> None:
+def test_bytes_behind_the_image_are_left_out_and_said() -> None:
     assert jpeg.stripped(plain() + b"Jane Doe", orientation=1) == (plain(), frozenset({"trailing bytes"}))

@@ -1,4 +1,4 @@
-"""De-identification of pictures: no word that stands beside the picture stays, and every pixel does."""
+"""De-identification of images: no word that stands beside the image stays, and every pixel does."""
 
 import io
 import struct
@@ -169,7 +169,7 @@ def test_metadata_is_removed_and_pixels_stay(
     assert word not in repr(found.dropped)
     assert after.pixel_sha256() == before.pixel_sha256()
     assert (after.width, after.height, after.orientation) == (before.width, before.height, before.orientation)
-    assert after.notes == tuple(note for note in before.notes if "pictures" not in note)
+    assert after.notes == tuple(note for note in before.notes if "images" not in note)
 
 
 def chunks(data: bytes) -> list[bytes]:
@@ -180,7 +180,7 @@ def chunks(data: bytes) -> list[bytes]:
     return found
 
 
-def test_a_png_keeps_only_the_chunks_of_its_picture() -> None:
+def test_a_png_keeps_only_the_chunks_of_its_image() -> None:
     found, before, _ = cleaned(worded_png(Pillow.fromarray(builders.phantom(64)).convert("P"), 6, WORD))
     assert before.orientation == 6
     assert sorted(set(chunks(found.data))) == [b"IDAT", b"IEND", b"IHDR", b"PLTE", b"eXIf"]
@@ -327,12 +327,12 @@ def test_a_jpegs_scans_are_copied_byte_for_byte(options: dict[str, Any]) -> None
     assert cleaned(marked)[0] == raster.Cleaned(plain, "JPEG", ("comment", "trailing bytes"))
 
 
-def test_a_jpeg_keeps_only_the_segments_of_its_picture() -> None:
+def test_a_jpeg_keeps_only_the_segments_of_its_image() -> None:
     found, _, _ = cleaned(worded_jpeg(Pillow.fromarray(builders.phantom(96)), 6, WORD))
     assert found.dropped == (
         *("EXIF", "Photoshop data", "XMP", "color profile", "comment", "other data", "thumbnail", "trailing bytes"),
     )
-    assert found.data.count(b"\xff\xd8\xff") == 1  # no picture in the picture
+    assert found.data.count(b"\xff\xd8\xff") == 1  # no image in the image
     assert len(found.data.partition(b"\xff\xdb")[0]) < 70
 
 
@@ -381,17 +381,17 @@ def test_a_jpeg_without_end_marker_is_stored_with_one() -> None:
     assert cleaned(data[:-2])[0].data == data
 
 
-def test_further_pictures_are_removed_and_reported() -> None:
-    assert cleaned(builders.gif_bytes(frames=3))[0].dropped == ("further pictures",)
+def test_further_images_are_removed_and_reported() -> None:
+    assert cleaned(builders.gif_bytes(frames=3))[0].dropped == ("further images",)
     stream = io.BytesIO()
     pages = [Pillow.fromarray(builders.phantom(40, seed=seed)) for seed in range(2)]
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     found, _, after = cleaned(stream.getvalue())
-    assert found.dropped == ("further pictures",)
+    assert found.dropped == ("further images",)
     assert after.notes == ()
     stream = io.BytesIO()
     pages[0].save(stream, "PNG", save_all=True, append_images=pages[1:])
-    assert cleaned(stream.getvalue())[0].dropped == ("further pictures",)
+    assert cleaned(stream.getvalue())[0].dropped == ("further images",)
 
 
 def test_a_file_whose_pixels_would_change_is_refused() -> None:

@@ -20,7 +20,7 @@ def _fresh_cache() -> None:
 
 @pytest.fixture
 def mr() -> Callable[..., bytes]:
-    """Makes an MR file; seed: another picture for each. Tags may be given."""
+    """Makes an MR file; seed: another image for each. Tags may be given."""
 
     def make(seed: int = 0, **tags: object) -> bytes:
         tags = {"PatientName": NAME, "PatientID": "4711", "SOPInstanceUID": generate_uid()} | tags

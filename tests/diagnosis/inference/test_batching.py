@@ -176,9 +176,9 @@ def test_duplicates_and_known_images_cost_no_pass(model: Any, version: Any, monk
     earlier = waiting(version, 1)[0]
     pipeline.run(prediction_id=earlier.pk)
     first, same, again, other = rows = waiting(version, 4)
-    pictures = type(first.scan).objects
+    images = type(first.scan).objects
     for row, twin in ((first, "f" * 64), (same, "f" * 64), (again, earlier.scan.pixel_sha256), (other, "e" * 64)):
-        pictures.filter(pk=row.scan_id).update(pixel_sha256=twin)
+        images.filter(pk=row.scan_id).update(pixel_sha256=twin)
     Prediction.objects.update(owner=earlier.owner_id)
     sizes = passes(model, monkeypatch)
     pipeline.run(prediction_id=first.pk)
@@ -204,7 +204,7 @@ def test_the_same_image_of_two_people_is_analyzed_twice_in_its_order(
 def test_a_refused_image_does_not_stop_the_batch(model: Any, version: Any) -> None:
     rows = waiting(version, 3)
     with rows[1].scan.file.open("wb") as file:
-        file.write(b"no picture")
+        file.write(b"no image")
     pipeline.run(prediction_id=rows[0].pk)
     assert states(rows) == ["done", "refused", "done"]
 

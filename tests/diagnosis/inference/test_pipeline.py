@@ -58,7 +58,7 @@ def test_a_run_records_where_the_evidence_lies(model: Any) -> None:
     assert found is not None and done.has_map
     assert (found.orientation, len(found.heat)) == (6, CELLS * CELLS)
     assert found.heat[HOT_CELL[0] * CELLS + HOT_CELL[1]] == pytest.approx(0.9 * 255, abs=1)
-    u, v = upright_peak(found)  # the head fills the picture but for a margin, so cells lie about where they seem to
+    u, v = upright_peak(found)  # the head fills the image but for a margin, so cells lie about where they seem to
     assert u == pytest.approx((HOT_CELL[1] + 0.5) / CELLS, abs=0.06)
     assert v == pytest.approx((HOT_CELL[0] + 0.5) / CELLS, abs=0.06)
     assert found.box_fraction == pytest.approx(1, abs=0.05)

@@ -29,7 +29,7 @@ def full(settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
 
 
-def picture(seed: int = 0) -> SimpleUploadedFile:
+def image(seed: int = 0) -> SimpleUploadedFile:
     return SimpleUploadedFile(f"axial{seed}.png", png_bytes(phantom(96, seed=seed)))
 
 
@@ -50,21 +50,21 @@ def test_it_watches_every_folder_that_an_upload_is_written_to(settings: Any, tmp
 @pytest.mark.usefixtures("full")
 class TestRefused:
     def test_page(self, as_user: Client) -> None:
-        answer = as_user.post("/upload/", {"files": [picture()], "case": "A-1"})
+        answer = as_user.post("/upload/", {"files": [image()], "case": "A-1"})
         assert (answer.status_code, answer.headers["Retry-After"]) == (507, "60")
         assert "its disk is almost full" in answer.content.decode()
         assert "its disk is almost full" in as_user.get("/upload/").content.decode()
         assert not Case.objects.exists()
 
     def test_script_of_the_page(self, as_user: Client) -> None:
-        answer = as_user.post("/upload/", {"files": [picture()]}, headers={"X-Requested-With": "XMLHttpRequest"})
+        answer = as_user.post("/upload/", {"files": [image()]}, headers={"X-Requested-With": "XMLHttpRequest"})
         assert answer.status_code == 507
         assert "data-refused" in answer.content.decode()
 
     def test_api(self, user: Any) -> None:
         api = APIClient()
         api.force_authenticate(user)
-        answer = api.post("/api/v1/scans/", {"files": [picture()]}, format="multipart")
+        answer = api.post("/api/v1/scans/", {"files": [image()]}, format="multipart")
         assert (answer.status_code, answer.headers["Retry-After"]) == (507, "60")
         assert answer.json()["code"] == "no_room"
 
@@ -89,12 +89,12 @@ def test_a_disk_that_fills_up_under_way_costs_only_what_came_after(user: Any, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(FileSystemStorage, "save", save_three)
-        receipt = intake.receive(user=user, files=[picture(1), picture(2)])
+        receipt = intake.receive(user=user, files=[image(1), image(2)])
     assert ([one.name for one in receipt.accepted], [one.code for one in receipt.rejected]) == (
         ["axial1.png"],
         ["no_room"],
     )
-    again = intake.receive(user=user, files=[picture(1), picture(2)])
+    again = intake.receive(user=user, files=[image(1), image(2)])
     assert [one.created for one in again.accepted] == [False, True]
     assert Scan.objects.count() == 2
 
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_under_way_costs_only_what_came_after(user: Any, mo
 def test_nothing_is_left_of_a_file_that_found_no_room(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FileSystemStorage, "save", no_space)
     with pytest.raises(NoRoom):
-        intake.receive(user=user, files=[picture()])
+        intake.receive(user=user, files=[image()])
     assert not Scan.objects.exists() and not Case.objects.exists()
 
 

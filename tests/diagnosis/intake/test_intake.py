@@ -54,7 +54,7 @@ def test_a_good_file_becomes_case_scan_prediction_message_and_audit_row(
 
 BAD = {
     "empty": (b"", "empty"),
-    "text as png": (b"this is no picture at all\n" * 9, "text"),
+    "text as png": (b"this is no image at all\n" * 9, "text"),
     "html": (b"<!DOCTYPE html><html><script>alert(1)</script></html>", "markup"),
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "markup"),
     "polyglot": (builders.polyglot("GIF"), "active_content"),
@@ -154,7 +154,7 @@ def test_new_files_do_not_follow_a_duplicate_into_its_case(user: Any) -> None:
     assert receipt.case == receipt.accepted[1].scan.case
 
 
-def test_a_picture_of_another_person_is_not_a_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
+def test_an_image_of_another_person_is_not_a_duplicate(user: Any, other_user: Any, model_version: Any) -> None:
     receive(other_user, upload(builders.png_bytes()))
     assert receive(user, upload(builders.png_bytes())).accepted[0].duplicate_of is None
 
@@ -206,7 +206,7 @@ def test_a_failed_insert_leaves_no_file_behind(user: Any, monkeypatch: pytest.Mo
 
 def test_reading_notes_are_kept(user: Any) -> None:
     accepted = receive(user, upload(builders.gif_bytes(frames=3), "a.gif")).accepted[0]
-    assert "3 pictures" in accepted.scan.notes[0]
+    assert "3 images" in accepted.scan.notes[0]
 
 
 def test_factories_make_valid_rows(db: None) -> None:
@@ -246,12 +246,12 @@ def trash(row: Any) -> None:
 
 
 @pytest.mark.parametrize("what", ["case", "scan"])
-def test_a_picture_that_lies_in_the_trash_of_the_case_is_told(what: str, user: Any) -> None:
+def test_an_image_that_lies_in_the_trash_of_the_case_is_told(what: str, user: Any) -> None:
     [first] = receive(user, upload(builders.png_bytes()), reference="CA-1").accepted
     trash(first.scan if what == "scan" else first.scan.case)
     receipt = receive(user, upload(builders.png_bytes()), reference="CA-1")
     assert [rejected.code for rejected in receipt.rejected] == ["in_trash"]
-    assert "CA-1 has this picture in the trash" in receipt.rejected[0].detail
+    assert "CA-1 has this image in the trash" in receipt.rejected[0].detail
     assert Scan.objects.count() == 1
 
 
@@ -262,7 +262,7 @@ def test_a_case_that_lies_in_the_trash_takes_nothing(user: Any) -> None:
     assert not Scan.objects.exists()
 
 
-def test_a_picture_in_the_trash_is_no_duplicate_elsewhere(user: Any) -> None:
+def test_an_image_in_the_trash_is_no_duplicate_elsewhere(user: Any) -> None:
     [first] = receive(user, upload(builders.png_bytes()), reference="CA-1").accepted
     trash(first.scan)
     for reference in ("CA-2", ""):

@@ -16,7 +16,7 @@ def pixels_of(png: bytes) -> np.ndarray:
     return np.asarray(Pillow.open(io.BytesIO(png)))
 
 
-def test_large_pictures_are_bounded_and_keep_their_shape() -> None:
+def test_large_images_are_bounded_and_keep_their_shape() -> None:
     wide = np.zeros((500, 2000), np.uint8)
     preview, thumbnail = render(readers.read(builders.png_bytes(wide)))
     assert pixels_of(preview).shape == (256, PREVIEW_SIDE)
@@ -29,14 +29,14 @@ def test_eight_bit_gray_levels_are_kept() -> None:
 
 
 @pytest.mark.parametrize("top", [4095, 65535])
-def test_deep_pictures_are_windowed_to_the_full_range(top: int) -> None:
+def test_deep_images_are_windowed_to_the_full_range(top: int) -> None:
     deep = (builders.phantom(200).astype(np.float64) / 255 * top).astype(np.uint16)
     shown = pixels_of(render(readers.read(builders.png_bytes(deep)))[0])
     assert shown.dtype == np.uint8
     assert (shown.min(), shown.max()) == (0, 255)
 
 
-def test_a_flat_deep_picture_does_not_divide_by_zero() -> None:
+def test_a_flat_deep_image_does_not_divide_by_zero() -> None:
     assert pixels_of(render(readers.read(builders.png_bytes(np.full((80, 80), 7, np.uint16))))[0]).max() == 0
 
 

@@ -17,17 +17,17 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _small_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quota of 1 holds one picture of about 1,500 bytes, and not two."""
-    monkeypatch.setattr(quotas, "_MEGABYTE", len(picture(0)) * 3 // 2)
+    """A quota of 1 holds one image of about 1,500 bytes, and not two."""
+    monkeypatch.setattr(quotas, "_MEGABYTE", len(image(0)) * 3 // 2)
 
 
-def picture(seed: int) -> bytes:
+def image(seed: int) -> bytes:
     return builders.png_bytes(builders.phantom(96, seed=seed))
 
 
 def send(user: Any, *seeds: int) -> tuple[list[str], list[str]]:
     """Names of what was taken, and codes of what was not."""
-    files = [ContentFile(picture(seed), f"{seed}.png") for seed in seeds]
+    files = [ContentFile(image(seed), f"{seed}.png") for seed in seeds]
     receipt = intake.receive(user=user, files=files)
     return [one.name for one in receipt.accepted], [one.code for one in receipt.rejected]
 
@@ -52,7 +52,7 @@ def test_a_persons_own_quota_takes_its_place(user: Any, settings: Any) -> None:
     own = StorageQuota.objects.create(user=user, megabytes=0)
     assert send(user, 1, 2) == (["1.png", "2.png"], [])
     StorageQuota.objects.filter(pk=own.pk).update(megabytes=1)
-    receipt = intake.receive(user=user, files=[ContentFile(picture(3), "3.png")])
+    receipt = intake.receive(user=user, files=[ContentFile(image(3), "3.png")])
     assert receipt.rejected[0].detail.startswith("Your storage quota is 1 MB, of which ")
 
 

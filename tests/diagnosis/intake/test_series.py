@@ -169,7 +169,7 @@ def test_without_case_by_patient_each_upload_opens_a_case(user: Any) -> None:
     assert Case.objects.count() == 2
 
 
-def test_text_in_a_picture_must_be_confirmed(user: Any) -> None:
+def test_text_in_an_image_must_be_confirmed(user: Any) -> None:
     files = builders.dicom_series(1, BurnedInAnnotation="YES")
     receipt = receive(user, *files)
     assert [(r.code, r.confirmable) for r in receipt.rejected] == [("lettering", True)]
@@ -287,14 +287,14 @@ def test_a_canceled_run_stays_canceled_when_more_slices_arrive(user: Any) -> Non
     assert (again.prediction.pk, Prediction.objects.get().state) == (accepted.prediction.pk, "canceled")
 
 
-def test_the_limit_for_pictures_holds_within_archives(user: Any, settings: Any) -> None:
+def test_the_limit_for_images_holds_within_archives(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     big = b"\x89PNG" + b"0" * 1_048_577
     receipt = receive(user, builders.zipped({"big.png": big, "a.png": builders.png_bytes()}))
     assert [(r.name, r.code) for r in receipt.rejected] == [("big.png", "too_large")]
 
 
-def test_a_picture_too_large_within_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
+def test_an_image_too_large_within_an_archive_is_not_unpacked(user: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     data = builders.zipped({"big.png": b"\x89PNG\r\n\x1a\n" + bytes(15_000_000)})
     tracemalloc.start()
@@ -330,10 +330,10 @@ def test_a_file_with_a_false_size_is_refused_alone(user: Any) -> None:
     assert [(r.name, r.code) for r in receipt.rejected] == [("bomb.png", "archive_member_damaged")]
 
 
-def test_no_more_pictures_are_handed_out_than_were_asked_for(user: Any) -> None:
+def test_no_more_images_are_handed_out_than_were_asked_for(user: Any) -> None:
     files = builders.dicom_series(3, BurnedInAnnotation="YES")
-    assert [bool(one.picture) for one in receive(user, *files).rejected] == [False] * 3
-    assert [bool(one.picture) for one in receive(user, *files, pictures=2).rejected] == [True, True, False]
+    assert [bool(one.image) for one in receive(user, *files).rejected] == [False] * 3
+    assert [bool(one.image) for one in receive(user, *files, images=2).rejected] == [True, True, False]
 
 
 def test_a_confirmation_holds_for_the_files_that_it_names(user: Any) -> None:
@@ -353,7 +353,7 @@ def test_text_on_any_frame_of_a_secondary_capture_is_found(
     planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
     monkeypatch.setattr("diagnosis.intake.decoding._has_text", lambda image: bool(image.pixels[0, 0] > 200))
     data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
-    [rejected] = receive(user, data, pictures=1).rejected
+    [rejected] = receive(user, data, images=1).rejected
     assert rejected.code == "lettering"
     shown = decode(data, name="x")[0].slices[which].preview
-    assert rejected.picture == previews.jpeg(shown), "the picture is that of the frame with text"
+    assert rejected.image == previews.jpeg(shown), "the image is that of the frame with text"

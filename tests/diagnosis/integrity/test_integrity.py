@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def used(user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture, and a series of three slices in two uploads, all judged; one picture more waits in the queue."""
+    """An image, and a series of three slices in two uploads, all judged; one image more waits in the queue."""
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model())
     planes = [builders.phantom(64, seed=n) for n in range(3)]
     slices = builders.dicom_series(3, planes=planes, StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.4")

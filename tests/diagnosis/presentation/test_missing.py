@@ -32,7 +32,7 @@ def test_a_map_cannot_be_drawn_over_a_damaged_preview(as_user: Client, make: Mak
     prediction = make()
     preview = prediction.scan.preview
     with preview.storage.open(preview.name, "wb") as stored:
-        stored.write(b"no picture")
+        stored.write(b"no image")
     assert missing.FILE in body_of(as_user, f"/predictions/{prediction.pk}/{part}/")
 
 

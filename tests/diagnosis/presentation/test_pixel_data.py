@@ -78,9 +78,7 @@ def test_a_volume_comes_with_its_size_and_no_window(as_user: Client, user: User,
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_a_picture_comes_at_its_depth_without_a_size(
-    as_user: Client, user: User, model_version: Any, depth: int
-) -> None:
+def test_an_image_comes_at_its_depth_without_a_size(as_user: Client, user: User, model_version: Any, depth: int) -> None:
     pixels = builders.phantom(96) if depth == 8 else builders.phantom(96).astype(np.uint16) * 200 + 17
     header, [found] = fetched(as_user, taken(user, builders.png_bytes(pixels)))
     assert (found == pixels).all()
@@ -89,7 +87,7 @@ def test_a_picture_comes_at_its_depth_without_a_size(
     assert one["windows"] == ([[0.0, 255.0, 127.5, 255.0]] if depth == 8 else [])
 
 
-def test_a_large_picture_is_scaled_down(as_user: Client, user: User, model_version: Any) -> None:
+def test_a_large_image_is_scaled_down(as_user: Client, user: User, model_version: Any) -> None:
     large = np.kron(builders.phantom(128), np.ones((1, 24), np.uint8))
     _, [found] = fetched(as_user, taken(user, builders.png_bytes(large)))
     assert found.shape == (85, 2048)
@@ -135,7 +133,7 @@ def test_a_file_that_is_gone_or_damaged_is_not_found(as_user: Client, user: User
     scan = taken(user, builders.png_bytes(builders.phantom(96)))
     address = reverse("scan-pixels", args=[scan.pk, 0])
     with scan.file.storage.open(scan.file.name, "wb") as stored:
-        stored.write(b"no picture")
+        stored.write(b"no image")
     assert as_user.get(address).status_code == 404
     scan.file.storage.delete(scan.file.name)
     assert as_user.get(address).status_code == 404

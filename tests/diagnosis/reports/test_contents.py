@@ -15,14 +15,14 @@ SUMMARY = {"accepted": 38, "top": [17], "extent": [14, 21], "runs": [[14, 21]]}
 
 def test_a_series_shows_its_strongest_slice_and_says_where_it_points() -> None:
     prediction = made(scan__frames=40, scan__spacing=5.0, series=SUMMARY, progress=40)
-    picture = ContentFile(png_bytes(phantom(96)), "x")
+    image = ContentFile(png_bytes(phantom(96)), "x")
     key = Slice.objects.create(
-        scan=prediction.scan, index=17, preview=picture, thumbnail=picture, pixel_sha256=digest("slice")
+        scan=prediction.scan, index=17, preview=image, thumbnail=image, pixel_sha256=digest("slice")
     )
     prediction.key_slice = key
     report = contents.of_prediction(prediction)
-    assert (report.pictures.preview, report.pictures.caption) == (key.preview.name, "Slice 18 of 40")
-    assert report.pictures.map_caption.startswith("Slice 18 of 40 with the evidence: strongest in the ")
+    assert (report.images.preview, report.images.caption) == (key.preview.name, "Slice 18 of 40")
+    assert report.images.map_caption.startswith("Slice 18 of 40 with the evidence: strongest in the ")
     assert "slices 15 to 22 of 40" in " ".join(report.where)
     assert ("File", "PNG, 40 slices of 96 × 96 px, 5.0 mm apart") in report.facts
 
@@ -30,8 +30,8 @@ def test_a_series_shows_its_strongest_slice_and_says_where_it_points() -> None:
 def test_a_series_without_strongest_slice_shows_its_middle_one() -> None:
     prediction = made(scan__frames=40, state="refused")
     report = contents.of_prediction(prediction)
-    assert (report.pictures.preview, report.pictures.caption) == (prediction.scan.preview.name, "Middle slice")
-    assert report.pictures.evidence is None and report.where == ()
+    assert (report.images.preview, report.images.caption) == (prediction.scan.preview.name, "Middle slice")
+    assert report.images.evidence is None and report.where == ()
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])

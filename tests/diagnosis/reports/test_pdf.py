@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from diagnosis.models import Prediction
 from diagnosis.presentation import missing
-from diagnosis.reports import contents, pdf, pictures, typeface
+from diagnosis.reports import contents, pdf, pdf_images, typeface
 from diagnosis.reports.contents import NOTICE, Origin
 from diagnosis.reports.numbered import NumberedCanvas
 from diagnosis.reports.typeface import MISSING
@@ -61,7 +61,7 @@ def test_every_page_has_the_notice_its_number_and_its_subject(make: Make) -> Non
         assert "scan axial_12.png" in said
 
 
-def test_the_picture_stands_there_with_and_without_the_map(make: Make) -> None:
+def test_the_image_stands_there_with_and_without_the_map(make: Make) -> None:
     [page] = opened(pdf.of_scan(make(), origin=ORIGIN)).pages
     images = [image.image for image in page.images if image.image is not None]
     assert {(image.mode, image.size) for image in images} == {("L", (96, 96)), ("RGB", (96, 96))}
@@ -69,7 +69,7 @@ def test_the_picture_stands_there_with_and_without_the_map(make: Make) -> None:
     assert len(page.images) == 1
 
 
-def test_no_picture_stays_decoded_until_the_file_is_written(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_image_stays_decoded_until_the_file_is_written(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     alive = []
     drawn = NumberedCanvas.drawImage
 
@@ -86,12 +86,12 @@ def test_no_picture_stays_decoded_until_the_file_is_written(make: Make, monkeypa
         gc.enable()
 
 
-@pytest.mark.parametrize("left", [None, b"", b"no picture", png_bytes(phantom(96))[:900]])
-def test_a_picture_that_is_gone_or_damaged_is_one_sentence(make: Make, left: bytes | None) -> None:
+@pytest.mark.parametrize("left", [None, b"", b"no image", png_bytes(phantom(96))[:900]])
+def test_an_image_that_is_gone_or_damaged_is_one_sentence(make: Make, left: bytes | None) -> None:
     report = make()
-    default_storage.delete(report.pictures.preview)
+    default_storage.delete(report.images.preview)
     if left is not None:
-        default_storage.save(report.pictures.preview, ContentFile(left))
+        default_storage.save(report.images.preview, ContentFile(left))
     said = text(pdf.of_scan(report, origin=ORIGIN))
     assert (said.count(missing.IMAGE), said.count("cannot be shown")) == (1, 1)
     assert "Tumor likely: 93 %" in said
@@ -259,13 +259,13 @@ class TestCase:
         assert "This file is part 2 of 3: scans 5 to 6 of 9." in said
 
 
-def test_pictures_are_small_whatever_the_preview_is(make: Make) -> None:
+def test_images_are_small_whatever_the_preview_is(make: Make) -> None:
     report = make(scan__preview=ContentFile(png_bytes(phantom(800)), "x"))
     for data in (
-        pictures.plain(report.pictures.preview),
-        pictures.mapped(report.pictures.preview, report.pictures.evidence or {}),
+        pdf_images.plain(report.images.preview),
+        pdf_images.mapped(report.images.preview, report.images.evidence or {}),
     ):
-        assert Image.open(io.BytesIO(data)).size == (pictures.MAX_SIDE, pictures.MAX_SIDE)
+        assert Image.open(io.BytesIO(data)).size == (pdf_images.MAX_SIDE, pdf_images.MAX_SIDE)
         assert len(data) < 300_000
     with pytest.raises(ValueError, match="no evidence"):
-        pictures.mapped(report.pictures.preview, {})
+        pdf_images.mapped(report.images.preview, {})

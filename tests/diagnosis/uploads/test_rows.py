@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db
 def send(user: User, *files: tuple[str, bytes], key: uuid.UUID | None = None, **options: Any) -> list[UploadRow]:
     """Send files in one upload and record it; the rows that show it."""
     uploads = [SimpleUploadedFile(name, content) for name, content in files]
-    receipt = intake.receive(user=user, files=uploads, reference="CA-1", pictures=60, **options)
+    receipt = intake.receive(user=user, files=uploads, reference="CA-1", images=60, **options)
     return rows.record(user, key=key or uuid.uuid4(), file_name=files[0][0], reference="CA-1", receipt=receipt)
 
 
-def picture(seed: int = 0) -> bytes:
+def image(seed: int = 0) -> bytes:
     return builders.png_bytes(builders.phantom(96, seed=seed))
 
 
@@ -44,14 +44,14 @@ def test_announced_files_are_listed_in_their_order_before_they_arrive(user: User
 def test_a_file_that_arrives_takes_the_row_that_announced_it(user: User) -> None:
     keys = [uuid.uuid4() for _ in range(3)]
     rows.announce(user, files=[Announced(key, f"{n}.png", 10) for n, key in enumerate(keys)], reference="CA-1")
-    [row] = send(user, ("1.png", picture()), key=keys[1])
+    [row] = send(user, ("1.png", image()), key=keys[1])
     assert (row.state, row.prediction, row.size) == (UploadState.TAKEN, Prediction.objects.get(), 10)
     assert states(user) == [("0.png", "waiting"), ("1.png", "taken"), ("2.png", "waiting")]
 
 
 def test_an_announcement_that_comes_late_or_twice_changes_nothing(user: User) -> None:
     key = uuid.uuid4()
-    send(user, ("a.png", picture()), key=key)
+    send(user, ("a.png", image()), key=key)
     for _ in range(2):
         rows.announce(user, files=[Announced(key, "a.png", 10)], reference="CA-1")
     assert states(user) == [("a.png", "taken")]
@@ -59,23 +59,23 @@ def test_an_announcement_that_comes_late_or_twice_changes_nothing(user: User) ->
 
 def test_a_file_whose_answer_was_lost_ends_as_it_did_the_first_time(user: User) -> None:
     key = uuid.uuid4()
-    send(user, ("a.png", picture()), key=key)
-    [row] = send(user, ("a.png", picture()), key=key)
+    send(user, ("a.png", image()), key=key)
+    [row] = send(user, ("a.png", image()), key=key)
     assert row.state == UploadState.TAKEN
     assert UploadRow.objects.count() == Prediction.objects.count() == 1
 
 
 def test_what_was_there_before_is_known_and_not_refused(user: User) -> None:
-    send(user, ("a.png", picture()))
-    [row] = send(user, ("b.png", picture()))
+    send(user, ("a.png", image()))
+    [row] = send(user, ("b.png", image()))
     assert (row.state, row.code, row.detail) == (UploadState.KNOWN, "", "")
     assert row.prediction == Prediction.objects.get()
 
 
 def test_a_file_chosen_again_later_moves_up_instead_of_standing_twice(user: User) -> None:
-    send(user, ("a.png", picture()))
-    send(user, ("b.png", picture(1)))
-    [row] = send(user, ("a.png", picture()))
+    send(user, ("a.png", image()))
+    send(user, ("b.png", image(1)))
+    [row] = send(user, ("a.png", image()))
     assert states(user) == [("a.png", "known"), ("b.png", "taken")]
     assert UploadRow.objects.first() == row
 
@@ -87,7 +87,7 @@ def test_a_refused_file_keeps_its_reason(user: User) -> None:
 
 
 def test_an_archive_is_a_row_for_each_of_its_files(user: User) -> None:
-    archive = builders.zipped({"a.png": picture(), "b.png": picture(1), "n.txt": builders.TEXT})
+    archive = builders.zipped({"a.png": image(), "b.png": image(1), "n.txt": builders.TEXT})
     send(user, ("study.zip", archive))
     assert states(user) == [("a.png", "taken"), ("b.png", "taken"), ("n.txt", "refused")]
     assert {row.file_name for row in UploadRow.objects.all()} == {"study.zip"}
@@ -106,7 +106,7 @@ def test_the_slices_of_a_series_share_a_row(user: User) -> None:
 LETTERED = builders.dicom_series(2, BurnedInAnnotation="YES")
 
 
-def test_a_question_keeps_its_picture_until_it_is_answered(user: User) -> None:
+def test_a_question_keeps_its_image_until_it_is_answered(user: User) -> None:
     key = uuid.uuid4()
     archive = builders.zipped({f"IM{n}": content for n, content in enumerate(LETTERED)})
     asking = send(user, ("study.zip", archive), key=key)
@@ -125,7 +125,7 @@ def test_a_question_keeps_its_picture_until_it_is_answered(user: User) -> None:
     assert not UploadPicture.objects.exists()
 
 
-def test_a_picture_that_was_taken_off_the_list_is_not_asked_about_again(user: User) -> None:
+def test_an_image_that_was_taken_off_the_list_is_not_asked_about_again(user: User) -> None:
     key = uuid.uuid4()
     archive = builders.zipped({f"IM{n}": content for n, content in enumerate(LETTERED)})
     first, second = send(user, ("study.zip", archive), key=key)
@@ -136,7 +136,7 @@ def test_a_picture_that_was_taken_off_the_list_is_not_asked_about_again(user: Us
 
 def test_each_of_several_files_in_one_request_may_be_sent_again_alone(user: User) -> None:
     uploads = [SimpleUploadedFile(f"IM{n}", content) for n, content in enumerate(LETTERED)]
-    receipt = intake.receive(user=user, files=uploads, reference="CA-1", pictures=60)
+    receipt = intake.receive(user=user, files=uploads, reference="CA-1", images=60)
     first, _ = rows.record(user, key=uuid.uuid4(), file_name="", reference="CA-1", receipt=receipt)
     send(user, ("IM0", LETTERED[0]), key=first.key, confirmed=rows.confirmed(user, ids=[first.pk]))
     assert states(user) == [("IM0", "taken"), ("IM1", "refused")]
@@ -149,7 +149,7 @@ def test_only_the_own_answers_count(user: User, other_user: User) -> None:
 
 
 def test_rows_are_dismissed_by_id_by_key_and_when_finished(user: User, other_user: User) -> None:
-    first, second, third = (send(user, (f"{n}.png", picture(n)))[0] for n in range(3))
+    first, second, third = (send(user, (f"{n}.png", image(n)))[0] for n in range(3))
     assert rows.dismiss(other_user, ids=[first.pk], keys=[first.key], finished=True) == 0
     assert rows.dismiss(user, ids=[first.pk]) == 1
     assert rows.dismiss(user, keys=[second.key]) == 1
@@ -160,7 +160,7 @@ def test_rows_are_dismissed_by_id_by_key_and_when_finished(user: User, other_use
 
 
 def test_a_row_outlives_its_scan(user: User) -> None:
-    [row] = send(user, ("a.png", picture()))
+    [row] = send(user, ("a.png", image()))
     Prediction.objects.all().delete()
     row.refresh_from_db()
     assert (row.state, row.prediction) == (UploadState.TAKEN, None)

@@ -32,12 +32,12 @@ def test_rows_leave_when_they_were_seen_or_are_old(user: User) -> None:
     assert set(UploadRow.objects.all()) == {fresh, kept, seen}
 
 
-def test_a_picture_leaves_after_an_hour_and_its_row_stays(user: User) -> None:
+def test_an_image_leaves_after_an_hour_and_its_row_stays(user: User) -> None:
     asking = row(user, state="refused", code="lettering", detail="Text.", sha256="0" * 64)
-    picture = UploadPicture.objects.create(row=asking, data=b"jpeg")
+    image = UploadPicture.objects.create(row=asking, data=b"jpeg")
     sweep.sweep()
     assert UploadPicture.objects.exists()
-    UploadPicture.objects.filter(pk=picture.pk).update(created=timezone.now() - sweep.PICTURES_FOR - MOMENT)
+    UploadPicture.objects.filter(pk=image.pk).update(created=timezone.now() - sweep.PICTURES_FOR - MOMENT)
     sweep_uploads()
     assert not UploadPicture.objects.exists()
     assert UploadRow.objects.get() == asking

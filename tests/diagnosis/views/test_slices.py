@@ -188,6 +188,6 @@ def test_a_window_of_a_damaged_file_says_that_the_file_is_damaged(as_user: Clien
     row = Slice.objects.filter(scan=series.scan)[0]
     file = row.file or row.scan.file
     with file.storage.open(file.name, "wb") as stored:
-        stored.write(b"no picture")
+        stored.write(b"no image")
     response = as_user.get(reverse("slice-preview", args=[row.pk]), {"window": "full"})
     assert (response.status_code, missing.FILE in response.content.decode()) == (404, True)

@@ -49,7 +49,7 @@ def test_all_bad_is_a_400(as_user: Client) -> None:
     assert not Case.objects.exists()
 
 
-def test_an_archive_without_pictures_is_reported_beside_a_good_file_and_alone(as_user: Client) -> None:
+def test_an_archive_without_images_is_reported_beside_a_good_file_and_alone(as_user: Client) -> None:
     alone = as_user.post("/upload/", {"files": SimpleUploadedFile("study.zip", zipped({}))})
     assert alone.status_code == 400
     beside = as_user.post("/upload/", {"files": [image(), SimpleUploadedFile("study.zip", zipped({}))]})

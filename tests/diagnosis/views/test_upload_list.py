@@ -1,4 +1,4 @@
-"""What an open upload page asks of its list: rows announced, read and dismissed, pictures, the session, same names."""
+"""What an open upload page asks of its list: rows announced, read and dismissed, images, the session, same names."""
 
 import json
 import uuid
@@ -76,12 +76,12 @@ ARCHIVE = zipped({f"IM{n}": data for n, data in enumerate(dicom_series(2, Burned
 
 @pytest.fixture
 def asking(as_user: Client) -> list[UploadRow]:
-    """Two pictures of an archive that may show a name."""
+    """Two images of an archive that may show a name."""
     as_user.post("/upload/", {"key": str(uuid.uuid4()), "files": SimpleUploadedFile("study.zip", ARCHIVE)}, headers=XHR)
     return list(UploadRow.objects.all())
 
 
-def test_the_pictures_of_an_archive_are_shown_large_to_their_uploader_alone(
+def test_the_images_of_an_archive_are_shown_large_to_their_uploader_alone(
     as_user: Client, asking: list[UploadRow], admin: User, other_user: User
 ) -> None:
     address = f"/upload/rows/{asking[0].pk}/picture/"
@@ -99,15 +99,15 @@ def test_the_pictures_of_an_archive_are_shown_large_to_their_uploader_alone(
     assert Client().get(address).status_code == 302
 
 
-def test_a_picture_that_was_answered_or_has_expired_is_gone(as_user: Client, asking: list[UploadRow]) -> None:
+def test_an_image_that_was_answered_or_has_expired_is_gone(as_user: Client, asking: list[UploadRow]) -> None:
     UploadPicture.objects.filter(row=asking[0]).delete()
     assert as_user.get(f"/upload/rows/{asking[0].pk}/picture/").status_code == 404
-    assert "The picture is not shown" in as_user.get("/upload/").content.decode()
+    assert "The image is not shown" in as_user.get("/upload/").content.decode()
     as_user.post("/upload/rows/dismiss/", {"row": asking[1].pk})
     assert as_user.get(f"/upload/rows/{asking[1].pk}/picture/").status_code == 404
 
 
-def test_the_file_is_taken_once_its_pictures_were_looked_at(as_user: Client, asking: list[UploadRow]) -> None:
+def test_the_file_is_taken_once_its_images_were_looked_at(as_user: Client, asking: list[UploadRow]) -> None:
     fields = {
         "key": str(asking[0].key),
         "looked_at": [asking[0].pk, asking[1].pk, "x"],

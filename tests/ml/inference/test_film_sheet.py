@@ -1,4 +1,4 @@
-"""Several slices in one picture are told from one slice."""
+"""Several slices in one image are told from one slice."""
 
 import csv
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_one_slice(size: int) -> None:
     assert film_sheet.repeats(builders.phantom(size)) < 0.8
 
 
-def test_noise_and_a_flat_picture() -> None:
+def test_noise_and_a_flat_image() -> None:
     assert film_sheet.repeats(np.random.default_rng(0).integers(0, 255, (200, 300)).astype(np.uint8)) < 0.8
     assert film_sheet.repeats(np.full((64, 64), 7, np.uint8)) == 0
 

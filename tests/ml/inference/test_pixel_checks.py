@@ -40,7 +40,7 @@ def test_a_strip_is_refused_before_it_is_padded_to_a_square(shape: tuple[int, in
     assert f"{shape[1]} × {shape[0]}" in str(verdict.message)
 
 
-def test_a_image_of_the_greatest_aspect_is_accepted() -> None:
+def test_an_image_of_the_greatest_aspect_is_accepted() -> None:
     assert pixel_checks.check(image(np.resize(builders.phantom(), (64, 256)))).accepted
 
 

@@ -94,7 +94,7 @@ def test_a_model_without_the_fit_says_that_it_judges_no_series() -> None:
     assert caught.value.code == "series_unfitted"
 
 
-def test_the_record_has_the_names_of_a_image_and_its_slices() -> None:
+def test_the_record_has_the_names_of_an_image_and_its_slices() -> None:
     model = stand_in(0.9)
     found = analyze_series(model, readers.open_file(builders.nifti_bytes(6)))
     said = json.loads(json.dumps(found.as_dict(), allow_nan=False))

@@ -37,7 +37,7 @@ def test_a_reading() -> None:
     np.testing.assert_allclose(np.linalg.norm(reading.embedding, axis=1), 1, atol=1e-5)
 
 
-def test_a_image_does_not_depend_on_its_batch() -> None:
+def test_an_image_does_not_depend_on_its_batch() -> None:
     heads, maps = Heads.from_tensors(random_heads()), features()
     together = heads.apply(maps)
     for n in range(4):

@@ -1,4 +1,4 @@
-"""Text drawn into a picture's margin: found in any corner, size and depth; letters of orientation are none."""
+"""Text drawn into an image's margin: found in any corner, size and depth; letters of orientation are none."""
 
 import random
 from typing import Any
@@ -22,15 +22,15 @@ def lettered(
     size: int, text: str, corner: str, *, height: int = 14, value: int = 255, seed: int = 0, bar: bool = False
 ) -> np.ndarray:
     """A phantom with the text in a corner, bright on its own ground, or dark on a bright bar."""
-    picture = Pillow.fromarray(builders.phantom(size, seed=seed))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(height)
+    image = Pillow.fromarray(builders.phantom(size, seed=seed))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(height)
     _, _, width, bottom = draw.textbbox((0, 0), text, font=font)
     x = 6 if corner.endswith("left") else size - width - 6
     y = 6 if corner.startswith("upper") else size - bottom - 6
     if bar:
         draw.rectangle((0, y - 4, size, y + bottom + 4), fill=240)
     draw.text((x, y), text, fill=10 if bar else value, font=font)
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def found(pixels: np.ndarray, **options: Any) -> BurnedInText | None:
@@ -66,7 +66,7 @@ def test_dark_letters_on_a_bright_bar_are_found() -> None:
 
 
 @pytest.mark.parametrize("depth", [np.uint16, np.float32])
-def test_deep_pictures_are_searched_in_their_displayed_range(depth: Any) -> None:
+def test_deep_images_are_searched_in_their_displayed_range(depth: Any) -> None:
     """Letters at the greatest value, far above tissue."""
     pixels = lettered(384, "DOE^JANE", "upper left").astype(depth)
     pixels[pixels < 255] *= depth(3)
@@ -79,28 +79,28 @@ def test_orientation_letters_and_rulers_are_not_text() -> None:
     alarms = 0
     for number in range(60):
         size, height = rng.choice((256, 512)), rng.choice((12, 16, 20, 28))
-        picture = Pillow.fromarray(builders.phantom(size, seed=number, lesion=bool(number % 2)))
-        draw, font = ImageDraw.Draw(picture), ImageFont.load_default(height)
+        image = Pillow.fromarray(builders.phantom(size, seed=number, lesion=bool(number % 2)))
+        draw, font = ImageDraw.Draw(image), ImageFont.load_default(height)
         draw.text((4, size // 2), rng.choice("RLAP"), fill=255, font=font)
         draw.text((size - height - 4, size // 2), rng.choice("RL"), fill=255, font=font)
         draw.text((size // 2, 2), rng.choice(("A", "S", "H", "RAS")), fill=255, font=font)
         for mark in range(11):  # a scale of 10 cm
             draw.line((size - 8, size * 0.3 + mark * size / 40, size - 3, size * 0.3 + mark * size / 40), fill=255)
-        alarms += found(np.asarray(picture), quality=85) is not None
+        alarms += found(np.asarray(image), quality=85) is not None
     assert alarms <= 1
 
 
 @pytest.mark.parametrize("size", [16, 100, 256, 700])
 @pytest.mark.parametrize("lesion", [True, False])
-def test_no_text_is_found_in_clean_pictures(size: int, lesion: bool) -> None:
+def test_no_text_is_found_in_clean_images(size: int, lesion: bool) -> None:
     assert all(found(builders.phantom(size, seed=seed, lesion=lesion)) is None for seed in range(2))
     assert find_text(Image(np.zeros((size, size), np.uint8), "PNG", size, size)) is None
 
 
 def test_text_within_the_head_is_not_searched_for() -> None:
-    picture = Pillow.fromarray(builders.phantom(512))
-    ImageDraw.Draw(picture).text((200, 250), "DOE^JANE", fill=255, font=ImageFont.load_default(16))
-    assert found(np.asarray(picture)) is None
+    image = Pillow.fromarray(builders.phantom(512))
+    ImageDraw.Draw(image).text((200, 250), "DOE^JANE", fill=255, font=ImageFont.load_default(16))
+    assert found(np.asarray(image)) is None
 
 
 @pytest.mark.parametrize(("value", "expected"), [("YES", True), ("yes ", True), ("NO", False), (None, False)])

@@ -1,4 +1,4 @@
-"""How much of a picture is in color, whatever mode it is stored in."""
+"""How much of an image is in color, whatever mode it is stored in."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ def colorful() -> Pillow.Image:
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "I", "F", "LA", "RGB", "RGBA", "P", "CMYK", "YCbCr", "HSV"])
 def test_gray_has_no_color_in_any_mode(mode: str) -> None:
     gray = Pillow.fromarray(builders.phantom(128))
-    picture = gray.convert("I").convert("I;16") if mode == "I;16" else gray.convert("RGB").convert(mode)
-    assert measure(picture).fraction < 0.01
+    image = gray.convert("I").convert("I;16") if mode == "I;16" else gray.convert("RGB").convert(mode)
+    assert measure(image).fraction < 0.01
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "YCbCr", "HSV"])
@@ -35,10 +35,10 @@ def test_color_in_lab(opponent: int, share: float) -> None:
 
 
 def test_hidden_color_does_not_count() -> None:
-    """Where a picture is transparent, what is seen is black."""
-    picture = colorful().convert("RGBA")
-    picture.putalpha(0)
-    assert measure(picture) == NONE
+    """Where an image is transparent, what is seen is black."""
+    image = colorful().convert("RGBA")
+    image.putalpha(0)
+    assert measure(image) == NONE
 
 
 def test_a_single_tint_is_not_color() -> None:

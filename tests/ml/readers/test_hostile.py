@@ -179,7 +179,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "gzip of nothing": (lambda: gzip.compress(b""), "archive", "a gzip file"),
     "a gzip header alone": (lambda: b"\x1f\x8b\x08", "archive", "a gzip file"),
     "a gzip bomb": (gzip_bomb, "too_large", "MB"),
-    "a picture bomb": (builders.bomb_png, "too_many_pixels", "pixels"),
+    "an image bomb": (builders.bomb_png, "too_many_pixels", "pixels"),
 }
 
 
@@ -269,7 +269,7 @@ def test_hostile_archives_do_not_fill_the_memory(what: str, code: str) -> None:
         ({"SeriesInstanceUID": element("SeriesInstanceUID", "LO", "Yamada")}, "stored values"),
     ],
 )
-def test_an_invalid_element_does_not_stop_a_picture(values: dict[str, Any], note: str) -> None:
+def test_an_invalid_element_does_not_stop_an_image(values: dict[str, Any], note: str) -> None:
     found = outcome(changed(**values))
     assert isinstance(found, list), said(found)
     assert note in said(found)

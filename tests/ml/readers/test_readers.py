@@ -108,10 +108,10 @@ def test_the_pixel_limit_is_the_callers() -> None:
         readers.read(data, max_pixels=9_999)
 
 
-def test_the_first_picture_of_an_animation_is_read_and_noted() -> None:
+def test_the_first_image_of_an_animation_is_read_and_noted() -> None:
     image = readers.read(builders.gif_bytes(frames=3))
     assert image.pixels.shape == (128, 128)
-    assert any("3 pictures" in note for note in image.notes)
+    assert any("3 images" in note for note in image.notes)
 
 
 def test_sixteen_bits_are_kept() -> None:
@@ -143,7 +143,7 @@ def test_transparency_lies_over_black() -> None:
     assert pixels[:, 36:].min() > 100
 
 
-def test_one_bit_pictures_are_black_and_white() -> None:
+def test_one_bit_images_are_black_and_white() -> None:
     image = readers.read(builders.encode((builders.phantom(80) > 90).astype(np.uint8) * 255, "PNG", mode="1"))
     assert set(np.unique(image.pixels)) == {0, 255}
 
@@ -236,10 +236,10 @@ def test_arbitrary_bytes_are_refused(data: bytes) -> None:
         readers.read(data)
     except UnreadableImage:
         return
-    Pillow.open(io.BytesIO(data)).load()  # whatever was read is a picture to Pillow as well
+    Pillow.open(io.BytesIO(data)).load()  # whatever was read is an image to Pillow as well
 
 
-def test_a_picture_is_one_slice() -> None:
+def test_an_image_is_one_slice() -> None:
     opened = readers.open_file(builders.png_bytes())
     assert opened.frames == 1
     np.testing.assert_array_equal(opened.image(0).pixels, readers.read(builders.png_bytes()).pixels)
@@ -260,7 +260,7 @@ def test_dicom_and_nifti_are_opened_by_their_bytes() -> None:
         assert caught.value.code == "many_slices"
 
 
-def test_raster_pictures_do_not_import_the_volume_readers(tmp_path: Path) -> None:
+def test_raster_images_do_not_import_the_volume_readers(tmp_path: Path) -> None:
     file = tmp_path / "slice.png"
     file.write_bytes(builders.png_bytes())
     code = f"import sys; from ml import readers; readers.read({str(file)!r}); sys.exit('pydicom' in sys.modules)"

@@ -97,7 +97,7 @@ def test_a_volume_of_unknown_voxel_size_has_none() -> None:
     assert opened.values(0).millimeters is None
 
 
-def test_a_picture_has_its_levels_and_no_size() -> None:
+def test_an_image_has_its_levels_and_no_size() -> None:
     eight, deep = builders.phantom(64), builders.phantom(64).astype(np.uint16) * 256
     assert open_file(builders.png_bytes(eight)).values(0).windows == (EIGHT_BITS,)
     found = open_file(builders.png_bytes(deep)).values(0)

@@ -64,15 +64,15 @@ def test_evidence_has_a_region_and_image_urls(api: APIClient, done: Prediction) 
         assert shown[f"{kind}_url"] == f"http://testserver{URL}{done.pk}/{kind}/"
         response = api.get(shown[f"{kind}_url"])
         assert (response.status_code, response["Content-Type"]) == (200, "image/png")
-        picture = Pillow.open(io.BytesIO(response.content))
-        assert (picture.mode, picture.size) == (mode, (96, 96))
+        image = Pillow.open(io.BytesIO(response.content))
+        assert (image.mode, image.size) == (mode, (96, 96))
 
 
 def test_the_map_is_hot_where_the_peak_is(api: APIClient, done: Prediction) -> None:
-    picture = Pillow.open(io.BytesIO(api.get(f"{URL}{done.pk}/heatmap/").content))
+    image = Pillow.open(io.BytesIO(api.get(f"{URL}{done.pk}/heatmap/").content))
     x, y = api.get(f"{URL}{done.pk}/").json()["evidence"]["peak"]
-    assert picture.getpixel((int(x * 96), int(y * 96)))[3] > 200
-    assert picture.getpixel((2, 93))[3] == 0
+    assert image.getpixel((int(x * 96), int(y * 96)))[3] > 200
+    assert image.getpixel((2, 93))[3] == 0
 
 
 def test_evidence_that_is_not_localized_has_no_box(api: APIClient, user: User) -> None:

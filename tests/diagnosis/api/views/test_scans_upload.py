@@ -18,7 +18,7 @@ URL = "/api/v1/scans/"
 pytestmark = pytest.mark.django_db
 
 
-def picture(name: str = "axial.png", seed: int = 0, size: int = 64) -> SimpleUploadedFile:
+def image(name: str = "axial.png", seed: int = 0, size: int = 64) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, png_bytes(phantom(size, seed=seed)))
 
 
@@ -44,7 +44,7 @@ def test_one_file(
     api: APIClient, user: User, model_version: Any, sent: list[int], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        response = upload(api, picture())
+        response = upload(api, image())
     assert response.status_code == 201
     body = response.json()
     scan = Scan.objects.get()
@@ -63,28 +63,28 @@ def test_one_file(
 
 
 def test_many_files_one_case(api: APIClient) -> None:
-    body = upload(api, *(picture(f"{n}.png", seed=n) for n in range(4)), case="STUDY-7").json()
+    body = upload(api, *(image(f"{n}.png", seed=n) for n in range(4)), case="STUDY-7").json()
     assert body["case"] == "STUDY-7"
     assert [scan["name"] for scan in body["scans"]] == ["0.png", "1.png", "2.png", "3.png"]
     assert Case.objects.get().scans.count() == 4
 
 
 def test_the_returned_case_can_be_sent_with_the_next_upload(api: APIClient) -> None:
-    first = upload(api, picture(seed=1)).json()
-    second = upload(api, picture(seed=2), case=first["case"]).json()
+    first = upload(api, image(seed=1)).json()
+    second = upload(api, image(seed=2), case=first["case"]).json()
     assert second["case_id"] == first["case_id"]
 
 
 def test_five_hundred_files_in_one_go(api: APIClient) -> None:
-    response = upload(api, *(picture(f"{n}.png", seed=n, size=16) for n in range(500)))
+    response = upload(api, *(image(f"{n}.png", seed=n, size=16) for n in range(500)))
     assert response.status_code == 201
     assert len(response.json()["scans"]) == 500
     assert Prediction.objects.filter(state="queued").count() == 500
 
 
 def test_the_same_file_twice_is_one_scan_and_one_prediction(api: APIClient) -> None:
-    first = upload(api, picture("a.png")).json()
-    again = upload(api, picture("b.png")).json()
+    first = upload(api, image("a.png")).json()
+    again = upload(api, image("b.png")).json()
     [shown] = again["scans"]
     assert shown["duplicate"] is True
     assert shown["id"] == first["scans"][0]["id"]
@@ -96,22 +96,22 @@ def test_the_same_file_twice_is_one_scan_and_one_prediction(api: APIClient) -> N
 
 
 def test_the_same_file_twice_in_one_request(api: APIClient) -> None:
-    scans = upload(api, picture("a.png"), picture("b.png")).json()["scans"]
+    scans = upload(api, image("a.png"), image("b.png")).json()["scans"]
     assert [scan["duplicate"] for scan in scans] == [False, True]
     assert scans[0]["id"] == scans[1]["id"]
 
 
 def test_a_repeated_image_in_another_case_names_the_first(api: APIClient) -> None:
-    first = upload(api, picture(), case="A").json()["scans"][0]
-    second = upload(api, picture(), case="B").json()["scans"][0]
+    first = upload(api, image(), case="A").json()["scans"][0]
+    second = upload(api, image(), case="B").json()["scans"][0]
     assert second["id"] != first["id"]
     assert second["duplicate_of"]["scan"] == first["id"]
     assert second["duplicate_of"]["prediction"] == first["prediction"]
 
 
 def test_another_users_copy_is_not_revealed(api: APIClient, login: Any, other_user: User) -> None:
-    upload(login(other_user), picture())
-    [shown] = upload(api, picture()).json()["scans"]
+    upload(login(other_user), image())
+    [shown] = upload(api, image()).json()["scans"]
     assert (shown["duplicate"], shown["duplicate_of"]) == (False, None)
 
 
@@ -148,7 +148,7 @@ def test_bad_files_are_refused_with_their_reason(
 
 @pytest.mark.parametrize(("name", "data", "code"), BAD.values(), ids=BAD)
 def test_a_bad_file_never_stops_a_good_one(api: APIClient, name: str, data: bytes, code: str) -> None:
-    response = upload(api, picture("one.png", 1), SimpleUploadedFile(name, data), picture("two.png", 2))
+    response = upload(api, image("one.png", 1), SimpleUploadedFile(name, data), image("two.png", 2))
     assert response.status_code == 201
     body = response.json()
     assert [scan["name"] for scan in body["scans"]] == ["one.png", "two.png"]
@@ -166,7 +166,7 @@ def test_too_large_is_413_and_names_the_limit(api: APIClient, settings: Any, pro
 def test_too_large_among_good_ones(api: APIClient, settings: Any) -> None:
     settings.MAX_UPLOAD_MB = 1
     big = SimpleUploadedFile("big.png", bytes(3 * 1024 * 1024))
-    response = upload(api, picture("one.png", 1), big, picture("two.png", 2))
+    response = upload(api, image("one.png", 1), big, image("two.png", 2))
     assert response.status_code == 201
     assert [scan["name"] for scan in response.json()["scans"]] == ["one.png", "two.png"]
     assert [rejected["code"] for rejected in response.json()["rejected"]] == ["too_large"]
@@ -179,7 +179,7 @@ def test_too_large_and_bad_is_400(api: APIClient, settings: Any, problem: Any) -
 
 
 def test_no_files(api: APIClient, problem: Any) -> None:
-    for fields in ({}, {"case": "A-1"}, {"files": "not a file"}, {"file": picture()}):
+    for fields in ({}, {"case": "A-1"}, {"files": "not a file"}, {"file": image()}):
         body = problem(api.post(URL, fields, format="multipart"), 400, "invalid")
         assert "curl" in body["errors"]["files"][0]
     assert not Case.objects.exists()
@@ -189,14 +189,14 @@ def test_no_files(api: APIClient, problem: Any) -> None:
     "reference", ["Jane Doe", "../etc", "-x", "a" * 65, "ä", "<script>", "a\nb", "a\x00b", "a'; DROP TABLE x;--"]
 )
 def test_an_invalid_reference(api: APIClient, problem: Any, reference: str) -> None:
-    body = problem(upload(api, picture(), case=reference), 400, "invalid")
+    body = problem(upload(api, image(), case=reference), 400, "invalid")
     assert "pseudonym" in body["errors"]["case"][0]
     assert not Scan.objects.exists()
 
 
 def test_a_reference_that_another_user_has_opens_a_new_case(api: APIClient, other_user: User) -> None:
     theirs = CaseFactory(owner=other_user, reference="P-1")
-    body = upload(api, picture(), case="P-1").json()
+    body = upload(api, image(), case="P-1").json()
     assert body["case_id"] != theirs.pk
     assert theirs.scans.count() == 0
 
@@ -253,17 +253,17 @@ def test_multipart_without_boundary(api: APIClient, problem: Any, content_type: 
 
 def test_too_many_files(api: APIClient, settings: Any, problem: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FILES = 2
-    problem(upload(api, *(picture(f"{n}.png", n) for n in range(3))), 400, "too_many_files")
+    problem(upload(api, *(image(f"{n}.png", n) for n in range(3))), 400, "too_many_files")
 
 
 def test_too_many_fields(api: APIClient, settings: Any, problem: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
-    problem(upload(api, picture(), a="1", b="2", c="3"), 400, "parse_error")
+    problem(upload(api, image(), a="1", b="2", c="3"), 400, "parse_error")
 
 
 def test_fields_too_large(api: APIClient, settings: Any, problem: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
-    problem(upload(api, picture(), case="x" * 100), 413, "too_large")
+    problem(upload(api, image(), case="x" * 100), 413, "too_large")
 
 
 def test_only_multipart(api: APIClient, problem: Any) -> None:
@@ -282,12 +282,12 @@ def test_wrong_verb(api: APIClient, problem: Any, method: str) -> None:
 
 
 def test_readers_may_open_cases_of_their_own(login: Any, reader: User) -> None:
-    assert upload(login(reader), picture()).status_code == 201
+    assert upload(login(reader), image()).status_code == 201
     assert Case.objects.get().owner == reader
 
 
 def test_anonymous_is_401(anonymous: APIClient, problem: Any) -> None:
-    problem(upload(anonymous, picture()), 401, "not_authenticated")
+    problem(upload(anonymous, image()), 401, "not_authenticated")
     assert not Scan.objects.exists()
 
 
@@ -295,28 +295,28 @@ def test_without_a_free_slot_nothing_is_taken(
     api: APIClient, problem: Any, monkeypatch: pytest.MonkeyPatch, user: User
 ) -> None:
     monkeypatch.setattr(intake, "_slots", UploadSlots(0))
-    response = upload(api, picture())
+    response = upload(api, image())
     assert "Try again soon" in problem(response, 503, "busy")["detail"]
     assert response["Retry-After"] == "5"
     assert not Case.objects.exists() and not AuditEvent.objects.filter(action__startswith="scan").exists()
-    problem(upload(api, picture(), case="no reference"), 400, "invalid")
+    problem(upload(api, image(), case="no reference"), 400, "invalid")
 
 
 def test_a_reference_that_a_visible_case_has_is_told_after_or_before(reader: User, user: User, problem: Any) -> None:
     theirs = CaseFactory(owner=user, reference="P-1")
     client = APIClient()
     client.force_authenticate(reader)
-    problem(upload(client, picture(), case="P-1", refuse_same_reference="true"), 409, "reference_in_use")
+    problem(upload(client, image(), case="P-1", refuse_same_reference="true"), 409, "reference_in_use")
     assert not Scan.objects.exists()
-    body = upload(client, picture(), case="P-1").json()
+    body = upload(client, image(), case="P-1").json()
     [same] = body["same_reference"]
     assert (same["case_id"], same["owner"]) == (theirs.pk, "ada")
     assert body["case_id"] != theirs.pk
     assert client.get(same["url"]).status_code == 200
-    assert upload(client, picture(seed=1), case="P-1", refuse_same_reference="true").status_code == 201
+    assert upload(client, image(seed=1), case="P-1", refuse_same_reference="true").status_code == 201
 
 
 def test_a_reference_that_a_hidden_case_has_is_told_to_nobody(api: APIClient, other_user: User) -> None:
     CaseFactory(owner=other_user, reference="P-1")
-    response = upload(api, picture(), case="P-1", refuse_same_reference="true")
+    response = upload(api, image(), case="P-1", refuse_same_reference="true")
     assert (response.status_code, response.json()["same_reference"]) == (201, [])

@@ -145,7 +145,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(("data", "what"), NOTHING.values(), ids=NOTHING)
-def test_an_archive_without_pictures_says_what_it_holds(data: bytes, what: str) -> None:
+def test_an_archive_without_images_says_what_it_holds(data: bytes, what: str) -> None:
     assert archives.is_archive(data)
     with pytest.raises(UnreadableImage, match=what) as caught:
         list(archives.members(data))

@@ -157,7 +157,7 @@ def test_a_capture_of_a_map_is_set_aside_but_not_for_being_derived() -> None:
     capture.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     assert refusal(capture).code == "derived"
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    assert object_type.check(capture) == ("Read as a picture of a screen: Secondary Capture Image Storage.",)
+    assert object_type.check(capture) == ("Read as an image of a screen: Secondary Capture Image Storage.",)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_planar_configuration_is_needed_for_colors(absent: str, values: dict[s
     assert "Planar Configuration (0028,0006)" in refusal(changed(COLOR, absent=absent, **values)).message
 
 
-def test_empty_pixel_data_is_no_picture() -> None:
+def test_empty_pixel_data_is_no_image() -> None:
     error = refusal(changed(PixelData=b""))
     assert (error.code, "(7FE0,0010)" in error.message) == ("no_pixels", True)
 

@@ -166,7 +166,7 @@ def child() -> Iterator[None]:
 
 
 def test_lossless_jpeg_is_decoded_in_a_child_process(child: None) -> None:
-    """The same picture as the file that holds it as JPEG 2000."""
+    """The same image as the file that holds it as JPEG 2000."""
     assert dcmread(io.BytesIO(LOSSLESS_JPEG)).file_meta.TransferSyntaxUID == JPEGLosslessSV1
     image = read(LOSSLESS_JPEG)
     assert image.pixels.shape == (100, 100)

@@ -43,7 +43,7 @@ def test_a_progressive_file_that_lacks_a_scan_is_refused() -> None:
 
 
 def framed(marker: int, *, precision: int = 8, channels: int = 1) -> bytes:
-    """The picture with another start of frame."""
+    """The image with another start of frame."""
     at = WHOLE.index(b"\xff\xc0")
     data = bytearray(WHOLE)
     data[at + 1], data[at + 4], data[at + 9] = marker, precision, channels
@@ -65,10 +65,10 @@ def test_a_variant_that_is_not_read_is_named(data: bytes, what: str) -> None:
     found = refused(data)
     assert found.code == "variant_not_read"
     assert f"{what}." in found.message
-    assert "Save the picture as PNG" in found.message
+    assert "Save the image as PNG" in found.message
 
 
-def test_a_picture_in_too_many_passes_is_refused_before_the_first() -> None:
+def test_an_image_in_too_many_passes_is_refused_before_the_first() -> None:
     assert readers.read(builders.jpeg_with_scans(jpeg.MAX_SCANS)).pixels.shape == (64, 64)
     started = time.process_time()
     found = refused(builders.jpeg_with_scans(6_000, size=512))
@@ -95,7 +95,7 @@ def test_a_cut_file_that_was_closed_with_an_end_marker_is_refused(whole: bytes, 
     assert refused(whole[:-lost] + b"\xff\xd9").code == "truncated"
 
 
-def test_a_whole_picture_that_ends_in_that_gray_is_read() -> None:
+def test_a_whole_image_that_ends_in_that_gray_is_read() -> None:
     plane = builders.phantom()
     plane[-32:, -32:] = 128
     assert readers.read(builders.jpeg_bytes(plane)).pixels[-1, -1] == 128

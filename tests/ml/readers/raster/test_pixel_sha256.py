@@ -18,11 +18,11 @@ def saved(mode: str, **options: Any) -> bytes:
     values = np.random.default_rng(1).integers(0, 256, (600, 70, 3), dtype=np.uint8)
     values[:, :35] = values[:, :35, :1]
     if mode == "I;16":
-        picture = Pillow.fromarray(values[..., 0].astype(np.uint16) * 257)
+        image = Pillow.fromarray(values[..., 0].astype(np.uint16) * 257)
     else:
-        picture = Pillow.fromarray(values).convert(mode)
+        image = Pillow.fromarray(values).convert(mode)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", **options)
+    image.save(stream, "PNG", **options)
     return stream.getvalue()
 
 

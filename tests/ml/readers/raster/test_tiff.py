@@ -185,7 +185,7 @@ def test_a_page_that_leads_back_to_itself_is_counted_once() -> None:
     assert readers.read(bytes(data)).notes == ()
 
 
-def test_a_picture_in_too_many_strips_is_refused() -> None:
+def test_an_image_in_too_many_strips_is_refused() -> None:
     stream = io.BytesIO()
     Pillow.new("L", (1, MAX_TILES + 1)).save(stream, "TIFF", tiffinfo={278: 1})
     found = refused(stream.getvalue())

@@ -102,7 +102,7 @@ def test_where_the_file_does_not_name_its_sides_nor_do_we(fields: dict[str, Any]
     assert found.thickness == (5 if fields.get("spacings") else 1)
 
 
-def test_a_picture_is_one_slice() -> None:
+def test_an_image_is_one_slice() -> None:
     plane = head()[:, :, 12]
     flat = nrrd(plane, space_directions="(1,0,0) (0,1,0)")
     found: Any = readers.open_file(flat)

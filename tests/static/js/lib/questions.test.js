@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answersOf, groups, otherFile } from "../../../../static/js/lib/questions.js";
 
-test("a file is sent once all of its pictures are answered, with those that have no name", () => {
+test("a file is sent once all of its images are answered, with those that have no name", () => {
   const first = { id: "1", answered: true };
   const second = { id: "2", answered: false };
   assert.deepEqual(answersOf([first, second]), { open: 1, send: null });
@@ -10,7 +10,7 @@ test("a file is sent once all of its pictures are answered, with those that have
   assert.deepEqual(answersOf([first]), { open: 0, send: ["1"] }); // the other was taken off the list
 });
 
-test("a file is not sent if every picture was taken off the list", () => {
+test("a file is not sent if every image was taken off the list", () => {
   assert.deepEqual(answersOf([]), { open: 0, send: null });
 });
 
@@ -23,7 +23,7 @@ test("only the file that the row waits for is taken", () => {
   assert.notEqual(otherFile({ name: "study.zip", size: 11 }, row), null);
 });
 
-test("only files with several pictures are groups", () => {
+test("only files with several images are groups", () => {
   const rows = [
     { id: 1, key: "a" },
     { id: 2, key: "b" },

@@ -1,4 +1,4 @@
-"""A report's pictures as JPEG: small enough that a case of many scans stays a file that can be sent."""
+"""A report's images as JPEG: small enough that a case of many scans stays a file that can be sent."""
 
 import io
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from ml.evidence import drawing, localize
 
 MAX_SIDE = 720
-"""Pixels: 200 an inch at the 9 cm that a picture is wide on paper."""
+"""Pixels: 200 an inch at the 9 cm that an image is wide on paper."""
 
 _QUALITY = 90
 
