@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with a thread for a request once it is there, so that slow clients hold none.
+"""gunicorn's threaded worker, which gives a request a thread only once it has arrived, so that slow clients hold none.
 
 gunicorn gives a connection a thread with its first byte. A hundred clients that send a byte now and then take every
 thread, and no page is served. Here the main loop gathers a request: its head, and its body if that is small. A large
@@ -32,7 +32,7 @@ _BY_THREAD = re.compile(rb"\r\n(transfer-encoding|expect|upgrade):", re.IGNORECA
 
 @dataclass(slots=True)
 class Request:
-    """What has come of a request. deadline: of the monotonic clock."""
+    """What has arrived of a request so far. deadline: by the monotonic clock."""
 
     deadline: float
     data: bytes = b""
@@ -106,7 +106,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._gather(conn)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
-        """As the base class; a large request makes room for the next."""
+        """As the base class does; then the next large request gets its turn."""
         if conn in self._large:
             self._large.discard(conn)
             if self._waiting:

@@ -1,4 +1,4 @@
-"""A snapshot of the database while others write, the names of the files that it knows, and the way back."""
+"""A snapshot of the database while others write, the names of its files, and restoring it."""
 
 import hashlib
 import os
@@ -90,7 +90,7 @@ def restore(folder: Path, *, vendor: str) -> None:
     wanted = "sqlite" if vendor == "sqlite3" else vendor
     if connection.vendor != wanted:
         raise BackupError(
-            f"The backup is of {vendor}, and DATABASE_URL names a database of another kind. Use the same kind."
+            f"The backup is of {vendor}, but DATABASE_URL names a {connection.vendor} database. Use {vendor}."
         )
     if wanted == "postgresql":
         _run("pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction",
@@ -98,7 +98,7 @@ def restore(folder: Path, *, vendor: str) -> None:
         return
     target = Path(str(connection.settings_dict["NAME"]))
     for left in (target, *(target.with_name(f"{target.name}{end}") for end in ("-wal", "-shm"))):
-        left.unlink(missing_ok=True)  # of a connection that only looked whether there were tables
+        left.unlink(missing_ok=True)  # left by the connection that looked for tables
     draft = target.with_name(f"{target.name}.restored")
     shutil.copyfile(folder / _SQLITE, draft)
     draft.chmod(0o600)

@@ -27,7 +27,7 @@ class Copied(dict[str, tuple[int, str]]):
 
 
 def read(folder: Path) -> Copied:
-    """What a backup says of its files."""
+    """The files that a backup lists."""
     rows = map(json.loads, (folder / _LIST).read_text(encoding="utf-8").splitlines())
     return Copied({row["name"]: (row["size"], row["sha256"]) for row in rows})
 

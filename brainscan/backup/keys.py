@@ -11,7 +11,7 @@ from brainscan.launcher.errors import LaunchError
 
 _NAME = "secrets.json"
 _STATE = ("db.sqlite3", "secret_key", "deid_secret", "storage")
-"""What makes a DATA_DIR a site's."""
+"""A DATA_DIR that holds any of these belongs to a site."""
 
 
 def write(folder: Path, *, secret_key: str, deid_secret: bytes) -> None:
@@ -20,7 +20,7 @@ def write(folder: Path, *, secret_key: str, deid_secret: bytes) -> None:
 
 
 def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None:
-    """Before a restore: DATA_DIR, and in one that is empty the backup's keys. Variables that are set stand."""
+    """Before a restore: set DATA_DIR and, if it is empty, put the backup's keys there. Variables that are set win."""
     source = next((Path(word) for word in arguments if not word.startswith("-")), None)
     try:
         folder = data_dir.resolve(environ.get("DATA_DIR", ""))

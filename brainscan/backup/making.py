@@ -11,7 +11,7 @@ from brainscan.backup.manifest import FORMAT, BackupError, Manifest
 from diagnosis.access import audit, audit_chain
 
 _ROUNDS = 5
-"""Snapshots at most. A file that was deleted after its snapshot, with its row, is not in the next."""
+"""Snapshots at most. A file deleted after one snapshot, together with its row, is missing; the next knows neither."""
 
 
 def make(target: Path, *, with_keys: bool = True) -> Manifest:

@@ -55,5 +55,5 @@ def read(folder: Path) -> Manifest:
 
 
 def fingerprint() -> str:
-    """Of the key that UIDs and pseudonyms follow from: tells whether two sites have the same, and not which."""
+    """A fingerprint of DEID_SECRET, from which UIDs and pseudonyms follow: equal for equal keys, and tells no key."""
     return hmac.new(settings.DEID_SECRET, b"brainscan backup", hashlib.sha256).hexdigest()[:32]

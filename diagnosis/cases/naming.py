@@ -12,9 +12,9 @@ from diagnosis.models.case import validate_reference
 
 
 def rename(case: Case, *, reference: str, actor: User) -> Case:
-    """Give a case and its predictions, which repeat it, another reference. Returns the case as it is now.
+    """Give a case and its predictions, which repeat it, another reference. Returns the renamed case.
 
-    Raises CaseForbidden, and CaseRefused for a reference that is none or that another case of the owner has.
+    Raises CaseForbidden, and CaseRefused for an invalid reference, or one that another case of the owner has.
     """
     reference = checked(reference)
     with transaction.atomic():

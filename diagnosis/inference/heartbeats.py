@@ -63,33 +63,33 @@ def beat(*, role: Role = Role.WORKER) -> None:
 
 
 def stop() -> None:
-    """This process ends in order."""
+    """Delete the heartbeat of this process, which ends normally."""
     if _Own.id is not None:
         Heartbeat.objects.filter(pk=_Own.id).delete()
         _Own.id = None
 
 
 def forget_beat() -> None:
-    """Before beat starts: there is one, and an earlier one is gone."""
+    """Delete the heartbeat of an earlier beat, before another one starts."""
     Heartbeat.objects.filter(role=Role.BEAT).delete()
 
 
 def forget_all() -> None:
-    """Before any process of a site starts."""
+    """Delete all heartbeats, before any process of the site starts."""
     Heartbeat.objects.all().delete()
 
 
 class Watch:
     """Finds the worker processes that are dead. `look` is called every EVERY seconds.
 
-    It counts looks, not seconds, so that one who was paused does not take everybody else for silent.
+    It counts looks, not seconds, so that a process that was itself paused does not take all others for dead.
     """
 
     def __init__(self) -> None:
         self._known: dict[UUID, tuple[Any, int]] = {}
 
     def reset(self) -> None:
-        """Trust nothing that was seen so far: the database was away, and nobody could write."""
+        """Forget what was seen so far: the database was away, so no heartbeat could move."""
         self._known = {}
 
     def look(self) -> list[Heartbeat]:

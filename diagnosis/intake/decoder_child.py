@@ -1,4 +1,4 @@
-"""The process in which a file is decoded: what runs here may take too long, too much memory, or crash.
+"""The process in which a file is decoded, because decoding may take too long, take too much memory, or crash.
 
 A server process has imported this module and forks such a process in milliseconds. It serves one file after another,
 has no connection to the database and no password or key in its environment, and ends with its parent.
@@ -48,7 +48,7 @@ def _answer(data: bytes, name: str) -> tuple[object, ...]:
 
 
 def _out_of_memory(error: BaseException | None) -> bool:
-    """Readers take whatever a decoder raises for damage."""
+    """Whether memory ran out: readers report whatever a decoder raises as a damaged file."""
     while error is not None:
         if isinstance(error, MemoryError):
             return True
@@ -62,13 +62,13 @@ def _limit_time(seconds: int) -> None:
 
 
 def _limit_memory(megabytes: int) -> None:
-    with contextlib.suppress(OSError):  # only Linux says so, and only there the limit holds
+    with contextlib.suppress(OSError):  # only Linux has this file, and only there the limit works
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + megabytes * MEGABYTE)
 
 
-def _lower(kind: int, limit: int) -> None:
+def _lower(resource_number: int, limit: int) -> None:
     """Set the soft limit; a hard limit that is lower stays."""
-    _, hard = resource.getrlimit(kind)
+    _, hard = resource.getrlimit(resource_number)
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        resource.setrlimit(resource_number, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

@@ -21,7 +21,7 @@ from diagnosis.intake.limits import PerPerson
 from ml.contracts import UnreadableImage
 
 _PATIENCE = 4
-"""Times the limit in processor time that a file may take in all: on a busy machine, or waiting for a disk."""
+"""A file may take this many times its limit in processor time by the clock: the machine may be busy."""
 _FILES = 500
 """Files after which a process is replaced, so that what codecs leak is returned."""
 _FROM_CHILD = frozenset(
@@ -74,14 +74,14 @@ class Decoder:
             self._connection.send_bytes(pickle.dumps((name, data)))
             if not self._connection.poll(self._seconds * _PATIENCE):
                 raise TimeoutError
-            kind, *rest = _Answer(io.BytesIO(self._connection.recv_bytes())).load()
+            verdict, *rest = _Answer(io.BytesIO(self._connection.recv_bytes())).load()
         except (OSError, EOFError) as error:  # TimeoutError is an OSError
             self.end()
             late = isinstance(error, TimeoutError) or self._process.exitcode == -signal.SIGXCPU
             raise (rejections.takes_too_long() if late else rejections.decoder_ended()) from error
-        if kind == "refused":
+        if verdict == "refused":
             raise UnreadableImage(*rest)
-        if kind == "failed":
+        if verdict == "failed":
             raise RuntimeError(f"a file could not be decoded:\n{rest[0]}")
         return list(rest[0])
 

@@ -63,7 +63,7 @@ class FreeSpace:
 def status() -> FreeSpace:
     """The free space where it is least. Asks the file systems each time, which takes microseconds.
 
-    Folders of one disk count as its first, so that the answer does not hang on what is written between two questions.
+    Folders of one disk count as its first, so that the answer does not depend on what is written between two questions.
     """
     disks: dict[int, Path] = {}
     for folder in _folders():

@@ -20,7 +20,7 @@ class Busy(Exception):
 
 
 class PerPerson(Generic[T]):
-    """One of something for each person, as long as somebody holds it."""
+    """One object for each person, such as a semaphore, kept as long as somebody uses it."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make, self._lock = make, threading.Lock()
@@ -47,7 +47,7 @@ class MemoryBudget:
     def held(self, wanted: int) -> Iterator[None]:
         """Hold `wanted` bytes until the block ends; wait for them first.
 
-        A file larger than the whole budget is admitted alone. One of no bytes never waits.
+        A file larger than the whole budget is admitted alone. An empty file never waits.
         """
         held = min(wanted, self._size)
         if held:

@@ -1,7 +1,7 @@
 """How much a person, and one request, may store. Counted in the database, from the sizes that scans keep.
 
 `check` runs inside the transaction that stores, which holds the person's lock (`store.take_turns`), so two uploads at
-once cannot both take the last room.
+once cannot both take the last megabytes.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""Whether database, files and audit trail still say the same, and safe repairs. `manage.py check_integrity`.
+"""Checks that database, files and audit trail agree, and repairs what is safe. `manage.py check_integrity`.
 
-    findings    what was found, one of them for each rule
-    files       rows and files, both ways, with digests; through the storage's interface, so in a bucket, too
+    findings    what breaks a rule, one finding for each
+    files       a file for each row and a row for each file, with the right digest; also in a bucket
     states      copies and counts that contradict each other
-    audits      what happened and left no audit row
+    audits      rows without the audit row that their creation leaves
 
 Each check returns findings and changes nothing; a finding that can be mended carries the function that does it.
 """

@@ -1,4 +1,4 @@
-"""What is in the database and has no audit row that says how it came there. Nobody can make up such a row later."""
+"""Rows without an audit row that says how they came there. It cannot be written later, so nothing is repaired."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +19,8 @@ def check() -> Iterator[Finding]:
     yield from _without("review", signed, "review.signed", "review.amended")
 
 
-def _without(kind: str, rows: QuerySet[Any], *actions: str) -> tuple[Finding, ...]:
-    known = AuditEvent.objects.filter(target_type=kind, target_id=OuterRef("as_text"), action__in=actions)
+def _without(target_type: str, rows: QuerySet[Any], *actions: str) -> tuple[Finding, ...]:
+    known = AuditEvent.objects.filter(target_type=target_type, target_id=OuterRef("as_text"), action__in=actions)
     bare: QuerySet[Model] = rows.annotate(as_text=Cast("pk", CharField())).exclude(Exists(known))
-    says = f"A {kind} has no audit row that says who made it ({', '.join(actions)})."
-    return found(f"audit_missing_{kind}", says, list(bare.values_list("pk", flat=True)))
+    says = f"A {target_type} has no audit row that says who made it ({', '.join(actions)})."
+    return found(f"audit_missing_{target_type}", says, list(bare.values_list("pk", flat=True)))

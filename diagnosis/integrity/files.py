@@ -1,4 +1,4 @@
-"""Rows and files: none without the other, none empty, and each original as its digest says."""
+"""Every row has its files, every file has a row, none is empty, and each original matches its digest."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -16,9 +16,9 @@ from diagnosis.models.discarded_file import STORED
 
 FOLDERS = ("scans", "previews")
 YOUNG = timedelta(hours=1)
-"""Files of an upload under way have no row yet, so one that is younger is nobody's business."""
+"""Files of an upload under way have no row yet, so a younger file is not reported."""
 _AT_ONCE = 8
-"""Files read at the same time: hashing and reading release the interpreter."""
+"""Files read at the same time, in threads: reading and hashing release the GIL."""
 _CHUNK = 1024 * 1024
 
 

@@ -1,6 +1,6 @@
-"""Rows that contradict each other: copies that differ from what they copy, and counts that are not true.
+"""Rows that contradict each other: copies that differ from their source, and counts that are wrong.
 
-What the database itself holds by its constraints is not asked here.
+What the database's constraints rule out is not checked again.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _copies() -> Iterator[Finding]:
         | (Q(in_trash=True) & ~_DELETED)
     )
     wrong = list(Prediction.objects.filter(differs).values_list("pk", flat=True))
-    says = "A prediction's copies of owner, case, name or trash differ from its scan's: people see it who should not."
+    says = "A prediction's copies of owner, case, name or trash differ from its scan's, so the wrong people may see it."
     yield from found("copy_differs", says, wrong, partial(_copy_anew, wrong))
 
 
@@ -58,7 +58,7 @@ def _lost_work() -> Iterator[Finding]:
     yield from found("scan_without_prediction", "A scan was never queued.", none, partial(_queue, none))
     running = Prediction.objects.filter(state=State.RUNNING)
     stopped = running.filter(Q(started=None) | Q(attempts=0)).values_list("pk", flat=True)
-    yield from found("running_unclaimed", "A prediction runs that nobody has claimed.", list(stopped))
+    yield from found("running_unclaimed", "A prediction is running, but no worker has claimed it.", list(stopped))
 
 
 def _queue(ids: list[int]) -> int:
@@ -71,10 +71,10 @@ def _queue(ids: list[int]) -> int:
 
 
 def _series() -> Iterator[Finding]:
-    """A scan of several slices has a row for each. Those of a run under way are being put in order."""
+    """A series has a row for each slice. While a run is active, it may still be numbering them."""
     counted = Scan.objects.annotate(rows=Count("slices"), first=Min("slices__index"), last=Max("slices__index"))
     wrong = counted.filter(Q(rows=0, frames__gt=1) | Q(rows__gt=0) & ~Q(rows=F("frames")))
-    says = "A series has another number of slices than its scan says."
+    says = "A series does not have as many slices as its scan says."
     yield from found("slice_count", says, list(wrong.values_list("pk", flat=True)))
     judged = Exists(Prediction.objects.filter(scan=OuterRef("pk"), state__in=REUSABLE))
     active = Exists(Prediction.objects.filter(scan=OuterRef("pk"), state__in=ACTIVE))
@@ -82,22 +82,22 @@ def _series() -> Iterator[Finding]:
     says = "The slices of a judged series are not numbered from 0 without a gap."
     yield from found("slice_order", says, list(gaps.values_list("pk", flat=True)))
     alone = Slice.objects.filter(Q(file=""), scan__frames=1).values_list("pk", flat=True)
-    yield from found("slice_alone", "A slice belongs to a scan of one image.", list(alone))
+    yield from found("slice_alone", "A scan of a single image has a slice row.", list(alone))
 
 
 def _results() -> Iterator[Finding]:
     done = Prediction.objects.filter(state=State.DONE, scan__slices__isnull=False, reused_from=None).distinct()
     wrong = done.annotate(rows=Count("slice_results", distinct=True)).filter(~Q(rows=F("progress")))
-    says = "A series' result covers another number of slices than there are results of slices."
+    says = "A series' result does not cover as many slices as there are slice results."
     yield from found("slice_results", says, list(wrong.values_list("pk", flat=True)))
     foreign: QuerySet[SliceResult] = SliceResult.objects.exclude(slice__scan=F("prediction__scan"))
     foreign = foreign.exclude(prediction__state__in=ACTIVE)
-    says = "A result is of a slice that belongs to another scan by now."
+    says = "A slice result belongs to a slice that has moved to another scan."
     ids = list(foreign.values_list("pk", flat=True))
     yield from found("result_of_other_scan", says, ids, lambda: _deleted(SliceResult.objects.filter(pk__in=ids)))
     early = Embedding.objects.exclude(prediction__state__in=REUSABLE)
     numbers = list(early.values_list("pk", flat=True))
-    says = "A prediction without a result is found among similar scans."
+    says = "A prediction without a result can be found as a similar scan."
     yield from found("embedding_early", says, numbers, lambda: _deleted(Embedding.objects.filter(pk__in=numbers)))
     key = Prediction.objects.filter(key_slice__isnull=False).exclude(key_slice__scan=F("scan"))
     keys = list(key.values_list("pk", flat=True))
@@ -114,7 +114,7 @@ def _readings() -> Iterator[Finding]:
     wrong = [scan for scan in read.iterator() if consensus.of_scan(scan).reading != scan.reading]
     unread = Scan.objects.exclude(reading="unread").exclude(Exists(Review.objects.filter(scan=OuterRef("pk"))))
     wrong += list(unread)
-    says = "How far people are with a scan differs from what its reviews say."
+    says = "A scan's review state differs from what its reviews say."
     yield from found("reading_differs", says, [scan.pk for scan in wrong], partial(_refresh, wrong))
 
 

@@ -49,7 +49,7 @@ def combined_digest(stack_key: str, digests: list[str]) -> str:
 
 
 class Reading(models.TextChoices):
-    """How far people are with a scan."""
+    """The review state of a scan, the same for all readers."""
 
     UNREAD = "unread", "Unread"
     READ = "read", "Read"

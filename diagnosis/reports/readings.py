@@ -110,7 +110,7 @@ def of_reviews(reviews: Sequence[Review], *, scan: Scan) -> tuple[Reading, ...]:
 
 
 def reading_text(reviews: Sequence[Review]) -> str:
-    """How far people are with the scan."""
+    """The scan's review state in words."""
     return _READING_TEXTS[consensus.of_reviews(reviews).reading]
 
 

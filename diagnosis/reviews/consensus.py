@@ -1,4 +1,4 @@
-"""Which reading of a scan holds, and how far people are with it.
+"""Which reading of a scan holds, and its review state (unread, read, signed, disagreement).
 
 An adjudication holds; else signed readings that agree, once there are as many as their readers' policies ask for.
 `Scan.reading` keeps the result, so that the worklist filters and sorts by a column; `refresh` alone writes it.

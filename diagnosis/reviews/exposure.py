@@ -1,7 +1,7 @@
 """When a reader first saw what the model says of a scan's pixels, whatever page it stood on.
 
 Until a reader commits, blinding hides the result. It can't undo what was shown before: the same pixels in another
-scan, or the result page in the days of an open policy. So each commit records the first time that is known.
+scan, or the result page while the policy was open. So each commit records the first time that is known.
 """
 
 from datetime import datetime

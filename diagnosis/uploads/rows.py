@@ -65,15 +65,15 @@ def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receip
         UploadRow.objects.filter(pk__in=[row.pk for row in before]).delete()
         taken = {row.prediction_id for row in before if row.state == UploadState.TAKEN}
         asked = {row.sha256 for row in before if row.sha256}
-        place = before[0] if before else _row(user, key, file_name, reference, created=timezone.now())
+        first = before[0] if before else _row(user, key, file_name, reference, created=timezone.now())
         shown: dict[int, UploadRow] = {}
         ended: list[Accepted | Rejected] = [*receipt.accepted, *receipt.rejected]
         for part, one in enumerate(ended):
             if asked and isinstance(one, Rejected) and one.sha256 and one.sha256 not in asked:
                 continue  # its person took this image off the list: it is not asked about again
             own = key if file_name else uuid.uuid4()  # of several files in one request, each may be sent again alone
-            row = _row(user, own, file_name, reference, part=part, position=place.position, created=place.created)
-            row.size = place.size
+            row = _row(user, own, file_name, reference, part=part, position=first.position, created=first.created)
+            row.size = first.size
             kept = _keep(row, one, taken)
             shown[kept.pk] = kept
         _trim(user)

@@ -51,21 +51,21 @@ class _Files:
 
 @dataclass(frozen=True, slots=True)
 class _FileSlices:
-    """Frames of files, each opened when it is asked for. places: path and frame of each slice."""
+    """Frames of files, each opened when it is asked for. sources: path and frame of each slice."""
 
-    places: tuple[tuple[Path, int], ...]
+    sources: tuple[tuple[Path, int], ...]
     files: _Files = field(default_factory=_Files)
 
     @property
     def frames(self) -> int:
-        return len(self.places)
+        return len(self.sources)
 
     def image(self, index: int) -> Image:
-        path, frame = self.places[index]
+        path, frame = self.sources[index]
         return self.files.open(path).image(frame)
 
     def values(self, index: int) -> GrayValues:
-        path, frame = self.places[index]
+        path, frame = self.sources[index]
         return self.files.open(path).values(frame)
 
 
@@ -149,6 +149,6 @@ def _digest(files: Sequence[_SingleSlice], index: int) -> str:
     return readers.open_file(files[index].path).image(0).pixel_sha256()
 
 
-def _scan(name: str, stack: Stack, places: Sequence[tuple[Path, int]]) -> Scan:
-    """places: of all slices that were assembled."""
-    return Scan(name, _FileSlices(tuple(places[index] for index in stack.slices)), stack.notes, stack.problem)
+def _scan(name: str, stack: Stack, sources: Sequence[tuple[Path, int]]) -> Scan:
+    """sources: of all slices that were assembled."""
+    return Scan(name, _FileSlices(tuple(sources[index] for index in stack.slices)), stack.notes, stack.problem)

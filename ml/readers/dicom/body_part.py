@@ -33,11 +33,11 @@ _SECTIONS = ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
 class Part:
     """A part of the body.
 
-    kind: `head`; `other`; or `headed`, a part elsewhere that has a head of its own, as in FEMORAL HEAD.
+    region: `head`; `other`; or `headed`, a part elsewhere that has a head of its own, as in FEMORAL HEAD.
     name: in English.
     """
 
-    kind: str
+    region: str
     name: str
 
 
@@ -48,9 +48,9 @@ def check(dataset: Dataset) -> tuple[str, ...]:
     """
     found = list(_named(dataset))
     parts = {part: tag for part, tag in found if part is not None}
-    heads = {part.name for part in parts if part.kind == "head"}
-    others = sorted((part.name.upper(), tag) for part, tag in parts.items() if part.kind != "head")
-    if others and (not heads or (heads == {"head"} and any(part.kind == "headed" for part in parts))):
+    heads = {part.name for part in parts if part.region == "head"}
+    others = sorted((part.name.upper(), tag) for part, tag in parts.items() if part.region != "head")
+    if others and (not heads or (heads == {"head"} and any(part.region == "headed" for part in parts))):
         name, tag = others[0]
         raise UnreadableImage("not_brain", f"Set aside: the body part examined is {name}, not the brain (tag {tag}).")
     if found and not parts:
@@ -122,7 +122,7 @@ def _table() -> dict[str, Part]:
     table: dict[str, Part] = {}
     with _TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            part = Part(row["kind"], row["name"])
+            part = Part(row["region"], row["name"])
             table["".join(_words(row["name"]))] = part
             for key in [*row["codes"].split(), *("".join(_words(word)) for word in row["words"].split())]:
                 table[key] = part

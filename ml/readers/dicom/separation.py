@@ -1,6 +1,6 @@
-"""Telling apart the parts of a series whose slices collide: several lie at the same place, and each part has one.
+"""Telling apart the parts of a series whose slices collide: several lie at the same location, and each part has one.
 
-Of all attributes that give every part each place at most once, the one with the fewest parts is taken; of these the
+Of all attributes that give every part each location at most once, the one with the fewest parts is taken; of these the
 first in `LABELS`. Where no single one does, two or three together are tried, then all. Where none does, the slices are
 cut where time or Instance Number begins anew. The answer depends on the set of slices alone, never on their order.
 """
@@ -30,18 +30,18 @@ class Separation:
     keys: tuple[str, ...]
 
 
-def separate(places: Sequence[int], facts: Sequence[SliceFacts]) -> Separation | None:
-    """Tell slices apart of which several share a place; None if nothing tells. places: equal where slices collide."""
+def separate(locations: Sequence[int], facts: Sequence[SliceFacts]) -> Separation | None:
+    """Tell slices apart that share a location; None if nothing does. locations: equal where slices collide."""
     columns = _columns(facts)
-    crowded = max(Counter(places).values())
+    crowded = max(Counter(locations).values())
     for size in _TOGETHER:
-        if found := _fewest(places, columns, size, crowded):
+        if found := _fewest(locations, columns, size, crowded):
             return found
     if len(columns) > max(_TOGETHER):
         found = _combined(columns, tuple(columns))
-        if _tells(places, found.keys, found.by, crowded):
+        if _tells(locations, found.keys, found.by, crowded):
             return found
-    return _by_sequence(places, facts, crowded)
+    return _by_sequence(locations, facts, crowded)
 
 
 def _columns(facts: Sequence[SliceFacts]) -> dict[str, _Values]:
@@ -68,10 +68,10 @@ def _pattern(values: _Values) -> _Values:
     return tuple(first.setdefault(value, len(first)) for value in values)
 
 
-def _fewest(places: Sequence[int], columns: dict[str, _Values], size: int, crowded: int) -> Separation | None:
+def _fewest(locations: Sequence[int], columns: dict[str, _Values], size: int, crowded: int) -> Separation | None:
     names = list(columns) if size == 1 else [name for name in columns if name not in SEQUENCES][:_MOST_ATTRIBUTES]
     found = [_combined(columns, chosen) for chosen in combinations(names, size)]
-    telling = [one for one in found if _tells(places, one.keys, one.by, crowded)]
+    telling = [one for one in found if _tells(locations, one.keys, one.by, crowded)]
     return min(telling, key=lambda one: len(set(one.keys)), default=None)
 
 
@@ -79,29 +79,29 @@ def _combined(columns: dict[str, _Values], names: tuple[str, ...]) -> Separation
     return Separation(names, tuple(" ".join(map(str, row)) for row in zip(*(columns[n] for n in names), strict=True)))
 
 
-def _tells(places: Sequence[int], keys: Sequence[str], by: tuple[str, ...], crowded: int) -> bool:
-    """Whether every part has each place at most once, without falling apart into single slices.
+def _tells(locations: Sequence[int], keys: Sequence[str], by: tuple[str, ...], crowded: int) -> bool:
+    """Whether every part has each location at most once, without falling apart into single slices.
 
     Times and numbers that each slice has for itself separate everything; they count only where they make no more parts
-    than slices share a place. So does any attribute with a value of its own for every slice of three places or more.
+    than slices share a location. So does any attribute whose values all differ, of slices at three locations or more.
     """
-    if len(set(zip(places, keys, strict=True))) < len(places):
+    if len(set(zip(locations, keys, strict=True))) < len(locations):
         return False
     parts = len(set(keys))
     if any(name in SEQUENCES for name in by):
         return parts <= crowded
-    return parts < len(places) or len(set(places)) < 3
+    return parts < len(locations) or len(set(locations)) < 3
 
 
-def _by_sequence(places: Sequence[int], facts: Sequence[SliceFacts], crowded: int) -> Separation | None:
+def _by_sequence(locations: Sequence[int], facts: Sequence[SliceFacts], crowded: int) -> Separation | None:
     """Parts that were acquired, or numbered, one after the other."""
     for name in SEQUENCES:
         values = [one.sequence.get(name) for one in facts]
         given = [value for value in values if value is not None]
         if len(given) < len(values):
             continue
-        order = sorted(range(len(values)), key=lambda index: (given[index], places[index]))
-        cuts = _cuts([places[index] for index in order], [given[index] for index in order], crowded)
+        order = sorted(range(len(values)), key=lambda index: (given[index], locations[index]))
+        cuts = _cuts([locations[index] for index in order], [given[index] for index in order], crowded)
         if cuts is None:
             continue
         keys = [""] * len(values)
@@ -111,13 +111,13 @@ def _by_sequence(places: Sequence[int], facts: Sequence[SliceFacts], crowded: in
     return None
 
 
-def _cuts(places: Sequence[int], values: Sequence[float], crowded: int) -> list[int] | None:
-    """Where to cut a sequence into `crowded` runs without a place twice; None if it takes more, or is not clear.
+def _cuts(locations: Sequence[int], values: Sequence[float], crowded: int) -> list[int] | None:
+    """Where to cut a sequence into `crowded` runs without a location twice; None if it takes more, or is not clear.
 
-    Each cut lies between the earliest and the latest place where it could be. If these differ, the gap must be clear.
+    Each cut lies between the earliest and the latest index where it could be. If these differ, the gap must be clear.
     """
-    latest = _greedy(places)
-    earliest = sorted(len(places) - cut for cut in _greedy(places[::-1]))
+    latest = _greedy(locations)
+    earliest = sorted(len(locations) - cut for cut in _greedy(locations[::-1]))
     if len(latest) != crowded - 1:
         return None
     cuts = []
@@ -126,18 +126,18 @@ def _cuts(places: Sequence[int], values: Sequence[float], crowded: int) -> list[
         if gaps[0][0] <= 0 or (len(gaps) > 1 and gaps[0][0] < _CLEAR_GAP * gaps[1][0]):
             return None
         cuts.append(gaps[0][1])
-    starts = [0, *cuts, len(places)]
-    runs = [places[start:end] for start, end in pairwise(starts)]
+    starts = [0, *cuts, len(locations)]
+    runs = [locations[start:end] for start, end in pairwise(starts)]
     return cuts if all(len(set(run)) == len(run) for run in runs) else None
 
 
-def _greedy(places: Sequence[int]) -> list[int]:
+def _greedy(locations: Sequence[int]) -> list[int]:
     """Where a new run begins, if each is as long as it can be."""
     cuts: list[int] = []
     run: set[int] = set()
-    for at, place in enumerate(places):
-        if place in run:
+    for at, location in enumerate(locations):
+        if location in run:
             cuts.append(at)
             run = set()
-        run.add(place)
+        run.add(location)
     return cuts

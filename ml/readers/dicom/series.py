@@ -1,7 +1,7 @@
 """Which slices form a stack, and in which order: the one rule for the frames of a file, the files of an archive, and
 the slices that a site has collected one by one.
 
-Slices of one size and direction make a stack. Where several lie at the same place, `separation` tells the parts of the
+Slices of one size and direction make a stack. If several lie at the same location, `separation` tells the parts of the
 series apart, and each becomes a stack. Where nothing tells them apart, the stack cannot be ordered, and none of its
 slices may be judged: any choice among them would mix images that do not belong together.
 """
@@ -70,18 +70,20 @@ def assemble(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> As
             note = ("The files do not say where the slices lie; they stand in the files' order.",)
             stacks.append(Stack(tuple(members), notes=note if len(members) > 1 else ()))
             continue
-        places = dict(zip(members, slice_order.places(offsets), strict=True))
-        repeats |= _repeats(members, places, facts, pixels)
+        locations = dict(zip(members, slice_order.locations(offsets), strict=True))
+        repeats |= _repeats(members, locations, facts, pixels)
         kept = [index for index in members if index not in repeats]
-        stacks += _stacks(kept, places, facts)
+        stacks += _stacks(kept, locations, facts)
     return Assembly(tuple(sorted(stacks, key=lambda stack: min(stack.slices))), repeats)
 
 
 def one_stack(facts: Sequence[SliceFacts], *, pixels: Sequence[str]) -> Stack:
     """Slices that `assemble` has put into one stack, in viewing order. pixels: a digest of each one's pixels."""
     stack = _ordered(range(len(facts)), facts)
-    places = slice_order.places(_offsets(facts) or [])
-    crowded = sum(count > 1 for count in Counter(place for place, _ in set(zip(places, pixels, strict=True))).values())
+    locations = slice_order.locations(_offsets(facts) or [])
+    crowded = sum(
+        count > 1 for count in Counter(location for location, _ in set(zip(locations, pixels, strict=True))).values()
+    )
     return replace(stack, notes=(), problem=cannot_be_ordered(crowded)) if crowded else stack
 
 
@@ -93,7 +95,7 @@ def of_frames(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> l
     kept, notes = anatomy(facts)
     found = assemble([facts[index] for index in kept], pixels=lambda index: pixels(kept[index]))
     if found.repeats:
-        notes += (f"Left out, as the same image lies in the same place: {len(found.repeats)}.",)
+        notes += (f"Left out, as the same image lies in the same location: {len(found.repeats)}.",)
     return [
         replace(
             stack,
@@ -173,21 +175,21 @@ def _normal(facts: Sequence[SliceFacts]) -> tuple[float, float, float]:
 
 
 def _repeats(
-    members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts], pixels: Callable[[int], str]
+    members: Sequence[int], locations: dict[int, int], facts: Sequence[SliceFacts], pixels: Callable[[int], str]
 ) -> dict[int, int]:
-    """Slices that were there before: the same place, pixels and attributes; those that people write may differ if the
-    UID is the same.
+    """Slices that were there before: same location, pixels and attributes; with the same UID, attributes that people
+    write may differ.
 
     Pixels alone do not tell: the blank slices at both ends of a head are the same in every part of a series. Nor does
     the UID with them, as exports with one UID for all images exist.
     """
-    shared = {place for place, count in Counter(places[index] for index in members).items() if count > 1}
+    shared = {location for location, count in Counter(locations[index] for index in members).items() if count > 1}
     first: dict[tuple[int, str], list[int]] = defaultdict(list)
     repeats: dict[int, int] = {}
     for index in members:
-        if places[index] not in shared:
+        if locations[index] not in shared:
             continue
-        there = first[places[index], pixels(index)]
+        there = first[locations[index], pixels(index)]
         equal = (one for one in there if _same_image(facts[one], facts[index]))
         if (known := next(equal, None)) is None:
             there.append(index)
@@ -202,12 +204,12 @@ def _same_image(one: SliceFacts, other: SliceFacts) -> bool:
     return all(one.labels.get(name) == other.labels.get(name) for name in names)
 
 
-def _stacks(members: Sequence[int], places: dict[int, int], facts: Sequence[SliceFacts]) -> list[Stack]:
+def _stacks(members: Sequence[int], locations: dict[int, int], facts: Sequence[SliceFacts]) -> list[Stack]:
     """The stacks of slices with the same size and direction."""
-    crowded = sum(count > 1 for count in Counter(places[index] for index in members).values())
+    crowded = sum(count > 1 for count in Counter(locations[index] for index in members).values())
     if not crowded:
         return [_ordered(members, facts)]
-    found = separate([places[index] for index in members], [facts[index] for index in members])
+    found = separate([locations[index] for index in members], [facts[index] for index in members])
     if found is None:
         return [replace(_ordered(members, facts), notes=(), problem=cannot_be_ordered(crowded))]
     parts: dict[str, list[int]] = defaultdict(list)
@@ -216,9 +218,9 @@ def _stacks(members: Sequence[int], places: dict[int, int], facts: Sequence[Slic
     return [replace(_ordered(part, facts), key=f"{', '.join(found.by)} {key}") for key, part in parts.items()]
 
 
-def cannot_be_ordered(places: int) -> UnreadableImage:
-    """places: how many hold more than one slice."""
-    where = "1 place holds" if places == 1 else f"{places} places hold"
+def cannot_be_ordered(locations: int) -> UnreadableImage:
+    """locations: how many hold more than one slice."""
+    where = "1 location holds" if locations == 1 else f"{locations} locations hold"
     return UnreadableImage(
         "cannot_be_ordered",
         f"The slices cannot be ordered: {where} more than one, and nothing tells them apart (echo time, b-value, flip "

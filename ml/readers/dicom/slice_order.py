@@ -1,4 +1,4 @@
-"""Where slices lie along the normal of their stack: which are parallel, which share a place, their order and spacing.
+"""Where slices lie along the normal of their stack: parallel ones, shared locations, order and spacing.
 
 The order follows positions along the common normal (PS3.3, C.7.6.2.1.1), never file names or instance numbers, because
 exports renumber those. `ml.readers.dicom.series` forms the stacks.
@@ -43,13 +43,13 @@ def viewing_order(offsets: Sequence[float]) -> list[int]:
     return [int(index) for index in np.argsort(offsets, kind="stable")]
 
 
-def places(offsets: Sequence[float]) -> list[int]:
+def locations(offsets: Sequence[float]) -> list[int]:
     """A number for each slice, from 0 upwards, equal for slices at the same position."""
     order = viewing_order(offsets)
     steps = np.diff([offsets[index] for index in order], prepend=offsets[order[0]]) >= SAME_POSITION
     found = [0] * len(order)
-    for index, place in zip(order, np.cumsum(steps), strict=True):
-        found[index] = int(place)
+    for index, location in zip(order, np.cumsum(steps), strict=True):
+        found[index] = int(location)
     return found
 
 

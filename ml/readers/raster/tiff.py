@@ -69,7 +69,7 @@ def check(directory: Directory) -> None:
     compression = directory.first(tags.COMPRESSION, 1)
     if compression not in COMPRESSION_INFO or COMPRESSION_INFO[compression] in _UNDECODED:
         raise not_read(directory)
-    kind, bits = tiff_samples.kind_of(directory)
+    kind, bits = tiff_samples.sample_format(directory)
     if compression not in tiff_samples.COMPRESSIONS and (bits > 8 or kind != "u" or _gray_apart(directory)):
         raise not_read(directory)
 
@@ -88,7 +88,7 @@ def _gray_apart(directory: Directory) -> bool:
 
 def is_deep(directory: Directory) -> bool:
     """Whether it needs `read`: gray or RGB beyond unsigned bytes and parts of bytes, or as Pillow misreads it."""
-    kind, bits = tiff_samples.kind_of(directory)
+    kind, bits = tiff_samples.sample_format(directory)
     gray_or_rgb = directory.first(tags.PHOTOMETRIC, 0) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
     stored = directory.first(tags.COMPRESSION, 1) in tiff_samples.COMPRESSIONS
     unreadable = directory.big and directory.order == ">" and bits == 8  # Pillow takes its header for a classic one
@@ -111,7 +111,7 @@ def read(data: bytes, directory: Directory, *, max_pixels: int) -> tuple[Pillow.
     extra = channels[len(colors) :]
     kinds = directory.values.get(tags.EXTRA_SAMPLES, np.full(1, _UNASSOCIATED if photometric == _RGB else 0))
     opacity = next((one for one, kind in zip(extra, kinds, strict=False) if kind == _UNASSOCIATED), None)
-    _, bits = tiff_samples.kind_of(directory)
+    _, bits = tiff_samples.sample_format(directory)
     if photometric == _WHITE_IS_ZERO:
         colors = [_inverted(colors[0], bits)]
     return deep.image(colors, opacity, bits=bits)

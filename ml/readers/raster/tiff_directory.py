@@ -118,16 +118,20 @@ class _Layout:
         """Each tag, with its numbers if it is one of _WANTED."""
         for number in range(self.length(data, start)):
             at = start + (8 + 20 * number if self.big else 2 + 12 * number)
-            tag, kind = struct.unpack_from(self.order + "HH", data, at)
-            if tag not in _WANTED or kind not in _TYPES:
+            tag, field_type = struct.unpack_from(self.order + "HH", data, at)
+            if tag not in _WANTED or field_type not in _TYPES:
                 yield tag, None
                 continue
-            dtype, count, place = np.dtype(self.order + _TYPES[kind]), self.offset(data, at + 4), at + 4 + self.inline
+            dtype, count, value_at = (
+                np.dtype(self.order + _TYPES[field_type]),
+                self.offset(data, at + 4),
+                at + 4 + self.inline,
+            )
             if count * dtype.itemsize > self.inline:
-                place = self.offset(data, place)
-            if count * dtype.itemsize > len(data) - place:
+                value_at = self.offset(data, value_at)
+            if count * dtype.itemsize > len(data) - value_at:
                 raise ValueError("value outside the file")
-            yield tag, np.frombuffer(data, dtype, count, place)
+            yield tag, np.frombuffer(data, dtype, count, value_at)
 
     def pages(self, data: bytes, start: int) -> int:
         seen: set[int] = set()

@@ -28,7 +28,7 @@ _BYTES = 6
 """Bytes per pixel, of all samples, up to which an image of the largest size is read."""
 
 
-def kind_of(directory: Directory) -> tuple[str, int]:
+def sample_format(directory: Directory) -> tuple[str, int]:
     """NumPy's kind (u, i, f) and the number of bits of the samples; ("", 0) if they differ or are no such numbers."""
     bits = {int(value) for value in directory.values.get(tags.BITS, np.ones(1))[: _channels(directory)]}
     formats = {int(value) for value in directory.values.get(tags.SAMPLE_FORMAT, np.ones(1))}
@@ -45,7 +45,7 @@ def read(data: bytes, directory: Directory, *, max_pixels: int) -> list[NDArray[
     Raises UnreadableImage with code `too_many_pixels`, ValueError for a kind of number that is not read, and whatever
     Pillow raises for damaged data.
     """
-    kind, bits = kind_of(directory)
+    kind, bits = sample_format(directory)
     if (kind, bits) not in _READ:
         raise ValueError(f"{bits}-bit samples")
     width, height, channels = directory.first(tags.WIDTH, 0), directory.first(tags.LENGTH, 0), _channels(directory)
@@ -110,7 +110,7 @@ def _plain_bytes(data: bytes, directory: Directory, *, row: int, tile: int, plan
 
 def _numbers(rows: NDArray[np.uint8], directory: Directory, *, tile: int, samples: int) -> NDArray[Any]:
     """Rows of bytes as rows of samples, with the predictor undone. tile: width in pixels, the row's without tiles."""
-    kind, bits = kind_of(directory)
+    kind, bits = sample_format(directory)
     predictor = directory.first(tags.PREDICTOR, 1) if directory.first(tags.COMPRESSION, 1) in _PREDICTED else 1
     height = len(rows)
     if bits % 8:

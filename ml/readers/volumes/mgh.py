@@ -37,7 +37,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
         )
     try:
         header = _header(data[:_VOXELS], check=False)
-        lengths, kind = [int(length) for length in header["dims"]], int(header["type"])
+        lengths, data_type = [int(length) for length in header["dims"]], int(header["type"])
         axes = np.asarray(header["Mdc"], np.float64).T * np.asarray(header["delta"], np.float64)
     except Exception as error:
         raise UnreadableImage("damaged", f"The {NAME} file is damaged: its header cannot be read.") from error
@@ -47,13 +47,13 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
         raise UnreadableImage(
             "four_dimensional", f"The {NAME} file holds {lengths[3]:,} volumes (frames); export one of them."
         )
-    if kind not in _TYPES:
-        raise UnreadableImage("not_gray", f"The {NAME} file holds no gray values (type {kind}).")
+    if data_type not in _TYPES:
+        raise UnreadableImage("not_gray", f"The {NAME} file holds no gray values (type {data_type}).")
     return as_nifti.opened(
         io.BytesIO(data),
         name=NAME,
         shape=(lengths[0], lengths[1], lengths[2]),
-        dtype=np.dtype(_TYPES[kind]),
+        dtype=np.dtype(_TYPES[data_type]),
         offset=_VOXELS,
         axes=axes,
         oriented=any(data[_ORIENTED]),

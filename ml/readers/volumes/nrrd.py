@@ -119,15 +119,15 @@ def _shape(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
 
 
 def _dtype(header: dict[str, Any]) -> np.dtype[Any]:
-    kind = _KINDS.get(str(header["type"]).lower())
-    if kind is None:
+    code = _KINDS.get(str(header["type"]).lower())
+    if code is None:
         raise UnreadableImage("not_gray", "The NRRD file holds no gray values (type).")
-    if kind.endswith("1"):
-        return np.dtype(kind)
+    if code.endswith("1"):
+        return np.dtype(code)
     order = {"little": "<", "big": ">"}.get(str(header.get("endian", "")).lower())
     if order is None:
         raise UnreadableImage("damaged", "The NRRD file is damaged: its header does not say which endian it is.")
-    return np.dtype(order + kind)
+    return np.dtype(order + code)
 
 
 def _voxels(data: bytes, header: dict[str, Any], start: int, *, size: int) -> tuple[io.BytesIO, int]:

@@ -87,7 +87,7 @@ def test_a_scan_that_turns_out_to_hold_two_parts_is_split_and_judged_again(user:
 def test_slices_that_nothing_tells_apart_are_named_and_none_is_judged(user: Any) -> None:
     receipt = receive(user, *part(1), *part(2))
     assert [(one.name, one.code) for one in receipt.rejected] == [(f"IM{n:04}", "cannot_be_ordered") for n in range(6)]
-    assert "3 places hold more than one" in receipt.rejected[0].detail
+    assert "3 locations hold more than one" in receipt.rejected[0].detail
     [prediction] = run_all()
     assert (prediction.state, prediction.outcome, prediction.scan.frames) == ("refused", "refused", 6)
     assert prediction.gate["reason"] == "cannot_be_ordered" and prediction.gate["message"] == receipt.rejected[0].detail

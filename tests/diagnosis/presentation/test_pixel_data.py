@@ -78,7 +78,9 @@ def test_a_volume_comes_with_its_size_and_no_window(as_user: Client, user: User,
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_an_image_comes_at_its_depth_without_a_size(as_user: Client, user: User, model_version: Any, depth: int) -> None:
+def test_an_image_comes_at_its_depth_without_a_size(
+    as_user: Client, user: User, model_version: Any, depth: int
+) -> None:
     pixels = builders.phantom(96) if depth == 8 else builders.phantom(96).astype(np.uint16) * 200 + 17
     header, [found] = fetched(as_user, taken(user, builders.png_bytes(pixels)))
     assert (found == pixels).all()

@@ -13,19 +13,19 @@ F, T = range(6), range(6)
 """Places of two acquisitions."""
 
 
-def part(places: Any, **values: Any) -> list[tuple[int, SliceFacts]]:
-    """Slices at places; a value may be one for all, or a list with one for each."""
+def part(locations: Any, **values: Any) -> list[tuple[int, SliceFacts]]:
+    """Slices at locations; a value may be one for all, or a list with one for each."""
     found = []
-    for number, place in enumerate(places):
+    for number, location in enumerate(locations):
         own = {name: value[number] if isinstance(value, list) else value for name, value in values.items()}
         sequence = {name: float(value) for name, value in own.items() if name in SEQUENCES}
         labels = {name: str(value) for name, value in own.items() if name not in SEQUENCES}
-        found.append((place, SliceFacts((96, 96), labels=labels, sequence=sequence)))
+        found.append((location, SliceFacts((96, 96), labels=labels, sequence=sequence)))
     return found
 
 
 def parts(*slices: tuple[int, SliceFacts]) -> tuple[tuple[str, ...], list[set[int]]] | None:
-    found = separate([place for place, _ in slices], [facts for _, facts in slices])
+    found = separate([location for location, _ in slices], [facts for _, facts in slices])
     if found is None:
         return None
     members: dict[str, set[int]] = {}
@@ -129,11 +129,11 @@ def test_the_parts_do_not_depend_on_the_order_of_the_slices(data: st.DataObject)
         for number in range(count)
     ]
     order = data.draw(st.permutations(range(count)))
-    found = separate([place for place, _ in slices], [facts for _, facts in slices])
+    found = separate([location for location, _ in slices], [facts for _, facts in slices])
     again = separate([slices[index][0] for index in order], [slices[index][1] for index in order])
     assert (found and found.by) == (again and again.by)
     if found and again:
         keys = dict(zip(order, again.keys, strict=True))
         assert [keys[index] for index in range(count)] == list(found.keys)
-        held = {(key, place) for key, (place, _) in zip(found.keys, slices, strict=True)}
-        assert len(held) == count  # each part has each place at most once
+        held = {(key, location) for key, (location, _) in zip(found.keys, slices, strict=True)}
+        assert len(held) == count  # each part has each location at most once

@@ -94,7 +94,7 @@ def test_slices_that_collide_are_split_by_what_tells_them_apart() -> None:
 def test_slices_that_nothing_tells_apart_cannot_be_ordered() -> None:
     [stack] = assembled(*[file([0, 0, z]) for z in (0, 5, 0, 5, 10)]).stacks
     assert stack.problem is not None and stack.problem.code == "cannot_be_ordered"
-    assert "2 places hold more than one" in stack.problem.message
+    assert "2 locations hold more than one" in stack.problem.message
     assert sorted(stack.slices) == [0, 1, 2, 3, 4]
 
 
@@ -189,9 +189,9 @@ def test_frames_that_nothing_tells_apart_cannot_be_ordered() -> None:
 
 def test_thousands_of_slices_are_assembled_at_once() -> None:
     """A site assembles the whole series for each slice that comes alone."""
-    place = geometry.SlicePosition((0, 0, 0), (1, 0, 0), (0, 1, 0))
+    location = geometry.SlicePosition((0, 0, 0), (1, 0, 0), (0, 1, 0))
     facts = [
-        SliceFacts((8, 8), replace(place, position=(0, 0, 2.0 * z)), labels={"AcquisitionNumber": str(part)})
+        SliceFacts((8, 8), replace(location, position=(0, 0, 2.0 * z)), labels={"AcquisitionNumber": str(part)})
         for part in range(4)
         for z in range(500)
     ]

@@ -1,4 +1,4 @@
-"""Where slices lie along their normal: order, shared places, spacing and what is said of it."""
+"""Where slices lie along their normal: order, shared locations, spacing and what is said of it."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def test_the_upward_normal_is_the_same_whichever_way_the_normal_points(flip: int
     assert SlicePosition((0, 0, 5), (1, 0, 0), (0, flip, 0)).upward_normal == (0, 0, 1)
 
 
-def test_slices_less_than_a_hundredth_of_a_millimeter_apart_share_a_place() -> None:
-    assert slice_order.places([5.0, -5.0, 5.009, 5.02, 0.0]) == [2, 0, 2, 3, 1]
+def test_slices_less_than_a_hundredth_of_a_millimeter_apart_share_a_location() -> None:
+    assert slice_order.locations([5.0, -5.0, 5.009, 5.02, 0.0]) == [2, 0, 2, 3, 1]
 
 
 def test_normals_within_two_and_a_half_degrees_are_parallel_either_way() -> None:
