@@ -17,7 +17,7 @@ from ml.engines import CHOICES, unavailable_reason
 TAKEN_PATHS = frozenset(
     {
         "api", "archive", "audit", "cases", "confirm", "dicomweb", "health", "history", "login", "logout", "metrics",
-        "password", "predictions", "queue", "scans", "slice-results", "slices", "static", "status",
+        "password", "predictions", "queue", "scans", "second-factor", "slice-results", "slices", "static", "status",
         "tokens", "trash", "upload",
     }
 )  # fmt: skip
@@ -67,6 +67,13 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
         options["CONN_HEALTH_CHECKS"] = True
     options["CONN_MAX_AGE"] = 60  # seconds; a new connection per request or task costs a millisecond or more
     return options
+
+
+def second_factor(value: str) -> str:
+    """SECOND_FACTOR: of whom a second factor is demanded."""
+    if value not in ("optional", "staff", "all"):
+        raise ImproperlyConfigured("SECOND_FACTOR must be optional, staff (who may open the admin) or all.")
+    return value
 
 
 def days(name: str, value: int, *, least: int = 0) -> int:

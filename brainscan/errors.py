@@ -13,31 +13,31 @@ from diagnosis.views import errors as pages
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if not _is_api(request):
+    if not is_api(request):
         return pages.bad_request(request, exception)
     return problems.response(request, status=400, code="bad_request", detail="The request cannot be understood.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if not _is_api(request):
+    if not is_api(request):
         return pages.forbidden(request, exception)
     return problems.response(request, status=403, code="permission_denied", detail="You may not do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    if not _is_api(request):
+    if not is_api(request):
         return pages.csrf_failure(request, reason)
     return problems.response(request, status=403, code="csrf_failed", detail="The CSRF token is missing or old.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    if not _is_api(request):
+    if not is_api(request):
         return pages.not_found(request, exception)
     return problems.unknown_address(request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if not _is_api(request):
+    if not is_api(request):
         return pages.server_error(request)
     if why := of_error(sys.exc_info()[1]):
         return problems.unavailable(request, why)
@@ -45,5 +45,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problems.response(request, status=500, code="internal", detail=detail)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
     return request.path.startswith(("/api/", "/dicomweb/", "/health/"))

@@ -6,9 +6,12 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django_structlog.middlewares import RequestMiddleware
 
-from diagnosis.access import access_log, viewing
+from brainscan import errors
+from diagnosis.access import access_log, login_steps, viewing
+from diagnosis.api import problems
 
 # Pages load only our own files, and hold no scripts or styles themselves. One policy for all needs no library.
 _POLICY = (
@@ -23,7 +26,9 @@ _DEVICES = (
 )  # fmt: skip
 _PERMISSIONS = ", ".join(f"{name}=()" for name in _DEVICES)
 
-
+# Addresses, by name, that open without a second factor: always, or while one is to be added.
+_BEFORE_LOGIN = {"login-code", "logout", "health-live", "health-ready", "metrics"}
+_FOR_SET_UP = {"second-factor", "confirm"}
 _DICOMWEB = "/dicomweb/"
 
 
@@ -66,6 +71,28 @@ class AuditAccess:
             response = self.get_response(request)
         access_log.record(request, response, told)
         return response
+
+
+class LoginSteps:
+    """Leads to the second factor first whoever is logged in and still lacks it. Scripts with tokens have no session."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in _BEFORE_LOGIN:
+            return None
+        missing = login_steps.missing(request)
+        if missing is None or (missing is login_steps.Missing.SET_UP and name in _FOR_SET_UP):
+            return None
+        if errors.is_api(request) and name != "api-docs":  # that one is a page
+            detail = "Your session lacks the second factor. Open the site in the browser: it asks for it."
+            return problems.response(request, status=403, code="second_factor_required", detail=detail)
+        return redirect("login-code" if missing is login_steps.Missing.CODE else "second-factor")
 
 
 class SecurityHeaders:

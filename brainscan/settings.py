@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "brainscan.middleware.LoginSteps",
 ]
 
 CSRF_FAILURE_VIEW = "brainscan.errors.csrf_failure"
@@ -161,6 +162,9 @@ SIGNED_REVIEW_DAYS = config.days("SIGNED_REVIEW_DAYS", env.int("SIGNED_REVIEW_DA
 
 # How long a typed password counts before rights and accounts are changed.
 REAUTHENTICATION_MINUTES = config.minutes("REAUTHENTICATION_MINUTES", env.int("REAUTHENTICATION_MINUTES", default=15))
+
+# Who has to have a second factor: nobody, who may open the admin, or everybody. Without TLS it is left to each person.
+SECOND_FACTOR = config.second_factor(env.str("SECOND_FACTOR", default="staff" if HTTPS else "optional"))
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"

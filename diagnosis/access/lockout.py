@@ -39,6 +39,7 @@ class Rule:
 
 RULES = {
     Kind.ACCOUNT: Rule(allowed=5),
+    Kind.CODE: Rule(allowed=5),
     Kind.ADDRESS: Rule(allowed=30),
     Kind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
 }
@@ -66,12 +67,12 @@ class Attempt:
 
 
 @contextmanager
-def attempt(*, username: str) -> Iterator[Attempt]:
+def attempt(*, username: str, kind: Kind = Kind.ACCOUNT) -> Iterator[Attempt]:
     """Count an attempt to log in under this name from the request's address; a success takes it back.
 
     Raises Locked, before anything is compared, while the name or the address has to wait.
     """
-    keys = [(Kind.ACCOUNT, normal(username))]
+    keys = [(kind, normal(username))]
     if address := _address():
         keys.append((Kind.ADDRESS, address))
     with transaction.atomic():
@@ -133,7 +134,7 @@ def _forgive(*keys: tuple[Kind, str]) -> None:
     """After a success a name starts anew; its address only gets this attempt back, or one account would reset it."""
     for kind, key in keys:
         rows = LoginFailures.objects.filter(kind=kind, key=key)
-        if kind is Kind.ACCOUNT:
+        if kind in (Kind.ACCOUNT, Kind.CODE):
             rows.delete()
         else:
             rows.filter(failures__gt=0).update(failures=F("failures") - 1)

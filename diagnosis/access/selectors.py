@@ -25,6 +25,7 @@ from diagnosis.models import (
     Prediction,
     Review,
     Scan,
+    SecondFactor,
     Slice,
     SliceResult,
     UploadPicture,
@@ -217,6 +218,7 @@ def user_columns(user_column: str) -> Mapping[str, Exists]:
     columns = {
         "is_reader": Exists(Group.objects.filter(user=OuterRef(user_column), name=READERS)),
         "has_assignments": assigned.exists_for(user_column),
+        "has_second_factor": Exists(SecondFactor.objects.filter(user=OuterRef(user_column))),
         **reading_policy.columns(user_column),
     }
     return MappingProxyType(columns)

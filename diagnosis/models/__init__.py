@@ -15,6 +15,7 @@ from diagnosis.models.reading_policy import ReadingPolicy
 from diagnosis.models.review import Review
 from diagnosis.models.saved_view import SavedView, WorklistPreference
 from diagnosis.models.scan import Scan
+from diagnosis.models.second_factor import RecoveryCode, SecondFactor
 from diagnosis.models.slice import Slice, SliceResult
 from diagnosis.models.storage_quota import StorageQuota
 from diagnosis.models.upload_row import UploadPicture, UploadRow
@@ -34,9 +35,11 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "ReadingPolicy",
+    "RecoveryCode",
     "Review",
     "SavedView",
     "Scan",
+    "SecondFactor",
     "Slice",
     "SliceResult",
     "StorageQuota",

@@ -9,6 +9,7 @@ class Kind(models.TextChoices):
 
     ACCOUNT = "account", "User name"
     ADDRESS = "address", "Address"
+    CODE = "code", "User name, with the second factor"
     TOKEN_ADDRESS = "token_address", "Address, with API tokens"
 
 

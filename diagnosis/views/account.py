@@ -11,16 +11,24 @@ from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from diagnosis.access import audit, reauthentication
+from diagnosis.access import audit, login_steps, reauthentication, second_factor
 from diagnosis.access.users import User
 from diagnosis.views.forms import ConfirmForm, LoginForm, NewPasswordForm
 
 
 class Login(auth.LoginView):
-    """The only page that does not require a login."""
+    """User name and password."""
 
     redirect_authenticated_user = True
     form_class = LoginForm
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Logs in, or leads to the page of the code where there is a second factor."""
+        user = form.get_user()
+        if second_factor.of(user) is None:
+            return super().form_valid(form)
+        login_steps.ask_for_code(self.request, user, target=self.get_success_url())
+        return redirect("login-code")
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """429 while the name or the address has to wait."""

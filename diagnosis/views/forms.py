@@ -7,7 +7,8 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest
 
-from diagnosis.access import lockout
+from diagnosis.access import lockout, second_factor
+from diagnosis.access.users import User
 from diagnosis.models.case import REFERENCE, new_reference, validate_reference
 
 
@@ -87,3 +88,30 @@ class ConfirmForm(forms.Form):
         if not _is_password_of(self._request.user, password):
             raise forms.ValidationError("This is not your password.", "wrong_password")
         return password
+
+
+class CodeForm(forms.Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=64,
+        error_messages={"required": "Type the code."},
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}),
+    )
+    locked: lockout.Locked | None = None
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        self._user = user
+        super().__init__(*args, **kwargs)
+
+    def clean_code(self) -> str:
+        code = str(self.cleaned_data["code"])
+        try:
+            right = second_factor.check(self._user, code)
+        except lockout.Locked as error:
+            self.locked = error
+            raise forms.ValidationError(error.message, "locked") from None
+        if not right:
+            raise forms.ValidationError("This code is not valid, or was used already. Type the next one.", "wrong_code")
+        return code

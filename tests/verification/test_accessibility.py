@@ -19,6 +19,7 @@ from tests.verification.services import PASSWORD, Site, wait_for
 
 NO_PAGES = {
     "home": "redirects to the worklist",
+    "login-code": "redirects to the login page until a password was right",
     "logout": "takes POST only",
     "scan": "redirects to the newest result",
     "queue": "a part of each page",
@@ -29,10 +30,12 @@ NO_PAGES = {
 
 ROWS = """
 from django.contrib.auth.models import Group, User
-from diagnosis.models import LoginFailures, ReadingPolicy, StorageQuota
+from diagnosis.models import LoginFailures, ReadingPolicy, SecondFactor, StorageQuota
 reader = Group.objects.get(name="reader")
 ReadingPolicy.objects.get_or_create(group=reader, defaults={"mode": "open"})
 StorageQuota.objects.get_or_create(user=User.objects.get(username="admin"), defaults={"megabytes": 1000})
+careful, _ = User.objects.get_or_create(username="careful")
+SecondFactor.objects.get_or_create(user=careful, defaults={"seed": "00", "last_step": 0})
 LoginFailures.objects.get_or_create(kind="account", key="nobody", defaults={"failures": 3})
 """
 """What the administration lists and no address of the API makes."""

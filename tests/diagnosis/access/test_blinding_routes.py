@@ -48,6 +48,7 @@ NOW = datetime(2026, 1, 9, 9, 0, tzinfo=UTC)
 OTHERS_REVIEW = 900
 
 NOT_ASKED = {
+    "second-factor": "shows a new random secret each time, and nothing of scans",
     "logout": "ends the session",
     "login": "the visitor is logged in",
     "password_change": "sets a password",

@@ -1,9 +1,11 @@
 """What is done on a page before its picture is taken."""
 
+import pyotp
 from playwright.sync_api import FilePayload, Page, Route
 
+from tests.verification.services import PASSWORD
 from tests.verification.tour import samples
-from tests.verification.tour.stage import RUNNING, Stage
+from tests.verification.tour.stage import CAREFUL, RUNNING, Stage
 
 _UNAVAILABLE = """
 from django.template.loader import render_to_string
@@ -26,6 +28,19 @@ def make_token(page: Page, stage: Stage) -> None:
     page.get_by_label("Upload:").uncheck()
     page.click(".account-form button")
     page.wait_for_selector("#key")
+
+
+def to_code(page: Page, stage: Stage) -> None:
+    page.fill("#id_username", CAREFUL)
+    page.fill("#id_password", PASSWORD)
+    page.click("main button")
+    page.wait_for_selector("#id_code")
+
+
+def add_second_factor(page: Page, stage: Stage) -> None:
+    page.fill("#id_code", pyotp.TOTP(page.input_value("#secret")).now())
+    page.click(".account-steps button")
+    page.wait_for_selector(".account-codes")
 
 
 def open_filter(page: Page, stage: Stage) -> None:

@@ -40,6 +40,9 @@ SCENES = (
     Scene("password", "password_change", OPEN, "/password/"),
     Scene("api-tokens", "tokens", OWNER, "/tokens/", act=acts.make_token),
     Scene("api-tokens-phone", "tokens", OWNER, "/tokens/", size="phone", theme="dark"),
+    Scene("login-code", "login-code", None, "/login/", size="phone", act=acts.to_code),
+    Scene("second-factor", "second-factor", OWNER, "/second-factor/", whole=True),
+    Scene("second-factor-codes", "second-factor", NEW, "/second-factor/", theme="dark", act=acts.add_second_factor),
     # the list
     Scene("worklist", "history", OPEN, "/history/"),
     Scene("worklist-dark", "history", OPEN, "/history/?sort=triage", theme="dark"),
@@ -110,6 +113,8 @@ SCENES = (
 NOT_SHOWN = {
     "home": "leads to the worklist",
     "token-revoke": "takes POST only",
+    "second-factor-codes": "takes POST only",
+    "second-factor-remove": "takes POST only",
     "logout": "takes POST only, and leads to the login",
     "scan": "leads to the newest result",
     "audit-export": "a file",

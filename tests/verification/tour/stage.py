@@ -12,19 +12,22 @@ from tests.verification.services import PASSWORD, Site
 from tests.verification.tour import samples
 
 OWNER, OPEN, SECOND, THIRD, BLIND, NEW = "ada", "sven", "tove", "uma", "rosa", "nils"
+CAREFUL = "vera"
+"""Has a second factor."""
 
 _PEOPLE = f"""
 from django.contrib.auth.models import Group, User
-from diagnosis.models import ReadingPolicy
+from diagnosis.models import ReadingPolicy, SecondFactor
 reader = Group.objects.get(name="reader")
 study, _ = Group.objects.get_or_create(name="blind study")
 ReadingPolicy.objects.get_or_create(group=study, defaults={{"mode": "blind_first"}})
 for name, groups in {{
-    "{OWNER}": [], "{NEW}": [],
+    "{OWNER}": [], "{NEW}": [], "{CAREFUL}": [],
     "{OPEN}": [reader], "{SECOND}": [reader], "{THIRD}": [reader], "{BLIND}": [reader, study],
 }}.items():
     person = User.objects.create_user(name, password={PASSWORD!r})
     person.groups.set(groups)
+SecondFactor.objects.create(user=User.objects.get(username="{CAREFUL}"), seed="00", last_step=0)
 """
 
 _FAILED = """

@@ -1,0 +1,143 @@
+"""Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who has to have one.
+
+The app's secret is stored nowhere: it is an HMAC, under SECRET_KEY, of the seed in the database, so a copied database
+gives no codes. A recovery code is 120 random bits, for which one SHA-256 is hash enough.
+"""
+
+import base64
+import hashlib
+import secrets
+import time
+
+import pyotp
+from django.conf import settings
+from django.db import transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from diagnosis.access import audit, lockout
+from diagnosis.access.refusals import Refused
+from diagnosis.access.users import User
+from diagnosis.models.login_failures import Kind
+from diagnosis.models.second_factor import RecoveryCode, SecondFactor
+
+CODES = 8
+"""Recovery codes that a person gets at once."""
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # pragma: allowlist secret
+"""Without l, o, 0 and 1, which are taken for each other."""
+_LENGTH, _GROUP = 24, 4
+_SECONDS = 30
+_DRIFT = 1
+"""Time steps by which the app's clock may be off, either way (RFC 6238, 5.2)."""
+
+
+def new_seed() -> str:
+    """For an app that is to be added; nothing is stored before its first code is right."""
+    return secrets.token_hex(32)
+
+
+def secret(seed: str) -> str:
+    """What the app holds: 160 bits in base32 (RFC 4226, 4 R6)."""
+    return base64.b32encode(salted_hmac(__name__, seed, algorithm="sha256").digest()[:20]).decode()
+
+
+def uri(user: User, *, seed: str, host: str) -> str:
+    """What the QR code says: the secret, and whose it is on which site."""
+    return pyotp.TOTP(secret(seed), name=f"{user.get_username()}@{host}", issuer="brainscan").provisioning_uri()
+
+
+def is_required(user: User) -> bool:
+    """Whether the site demands a second factor of this person (SECOND_FACTOR)."""
+    return settings.SECOND_FACTOR == "all" or (settings.SECOND_FACTOR == "staff" and user.is_staff)
+
+
+def of(user: User) -> SecondFactor | None:
+    return SecondFactor.objects.filter(user=user.pk).first()
+
+
+def add(user: User, *, seed: str, code: str) -> list[str]:
+    """Add the app whose code this is. Returns the recovery codes, which are to be shown once.
+
+    Raises Refused: wrong_code, or second_factor_exists.
+    """
+    step = _step(seed, _plain(code))
+    if step is None:
+        raise Refused("wrong_code", "This is not the code that the app shows now. Check the clock of your phone.")
+    with transaction.atomic():
+        factor, made = SecondFactor.objects.get_or_create(user=user, defaults={"seed": seed, "last_step": step})
+        if not made:
+            raise Refused("second_factor_exists", "You have a second factor already. Remove it first.")
+        audit.record("second_factor.added", actor=user, target=user)
+        return _new_codes(factor)
+
+
+def renew_codes(factor: SecondFactor) -> list[str]:
+    """New recovery codes instead of all earlier ones."""
+    with transaction.atomic():
+        audit.record("second_factor.codes_renewed", actor=factor.user, target=factor.user)
+        return _new_codes(factor)
+
+
+def remove(user: User, *, actor: User | None) -> bool:
+    """Remove app and recovery codes; whoever has to have a second factor adds one at the next page. False: none."""
+    with transaction.atomic():
+        removed = bool(SecondFactor.objects.filter(user=user.pk).delete()[0])
+        if removed:
+            audit.record("second_factor.removed", actor=actor, target=user)
+    return removed
+
+
+def check(user: User, code: str) -> bool:
+    """Whether this is a code of the person's app, or a recovery code. Each is taken once. Raises lockout.Locked.
+
+    Failures have a count of their own: that of passwords starts anew whenever the password is right.
+    """
+    factor = of(user)
+    if factor is None:
+        return False
+    with lockout.attempt(username=user.get_username(), kind=Kind.CODE) as attempt:
+        plain = _plain(code)
+        attempt.succeeded = _take_step(factor, plain) or _take_recovery_code(factor, plain)
+    if not attempt.succeeded:
+        audit.record("second_factor.failed", target=user)
+    return attempt.succeeded
+
+
+def _take_step(factor: SecondFactor, code: str) -> bool:
+    """One conditional UPDATE, so that of two requests with the same code one succeeds."""
+    step = _step(factor.seed, code)
+    if step is None:
+        return False
+    return bool(SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step).update(last_step=step))
+
+
+def _take_recovery_code(factor: SecondFactor, code: str) -> bool:
+    with transaction.atomic():
+        taken = bool(factor.recovery_codes.filter(digest=_digest(code)).delete()[0])
+        if taken:
+            left = factor.recovery_codes.count()
+            audit.record("second_factor.recovery_code_used", actor=factor.user, target=factor.user, left=left)
+    return taken
+
+
+def _step(seed: str, code: str) -> int | None:
+    """The time step that this is the code of; None if it is none of now."""
+    app = pyotp.TOTP(secret(seed), interval=_SECONDS)
+    now = int(time.time()) // _SECONDS
+    steps = range(now - _DRIFT, now + _DRIFT + 1)
+    return next((step for step in steps if constant_time_compare(app.generate_otp(step), code)), None)
+
+
+def _new_codes(factor: SecondFactor) -> list[str]:
+    factor.recovery_codes.all().delete()
+    codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)) for _ in range(CODES)]
+    RecoveryCode.objects.bulk_create(RecoveryCode(factor=factor, digest=_digest(code)) for code in codes)
+    return ["-".join(code[at : at + _GROUP] for at in range(0, _LENGTH, _GROUP)) for code in codes]
+
+
+def _plain(code: str) -> str:
+    """As it is compared: people type and paste spaces, hyphens and capitals."""
+    return "".join(letter for letter in code if letter.isalnum()).lower()[:64]
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

@@ -1,0 +1,49 @@
+"""Removing the second factor of somebody who lost it: by superusers, in the admin or on the server."""
+
+import time
+
+import pyotp
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from diagnosis.access import second_factor
+from diagnosis.models import AuditEvent, SecondFactor
+
+LIST = "/admin/diagnosis/secondfactor/"
+SEED = "5eed" * 16
+
+
+@pytest.fixture
+def factor(user: User) -> SecondFactor:
+    second_factor.add(user, seed=SEED, code=pyotp.TOTP(second_factor.secret(SEED)).generate_otp(int(time.time()) // 30))
+    return user.second_factor
+
+
+def test_a_superuser_removes_it_and_sees_no_secret(client: Client, admin: User, factor: SecondFactor) -> None:
+    client.post("/login/", {"username": "root", "password": "correct horse battery"})
+    pages = client.get(LIST).content.decode() + client.get(f"{LIST}{factor.pk}/change/").content.decode()
+    assert "ada" in pages
+    assert SEED not in pages and second_factor.secret(SEED) not in pages
+    assert client.post(f"{LIST}add/", {}).status_code == 403
+    deletion = {"action": "delete_selected", "_selected_action": factor.pk, "post": "yes"}
+    assert client.post(LIST, deletion).status_code == 302
+    assert AuditEvent.objects.get(action="second_factor.removed").actor == "root"
+
+
+def test_staff_with_every_permission_do_not(client: Client, other_user: User, factor: SecondFactor) -> None:
+    other_user.is_staff = True
+    other_user.save()
+    other_user.user_permissions.set(Permission.objects.all())
+    client.post("/login/", {"username": "grace", "password": "correct horse battery"})
+    assert client.post(f"{LIST}{factor.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert SecondFactor.objects.exists()
+
+
+def test_the_command(factor: SecondFactor) -> None:
+    call_command("remove_second_factor", "ada")
+    assert AuditEvent.objects.get(action="second_factor.removed").target == "ada"
+    for name, message in (("ada", "has no second factor"), ("nobody", "no user")):
+        with pytest.raises(CommandError, match=message):
+            call_command("remove_second_factor", name)
