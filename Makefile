@@ -35,7 +35,7 @@ verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5
 
-reliability: setup-dev ## Write what `make verify` found of faults into docs/reliability.md
+reliability: setup-dev ## Write what `make verify` found of faults into docs/figures/reliability.md
 	@$(VENV)/python -m tests.verification.reliability
 
 bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json

@@ -1,4 +1,4 @@
-"""What the fault tests found, written into docs/reliability.md: `make reliability`, after `make verify`.
+"""What the fault tests found, written into docs/figures/reliability.md: `make reliability`, after `make verify`.
 
 A test says with `record` which fault it made, what was at stake and what became of it. It asserts by itself; the row is
 written first, so a failure stands in the table, too. A second run of the same test replaces its row.
@@ -21,8 +21,11 @@ from tests.verification.client import Client
 from tests.verification.services import ROOT, Site
 
 ROWS = Path(os.environ.get("RELIABILITY_ROWS", ROOT / "var" / "reliability.jsonl"))
-PAGE = ROOT / "docs" / "reliability.md"
-START, END = "<!-- rows: written by `make reliability` -->\n", "<!-- end of rows -->\n"
+PAGE = ROOT / "docs" / "figures" / "reliability.md"
+HEAD = """# Reliability: the table
+
+`make reliability` writes this file. [Reliability](../reliability.md) says what it tells.
+"""
 HEADER = "| fault | times | at stake | lost | doubled | longest outage |\n| --- | --- | --- | --- | --- | --- |\n"
 _PAUSE = 0.1
 
@@ -79,11 +82,9 @@ def _line(row: Row) -> str:
     return f"| {row.fault} | {row.times} | {row.at_stake} | {row.lost} | {row.doubled} | {outage} |\n"
 
 
-def render(page: str, found: Iterable[Row]) -> str:
-    """The page with the tables of `found` between its two marks."""
-    before, _, rest = page.partition(START)
-    after = rest.partition(END)[2]
-    return f"{before}{START}{table(found)}\n{END}{after}"
+def page(found: Iterable[Row]) -> str:
+    """The page with the tables of `found`."""
+    return HEAD + table(found)
 
 
 class Watch:
@@ -125,4 +126,4 @@ class Watch:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows(ROWS.read_text(encoding="utf-8").splitlines())))
+    PAGE.write_text(page(rows(ROWS.read_text(encoding="utf-8").splitlines())), encoding="utf-8")
