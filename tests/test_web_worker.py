@@ -3,6 +3,7 @@
 import socket
 import time
 
+import gunicorn
 import pytest
 
 from brainscan import web_worker
@@ -48,3 +49,12 @@ def test_who_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(TimeoutError):
             while True:
                 timed.recv(50_000)
+
+
+def test_the_wrapped_internals_were_checked_in_this_version_of_gunicorn() -> None:
+    assert gunicorn.__version__ == "27.0.1", (
+        "gunicorn has changed, and brainscan/web_worker.py relies on internals of its gthread worker. Check in the new "
+        "version that enqueue_req() still hands a connection to a thread, that the parser still reads what was given "
+        "back by conn.parser.unreader.unread() first, that conn.data_ready and nr_conns mean the same, and run "
+        "tests/verification/test_slow_clients.py. Then put the new version here."
+    )

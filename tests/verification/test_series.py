@@ -4,7 +4,6 @@ import csv
 import os
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,8 @@ def test_a_series_is_canceled_in_the_middle(site: Site, make_series: Make) -> No
     wait_for("the first slices", lambda: progress(client, prediction_id)["series"]["progress"] or None, seconds=60)
     status, canceled = client.post(f"/api/v1/predictions/{prediction_id}/cancel/")
     assert (status, canceled["state"]) == (200, "canceled")
-    time.sleep(3)  # whatever was under way has ended
+    _, later = client.upload(("after.png", builders.png_bytes(builders.phantom(128, seed=77))), case="SERIES-2B")
+    client.wait(later["scans"][0]["prediction"]["id"])  # by the only worker: it has left the series
     read = progress(client, prediction_id)["series"]["progress"]
     assert 0 < read < SLICES
     client.post(f"/api/v1/predictions/{prediction_id}/retry/")
