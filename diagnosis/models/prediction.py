@@ -61,7 +61,7 @@ SCORE_LAST_ASCENDING, SCORE_LAST_DESCENDING = score_or(2.0), score_or(-1.0)
 
 
 class TumorType(models.TextChoices):
-    """As models name types."""
+    """The types of `ml.contracts.TUMOR_TYPES`, with their labels."""
 
     GLIOMA = "glioma", "Glioma"
     MENINGIOMA = "meningioma", "Meningioma"

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.models import AuditEvent, Prediction
+from diagnosis.models.prediction import TumorType
+from ml.contracts import TUMOR_TYPES
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ScanFactory
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +118,7 @@ def test_the_worklist_states_the_type_of_certain_tumors(db: None, fields: dict[s
     made = PredictionFactory(**fields)
     made.refresh_from_db()
     assert made.listed_type == listed
+
+
+def test_the_columns_know_every_tumor_type_that_training_teaches() -> None:
+    assert tuple(TumorType.values) == TUMOR_TYPES
