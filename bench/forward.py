@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.images import slices
 from bench.peers import forwards
-from bench.pictures import slices
 from ml import readers
 from ml.cli.benchmark import in_turns, spread
 from ml.inference.registry import load_model

@@ -25,8 +25,8 @@ def slices(count: int, *, seed: int = 0) -> Iterator[bytes]:
     x, y, z = lesion.center
     for number in range(count):
         plane = demo.cut(painted, plane="axial", at=(x, y, z + 0.002 * (number % 9)))
-        picture = Pillow.fromarray((np.clip(plane, 0, 1) * 235).astype(np.uint8)).resize((SIDE, SIDE))
-        noisy = np.asarray(picture, np.float32) + drawn.normal(0, 4, (SIDE, SIDE))
+        image = Pillow.fromarray((np.clip(plane, 0, 1) * 235).astype(np.uint8)).resize((SIDE, SIDE))
+        noisy = np.asarray(image, np.float32) + drawn.normal(0, 4, (SIDE, SIDE))
         buffer = io.BytesIO()
         Pillow.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(buffer, "PNG")
         yield buffer.getvalue()

@@ -61,9 +61,9 @@ def _graph(tensors: dict[str, Array]) -> bytes:
     nodes += [
         helper.make_node("Transpose", [f"{tap}/planes"], [tap], perm=[0, 2, 3, 1]) for tap in FEATURE_LAYERS.values()
     ]
-    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", SIZE, SIZE, 3])
+    image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", SIZE, SIZE, 3])
     maps = [helper.make_tensor_value_info(tap, TensorProto.FLOAT, None) for tap in FEATURE_LAYERS.values()]
-    graph = helper.make_graph(nodes, "vgg16", [picture], maps, weights)
+    graph = helper.make_graph(nodes, "vgg16", [image], maps, weights)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     serialized: bytes = made.SerializeToString()
     return serialized

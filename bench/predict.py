@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from bench.pictures import slices
+from bench.images import slices
 from ml import analyze
 from ml.cli.benchmark import in_turns, keras_peer, spread
 from ml.inference.registry import load_model

@@ -60,7 +60,7 @@ def _machine(figures: dict[str, Any]) -> str:
 def _forward(found: dict[str, Any]) -> Iterator[Row]:
     for batch, times in found.items():
         for peer, name in _PEERS.items():
-            yield _beside(f"forward pass, ncnn, batch {batch}", times["ncnn"], name, times[peer], "ms a picture")
+            yield _beside(f"forward pass, ncnn, batch {batch}", times["ncnn"], name, times[peer], "ms an image")
 
 
 def _predict(found: dict[str, Any]) -> Iterator[Row]:
@@ -80,7 +80,7 @@ def _site(found: dict[str, Any]) -> Iterator[Row]:
     lone = found["lone"]
     yield _beside("upload to done, site at rest", lone["upload_to_done"], "the analysis in it", lone["engine"], "ms")
     yield "above the analysis", _cell(lone["above"], "ms"), "", ""
-    yield _beside("the same picture again", found["repeated"], "the first time", lone["upload_to_done"], "ms")
+    yield _beside("the same image again", found["repeated"], "the first time", lone["upload_to_done"], "ms")
     for name, queue in found.items():
         if name.startswith("queued_"):
             workers = name.removeprefix("queued_")

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from bench import processes
-from bench.pictures import heavy, slices
+from bench.images import heavy, slices
 from ml import analyze, readers
 from ml.cli.benchmark import spread
 from ml.engines import cores
@@ -36,19 +36,19 @@ BIG, BIG_MB = 20, 20
 
 def measure(*, folder: Path) -> dict[str, Any]:
     """Measure one thing after the other, so that each finds the site idle."""
-    pictures = list(slices(LONE + QUEUED))
+    images = list(slices(LONE + QUEUED))
     found: dict[str, Any] = {}
     with _site(folder / "site") as site:
         client = Client(site.url, site.token())
-        found["lone"] = _lone(client, pictures[:LONE])
-        found["repeated"] = _repeated(client, pictures[:LONE])
-        found["queued_1"] = _queued(site, client, pictures[LONE:])
+        found["lone"] = _lone(client, images[:LONE])
+        found["repeated"] = _repeated(client, images[:LONE])
+        found["queued_1"] = _queued(site, client, images[LONE:])
         found["polling"] = _polling(site, found["lone"].pop("last"))
         found["memory"] = _memory(site, client)
     workers = cores.available()
     if workers > 1:
         with _site(folder / "many", WORKERS=str(workers)) as site:
-            found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), pictures[LONE:])
+            found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), images[LONE:])
     return found
 
 
@@ -56,12 +56,12 @@ def _site(folder: Path, **env: str) -> contextlib.AbstractContextManager[Site]:
     return running_site(folder, worker=True, **env, API_RATE="1000000/min", LOG_LEVEL="WARNING")
 
 
-def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
+def _lone(client: Client, images: list[bytes]) -> dict[str, Any]:
     """Milliseconds from the start of an upload to its recorded result, and those of the analysis alone."""
     waited, engine, row = [], [], {}
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         start = time.time()
-        row = client.wait(_upload(client, [picture], case=f"LONE-{number}")[0])
+        row = client.wait(_upload(client, [image], case=f"LONE-{number}")[0])
         waited.append((_timestamp(row["finished"]) - start) * 1000)
         engine.append(row["milliseconds"]["total"])
     above = [whole - alone for whole, alone in zip(waited, engine, strict=True)]
@@ -69,24 +69,24 @@ def _lone(client: Client, pictures: list[bytes]) -> dict[str, Any]:
     return {name: spread(times) for name, times in named.items()} | {"last": row["id"]}
 
 
-def _repeated(client: Client, pictures: list[bytes]) -> dict[str, Any]:
+def _repeated(client: Client, images: list[bytes]) -> dict[str, Any]:
     """Milliseconds for the same images in other cases, whose results are reused."""
     waited = []
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         start = time.time()
-        row = client.wait(_upload(client, [picture], case=f"AGAIN-{number}")[0])
+        row = client.wait(_upload(client, [image], case=f"AGAIN-{number}")[0])
         waited.append((_timestamp(row["finished"]) - start) * 1000)
     return spread(waited)
 
 
-def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]:
+def _queued(site: Site, client: Client, images: list[bytes]) -> dict[str, Any]:
     """Scans a second from a full queue while somebody opens pages.
 
     Before and after, for comparison: whole analyses and bare forward passes, one after the other in this process.
     """
-    alone = [_alone(pictures)]
-    rate, pages = _drained(site, client, pictures)
-    alone.append(_alone(pictures))
+    alone = [_alone(images)]
+    rate, pages = _drained(site, client, images)
+    alone.append(_alone(images))
     return {
         "scans_a_second": round(rate, 2),
         "alone": {name: round(sum(one[name] for one in alone) / len(alone), 2) for name in alone[0]},
@@ -94,14 +94,14 @@ def _queued(site: Site, client: Client, pictures: list[bytes]) -> dict[str, Any]
     }
 
 
-def _drained(site: Site, client: Client, pictures: list[bytes]) -> tuple[float, list[float]]:
+def _drained(site: Site, client: Client, images: list[bytes]) -> tuple[float, list[float]]:
     """Scans a second from a full queue, and milliseconds of pages requested meanwhile."""
     browser = _browser(site)
     with _suspended_worker(site):
         sent = [
             prediction
-            for start in range(0, len(pictures), FILES_A_REQUEST)
-            for prediction in _upload(client, pictures[start : start + FILES_A_REQUEST], case=f"QUEUE-{start}")
+            for start in range(0, len(images), FILES_A_REQUEST)
+            for prediction in _upload(client, images[start : start + FILES_A_REQUEST], case=f"QUEUE-{start}")
         ]
     start, pages = time.time(), []
     while not _ended(client, sent[-1]):
@@ -113,9 +113,9 @@ def _drained(site: Site, client: Client, pictures: list[bytes]) -> tuple[float, 
     return len(rows) / (max(_timestamp(row["finished"]) for row in rows) - start), pages
 
 
-def _alone(pictures: list[bytes]) -> dict[str, float]:
+def _alone(images: list[bytes]) -> dict[str, float]:
     """Images a second, one after the other in this process."""
-    model, some = load_model(engine="ncnn"), pictures[:40]
+    model, some = load_model(engine="ncnn"), images[:40]
     inputs = [to_network(preprocess(readers.read(data))[0][None]) for data in some]
     model.engine.forward(inputs[0])
     return {
@@ -170,9 +170,9 @@ def _memory(site: Site, client: Client) -> dict[str, Any]:
     return {"at_rest_mb": round(rest, 1), "most_mb": round(max(seen), 1)}
 
 
-def _upload(client: Client, pictures: list[bytes], *, case: str) -> list[int]:
+def _upload(client: Client, images: list[bytes], *, case: str) -> list[int]:
     """Upload into a case; the ids of the predictions."""
-    status, body = client.upload(*((f"{n}.png", data) for n, data in enumerate(pictures)), case=case)
+    status, body = client.upload(*((f"{n}.png", data) for n, data in enumerate(images)), case=case)
     assert status == 201 and not body["rejected"], (status, body)
     return [int(scan["prediction"]["id"]) for scan in body["scans"]]
 

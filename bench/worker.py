@@ -28,7 +28,7 @@ def measure(*, repeats: int, folder: Path) -> dict[str, Any]:
 
 def _measure_here(repeats: int) -> dict[str, Any]:
     with processes.queue_and_database() as env:
-        from bench.pictures import slices
+        from bench.images import slices
 
         waiting = iter(list(slices(repeats * len(ENGINES))))
         seconds: dict[str, list[float]] = {engine: [] for engine in ENGINES}

@@ -108,14 +108,14 @@ def _evaluations(reading: Reading) -> list[sr.QualitativeEvaluation]:
 
 
 def _texts(reading: Reading) -> list[sr.TextContentItem]:
-    said = (
+    texts = (
         (codes.DCM.Comment, reading.comment),
         (own_code("reader-place", "Where the reader sees it"), reading.place),
         (own_code("reader-reason", "Why the reading was amended"), reading.reason),
         (own_code("reader-signature", "Signature"), reading.signature),
     )
     contains = sr.RelationshipTypeValues.CONTAINS
-    return [sr.TextContentItem(name=name, value=text, relationship_type=contains) for name, text in said if text]
+    return [sr.TextContentItem(name=name, value=text, relationship_type=contains) for name, text in texts if text]
 
 
 def _region(result: Result, reading: Reading) -> sr.ImageRegion | None:

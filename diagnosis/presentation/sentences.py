@@ -14,13 +14,13 @@ TRAINED_ON = (
 
 def meaning(prediction: Prediction) -> tuple[str, ...]:
     """What the number and the outcome of a finished prediction mean, in reading order."""
-    said = []
+    texts = []
     if not labels.is_calibrated(prediction):
-        said.append(
+        texts.append(
             "Not a calibrated probability: a higher score means that a tumor is more likely, but not how likely."
         )
     elif prediction.tumor_probability is not None:
-        said.append(labels.of_hundred(prediction.tumor_probability))
+        texts.append(labels.of_hundred(prediction.tumor_probability))
     if prediction.uncertain:
         band = labels.uncertain_band(prediction)
         words = (
@@ -28,42 +28,42 @@ def meaning(prediction: Prediction) -> tuple[str, ...]:
             if band
             else ""
         )
-        said.append(f"Too close to call{words}. A person has to decide.")
+        texts.append(f"Too close to call{words}. A person has to decide.")
         if prediction.type_probabilities:
-            said.append("No tumor type is stated for an uncertain result.")
+            texts.append("No tumor type is stated for an uncertain result.")
     if message := (prediction.gate or {}).get("message"):
-        said.append(message)
+        texts.append(message)
     if prediction.outcome == Outcome.NO_TUMOR and not prediction.uncertain:
         seen = "this series" if prediction.series else "this one image"
-        said.append(f"Not an all-clear: the model looked at {seen} only, and it misses some tumors.")
-    return (*said, *predictive_values.sentences(prediction))
+        texts.append(f"Not an all-clear: the model looked at {seen} only, and it misses some tumors.")
+    return (*texts, *predictive_values.sentences(prediction))
 
 
 def series(prediction: Prediction) -> tuple[str, ...]:
     """Which slices of a series point to a tumor, and what that is worth; empty for a single image."""
     if prediction.series is None:
         return ()
-    said = []
+    texts = []
     if prediction.progress != prediction.scan.frames:
-        said.append(
+        texts.append(
             f"More slices have arrived since: this prediction covers {prediction.progress} of {prediction.scan.frames}."
         )
     runs = labels.runs(prediction)
     if runs:
         alone = len(runs) == 1 and runs[0][0] == runs[0][1]
         themselves, point = ("itself", "points") if alone else ("themselves", "point")
-        said.append(f"By {themselves}, {_listed(runs)} of {prediction.scan.frames} {point} to a tumor.")
+        texts.append(f"By {themselves}, {_listed(runs)} of {prediction.scan.frames} {point} to a tumor.")
     else:
-        said.append("No slice points to a tumor by itself.")
+        texts.append("No slice points to a tumor by itself.")
     if extent := labels.extent(prediction):
-        said.append(f"The strongest evidence extends over {extent}.")
+        texts.append(f"The strongest evidence extends over {extent}.")
     if prediction.uncertain:
-        said.append("Taken together they decide nothing: the series is uncertain.")
+        texts.append("Taken together they decide nothing: the series is uncertain.")
     elif prediction.outcome == Outcome.TUMOR and not runs:
-        said.append("Taken together they do.")
+        texts.append("Taken together they do.")
     elif prediction.outcome == Outcome.NO_TUMOR and runs:
-        said.append("Taken together they do not: few healthy heads are without any such slice.")
-    return tuple(said)
+        texts.append("Taken together they do not: few healthy heads are without any such slice.")
+    return tuple(texts)
 
 
 def where(prediction: Prediction) -> tuple[str, ...]:

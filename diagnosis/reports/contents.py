@@ -168,10 +168,10 @@ def _sentences(prediction: Prediction) -> tuple[str, ...]:
         return (prediction.error, "The scan is kept. It has no result until a retry succeeds.")
     if prediction.state == State.CANCELED:
         return ("The analysis was canceled before it had a result.",)
-    said = list(sentences.meaning(prediction))
+    texts = list(sentences.meaning(prediction))
     if prediction.trained_on:
-        said.append(" ".join(sentences.TRAINED_ON))
-    return tuple(said)
+        texts.append(" ".join(sentences.TRAINED_ON))
+    return tuple(texts)
 
 
 def _types(prediction: Prediction) -> tuple[tuple[str, str], ...]:

@@ -79,9 +79,9 @@ def status(report: ScanReport) -> str:
 
 def conclusion(report: ScanReport) -> str:
     """The signed finding if there is one, then what the model says, then the notice."""
-    said = [f"{report.signed.finding_text}. {report.signed.signature}" if report.signed else report.reading_text]
-    said.append(f"{report.model}: {report.headline}{f', {report.score}' if report.score else ''}.")
-    return " ".join([*said, *report.sentences, f"{NOTICE}."])
+    texts = [f"{report.signed.finding_text}. {report.signed.signature}" if report.signed else report.reading_text]
+    texts.append(f"{report.model}: {report.headline}{f', {report.score}' if report.score else ''}.")
+    return " ".join([*texts, *report.sentences, f"{NOTICE}."])
 
 
 def _of_model(report: ScanReport, subject: Json) -> Json:

@@ -68,14 +68,14 @@ class Reading:
     @property
     def sentences(self) -> tuple[str, ...]:
         """Everything else that the reader said, in their words where there are some."""
-        said = [
+        texts = [
             f"Confidence: {self.confidence}.",
             f"Where: {self.place}.",
             self.comment,
             f"Amended because: {self.reason}",
         ]
         given = (self.confidence, self.place, self.comment, self.reason)
-        return tuple(sentence for sentence, there in zip(said, given, strict=True) if there)
+        return tuple(sentence for sentence, there in zip(texts, given, strict=True) if there)
 
     @property
     def signature(self) -> str:

@@ -52,7 +52,7 @@ def line(title: str) -> report.Row:
 
 def test_each_figure_stands_beside_its_peer() -> None:
     assert line("forward pass, ncnn, batch 1") == (
-        "forward pass, ncnn, batch 1", "40 ms a picture (36–44)", "TensorFlow, compiled, 80", "0.50",
+        "forward pass, ncnn, batch 1", "40 ms an image (36–44)", "TensorFlow, compiled, 80", "0.50",
     )  # fmt: skip
     assert line("worker, start to first result")[3] == "0.17"
     assert line("200 scans queued, WORKERS=2")[2:] == ("analyses in a row, 22.0/s", "0.91")
