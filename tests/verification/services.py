@@ -114,6 +114,7 @@ def running_site(data_dir: Path, *, worker: bool = True, **environment: str) -> 
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
     unset = {
+        "DECODE_PROCESSES",
         "DICOM_PORT",
         "DICOMWEB_URL",
         "REDIS_URL",

@@ -76,7 +76,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
             "DICOM_ALLOWED_AES": "SCANNER@127.0.0.1,ELSEWHERE@192.0.2.1",
             "DICOM_USER": "admin",
             "DICOMWEB_URL": orthanc.dicomweb,
-            "DECODE_PROCESSES": "3",
             "METRICS_TOKEN": "of-the-figures",
             "MAKEFLAGS": f" -- ADMIN_PASSWORD={PASSWORD}",
         }
