@@ -27,7 +27,7 @@ def test_signal_to_make_alone_stops_the_site(tmp_path: Path, signum: int) -> Non
     (tmp_path / "watch.py").write_text(_WATCH)
     (tmp_path / "Makefile").write_text(f"run:\n\t@exec {sys.executable} {tmp_path}/watch.py\n")
     outside_make = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    environ = outside_make | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    environ = outside_make | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     with subprocess.Popen(
         ["make", "-f", str(tmp_path / "Makefile")], stdout=subprocess.PIPE, text=True, env=environ
     ) as make:
