@@ -59,6 +59,7 @@ def shoot(browser: Browser, stage: Stage, scene: Scene, folder: Path, logins: di
     page.goto(scene.path.format(p=stage.predictions, c=stage.cases, s=stage.scans))
     if scene.act:
         scene.act(page, stage)
+    camera.rename_folders(page, {str(stage.site.data_dir): "/srv/brainscan/var", str(ROOT): "/srv/brainscan"})
     camera.take(page, folder / f"{scene.name}.webp", whole=scene.whole)
     context.close()
 
