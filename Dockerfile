@@ -5,8 +5,10 @@ FROM python:3.12-slim
 RUN useradd --no-create-home --uid 10001 brainscan && install -d -o brainscan -m 0700 /data
 WORKDIR /srv/brainscan
 
-COPY requirements-serve.lock .
-RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock
+COPY requirements-serve.lock requirements-traces.lock ./
+# TRACES=1 adds OpenTelemetry.
+ARG TRACES=
+RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock ${TRACES:+-r requirements-traces.lock}
 COPY . .
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp DATA_DIR=/data BIND=0.0.0.0 PORT=8000 LOG_FORMAT=json

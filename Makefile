@@ -5,7 +5,7 @@ WEIGHTS ?= imagenet
 OUT ?= var/trained
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-dev run demo test verify reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
+.PHONY: help setup setup-train setup-traces setup-dev run demo test verify reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,9 @@ setup: ## Make .venv and install what a site needs to serve (PYTHON= names an in
 
 setup-train: setup ## Add TensorFlow: for training, and for predictions on a GPU
 	@scripts/install requirements-train.lock
+
+setup-traces: setup ## Add OpenTelemetry: for OTEL_EXPORTER_OTLP_ENDPOINT
+	@scripts/install requirements-traces.lock
 
 setup-dev: setup-train
 	@scripts/install requirements-dev.lock

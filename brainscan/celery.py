@@ -4,8 +4,12 @@ Retries are configured in `diagnosis.inference.task_policy`.
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_process_init, worker_process_shutdown
+
+from brainscan import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
 
@@ -13,3 +17,16 @@ app = Celery("brainscan")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["diagnosis.inference", "diagnosis.cases", "diagnosis.uploads"], related_name="tasks")
 app.autodiscover_tasks(["diagnosis.inference"], related_name="worker")
+
+
+@worker_process_init.connect
+@beat_init.connect
+def start_traces(**_: Any) -> None:
+    """In each pool process and in beat."""
+    tracing.start()
+
+
+@worker_process_shutdown.connect
+def stop_traces(**_: Any) -> None:
+    """A pool process ends without what Python does at its exit."""
+    tracing.stop()

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import MutableMapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -206,6 +207,17 @@ def dicomweb_url(value: str) -> str:
             "for example https://user:password@pacs.example.org/dicom-web."
         )
     return value
+
+
+def traces(endpoint: str) -> str:
+    """OTEL_EXPORTER_OTLP_ENDPOINT, where the packages that send traces are installed."""
+    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+        raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https address.")
+    if endpoint and find_spec("opentelemetry") is None:
+        raise ImproperlyConfigured(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but the packages that send traces are missing: make setup-traces."
+        )
+    return endpoint
 
 
 _RENDERERS: dict[str, structlog.typing.Processor] = {

@@ -264,6 +264,8 @@ DICOMWEB_TOKEN = env.str("DICOMWEB_TOKEN", default="")
 
 LOGGING = config.logging(level=env.str("LOG_LEVEL", default="INFO"), form=env.str("LOG_FORMAT", default="logfmt"))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = config.traces(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="brainscan")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 SILENCED_SYSTEM_CHECKS = ["models.W040"]

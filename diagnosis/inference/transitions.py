@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from diagnosis.access import audit
@@ -32,6 +33,9 @@ DELETED = "deleted"
 """The error code of runs that ended because their scan went to the trash."""
 
 _CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
+
+ended = Signal()
+"""Sent when a run has ended by itself, with prediction_id, started, finished and state."""
 
 _log = structlog.get_logger(__name__)
 
@@ -146,13 +150,17 @@ def complete(claimed: Prediction, *, state: State, vector: bytes | memoryview | 
 
     Slices that arrived during the run have moved `not_before`; the result does not cover them, so the run is re-queued.
     """
+    finished = timezone.now()
     with transaction.atomic():
         unextended = _still_held(claimed).filter(not_before=claimed.not_before)
-        if unextended.update(state=state, finished=timezone.now(), **fields):
+        recorded = unextended.update(state=state, finished=finished, **fields)
+        if recorded:
             if vector is not None and claimed.model_version is not None:
                 Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
         elif not requeue(claimed):
             _log.info("result dropped: the prediction was canceled or taken over", prediction=claimed.pk)
+    if recorded:
+        ended.send(Prediction, prediction_id=claimed.pk, started=claimed.started, finished=finished, state=str(state))
 
 
 def fail(claimed: Prediction, *, code: str, message: str) -> None:
