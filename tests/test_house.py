@@ -49,6 +49,12 @@ def test_no_function_is_long() -> None:
     assert long == {}
 
 
+def test_the_folders_of_tests_mirror_the_source() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    folders = {folder for folder in folders if folder.parts and folder.parts[0] not in ("cases", "verification")}
+    assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} == set()
+
+
 def test_the_picture_of_the_rooms_is_up_to_date() -> None:
     assert draw_rooms.PICTURE.read_text() == draw_rooms.svg(draw_rooms.imports()), "Run: make rooms"
 

@@ -2,7 +2,7 @@
 
 import { byId, isShortcut } from "./lib/dom.js";
 import { write } from "./lib/storage.js";
-import "./pictures.js";
+import "./missing_images.js";
 import "./poller.js";
 
 const TOAST_FOR = 7000; // milliseconds
