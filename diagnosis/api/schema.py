@@ -49,7 +49,7 @@ class Schema(AutoSchema):
         return meta | getattr(field, "told", {})
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        parameters: list[dict[str, Any]] = super()._get_parameters()  # type: ignore[no-untyped-call]
+        parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
             _bound(parameter["schema"], in_path=parameter["in"] == "path")
         return parameters
