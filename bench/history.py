@@ -1,14 +1,14 @@
 """The worklist among many made-up predictions: each filter and order, its first page, a deep one and the last.
 
-Runs as a program in a process of its own (`python -m bench.history COUNT REPEATS`), because Django connects to one
-database per process.
+Runs as a program in a process of its own (`python -m bench.history COUNT REPEATS [cpu]`), because Django connects to
+one database per process. With `cpu` it measures processor time, SQLite's included, which a busy machine changes less.
 """
 
 import json
 import sys
 from collections import deque
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 from bench import processes
@@ -32,6 +32,7 @@ VIEWS = (
     "outcome=no_tumor&sort=-score", "sort=triage", "type=glioma", "reading=unread", "reading=unread&sort=triage",
     "reading=mine", "reading=signed&type=pituitary", "reading=disagreement", "assigned=nobody",
 )  # fmt: skip
+CLOCKS = {"wall": perf_counter, "cpu": process_time}
 DEEP = 0.9
 """How far into the list a deep page lies, as a fraction of its rows."""
 
@@ -50,7 +51,7 @@ def measure(*, databases: dict[str, str], counts: tuple[int, ...], repeats: int,
     return found
 
 
-def _measure_here(count: int, repeats: int) -> dict[str, Any]:
+def _measure_here(count: int, repeats: int, clock: str = "wall") -> dict[str, Any]:
     """Measure in this process, through Django's test client: the web process without its socket."""
     import bench.django_setup  # noqa: F401
     from bench.seed_history import seed
@@ -75,7 +76,7 @@ def _measure_here(count: int, repeats: int) -> dict[str, Any]:
         client = _logged_in(user)
         for view in asked:
             for name, query in (("first", view), ("deep", _deep(user, view)), ("last", f"{view}&before=")):
-                taken, number = _ask(client, f"/history/?{query}", repeats)
+                taken, number = _ask(client, f"/history/?{query}", repeats, clock)
                 times += taken
                 queries.add(number)
                 views[f"{prefix}{view or 'everything'}, {name} page"] = spread(taken)
@@ -96,7 +97,7 @@ def _logged_in(user: "User") -> "Client":
     return client
 
 
-def _ask(client: "Client", address: str, repeats: int) -> tuple[list[float], int]:
+def _ask(client: "Client", address: str, repeats: int, clock: str = "wall") -> tuple[list[float], int]:
     """Milliseconds of a page, `repeats` times, and the number of its queries."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
@@ -105,13 +106,13 @@ def _ask(client: "Client", address: str, repeats: int) -> tuple[list[float], int
     with CaptureQueriesContext(connection) as captured:  # not timed: recording the queries takes time, too
         _milliseconds(client, address)
     queries = len(captured)  # the next request empties the record
-    return [_milliseconds(client, address) for _ in range(repeats)], queries
+    return [_milliseconds(client, address, clock) for _ in range(repeats)], queries
 
 
-def _milliseconds(client: "Client", address: str) -> float:
-    start = perf_counter()
+def _milliseconds(client: "Client", address: str, clock: str = "wall") -> float:
+    start = CLOCKS[clock]()
     response = client.get(address)
-    milliseconds = (perf_counter() - start) * 1000
+    milliseconds = (CLOCKS[clock]() - start) * 1000
     if response.status_code != 200:
         raise RuntimeError(f"{address} answered {response.status_code}")
     return milliseconds
@@ -134,4 +135,4 @@ def _deep(user: "User", view: str) -> str:
 
 if __name__ == "__main__":
     with processes.queue():  # pages write an audit row each without a cache, which no site has to do
-        sys.stdout.write(json.dumps(_measure_here(int(sys.argv[1]), int(sys.argv[2]))))
+        sys.stdout.write(json.dumps(_measure_here(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])))

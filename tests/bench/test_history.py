@@ -15,6 +15,8 @@ pytestmark = pytest.mark.django_db
 def test_it_counts_queries_and_times_each_request(as_user: Client, django_assert_max_num_queries: Any) -> None:
     taken, queries = history._ask(as_user, "/history/", 2)
     assert len(taken) == 2 and min(taken) > 0
+    busy, _ = history._ask(as_user, "/history/", 1, "cpu")
+    assert busy[0] > 0
     assert 3 < queries < 10
 
 
