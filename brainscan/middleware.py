@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django_structlog.middlewares import RequestMiddleware
 
 from brainscan import errors
-from diagnosis.access import access_log, login_steps, viewing
+from diagnosis.access import access_log, login_steps, sessions, viewing
 from diagnosis.api import problems
 
 # Pages load only our own files, and hold no scripts or styles themselves. One policy for all needs no library.
@@ -28,6 +28,8 @@ _PERMISSIONS = ", ".join(f"{name}=()" for name in _DEVICES)
 
 # Addresses, by name, that open without a second factor: always, or while one is to be added.
 _BEFORE_LOGIN = {"login-code", "logout", "health-live", "health-ready", "metrics"}
+_POLLED = {"status", "queue", "history-new"}
+"""What an open page asks for by itself: nobody is there for that."""
 _FOR_SET_UP = {"second-factor", "confirm"}
 _DICOMWEB = "/dicomweb/"
 
@@ -71,6 +73,21 @@ class AuditAccess:
             response = self.get_response(request)
         access_log.record(request, response, told)
         return response
+
+
+class Sessions:
+    """Ends a session that nobody uses, and notes when one was used."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sessions.end_if_idle(request)
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> None:
+        if request.user.is_authenticated and request.resolver_match and request.resolver_match.view_name not in _POLLED:
+            sessions.note_use(request)
 
 
 class LoginSteps:

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "brainscan.middleware.Sessions",
     "brainscan.middleware.LoginSteps",
 ]
 
@@ -165,6 +166,9 @@ REAUTHENTICATION_MINUTES = config.minutes("REAUTHENTICATION_MINUTES", env.int("R
 
 # Who has to have a second factor: nobody, who may open the admin, or everybody. Without TLS it is left to each person.
 SECOND_FACTOR = config.second_factor(env.str("SECOND_FACTOR", default="staff" if HTTPS else "optional"))
+
+# Minutes without a click after which a session ends; 0: it lasts as long as its cookie.
+IDLE_MINUTES = config.at_least("IDLE_MINUTES", env.int("IDLE_MINUTES", default=120), least=0)
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"

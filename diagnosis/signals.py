@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from diagnosis.access import audit, ownership, reauthentication
+from diagnosis.access import audit, ownership, reauthentication, sessions
 from diagnosis.access.users import User
 from diagnosis.intake.file_names import clean_name
 
@@ -19,12 +19,14 @@ _ADMIN_ACTIONS = {1: "admin.added", 2: "admin.changed", 3: "admin.deleted"}
 @receiver(user_logged_in)
 def logged_in(user: Any, request: HttpRequest, **_: Any) -> None:
     reauthentication.remember(request)
+    sessions.start(request, user)
     audit.record("user.logged_in", actor=user, target=user)
 
 
 @receiver(user_logged_out)
-def logged_out(user: Any, **_: Any) -> None:
+def logged_out(user: Any, request: HttpRequest, **_: Any) -> None:
     if user is not None:
+        sessions.finish(request)
         audit.record("user.logged_out", actor=user, target=user)
 
 

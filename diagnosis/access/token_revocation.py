@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from diagnosis.access import tokens
+from diagnosis.access import sessions, tokens
 
 
 class TokenRevocationValidator:
@@ -20,3 +20,4 @@ class TokenRevocationValidator:
     def password_changed(self, password: str, user: Any = None) -> None:
         if user is not None and user.pk:
             tokens.revoke_all(user)
+            sessions.forget(user)

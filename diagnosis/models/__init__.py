@@ -9,6 +9,7 @@ from diagnosis.models.discarded_file import DiscardedFile
 from diagnosis.models.embedding import Embedding
 from diagnosis.models.heartbeat import Heartbeat
 from diagnosis.models.login_failures import LoginFailures
+from diagnosis.models.login_session import LoginSession
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.reading_policy import ReadingPolicy
@@ -32,6 +33,7 @@ __all__ = [
     "Embedding",
     "Heartbeat",
     "LoginFailures",
+    "LoginSession",
     "ModelVersion",
     "Prediction",
     "ReadingPolicy",

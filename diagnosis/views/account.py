@@ -11,7 +11,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from diagnosis.access import audit, login_steps, reauthentication, second_factor
+from diagnosis.access import audit, login_steps, reauthentication, second_factor, sessions
 from diagnosis.access.users import User
 from diagnosis.views.forms import ConfirmForm, LoginForm, NewPasswordForm
 
@@ -47,6 +47,7 @@ class PasswordChange(auth.PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
+        sessions.start(self.request, form.user)
         audit.record("password.changed", actor=form.user, target=form.user)
         messages.success(self.request, "Your password is changed. Your other sessions were logged out.")
         return response

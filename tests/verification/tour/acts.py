@@ -5,7 +5,7 @@ from playwright.sync_api import FilePayload, Page, Route
 
 from tests.verification.services import PASSWORD
 from tests.verification.tour import samples
-from tests.verification.tour.stage import CAREFUL, RUNNING, Stage
+from tests.verification.tour.stage import CAREFUL, OPEN, RUNNING, Stage
 
 _UNAVAILABLE = """
 from django.template.loader import render_to_string
@@ -31,10 +31,25 @@ def make_token(page: Page, stage: Stage) -> None:
 
 
 def to_code(page: Page, stage: Stage) -> None:
-    page.fill("#id_username", CAREFUL)
+    _send_login(page, CAREFUL)
+    page.wait_for_selector("#id_code")
+
+
+def log_in_elsewhere(page: Page, stage: Stage) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    phone = browser.new_context(base_url=stage.site.url, user_agent="Mozilla/5.0 (iPhone) Safari/604.1").new_page()
+    phone.goto("/login/")
+    _send_login(phone, OPEN)
+    phone.wait_for_url("**/history/", wait_until="domcontentloaded")
+    phone.context.close()
+    page.reload()
+
+
+def _send_login(page: Page, name: str) -> None:
+    page.fill("#id_username", name)
     page.fill("#id_password", PASSWORD)
     page.click("main button")
-    page.wait_for_selector("#id_code")
 
 
 def add_second_factor(page: Page, stage: Stage) -> None:

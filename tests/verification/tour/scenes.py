@@ -43,6 +43,7 @@ SCENES = (
     Scene("login-code", "login-code", None, "/login/", size="phone", act=acts.to_code),
     Scene("second-factor", "second-factor", OWNER, "/second-factor/", whole=True),
     Scene("second-factor-codes", "second-factor", NEW, "/second-factor/", theme="dark", act=acts.add_second_factor),
+    Scene("sessions", "sessions", OPEN, "/sessions/", act=acts.log_in_elsewhere),
     # the list
     Scene("worklist", "history", OPEN, "/history/"),
     Scene("worklist-dark", "history", OPEN, "/history/?sort=triage", theme="dark"),
@@ -112,6 +113,7 @@ SCENES = (
 
 NOT_SHOWN = {
     "home": "leads to the worklist",
+    "sessions-end": "takes POST only",
     "token-revoke": "takes POST only",
     "second-factor-codes": "takes POST only",
     "second-factor-remove": "takes POST only",

@@ -1,0 +1,136 @@
+"""A person's sessions: which there are, ending them, and the end of one that nobody has used for a while."""
+
+import time
+from datetime import timedelta
+from importlib import import_module
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import OperationalError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from diagnosis.access import audit
+from diagnosis.access.users import User
+from diagnosis.models import LoginSession
+
+_log = structlog.get_logger(__name__)
+
+_ROW = "login_session"
+_USED = "used_at"
+_STEP = 60
+"""Seconds: how exactly it is kept when a session was last used, so that few requests write."""
+
+
+def start(request: HttpRequest, user: User) -> None:
+    """Note a session that has just begun, and forget those that are over, whoever had them."""
+    if request.session.session_key is None:
+        request.session.create()
+    over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    LoginSession.objects.filter(last_used__lt=over).delete()
+    row, _ = LoginSession.objects.update_or_create(
+        session_key=_key(request),
+        defaults={
+            "user_id": user.pk,
+            "browser": request.headers.get("User-Agent", "").replace("\0", "")[:200],
+            "address": audit.address(),
+        },
+    )
+    request.session[_ROW] = row.pk
+    request.session[_USED] = time.time()
+
+
+def note_use(request: HttpRequest) -> None:
+    """Keep that the session was used just now."""
+    if 0 <= time.time() - request.session.get(_USED, 0) < _STEP:
+        return
+    try:
+        LoginSession.objects.filter(pk=_row(request)).update(last_used=timezone.now(), address=audit.address())
+    except OperationalError:  # a full disk, say; reading goes on
+        _log.warning("session_use_not_kept", exc_info=True)
+    else:
+        request.session[_USED] = time.time()
+
+
+def forget(user: User) -> None:
+    """All sessions of a person are over, as the password has changed."""
+    LoginSession.objects.filter(user=user.pk).delete()
+
+
+def end_if_idle(request: HttpRequest) -> None:
+    """Log out whoever has done nothing for IDLE_MINUTES; what an open page asks for by itself does not count."""
+    limit = settings.IDLE_MINUTES * 60
+    if not limit or not request.user.is_authenticated:
+        return
+    used = request.session.get(_USED)
+    if used is None or 0 <= time.time() - used < limit:  # None: of an earlier version; it notes its use from now on
+        return
+    audit.record("session.timed_out", actor=request.user, target=request.user)
+    finish(request)
+    request.session.flush()
+    request.user = AnonymousUser()
+
+
+def finish(request: HttpRequest) -> None:
+    """The request's session ends by itself, or by a logout."""
+    LoginSession.objects.filter(pk=_row(request)).delete()
+
+
+def of(user: User) -> QuerySet[LoginSession]:
+    """A person's sessions that are not over, the latest used first."""
+    since = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return LoginSession.objects.filter(user=user.pk, last_used__gte=since)
+
+
+def is_current(request: HttpRequest, row: LoginSession) -> bool:
+    return _row(request) == row.pk
+
+
+def end(rows: QuerySet[LoginSession], *, actor: User) -> int:
+    """End sessions: their next request asks for a login. Returns how many there were."""
+    count = 0
+    with transaction.atomic():
+        for row in rows.select_related("user"):
+            _store(row.session_key).delete()
+            row.delete()
+            audit.record("session.ended", actor=actor, target=row.user, browser=browser(row), of_address=row.address)
+            count += 1
+    return count
+
+
+def others(request: HttpRequest, user: User) -> QuerySet[LoginSession]:
+    """All sessions of a person but the request's."""
+    return of(user).exclude(pk=_row(request))
+
+
+def browser(row: LoginSession) -> str:
+    """A browser and its system in two words, from what it says of itself. Only to recognize it: anybody may say it."""
+    said = row.browser
+    program = next((name for mark, name in _PROGRAMS if mark in said), "Another program")
+    system = next((name for mark, name in _SYSTEMS if mark in said), "")
+    return f"{program} on {system}" if system else program
+
+
+_PROGRAMS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+"""In this order: each also says that it is those behind it."""
+_SYSTEMS = (
+    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def _row(request: HttpRequest) -> int:
+    """Id of the session's row; 0 for a session of an earlier version."""
+    return int(request.session.get(_ROW, 0))
+
+
+def _key(request: HttpRequest) -> str:
+    return str(request.session.session_key)
+
+
+def _store(key: str) -> SessionBase:
+    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+    return store(key)

@@ -1,0 +1,160 @@
+"""Where a person is logged in, ending it, and sessions that nobody uses."""
+
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from diagnosis.access import sessions
+from diagnosis.models import AuditEvent, LoginSession
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0"
+
+
+def logged_in(name: str = "ada", browser: str = FIREFOX) -> Client:
+    client = Client(headers={"user-agent": browser})
+    assert client.post("/login/", {"username": name, "password": PASSWORD}).status_code == 302
+    return client
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Any:
+    started = time.time()
+
+    def until(minutes: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: started + minutes * 60)
+
+    return until
+
+
+def test_the_page_lists_ones_own_sessions_and_marks_this_one(user: User, other_user: User) -> None:
+    here = logged_in()
+    logged_in(browser=EDGE)
+    logged_in("grace", browser="curl/8")
+    page = here.get("/sessions/").content.decode()
+    assert page.count("(this session)") == 1
+    assert "Firefox on Linux" in page and "Edge on Windows" in page and "Another program" not in page
+    assert page.count('name="session" value="') == 2  # the other one, and all others
+
+
+def test_ending_one(user: User, other_user: User) -> None:
+    here, there, strangers = logged_in(), logged_in(browser=EDGE), logged_in("grace")
+    rows = {row.browser: row.pk for row in LoginSession.objects.filter(user=user)}
+    stranger = LoginSession.objects.get(user=other_user).pk
+    for wrong in (stranger, rows[FIREFOX], 10**30, "x", ""):
+        page = here.post("/sessions/end/", {"session": wrong}, follow=True).content.decode()
+        assert "no such session" in page
+    assert here.post("/sessions/end/", {"session": rows[EDGE]})["Location"] == "/sessions/"
+    assert [client.get("/history/").status_code for client in (here, there, strangers)] == [200, 302, 200]
+    event = AuditEvent.objects.get(action="session.ended")
+    assert (event.actor, event.details["browser"]) == ("ada", "Edge on Windows")
+
+
+def test_ending_all_others(user: User) -> None:
+    here, *rest = (logged_in() for _ in range(3))
+    assert "2 sessions are ended" in here.post("/sessions/end/", {"session": "all"}, follow=True).content.decode()
+    assert [client.get("/history/").status_code for client in (here, *rest)] == [200, 302, 302]
+    assert Session.objects.count() == 1
+
+
+def test_logging_out_and_a_new_password_take_sessions_off_the_list(user: User) -> None:
+    here, there = logged_in(), logged_in()
+    there.post("/logout/")
+    assert LoginSession.objects.count() == 1
+    logged_in()
+    new = {"old_password": PASSWORD, "new_password1": "another one 77", "new_password2": "another one 77"}
+    here.post("/password/", new)
+    assert LoginSession.objects.get().session_key == here.session.session_key
+    assert here.get("/sessions/").content.decode().count("(this session)") == 1
+
+
+def test_a_session_that_nobody_uses_ends(user: User, pass_time: Any) -> None:
+    client = logged_in()
+    pass_time(119)
+    assert client.get("/status/").status_code == 200  # an open page asks by itself
+    pass_time(121)
+    assert client.get("/history/")["Location"].startswith("/login/")
+    assert not LoginSession.objects.exists() and not Session.objects.exists()
+    assert AuditEvent.objects.get(action="session.timed_out").actor == "ada"
+
+
+def test_a_session_that_is_used_goes_on(user: User, pass_time: Any) -> None:
+    client = logged_in()
+    for minutes in (100, 200, 300):
+        pass_time(minutes)
+        assert client.get("/history/").status_code == 200
+
+
+def test_without_a_limit_and_in_older_sessions_nothing_ends(user: User, pass_time: Any, settings: Any) -> None:
+    client = logged_in()
+    older = client.session
+    pass_time(600)
+    settings.IDLE_MINUTES = 0
+    assert client.get("/history/").status_code == 200
+    settings.IDLE_MINUTES = 15
+    for key in ("used_at", "login_session"):
+        older.pop(key)
+    older.save()
+    assert client.get("/sessions/").status_code == 200
+
+
+def test_use_is_written_once_a_minute(user: User, pass_time: Any) -> None:
+    client = logged_in()
+    client.get("/password/")
+
+    def updates() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/password/")
+        return sum("UPDATE" in query["sql"] for query in asked)
+
+    assert updates() == 0
+    pass_time(2)
+    assert (updates() > 0, updates()) == (True, 0)
+
+
+def test_a_full_disk_stops_no_reader(user: User, pass_time: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = logged_in()
+    pass_time(5)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(QuerySet, "update", full)
+    assert client.get("/password/").status_code == 200
+
+
+def test_rows_of_sessions_that_are_over_go(user: User) -> None:
+    LoginSession.objects.create(user=user, session_key="old")
+    LoginSession.objects.update(last_used="2026-01-01T00:00:00Z")
+    client = logged_in()
+    assert LoginSession.objects.get().session_key == client.session.session_key
+
+
+def test_wrong_verbs_and_visitors(as_user: Client) -> None:
+    assert as_user.post("/sessions/").status_code == 405
+    assert as_user.get("/sessions/end/").status_code == 405
+    assert Client().get("/sessions/")["Location"].startswith("/login/")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (EDGE, "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Linux; Android 16) Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("<script>", "Another program"),
+        ("", "Another program"),
+    ],
+)
+def test_browsers_are_told_apart(said: str, words: str) -> None:
+    assert sessions.browser(LoginSession(browser=said)) == words
