@@ -3,7 +3,10 @@
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.forms import GenericIPAddressField
+from drf_spectacular.utils import extend_schema_field
 
 from diagnosis.access import reading_policy, timeline
 from diagnosis.access.filters import DaysFilter
@@ -55,6 +58,20 @@ def _told(predictions: QuerySet[Prediction], *deleted: int) -> Q:
     return Q(pk__in=rows.values("event"))
 
 
+class _AddressField(GenericIPAddressField):
+    def clean(self, value: Any) -> Any:
+        if "%" in str(value):  # a zone, which PostgreSQL does not take
+            raise ValidationError("Enter a valid IPv4 or IPv6 address.", code="invalid")
+        return super().clean(value)
+
+
+@extend_schema_field({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"maxLength": 0}]})
+class AddressFilter(django_filters.CharFilter):
+    """An IP address. Anything else is an error: PostgreSQL compares addresses with nothing but addresses."""
+
+    field_class = _AddressField
+
+
 class AuditFilter(django_filters.FilterSet):
     """actor (user name), action (or its start), kind and key (an object's type and id), at_after, at_before (days),
     address, request_id."""
@@ -66,7 +83,7 @@ class AuditFilter(django_filters.FilterSet):
     )
     key = django_filters.CharFilter(method="filter_nothing", label="Its id", max_length=64)
     at = DaysFilter(label="Day")
-    address = django_filters.CharFilter(label="From address")
+    address = AddressFilter(label="From address")
     request_id = django_filters.CharFilter(label="Request id")
 
     class Meta:

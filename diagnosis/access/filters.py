@@ -8,7 +8,7 @@ import django_filters
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet, Subquery
-from django.forms import CheckboxSelectMultiple
+from django.forms import CheckboxSelectMultiple, IntegerField
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
@@ -50,6 +50,20 @@ class YesNoFilter(django_filters.TypedChoiceFilter):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=(("true", "Yes"), ("false", "No")), coerce="true".__eq__, **kwargs)
+
+
+LARGEST_ID = 2**63 - 1
+"""The largest that the database gives."""
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
+class IdFilter(django_filters.NumberFilter):
+    """The id of something. Fractions and what no row can have are errors."""
+
+    field_class = IntegerField  # type: ignore[assignment]  # declared narrower than it is used
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=LARGEST_ID, **kwargs)
 
 
 class DaysField(django_filters.fields.DateRangeField):

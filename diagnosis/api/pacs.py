@@ -20,7 +20,7 @@ from diagnosis.access.users import User
 from diagnosis.api.negotiation import IgnoreAccept
 from diagnosis.api.problems import MEDIA_TYPE, NothingAccepted
 from diagnosis.api.schema import Schema
-from diagnosis.api.serializers.fields import ToldText
+from diagnosis.api.serializers.fields import Text
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.receipts import ReceiptSerializer
 from diagnosis.dicom import export, retrieve
@@ -56,7 +56,7 @@ class PacsProblem(APIException):
 class PullSerializer(serializers.Serializer[Any]):
     """Which study to fetch. The number is used to ask the archive, and not kept."""
 
-    accession = ToldText(max_length=16, told={"pattern": f"^{retrieve.ACCESSION}$"})
+    accession = Text(max_length=16, told={"pattern": f"^{retrieve.ACCESSION}$"})
 
 
 class SentSerializer(serializers.Serializer[Any]):

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from diagnosis.access.filters import LARGEST_ID
 from diagnosis.api.problems import MEDIA_TYPE
-from diagnosis.api.serializers.fields import LARGEST_ID, NO_NUL, NOT_BLANK
+from diagnosis.api.serializers.fields import NO_NUL, NOT_BLANK
 from diagnosis.api.serializers.problems import ProblemSerializer
 
 ALWAYS = (401, 403, 429, 500, 503)
@@ -48,6 +49,14 @@ class Schema(AutoSchema):
             meta["pattern"] = NO_NUL if field.allow_blank else NOT_BLANK
         return meta | getattr(field, "told", {})
 
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Without the empty text as an alternative: a field's own pattern says whether it may be empty."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        match schema.get("oneOf"):
+            case [{"type": "string"} as text, {"type": "string", "maxLength": 0}]:
+                del schema["oneOf"]
+                schema |= text
+
     def _get_parameters(self) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super()._get_parameters()
         for parameter in parameters:
@@ -59,5 +68,5 @@ def _bound(schema: dict[str, Any], *, in_path: bool) -> None:
     """The bounds that every parameter has: whole numbers in an address, and texts that are searched for."""
     if in_path and schema["type"] == "integer":
         schema |= {"minimum": 0, "maximum": LARGEST_ID}
-    elif schema["type"] == "string" and not schema.keys() & {"enum", "format"}:
+    elif schema["type"] == "string" and not schema.keys() & {"enum", "format", "anyOf"}:
         schema.setdefault("pattern", NO_NUL)

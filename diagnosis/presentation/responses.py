@@ -35,7 +35,7 @@ CONTENT_TYPES = {
     "WEBP": "image/webp",
     "DICOM": "application/dicom",
 }
-ZIP = "application/zip"
+VOLUME, ZIP = "application/octet-stream", "application/zip"
 _DAY = 24 * 60 * 60
 
 
@@ -53,7 +53,7 @@ def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
         _zipped(scan) if several_files else open_stored(scan.file),
         as_attachment=True,
         filename=_file_name(scan),
-        content_type=ZIP if several_files else CONTENT_TYPES.get(scan.format.upper(), "application/octet-stream"),
+        content_type=ZIP if several_files else CONTENT_TYPES.get(scan.format.upper(), VOLUME),
     )
     response.headers["ETag"] = etag
     response.headers["X-Content-Type-Options"] = "nosniff"

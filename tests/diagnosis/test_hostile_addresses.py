@@ -96,6 +96,12 @@ def test_lists_that_a_result_was_opened_from(failing: Any) -> None:
     assert not failing(*asked("/history/new/", "since", values=(*DAYS, *TIMES, *TEXTS)))
 
 
+@pytest.mark.parametrize("path", ["/audit/", "/audit/export/", "/api/v1/audit/"])
+def test_what_the_audit_trail_is_asked_for(failing: Any, path: str) -> None:
+    asked_for = ("127.0.0.1", "fe80::1", "fe80::1%eth0", "nobody", *NUMBERS, *TEXTS)
+    assert not failing(*asked(path, "address", "actor", "key", "request_id", "at_after", values=asked_for))
+
+
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/predictions/", "/api/v1/cases/"])
 def test_numbers(failing: Any, path: str) -> None:
     assert not failing(*asked(path, "model", "page", "page_size", values=NUMBERS))

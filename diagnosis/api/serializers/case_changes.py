@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from diagnosis.access import trash
-from diagnosis.api.serializers.fields import NOT_BLANK, Id, ToldList, ToldText
+from diagnosis.api.serializers.fields import NOT_BLANK, Id, Text, ToldList
 from diagnosis.models import Case, CaseNote, Scan
 from diagnosis.models.case import REFERENCE
 from diagnosis.models.case_note import LABEL, LONGEST_NOTE, MOST_LABELS
@@ -28,22 +28,22 @@ class NoteSerializer(serializers.ModelSerializer[CaseNote]):
 class NewNoteSerializer(serializers.Serializer[Any]):
     """A note to append."""
 
-    text = ToldText(allow_blank=True, told={"minLength": 1, "maxLength": LONGEST_NOTE, "pattern": NOT_BLANK})
+    text = Text(allow_blank=True, told={"minLength": 1, "maxLength": LONGEST_NOTE, "pattern": NOT_BLANK})
 
 
 class CaseChangeSerializer(serializers.Serializer[Any]):
     """What is given changes, what is left out stays. Labels are replaced as a whole."""
 
-    reference = ToldText(required=False, told=REFERENCE_TOLD)
+    reference = Text(required=False, told=REFERENCE_TOLD)
     labels = ToldList(
-        child=ToldText(told={"pattern": f"^{LABEL}$"}), required=False, max_length=100, told={"maxItems": MOST_LABELS}
+        child=Text(told={"pattern": f"^{LABEL}$"}), required=False, max_length=100, told={"maxItems": MOST_LABELS}
     )
 
 
 class MoveSerializer(serializers.Serializer[Any]):
     """The case that a scan belongs to: by its reference among those of the scan's owner, or by id."""
 
-    case = ToldText(required=False, help_text="Its reference.", told=REFERENCE_TOLD)
+    case = Text(required=False, help_text="Its reference.", told=REFERENCE_TOLD)
     case_id = Id(required=False)
     open = serializers.BooleanField(default=False, help_text="Open a case of this reference if there is none.")
 

@@ -9,20 +9,25 @@ from typing import Any
 
 from rest_framework import serializers
 
-LARGEST_ID = 2**63 - 1
-"""The largest that the database gives."""
+from diagnosis.access.filters import LARGEST_ID
 
 NO_NUL = r"^[^\u0000]*$"
 """As a pattern: PostgreSQL keeps no text with a NUL character, so none is accepted."""
-NOT_BLANK = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+"""Something is left without white space at the ends. Python counts a few control characters as that."""
 
 
-class ToldText(serializers.CharField):
-    """A text that the domain checks."""
+class Text(serializers.CharField):
+    """A text, and no number for which DRF would write one. told: what the domain checks."""
 
-    def __init__(self, *, told: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, told: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.told = told
+        self.told = told or {}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
 
 
 class ToldList(serializers.ListField):

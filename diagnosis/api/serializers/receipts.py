@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from diagnosis.access import selectors
-from diagnosis.api.serializers.fields import ToldText
+from diagnosis.api.serializers.fields import Text
 from diagnosis.api.serializers.links import link
 from diagnosis.api.serializers.predictions import PredictionBriefSerializer
 from diagnosis.api.serializers.problems import ProblemSerializer
@@ -27,7 +27,7 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
     """The form of an upload."""
 
     files = serializers.ListField(child=_UploadedFile(), min_length=1, help_text="One or more. Repeat the field.")
-    case = ToldText(
+    case = Text(
         required=False,
         allow_blank=True,
         help_text="Pseudonymous reference. Empty: a new case.",

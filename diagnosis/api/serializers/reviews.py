@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from diagnosis.api.serializers.fields import Id
+from diagnosis.api.serializers.fields import Id, Text
 from diagnosis.api.serializers.links import link
 from diagnosis.models import Review
 from diagnosis.models.review import LONGEST_COMMENT, Confidence, Finding, ReviewState
@@ -37,7 +37,7 @@ class OpinionSerializer(serializers.Serializer[Any]):
     finding = serializers.ChoiceField(choices=Finding.choices, required=False, allow_blank=True, default="")
     type = serializers.ChoiceField(choices=TUMOR_TYPES, required=False, allow_blank=True, default="")
     confidence = serializers.ChoiceField(choices=Confidence.choices, required=False, allow_blank=True, default="")
-    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT)
+    comment = Text(required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT)
     location = LocationSerializer(required=False, allow_null=True, default=None)
 
     def opinion(self) -> Opinion:
@@ -66,7 +66,7 @@ class NewReviewSerializer(OpinionSerializer):
 class AmendmentSerializer(OpinionSerializer):
     """The whole opinion anew, and why."""
 
-    reason = serializers.CharField(max_length=LONGEST_COMMENT)
+    reason = Text(max_length=LONGEST_COMMENT)
 
 
 class ReviewSerializer(serializers.ModelSerializer[Review]):

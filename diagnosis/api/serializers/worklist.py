@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from diagnosis.api.serializers.fields import NOT_BLANK, Id, ToldList, ToldText
+from diagnosis.api.serializers.fields import NOT_BLANK, Id, Text, ToldList
 from diagnosis.models import Assignment, SavedView
 from diagnosis.worklist import bulk, saved_views
 
@@ -12,8 +12,8 @@ from diagnosis.worklist import bulk, saved_views
 class AssigneeSerializer(serializers.Serializer[Any]):
     """A person or a group, by name: one of the two."""
 
-    user = serializers.CharField(required=False, default="", allow_blank=True, help_text="User name.")
-    group = serializers.CharField(required=False, default="", allow_blank=True, help_text="Name of a group.")
+    user = Text(required=False, default="", allow_blank=True, help_text="User name.")
+    group = Text(required=False, default="", allow_blank=True, help_text="Name of a group.")
 
 
 class NewAssignmentSerializer(AssigneeSerializer):
@@ -52,14 +52,14 @@ _QUERY = {"maxLength": saved_views.LONGEST_QUERY}
 class NewViewSerializer(serializers.Serializer[Any]):
     """What to save."""
 
-    name = ToldText(allow_blank=True, told=_NAME)
-    query = ToldText(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.", told=_QUERY)
+    name = Text(allow_blank=True, told=_NAME)
+    query = Text(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.", told=_QUERY)
 
 
 class ViewNameSerializer(serializers.Serializer[Any]):
     """A new name."""
 
-    name = ToldText(required=False, allow_blank=True, told=_NAME)
+    name = Text(required=False, allow_blank=True, told=_NAME)
 
 
 class BulkActionSerializer(AssigneeSerializer):

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
 
+from diagnosis.access.filters import LARGEST_ID
 from diagnosis.access.users import User
 from diagnosis.api.pagination import Ordering
 from diagnosis.api.schema import Schema
@@ -31,6 +34,12 @@ class ListRetrieveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     def user(self) -> User:
         """The user; anonymous requests are refused before any method runs."""
         return cast(User, self.request.user)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Nothing has a number that the database cannot hold; some lookups would fail on it."""
+        super().initial(request, *args, **kwargs)
+        if any(isinstance(number, int) and number > LARGEST_ID for number in kwargs.values()):
+            raise Http404
 
     def get_object(self) -> M:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from diagnosis.access import selectors
+from diagnosis.access.filters import IdFilter, YesNoFilter
 from diagnosis.api.problems import MEDIA_TYPE, Conflict
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.reviews import AmendmentSerializer, NewReviewSerializer, ReviewSerializer
@@ -38,9 +39,10 @@ _FIELDS = {"tumor_type": "type", "slice": "location"}
 class ReviewFilter(django_filters.FilterSet):
     """scan (id), case (reference), reader (user name), state, finding, role, current."""
 
-    scan = django_filters.NumberFilter(field_name="scan_id")
+    scan = IdFilter(field_name="scan_id")
     case = django_filters.CharFilter(field_name="scan__case__reference")
     reader = django_filters.CharFilter(field_name="reader__username")
+    current = YesNoFilter()
 
     class Meta:
         model = Review

@@ -81,7 +81,7 @@ class ScanViewSet(ScanChanges):
             raise NothingAccepted(receipt, shown=shown)
         return Response(shown, status=status.HTTP_201_CREATED)
 
-    @sends_file("The file as it is kept", *responses.CONTENT_TYPES.values())
+    @sends_file("The file as it is kept", *responses.CONTENT_TYPES.values(), responses.VOLUME, responses.ZIP)
     @action(detail=True, filterset_class=None, content_negotiation_class=IgnoreAccept)
     def file(self, request: Request, pk: int) -> HttpResponseBase:
         """An attachment under its own name; each download is audited."""
