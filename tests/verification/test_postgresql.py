@@ -25,7 +25,7 @@ FILES = (
 
 def test_the_same_on_postgresql() -> None:
     with postgres_server() as database_url:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *FILES]
         environment = os.environ | {"DATABASE_URL": database_url}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
