@@ -70,14 +70,14 @@ def _is_page(response: HttpResponseBase) -> bool:
 
 def _is_piece(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Whether the answer belongs to a page that is open already: browsers say so of what a page fetches."""
-    kind = str(response.headers.get("Content-Type", ""))
+    content_type = str(response.headers.get("Content-Type", ""))
     fetched = request.headers.get("Sec-Fetch-Dest", "document") != "document" or "HX-Request" in request.headers
-    return fetched or kind.startswith(("image/", "application/octet-stream"))
+    return fetched or content_type.startswith(("image/", "application/octet-stream"))
 
 
-def _remembered(user: AnyUser, kind: str, ids: Iterable[int], *, only_new: bool) -> set[int]:
+def _remembered(user: AnyUser, object_type: str, ids: Iterable[int], *, only_new: bool) -> set[int]:
     """The ids; with `only_new` those that the person has not seen in the last AGAIN seconds. All count as seen now."""
-    keys = {f"seen:{user.pk}:{kind}:{one}": one for one in ids}
+    keys = {f"seen:{user.pk}:{object_type}:{one}": one for one in ids}
     if not keys:
         return set()
 
@@ -99,9 +99,9 @@ def _record_refusal(request: HttpRequest, status: int) -> None:
     who = request.user.pk or structlog.contextvars.get_contextvars().get("ip", "")
     times = _cached(lambda: _count(f"refused:{action}:{who}"), otherwise=1)
     if times <= FIRST or times & (times - 1) == 0:
-        kind, key = _asked_for(match)
+        target_type, target_id = _asked_for(match)
         seen = {"page": _route(request), "method": request.method, "times": times}
-        audit.record_refusal(action, actor=request.user, kind=kind, key=key, **seen)
+        audit.record_refusal(action, actor=request.user, target_type=target_type, target_id=target_id, **seen)
 
 
 def _asked_for(match: Any) -> tuple[str, str]:

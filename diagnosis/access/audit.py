@@ -61,9 +61,9 @@ def record_of_site(action: str, *, target: Model, **details: Any) -> AuditEvent:
     return _append(action, None, SYSTEM, target, details)
 
 
-def record_refusal(action: str, *, actor: AnyUser, kind: str, key: str, **details: Any) -> AuditEvent:
-    """Append one event of what somebody was refused. kind, key: of the object they asked for, which may not exist."""
-    return _write(action, actor.pk, actor.get_username(), (kind, key, ""), details)
+def record_refusal(action: str, *, actor: AnyUser, target_type: str, target_id: str, **details: Any) -> AuditEvent:
+    """Append one event of what somebody was refused. The target is what they asked for; it may not exist."""
+    return _write(action, actor.pk, actor.get_username(), (target_type, target_id, ""), details)
 
 
 def address() -> str | None:
@@ -81,13 +81,13 @@ def _write(
 ) -> AuditEvent:
     """target: its type, id and name."""
     context = structlog.contextvars.get_contextvars()
-    kind, key, name = target
+    target_type, target_id, name = target
     return AuditEvent.objects.create(
         action=action,
         actor_id=actor_id,
         actor=actor[:150],
-        target_type=kind[:40],
-        target_id=key[:64],
+        target_type=target_type[:40],
+        target_id=target_id[:64],
         target=name[:255],
         address=address(),
         request_id=str(context.get("request_id", ""))[:64],

@@ -34,18 +34,18 @@ def shown_to(user: AnyUser, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
     return rows.exclude(target_type="prediction").exclude(~Q(actor_id=user.pk), target_type="review")
 
 
-def about(kind: str, key: str) -> Q:
+def about(target_type: str, target_id: str) -> Q:
     """The events about an object. Those of a case are also those of its scans, and those of both are also the lists,
     pages and exports that told one of their results."""
-    named = Q(target_type=kind, target_id=key)
-    if not (key.isascii() and key.isdecimal() and len(key) < 19):
+    named = Q(target_type=target_type, target_id=target_id)
+    if not (target_id.isascii() and target_id.isdecimal() and len(target_id) < 19):
         return named
-    if kind == "prediction":
-        return named | _told(Prediction.objects.filter(pk=int(key)), int(key))
-    if kind == "scan":
-        return named | _with_results(Scan.objects.filter(pk=int(key)))
-    if kind == "case":
-        return named | _with_results(Scan.objects.filter(case=int(key)))
+    if target_type == "prediction":
+        return named | _told(Prediction.objects.filter(pk=int(target_id)), int(target_id))
+    if target_type == "scan":
+        return named | _with_results(Scan.objects.filter(pk=int(target_id)))
+    if target_type == "case":
+        return named | _with_results(Scan.objects.filter(case=int(target_id)))
     return named
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.access.users import User
-from diagnosis.models.login_failures import Kind, LoginFailures
+from diagnosis.models.login_failures import FailureKind, LoginFailures
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Rule:
 
 
 RULES = {
-    Kind.ACCOUNT: Rule(allowed=5),
-    Kind.CODE: Rule(allowed=5),
-    Kind.ADDRESS: Rule(allowed=30),
-    Kind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
+    FailureKind.ACCOUNT: Rule(allowed=5),
+    FailureKind.CODE: Rule(allowed=5),
+    FailureKind.ADDRESS: Rule(allowed=30),
+    FailureKind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
 }
 FORGOTTEN = timedelta(hours=24)
 """Failures count no more when there was none for so long."""
@@ -67,14 +67,14 @@ class Attempt:
 
 
 @contextmanager
-def attempt(*, username: str, kind: Kind = Kind.ACCOUNT) -> Iterator[Attempt]:
+def attempt(*, username: str, kind: FailureKind = FailureKind.ACCOUNT) -> Iterator[Attempt]:
     """Count an attempt to log in under this name from the request's address; a success takes it back.
 
     Raises Locked, before anything is compared, while the name or the address has to wait.
     """
     keys = [(kind, normal(username))]
     if address := _address():
-        keys.append((Kind.ADDRESS, address))
+        keys.append((FailureKind.ADDRESS, address))
     with transaction.atomic():
         for kind, key in keys:
             count(kind, key)
@@ -86,7 +86,7 @@ def attempt(*, username: str, kind: Kind = Kind.ACCOUNT) -> Iterator[Attempt]:
         _record_locks(*keys)
 
 
-def count(kind: Kind, key: str) -> None:
+def count(kind: FailureKind, key: str) -> None:
     """Count one attempt. Raises Locked, and counts nothing, while a lock holds."""
     now = timezone.now()
     with transaction.atomic():
@@ -106,8 +106,8 @@ def token_failed() -> None:
     scripts of everybody behind the same address.
     """
     if address := _address():
-        count(Kind.TOKEN_ADDRESS, address)
-        _record_locks((Kind.TOKEN_ADDRESS, address))
+        count(FailureKind.TOKEN_ADDRESS, address)
+        _record_locks((FailureKind.TOKEN_ADDRESS, address))
 
 
 def unlock(row: LoginFailures, *, actor: User | None) -> None:
@@ -130,18 +130,18 @@ def _address() -> str:
     return str(ipaddress.ip_network(f"{text}/64", strict=False))
 
 
-def _forgive(*keys: tuple[Kind, str]) -> None:
+def _forgive(*keys: tuple[FailureKind, str]) -> None:
     """After a success a name starts anew; its address only gets this attempt back, or one account would reset it."""
     for kind, key in keys:
         rows = LoginFailures.objects.filter(kind=kind, key=key)
-        if kind in (Kind.ACCOUNT, Kind.CODE):
+        if kind in (FailureKind.ACCOUNT, FailureKind.CODE):
             rows.delete()
         else:
             rows.filter(failures__gt=0).update(failures=F("failures") - 1)
             rows.filter(failures__lt=RULES[kind].allowed).update(locked_until=None)
 
 
-def _record_locks(*keys: tuple[Kind, str]) -> None:
+def _record_locks(*keys: tuple[FailureKind, str]) -> None:
     """An audit row for each lock that now holds; and rows go that count no more."""
     now = timezone.now()
     for kind, key in keys:

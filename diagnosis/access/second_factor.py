@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from diagnosis.access import audit, lockout
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
-from diagnosis.models.login_failures import Kind
+from diagnosis.models.login_failures import FailureKind
 from diagnosis.models.second_factor import RecoveryCode, SecondFactor
 
 CODES = 8
@@ -94,7 +94,7 @@ def check(user: User, code: str) -> bool:
     factor = of(user)
     if factor is None:
         return False
-    with lockout.attempt(username=user.get_username(), kind=Kind.CODE) as attempt:
+    with lockout.attempt(username=user.get_username(), kind=FailureKind.CODE) as attempt:
         plain = _plain(code)
         attempt.succeeded = _take_step(factor, plain) or _take_recovery_code(factor, plain)
     if not attempt.succeeded:

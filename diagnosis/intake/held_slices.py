@@ -53,7 +53,9 @@ class HeldSlices:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def add(self, decoded: Decoded, *, name: str, reference: str, by_patient: bool) -> None:

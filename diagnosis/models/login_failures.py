@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 
-class Kind(models.TextChoices):
+class FailureKind(models.TextChoices):
     """Of what failures are counted."""
 
     ACCOUNT = "account", "User name"
@@ -19,7 +19,7 @@ class LoginFailures(models.Model):
     `diagnosis.access.lockout` writes it.
     """
 
-    kind = models.CharField(max_length=16, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=FailureKind.choices)
     key = models.CharField(max_length=150, help_text="The user name as compared, or the address.")
     failures = models.PositiveIntegerField(default=0)
     last = models.DateTimeField(default=timezone.now, db_index=True)

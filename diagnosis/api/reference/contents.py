@@ -128,9 +128,9 @@ def _answers(operation: Schema, components: Components) -> tuple[Answer, ...]:
             continue
         content = answer.get("content", {})
         media = tuple(content)
-        kind = components.type_of(content[media[0]]["schema"]) if media else None
+        body_type = components.type_of(content[media[0]]["schema"]) if media else None
         text = answer.get("description") or HTTPStatus(int(status)).phrase
-        answers.append(Answer(int(status), text, kind, tuple(m for m in media if m != MEDIA_TYPE)))
+        answers.append(Answer(int(status), text, body_type, tuple(m for m in media if m != MEDIA_TYPE)))
     return tuple(answers)
 
 

@@ -79,8 +79,8 @@ class Components:
         if isinstance(of := schema.get("additionalProperties"), Mapping) and of:
             each = self._bare(of)
             return replace(each, words=f"object, each member {each.words}".rstrip())
-        kind, form = schema.get("type", ""), schema.get("format", "")
-        return Type(_WORDS.get((kind, form)) or _WORDS.get((kind, ""), "anything"))
+        json_type, form = schema.get("type", ""), schema.get("format", "")
+        return Type(_WORDS.get((json_type, form)) or _WORDS.get((json_type, ""), "anything"))
 
     def _named(self, name: str) -> Type:
         schema = self.schemas[name]

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from diagnosis.access import lockout, second_factor
 from diagnosis.access.refusals import Refused
 from diagnosis.models import AuditEvent, LoginFailures, RecoveryCode, SecondFactor
-from diagnosis.models.login_failures import Kind
+from diagnosis.models.login_failures import FailureKind
 
 pytestmark = pytest.mark.django_db
 SEED = "5eed" * 16
@@ -121,7 +121,7 @@ def test_five_wrong_codes_lock_and_a_right_password_does_not_unlock(user: User, 
 def test_a_right_code_starts_the_count_anew(user: User, codes: list[str]) -> None:
     second_factor.check(user, "000000")
     assert second_factor.check(user, code())
-    assert not LoginFailures.objects.filter(kind=Kind.CODE).exists()
+    assert not LoginFailures.objects.filter(kind=FailureKind.CODE).exists()
 
 
 def test_removing_takes_app_and_codes_and_is_audited(user: User, admin: User, codes: list[str]) -> None:
