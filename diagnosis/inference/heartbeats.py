@@ -123,6 +123,14 @@ def worker_status() -> dict[str, Any]:
     return status
 
 
+def another_has(model: str) -> bool:
+    """Whether another living worker process has loaded this model (its label), and can predict with it. One query."""
+    now = timezone.now()
+    alive = Heartbeat.objects.filter(role=Role.WORKER, seen__range=(now - _SHOWN_FOR, now + _SHOWN_FOR))
+    having = alive.filter(model=model, problem="").values_list("pk", flat=True)
+    return any(pk != _Own.id for pk in having)
+
+
 def beat_status() -> dict[str, Any]:
     """Whether beat runs: {"ready"}, and as "problem" a sentence if not. One query."""
     now = timezone.now()

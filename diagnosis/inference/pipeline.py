@@ -15,7 +15,15 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 import ml
-from diagnosis.inference import broker, image_files, model_versions, result_cache, series, transitions
+from diagnosis.inference import (
+    broker,
+    image_files,
+    model_versions,
+    result_cache,
+    rolling_upgrade,
+    series,
+    transitions,
+)
 from diagnosis.inference.batching import Batch
 from diagnosis.inference.image_files import FileMissing, StorageUnavailable
 from diagnosis.models import Prediction
@@ -90,7 +98,10 @@ def _process(claimed: Prediction) -> None:
     except FileMissing:
         transitions.fail(claimed, code="file_missing", message="The scan's file is gone from the storage.")
     except ModelUnavailable as error:
-        transitions.fail(claimed, code=error.code, message=error.message)
+        if rolling_upgrade.leave(claimed):
+            _log.warning("left to another worker or model", prediction=claimed.pk, code=error.code)
+        else:
+            transitions.fail(claimed, code=error.code, message=error.message)
     except SoftTimeLimitExceeded:
         message = f"The analysis took longer than the time limit of {settings.TASK_TIME_LIMIT} s."
         transitions.fail(claimed, code="time_limit", message=message)

@@ -3,7 +3,8 @@
 Each function is one conditional UPDATE whose row count is checked, then its audit row where a person asked for it, then
 its message to the worker, sent on commit. So a message delivered twice does the work once, a canceled or superseded run
 cannot record its result, and a worker that dies loses nothing: a claim names the process that made it, and once that
-one's heartbeat is gone, `take_over` re-queues what it held (`leases` says when).
+one's heartbeat is gone, `take_over` re-queues what it held (`leases` says when). Whatever ends a claim takes the name
+away: during an upgrade a worker of a version that knows no names may claim the row next.
 
     create → queued ⇄ running → done | refused | failed | canceled
 """
@@ -28,6 +29,9 @@ from diagnosis.reviews import transitions as reviews
 
 MESSAGE_LOST_AFTER = timedelta(seconds=30)
 """A released prediction normally has its own queued message; after this delay we assume it was lost."""
+
+HANDED_OVER = timedelta(seconds=2)
+"""How long the message of a prediction waits that a worker has left to another."""
 
 DELETED = "deleted"
 """The error code of runs that ended because their scan went to the trash."""
@@ -145,6 +149,37 @@ def requeue(claimed: Prediction) -> bool:
     return True
 
 
+def hand_over(claimed: Prediction) -> bool:
+    """Leave a claimed prediction to another worker, as this one lacks its model. Not an attempt.
+
+    Its message comes a moment later, so that a worker which lacks the model does not spin while it is alone.
+    """
+    now = timezone.now()
+    if not _still_held(claimed).update(
+        state=State.QUEUED, started=None, queued=now, worker=None, attempts=F("attempts") - 1
+    ):
+        return False
+    broker.send_on_commit(claimed.pk, not_before=now + HANDED_OVER)
+    return True
+
+
+def replace_model(claimed: Prediction, *, by: ModelVersion) -> bool:
+    """Queue a claimed prediction for the version that has replaced its own. False if the scan has a live run of that
+    one already, or if the claim is no longer held."""
+    try:
+        with transaction.atomic():
+            if not _still_held(claimed).update(
+                state=State.QUEUED, started=None, queued=timezone.now(), worker=None, attempts=0, model_version=by,
+                progress=0,
+            ):  # fmt: skip
+                return False
+            SliceResult.objects.filter(prediction=claimed).delete()
+            broker.send_on_commit(claimed.pk)
+    except IntegrityError:
+        return False
+    return True
+
+
 def complete(claimed: Prediction, *, state: State, vector: bytes | memoryview | None = None, **fields: Any) -> None:
     """Record the outcome, with the packed embedding that finds similar scans: both or neither.
 
@@ -153,7 +188,7 @@ def complete(claimed: Prediction, *, state: State, vector: bytes | memoryview | 
     finished = timezone.now()
     with transaction.atomic():
         unextended = _still_held(claimed).filter(not_before=claimed.not_before)
-        recorded = unextended.update(state=state, finished=finished, **fields)
+        recorded = unextended.update(state=state, finished=finished, worker=None, **fields)
         if recorded:
             if vector is not None and claimed.model_version is not None:
                 Embedding.objects.create(prediction=claimed, model_version=claimed.model_version, vector=vector)
@@ -210,7 +245,7 @@ def cancel(prediction: Prediction, *, actor: User) -> bool:
     """End a queued or running prediction. False if it has ended by now."""
     with transaction.atomic():
         changed = Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).update(
-            state=State.CANCELED, finished=timezone.now()
+            state=State.CANCELED, finished=timezone.now(), worker=None
         )
         if changed:
             audit.record("prediction.canceled", actor=actor, target=prediction)
@@ -220,7 +255,11 @@ def cancel(prediction: Prediction, *, actor: User) -> bool:
 def cancel_deleted(rows: QuerySet[Prediction]) -> int:
     """End the runs of scans that go to the trash; a run at work drops its result. Returns how many there were."""
     return rows.filter(state__in=ACTIVE).update(
-        state=State.CANCELED, finished=timezone.now(), error_code=DELETED, error="Its scan was deleted."
+        state=State.CANCELED,
+        finished=timezone.now(),
+        worker=None,
+        error_code=DELETED,
+        error="Its scan was deleted.",
     )
 
 
@@ -252,6 +291,7 @@ def _take_over(lost: QuerySet[Prediction]) -> int:
     lost.filter(attempts__gte=settings.TASK_MAX_ATTEMPTS).update(
         state=State.FAILED,
         finished=timezone.now(),
+        worker=None,
         error_code="worker_lost",
         error=f"The worker was lost {settings.TASK_MAX_ATTEMPTS} times while analyzing this scan.",
     )

@@ -6,10 +6,17 @@ TensorFlow does not survive a fork, so each pool process loads the model after i
 from typing import Any
 
 import structlog
-from celery.signals import beat_init, before_task_publish, task_prerun, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 from django.db import Error, close_old_connections, connection
 
-from diagnosis.inference import heartbeats
+from diagnosis.inference import heartbeats, rolling_upgrade
 from diagnosis.inference.leases import Keeper
 from diagnosis.inference.self_check import SelfCheck
 from diagnosis.models.heartbeat import Role
@@ -17,6 +24,16 @@ from ml.engines import quiet_blas
 
 _log = structlog.get_logger(__name__)
 _threads: list[Keeper | SelfCheck] = []
+
+
+@worker_init.connect
+def note_versions(**_: Any) -> None:
+    """In the worker's main process, before it forks."""
+    try:
+        rolling_upgrade.note_start()
+    except Error as error:
+        _log.warning("the worker could not see which model versions are there", error=str(error))
+    connection.close()
 
 
 @worker_process_init.connect

@@ -41,6 +41,7 @@ class AuditEvent(models.Model):
         max_length=64,
         blank=True,
         default="",
+        db_default="",
         editable=False,
         help_text="SHA-256 over this row and the hash of the row before it.",
     )
