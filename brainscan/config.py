@@ -77,6 +77,18 @@ def second_factor(value: str) -> str:
     return value
 
 
+def breached_passwords_url(value: str) -> str:
+    """BREACHED_PASSWORDS_URL, to which five characters of a hash are appended."""
+    parts = urlsplit(value)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if value and not (parts.hostname and (parts.scheme == "https" or local) and value.endswith("/")):
+        raise ImproperlyConfigured(
+            "BREACHED_PASSWORDS_URL must be an https address that ends with /, such as "
+            "https://api.pwnedpasswords.com/range/."
+        )
+    return value
+
+
 def days(name: str, value: int, *, least: int = 0) -> int:
     """A number of days. A hundred years is more than any rule asks for, and fits into every date."""
     if not least <= value <= 36_500:

@@ -148,7 +148,18 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-] + [{"NAME": "diagnosis.access.token_revocation.TokenRevocationValidator"}]
+] + [
+    {"NAME": "diagnosis.access.password_rules.SiteWordsValidator"},
+    {"NAME": "diagnosis.access.password_rules.BreachedPasswordValidator"},
+    {"NAME": "diagnosis.access.password_rules.PasswordHistoryValidator"},
+    {"NAME": "diagnosis.access.token_revocation.TokenRevocationValidator"},
+]
+# Passwords known from breaches: a file of hashes, and a service that is given five characters of a hash.
+BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
+BREACHED_PASSWORDS_URL = config.breached_passwords_url(env.str("BREACHED_PASSWORDS_URL", default=""))
+# How many of a person's last passwords are refused, and the words of the place that are no password.
+PASSWORD_HISTORY = config.at_least("PASSWORD_HISTORY", env.int("PASSWORD_HISTORY", default=5), least=0)
+PASSWORD_WORDS = [word.strip().casefold() for word in env.list("PASSWORD_WORDS", default=[])]
 # Reading, where no group of the reader has a policy of its own.
 # What a positive or negative result means here depends on how many of the site's scans show a tumor.
 PREVALENCE = config.prevalence(env.float("PREVALENCE") if env.str("PREVALENCE", default="") else None)

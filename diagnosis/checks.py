@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
+from diagnosis.access import breached_passwords
 from ml.contracts import ModelUnavailable
 from ml.inference import registry
 
@@ -29,4 +30,14 @@ def model_artifact(**_: Any) -> list[CheckMessage]:
         registry.quick_check(registry.read_manifest(settings.ML_MODEL or None))
     except ModelUnavailable as error:
         return [Warning(error.message, hint="The site starts, says so, and predicts nothing.", id="diagnosis.W001")]
+    return []
+
+
+@register
+def breached_passwords_file(**_: Any) -> list[CheckMessage]:
+    """BREACHED_PASSWORDS_FILE is there, and sorted as the search in it needs."""
+    path = settings.BREACHED_PASSWORDS_FILE
+    if path and (trouble := breached_passwords.trouble_with(path)):
+        hint = "It has a line `SHA-1:count` for each password, in the order of the hashes (docs/security.md)."
+        return [Error(f"BREACHED_PASSWORDS_FILE cannot be used: {trouble}.", hint=hint, id="diagnosis.E001")]
     return []

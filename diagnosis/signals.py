@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from diagnosis.access import audit, ownership, reauthentication, sessions
+from diagnosis.access import audit, ownership, password_history, reauthentication, sessions
 from diagnosis.access.users import User
 from diagnosis.intake.file_names import clean_name
 
@@ -54,6 +54,11 @@ def admin_changed(instance: LogEntry, created: bool, **_: Any) -> None:
 def user_saved(
     instance: User, created: bool, raw: bool, update_fields: Collection[str] | None = None, **_: Any
 ) -> None:
-    """A new name reaches the user's predictions. A login saves `last_login` alone, so it costs nothing here."""
+    """A new name reaches the user's predictions. A login saves `last_login` alone, so it costs nothing here.
+
+    Django tells validators of a password that has changed, and not of that of an account made by a program.
+    """
+    if created and not raw:
+        password_history.keep(instance)
     if not (created or raw) and (update_fields is None or "username" in update_fields):
         ownership.copy_username(instance)

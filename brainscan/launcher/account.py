@@ -1,11 +1,14 @@
 """The first account, so that somebody can sign in to a fresh site; there is no default password."""
 
 import secrets
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 
 from brainscan.launcher.errors import LaunchError
+from diagnosis.access import password_rules
 
 USERNAME = "admin"
 
@@ -15,12 +18,14 @@ def prepare(*, password: str) -> None:
 
     With a `password` (ADMIN_PASSWORD), `admin` gets that password at every start. Without one, a new account has no
     password until `one_time_password` sets it, so an interrupted start locks nobody out.
-    Raises LaunchError if the account exists but is no administrator and the site needs one.
+    Raises LaunchError if the account exists but is no administrator and the site needs one, or for a password that the
+    site's rules refuse.
     """
     users = get_user_model().objects
     account: AbstractUser | None = users.filter(username=USERNAME).first()
     if account is None:
         if password or not users.filter(is_superuser=True).exists():
+            _check(password, get_user_model()(username=USERNAME))
             users.create_superuser(username=USERNAME, password=password or None)
         return
     if not account.is_superuser and (password or not users.filter(is_superuser=True).exists()):
@@ -29,8 +34,17 @@ def prepare(*, password: str) -> None:
             "Make another: .venv/bin/python manage.py createsuperuser"
         )
     if password and not account.check_password(password):
+        _check(password, account)
         account.set_password(password)
         account.save(update_fields=["password"])
+
+
+def _check(password: str, account: Any) -> None:
+    if password:
+        try:
+            password_rules.check_given(password, account)
+        except ValidationError as error:
+            raise LaunchError(f"ADMIN_PASSWORD is refused. {' '.join(error.messages)}") from None
 
 
 def one_time_password() -> str | None:

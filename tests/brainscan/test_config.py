@@ -115,3 +115,14 @@ def test_the_admin_takes_no_other_page_s_address() -> None:
         nested = pattern.url_patterns if str(pattern.pattern) == "" else [pattern]  # type: ignore[union-attr]
         found |= {re.split(r"[/(\[]", str(one.pattern).lstrip("^"))[0] for one in nested}
     assert found - {"", "admin"} <= config.TAKEN_PATHS
+
+
+@pytest.mark.parametrize("url", ["", "https://passwords.example/range/", "http://127.0.0.1:8000/"])
+def test_service_of_breached_passwords(url: str) -> None:
+    assert config.breached_passwords_url(url) == url
+
+
+@pytest.mark.parametrize("url", ["http://passwords.example/range/", "https://passwords.example/range", "range/"])
+def test_service_of_breached_passwords_that_anybody_could_answer_for(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="BREACHED_PASSWORDS_URL"):
+        config.breached_passwords_url(url)

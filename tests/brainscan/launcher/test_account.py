@@ -29,16 +29,16 @@ def test_start_cut_short_before_the_password_was_shown_locks_nobody_out() -> Non
 
 
 def test_admin_password_is_set_now_and_at_every_start() -> None:
-    account.prepare(password="first")
-    account.prepare(password="second")
-    assert User.objects.get().check_password("second")
+    account.prepare(password="the first one")
+    account.prepare(password="the second one")
+    assert User.objects.get().check_password("the second one")
     assert account.one_time_password() is None
 
 
 def test_password_that_stays_ends_no_session() -> None:
-    account.prepare(password="same")
+    account.prepare(password="stays the same")
     before = User.objects.get().password
-    account.prepare(password="same")
+    account.prepare(password="stays the same")
     assert User.objects.get().password == before
 
 

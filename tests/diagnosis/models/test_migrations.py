@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from diagnosis.access import tokens
-from diagnosis.models import Case, Prediction, Slice
+from diagnosis.models import Case, PasswordHistory, Prediction, Slice
 from tests.factories import PredictionFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,3 +123,12 @@ def test_tokens_of_an_earlier_version_stay_valid_and_their_keys_go() -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE authtoken_token")
+
+
+def test_present_passwords_may_not_come_back_after_the_upgrade() -> None:
+    person, without = UserFactory(), UserFactory()
+    without.set_unusable_password()
+    without.save()
+    migrate("0026")
+    migrate()
+    assert [(row.user, row.encoded) for row in PasswordHistory.objects.all()] == [(person, person.password)]
