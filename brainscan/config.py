@@ -70,6 +70,11 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
     return options
 
 
+def cookie_name(name: str, *, https: bool) -> str:
+    """With TLS, one that browsers take from this host alone, and over TLS only."""
+    return f"__Host-{name}" if https else name
+
+
 def second_factor(value: str) -> str:
     """SECOND_FACTOR: of whom a second factor is demanded."""
     if value not in ("optional", "staff", "all"):

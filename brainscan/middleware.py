@@ -32,6 +32,7 @@ _POLLED = {"status", "queue", "history-new"}
 """What an open page asks for by itself: nobody is there for that."""
 _FOR_SET_UP = {"second-factor", "confirm"}
 _DICOMWEB = "/dicomweb/"
+_API = ("/api/", _DICOMWEB)
 
 
 class RequestLog(RequestMiddleware):
@@ -73,6 +74,21 @@ class AuditAccess:
             response = self.get_response(request)
         access_log.record(request, response, told)
         return response
+
+
+class TlsOnly:
+    """Refuses the API over plain HTTP, where HTTPS is on: a redirect would hide that a token was sent in clear."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.SECURE_SSL_REDIRECT or request.is_secure() or not request.path.startswith(_API):
+            return self.get_response(request)
+        detail = (
+            "The API answers over https:// only. Whatever this request carried was sent in clear: revoke its token."
+        )
+        return problems.response(request, status=403, code="https_required", detail=detail)
 
 
 class Sessions:

@@ -26,17 +26,21 @@ HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = config.cookie_name("sessionid", https=HTTPS)
+CSRF_COOKIE_NAME = config.cookie_name("csrftoken", https=HTTPS)
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 # Proxies in front of the site, each of which adds the address it was called from to X-Forwarded-For.
 PROXIES = config.at_least("PROXIES", env.int("PROXIES", default=1 if HTTPS else 0), least=0)
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+# The API is refused instead (brainscan.middleware.TlsOnly), or a script would go on sending its token in clear.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/(?!docs/)", r"^dicomweb/"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 
 INSTALLED_APPS = [
     "brainscan.apps.ProjectConfig",
@@ -67,6 +71,7 @@ MIDDLEWARE = [
     "brainscan.middleware.RequestLog",
     "brainscan.middleware.SecurityHeaders",
     "brainscan.middleware.AuditAccess",
+    "brainscan.middleware.TlsOnly",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -88,20 +88,27 @@ def _listens(port: int) -> bool:
 
 
 def test_plain_http_is_sent_to_tls(front: Front) -> None:
-    status, headers = _get(http.client.HTTPConnection("127.0.0.1", front.http, timeout=20), "/history/", {"Host": NAME})
-    assert (status, headers["Location"]) == (308, f"https://{NAME}/history/")
+    def answer(path: str) -> tuple[int, dict[str, str]]:
+        return _get(http.client.HTTPConnection("127.0.0.1", front.http, timeout=20), path, {"Host": NAME})
+
+    for path in ("/history/", "/api/docs/"):
+        status, headers = answer(path)
+        assert (status, headers["Location"]) == (308, f"https://{NAME}{path}")
+    for path in ("/api/v1/scans/", "/dicomweb/studies"):
+        status, headers = answer(path)
+        assert (status, headers["Content-Type"]) == (403, "application/problem+json")
 
 
 def test_pages_come_with_secure_cookies(front: Front) -> None:
     status, headers = front.get("/login/")
     assert status == 200
-    assert "Secure" in headers["Set-Cookie"]
+    assert "Secure" in headers["Set-Cookie"] and headers["Set-Cookie"].startswith("__Host-")
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
 
 
 def test_a_forged_address_and_scheme_do_not_count(front: Front) -> None:
     forged = {"X_Forwarded_For": "203.0.113.9", "X_Forwarded_Proto": "http", "Authorization": "Token wrong"}
-    assert front.get("/api/v1/scans/", **forged)[0] == 401  # with the forged scheme it would be redirected
+    assert front.get("/api/v1/scans/", **forged)[0] == 401  # with the forged scheme it would be 403
     assert "203.0.113.9" not in front.site.log.read_text(errors="replace")
 
 

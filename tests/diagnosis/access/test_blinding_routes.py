@@ -231,7 +231,6 @@ def answers(client: Client, asked: list[tuple[str, str, dict[str, str]]]) -> dic
 
 
 def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> str:
-    client.cookies.pop("messages", None)
     with transaction.atomic():
         response = getattr(client, method.lower())(path, headers=headers)
         body = b"".join(response.streaming_content) if response.streaming else response.content
