@@ -44,7 +44,7 @@ RULES = {
     FailureKind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
 }
 FORGOTTEN = timedelta(hours=24)
-"""Failures count no more when there was none for so long."""
+"""After so long without a failure, the earlier ones are forgotten."""
 
 
 class Locked(Exception):
@@ -67,17 +67,17 @@ class Attempt:
 
 
 @contextmanager
-def attempt(*, username: str, kind: FailureKind = FailureKind.ACCOUNT) -> Iterator[Attempt]:
+def attempt(*, username: str, failure_kind: FailureKind = FailureKind.ACCOUNT) -> Iterator[Attempt]:
     """Count an attempt to log in under this name from the request's address; a success takes it back.
 
     Raises Locked, before anything is compared, while the name or the address has to wait.
     """
-    keys = [(kind, normal(username))]
+    keys = [(failure_kind, normal(username))]
     if address := _address():
         keys.append((FailureKind.ADDRESS, address))
     with transaction.atomic():
-        for kind, key in keys:
-            count(kind, key)
+        for failure_kind, key in keys:
+            count(failure_kind, key)
     made = Attempt()
     yield made
     if made.succeeded:
@@ -86,15 +86,15 @@ def attempt(*, username: str, kind: FailureKind = FailureKind.ACCOUNT) -> Iterat
         _record_locks(*keys)
 
 
-def count(kind: FailureKind, key: str) -> None:
+def count(failure_kind: FailureKind, key: str) -> None:
     """Count one attempt. Raises Locked, and counts nothing, while a lock holds."""
     now = timezone.now()
     with transaction.atomic():
-        row, _ = LoginFailures.objects.select_for_update().get_or_create(kind=kind, key=key)
+        row, _ = LoginFailures.objects.select_for_update().get_or_create(failure_kind=failure_kind, key=key)
         if row.locked_until is not None and row.locked_until > now:
             raise Locked((row.locked_until - now).total_seconds())
         row.failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
-        pause = RULES[kind].pause(row.failures)
+        pause = RULES[failure_kind].pause(row.failures)
         row.last, row.locked_until = now, now + pause if pause else None
         row.save(update_fields=["failures", "last", "locked_until"])
 
@@ -114,7 +114,7 @@ def unlock(row: LoginFailures, *, actor: User | None) -> None:
     """Forget the failures, so that the next attempt is allowed at once."""
     with transaction.atomic():
         if LoginFailures.objects.filter(pk=row.pk).delete()[0]:
-            audit.record("login.unlocked", actor=actor, kind=row.kind, key=row.key, failures=row.failures)
+            audit.record("login.unlocked", actor=actor, kind=row.failure_kind, key=row.key, failures=row.failures)
 
 
 def normal(username: str) -> str:
@@ -132,20 +132,21 @@ def _address() -> str:
 
 def _forgive(*keys: tuple[FailureKind, str]) -> None:
     """After a success a name starts anew; its address only gets this attempt back, or one account would reset it."""
-    for kind, key in keys:
-        rows = LoginFailures.objects.filter(kind=kind, key=key)
-        if kind in (FailureKind.ACCOUNT, FailureKind.CODE):
+    for failure_kind, key in keys:
+        rows = LoginFailures.objects.filter(failure_kind=failure_kind, key=key)
+        if failure_kind in (FailureKind.ACCOUNT, FailureKind.CODE):
             rows.delete()
         else:
             rows.filter(failures__gt=0).update(failures=F("failures") - 1)
-            rows.filter(failures__lt=RULES[kind].allowed).update(locked_until=None)
+            rows.filter(failures__lt=RULES[failure_kind].allowed).update(locked_until=None)
 
 
 def _record_locks(*keys: tuple[FailureKind, str]) -> None:
-    """An audit row for each lock that now holds; and rows go that count no more."""
+    """An audit row for each lock that now holds; and rows whose failures are forgotten are deleted."""
     now = timezone.now()
-    for kind, key in keys:
-        row = LoginFailures.objects.filter(kind=kind, key=key, locked_until__gt=now).first()
+    for failure_kind, key in keys:
+        row = LoginFailures.objects.filter(failure_kind=failure_kind, key=key, locked_until__gt=now).first()
         if row is not None and row.locked_until is not None:
-            audit.record("login.locked", kind=kind, key=key, failures=row.failures, until=row.locked_until.isoformat())
+            until = row.locked_until.isoformat()
+            audit.record("login.locked", kind=failure_kind, key=key, failures=row.failures, until=until)
             LoginFailures.objects.filter(last__lt=now - FORGOTTEN).delete()

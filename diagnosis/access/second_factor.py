@@ -94,7 +94,7 @@ def check(user: User, code: str) -> bool:
     factor = of(user)
     if factor is None:
         return False
-    with lockout.attempt(username=user.get_username(), kind=FailureKind.CODE) as attempt:
+    with lockout.attempt(username=user.get_username(), failure_kind=FailureKind.CODE) as attempt:
         plain = _plain(code)
         attempt.succeeded = _take_step(factor, plain) or _take_recovery_code(factor, plain)
     if not attempt.succeeded:

@@ -28,7 +28,7 @@ from diagnosis.models import (
     SecondFactor,
     Slice,
     SliceResult,
-    UploadPicture,
+    UploadPreview,
     UploadRow,
 )
 from diagnosis.models.prediction import ACTIVE, State
@@ -141,7 +141,7 @@ def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
 def upload_rows(user: AnyUser) -> QuerySet[UploadRow]:
     """The user's own upload list, newest upload first. Nobody else sees it, admins included: it may name files."""
     mine = UploadRow.objects.filter(user=user.pk) if user.is_active else UploadRow.objects.none()
-    return mine.annotate(has_picture=Exists(UploadPicture.objects.filter(row=OuterRef("pk"))))
+    return mine.annotate(has_preview=Exists(UploadPreview.objects.filter(row=OuterRef("pk"))))
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:

@@ -17,11 +17,11 @@ class LoginFailuresAdmin(Listed):
     """Deleting a row unlocks its name or address at once. Nobody makes or changes one here."""
 
     asks_for_password = True
-    list_display = ("key", "kind", "failures", "last", "locked_until")
-    list_filter = ("kind", "locked_until")
+    list_display = ("key", "failure_kind", "failures", "last", "locked_until")
+    list_filter = ("failure_kind", "locked_until")
     search_fields = ("key",)
     search_help_text = "User name or address"
-    fields = ("kind", "key", "failures", "last", "locked_until")
+    fields = ("failure_kind", "key", "failures", "last", "locked_until")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -20,7 +20,7 @@ from diagnosis.models.scan import Scan
 from diagnosis.models.second_factor import RecoveryCode, SecondFactor
 from diagnosis.models.slice import Slice, SliceResult
 from diagnosis.models.storage_quota import StorageQuota
-from diagnosis.models.upload_row import UploadPicture, UploadRow
+from diagnosis.models.upload_row import UploadPreview, UploadRow
 
 __all__ = [
     "ApiToken",
@@ -47,7 +47,7 @@ __all__ = [
     "Slice",
     "SliceResult",
     "StorageQuota",
-    "UploadPicture",
+    "UploadPreview",
     "UploadRow",
     "WorklistPreference",
 ]

@@ -35,7 +35,7 @@ class Case(models.Model):
 
     reference = models.CharField(max_length=64, default=new_reference, validators=[validate_reference])
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")
-    simulated = models.BooleanField(default=False, help_text="Holds made-up pictures, to try the site with.")
+    simulated = models.BooleanField(default=False, help_text="Holds made-up images, to try the site with.")
     created = models.DateTimeField(default=timezone.now, editable=False)
     deleted = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it is in the trash.")
     deleted_by = models.ForeignKey(

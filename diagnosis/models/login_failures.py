@@ -19,7 +19,7 @@ class LoginFailures(models.Model):
     `diagnosis.access.lockout` writes it.
     """
 
-    kind = models.CharField(max_length=16, choices=FailureKind.choices)
+    failure_kind = models.CharField(max_length=16, choices=FailureKind.choices, db_column="kind")
     key = models.CharField(max_length=150, help_text="The user name as compared, or the address.")
     failures = models.PositiveIntegerField(default=0)
     last = models.DateTimeField(default=timezone.now, db_index=True)
@@ -29,7 +29,7 @@ class LoginFailures(models.Model):
         ordering = ("-last",)
         verbose_name = "failed logins"
         verbose_name_plural = "failed logins"
-        constraints = (models.UniqueConstraint(fields=("kind", "key"), name="login_failures_once"),)
+        constraints = (models.UniqueConstraint(fields=("failure_kind", "key"), name="login_failures_once"),)
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.key}"
+        return f"{self.get_failure_kind_display()} {self.key}"

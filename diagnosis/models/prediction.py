@@ -73,7 +73,7 @@ def _listed_type() -> Case:
     """The most probable type of a certain tumor, else the empty text."""
 
     def exceeds(tumor_type: str, *others: str) -> Q:
-        return Q(*(GreaterThan(_share(tumor_type), _share(other)) for other in others))
+        return Q(*(GreaterThan(_probability_of(tumor_type), _probability_of(other)) for other in others))
 
     untyped = Q(type_probabilities__isnull=True) | Q(uncertain=True) | ~Q(outcome=Outcome.TUMOR)
     first, second, third, last = TumorType.values
@@ -82,12 +82,12 @@ def _listed_type() -> Case:
         When(exceeds(first, second, third, last), then=Value(first)),
         When(exceeds(second, third, last), then=Value(second)),
         When(exceeds(third, last), then=Value(third)),
-        When(GreaterThan(_share(last), 0.0), then=Value(last)),
+        When(GreaterThan(_probability_of(last), 0.0), then=Value(last)),
         default=Value(""),
     )
 
 
-def _share(tumor_type: str) -> Coalesce:
+def _probability_of(tumor_type: str) -> Coalesce:
     return Coalesce(Cast(KT(f"type_probabilities__{tumor_type}"), models.FloatField()), 0.0)
 
 
@@ -141,7 +141,7 @@ class Prediction(models.Model):
     type_probabilities = models.JSONField(null=True, blank=True, help_text="Given that there is a tumor; sums to 1.")
     evidence = models.JSONField(null=True, blank=True)
     gate = models.JSONField(null=True, blank=True)
-    trained_on = models.BooleanField(default=False, help_text="The model was trained on this picture.")
+    trained_on = models.BooleanField(default=False, help_text="The model was trained on this image.")
     series = models.JSONField(
         null=True, blank=True, help_text="Of a series: which slices speak, and how far they reach."
     )
@@ -295,5 +295,5 @@ class Prediction(models.Model):
     def ranked_types(self) -> list[tuple[str, float]]:
         """The types with their probabilities, most likely first; of equal ones the first is that of `listed_type`."""
         order = {name: at for at, name in enumerate(TumorType.values)}
-        shares = (self.type_probabilities or {}).items()
-        return sorted(shares, key=lambda pair: (pair[1], order.get(pair[0], -1)), reverse=True)
+        probabilities = (self.type_probabilities or {}).items()
+        return sorted(probabilities, key=lambda pair: (pair[1], order.get(pair[0], -1)), reverse=True)

@@ -73,15 +73,18 @@ class UploadRow(models.Model):
         return "asks" if self.sha256 else self.state
 
 
-class UploadPicture(models.Model):
+class UploadPreview(models.Model):
     """The image of a row that asks whether its text is a name; gone with the row, or after an hour.
 
     In the database and not in the storage, so that no failure can leave one behind.
     """
 
-    row = models.OneToOneField(UploadRow, on_delete=models.CASCADE, related_name="picture", primary_key=True)
+    row = models.OneToOneField(UploadRow, on_delete=models.CASCADE, related_name="preview", primary_key=True)
     data = models.BinaryField(help_text="JPEG, at most 1024 pixels a side.")
     created = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+
+    class Meta:
+        db_table = "diagnosis_uploadpicture"  # its first name: renaming the table would break the version before
 
     def __str__(self) -> str:
         return f"image of {self.row_id}"

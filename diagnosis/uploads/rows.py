@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from diagnosis.access import ownership
 from diagnosis.access.users import User
-from diagnosis.models import UploadPicture, UploadRow
+from diagnosis.models import UploadPreview, UploadRow
 from diagnosis.models.prediction import ENDED
 from diagnosis.models.upload_row import UploadState
 
@@ -130,7 +130,7 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
         row.state, row.code, row.detail, row.sha256 = UploadState.REFUSED, one.code, one.detail, one.sha256
         row.save()
         if one.image:
-            UploadPicture.objects.create(row=row, data=one.image)
+            UploadPreview.objects.create(row=row, data=one.image)
         return row
     alike = Q() if one.scan.is_multi_file else Q(name=row.name)
     same = UploadRow.objects.filter(alike, user=row.user_id, prediction=one.prediction, state__in=_BROUGHT).first()

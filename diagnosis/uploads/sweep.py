@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from diagnosis.models import UploadPicture, UploadRow
+from diagnosis.models import UploadPreview, UploadRow
 
 SEEN_FOR = timedelta(hours=12)
 """How long a row stays once the list has shown its result: until the end of the working day."""
@@ -13,12 +13,12 @@ SEEN_FOR = timedelta(hours=12)
 KEPT_FOR = timedelta(days=7)
 """How long any row stays, a file that was never sent included."""
 
-PICTURES_FOR = timedelta(hours=1)
+PREVIEWS_FOR = timedelta(hours=1)
 """How long an image that asks about its text can be looked at."""
 
 
 def sweep() -> None:
     """Delete rows that were seen or are old, and images that nobody answered for."""
     now = timezone.now()
-    UploadPicture.objects.filter(created__lt=now - PICTURES_FOR).delete()
+    UploadPreview.objects.filter(created__lt=now - PREVIEWS_FOR).delete()
     UploadRow.objects.filter(Q(seen__lt=now - SEEN_FOR) | Q(created__lt=now - KEPT_FOR)).delete()

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from diagnosis.access import selectors
 from diagnosis.access.users import User
 from diagnosis.intake import clean_name, namesakes, rejections
-from diagnosis.models import UploadPicture
+from diagnosis.models import UploadPreview
 from diagnosis.presentation import upload_list
 from diagnosis.uploads import rows as upload_rows
 from diagnosis.uploads.rows import MOST_ROWS, Announced
@@ -53,7 +53,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 def image(request: HttpRequest, row_id: int) -> HttpResponse:
     """The image of a row that asks about its text: JPEG, for the row's person alone. 404 once it is answered."""
     row = get_object_or_404(selectors.upload_rows(request.user), pk=row_id)
-    found = UploadPicture.objects.filter(row=row).first()
+    found = UploadPreview.objects.filter(row=row).first()
     if found is None:
         raise Http404("this row has no image, or no longer")
     response = HttpResponse(bytes(found.data), content_type="image/jpeg")

@@ -3,7 +3,7 @@
 
 import { part } from "./lib/dom.js";
 
-const KINDS = ".scan-image, .upload-picture img";
+const KINDS = ".scan-image, .upload-preview img";
 
 /** The sentence of the list that an image stands in: the one that is nearest in the page. */
 function sentenceOf(image) {
@@ -17,13 +17,13 @@ function sentenceOf(image) {
 // A name cannot be looked for in an image that is not seen, so nothing offers to say that there is none.
 function withdrawQuestion(link) {
   const row = link.closest(".upload-row");
-  part(row, "no-picture").hidden = false;
+  part(row, "no-preview").hidden = false;
   part(row, "confirm")?.remove();
   link.remove();
 }
 
 function replace(image) {
-  const link = image.closest(".upload-picture");
+  const link = image.closest(".upload-preview");
   if (link) {
     withdrawQuestion(link);
     return;

@@ -36,7 +36,7 @@ ReadingPolicy.objects.get_or_create(group=reader, defaults={"mode": "open"})
 StorageQuota.objects.get_or_create(user=User.objects.get(username="admin"), defaults={"megabytes": 1000})
 careful, _ = User.objects.get_or_create(username="careful")
 SecondFactor.objects.get_or_create(user=careful, defaults={"seed": "00", "last_step": 0})
-LoginFailures.objects.get_or_create(kind="account", key="nobody", defaults={"failures": 3})
+LoginFailures.objects.get_or_create(failure_kind="account", key="nobody", defaults={"failures": 3})
 """
 """What the administration lists and no address of the API makes."""
 

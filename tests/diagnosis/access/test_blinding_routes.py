@@ -63,7 +63,7 @@ NOT_ASKED = {
 """Addresses without anything of a scan. Every other one is asked."""
 
 REFUSING = re.compile(
-    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|(assignment-detail|review-sign|upload-picture|token-revoke|token-detail)$"
+    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|(assignment-detail|review-sign|upload-preview|token-revoke|token-detail)$"
 )
 """The admin's own addresses for what it lets nobody do here, and what needs a row of one's own or in the trash."""
 

@@ -62,7 +62,7 @@ def test_after_the_pause_one_attempt_is_free_and_a_success_starts_anew(user: Use
     assert "2 minutes" in log_in("ada", "guess").content.decode()
     pass_time(minutes=2.1)
     assert log_in("ada", PASSWORD).status_code == 302
-    assert not LoginFailures.objects.filter(kind=FailureKind.ACCOUNT).exists()
+    assert not LoginFailures.objects.filter(failure_kind=FailureKind.ACCOUNT).exists()
 
 
 def test_failures_of_yesterday_count_no_more(user: User) -> None:
@@ -70,7 +70,7 @@ def test_failures_of_yesterday_count_no_more(user: User) -> None:
         log_in("ada", "guess")
     pass_time(hours=25)
     log_in("ada", "guess")
-    assert LoginFailures.objects.get(kind=FailureKind.ACCOUNT).failures == 1
+    assert LoginFailures.objects.get(failure_kind=FailureKind.ACCOUNT).failures == 1
 
 
 def test_an_address_that_tries_many_names_is_locked_and_a_success_does_not_reset_it(user: User) -> None:
@@ -134,7 +134,7 @@ def test_an_administrator_unlocks(client: Client, admin: User, user: User) -> No
     for _ in range(5):
         log_in("ada", "guess")
     client.force_login(admin)
-    row = LoginFailures.objects.get(kind=FailureKind.ACCOUNT)
+    row = LoginFailures.objects.get(failure_kind=FailureKind.ACCOUNT)
     page = f"/admin/diagnosis/loginfailures/{row.pk}"
     assert client.post("/admin/diagnosis/loginfailures/add/", {"key": "x"}).status_code == 403
     assert client.post(f"{page}/change/", {"failures": 0}).status_code == 403
@@ -155,7 +155,7 @@ def test_the_command_unlocks_names_and_addresses(user: User, capsys: pytest.Capt
 
 
 def test_rows_that_count_no_more_go(user: User) -> None:
-    LoginFailures.objects.create(kind=FailureKind.ACCOUNT, key="old", last=timezone.now() - timedelta(days=2))
+    LoginFailures.objects.create(failure_kind=FailureKind.ACCOUNT, key="old", last=timezone.now() - timedelta(days=2))
     for _ in range(5):
         log_in("ada", "guess")
     assert not LoginFailures.objects.filter(key="old").exists()

@@ -121,7 +121,7 @@ def test_five_wrong_codes_lock_and_a_right_password_does_not_unlock(user: User, 
 def test_a_right_code_starts_the_count_anew(user: User, codes: list[str]) -> None:
     second_factor.check(user, "000000")
     assert second_factor.check(user, code())
-    assert not LoginFailures.objects.filter(kind=FailureKind.CODE).exists()
+    assert not LoginFailures.objects.filter(failure_kind=FailureKind.CODE).exists()
 
 
 def test_removing_takes_app_and_codes_and_is_audited(user: User, admin: User, codes: list[str]) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from diagnosis import intake
-from diagnosis.models import AuditEvent, Prediction, UploadPicture, UploadRow
+from diagnosis.models import AuditEvent, Prediction, UploadPreview, UploadRow
 from diagnosis.models.prediction import State
 from diagnosis.models.upload_row import UploadState
 from diagnosis.uploads import rows
@@ -111,18 +111,18 @@ def test_a_question_keeps_its_image_until_it_is_answered(user: User) -> None:
     archive = builders.zipped({f"IM{n}": content for n, content in enumerate(LETTERED)})
     asking = send(user, ("study.zip", archive), key=key)
     assert [row.code for row in asking] == ["lettering"] * 2
-    assert all(bytes(one.data).startswith(b"\xff\xd8\xff") for one in UploadPicture.objects.all())
-    assert UploadPicture.objects.count() == 2
+    assert all(bytes(one.data).startswith(b"\xff\xd8\xff") for one in UploadPreview.objects.all())
+    assert UploadPreview.objects.count() == 2
 
     looked_at = rows.confirmed(user, ids=[asking[0].pk])
     ended = send(user, ("study.zip", archive), key=key, confirmed=looked_at)
     assert [(row.state, row.name) for row in ended] == [("taken", "IM0"), ("refused", "IM1")]
-    assert [one.row for one in UploadPicture.objects.all()] == [ended[1]]
+    assert [one.row for one in UploadPreview.objects.all()] == [ended[1]]
     event = AuditEvent.objects.get(action="scan.uploaded")
     assert event.details["confirmed_without_names"] is True
 
     rows.dismiss(user, ids=[ended[1].pk])
-    assert not UploadPicture.objects.exists()
+    assert not UploadPreview.objects.exists()
 
 
 def test_an_image_that_was_taken_off_the_list_is_not_asked_about_again(user: User) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from diagnosis.models import UploadPicture, UploadRow
+from diagnosis.models import UploadPreview, UploadRow
 from diagnosis.uploads import sweep
 from diagnosis.uploads.tasks import sweep_uploads
 
@@ -34,12 +34,12 @@ def test_rows_leave_when_they_were_seen_or_are_old(user: User) -> None:
 
 def test_an_image_leaves_after_an_hour_and_its_row_stays(user: User) -> None:
     asking = row(user, state="refused", code="lettering", detail="Text.", sha256="0" * 64)
-    image = UploadPicture.objects.create(row=asking, data=b"jpeg")
+    image = UploadPreview.objects.create(row=asking, data=b"jpeg")
     sweep.sweep()
-    assert UploadPicture.objects.exists()
-    UploadPicture.objects.filter(pk=image.pk).update(created=timezone.now() - sweep.PICTURES_FOR - MOMENT)
+    assert UploadPreview.objects.exists()
+    UploadPreview.objects.filter(pk=image.pk).update(created=timezone.now() - sweep.PREVIEWS_FOR - MOMENT)
     sweep_uploads()
-    assert not UploadPicture.objects.exists()
+    assert not UploadPreview.objects.exists()
     assert UploadRow.objects.get() == asking
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from diagnosis.models import UploadPicture, UploadRow
+from diagnosis.models import UploadPreview, UploadRow
 from tests.builders import dicom_series, zipped
 from tests.factories import CaseFactory
 
@@ -100,7 +100,7 @@ def test_the_images_of_an_archive_are_shown_large_to_their_uploader_alone(
 
 
 def test_an_image_that_was_answered_or_has_expired_is_gone(as_user: Client, asking: list[UploadRow]) -> None:
-    UploadPicture.objects.filter(row=asking[0]).delete()
+    UploadPreview.objects.filter(row=asking[0]).delete()
     assert as_user.get(f"/upload/rows/{asking[0].pk}/picture/").status_code == 404
     assert "The image is not shown" in as_user.get("/upload/").content.decode()
     as_user.post("/upload/rows/dismiss/", {"row": asking[1].pk})
@@ -116,7 +116,7 @@ def test_the_file_is_taken_once_its_images_were_looked_at(as_user: Client, askin
     assert as_user.post("/upload/", fields, headers=XHR).status_code == 200
     [row] = UploadRow.objects.all()
     assert row.state == "taken" and row.prediction is not None and row.prediction.scan.frames == 2
-    assert not UploadPicture.objects.exists()
+    assert not UploadPreview.objects.exists()
 
 
 def test_the_session_tells_a_script_who_is_logged_in_and_a_person_where_to_go(as_user: Client, user: User) -> None:
