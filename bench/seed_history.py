@@ -43,7 +43,7 @@ START = datetime(2023, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=3 * 365)
 NAMES = ("axial", "sagittal", "coronal", "flair", "t1c")
 TYPES = ("glioma", "meningioma", "pituitary")
-IMAGE = "seeded/picture.png"
+IMAGE = "seeded/image.png"
 """What every made-up scan shows: one file in the storage, however many scans there are."""
 
 

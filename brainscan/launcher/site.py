@@ -108,9 +108,9 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, reserve: Reserve, url: 
 
     def watch_disk() -> None:
         while not over.wait(DISK_PAUSE):
-            for said in (reserve.tend(), valkey.go_on_without_disk(room=not reserve.spent) if valkey else ""):
-                if said:
-                    tree.show(said)
+            for change in (reserve.tend(), valkey.go_on_without_disk(room=not reserve.spent) if valkey else ""):
+                if change:
+                    tree.show(change)
 
     def announce_when_ready() -> None:
         try:
@@ -137,10 +137,10 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, reserve: Reserve, url: 
 
 
 def _why(culprit: Program) -> str:
-    said = b"\n".join(culprit.tail).decode(errors="replace")
+    last_lines = b"\n".join(culprit.tail).decode(errors="replace")
     return (
         f"{culprit.name} cannot stay up: it ended {culprit.failures} times in a row, last with status "
-        f"{culprit.status}. Its last lines:\n{said}"
+        f"{culprit.status}. Its last lines:\n{last_lines}"
     )
 
 

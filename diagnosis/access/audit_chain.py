@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain, or a place in it. position: from 1; 0 for a chain without rows."""
+    """The end of the chain, or of its part up to one row. position: from 1; 0 for a chain without rows."""
 
     position: int = 0
     hash: str = ""
@@ -71,7 +71,7 @@ def row_hash(previous: Head, content: Sequence[Any]) -> str:
 
 
 def chained(previous: Head, rows: Iterable[Sequence[Any]]) -> Iterator[Head]:
-    """The place in the chain of each row, one behind the other."""
+    """The chain's head after each row, in order."""
     for content in rows:
         previous = Head(previous.position + 1, row_hash(previous, content))
         yield previous
@@ -109,17 +109,17 @@ def _seal_batch() -> int:
 
 def write(rows: Sequence[Sequence[Any]], *, behind: Head) -> Head:
     """Seal the rows behind a head. Returns the new head. Raises IntegrityError if one of them is sealed already."""
-    places = list(chained(behind, rows))
-    if not places:
+    heads = list(chained(behind, rows))
+    if not heads:
         return behind
     table = connection.ops.quote_name(AuditEvent._meta.db_table)
     statement = f"UPDATE {table} SET position = %s, hash = %s WHERE id = %s AND position IS NULL"  # noqa: S608
-    values = [(place.position, place.hash, content[0]) for place, content in zip(places, rows, strict=True)]
+    values = [(new.position, new.hash, content[0]) for new, content in zip(heads, rows, strict=True)]
     with connection.cursor() as cursor:
         cursor.executemany(statement, values)
         if cursor.rowcount != len(values):
             raise IntegrityError("some of the rows are sealed already")
-    return places[-1]
+    return heads[-1]
 
 
 def verify(*, known: Sequence[Head] = ()) -> Verdict:

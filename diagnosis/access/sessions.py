@@ -108,9 +108,9 @@ def others(request: HttpRequest, user: User) -> QuerySet[LoginSession]:
 
 def browser(row: LoginSession) -> str:
     """A browser and its system in two words, from what it says of itself. Only to recognize it: anybody may say it."""
-    said = row.browser
-    program = next((name for mark, name in _PROGRAMS if mark in said), "Another program")
-    system = next((name for mark, name in _SYSTEMS if mark in said), "")
+    agent = row.browser
+    program = next((name for mark, name in _PROGRAMS if mark in agent), "Another program")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
     return f"{program} on {system}" if system else program
 
 

@@ -42,8 +42,8 @@ class PredictionColumns:
         """Only where a tumor was found or is suspected; otherwise the types' probabilities mean nothing."""
         found = prediction.type_probabilities if prediction.likely_type else None
         by_probability = sorted((found or {}).items(), key=lambda pair: -pair[1])
-        said = percent if labels.is_calibrated(prediction) else labels.plain_score
-        return format_html_join(", ", "{} {}", ((name, said(value)) for name, value in by_probability)) or NOTHING
+        wording = percent if labels.is_calibrated(prediction) else labels.plain_score
+        return format_html_join(", ", "{} {}", ((name, wording(value)) for name, value in by_probability)) or NOTHING
 
     @admin.display(description="Model", ordering="model_version__name", empty_value=NOTHING)
     def version(self, prediction: Prediction) -> str | None:

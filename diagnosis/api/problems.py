@@ -226,20 +226,20 @@ def _details(known: exceptions.APIException) -> dict[str, Any]:
     errors: Any = known.detail
     if not isinstance(errors, dict):
         errors = {api_settings.NON_FIELD_ERRORS_KEY: errors}
-    errors = {field: _sentences(said) for field, said in errors.items()}
+    errors = {field: _sentences(messages) for field, messages in errors.items()}
     first = next((f"{field}: {sentences[0]}" for field, sentences in errors.items() if sentences), "")
     return {"code": "invalid", "detail": first, "errors": errors}
 
 
-def _sentences(said: Any) -> list[str]:
+def _sentences(messages: Any) -> list[str]:
     """What is wrong with a field. Sentences about its parts name them."""
-    if not isinstance(said, dict):
-        return [str(one) for one in said]
+    if not isinstance(messages, dict):
+        return [str(one) for one in messages]
     general = api_settings.NON_FIELD_ERRORS_KEY
     return [
         one if part == general else f"{part}: {one}"
-        for part, part_said in said.items()
-        for one in _sentences(part_said)
+        for part, part_messages in messages.items()
+        for one in _sentences(part_messages)
     ]
 
 

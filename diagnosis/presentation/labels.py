@@ -68,8 +68,8 @@ def slice_label(result: SliceResult | None, *, calibrated: bool) -> SliceLabel:
     if result.outcome == Outcome.REFUSED or result.tumor_probability is None:
         return SliceLabel("refused", f"Not judged: {(result.gate or {}).get('message') or 'no slice of a brain'}")
     label = _STATUS_LABELS["uncertain" if result.uncertain else result.outcome]
-    said = percent if calibrated else plain_score
-    return SliceLabel(label.status, f"{label.word} {said(result.tumor_probability)}")
+    wording = percent if calibrated else plain_score
+    return SliceLabel(label.status, f"{label.word} {wording(result.tumor_probability)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _of_model(report: ScanReport, subject: Json) -> Json:
     found["valueCodeableConcept"] = _presence("uncertain" if report.uncertain else report.outcome)
     found["component"] = [{"code": {"text": report.score_name}, "valueQuantity": _fraction(report.probability)}]
     found["component"] += [
-        {"code": {"text": "Most probable tumor type, and its share"}, "valueString": f"{name}, {words}"}
+        {"code": {"text": "Most probable tumor type, with its score"}, "valueString": f"{name}, {words}"}
         for name, words in report.types[:1]
     ]
     return found

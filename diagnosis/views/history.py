@@ -17,7 +17,7 @@ from diagnosis.models import Prediction
 from diagnosis.models.saved_view import PAGE_SIZES
 from diagnosis.presentation import labels
 from diagnosis.reviews.consensus import with_review_state
-from diagnosis.worklist import bulk, columns, saved_views, walk, words
+from diagnosis.worklist import active_filters, bulk, columns, saved_views, walk
 from diagnosis.worklist.query import CURSORS, NEWEST_FIRST, Worklist
 from diagnosis.worklist.tabs import tabs
 
@@ -38,7 +38,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "tabs": shown,
         "count": shown.count,
         "filter": worklist.filter,
-        "applied": words.applied(worklist, in_tab=shown.in_tab),
+        "applied": active_filters.applied(worklist, in_tab=shown.in_tab),
         "columns": columns.headings(worklist.sort),
         "orders": columns.offered(worklist.sort),
         "query": request.GET.get("q", ""),

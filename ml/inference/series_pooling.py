@@ -1,11 +1,11 @@
 """How the slices of a series are pooled: into a logit for each slice, and one for the series.
 
 A tumor is a thing in space: it shows in neighboring slices at the same place. Alarms that are scattered over a head do
-not. So each cell of the maps is averaged with the same cell of the slices around it before anything else, as far along
-the series as its share of the head, not its number of slices, says: 15 thick slices and 180 thin ones give the same.
-A log-mean-exp then pools the slices. It lies between their mean, which drowns a small tumor, and their maximum, which
-rises with the number of slices. A slice with a small section of the head (vertex, neck, the ends of a coronal series)
-weighs less, because most false alarms are there.
+not. So each cell of the maps is first averaged with the same cell of the slices around it. How far that reaches is a
+fraction of the head, not a number of slices: 15 thick slices and 180 thin ones give the same. A log-mean-exp then pools
+the slices. It lies between their mean, which drowns a small tumor, and their maximum, which rises with the number of
+slices. A slice with a small section of the head (vertex, neck, the ends of a coronal series) weighs less, because most
+false alarms are there.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.model.heads import CELLS, SHARPNESS, smooth_maximum
-from ml.model.series_calibration import NeighborPooling, PlacePooling, Pooling
+from ml.model.series_calibration import CellPooling, NeighborPooling, Pooling
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def strengths_and_weights(
     chosen = [slices[index] for index in indices]
     if isinstance(pooling, NeighborPooling):
         return _with_neighbors(chosen, np.array(indices), pooling), np.ones(len(chosen))
-    return _in_place(chosen, np.array(indices), len(slices), pooling), head_sizes(chosen) ** pooling.size
+    return _by_cell(chosen, np.array(indices), len(slices), pooling), head_sizes(chosen) ** pooling.size
 
 
 def log_mean_exp(logits: Floats, sharpness: float, weights: Floats | None = None) -> float:
@@ -87,7 +87,7 @@ def _with_neighbors(slices: Sequence[SliceOutcome], indices: NDArray[np.int64], 
     return np.asarray(weights @ logits / weights.sum(axis=1), np.float64)
 
 
-def _in_place(slices: Sequence[SliceOutcome], indices: NDArray[np.int64], count: int, pooling: PlacePooling) -> Floats:
+def _by_cell(slices: Sequence[SliceOutcome], indices: NDArray[np.int64], count: int, pooling: CellPooling) -> Floats:
     """count: of all slices of the series, accepted or not."""
     maps = np.stack([_cell_logits(one) for one in slices])
     width = max(pooling.depth * count, 1e-6)

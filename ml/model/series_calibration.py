@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-IN_PLACE = "cells_in_place"
+BY_CELL = "cells_in_place"
 OF_NEIGHBORS = "log_mean_exp_of_neighbors"
 
 
@@ -31,7 +31,7 @@ class NeighborPooling:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacePooling:
+class CellPooling:
     """Averages each cell of the slices' maps with the same cell of the slices around, and pools what remains.
 
     sharpness, above 0: as above. depth: standard deviation of the Gaussian along the series, as a fraction (0 to 0.2)
@@ -49,7 +49,7 @@ class PlacePooling:
             raise ValueError("the depth of a series' pooling must lie between 0 and 0.2, its size between 0 and 8")
 
 
-Pooling = NeighborPooling | PlacePooling
+Pooling = NeighborPooling | CellPooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class SeriesCalibration:
 
 def _pooling(data: dict[str, Any]) -> Pooling:
     sharpness = float(data["sharpness"])
-    if data["method"] == IN_PLACE:
-        return PlacePooling(sharpness, float(data["depth"]), float(data["size"]))
+    if data["method"] == BY_CELL:
+        return CellPooling(sharpness, float(data["depth"]), float(data["size"]))
     if data["method"] == OF_NEIGHBORS:
         return NeighborPooling(sharpness, float(data["neighbors"]))
     raise ValueError(f"unknown method for series: {data['method']!r}")

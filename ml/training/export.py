@@ -37,14 +37,14 @@ INTENDED_USE = (
 )
 LIMITS = (
     "It judges one slice, not a patient, and never saw a whole study.",
-    "Probabilities are calibrated on the validation split's mix of sources, where about half of the pictures show a "
+    "Probabilities are calibrated on the validation split's mix of sources, where about half of the images show a "
     "tumor. Where tumors are rarer, they are rarer behind each figure, too.",
     "Sources differ in scanner, sequence and plane, and some hold one class only; the network can still learn the "
-    "source beside the tumor. Expect lower figures on pictures of an unseen hospital.",
-    "Labels are those of the publishers. A few web pictures labeled as without tumor show lesions, or are CT.",
+    "source beside the tumor. Expect lower figures on images of an unseen hospital.",
+    "Labels are those of the publishers. A few web images labeled as without tumor show lesions, or are CT.",
     "It knows glioma, meningioma and pituitary tumor, and takes schwannoma, metastasis, medulloblastoma and further "
     "tumors together as other. Any other finding is forced into these or called no tumor.",
-    "The gate learned from ten kinds of other pictures and from drawn ones. It can let through a kind that looks like "
+    "The gate learned from ten kinds of other images and from drawn ones. It can let through a kind that looks like "
     "a head, as some head CT do, and refuse a slice that looks like none it has seen.",
     "A series is judged by rules fitted to few heads. Fewer than twelve slices are always called uncertain, and a "
     "series of a part of the head says nothing about the rest.",

@@ -33,7 +33,7 @@ def test_painting_leaves_the_original_and_the_background_alone() -> None:
 def test_a_lesion_has_a_dark_core_a_bright_rim_and_darker_tissue_around() -> None:
     volume = ball()
     painted = demo.paint(volume, LESION)
-    x, y, z = (int(share * size) for share, size in zip(LESION.center, volume.shape, strict=True))
+    x, y, z = (int(fraction * size) for fraction, size in zip(LESION.center, volume.shape, strict=True))
     ray = painted[x:, y, z]
     rim = int(np.argmax(ray))
     assert ray[0] < 0.5
@@ -60,8 +60,8 @@ def test_files_are_square_gray_pngs_the_same_every_time() -> None:
     assert first == second
     assert [name for name, _ in first] == [f"simulated-lesion-{plane}.png" for plane in demo.PLANES]
     for _, data in first:
-        picture = Image.open(io.BytesIO(data))
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "L", (demo.SIDE, demo.SIDE))
+        image = Image.open(io.BytesIO(data))
+        assert (image.format, image.mode, image.size) == ("PNG", "L", (demo.SIDE, demo.SIDE))
 
 
 def test_a_healthy_sample_is_shown_as_it_is() -> None:
@@ -89,5 +89,5 @@ def test_the_samples_from_the_real_template() -> None:
         assert opened.image(opened.frames // 2).pixels.max() > 100
     for sample in demo.SAMPLES[1:]:
         assert sample.lesion is not None
-        x, y, z = (int(share * size) for share, size in zip(sample.lesion.center, volume.shape, strict=True))
+        x, y, z = (int(fraction * size) for fraction, size in zip(sample.lesion.center, volume.shape, strict=True))
         assert volume[x, y, z] > 0.3, "the lesion's center lies in the brain"

@@ -46,7 +46,7 @@ def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
         assert 0 <= result["tumor_probability"] <= 1
         assert abs(sum(result["type_probabilities"].values()) - 1) < 1e-3
         assert result["milliseconds"]["forward"] > 0
-        assert all(0 <= share <= 1 for share in (*result["evidence"]["peak"], *(result["evidence"]["box"] or ())))
+        assert all(0 <= value <= 1 for value in (*result["evidence"]["peak"], *(result["evidence"]["box"] or ())))
         for kind in ("heatmap", "overlay"):
             status, image = client.get(result["evidence"][f"{kind}_url"].removeprefix(site.url))
             assert status == 200 and image.startswith(b"\x89PNG")

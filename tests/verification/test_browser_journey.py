@@ -39,7 +39,7 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     for scan in scans:
         expect(rows.filter(has_text=scan.name)).to_contain_text(_JUDGED, timeout=_RESULT)
     seen = page.evaluate("window.seen")
-    assert any(0 < share <= 100 for share in seen["progress"]), seen
+    assert any(0 < percent <= 100 for percent in seen["progress"]), seen
     assert seen["polls"] > 0
     _polling_has_stopped(page)
 

@@ -61,8 +61,8 @@ def test_each_kind_of_outcome(phone: Page, results: dict[str, int]) -> None:
         for word in words:
             expect(phone.locator(".result-outcome")).to_contain_text(word)
         on_first_screen(phone, ".result-outcome")
-        picture = phone.locator("[data-part=stage]").evaluate(PLACE)
-        assert picture["top"] + picture["height"] / 2 < PHONE["height"], (kind, picture)  # most of it is in view
+        image = phone.locator("[data-part=stage]").evaluate(PLACE)
+        assert image["top"] + image["height"] / 2 < PHONE["height"], (kind, image)  # most of it is in view
         assert violations(phone) == [], kind
 
 

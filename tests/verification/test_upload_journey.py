@@ -20,10 +20,10 @@ _UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
 @pytest.fixture
 def scans(tmp_path: Path) -> list[Path]:
     """Thirty different images."""
-    return pictures(tmp_path, FILES, first=5000)
+    return images(tmp_path, FILES, first=5000)
 
 
-def pictures(folder: Path, count: int, *, first: int) -> list[Path]:
+def images(folder: Path, count: int, *, first: int) -> list[Path]:
     paths = [folder / f"scan_{number:02}.png" for number in range(count)]
     for number, path in enumerate(paths):
         path.write_bytes(builders.png_bytes(builders.phantom(160, seed=first + number)))
@@ -126,7 +126,7 @@ def second_tab(page: Page) -> Page:
 def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(
     page: Page, site: Site, clerk: str, tmp_path: Path
 ) -> None:
-    scans = pictures(tmp_path, 4, first=6000)
+    scans = images(tmp_path, 4, first=6000)
     page.route("**/upload/", lambda route: None if route.request.method == "POST" else route.continue_())
     page.locator("#id_case").fill("KEPT-1")
     page.locator("#id_files").set_input_files(scans)
@@ -160,7 +160,7 @@ def test_files_that_wait_are_canceled_by_keyboard(page: Page, clerk: str, site: 
     """One by one and all at once; what is on its way arrives, and the focus stays in the list."""
     held: list[Route] = []
     page.route("**/upload/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
-    page.locator("#id_files").set_input_files(pictures(tmp_path, 6, first=7000))
+    page.locator("#id_files").set_input_files(images(tmp_path, 6, first=7000))
     waiting = page.get_by_role("button", name=re.compile(r"^Cancel scan_"))
     expect(waiting).to_have_count(4)
     expect(page.get_by_role("button", name="Cancel 4 waiting")).to_be_visible()
@@ -187,7 +187,7 @@ def test_files_chosen_before_the_script_has_loaded_are_sent(page: Page, clerk: s
     page.route(script, lambda route: held.append(route))
     with page.expect_request(script):
         page.goto("/upload/", wait_until="commit")
-    page.locator("#id_files").set_input_files(pictures(tmp_path, 2, first=7100))
+    page.locator("#id_files").set_input_files(images(tmp_path, 2, first=7100))
     held[0].continue_()
     expect(rows(page, "taken")).to_have_count(2, timeout=_UPLOADED)
     assert [name for _, name in uploaded(site, clerk)] == ["scan_00.png", "scan_01.png"]
@@ -197,7 +197,7 @@ def test_a_wrong_reference_is_told_on_its_field_and_sends_nothing(page: Page, cl
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     page.locator("#id_case").fill("Jane Doe")
-    page.locator("#id_files").set_input_files(pictures(tmp_path, 2, first=7000))
+    page.locator("#id_files").set_input_files(images(tmp_path, 2, first=7000))
     field = page.locator("#id_case")
     expect(page.locator("#case-problem")).to_contain_text("Use a pseudonym, never a name.")
     expect(field).to_have_attribute("aria-invalid", "true")
@@ -220,7 +220,7 @@ def test_images_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
     page.locator("#id_files").set_input_files(archive)
     asking = page.locator(".upload-asks")
     expect(asking).to_have_count(2, timeout=_UPLOADED)
-    image = asking.first.locator(".upload-picture img")
+    image = asking.first.locator(".upload-preview img")
     image.scroll_into_view_if_needed()
     wait_for("the image", lambda: image.evaluate("image => image.naturalWidth >= 256"), seconds=15)
     assert image.bounding_box()["width"] >= 256
@@ -235,7 +235,7 @@ def test_images_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
 def test_a_name_that_another_owner_uses_is_asked_about_before_anything_is_sent(
     page: Page, site: Site, clerk: str, tmp_path: Path
 ) -> None:
-    scans = pictures(tmp_path, 1, first=8000)
+    scans = images(tmp_path, 1, first=8000)
     page.locator("#id_case").fill("SAME-1")
     page.locator("#id_files").set_input_files(scans)
     expect(rows(page, "taken")).to_have_count(1, timeout=_UPLOADED)

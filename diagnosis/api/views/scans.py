@@ -107,7 +107,7 @@ class ScanViewSet(ScanChanges):
 
 def _is_true(request: Request, name: str) -> bool:
     """Whether a field of the form says yes. Raises ValidationError if it says neither yes nor no."""
-    said = str(request.POST.get(name, "")).lower()
-    if said not in (*_YES, *_NO):
+    given = str(request.POST.get(name, "")).lower()
+    if given not in (*_YES, *_NO):
         raise ValidationError({name: ["Give true or false."]})
-    return said in _YES
+    return given in _YES

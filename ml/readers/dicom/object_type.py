@@ -123,10 +123,12 @@ def _check_image_type(dataset: Dataset) -> tuple[str, ...]:
     frames = max(len(items(dataset, "PerFrameFunctionalGroupsSequence")), 1)
     computed = image_type.computed(frame_type(dataset, 0))
     if computed and all(image_type.computed(frame_type(dataset, index)) for index in range(1, frames)):
-        kind, term = computed
+        derived, term = computed
         typed = _typed(dataset, 0)
-        where = next((name for name, said in typed if any(term in value for value in said)), typed[0][0])
-        raise UnreadableImage("derived", f"Set aside: this is {kind}, not an image as acquired ({where} says {term}).")
+        where = next((name for name, terms in typed if any(term in value for value in terms)), typed[0][0])
+        raise UnreadableImage(
+            "derived", f"Set aside: this is {derived}, not an image as acquired ({where} says {term})."
+        )
     if "DERIVED" in values[:1] and not is_capture(dataset):  # whose type says so no matter what they show
         return ("The file says it was derived from other images (Image Type).",)
     return ()

@@ -110,13 +110,13 @@ def _frames_held(dataset: FileDataset, bits: int) -> tuple[int, int]:
     return divmod(len(data), max(size(dataset, "Rows") * size(dataset, "Columns") * bits // 8, 1))
 
 
-def _one_of(dataset: Dataset, keyword: str, allowed: tuple[int, ...], said: str = "") -> int:
+def _one_of(dataset: Dataset, keyword: str, allowed: tuple[int, ...], choices: str = "") -> int:
     found = numbers(dataset, keyword)
     if not found:
         raise _unusable(keyword, "is no number" if has_value(dataset, keyword) else "is absent")
     if found[0] not in allowed:
-        said = said or f"{', '.join(map(str, allowed[:-1]))} or {allowed[-1]}"
-        raise _unusable(keyword, f"is {found[0]:g}, and only {said} is read")
+        choices = choices or f"{', '.join(map(str, allowed[:-1]))} or {allowed[-1]}"
+        raise _unusable(keyword, f"is {found[0]:g}, and only {choices} is read")
     return int(found[0])
 
 

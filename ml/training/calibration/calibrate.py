@@ -163,7 +163,7 @@ def _quality(
     return {
         "method": (
             "Platt scaling with lapses, mean over resampled sources and patients; a source weighs as the root of its "
-            "pictures"
+            "images"
         ),
         "fitted_on": {"split": "val", "pictures": len(rows), "groups": len({row.group for row in rows})},
         "before": metrics.calibration_errors(truth, np.asarray(expit(logits), np.float64)),

@@ -25,7 +25,7 @@ MAX_FRACTION = 0.11
 
 RULE = (
     "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, sources weighing as "
-    "the root of their pictures; median over resampled groups, lowered to where the whole split keeps the target"
+    "the root of their images; median over resampled groups, lowered to where the whole split keeps the target"
 )
 
 

@@ -52,7 +52,7 @@ def examples(series: Sequence[WholeSeries]) -> list[Example]:
     sizes = Counter((one.subject, one.tumor, one.variant) for one in found)
     variants = Counter((subject, tumor) for subject, tumor, _ in sizes)
     free, healthy = (
-        len({one.subject for one in found if not one.tumor and _is_free(one) == kind}) for kind in (True, False)
+        len({one.subject for one in found if not one.tumor and _is_free(one) == wanted}) for wanted in (True, False)
     )
     weighted = []
     for one in found:

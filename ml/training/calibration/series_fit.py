@@ -24,7 +24,7 @@ from ml.inference.registry import Model
 from ml.inference.series import slice_outcome
 from ml.inference.series_pooling import SliceOutcome, pool
 from ml.inference.series_summary import MIN_ACCEPTED
-from ml.model.series_calibration import IN_PLACE, NeighborPooling, PlacePooling, Pooling
+from ml.model.series_calibration import BY_CELL, CellPooling, NeighborPooling, Pooling
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import fit_platt, platt_targets
 from ml.training.calibration.resampling import draw_counts
@@ -36,13 +36,13 @@ from ml.training.evaluation.metrics import Floats, Ints
 SHARPNESS = (0.5, 1.0, 2.0, 3.0)
 DEPTHS = (0.02, 0.04, 0.06)
 SIZES = (0.0, 2.0, 4.0)
-"""Candidates for the numbers of a `PlacePooling`. Each looks at neighbors: on the few healthy heads of a validation
+"""Candidates for the numbers of a `CellPooling`. Each looks at neighbors: on the few healthy heads of a validation
 split, a form that does not may win by chance, and it is the healthy heads with scattered alarms that it gets wrong."""
 PLAIN: dict[str, Pooling] = {
     "mean": NeighborPooling(1e-3, 0.0),
     "log-mean-exp": NeighborPooling(0.5, 0.0),
     "maximum": NeighborPooling(1e3, 0.0),
-    "each slice alone": PlacePooling(1.0, 0.0, 2.0),
+    "each slice alone": CellPooling(1.0, 0.0, 2.0),
 }
 """What the places are compared with: forms to which it does not matter where the alarms lie."""
 
@@ -91,7 +91,7 @@ def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
         patients = {one.subject for one in used if one.tumor == tumor}
         if len(patients) < 3:
             raise SeriesError(f"Only {len(patients)} patients have series {word} a tumor; three are needed.")
-    forms = PLAIN | {f"{s}, {d}, {z}": PlacePooling(s, d, z) for s, d, z in product(SHARPNESS, DEPTHS, SIZES)}
+    forms = PLAIN | {f"{s}, {d}, {z}": CellPooling(s, d, z) for s, d, z in product(SHARPNESS, DEPTHS, SIZES)}
     scores = {name: _scores(used, findings, form) for name, form in forms.items()}
     held_out = {name: _held_out(used, logits) for name, logits in scores.items()}
     truth, weights = _truth(used), np.array([one.weight for one in used])
@@ -105,9 +105,9 @@ def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
     point = operating_point.choose(judged, truth, weights, draws)
     band = operating_point.uncertain_band(judged, weights, point.threshold, most=MAX_UNCERTAIN)
     form = forms[best]
-    assert isinstance(form, PlacePooling)
+    assert isinstance(form, CellPooling)
     return {
-        "method": IN_PLACE,
+        "method": BY_CELL,
         "sharpness": form.sharpness,
         "depth": form.depth,
         "size": form.size,

@@ -131,7 +131,7 @@ def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> 
                 f"{name} {one['expected_calibration_error']:.3f}" for name, one in left["sources"].items() if one
             )
             parts.append(
-                f"The error of each source by a fit without it: {errors}. It includes the source's own share of "
+                f"The error of each source by a fit without it: {errors}. It includes the source's own proportion of "
                 "tumors, which no fit to other sources can know."
             )
     if test:

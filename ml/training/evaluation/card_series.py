@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.model.series_calibration import IN_PLACE
+from ml.model.series_calibration import BY_CELL
 from ml.training.evaluation import tables
 
 _SPLITS = (("val", "validation", "which chose form, line and threshold"), ("test", "test", "which chose nothing"))
@@ -19,7 +19,7 @@ def section(data: dict[str, Any]) -> list[str]:
         f"a line through that (slope {entry['slope']:.4f}, intercept {entry['intercept']:.4f}) gives the probability. "
         f"Tumor from {entry['threshold']:.4f} upwards, uncertain from {low:.4f} to {high:.4f}."
     )
-    parts = ["## Whole series", *(_in_place if entry["method"] == IN_PLACE else _of_neighbors)(entry, line)]
+    parts = ["## Whole series", *(_by_cell if entry["method"] == BY_CELL else _of_neighbors)(entry, line)]
     for split, name, role in _SPLITS:
         if split in figures:
             parts += [f"On the {name} split, {role}; intervals by patient:", tables.series_table(figures[split])]
@@ -28,7 +28,7 @@ def section(data: dict[str, Any]) -> list[str]:
     return ["\n\n".join(parts)]
 
 
-def _in_place(entry: dict[str, Any], line: str) -> list[str]:
+def _by_cell(entry: dict[str, Any], line: str) -> list[str]:
     facts = entry["facts"]
     averaged = (
         "each cell of their maps is averaged with the same cell of the slices around (a Gaussian of "

@@ -154,7 +154,7 @@ def _figures(rows: list[Row], scores: NDArray[np.float64]) -> dict[str, Any]:
     groups = np.array([row.group for row in rows])
     return {
         "n": len(rows),
-        "accuracy": rate(groups, (truth == called).astype(np.float64), "no picture"),
+        "accuracy": rate(groups, (truth == called).astype(np.float64), "no image"),
         "sensitivity": measure(groups, lambda i: metrics.sensitivity(truth[i], called[i]), "no tumor"),
         "specificity": measure(groups, lambda i: metrics.specificity(truth[i], called[i]), "only tumors"),
         "auroc": measure(groups, lambda i: metrics.auroc(truth[i], scores[i]), "only one class"),

@@ -74,10 +74,10 @@ def _reliability(curve: dict[str, Any], file: Path) -> Path:
     axes.plot(scores, fractions, marker="o", color="black")
     error = curve["expected_calibration_error"]
     title = "Reliability" if error is None else f"Reliability; expected calibration error {error:.3f}"
-    axes.set(ylabel="share with tumor", title=title, xlim=(0, 1), ylim=(0, 1))
+    axes.set(ylabel="fraction with tumor", title=title, xlim=(0, 1), ylim=(0, 1))
     middles = [(b["from"] + b["to"]) / 2 for b in curve["bins"]]
     below.bar(middles, [b["n"] for b in curve["bins"]], width=0.9 / metrics.BINS, color="0.5")
-    below.set(xlabel="tumor probability", ylabel="pictures", yscale="log")
+    below.set(xlabel="tumor probability", ylabel="images", yscale="log")
     return _save(figure, file)
 
 

@@ -64,7 +64,7 @@ def not_brain_report(rows: list[Row], results: list[Analysis]) -> dict[str, Any]
         reasons = Counter(result.gate.reason for result, kept in zip(results, in_stratum, strict=True) if kept)
         summaries[name] = {
             "n": int(in_stratum.sum()),
-            "refused": rate(groups[in_stratum], refused_flags[in_stratum], "no such picture"),
+            "refused": rate(groups[in_stratum], refused_flags[in_stratum], "no such image"),
             "called_tumor": outcomes["tumor"],
             "called_no_tumor": outcomes["no_tumor"],
             "reasons": {str(reason): n for reason, n in sorted(reasons.items(), key=str) if reason},

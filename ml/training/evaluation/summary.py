@@ -29,15 +29,15 @@ def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> di
         "refused": len(refused),
         "refusals": _refusals(scored, refused),
         "sensitivity": measure(
-            groups, lambda i: metrics.sensitivity(truth[i], predicted[i]), "no picture with a tumor in this source"
+            groups, lambda i: metrics.sensitivity(truth[i], predicted[i]), "no image with a tumor in this source"
         ),
         "specificity": measure(
-            groups, lambda i: metrics.specificity(truth[i], predicted[i]), "no picture without a tumor in this source"
+            groups, lambda i: metrics.specificity(truth[i], predicted[i]), "no image without a tumor in this source"
         ),
         "auroc": measure(groups, lambda i: metrics.auroc(truth[i], scores[i]), one_class),
-        "calibration_error": measure(groups, lambda i: metrics.calibration_error(truth[i], scores[i]), "no picture"),
-        "equal_mass_error": measure(groups, lambda i: metrics.equal_mass_error(truth[i], scores[i]), "no picture"),
-        "brier": measure(groups, lambda i: metrics.brier(truth[i], scores[i]), "no picture"),
+        "calibration_error": measure(groups, lambda i: metrics.calibration_error(truth[i], scores[i]), "no image"),
+        "equal_mass_error": measure(groups, lambda i: metrics.equal_mass_error(truth[i], scores[i]), "no image"),
+        "brier": measure(groups, lambda i: metrics.brier(truth[i], scores[i]), "no image"),
         "confusion": {
             "labels": ["no_tumor", "tumor"],
             "true_by_predicted": metrics.confusion(truth, predicted, classes=2),
@@ -57,8 +57,8 @@ def type_summary(scored: Scored, tumor_type: str, *, threshold: float) -> dict[s
     return {
         "n": len(scored.rows),
         "groups": len(np.unique(groups)),
-        "sensitivity": rate(groups, found, "no such picture"),
-        "named": rate(groups, named, "no such picture"),
+        "sensitivity": rate(groups, found, "no such image"),
+        "named": rate(groups, named, "no such image"),
         "evidence": evidence(scored, groups),
     }
 
@@ -91,7 +91,7 @@ def measure(groups: NDArray[Any], statistic: Callable[[Ints], float], why_undefi
 def _refusals(scored: Scored, refused: list[Refused]) -> dict[str, Any]:
     rows = [*scored.rows, *(item.row for item in refused)]
     refused_flags = np.array([0.0] * len(scored.rows) + [1.0] * len(refused))
-    fraction = rate(np.array([row.group for row in rows]), refused_flags, "no picture")
+    fraction = rate(np.array([row.group for row in rows]), refused_flags, "no image")
     return {"share": fraction, "reasons": dict(sorted(Counter(item.reason for item in refused).items()))}
 
 
@@ -113,7 +113,7 @@ def _types(scored: Scored) -> dict[str, Any]:
     groups = np.array([row.group for row in typed.rows])
     return {
         "n": len(typed.rows),
-        "accuracy": rate(groups, (truth == predicted).astype(np.float64), "no picture with a known type"),
+        "accuracy": rate(groups, (truth == predicted).astype(np.float64), "no image with a known type"),
         "confusion": {
             "labels": list(TUMOR_TYPES),
             "true_by_predicted": metrics.confusion(truth, predicted, classes=len(TUMOR_TYPES)),

@@ -94,5 +94,5 @@ def line(cells: list[str]) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """`4.2%`, or a dash where there is no share."""
+    """`4.2%`, or a dash where there is no fraction."""
     return "–" if fraction is None else f"{fraction:.1%}"

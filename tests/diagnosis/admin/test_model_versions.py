@@ -160,7 +160,7 @@ def test_measurements_are_shown_as_a_table(as_admin: Client) -> None:
     numbers = {
         "n": 160,
         "sensitivity": {"value": 0.849, "interval": [0.648, 1.0]},
-        "specificity": {"value": None, "interval": None, "reason": "no picture <without> a tumor"},
+        "specificity": {"value": None, "interval": None, "reason": "no image <without> a tumor"},
         "auroc": {"value": 0.987},
     }
     metrics = {"validation": {"threshold": 0.44, "sources": {"figshare": numbers}}, "test": None}
@@ -171,7 +171,7 @@ def test_measurements_are_shown_as_a_table(as_admin: Client) -> None:
         "figshare",
         "160",
         "0.849 (0.648 to 1.000)",
-        "no picture &lt;without&gt; a tumor",
+        "no image &lt;without&gt; a tumor",
         "0.987",
     ):
         assert text in page

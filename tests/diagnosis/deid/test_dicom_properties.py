@@ -177,7 +177,7 @@ def numbers(low: float, high: float) -> st.SearchStrategy[str]:
     return st.floats(low, high).map(lambda value: f"{value:.9g}")
 
 
-pictures = st.fixed_dictionaries(
+images = st.fixed_dictionaries(
     {
         "photometric": st.sampled_from(["MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "PALETTE COLOR"]),
         "allocated": st.sampled_from([8, 16]),
@@ -248,7 +248,7 @@ def _group(values: dict[str, Any], number: int) -> Dataset:
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(how=pictures, values=shown)
+@given(how=images, values=shown)
 def test_images_are_the_same_before_and_after(how: dict[str, Any], values: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

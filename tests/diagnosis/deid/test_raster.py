@@ -64,25 +64,25 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def worded_png(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_png(image: Pillow.Image, orientation: int, word: str) -> bytes:
     text = PngImagePlugin.PngInfo()
     text.add_text("PatientName", word)
     text.add_text("Comment", word, zip=True)
     text.add_itxt("XML:com.adobe.xmp", f"<x>{word}</x>", zip=True)
     stream = io.BytesIO()
-    options: dict[str, Any] = {"icc_profile": profile(word)} if picture.mode not in ("I", "I;16") else {}
-    picture.save(stream, "PNG", pnginfo=text, exif=exif(orientation, word), dpi=(300, 300), **options)
+    options: dict[str, Any] = {"icc_profile": profile(word)} if image.mode not in ("I", "I;16") else {}
+    image.save(stream, "PNG", pnginfo=text, exif=exif(orientation, word), dpi=(300, 300), **options)
     data = stream.getvalue()
     end = data.rindex(b"IEND") - 4
     private = png_chunk(b"prVt", word.encode()) + png_chunk(b"tIME", b"\x07\xe8\x01\x02\x03\x04\x05")
     return data[:end] + private + data[end:] + word.encode()
 
 
-def worded_jpeg(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_jpeg(image: Pillow.Image, orientation: int, word: str) -> bytes:
     stream = io.BytesIO()
     thumbnail = builders.jpeg_bytes(builders.phantom(32))
     block = b"Exif\0\0" + exif(orientation, word).tobytes().removeprefix(b"Exif\0\0") + thumbnail
-    picture.save(stream, "JPEG", exif=block, comment=word, icc_profile=profile(word), quality=90)
+    image.save(stream, "JPEG", exif=block, comment=word, icc_profile=profile(word), quality=90)
     data = stream.getvalue()
     blocks = {0xE0: b"JFXX\0\x10" + thumbnail, 0xE1: b"http://ns.adobe.com/xap/1.0/\0", 0xED: b"Photoshop 3.0\0008BIM"}
     for marker in range(0xE0, 0xF0):
@@ -91,33 +91,33 @@ def worded_jpeg(picture: Pillow.Image, orientation: int, word: str) -> bytes:
     return data + word.encode()
 
 
-def worded_tiff(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_tiff(image: Pillow.Image, orientation: int, word: str) -> bytes:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     for tag in (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432):
         tags[tag] = word
     tags[274], tags[700], tags[34377], tags[65000] = orientation, word.encode(), b"8BIM" + word.encode(), word
     tags.tagtype[700] = tags.tagtype[34377] = 7
     stream = io.BytesIO()
-    picture.save(stream, "TIFF", tiffinfo=tags, icc_profile=profile(word))
+    image.save(stream, "TIFF", tiffinfo=tags, icc_profile=profile(word))
     return stream.getvalue() + word.encode()
 
 
-def worded_webp(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_webp(image: Pillow.Image, orientation: int, word: str) -> bytes:
     stream = io.BytesIO()
     options = {"exif": exif(orientation, word), "xmp": word.encode(), "icc_profile": profile(word)}
-    picture.save(stream, "WEBP", quality=80, **options)
+    image.save(stream, "WEBP", quality=80, **options)
     return stream.getvalue() + word.encode()
 
 
-def worded_gif(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_gif(image: Pillow.Image, orientation: int, word: str) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, "GIF", comment=word, save_all=True, append_images=[picture.rotate(90)])
+    image.save(stream, "GIF", comment=word, save_all=True, append_images=[image.rotate(90)])
     return stream.getvalue() + word.encode()
 
 
-def worded_bmp(picture: Pillow.Image, orientation: int, word: str) -> bytes:
+def worded_bmp(image: Pillow.Image, orientation: int, word: str) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, "BMP")
+    image.save(stream, "BMP")
     return stream.getvalue() + word.encode()
 
 
@@ -132,7 +132,7 @@ WRITERS: dict[str, tuple[Callable[[Pillow.Image, int, str], bytes], tuple[str, .
 CASES = [(kind, mode) for kind, (_, modes) in WRITERS.items() for mode in modes]
 
 
-def picture(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pillow.Image:
+def pattern(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pillow.Image:
     rng = np.random.default_rng(seed)
     if mode in ("I;16", "I;16B"):
         plane = Pillow.fromarray(rng.integers(0, 65536, (height, width)).astype(np.uint16))
@@ -161,7 +161,7 @@ def test_metadata_is_removed_and_pixels_stay(
     kind: str, mode: str, word: str, width: int, height: int, orientation: int, seed: int, color: bool
 ) -> None:
     write, _ = WRITERS[kind]
-    data = write(picture(mode, width, height, seed=seed, color=color), orientation, word)
+    data = write(pattern(mode, width, height, seed=seed, color=color), orientation, word)
     assert word.encode() in data
     found, before, after = cleaned(data)
     for text in (word.encode(), word.encode("utf-16-le"), word.encode("utf-16-be"), word.encode("utf-32-le")):
@@ -255,7 +255,7 @@ def test_only_what_is_transparent_stays_so(mode: str, transparency: Any) -> None
 
 def test_a_tiff_of_luma_and_chroma_is_stored_as_the_colors_that_it_shows() -> None:
     stream = io.BytesIO()
-    picture("YCbCr", 24, 16, seed=3, color=True).save(stream, "TIFF", tiffinfo={274: 6})
+    pattern("YCbCr", 24, 16, seed=3, color=True).save(stream, "TIFF", tiffinfo={274: 6})
     found, before, after = cleaned(stream.getvalue())
     assert (after.pixel_sha256(), after.orientation) == (before.pixel_sha256(), 6)
     with Pillow.open(io.BytesIO(found.data)) as stored:
@@ -266,7 +266,7 @@ def test_a_jpeg_of_inks_whose_segments_cannot_be_followed_is_stored_as_it_is_see
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stream = io.BytesIO()
-    picture("CMYK", 24, 16, seed=3, color=True).save(stream, "JPEG", quality=90)
+    pattern("CMYK", 24, 16, seed=3, color=True).save(stream, "JPEG", quality=90)
     monkeypatch.setattr(raster.jpeg, "stripped", lambda *_, **__: 1 / 0)
     before = readers.read(stream.getvalue())
     found = clean(stream.getvalue(), before)
@@ -284,7 +284,7 @@ def test_a_png_of_a_repeated_pattern_does_not_grow() -> None:
 @pytest.mark.parametrize(("mode", "side", "as_shown"), [("L", 300, True), ("L", 1200, False), ("RGB", 300, False)])
 def test_a_gray_png_that_is_shown_whole_is_encoded_once(mode: str, side: int, as_shown: bool) -> None:
     stream = io.BytesIO()
-    picture(mode, side, side, seed=3, color=False).save(stream, "PNG")
+    pattern(mode, side, side, seed=3, color=False).save(stream, "PNG")
     image = readers.read(stream.getvalue())
     assert (clean(stream.getvalue(), image).data == previews.render(image)[0]) is as_shown
 
@@ -320,8 +320,8 @@ def test_an_interlaced_png_gives_the_same_pixels() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}])
 def test_a_jpegs_scans_are_copied_byte_for_byte(options: dict[str, Any]) -> None:
-    picture = Pillow.fromarray(builders.phantom(96))
-    plain = builders.encode(np.asarray(picture), "JPEG", quality=90, **options)
+    image = Pillow.fromarray(builders.phantom(96))
+    plain = builders.encode(np.asarray(image), "JPEG", quality=90, **options)
     assert cleaned(plain)[0] == raster.Cleaned(plain, "JPEG", ())
     marked = plain[:2] + b"\xff\xfe\x00\x0b" + WORD.encode() + plain[2:] + WORD.encode()
     assert cleaned(marked)[0] == raster.Cleaned(plain, "JPEG", ("comment", "trailing bytes"))
@@ -405,7 +405,7 @@ def test_a_file_whose_pixels_would_change_is_refused() -> None:
 
 
 _SEEDS = [
-    write(picture(mode, 24, 16, seed=3, color=True), 6, WORD) for write, modes in WRITERS.values() for mode in modes
+    write(pattern(mode, 24, 16, seed=3, color=True), 6, WORD) for write, modes in WRITERS.values() for mode in modes
 ]
 
 
@@ -415,9 +415,7 @@ _SEEDS = [
     changes=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=8),
     cut=st.integers(0, 60),
 )
-def test_damaged_files_give_the_same_picture_or_a_refusal(
-    seed: bytes, changes: list[tuple[int, int]], cut: int
-) -> None:
+def test_damaged_files_give_the_same_image_or_a_refusal(seed: bytes, changes: list[tuple[int, int]], cut: int) -> None:
     hostile = builders.damaged(seed, changes, cut)
     try:
         before = readers.read(hostile)

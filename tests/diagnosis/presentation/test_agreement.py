@@ -247,8 +247,8 @@ def _sentences_agree(row: Prediction) -> None:
 def test_the_worklist_names_the_type_that_the_page_names() -> None:
     """`listed_type`, which the database computes, and `likely_type`, for every order in which types may tie."""
     version = ModelVersionFactory()
-    for shares in product((0.2, 0.4), repeat=4):
-        types = dict(zip(TumorType.values, shares, strict=True))
+    for probabilities in product((0.2, 0.4), repeat=4):
+        types = dict(zip(TumorType.values, probabilities, strict=True))
         row = PredictionFactory(model_version=version, type_probabilities=types)
         row.refresh_from_db()
         assert row.listed_type == row.likely_type, types

@@ -7,9 +7,9 @@ import pytest
 
 from ml.inference.series_pooling import SliceOutcome, head_sizes, log_mean_exp, pool
 from ml.model.heads import CELLS
-from ml.model.series_calibration import NeighborPooling, PlacePooling
+from ml.model.series_calibration import CellPooling, NeighborPooling
 
-PLACES = PlacePooling(sharpness=2.0, depth=0.04, size=0.0)
+PLACES = CellPooling(sharpness=2.0, depth=0.04, size=0.0)
 QUIET, HOT = 2, 240  # levels of 255
 
 
@@ -71,10 +71,10 @@ def test_every_nth_slice_gives_what_all_give() -> None:
 def test_a_small_section_of_the_head_weighs_less() -> None:
     """An alarm in the vertex, where the head is half as wide."""
     vertex = [outcome((6, 6), side=0.4) for _ in range(3)]
-    heavy, light = (pool(head(30) + vertex, PlacePooling(2.0, 0.0, size)).logit for size in (0.0, 4.0))
+    heavy, light = (pool(head(30) + vertex, CellPooling(2.0, 0.0, size)).logit for size in (0.0, 4.0))
     assert light < heavy - 0.5
     middle = [outcome((6, 6), side=0.8) for _ in range(3)]
-    assert pool(head(30) + middle, PlacePooling(2.0, 0.0, 4.0)).logit > light + 0.5
+    assert pool(head(30) + middle, CellPooling(2.0, 0.0, 4.0)).logit > light + 0.5
 
 
 def test_the_size_of_the_head_is_relative_to_the_largest() -> None:

@@ -5,23 +5,23 @@ import math
 import pytest
 
 from ml.model.series_calibration import (
-    IN_PLACE,
+    BY_CELL,
     OF_NEIGHBORS,
+    CellPooling,
     NeighborPooling,
-    PlacePooling,
     SeriesCalibration,
 )
 
 COMMON = {"sharpness": 2.0, "slope": 1.0, "intercept": 0.0, "threshold": 0.5, "uncertain": [0.4, 0.6]}
 OLD = {"method": OF_NEIGHBORS, "neighbors": 0.0, **COMMON}
-NEW = {"method": IN_PLACE, "depth": 0.04, "size": 2.0, **COMMON}
+NEW = {"method": BY_CELL, "depth": 0.04, "size": 2.0, **COMMON}
 
 
 @pytest.mark.parametrize(
-    ("entry", "pooling"), [(OLD, NeighborPooling(2.0, 0.0)), (NEW, PlacePooling(2.0, 0.04, 2.0))], ids=["old", "new"]
+    ("entry", "pooling"), [(OLD, NeighborPooling(2.0, 0.0)), (NEW, CellPooling(2.0, 0.04, 2.0))], ids=["old", "new"]
 )
 def test_either_method_is_read_and_its_facts_are_ignored(
-    entry: dict[str, object], pooling: NeighborPooling | PlacePooling
+    entry: dict[str, object], pooling: NeighborPooling | CellPooling
 ) -> None:
     read = SeriesCalibration.from_dict(entry | {"facts": {"patients": 5}})
     assert read == SeriesCalibration(pooling, 1.0, 0.0, 0.5, (0.4, 0.6))

@@ -27,11 +27,11 @@ def test_color_is_seen_in_any_mode(mode: str) -> None:
     assert measure(colorful().convert(mode)).fraction > 0.5
 
 
-@pytest.mark.parametrize(("opponent", "share"), [(128, 0.0), (140, 0.0), (200, 1.0), (40, 1.0)])
-def test_color_in_lab(opponent: int, share: float) -> None:
+@pytest.mark.parametrize(("opponent", "fraction"), [(128, 0.0), (140, 0.0), (200, 1.0), (40, 1.0)])
+def test_color_in_lab(opponent: int, fraction: float) -> None:
     """Pillow keeps LAB's two color planes around 128."""
     planes = [builders.phantom(64), np.full((64, 64), opponent, np.uint8), np.full((64, 64), 128, np.uint8)]
-    assert measure(Pillow.merge("LAB", [Pillow.fromarray(plane) for plane in planes])) == (share, share)
+    assert measure(Pillow.merge("LAB", [Pillow.fromarray(plane) for plane in planes])) == (fraction, fraction)
 
 
 def test_hidden_color_does_not_count() -> None:

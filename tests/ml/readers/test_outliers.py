@@ -160,6 +160,6 @@ def test_slices_of_the_data_table_have_no_outliers(
         paths = [row["path"] for row in csv.DictReader(table) if row["label"] != "not_brain_mri"]
     rng = np.random.default_rng(1)
     for path in random.Random(1).sample(paths, 150):
-        with Pillow.open(DATA / path) as picture:
-            plane = deepened(np.asarray(picture.convert("L"), np.float32), rng).astype(np.float32)
+        with Pillow.open(DATA / path) as image:
+            plane = deepened(np.asarray(image.convert("L"), np.float32), rng).astype(np.float32)
         assert without_outliers(plane) is plane, path

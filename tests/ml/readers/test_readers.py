@@ -188,8 +188,8 @@ def test_different_images_have_different_digests() -> None:
     upright = builders.phantom(96)[:, :72]
     color = builders.rgb(upright)
     color[:60, :, 0] = 255
-    picture = Pillow.fromarray(color)
-    gray = builders.encode(np.asarray(picture.convert("L")))
+    image = Pillow.fromarray(color)
+    gray = builders.encode(np.asarray(image.convert("L")))
     exif = Pillow.Exif()
     exif[0x0112] = 6
     turned = builders.encode(builders.stored(upright, 6), exif=exif.tobytes())

@@ -28,7 +28,7 @@ def row(number: int, **changes: object) -> Row:
 def population(
     n: int, *, slope: float = 1.0, intercept: float = 0.0, spread: float = 4.0, seed: int = 0, sources: int = 2
 ) -> tuple[list[Row], NDArray[np.float64]]:
-    """n rows and their logits; a picture of logit z has a tumor with probability sigmoid(slope * z + intercept)."""
+    """n rows and their logits; an image of logit z has a tumor with probability sigmoid(slope * z + intercept)."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, spread, n)
     tumor = rng.random(n) < 1 / (1 + np.exp(-(slope * logits + intercept)))

@@ -1,4 +1,4 @@
-"""From tuned weights to a run: the embedding of clean training pictures, calibration on validation, known pictures."""
+"""From tuned weights to a run: the embedding of clean training images, calibration on validation, known images."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -40,8 +40,8 @@ def table(make_table: Callable[..., Path]) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG16 with drawn weights, as the real ones are a download; two pictures in a step; an open gate, as fitting one
-    takes thousands of pictures; and, as two steps teach next to nothing, logits that a calibration can be fitted to."""
+    """VGG16 with drawn weights, as the real ones are a download; two images in a step; an open gate, as fitting one
+    takes thousands of images; and, as two steps teach next to nothing, logits that a calibration can be fitted to."""
     import keras
 
     from ml.model.keras_network import base_tensors, build_base

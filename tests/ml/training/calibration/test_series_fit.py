@@ -11,7 +11,7 @@ from ml.cli import main
 from ml.inference.registry import Model, read_manifest
 from ml.inference.series_pooling import SliceOutcome
 from ml.inference.series_summary import summarize
-from ml.model.series_calibration import NeighborPooling, PlacePooling, SeriesCalibration
+from ml.model.series_calibration import CellPooling, NeighborPooling, SeriesCalibration
 from ml.training.calibration import series_fit
 from ml.training.calibration.series_examples import FREE, PART, THINNED, WHOLE, examples
 from ml.training.calibration.series_fit import SeriesError, outcomes
@@ -34,7 +34,7 @@ def test_the_entry_is_what_the_registry_reads() -> None:
     members = split_of(4)
     entry = series_fit.fit(members, findings(members))
     calibration = SeriesCalibration.from_dict(json.loads(json.dumps(entry, allow_nan=False)))
-    assert isinstance(calibration.pooling, PlacePooling)
+    assert isinstance(calibration.pooling, CellPooling)
     facts = entry["facts"]
     assert facts["patients"] == {"tumor": 4, "no_tumor": 8}
     assert (facts["series"], facts["examples"]) == (12, len(examples(members)))

@@ -133,7 +133,7 @@ def test_labels_that_clash_on_equal_pixels(table: Any, capsys: pytest.CaptureFix
 
 
 def test_files_that_cannot_be_read_fail_it(table: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    built = table(files={3: b"no picture"})
+    built = table(files={3: b"no image"})
     (tmp_path / "images" / "5.png").unlink()
     status, report = audited(built, capsys)
     assert (status, report["counts"]["unreadable"]) == (1, 2)

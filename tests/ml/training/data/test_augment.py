@@ -1,4 +1,4 @@
-"""Augmentation: seeded by row and round, in range, the region moves with the picture, no tumor is cut away."""
+"""Augmentation: seeded by row and round, in range, the region moves with the image, no tumor is cut away."""
 
 from dataclasses import replace
 
@@ -70,7 +70,7 @@ def test_it_leaves_the_original_alone() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(draws)
-def test_the_region_moves_with_the_picture(draw: dict[str, int]) -> None:
+def test_the_region_moves_with_the_image(draw: dict[str, int]) -> None:
     """Where the disk went is where the region says, but for the blurred pixels of its edge."""
     plane, region = disk()
     changed, marked = augment(plane, region, **draw, recipe=MOVING)  # type: ignore[arg-type]
@@ -122,6 +122,6 @@ def test_a_turned_copy() -> None:
 
 
 @pytest.mark.parametrize("name", ["rotation", "zoom", "stretch", "shear", "shift"])
-def test_each_movement_by_itself_moves_the_picture(name: str) -> None:
+def test_each_movement_by_itself_moves_the_image(name: str) -> None:
     alone = replace(STILL, **{name: getattr(RECIPE, name)})
     assert max(np.abs(copy(round_=n, recipe=alone) - square()).mean() for n in range(1, 5)) > 0.3

@@ -108,7 +108,7 @@ def test_a_seam_alone_is_no_tumor(rows: list[Row]) -> None:
         assert not row.tumor
 
 
-def test_the_same_pictures_are_made_again(rows: list[Row]) -> None:
+def test_the_same_images_are_made_again(rows: list[Row]) -> None:
     first, again = counterfactual.synthetic_rows(rows, seed=1), counterfactual.synthetic_rows(rows, seed=1)
     assert first == again
     assert len({row.key for row in first}) == len(first)
@@ -145,7 +145,7 @@ def test_a_tumor_across_the_middle_cannot_be_healed(rows: list[Row]) -> None:
     assert all(row.change is not None and row.change.of is not rows[0] for row in healed)
 
 
-def test_a_picture_of_the_table_is_not_made(rows: list[Row]) -> None:
+def test_an_image_of_the_table_is_not_made(rows: list[Row]) -> None:
     with pytest.raises(ValueError, match="of the table"):
         counterfactual.synthesize(rows[0])
 
@@ -167,8 +167,8 @@ def test_a_source_with_many_masks_makes_no_more_than_its_part(rows: list[Row], m
     assert [row.source for row in both["healed"]] == ["here"] * 3 + ["other"] * 3
 
 
-@pytest.mark.parametrize("change", ["version", "mask", "picture"])
-def test_what_changes_a_made_picture_is_not_taken_from_the_cache(
+@pytest.mark.parametrize("change", ["version", "mask", "image"])
+def test_what_changes_a_made_image_is_not_taken_from_the_cache(
     rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     seen = 0

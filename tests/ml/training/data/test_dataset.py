@@ -35,7 +35,7 @@ def test_a_copy_is_drawn_from_seed_round_and_key(make_table: Callable[..., Path]
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_only_training_pictures_are_augmented(make_table: Callable[..., Path], split: str) -> None:
+def test_only_training_images_are_augmented(make_table: Callable[..., Path], split: str) -> None:
     train, other = read_table(make_table([table_row(1), table_row(2, split=split)]))
     dataset.example((train, 1), seed=1)
     dataset.example((other, 0))
@@ -54,7 +54,7 @@ def test_batches_keep_the_order(make_table: Callable[..., Path]) -> None:
     assert list(dataset.batches([], size=2)) == []
 
 
-def test_a_picture_that_cannot_be_read_is_named(make_table: Callable[..., Path]) -> None:
+def test_an_image_that_cannot_be_read_is_named(make_table: Callable[..., Path]) -> None:
     [row] = read_table(make_table([table_row(1)]))
     row.path.write_bytes(b"gone")
     with pytest.raises(TableError, match=r"path: images/1\.png"):
@@ -63,7 +63,7 @@ def test_a_picture_that_cannot_be_read_is_named(make_table: Callable[..., Path])
         list(dataset.batches([(row, 0)], size=1))
 
 
-@pytest.mark.parametrize("content", [None, b"no picture"])
+@pytest.mark.parametrize("content", [None, b"no image"])
 def test_a_mask_that_cannot_be_read_is_named(make_table: Callable[..., Path], content: bytes | None) -> None:
     file = make_table([table_row(1, mask="mask.png")], columns=(*COLUMNS, "mask"))
     if content is not None:

@@ -48,7 +48,7 @@ def test_nothing_is_changed_without_shares() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(Shades.__slots__) - STRENGTHS))
-def test_each_change_by_itself_changes_the_picture(name: str) -> None:
+def test_each_change_by_itself_changes_the_image(name: str) -> None:
     fraction = getattr(Shades(), name) if name in ("gamma", "contrast") else 1.0
     alone = replace(QUIET, **{name: fraction})
     assert max(np.abs(change(unit(), NOTHING, rng(n), alone)[0] - unit()).mean() for n in range(3)) > 0.001
@@ -82,7 +82,7 @@ def test_a_stripped_skull_is_hidden_and_the_brain_stays() -> None:
     assert stripped[hidden].max() < 0.6
 
 
-def test_a_picture_without_a_head_is_not_stripped_to_nothing() -> None:
+def test_an_image_without_a_head_is_not_stripped_to_nothing() -> None:
     dark = np.zeros((SIZE, SIZE), np.float32)
     dark[100:120, 100:120] = 1
     stripped, hidden = change(dark, NOTHING, rng(), replace(QUIET, strip=1.0))

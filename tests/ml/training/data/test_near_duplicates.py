@@ -27,12 +27,12 @@ def table(make_table: Make, *splits: str, **changes: object) -> list[Row]:
 
 
 def copy(row: Row, of: Row) -> None:
-    """The same picture, smaller and as JPEG."""
+    """The same image, smaller and as JPEG."""
     pixels = readers.read(of.path).pixels
     row.path.write_bytes(builders.jpeg_bytes(pixels, quality=80))
 
 
-def test_pictures_of_training_and_validation_are_known(make_table: Make) -> None:
+def test_images_of_training_and_validation_are_known(make_table: Make) -> None:
     rows = table(make_table, "train", "val", "test")
     known, prints = fingerprints(rows)
     assert [row.split for row in known] == ["train", "val"]
@@ -60,7 +60,7 @@ def test_copies_within_a_split_stay(make_table: Make) -> None:
     assert drop_near_duplicates(rows) == rows
 
 
-def test_pictures_of_other_things_stay(make_table: Make) -> None:
+def test_images_of_other_things_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "test", label="not_brain_mri", type="")
     copy(rows[0], rows[1])
     assert drop_near_duplicates(rows) == rows

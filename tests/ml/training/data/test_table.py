@@ -171,7 +171,7 @@ def test_a_patient_in_two_splits_is_refused(make_table: Make) -> None:
     )
 
 
-def test_pictures_of_other_things_are_left_out(make_table: Make) -> None:
+def test_images_of_other_things_are_left_out(make_table: Make) -> None:
     rows = read_table(
         make_table([table_row(1), table_row(2, label="not_brain_mri", type=""), table_row(3, split="val")])
     )
@@ -206,7 +206,7 @@ def test_every_split_and_both_classes_are_needed(make_table: Make) -> None:
         check_trainable(read_table(make_table([row for row in trainable() if row["split"] != "test"])))
 
 
-def test_a_picture_that_is_not_there_is_named_before_anything_runs(make_table: Make) -> None:
+def test_an_image_that_is_not_there_is_named_before_anything_runs(make_table: Make) -> None:
     rows = read_table(make_table(trainable()))
     rows[1].path.unlink()
     with pytest.raises(TableError, match=r"images/1\.png does not exist"):

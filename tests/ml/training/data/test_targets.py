@@ -17,7 +17,7 @@ from tests import builders
 from tests.ml.training.simulated import row
 
 WHOLE = Geometry(x0=0, y0=0, side=SIZE, pad_x=0, pad_y=0, width=SIZE, height=SIZE, orientation=1)
-"""The picture is the square."""
+"""The image is the square."""
 
 CELL = SIZE // CELLS
 
@@ -36,7 +36,7 @@ def masked(tmp_path: Path, mask: np.ndarray) -> Path:
     return file
 
 
-def test_a_healthy_picture_is_healthy_everywhere() -> None:
+def test_a_healthy_image_is_healthy_everywhere() -> None:
     region = targets.region(row(1, label="no_tumor", boxes=((0.1, 0.1, 0.5, 0.5),)), WHOLE)
     assert (region == HEALTHY).all()
     assert (targets.cells(region) == NEGATIVE).all()

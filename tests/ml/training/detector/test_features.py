@@ -25,7 +25,7 @@ WEIGHTS = {
 
 
 class Trunk:
-    """Gives maps of the picture's mean gray; counts the pictures it saw."""
+    """Gives maps of the image's mean gray; counts the images it saw."""
 
     seen = 0
 

@@ -61,7 +61,7 @@ def test_the_embedding_is_white() -> None:
     np.testing.assert_allclose(np.cov(projected, rowvar=False, bias=True), np.eye(EMBEDDING), atol=1e-2)
 
 
-def test_an_embedding_of_few_pictures_fits_half_precision() -> None:
+def test_an_embedding_of_few_images_fits_half_precision() -> None:
     described = np.random.default_rng(0).gamma(2, 1, (8, 1024)).astype(np.float32)
     kernel, bias = embedding(described)
     assert np.isfinite(kernel.astype(np.float16)).all()
@@ -71,7 +71,7 @@ def test_an_embedding_of_few_pictures_fits_half_precision() -> None:
     assert not projected[:, 7:].any()
 
 
-def test_pictures_that_do_not_differ_have_no_embedding() -> None:
+def test_images_that_do_not_differ_have_no_embedding() -> None:
     kernel, bias = embedding(np.ones((5, 1024), np.float32))
     assert not kernel.any()
     assert not bias.any()

@@ -12,7 +12,7 @@ LOG2 = float(np.log(2))
 
 
 def targets(**cells: int) -> np.ndarray:
-    """One picture's targets, NEGATIVE but for the cells named r<row>c<column>."""
+    """One image's targets, NEGATIVE but for the cells named r<row>c<column>."""
     array = np.full((1, CELLS, CELLS), NEGATIVE, np.int8)
     for name, value in cells.items():
         row, column = name[1:].split("c")
@@ -40,7 +40,7 @@ def gradient(name: str, cells: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.asarray(tape.gradient(loss, value))
 
 
-def test_the_picture_is_judged_by_the_smooth_maximum() -> None:
+def test_the_image_is_judged_by_the_smooth_maximum() -> None:
     from ml.training.detector.losses import image_loss
 
     cells = np.random.default_rng(0).normal(0, 3, (5, CELLS, CELLS)).astype(np.float32)
@@ -61,7 +61,7 @@ def test_cells_inside_outside_and_the_hardest_weigh_alike() -> None:
     assert one_false == pytest.approx(8 / 195 + 0.5 * 8 / 8, rel=1e-2)
 
 
-def test_a_picture_of_unknown_place_teaches_no_cell() -> None:
+def test_an_image_of_unknown_place_teaches_no_cell() -> None:
     from ml.training.detector.losses import cell_loss, location_loss
 
     unknown = np.full((1, CELLS, CELLS), UNKNOWN, np.int8)
@@ -109,7 +109,7 @@ def test_the_location_loss_falls_as_evidence_moves_inside() -> None:
     assert values[-1] < 0.1
 
 
-def test_the_location_loss_is_a_mean_over_pictures_of_known_place() -> None:
+def test_the_location_loss_is_a_mean_over_images_of_known_place() -> None:
     from ml.training.detector.losses import location_loss
 
     both = np.concatenate([targets(r5c5=POSITIVE), targets(), np.full((1, CELLS, CELLS), UNKNOWN, np.int8)])

@@ -20,7 +20,7 @@ from tests.ml.training.simulated import row
 
 
 class Fingerprints:
-    """Features that tell pictures apart and nothing else; an augmented copy looks nearly like its picture."""
+    """Features that tell images apart and nothing else; an augmented copy looks nearly like its image."""
 
     def of(self, rows: list[Row], *, copy: int = 0) -> NDArray[np.float32]:
         own = [np.random.default_rng(int(one.key.split("/")[1].split(".")[0])).normal(0, 1, 16) for one in rows]
@@ -28,7 +28,7 @@ class Fingerprints:
 
 
 class Memory:
-    """A model that answers with the label of the nearest picture it was shown."""
+    """A model that answers with the label of the nearest image it was shown."""
 
     def __init__(self, features: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
         self.features, self.truth = features, truth
@@ -40,7 +40,7 @@ class Memory:
 
 @pytest.fixture
 def rows() -> list[Row]:
-    """Labels that nothing in the picture tells."""
+    """Labels that nothing in the image tells."""
     rng = np.random.default_rng(0)
     made = []
     for n in range(300):
@@ -107,7 +107,7 @@ def test_the_table_puts_all_side_by_side(found: dict[str, Any]) -> None:
     assert "this model" not in compare.table(None, baseline, found)
 
 
-def test_a_copy_can_be_made_again_and_is_another_picture() -> None:
+def test_a_copy_can_be_made_again_and_is_another_image() -> None:
     square = np.zeros((224, 224), np.float32)
     square[14:210, 14:210] = phantom(196)
     one = changed(square, key="a", copy=1)
@@ -128,7 +128,7 @@ def test_what_is_missing_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_features_are_computed_once(make_table: Callable[..., Path], tmp_path: Path) -> None:
-    """A second run finds every picture's features on disk; another copy of a picture is another file."""
+    """A second run finds every image's features on disk; another copy of an image is another file."""
     rows = read_table(make_table([table_row(n) for n in range(3)]))
     features = object.__new__(Features)
     features._digest, features._cache, features._engine, calls = "weights", tmp_path / "cache", None, []

@@ -59,8 +59,8 @@ def test_resampling_by_hand() -> None:
         return seen[-1]
 
     assert metrics.bootstrap(mean, np.array(["a", "a", "b"]), resamples=400) == (0.0, 1.0)
-    shares = [np.mean(np.isclose(seen, value)) for value in (0.0, 1 / 3, 1.0)]
-    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.07)
+    fractions = [np.mean(np.isclose(seen, value)) for value in (0.0, 1 / 3, 1.0)]
+    assert fractions == pytest.approx([0.25, 0.5, 0.25], abs=0.07)
 
 
 def test_what_one_class_cannot_tell_is_nan() -> None:
@@ -85,8 +85,8 @@ def test_intervals_hold_the_value_and_repeat() -> None:
     assert first[0] < statistic(np.arange(300)) < first[1]
 
 
-def test_intervals_by_group_are_wider_than_by_picture() -> None:
-    """Twenty patients of thirty equal slices each say as much as twenty pictures, not as six hundred."""
+def test_intervals_by_group_are_wider_than_by_image() -> None:
+    """Twenty patients of thirty equal slices each say as much as twenty images, not as six hundred."""
     right = np.repeat(np.random.default_rng(1).integers(0, 2, 20), 30).astype(float)
 
     def width(groups: np.ndarray) -> float:

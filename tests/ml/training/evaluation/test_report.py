@@ -108,7 +108,7 @@ def test_calibration_uncertainty_and_refusals_are_counted(summary: dict[str, Any
     assert pooled["refusals"]["reasons"] == {"not_brain": 1}
 
 
-def test_other_pictures_are_counted_by_kind() -> None:
+def test_other_images_are_counted_by_kind() -> None:
     names = ["photo--1.jpg", "photo--2.jpg", "xray--1.jpg", "loose.jpg"]
     rows = [row(n, path=Path(name), label="not_brain_mri", source="others") for n, name in enumerate(names)]
     results = [analysis(None), analysis(0.9), analysis(None), analysis(0.1)]
@@ -151,7 +151,7 @@ def test_evaluation_takes_the_shipped_path(fake_model: Model, make_table: Make, 
     assert json.loads(files[0].read_text()) == summary
 
 
-def test_a_split_without_pictures(fake_model: Model, make_table: Make) -> None:
+def test_a_split_without_images(fake_model: Model, make_table: Make) -> None:
     rows = read_table(make_table([table_row(1)]))
     with pytest.raises(TableError, match="'val'"):
         evaluate.evaluate(fake_model, rows, split="val")

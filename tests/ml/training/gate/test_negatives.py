@@ -1,4 +1,4 @@
-"""Pictures that are no brain, drawn in code: any number of them, the same every time, and never one flat shade."""
+"""Images that are no brain, drawn in code: any number of them, the same every time, and never one flat shade."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ PAINT = [(family, painter) for family, painters in PAINTERS.items() for painter 
 
 
 @pytest.mark.parametrize(("family", "painter"), PAINT, ids=lambda value: getattr(value, "__name__", value))
-def test_every_painter_draws_a_picture(family: str, painter: canvas.Painter) -> None:
+def test_every_painter_draws_an_image(family: str, painter: canvas.Painter) -> None:
     for seed in range(4):
         plane = painter(np.random.default_rng(seed))
         assert plane.dtype == np.float32
@@ -26,7 +26,7 @@ def test_every_painter_draws_a_picture(family: str, painter: canvas.Painter) -> 
         assert plane.std() > 0.01
 
 
-def test_the_same_number_is_the_same_picture() -> None:
+def test_the_same_number_is_the_same_image() -> None:
     for number in range(len(FAMILIES)):
         first, again = (negatives.synthesize(number, seed=4, brains=brains())[1].pixels for _ in range(2))
         assert np.array_equal(first, again)
@@ -48,7 +48,7 @@ def test_without_brains_none_is_changed(family: str) -> None:
 
 
 @pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
-def test_a_spoiled_brain_is_another_picture(spoil: canvas.Painter) -> None:
+def test_a_spoiled_brain_is_another_image(spoil: canvas.Painter) -> None:
     brain = canvas.unit(brains()[0])
     before = brain.copy()
     spoiled = spoil(brain, np.random.default_rng(1))

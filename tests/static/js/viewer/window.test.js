@@ -95,8 +95,8 @@ test("inverting twice is not inverting", () => {
 });
 
 test("eight bits need a small table", () => {
-  const picture = { ...SLICE, bits: 8, offset: 0, step: 1 };
-  const colors = table([0, 255], picture, false);
+  const image = { ...SLICE, bits: 8, offset: 0, step: 1 };
+  const colors = table([0, 255], image, false);
   assert.deepEqual(
     [...colors].map((color) => color & 0xff),
     [...Array(256).keys()],

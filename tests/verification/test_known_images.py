@@ -1,11 +1,11 @@
-"""Who else uploaded my picture? Nothing that an uploader is told differs between pictures that another person has and
+"""Who else uploaded my image? Nothing that an uploader is told differs between images that another person has and
 ones that nobody has.
 
-One person uploads pictures. Another uploads the same ones and as many new ones, in random order, one at a time. What is
-told of a known picture has to equal, field by field, what its first uploader was told. Times are compared by the rank
+One person uploads images. Another uploads the same ones and as many new ones, in random order, one at a time. What is
+told of a known image has to equal, field by field, what its first uploader was told. Times are compared by the rank
 test of Mann and Whitney. With an order drawn at random it is exact: with equal times it errs once in a million runs of
-this file, as LEVEL shares 1e-6 among MEASURES. Of normal times it finds a shift of three standard deviations in 98 % of
-runs. A copied result is off by far more: the same test has to notice the pictures that the second person uploads again,
+this file, as LEVEL splits 1e-6 over MEASURES. Of normal times it finds a shift of three standard deviations in 98 % of
+runs. A copied result is off by far more: the same test has to notice the images that the second person uploads again,
 which are copied.
 """
 
@@ -42,7 +42,7 @@ ONES_OWN = {"id", "scan", "case_id", "created", "queued", "started", "finished",
 
 @dataclass
 class Uploads:
-    """Of one kind of picture. told: its file in the receipt, headers, and prediction, by number of the picture."""
+    """Of one kind of image. told: its file in the receipt, headers, and prediction, by number of the image."""
 
     told: dict[int, Any] = field(default_factory=dict)
     times: list[dict[str, float]] = field(default_factory=list)
@@ -55,14 +55,14 @@ def differ(first: list[float], second: list[float]) -> bool:
     return bool(mannwhitneyu(first, second, method="exact").pvalue < LEVEL)
 
 
-def upload(client: Client, pictures: dict[int, bytes], found: Uploads, *, case: str) -> None:
-    """Upload pictures in one request, and wait for their results."""
+def upload(client: Client, images: dict[int, bytes], found: Uploads, *, case: str) -> None:
+    """Upload images in one request, and wait for their results."""
     begun = time.perf_counter()
-    status, receipt = client.upload(*(("scan.png", picture) for picture in pictures.values()), case=case)
+    status, receipt = client.upload(*(("scan.png", image) for image in images.values()), case=case)
     answered = time.perf_counter() - begun
     headers = dict(client.headers)
     assert status == 201, receipt
-    for number, scan in zip(pictures, receipt["scans"], strict=True):
+    for number, scan in zip(images, receipt["scans"], strict=True):
         row = client.wait(scan["prediction"]["id"])
         waited = time.perf_counter() - begun
         created, started, finished = (datetime.fromisoformat(row[name]) for name in ("created", "started", "finished"))
@@ -87,13 +87,13 @@ def masked(value: Any) -> Any:
         case str():
             return re.sub(r"\d+", "#", re.sub("|".join(PEOPLE), "owner", value))
         case float():
-            return round(value, 3)  # pictures that run together may differ in the last digits
+            return round(value, 3)  # images that run together may differ in the last digits
     return value
 
 
 @pytest.fixture(scope="module")
 def uploads(site: Site) -> Iterator[dict[str, Uploads]]:
-    """By kind of picture: what its `first` owner was told of what the second found `known`; `unknown` ones, and these
+    """By kind of image: what its `first` owner was told of what the second found `known`; `unknown` ones, and these
     `again`."""
     tokens = site.manage("shell", "--no-imports", "-c", OPEN_ACCOUNTS).split()
     first, second = (Client(site.url, token) for token in tokens)
@@ -102,13 +102,13 @@ def uploads(site: Site) -> Iterator[dict[str, Uploads]]:
         for start in (10_000, 20_000)
     )
     found = {kind: Uploads() for kind in ("first", "known", "unknown", "again")}
-    upload(first, known, found["first"], case="PICTURES")
+    upload(first, known, found["first"], case="IMAGES")
     order = [*known, *unknown]
     random.Random(7).shuffle(order)
     for number in order:
-        kind, picture = ("known", known[number]) if number in known else ("unknown", unknown[number])
-        upload(second, {number: picture}, found[kind], case="PICTURES")
-    upload(second, unknown, found["again"], case="PICTURES-AGAIN")
+        kind, image = ("known", known[number]) if number in known else ("unknown", unknown[number])
+        upload(second, {number: image}, found[kind], case="IMAGES")
+    upload(second, unknown, found["again"], case="IMAGES-AGAIN")
     yield found
 
 
