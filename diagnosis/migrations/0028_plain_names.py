@@ -11,7 +11,7 @@ KINDS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0026_audit_hash_default")]
+    dependencies = [("diagnosis", "0027_password_history")]
 
     operations = [
         migrations.AlterModelTable(name="uploadpicture", table="diagnosis_uploadpicture"),
