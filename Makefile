@@ -3,9 +3,10 @@
 VENV := .venv/bin
 WEIGHTS ?= imagenet
 OUT ?= var/trained
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-traces setup-dev run demo test verify reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
+.PHONY: help setup setup-train setup-traces setup-dev run demo test verify verify-long reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,11 @@ test: setup-dev ## Run the fast tests; needs no server
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5
+
+verify-long: setup-dev ## Use the whole site for MINUTES=30 and see whether what its programs hold grows; see docs/reliability.md
+	@scripts/require-services
+	@scripts/install requirements-demo.lock
+	@$(VENV)/python -m tests.verification.soak --minutes $(MINUTES)
 
 reliability: setup-dev ## Write what `make verify` found of faults into docs/figures/reliability.md
 	@$(VENV)/python -m tests.verification.reliability

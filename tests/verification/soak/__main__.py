@@ -1,0 +1,160 @@
+"""Thirty minutes of mixed load on a whole site, and whether what its programs hold grows: `make verify-long`.
+
+python -m tests.verification.soak [--minutes N]
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import redis
+
+from tests.verification.client import Client
+from tests.verification.services import PASSWORD, ROOT, Site, postgres_server, redis_server, running_site, wait_for
+from tests.verification.soak import report, scripts
+from tests.verification.soak.files import Files
+from tests.verification.soak.ledger import Ledger, balance
+from tests.verification.soak.people import Person, rounds
+from tests.verification.soak.sampling import Sampler
+
+WHOLE = 30
+STAFF = ("ada", "sven", "tove", "rosa")
+PACE = 2.0
+"""Seconds of rest after each thing a person does."""
+_PEOPLE = f"""
+from django.contrib.auth.models import Group, User
+for name in {(*STAFF, "script")!r}:
+    User.objects.create_user(name, password={PASSWORD!r})
+User.objects.get(username="rosa").groups.add(Group.objects.get(name="reader"))
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.verification.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=WHOLE, help=f"{WHOLE} or more write {report.PAGE.name}")
+    options = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="brainscan-soak-"))
+    print(f"{options.minutes:.0f} minutes; the site's files and its log are in {scratch}", flush=True)
+    with whole_site(scratch) as (site, pid):
+        found = soak(site, broker=pid, minutes=options.minutes)
+    (ROOT / "var").mkdir(exist_ok=True)
+    (ROOT / "var" / "soak.json").write_text(json.dumps(report.raw(found), indent=1), encoding="utf-8")
+    print(report.page(found))
+    if options.minutes >= WHOLE:
+        report.PAGE.write_text(report.page(found), encoding="utf-8")
+    return 1 if report.problems(found) else 0
+
+
+@contextlib.contextmanager
+def whole_site(scratch: Path) -> Iterator[tuple[Site, int]]:
+    """On PostgreSQL and Redis; and the id of Redis' process, which is none of the site's."""
+    with redis_server(scratch / "redis") as broker, postgres_server() as database:
+        pid = int(redis.Redis.from_url(broker).info("server")["process_id"])
+        environment = {"REDIS_URL": broker, "DATABASE_URL": database, "METRICS_TOKEN": scripts.METRICS_TOKEN}
+        with running_site(scratch / "data", **environment) as site:
+            yield site, pid
+
+
+def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
+    """Run the load for so long, let it end, and look."""
+    ledger, files = Ledger(), Files(seed=1)
+    site.manage("shell", "-v", "0", "-c", _PEOPLE)
+    people = [Person(site, name, files, ledger, seed=n) for n, name in enumerate((*STAFF, "admin"))]
+    script = scripts.Script(Client(site.url, site.token("script")), files, ledger)
+    until = time.monotonic() + 60 * minutes
+    with Sampler(lambda: site.processes() | {broker: "valkey"}) as sampler:
+        threads = [
+            threading.Thread(target=visit, args=(person, until, n), name=person.name) for n, person in enumerate(people)
+        ]
+        threads += [
+            repeated(script.step, every=3.0, until=until, ledger=ledger),
+            repeated(lambda: scripts.scrape(site, ledger), every=15.0, until=until, ledger=ledger),
+            repeated(lambda: scripts.empty_trash(site), every=150.0, until=until, ledger=ledger),
+        ]
+        burst(people)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    admin = Client(site.url, site.token())
+    wait_for("the end of the queue", lambda: not active(admin), seconds=120)
+    return report.Found(
+        minutes=minutes,
+        samples=sampler.samples,
+        ledger=ledger,
+        balance=balance(site, ledger),
+        integrity=said(site, "check_integrity"),
+        trail=said(site, "audit_verify"),
+        log=[line for line in site.log.read_text(errors="replace").splitlines() if "level=error" in line],
+        machine=f"{os.cpu_count()} cores; at the end, {os.getloadavg()[1]:.1f} programs wanted one.",
+    )
+
+
+def burst(people: list[Person]) -> None:
+    """Everybody at once, so that every thread and decoder has worked before anything is measured."""
+    for person in people:
+        person.log_in()
+    with ThreadPoolExecutor(60) as pool:
+        for _ in range(3):
+            list(pool.map(lambda n: people[n % len(people)].get("/history/"), range(60)))
+        list(pool.map(Person.upload_broken, people))
+
+
+def visit(person: Person, until: float, seed: int) -> None:
+    """Rounds of everything that people do, until then."""
+    mixed = random.Random(seed)
+    while time.monotonic() < until:
+        for act in rounds(person, mixed):
+            if time.monotonic() > until:
+                return
+            with noted(person._ledger, f"{act.__name__} of {person.name}"):
+                act(person)
+            person.rest(PACE * (0.5 + mixed.random()))
+
+
+def repeated(act: Callable[[], None], *, every: float, until: float, ledger: Ledger) -> threading.Thread:
+    """A thread that does it again and again."""
+
+    def run() -> None:
+        while time.monotonic() < until:
+            with noted(ledger, getattr(act, "__qualname__", "")):
+                act()
+            time.sleep(max(0.0, min(every, until - time.monotonic())))
+
+    return threading.Thread(target=run)
+
+
+@contextlib.contextmanager
+def noted(ledger: Ledger, what: str) -> Iterator[None]:
+    """What a visitor cannot go on with is an unexpected answer, and the visitor goes on with the next thing."""
+    try:
+        yield
+    except Exception as error:
+        traceback.print_exc()
+        ledger.went_wrong(f"{what}: {type(error).__name__}")
+
+
+def active(client: Client) -> bool:
+    return bool(client.get("/api/v1/predictions/?state=queued&state=running&page_size=1")[1]["results"])
+
+
+def said(site: Site, command: str) -> str:
+    """What a command says, or why it failed."""
+    try:
+        return site.manage(command).strip()
+    except AssertionError as error:
+        return f"FAILED: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

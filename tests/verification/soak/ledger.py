@@ -1,0 +1,81 @@
+"""What was sent, what was answered, and at the end whether the site has all of it, once."""
+
+import json
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.verification.services import Site
+
+ENDED = {"done", "refused"}
+_STATE = """
+import json
+from django.db.models import Count
+from diagnosis.models import Prediction, Scan
+copies = Scan.objects.values("case", "pixel_sha256").annotate(n=Count("id")).filter(n__gt=1).count()
+rows = [[p.pk, p.scan_id, p.state, p.attempts] for p in Prediction.objects.all()]
+print("STATE" + json.dumps({"copies": copies, "rows": rows, "scans": Scan.objects.count()}))
+"""
+
+
+@dataclass
+class Ledger:
+    """Written by all visitors. taken: file name by the id of its prediction. deleted: ids that went to the trash."""
+
+    taken: dict[int, str] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
+    answers: Counter[str] = field(default_factory=Counter)
+    unexpected: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answered(self, verb: str, path: str, status: int, *, expected: bool) -> None:
+        """Note an answer. path: its numbers become {n}, so that one kind of page has one line."""
+        kind = f"{verb} {re.sub(r'[0-9]+', '{n}', path.split('?')[0])}"
+        with self._lock:
+            self.answers[kind] += 1
+            if not expected:
+                self.unexpected[f"{kind}: {status}"] += 1
+
+    def went_wrong(self, what: str) -> None:
+        with self._lock:
+            self.unexpected[what] += 1
+
+    def took(self, prediction: int, name: str) -> None:
+        with self._lock:
+            self.taken[prediction] = name
+
+    def dropped(self, predictions: set[int]) -> None:
+        with self._lock:
+            self.deleted |= predictions
+
+    def some(self) -> dict[int, str]:
+        """What is taken and not deleted, by now."""
+        with self._lock:
+            return {number: name for number, name in self.taken.items() if number not in self.deleted}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Ids of predictions: lost, doubled (run again, or a second one of a scan), and without a result."""
+
+    taken: int
+    lost: list[int]
+    doubled: list[int]
+    no_result: list[int]
+    copies: int
+
+
+def balance(site: Site, ledger: Ledger) -> Balance:
+    """Compare with the site's database once nothing is in progress."""
+    said = site.manage("shell", "-v", "0", "-c", _STATE)
+    state = json.loads(said.rpartition("STATE")[2])
+    rows = {number: (scan, outcome, attempts) for number, scan, outcome, attempts in state["rows"]}
+    scans = Counter(scan for scan, _, _ in rows.values())
+    return Balance(
+        taken=len(ledger.taken),
+        lost=sorted(set(ledger.taken) - set(rows) - ledger.deleted),
+        doubled=sorted(n for n, (scan, _, attempts) in rows.items() if scans[scan] > 1 or n not in ledger.taken),
+        no_result=sorted(n for n, (_, outcome, _) in rows.items() if outcome not in ENDED and n not in ledger.deleted),
+        copies=int(state["copies"]),
+    )

@@ -1,0 +1,96 @@
+"""What runs beside the people: a script with a token, Prometheus, and whoever empties the trash."""
+
+import json
+import random
+from urllib.request import Request, urlopen
+
+from tests.verification.client import Client
+from tests.verification.services import Site
+from tests.verification.soak.files import Files
+from tests.verification.soak.ledger import Ledger
+
+METRICS_TOKEN = "only-for-this-soak"
+_EMPTY_TRASH = """
+from datetime import timedelta
+from django.utils import timezone
+from diagnosis.cases.tasks import empty_trash
+from diagnosis.models import Case
+Case.objects.filter(deleted__isnull=False).update(deleted=timezone.now() - timedelta(days=31))
+empty_trash.delay()
+"""
+_LISTS = (
+    "predictions/?state=done&ordering=-id",
+    "predictions/?outcome=tumor&page_size=50",
+    "predictions/export/?format=csv",
+    "cases/?page_size=100",
+    "scans/",
+    "reviews/",
+    "models/",
+    "tokens/",
+)
+
+
+class Script:
+    """Uploads through the API, waits for the results and reads them in every form."""
+
+    def __init__(self, client: Client, files: Files, ledger: Ledger) -> None:
+        self._client, self._files, self._ledger = client, files, ledger
+        self._random, self._turn = random.Random(99), 0
+
+    def step(self) -> None:
+        self._turn += 1
+        self._get(_LISTS[self._turn % len(_LISTS)])
+        if self._turn % 4 == 0:
+            self._upload()
+        if self._turn % 20 == 1:
+            self._refused()
+
+    def _upload(self) -> None:
+        """Two good files and a broken one in a request."""
+        sent = [self._files.picture(), self._files.broken(), self._files.dicom()]
+        status, receipt = self._client.upload(*sent, case=f"API-{self._turn // 20}")
+        self._note("POST", "scans/", status, 201)
+        if status != 201:
+            return
+        if len(receipt["rejected"]) != 1:
+            self._ledger.went_wrong(f"{len(receipt['rejected'])} of one broken file were rejected")
+        for scan in receipt["scans"]:
+            number = scan["prediction"]["id"]
+            self._ledger.took(number, scan["uploaded_as"])
+            state = self._client.wait(number, seconds=120)["state"]
+            for kind in ("report", "fhir", "similar", "slices"):
+                self._get(f"predictions/{number}/{kind}/")
+            if state == "done":
+                review = {"prediction": number, "state": "signed", "finding": "no_tumor"}
+                status, _ = self._client.post("/api/v1/reviews/", json.dumps(review).encode())
+                self._note("POST", "reviews/", status, 201)
+        number = receipt["scans"][1]["prediction"]["id"]
+        if state == "done":
+            self._get(f"predictions/{number}/dicom/")
+            self._get(f"predictions/{number}/overlay/")
+
+    def _refused(self) -> None:
+        """A token nobody has, and an address there is not."""
+        stranger = Client(self._client.url, "0" * 64)
+        self._note("GET", "cases/ as a stranger", stranger.get("/api/v1/cases/")[0], 401)
+        self._note("GET", "nothing/", self._client.get("/api/v1/nothing/")[0], 404)
+
+    def _get(self, path: str) -> None:
+        self._note("GET", path, self._client.get(f"/api/v1/{path}")[0], 200)
+
+    def _note(self, verb: str, path: str, status: int, expected: int) -> None:
+        self._ledger.answered(verb, f"/api/v1/{path}", status, expected=status == expected)
+
+
+def scrape(site: Site, ledger: Ledger) -> None:
+    """What Prometheus and a load balancer ask."""
+    for path in ("/metrics", "/health/live", "/health/ready"):
+        request = Request(site.url + path, headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        with urlopen(request, timeout=60) as answer:
+            answer.read()
+            ledger.answered("GET", path, answer.status, expected=answer.status == 200)
+
+
+def empty_trash(site: Site) -> None:
+    """Everything in it is over a month old now, and the worker purges it, as beat tells it to once an hour."""
+    site.manage("shell", "-v", "0", "-c", _EMPTY_TRASH)
