@@ -27,10 +27,18 @@ _DEVICES = (
 _PERMISSIONS = ", ".join(f"{name}=()" for name in _DEVICES)
 
 # Addresses, by name, that open without a second factor: always, or while one is to be added.
-_BEFORE_LOGIN = {"login-code", "logout", "health-live", "health-ready", "metrics"}
+_BEFORE_LOGIN = {
+    "login-passkey",
+    "login-code",
+    "login-code-passkey",
+    "logout",
+    "health-live",
+    "health-ready",
+    "metrics",
+}
 _POLLED = {"status", "queue", "history-new"}
 """What an open page asks for by itself: nobody is there for that."""
-_FOR_SET_UP = {"second-factor", "confirm"}
+_FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm"}
 _DICOMWEB = "/dicomweb/"
 _API = ("/api/", _DICOMWEB)
 

@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
+from diagnosis.access.webauthn import Purpose
 from diagnosis.views import (
     account,
     audit_trail,
@@ -13,6 +14,7 @@ from diagnosis.views import (
     files,
     history,
     pacs,
+    passkeys,
     reports,
     results,
     reviews,
@@ -31,13 +33,19 @@ from diagnosis.views import (
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="history"), name="home"),
     path("login/", account.Login.as_view(), name="login"),
+    path("login/passkey/", passkeys.login_options, {"purpose": Purpose.LOGIN}, name="login-passkey"),
     path("login/code/", second_factor.login_code, name="login-code"),
+    path("login/code/passkey/", passkeys.login_options, {"purpose": Purpose.SECOND_FACTOR}, name="login-code-passkey"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
     path("confirm/", account.confirm, name="confirm"),
+    path("confirm/passkey/", passkeys.confirm_options, name="confirm-passkey"),
     path("second-factor/", second_factor.second_factor_page, name="second-factor"),
     path("second-factor/codes/", second_factor.renew_codes, name="second-factor-codes"),
     path("second-factor/remove/", second_factor.remove, name="second-factor-remove"),
+    path("second-factor/passkeys/", passkeys.add, name="passkey-add"),
+    path("second-factor/passkeys/new/", passkeys.add_options, name="passkey-new"),
+    path("second-factor/passkeys/<int:passkey_id>/remove/", passkeys.remove, name="passkey-remove"),
     path("sessions/", sessions.session_page, name="sessions"),
     path("sessions/end/", sessions.end, name="sessions-end"),
     path("tokens/", tokens.token_page, name="tokens"),

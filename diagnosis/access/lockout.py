@@ -67,12 +67,13 @@ class Attempt:
 
 
 @contextmanager
-def attempt(*, username: str, failure_kind: FailureKind = FailureKind.ACCOUNT) -> Iterator[Attempt]:
+def attempt(*, username: str | None, failure_kind: FailureKind = FailureKind.ACCOUNT) -> Iterator[Attempt]:
     """Count an attempt to log in under this name from the request's address; a success takes it back.
 
-    Raises Locked, before anything is compared, while the name or the address has to wait.
+    username: None where nothing says who it is; only the address counts then. Raises Locked, before anything is
+    compared, while the name or the address has to wait.
     """
-    keys = [(failure_kind, normal(username))]
+    keys = [(failure_kind, normal(username))] if username is not None else []
     if address := _address():
         keys.append((FailureKind.ADDRESS, address))
     with transaction.atomic():

@@ -1,4 +1,5 @@
-"""Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who has to have one.
+"""Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who has to have one. `passkeys`
+are the other kind.
 
 The app's secret is stored nowhere: it is an HMAC, under SECRET_KEY, of the seed in the database, so a copied database
 gives no codes. A recovery code is 120 random bits, for which one SHA-256 is hash enough.
@@ -18,14 +19,13 @@ from diagnosis.access import audit, lockout
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.models.login_failures import FailureKind
-from diagnosis.models.second_factor import RecoveryCode, SecondFactor
+from diagnosis.models.second_factor import STEP, RecoveryCode, SecondFactor
 
 CODES = 8
 """Recovery codes that a person gets at once."""
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # pragma: allowlist secret
 """Without l, o, 0 and 1, which are taken for each other."""
 _LENGTH, _GROUP = 24, 4
-_SECONDS = 30
 _DRIFT = 1
 """Time steps by which the app's clock may be off, either way (RFC 6238, 5.2)."""
 
@@ -57,17 +57,26 @@ def of(user: User) -> SecondFactor | None:
 def add(user: User, *, seed: str, code: str) -> list[str]:
     """Add the app whose code this is. Returns the recovery codes, which are to be shown once.
 
-    Raises Refused: wrong_code, or second_factor_exists.
+    Beside passkeys there are recovery codes already, and none are returned. Raises Refused: wrong_code, or
+    second_factor_exists.
     """
     step = _step(seed, _plain(code))
     if step is None:
         raise Refused("wrong_code", "This is not the code that the app shows now. Check the clock of your phone.")
     with transaction.atomic():
-        factor, made = SecondFactor.objects.get_or_create(user=user, defaults={"seed": seed, "last_step": step})
-        if not made:
-            raise Refused("second_factor_exists", "You have a second factor already. Remove it first.")
+        factor, codes = claim(user)
+        if factor.has_app:
+            raise Refused("second_factor_exists", "You have an authenticator app already. Remove it first.")
+        factor.seed, factor.last_step = seed, step
+        factor.save(update_fields=["seed", "last_step"])
         audit.record("second_factor.added", actor=user, target=user)
-        return _new_codes(factor)
+    return codes
+
+
+def claim(user: User) -> tuple[SecondFactor, list[str]]:
+    """What the person has, locked until the transaction ends; with the first of it, new recovery codes."""
+    factor, made = SecondFactor.objects.select_for_update().get_or_create(user=user)
+    return factor, _new_codes(factor) if made else []
 
 
 def renew_codes(factor: SecondFactor) -> list[str]:
@@ -77,8 +86,31 @@ def renew_codes(factor: SecondFactor) -> list[str]:
         return _new_codes(factor)
 
 
+def remove_app(user: User, *, actor: User | None) -> bool:
+    """Remove the app; without passkeys the recovery codes go, too. False: there was none."""
+    with transaction.atomic():
+        factor = SecondFactor.objects.select_for_update().filter(user=user.pk).exclude(seed="").first()
+        if factor is None:
+            return False
+        factor.seed, factor.last_step = "", None
+        factor.save(update_fields=["seed", "last_step"])
+        audit.record("second_factor.removed", actor=actor, target=user, passkeys_left=factor.passkeys.count())
+        drop_if_empty(user)
+    return True
+
+
+def drop_if_empty(user: User) -> None:
+    """Recovery codes alone are no second factor. Inside the transaction that removed something."""
+    factor = SecondFactor.objects.select_for_update().filter(user=user.pk, seed="").first()
+    if factor is not None and not factor.passkeys.exists():
+        factor.delete()
+
+
 def remove(user: User, *, actor: User | None) -> bool:
-    """Remove app and recovery codes; whoever has to have a second factor adds one at the next page. False: none."""
+    """Remove app, passkeys and recovery codes. False: there was nothing.
+
+    Whoever has to have a second factor adds one at the next page.
+    """
     with transaction.atomic():
         removed = bool(SecondFactor.objects.filter(user=user.pk).delete()[0])
         if removed:
@@ -104,7 +136,7 @@ def check(user: User, code: str) -> bool:
 
 def _take_step(factor: SecondFactor, code: str) -> bool:
     """One conditional UPDATE, so that of two requests with the same code one succeeds."""
-    step = _step(factor.seed, code)
+    step = _step(factor.seed, code) if factor.has_app else None
     if step is None:
         return False
     return bool(SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step).update(last_step=step))
@@ -121,8 +153,8 @@ def _take_recovery_code(factor: SecondFactor, code: str) -> bool:
 
 def _step(seed: str, code: str) -> int | None:
     """The time step that this is the code of; None if it is none of now."""
-    app = pyotp.TOTP(secret(seed), interval=_SECONDS)
-    now = int(time.time()) // _SECONDS
+    app = pyotp.TOTP(secret(seed), interval=STEP)
+    now = int(time.time()) // STEP
     steps = range(now - _DRIFT, now + _DRIFT + 1)
     return next((step for step in steps if constant_time_compare(app.generate_otp(step), code)), None)
 

@@ -11,6 +11,7 @@ from diagnosis.models.heartbeat import Heartbeat
 from diagnosis.models.login_failures import LoginFailures
 from diagnosis.models.login_session import LoginSession
 from diagnosis.models.model_version import ModelVersion
+from diagnosis.models.passkey import Passkey
 from diagnosis.models.password_history import PasswordHistory
 from diagnosis.models.prediction import Prediction
 from diagnosis.models.reading_policy import ReadingPolicy
@@ -36,6 +37,7 @@ __all__ = [
     "LoginFailures",
     "LoginSession",
     "ModelVersion",
+    "Passkey",
     "PasswordHistory",
     "Prediction",
     "ReadingPolicy",

@@ -1,6 +1,6 @@
 """Login, password change, and the password again before rights change."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import views as auth
@@ -11,16 +11,35 @@ from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from diagnosis.access import audit, login_steps, reauthentication, second_factor, sessions
+from diagnosis.access import audit, lockout, login_steps, passkeys, reauthentication, second_factor, sessions
+from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
+from diagnosis.access.webauthn import Purpose
 from diagnosis.views.forms import ConfirmForm, LoginForm, NewPasswordForm
+from diagnosis.views.passkey_form import passkey_form, with_error
 
 
 class Login(auth.LoginView):
-    """User name and password."""
+    """User name and password, or a passkey alone."""
 
     redirect_authenticated_user = True
     form_class = LoginForm
+
+    def post(self, request: HttpRequest, *args: str, **kwargs: Any) -> HttpResponse:
+        """A passkey's answer, or the form."""
+        if "passkey" not in request.POST:
+            return super().post(request, *args, **kwargs)
+        try:
+            user = passkeys.identify(request, answer=request.POST["passkey"])
+        except (Refused, lockout.Locked) as error:
+            context = self.get_context_data(form=self.form_class(request), passkey_error=error.message)
+            return with_error(self.render_to_response(context), error)
+        target = self.get_success_url()
+        login_steps.complete(request, user)
+        return redirect(target)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | passkey_form(self.request)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Logs in, or leads to the page of the code where there is a second factor."""
@@ -33,10 +52,8 @@ class Login(auth.LoginView):
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """429 while the name or the address has to wait."""
         response = super().form_invalid(form)
-        if locked := getattr(form, "locked", None):
-            response.status_code = 429
-            response["Retry-After"] = str(locked.seconds)
-        return response
+        locked = getattr(form, "locked", None)
+        return with_error(response, locked) if locked else response
 
 
 class PasswordChange(auth.PasswordChangeView):
@@ -55,14 +72,22 @@ class PasswordChange(auth.PasswordChangeView):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Ask for the password again; a page that changes rights sends people here and gets them back."""
+    """Ask for the password again, or a passkey; a page that changes rights sends people here and gets them back."""
     target = request.POST.get("next", request.GET.get("next", ""))
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         target = reverse("history")
-    form = ConfirmForm(request.POST or None, request=request)
-    if not form.is_valid():
-        return render(request, "registration/confirm.html", {"form": form, "next": target})
     user = cast(User, request.user)
+    context = {"next": target, "has_passkey": passkeys.of(user).exists()} | passkey_form(request)
+    if "passkey" in request.POST:
+        try:
+            passkeys.check(request, user, purpose=Purpose.CONFIRM, answer=request.POST["passkey"])
+        except (Refused, lockout.Locked) as error:
+            context |= {"form": ConfirmForm(request=request), "passkey_error": error.message}
+            return with_error(render(request, "registration/confirm.html", context), error)
+    else:
+        form = ConfirmForm(request.POST or None, request=request)
+        if not form.is_valid():
+            return render(request, "registration/confirm.html", context | {"form": form})
     reauthentication.remember(request)
     audit.record("user.confirmed", actor=user, target=user)
     return redirect(target)

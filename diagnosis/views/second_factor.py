@@ -1,4 +1,4 @@
-"""The code at login, and a person's second factor: add it, renew its recovery codes, remove it."""
+"""The second factor at login, and a person's own: add an app, renew the recovery codes, remove it."""
 
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -13,56 +13,64 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from diagnosis.access import login_steps, reauthentication, second_factor
+from diagnosis.access import lockout, login_steps, passkeys, reauthentication, second_factor
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
+from diagnosis.access.webauthn import Purpose
 from diagnosis.views.forms import CodeForm
+from diagnosis.views.passkey_form import passkey_form, with_error
 
 _SEED = "second_factor_seed"
 """Session key of the seed whose QR code is on the page."""
 
 
-@sensitive_post_parameters("code")
+@sensitive_post_parameters("code", "passkey")
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def login_code(request: HttpRequest) -> HttpResponse:
-    """Ask for the code, and log in. Without a right password shortly before, back to the login page."""
+    """Ask for a code or a passkey, and log in. Without a right password shortly before, back to the login page."""
     user = login_steps.awaited(request)
     if user is None:
         return redirect("login")
-    form = CodeForm(request.POST or None, user=user)
-    if form.is_valid():
+    error: Refused | lockout.Locked | None = None
+    form = CodeForm(None if "passkey" in request.POST else request.POST or None, user=user)
+    if "passkey" in request.POST:
+        try:
+            passkeys.check(request, user, purpose=Purpose.SECOND_FACTOR, answer=request.POST["passkey"])
+        except (Refused, lockout.Locked) as refused:
+            error = refused
+    if error is None and (not form.is_bound or form.is_valid()) and request.method == "POST":
         return redirect(login_steps.complete(request, user) or reverse("history"))
-    response = render(request, "registration/login_code.html", {"form": form})
-    if form.locked:
-        response.status_code = 429
-        response["Retry-After"] = str(form.locked.seconds)
-    return response
+    context = passkey_form(request) | {
+        "form": form,
+        "factor": second_factor.of(user),
+        "has_passkey": passkeys.of(user).exists(),
+        "passkey_error": error.message if error else "",
+    }
+    response = render(request, "registration/login_code.html", context)
+    error = error or form.locked
+    return with_error(response, error) if error else response
 
 
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_page(request: HttpRequest) -> HttpResponse:
-    """Show whether one has a second factor, or the QR code to add one and take its first code."""
+    """Show what one has, or add an app by its first code. Whoever has nothing confirms first."""
     user = cast(User, request.user)
-    if second_factor.of(user) is not None:
-        return _page(request)
-    if not reauthentication.is_recent(request):
-        return _confirm(request)
-    seed = request.session.setdefault(_SEED, second_factor.new_seed())
-    adding: dict[str, Any] = {
-        "secret": second_factor.secret(seed),
-        "qr": _qr(second_factor.uri(user, seed=seed, host=_host(request))),
-    }
     if request.method != "POST":
-        return _page(request, **adding)
+        nothing = second_factor.of(user) is None
+        return confirm_first(request) if nothing and not reauthentication.is_recent(request) else page(request)
+    if not reauthentication.is_recent(request):
+        return confirm_first(request)
+    if _SEED not in request.session:
+        return page(request)
     try:
-        codes = second_factor.add(user, seed=seed, code=request.POST.get("code", ""))
+        codes = second_factor.add(user, seed=request.session[_SEED], code=request.POST.get("code", ""))
     except Refused as error:
-        return _page(request, status=400, error=error.message, **adding)
+        return page(request, status=400, error=error.message)
     del request.session[_SEED]
     login_steps.mark_passed(request)
-    return _page(request, codes=codes)
+    return page(request, codes=codes)
 
 
 @require_POST
@@ -72,38 +80,51 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
     if factor is None:
         return redirect("second-factor")
     if not reauthentication.is_recent(request):
-        return _confirm(request)
-    return _page(request, codes=second_factor.renew_codes(factor))
+        return confirm_first(request)
+    return page(request, codes=second_factor.renew_codes(factor))
 
 
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
-    """Remove one's own second factor, for a new phone or for good."""
+    """Remove one's own authenticator app, for a new phone or for good."""
     user = cast(User, request.user)
     if not reauthentication.is_recent(request):
-        return _confirm(request)
-    if second_factor.remove(user, actor=user):
-        messages.success(request, "Your second factor is removed.")
+        return confirm_first(request)
+    if second_factor.remove_app(user, actor=user):
+        messages.success(request, "Your authenticator app is removed.")
     return redirect("second-factor")
 
 
-def _page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
+def page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
+    """The person's page, with what can be added if they have confirmed lately."""
     user = cast(User, request.user)
     factor = second_factor.of(user)
+    recent = reauthentication.is_recent(request)
     context |= {
         "factor": factor,
         "left": factor.recovery_codes.count() if factor else 0,
+        "passkeys": passkeys.of(user),
+        "recent": recent,
         "required": second_factor.is_required(user),
         "missing": login_steps.missing(request),
     }
-    return render(request, "diagnosis/second_factor.html", context, status=status)
+    if recent and not (factor and factor.has_app):
+        context |= _app_to_add(request, user)
+    return render(request, "diagnosis/second_factor.html", context | passkey_form(request), status=status)
 
 
-def _confirm(request: HttpRequest) -> HttpResponse:
-    """Ask for the password first; what was sent is sent again from the page, by hand."""
+def confirm_first(request: HttpRequest) -> HttpResponse:
+    """Ask who it is first; what was sent is sent again from the page, by hand."""
     if request.method == "POST":
         messages.warning(request, "Nothing was changed: too much time has passed. Confirm, and send it again.")
     return redirect_to_login(reverse("second-factor"), login_url=resolve_url("confirm"))
+
+
+def _app_to_add(request: HttpRequest, user: User) -> dict[str, str]:
+    """Key and QR code of an app that is not added yet; they stay the same until it is."""
+    seed = request.session.setdefault(_SEED, second_factor.new_seed())
+    uri = second_factor.uri(user, seed=seed, host=_host(request))
+    return {"secret": second_factor.secret(seed), "qr": _qr(uri)}
 
 
 def _host(request: HttpRequest) -> str:
