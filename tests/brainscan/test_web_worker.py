@@ -1,13 +1,17 @@
 """When a request is there, so that a thread may take it. In verification the worker itself meets slow clients."""
 
+import selectors
 import socket
 import time
 
 import gunicorn
 import pytest
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn
 
 from brainscan import web_worker
-from brainscan.web_worker import SMALL_BODY, Request, TimedSocket
+from brainscan.web_worker import SMALL_BODY, Request, TimedSocket, Worker
 
 HEAD = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -51,10 +55,33 @@ def test_who_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> Non
                 timed.recv(50_000)
 
 
+@pytest.mark.parametrize(("sent", "answered"), [(b"GET / HTTP/1.1\r\n\r\n", True), (b"", False)])
+def test_a_request_that_came_as_its_connection_expired_is_answered(sent: bytes, answered: bool) -> None:
+    """Closed with it unread, the connection would be reset; one that nobody uses is closed."""
+    config = Config()
+    worker = Worker(1, 0, [], None, 30, config, Logger(config))
+    worker.poller, given = selectors.DefaultSelector(), list[TConn]()
+    worker.enqueue_req = given.append
+    ours, theirs = socket.socketpair()
+    with worker.poller, ours, theirs:
+        conn = TConn(config, ours, "", "")
+        conn.timeout = time.monotonic() - 1
+        worker.keepalived_conns.append(conn)
+        worker.poller.register(ours, selectors.EVENT_READ)
+        worker.nr_conns = 1
+        theirs.sendall(sent)
+        worker.murder_keepalived()
+        assert given == ([conn] if answered else [])
+        assert (worker.nr_conns, ours.fileno() == -1) == ((1, False) if answered else (0, True))
+        assert not worker.keepalived_conns
+        assert not worker.poller.get_map()
+    worker.tmp.close()
+
+
 def test_the_wrapped_internals_were_checked_in_this_version_of_gunicorn() -> None:
     assert gunicorn.__version__ == "27.0.1", (
         "gunicorn has changed, and brainscan/web_worker.py relies on internals of its gthread worker. Check in the new "
         "version that enqueue_req() still hands a connection to a thread, that the parser still reads what was given "
-        "back by conn.parser.unreader.unread() first, that conn.data_ready and nr_conns mean the same, and run "
-        "tests/verification/test_slow_clients.py. Then put the new version here."
+        "back by conn.parser.unreader.unread() first, data_ready, nr_conns and keepalived_conns mean the same, and "
+        "run tests/verification/test_slow_clients.py. Then put the new version here."
     )

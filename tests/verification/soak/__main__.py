@@ -20,22 +20,33 @@ from pathlib import Path
 import redis
 
 from tests.verification.client import Client
-from tests.verification.services import PASSWORD, ROOT, Site, postgres_server, redis_server, running_site, wait_for
-from tests.verification.soak import report, scripts
+from tests.verification.services import (
+    PASSWORD,
+    ROOT,
+    Site,
+    free_port,
+    postgres_server,
+    redis_server,
+    running_site,
+    wait_for,
+)
+from tests.verification.soak import report, scanner, scripts
 from tests.verification.soak.files import Files
 from tests.verification.soak.ledger import Ledger, balance
-from tests.verification.soak.people import Person, rounds
+from tests.verification.soak.people import ADMINISTRATOR, Person, rounds
 from tests.verification.soak.sampling import Sampler
 
 WHOLE = 30
-STAFF = ("ada", "sven", "tove", "rosa")
+STAFF = ("ada", "sven", "tove", "rosa", ADMINISTRATOR)
+SCRIPT = "script"
 PACE = 2.0
 """Seconds of rest after each thing a person does."""
 _PEOPLE = f"""
 from django.contrib.auth.models import Group, User
-for name in {(*STAFF, "script")!r}:
+for name in {(*STAFF, SCRIPT)!r}:
     User.objects.create_user(name, password={PASSWORD!r})
 User.objects.get(username="rosa").groups.add(Group.objects.get(name="reader"))
+User.objects.filter(username="{ADMINISTRATOR}").update(is_staff=True, is_superuser=True)
 """
 
 
@@ -60,7 +71,14 @@ def whole_site(scratch: Path) -> Iterator[tuple[Site, int]]:
     """On PostgreSQL and Redis; and the id of Redis' process, which is none of the site's."""
     with redis_server(scratch / "redis") as broker, postgres_server() as database:
         pid = int(redis.Redis.from_url(broker).info("server")["process_id"])
-        environment = {"REDIS_URL": broker, "DATABASE_URL": database, "METRICS_TOKEN": scripts.METRICS_TOKEN}
+        environment = {
+            "REDIS_URL": broker,
+            "DATABASE_URL": database,
+            "METRICS_TOKEN": scripts.METRICS_TOKEN,
+            "DICOM_PORT": str(free_port()),
+            "DICOM_ALLOWED_AES": f"{scanner.TITLE}@127.0.0.1",
+            "DICOM_USER": scanner.PERSON,
+        }
         with running_site(scratch / "data", **environment) as site:
             yield site, pid
 
@@ -69,8 +87,11 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
     """Run the load for so long, let it end, and look."""
     ledger, files = Ledger(), Files(seed=1)
     site.manage("shell", "-v", "0", "-c", _PEOPLE)
-    people = [Person(site, name, files, ledger, seed=n) for n, name in enumerate((*STAFF, "admin"))]
-    script = scripts.Script(Client(site.url, site.token("script")), files, ledger)
+    people = [Person(site, name, files, ledger, seed=n) for n, name in enumerate(STAFF)]
+    script = scripts.Script(Client(site.url, site.token(SCRIPT)), files, ledger)
+    sender = scanner.Scanner(
+        int(site.environment["DICOM_PORT"]), Client(site.url, site.token(scanner.PERSON)), files, ledger
+    )
     until = time.monotonic() + 60 * minutes
     with Sampler(lambda: site.processes() | {broker: "valkey"}) as sampler:
         threads = [
@@ -78,6 +99,7 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
         ]
         threads += [
             repeated(script.step, every=3.0, until=until, ledger=ledger),
+            repeated(sender.step, every=30.0, until=until, ledger=ledger),
             repeated(lambda: scripts.scrape(site, ledger), every=15.0, until=until, ledger=ledger),
             repeated(lambda: scripts.empty_trash(site), every=150.0, until=until, ledger=ledger),
         ]

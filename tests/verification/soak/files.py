@@ -58,9 +58,13 @@ class Files:
 
     def series(self) -> File:
         """A ZIP archive of DICOM files."""
+        name, files = self.slices()
+        return f"{name}.zip", builders.zipped({f"IM{n}": data for n, data in enumerate(files)})
+
+    def slices(self) -> tuple[str, list[bytes]]:
+        """A DICOM series, a file for each slice."""
         number, planes = self._next(SLICES)
-        files = builders.dicom_series(SLICES, size=SIDE, planes=list(planes))
-        return f"series-{number}.zip", builders.zipped({f"IM{n}": data for n, data in enumerate(files)})
+        return f"series-{number}", builders.dicom_series(SLICES, size=SIDE, planes=list(planes))
 
     def volume(self) -> File:
         """NIfTI, of as many slices."""

@@ -17,6 +17,7 @@ from tests.verification.services import PASSWORD, Site
 from tests.verification.soak.files import File, Files
 from tests.verification.soak.ledger import Ledger
 
+ADMINISTRATOR = "boss"
 _PREDICTION = re.compile(r"/predictions/(\d+)/")
 _POLL, _PATIENCE = 1.0, 120.0
 _LISTS = (
@@ -263,7 +264,7 @@ ACTS: dict[Act, int] = {
 def rounds(person: Person, mixed: random.Random) -> list[Act]:
     """A round in an order of its own."""
     acts = [act for act, times in ACTS.items() for _ in range(times)]
-    if person.name == "admin":
+    if person.name == ADMINISTRATOR:
         acts += [Person.administer] * 3
     mixed.shuffle(acts)
     return acts
