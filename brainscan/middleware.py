@@ -78,9 +78,9 @@ class AuditAccess:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with viewing.collecting() as told:
+        with viewing.collecting() as disclosed:
             response = self.get_response(request)
-        access_log.record(request, response, told)
+        access_log.record(request, response, disclosed)
         return response
 
 

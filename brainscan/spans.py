@@ -1,7 +1,7 @@
 """Spans of requests, messages, tasks and predictions, with the ids of predictions and nothing else of a case.
 
 OpenTelemetry's instrumentation notes addresses, queries, and the text of exceptions, which may hold file names and
-references. So a span leaves with the attributes of TOLD alone, and without events and descriptions.
+references. So a span leaves with the attributes of ALLOWED alone, and without events and descriptions.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from opentelemetry.trace import Span, Status
 
 from diagnosis.inference import tasks, transitions  # noqa: F401 - without its task, a message's span ends at once
 
-TOLD = frozenset(
+ALLOWED = frozenset(
     {
         *("http.method", "http.request.method", "http.route", "http.status_code", "http.response.status_code"),
         *("celery.action", "celery.state", "celery.task_name", "messaging.operation", "error.type"),
@@ -34,20 +34,20 @@ TOLD = frozenset(
 _provider: TracerProvider | None = None
 
 
-class ToldOnly(SpanExporter):
-    """Hands spans on with what TOLD names."""
+class AllowedAttributes(SpanExporter):
+    """Exports spans with the attributes in ALLOWED and no others."""
 
-    def __init__(self, behind: SpanExporter) -> None:
-        self._behind = behind
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._behind.export([_reduced(span) for span in spans])
+        return self._exporter.export([_reduced(span) for span in spans])
 
     def shutdown(self) -> None:
-        self._behind.shutdown()
+        self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._behind.force_flush(timeout_millis)
+        return self._exporter.force_flush(timeout_millis)
 
 
 def exporter() -> SpanExporter:
@@ -55,11 +55,11 @@ def exporter() -> SpanExporter:
     return OTLPSpanExporter()
 
 
-def start(behind: SpanExporter) -> None:
+def start(exporter: SpanExporter) -> None:
     """Make spans from now on. Before Django loads its middleware."""
     global _provider
     _provider = TracerProvider(resource=Resource.create({"service.name": settings.OTEL_SERVICE_NAME}))
-    _provider.add_span_processor(BatchSpanProcessor(ToldOnly(behind)))
+    _provider.add_span_processor(BatchSpanProcessor(AllowedAttributes(exporter)))
     DjangoInstrumentor().instrument(tracer_provider=_provider, response_hook=_name_request)
     CeleryInstrumentor().instrument(tracer_provider=_provider)  # type: ignore[no-untyped-call]
     before_task_publish.connect(_name_message)
@@ -87,7 +87,7 @@ def _reduced(span: ReadableSpan) -> ReadableSpan:
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes={name: value for name, value in (span.attributes or {}).items() if name in TOLD},
+        attributes={name: value for name, value in (span.attributes or {}).items() if name in ALLOWED},
         links=span.links,
         kind=span.kind,
         status=Status(span.status.status_code),
@@ -120,7 +120,7 @@ def _set_prediction(arguments: dict[str, Any]) -> None:
 
 
 def _add_prediction(*, prediction_id: int, started: datetime, finished: datetime, state: str, **_: Any) -> None:
-    """A task also ends predictions that were queued behind its own."""
+    """A task also ends predictions that were queued after its own."""
     assert _provider is not None
     span = _provider.get_tracer("brainscan").start_span("prediction", start_time=_nanoseconds(started))
     span.set_attributes({"brainscan.prediction": prediction_id, "brainscan.state": state})

@@ -12,7 +12,7 @@ from ml.inference import registry
 
 
 @register
-def closed_to_others(**_: Any) -> list[CheckMessage]:
+def data_folder_is_private(**_: Any) -> list[CheckMessage]:
     """DATA_DIR and an SQLite database are closed to other users of the machine. `make run` closes both by itself."""
     database = settings.DATABASES["default"]
     paths = [Path(settings.DATA_DIR), *([Path(database["NAME"])] if "sqlite" in database["ENGINE"] else [])]
@@ -37,7 +37,7 @@ def model_artifact(**_: Any) -> list[CheckMessage]:
 def breached_passwords_file(**_: Any) -> list[CheckMessage]:
     """BREACHED_PASSWORDS_FILE is there, and sorted as the search in it needs."""
     path = settings.BREACHED_PASSWORDS_FILE
-    if path and (trouble := breached_passwords.trouble_with(path)):
+    if path and (trouble := breached_passwords.problem_of_file(path)):
         hint = "It has a line `SHA-1:count` for each password, in the order of the hashes (docs/security.md)."
         return [Error(f"BREACHED_PASSWORDS_FILE cannot be used: {trouble}.", hint=hint, id="diagnosis.E001")]
     return []

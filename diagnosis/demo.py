@@ -86,8 +86,8 @@ def paint(volume: Volume, lesion: Lesion) -> Volume:
     """A copy of `volume` (0 to 1) with the lesion in it. The background stays as it was."""
     distance = _distance(volume.shape, lesion)
     brain = volume > 0.05
-    edema = _bell(distance, 1.3, 0.4)
-    rim = _bell(distance, 0.85, 0.13)
+    edema = _gaussian(distance, 1.3, 0.4)
+    rim = _gaussian(distance, 0.85, 0.13)
     core = 1.0 / (1.0 + np.exp((distance - 0.75) / 0.06))
     painted = volume * (1.0 - 0.4 * edema)
     painted = painted * (1.0 - core) + (0.3 + 0.15 * volume) * core
@@ -111,7 +111,7 @@ def _distance(shape: tuple[int, ...], lesion: Lesion) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(x**2 + 1.3 * y**2 + 0.9 * z**2) * uneven)
 
 
-def _bell(distance: NDArray[np.float64], center: float, width: float) -> NDArray[np.float64]:
+def _gaussian(distance: NDArray[np.float64], center: float, width: float) -> NDArray[np.float64]:
     return np.exp(-0.5 * ((distance - center) / width) ** 2)
 
 

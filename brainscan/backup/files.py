@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from brainscan.backup.manifest import BackupError
 
 _FOLDER, _LIST = "storage", "files.jsonl"
-_AT_ONCE = 8
+_THREADS = 8
 _CHUNK = 1024 * 1024
 
 
@@ -46,7 +46,7 @@ def copy(wanted: Mapping[str, str], folder: Path, *, known: Copied) -> list[str]
         (target / part).mkdir(parents=True, exist_ok=True)
     new = sorted(wanted.keys() - known.keys())
     missing = []
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         for name, facts in zip(new, pool.map(lambda name: _copy(name, target / name), new), strict=True):
             if facts is not None:
                 known[name] = facts
@@ -82,7 +82,7 @@ def require_empty() -> None:
 
 def check(folder: Path, files: Copied) -> None:
     """Raises BackupError if a file of the backup is gone or damaged."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda name: _digest(folder / _FOLDER / name), files)
         bad = [name for (name, (_, wanted)), digest in zip(files.items(), found, strict=True) if digest != wanted]
     if bad:
@@ -98,7 +98,7 @@ def restore(folder: Path, names: Iterable[str]) -> None:
         if stored != name:
             raise BackupError(f"The storage has a file {name} already.")
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(put, names))
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 _MEGABYTE = 1024 * 1024
 PIECES = 8
-PIECE = 8 * _MEGABYTE
+PIECE_BYTES = 8 * _MEGABYTE
 LOW = 8 * _MEGABYTE
 """Free bytes below which a piece is given up."""
-ENOUGH = 2 * PIECES * PIECE
+MIN_FREE_TO_REFILL = 2 * PIECES * PIECE_BYTES
 """Free bytes from which the reserve is filled again; the pieces themselves are taken from them."""
 
 
@@ -31,14 +31,14 @@ class Reserve:
         """Whether the disk is full and nothing of the reserve is left."""
         return self._spent
 
-    def tend(self) -> str:
+    def adjust(self) -> str:
         """Give up a piece if the disk is full, fill the reserve if there is room. What changed, for the screen."""
         free, held = shutil.disk_usage(self._folder.parent).free, self._pieces()
         self._spent = free < LOW and not held
         if free < LOW and held:
             held[-1].unlink(missing_ok=True)
             return f"The disk is full: {len(held) - 1} of {PIECES} parts of the reserve are left. Make room."
-        if len(held) < PIECES and free >= ENOUGH:
+        if len(held) < PIECES and free >= MIN_FREE_TO_REFILL:
             for number in range(PIECES):
                 self._fill(self._folder / str(number))
             return "The disk has room: the reserve is full again." if held else ""
@@ -56,7 +56,7 @@ class Reserve:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         try:
             with piece.open("wb") as file:
-                for _ in range(PIECE // _MEGABYTE):
+                for _ in range(PIECE_BYTES // _MEGABYTE):
                     file.write(os.urandom(_MEGABYTE))
         except OSError:  # somebody else was faster
             piece.unlink(missing_ok=True)

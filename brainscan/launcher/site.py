@@ -42,7 +42,7 @@ def run(*, demo: bool = False) -> None:
         if environment.password_is_an_argument(os.environ):
             print(f"Warning: {environment.SHOWN_BY_PS}", file=sys.stderr, flush=True)
         reserve = Reserve(folder)
-        reserve.tend()
+        reserve.adjust()
         _prepare()
         with _queue(folder) as (redis_url, valkey):
             env = environment.for_programs(
@@ -108,7 +108,7 @@ def _serve(tree: Tree, *, valkey: EmbeddedValkey | None, reserve: Reserve, url: 
 
     def watch_disk() -> None:
         while not over.wait(DISK_PAUSE):
-            for change in (reserve.tend(), valkey.go_on_without_disk(room=not reserve.spent) if valkey else ""):
+            for change in (reserve.adjust(), valkey.go_on_without_disk(room=not reserve.spent) if valkey else ""):
                 if change:
                     tree.show(change)
 

@@ -1,4 +1,4 @@
-"""The audit rows of a request as a whole: what it told, and what it was refused.
+"""The audit rows of a request as a whole: what it disclosed, and what it was refused.
 
 | row | when |
 | --- | --- |
@@ -8,10 +8,10 @@
 | `access.not_found` | 404 for an object: it does not exist, or they may not see it, which nobody is told |
 | `token.refused` | 401 for an API token that is not valid |
 
-A page is made of many requests. What a page that is open asks for (images, gray values, polled fragments) leaves one
-row for a person and an object in ten minutes; a page or an answer to a script always leaves its own. Refusals are all
-counted: after FIRST in an hour of one person or address, every doubling is a row that says the number, so that nobody
-fills the trail by guessing.
+A page is made of many requests. What an open page fetches (images, gray values, polled fragments) leaves one row for a
+person and an object in ten minutes; a page or an answer to a script always leaves its own. All refusals are counted. A
+person or address that has more than LOGGED_EACH in an hour gets a row, with the number, each time the number doubles,
+so that nobody fills the trail by guessing.
 """
 
 import re
@@ -24,12 +24,12 @@ from django.http import HttpRequest, HttpResponseBase
 
 from diagnosis.access import audit
 from diagnosis.access.users import AnyUser
-from diagnosis.access.viewing import Told
+from diagnosis.access.viewing import Disclosures
 from diagnosis.models import Scan
 
-AGAIN = 600
+REPEAT_SECONDS = 600
 """Seconds until the same piece of a page counts as seen again."""
-FIRST = 20
+LOGGED_EACH = 20
 """Refusals in an hour that each leave a row."""
 _HOUR = 3600
 
@@ -40,18 +40,18 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
-def record(request: HttpRequest, response: HttpResponseBase, told: Told) -> None:
+def record(request: HttpRequest, response: HttpResponseBase, disclosed: Disclosures) -> None:
     """Write the rows of an answer that is ready to be sent."""
     if response.status_code < 300:
-        _record_told(request, response, told)
+        _record_disclosure(request, response, disclosed)
     elif response.status_code in (401, 403, 404):
         _record_refusal(request, response.status_code)
 
 
-def _record_told(request: HttpRequest, response: HttpResponseBase, told: Told) -> None:
+def _record_disclosure(request: HttpRequest, response: HttpResponseBase, disclosed: Disclosures) -> None:
     if request.method == "HEAD" or not (request.method == "GET" or _is_page(response)):
         return
-    results, cases, scans = told.predictions - told.recorded, told.counted, told.scans
+    results, cases, scans = disclosed.predictions - disclosed.recorded, disclosed.counted, disclosed.scans
     if not (results or cases or scans):
         return
     user, page = request.user, _route(request)
@@ -59,7 +59,7 @@ def _record_told(request: HttpRequest, response: HttpResponseBase, told: Told) -
     results = _remembered(user, "results", results, only_new=once)
     if results or cases:
         details = {"page": page} | ({"cases": sorted(cases)} if cases else {})
-        audit.record_told("results.viewed", actor=user, predictions=results, details=details)
+        audit.record_disclosure("results.viewed", actor=user, predictions=results, details=details)
     for scan in Scan.objects.filter(pk__in=_remembered(user, "scans", scans, only_new=True)):
         audit.record("picture.viewed", actor=user, target=scan, page=page)
 
@@ -76,14 +76,14 @@ def _is_piece(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _remembered(user: AnyUser, object_type: str, ids: Iterable[int], *, only_new: bool) -> set[int]:
-    """The ids; with `only_new` those that the person has not seen in the last AGAIN seconds. All count as seen now."""
+    """The ids; with `only_new` those that the person has not seen for REPEAT_SECONDS. All count as seen now."""
     keys = {f"seen:{user.pk}:{object_type}:{one}": one for one in ids}
     if not keys:
         return set()
 
     def known() -> set[int]:
         seen = cache.get_many(keys) if only_new else {}
-        cache.set_many(dict.fromkeys(keys, 1), AGAIN)
+        cache.set_many(dict.fromkeys(keys, 1), REPEAT_SECONDS)
         return {one for key, one in keys.items() if key not in seen}
 
     return _cached(known, otherwise=set(keys.values()))
@@ -98,7 +98,7 @@ def _record_refusal(request: HttpRequest, status: int) -> None:
     action = _REFUSALS.get(status, "token.refused")
     who = request.user.pk or structlog.contextvars.get_contextvars().get("ip", "")
     times = _cached(lambda: _count(f"refused:{action}:{who}"), otherwise=1)
-    if times <= FIRST or times & (times - 1) == 0:
+    if times <= LOGGED_EACH or times & (times - 1) == 0:
         target_type, target_id = _asked_for(match)
         seen = {"page": _route(request), "method": request.method, "times": times}
         audit.record_refusal(action, actor=request.user, target_type=target_type, target_id=target_id, **seen)

@@ -40,7 +40,7 @@ def record(
     return _append(action, user.pk if user else None, user.get_username() if user else "", target, details)
 
 
-def record_told(
+def record_disclosure(
     action: str,
     *,
     actor: AnyUser,

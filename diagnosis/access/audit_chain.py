@@ -2,9 +2,9 @@
 
 Rows are written unsealed, so that writers never wait for each other, and sealed seconds later by the beat, in the order
 in which it finds them: a transaction that commits late gets a later position, and none is skipped. Whoever changes,
-removes, adds or swaps sealed rows breaks the chain there or right behind. What a chain inside one database can't show
-is a new chain computed over everything, or an end that was cut off: for these, keep a head somewhere else (`head`; the
-log has each one) and give it to `verify`. See docs/adr/0015-sealed-audit.md.
+removes, adds or swaps sealed rows breaks the chain there or at the next row. A chain inside one database can't show
+that somebody computed a new chain over everything, or cut off its end: for these, keep a head somewhere else (`head`;
+the log has each one) and give it to `verify`. See docs/adr/0015-sealed-audit.md.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from django.db.models import QuerySet
 from diagnosis.models import AuditEvent
 
 BATCH = 1000
-MOST_BATCHES = 20
+MAX_BATCHES = 20
 """In one run: 20,000 rows take some seconds, and the next run goes on."""
 
 CONTENT = (
@@ -62,7 +62,7 @@ class Verdict:
 
 
 def row_hash(previous: Head, content: Sequence[Any]) -> str:
-    """The hash of the row behind `previous`. content: its values, ordered as CONTENT, as the database gives them."""
+    """The hash of the row after `previous`. content: its values, ordered as CONTENT, as the database gives them."""
     values = dict(zip(CONTENT, content, strict=True))
     values["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
     sealed = [previous.position + 1, previous.hash, values]
@@ -84,9 +84,9 @@ def head() -> Head:
 
 
 def seal() -> int:
-    """Seal what has been written since. Returns how many rows, at most MOST_BATCHES × BATCH."""
+    """Seal what has been written since. Returns how many rows, at most MAX_BATCHES × BATCH."""
     total = 0
-    for _ in range(MOST_BATCHES):
+    for _ in range(MAX_BATCHES):
         try:
             sealed = _seal_batch()
         except IntegrityError:  # another sealer was faster
@@ -108,7 +108,7 @@ def _seal_batch() -> int:
 
 
 def write(rows: Sequence[Sequence[Any]], *, behind: Head) -> Head:
-    """Seal the rows behind a head. Returns the new head. Raises IntegrityError if one of them is sealed already."""
+    """Seal the rows that follow a head. Returns the new head. Raises IntegrityError if one is sealed already."""
     heads = list(chained(behind, rows))
     if not heads:
         return behind
@@ -148,7 +148,7 @@ def _unsealed() -> int:
 
 
 def _broken(previous: Head, stored: Head, content: Sequence[Any]) -> str:
-    """What is wrong with a row that should stand behind `previous`; "" if it does."""
+    """What is wrong with a row that should follow `previous`; "" if it does."""
     expected = previous.position + 1
     if stored.position != expected:
         gap = (

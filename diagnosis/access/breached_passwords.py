@@ -42,7 +42,7 @@ def is_breached(password: str) -> bool:
     return bool(settings.BREACHED_PASSWORDS_URL) and _is_known_to_service(settings.BREACHED_PASSWORDS_URL, digest)
 
 
-def trouble_with(path: str) -> str:
+def problem_of_file(path: str) -> str:
     """What is wrong with a file of hashes, read at some thousand places; empty if nothing is."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  (one way to open it for both functions)

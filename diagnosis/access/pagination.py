@@ -98,7 +98,7 @@ def page_around(rows: QuerySet[T], *, order: Order, row: T, size: int) -> Page[T
 
 
 def beyond(rows: QuerySet[T], *, order: Order, row: Any, backward: bool = False) -> QuerySet[T]:
-    """The rows behind `row`, one of `sorted_rows`, nearest first; those before it if `backward`."""
+    """The rows after `row`, one of `sorted_rows`, nearest first; those before it if `backward`."""
     return _from(rows, order, (row.sort_key, row.pk), backward=backward)
 
 

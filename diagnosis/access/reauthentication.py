@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 _SESSION_KEY = "confirmed_at"
 
-_LEAST_LEFT = 1 / 3
+_MIN_LEFT = 1 / 3
 """Fraction of the time that must be left when a form is opened, so that it can be filled in before it is sent."""
 
 
@@ -23,6 +23,6 @@ def is_recent(request: HttpRequest) -> bool:
     """Whether a change may be made now; for a form that is opened, whether enough time is left to send it."""
     limit: float = settings.REAUTHENTICATION_MINUTES * 60
     if request.method in ("GET", "HEAD"):
-        limit *= 1 - _LEAST_LEFT
+        limit *= 1 - _MIN_LEFT
     confirmed = request.session.get(_SESSION_KEY)
     return isinstance(confirmed, int | float) and 0 <= time.time() - confirmed < limit

@@ -115,7 +115,7 @@ def browser(row: LoginSession) -> str:
 
 
 _PROGRAMS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-"""In this order: each also says that it is those behind it."""
+"""In this order: each also names those after it."""
 _SYSTEMS = (
     ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"),
     ("CrOS", "ChromeOS"), ("Linux", "Linux"),

@@ -17,7 +17,7 @@ from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.models.api_token import ApiToken, Scope
 
-MOST = 20
+MAX_TOKENS = 20
 """Tokens of one person; more are forgotten, not used."""
 LONGEST_DAYS = 366
 """Days until a token that is made on the page expires, at most."""
@@ -40,8 +40,8 @@ def create(
         raise Refused("no_scope", f"Choose what the token allows: {', '.join(Scope.values)}.")
     if days is not None and not 1 <= days <= LONGEST_DAYS:
         raise Refused("invalid_days", f"A token expires after 1 to {LONGEST_DAYS} days.")
-    if actor is not None and user.api_tokens.count() >= MOST:
-        raise Refused("too_many_tokens", f"You have {MOST} tokens. Revoke one that you no longer use.")
+    if actor is not None and user.api_tokens.count() >= MAX_TOKENS:
+        raise Refused("too_many_tokens", f"You have {MAX_TOKENS} tokens. Revoke one that you no longer use.")
     key = secrets.token_hex(32)
     now = timezone.now()
     try:

@@ -22,10 +22,12 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass
-class Told:
-    """What one request told. predictions: ids of those whose results were read. counted: ids of cases of whose results
-    it gave the numbers. scans: ids of those whose images it sent. recorded: ids of predictions that have a row of
-    their own."""
+class Disclosures:
+    """What one request disclosed.
+
+    predictions: ids of those whose results were read. counted: ids of cases whose numbers of results it gave. scans:
+    ids of those whose images it sent. recorded: ids of predictions that have a row of their own.
+    """
 
     predictions: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
@@ -33,18 +35,18 @@ class Told:
     recorded: set[int] = field(default_factory=set)
 
 
-_told: ContextVar[Told | None] = ContextVar("told", default=None)
+_disclosure: ContextVar[Disclosures | None] = ContextVar("disclosure", default=None)
 
 
 @contextmanager
-def collecting() -> Iterator[Told]:
+def collecting() -> Iterator[Disclosures]:
     """Note what is read until the end of the block."""
-    told = Told()
-    token = _told.set(told)
+    disclosed = Disclosures()
+    token = _disclosure.set(disclosed)
     try:
-        yield told
+        yield disclosed
     finally:
-        _told.reset(token)
+        _disclosure.reset(token)
 
 
 def noting(rows: QuerySet[M]) -> QuerySet[M]:
@@ -56,34 +58,34 @@ def noting(rows: QuerySet[M]) -> QuerySet[M]:
 
 def note_counts(cases: Iterable[int]) -> None:
     """The request tells how many results of these cases there are of each kind."""
-    if told := _told.get():
-        told.counted.update(cases)
+    if disclosed := _disclosure.get():
+        disclosed.counted.update(cases)
 
 
 def note_image(scan_id: int) -> None:
     """The request sends a scan's image, large enough to read."""
-    if told := _told.get():
-        told.scans.add(scan_id)
+    if disclosed := _disclosure.get():
+        disclosed.scans.add(scan_id)
 
 
 def recorded(prediction_id: int) -> None:
     """The request has an audit row of its own for this result."""
-    if told := _told.get():
-        told.recorded.add(prediction_id)
+    if disclosed := _disclosure.get():
+        disclosed.recorded.add(prediction_id)
 
 
 class Noting(ModelIterable):  # type: ignore[type-arg]
     """Yields predictions or results of slices, and notes those that tell a result."""
 
     def __iter__(self) -> Iterator[Any]:
-        told = _told.get()
+        disclosed = _disclosure.get()
         for row in super().__iter__():
-            if told is not None and (prediction_id := _tells(row)) is not None:
-                told.predictions.add(prediction_id)
+            if disclosed is not None and (prediction_id := _disclosed_prediction(row)) is not None:
+                disclosed.predictions.add(prediction_id)
             yield row
 
 
-def _tells(row: Prediction | SliceResult) -> int | None:
+def _disclosed_prediction(row: Prediction | SliceResult) -> int | None:
     """The id of the prediction of which a row tells the result. Columns that were not read tell nothing."""
     loaded = row.__dict__
     if isinstance(row, SliceResult):

@@ -19,7 +19,7 @@ from diagnosis.presentation import labels
 SUPERUSERS_ONLY = "reused_from"
 """This field reveals that somebody else uploaded the same image, perhaps to a case that the user may not see."""
 
-TELLING = ("result", "score", "outcome", "uncertain", "trained_on")
+RESULT_COLUMNS = ("result", "score", "outcome", "uncertain", "trained_on")
 """Columns and filters of the list that tell a result."""
 
 RESULT_FIELDS = (
@@ -107,7 +107,11 @@ class PredictionAdmin(PredictionColumns, ReadOnly):
         return self._without_telling(super().get_list_display(request), request)
 
     def _without_telling(self, names: Any, request: HttpRequest) -> Any:
-        return [name for name in names if name not in TELLING] if reading_policy.is_blind_first(request.user) else names
+        return (
+            [name for name in names if name not in RESULT_COLUMNS]
+            if reading_policy.is_blind_first(request.user)
+            else names
+        )
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Whether to offer the actions at all; `_change` checks each row again."""

@@ -56,7 +56,7 @@ class PacsProblem(APIException):
 class PullSerializer(serializers.Serializer[Any]):
     """Which study to fetch. The number is used to ask the archive, and not kept."""
 
-    accession = Text(max_length=16, told={"pattern": f"^{retrieve.ACCESSION}$"})
+    accession = Text(max_length=16, schema={"pattern": f"^{retrieve.ACCESSION}$"})
 
 
 class SentSerializer(serializers.Serializer[Any]):

@@ -20,7 +20,7 @@ from diagnosis.access import blinding
 class DeferredJoinPaginator(Paginator):  # type: ignore[type-arg]
     """Finds the ids of a page first, and then reads only these rows with their joins.
 
-    Otherwise a page behind 100,000 rows would join and sort all of them with every column.
+    Otherwise a page after 100,000 rows would join and sort all of them with every column.
     """
 
     def page(self, number: int | str) -> "Page[Any]":

@@ -47,7 +47,7 @@ class Schema(AutoSchema):
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(field, serializers.CharField):
             meta["pattern"] = NO_NUL if field.allow_blank else NOT_BLANK
-        return meta | getattr(field, "told", {})
+        return meta | getattr(field, "schema", {})
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         """Without the empty text as an alternative: a field's own pattern says whether it may be empty."""

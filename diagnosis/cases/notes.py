@@ -12,7 +12,7 @@ from diagnosis.cases import naming
 from diagnosis.cases.errors import CaseForbidden, CaseRefused, require_change
 from diagnosis.cases.locking import locked
 from diagnosis.models import Case, CaseLabel, CaseNote
-from diagnosis.models.case_note import LONGEST_NOTE, MOST_LABELS, validate_label
+from diagnosis.models.case_note import LONGEST_NOTE, MAX_LABELS, validate_label
 
 
 def may_write(user: User, case: Case) -> bool:
@@ -55,8 +55,8 @@ def set_labels(case: Case, *, labels: Iterable[str], actor: User) -> list[str]:
             validate_label(label)
         except ValidationError as error:
             raise CaseRefused("invalid_label", f"“{label}” is no label. {error.messages[0]}") from None
-    if len(chosen) > MOST_LABELS:
-        raise CaseRefused("too_many_labels", f"A case has at most {MOST_LABELS} labels; these are {len(chosen)}.")
+    if len(chosen) > MAX_LABELS:
+        raise CaseRefused("too_many_labels", f"A case has at most {MAX_LABELS} labels; these are {len(chosen)}.")
     with transaction.atomic():
         [present] = locked(case)
         require_change(actor, present)

@@ -21,7 +21,7 @@ def expired(now: datetime) -> Iterator[Case]:
     if not settings.RETENTION_DAYS:
         return
     since = now - timedelta(days=settings.RETENTION_DAYS)
-    for case in _quiet(since):
+    for case in _without_activity(since):
         if not timeline.all_events(case).filter(at__gt=since).exists():
             yield case
 
@@ -38,7 +38,7 @@ def expire() -> int:
     return moved
 
 
-def _quiet(since: datetime) -> QuerySet[Case]:
+def _without_activity(since: datetime) -> QuerySet[Case]:
     scans = Scan.objects.filter(case=OuterRef("pk"), created__gt=since)
     runs = Prediction.objects.filter(scan__case=OuterRef("pk"))
     old = Case.objects.filter(deleted=None, created__lte=since)

@@ -62,11 +62,11 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
         key=f"{prediction.pk} {prediction.finished.isoformat()}",
         trained_on=prediction.trained_on,
         readings=signed,
-        verified=any(_attests(one, prediction) for one in signed),
+        verified=any(_verifies(one, prediction) for one in signed),
     )
 
 
-def _attests(reading: Reading, prediction: Prediction) -> bool:
+def _verifies(reading: Reading, prediction: Prediction) -> bool:
     """Whether this signature holds for the scan, and was given beside this very result."""
     if not reading.holds or reading.outdated or reading.run != prediction.pk:
         return False

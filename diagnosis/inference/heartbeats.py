@@ -15,11 +15,11 @@ from django.utils import timezone
 from diagnosis.models import Heartbeat
 from diagnosis.models.heartbeat import Role
 
-EVERY = 1.5
+INTERVAL = 1.5
 """Seconds between heartbeats of a worker process."""
 
-MISSED = 4
-"""Looks in a row, EVERY seconds apart, in which a heartbeat has not moved, and after which its process is dead."""
+MAX_MISSED = 4
+"""Looks in a row, INTERVAL seconds apart, in which a heartbeat has not moved, and after which its process is dead."""
 
 _SHOWN_FOR = timedelta(seconds=20)
 """Pages look once, so they go by the clock: a process that was seen within this time lives."""
@@ -80,7 +80,7 @@ def forget_all() -> None:
 
 
 class Watch:
-    """Finds the worker processes that are dead. `look` is called every EVERY seconds.
+    """Finds the worker processes that are dead. `look` is called every INTERVAL seconds.
 
     It counts looks, not seconds, so that a process that was itself paused does not take all others for dead.
     """
@@ -93,14 +93,14 @@ class Watch:
         self._known = {}
 
     def look(self) -> list[Heartbeat]:
-        """The processes whose heartbeat has stood still for MISSED looks."""
+        """The processes whose heartbeat has stood still for MAX_MISSED looks."""
         workers, known = Heartbeat.objects.filter(role=Role.WORKER), self._known
         found = [row for row in workers if row.pk != _Own.id]
         self._known = {}
         for row in found:
             seen, still = known.get(row.pk, (None, 0))
             self._known[row.pk] = (row.seen, still + 1 if seen == row.seen else 0)
-        return [row for row in found if self._known[row.pk][1] >= MISSED]
+        return [row for row in found if self._known[row.pk][1] >= MAX_MISSED]
 
 
 def end(dead: Heartbeat) -> bool:

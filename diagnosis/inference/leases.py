@@ -1,6 +1,6 @@
 """A claim is held by its process's heartbeat, as by a lease: this renews it, and takes over what the dead held.
 
-Every worker process runs one `Keeper`. So what a killed one held is queued again within `MISSED` looks, about seven
+Every worker process runs one `Keeper`. So what a killed one held is queued again within `MAX_MISSED` looks, about seven
 seconds, by any that lives, whether or not beat runs. A slow process keeps its claims, as its keeper is a thread of its
 own. One that was paused finds its claims taken over: its late results fail the condition of every change in
 `transitions`, so nothing is recorded twice.
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Keeper(threading.Thread):
-    """Beats, and looks after the others, every `heartbeats.EVERY` seconds until `stop`."""
+    """Beats, and looks after the others, every `heartbeats.INTERVAL` seconds until `stop`."""
 
     def __init__(self) -> None:
         super().__init__(name="leases", daemon=True)
@@ -27,7 +27,7 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """In its own thread."""
-        while not self._over.wait(heartbeats.EVERY):
+        while not self._over.wait(heartbeats.INTERVAL):
             self.tick()
         connection.close()
 

@@ -34,7 +34,7 @@ from ml.contracts import Analysis, Gate, ModelUnavailable, UnreadableImage
 _log = structlog.get_logger(__name__)
 
 TURN = timedelta(seconds=min(20.0, settings.TASK_TIME_LIMIT / 3))
-"""After this long a series goes to the end of the queue, so that an image behind it does not wait for hundreds of
+"""After this long a series goes to the end of the queue, so that an image after it does not wait for hundreds of
 slices, and a series of any length stays clear of the time limit."""
 
 STORAGE_ATTEMPTS = 6
@@ -132,7 +132,7 @@ def _analyze_series(claimed: Prediction, model: ml.Model) -> None:
 
 
 def _analyze_images(claimed: Prediction, model: ml.Model) -> None:
-    """Analyze one image and those queued behind it, recording each while the network works on the next.
+    """Analyze one image and those queued after it, recording each while the network works on the next.
 
     An error must not cost other predictions their attempt: all that have no result yet go back into the queue, and
     each is analyzed alone the next time.

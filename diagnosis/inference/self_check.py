@@ -15,7 +15,7 @@ from django.db import Error, connection
 from diagnosis.inference import heartbeats, model_versions
 from ml.contracts import ModelUnavailable
 
-EVERY = 10.0
+INTERVAL = 10.0
 """Seconds between looks at the files; a look costs a query and two calls of stat."""
 DAY = 24 * 60 * 60.0
 
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SelfCheck(threading.Thread):
-    """Looks every EVERY seconds until `stop`."""
+    """Looks every INTERVAL seconds until `stop`."""
 
     def __init__(self) -> None:
         super().__init__(name="self-check", daemon=True)
@@ -37,7 +37,7 @@ class SelfCheck(threading.Thread):
 
     def run(self) -> None:
         """In its own thread."""
-        while not self._over.wait(EVERY):
+        while not self._over.wait(INTERVAL):
             self.look()
         connection.close()
 

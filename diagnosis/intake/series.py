@@ -42,14 +42,14 @@ class Part:
     left: tuple[Slice, ...]
 
     @property
-    def coming(self) -> tuple[Slice, ...]:
+    def incoming(self) -> tuple[Slice, ...]:
         """Those of `rows` that come from other scans."""
         return tuple(row for row in self.rows if self.scan is None or row.scan_id != self.scan.pk)
 
     @property
     def changes(self) -> bool:
         """Whether its scan gets or loses slices."""
-        return bool(self.arrived or self.coming or self.left)
+        return bool(self.arrived or self.incoming or self.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _carry_out(
 ) -> list[Accepted]:
     there = next((part.scan.case for part in plan.parts if part.scan is not None), None)
     case = there or open_case(context)
-    moved = [row.pk for part in plan.parts for row in part.coming]
+    moved = [row.pk for part in plan.parts for row in part.incoming]
     accepted = []
     for part in plan.parts:
         scan = part.scan or _new_scan(part, rows, held, case, context, files)
@@ -214,13 +214,13 @@ def _name_part(scan: Scan, part: Part) -> None:
 def _set_slices(scan: Scan, part: Part, new: Sequence[Slice], files: StoredFiles) -> None:
     """Give a scan the slices of its part. `diagnosis.inference.series` puts them in order when the run starts."""
     assert scan.normal is not None
-    coming = list(part.coming)
-    size = sum(row.file.size for row in (*coming, *new)) - sum(row.file.size for row in part.left)
-    for index, row in enumerate([*coming, *new], start=len(part.rows) - len(coming)):
+    incoming = list(part.incoming)
+    size = sum(row.file.size for row in (*incoming, *new)) - sum(row.file.size for row in part.left)
+    for index, row in enumerate([*incoming, *new], start=len(part.rows) - len(incoming)):
         position = facts_of(row, scan=row.scan if row.scan_id else scan).position
         assert position is not None
         row.scan, row.index, row.along = scan, index, slice_order.offset_along(scan.normal, position)
-    Slice.objects.bulk_update(coming, ["scan", "index", "along"], batch_size=200)
+    Slice.objects.bulk_update(incoming, ["scan", "index", "along"], batch_size=200)
     Slice.objects.bulk_create(new, batch_size=200)
     scan.size = size if part.scan is None else scan.size + size
     scan.frames = len(part.rows) + len(new)
@@ -240,8 +240,8 @@ def _record(scan: Scan, part: Part, rows: dict[int, Slice], context: UploadConte
     """An audit row for each slice that the scan gets, but the first of a new scan, and one for those that it loses."""
     for one in part.arrived[1 if part.scan is None else 0 :]:
         audit.record("scan.extended", actor=context.user, target=scan, sha256=one.sha256)
-    if part.coming:
-        came_from = sorted({row.pk for row in part.coming})
+    if part.incoming:
+        came_from = sorted({row.pk for row in part.incoming})
         audit.record("scan.split", actor=context.user, target=scan, slices=came_from)
 
 

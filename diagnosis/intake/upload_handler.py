@@ -50,6 +50,6 @@ def require_room(request: Any) -> None:
 
 
 def oversized(request: Any) -> list[str]:
-    """Names of this request's files that were dropped for their size, as their uploader called them."""
+    """Names of this request's files that were dropped for their size."""
     names: list[str] = getattr(getattr(request, "_request", request), "oversized_uploads", [])
     return names

@@ -15,9 +15,9 @@ from diagnosis.models import DiscardedFile, Scan, Slice
 from diagnosis.models.discarded_file import STORED
 
 FOLDERS = ("scans", "previews")
-YOUNG = timedelta(hours=1)
+MIN_AGE = timedelta(hours=1)
 """Files of an upload under way have no row yet, so a younger file is not reported."""
-_AT_ONCE = 8
+_THREADS = 8
 """Files read at the same time, in threads: reading and hashing release the GIL."""
 _CHUNK = 1024 * 1024
 
@@ -50,7 +50,7 @@ def check(*, digests: bool) -> Iterator[Finding]:
     )
     wanted = (known & there) if digests else (set(digest_of) & there)
     read = partial(_read, hashed=frozenset(digest_of) if digests else frozenset())
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         facts = {name: one for name, one in zip(wanted, pool.map(read, wanted), strict=True) if one is not None}
     yield from found(
         "file_empty",
@@ -96,7 +96,7 @@ def _read(name: str, *, hashed: frozenset[str]) -> Stored | None:
 
 def _is_old(name: str) -> bool:
     try:
-        return default_storage.get_modified_time(name) < timezone.now() - YOUNG
+        return default_storage.get_modified_time(name) < timezone.now() - MIN_AGE
     except FileNotFoundError:
         return False
 

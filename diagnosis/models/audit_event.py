@@ -76,8 +76,10 @@ class AuditEvent(models.Model):
 
 
 class Disclosure(models.Model):
-    """A result that an event told, so that an index answers who has seen it. The event's details hold the same, sealed
-    by the chain."""
+    """A result that an event disclosed, so that an index answers who has seen it.
+
+    The event's details hold the same, sealed by the chain.
+    """
 
     pk = models.CompositePrimaryKey("prediction", "event")
     event = models.ForeignKey(AuditEvent, on_delete=models.DO_NOTHING, related_name="disclosures", db_index=False)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from diagnosis.models.case import Case
 
-LONGEST_NOTE, LONGEST_LABEL, MOST_LABELS = 4000, 32, 12
+LONGEST_NOTE, LONGEST_LABEL, MAX_LABELS = 4000, 32, 12
 
 _KEPT = rf"[a-z0-9](?:[a-z0-9 ._-]{{0,{LONGEST_LABEL - 2}}}[a-z0-9])?"
 LABEL = _KEPT.replace("a-z", "A-Za-z")

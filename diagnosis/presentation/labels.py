@@ -169,7 +169,7 @@ def orientation_text(prediction: Prediction) -> str:
     return f"The image's right is {_SIDES[letters[1]]}, its upper edge {_SIDES[letters[2]]}."
 
 
-def of_hundred(probability: float) -> str:
+def per_hundred(probability: float) -> str:
     """A sentence that says what a calibrated probability means."""
     rounded = round(probability * 100)
     count = "more than 99" if rounded >= 100 else "fewer than 1" if rounded <= 0 else f"about {rounded}"

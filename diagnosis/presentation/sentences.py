@@ -20,7 +20,7 @@ def meaning(prediction: Prediction) -> tuple[str, ...]:
             "Not a calibrated probability: a higher score means that a tumor is more likely, but not how likely."
         )
     elif prediction.tumor_probability is not None:
-        texts.append(labels.of_hundred(prediction.tumor_probability))
+        texts.append(labels.per_hundred(prediction.tumor_probability))
     if prediction.uncertain:
         band = labels.uncertain_band(prediction)
         words = (

@@ -50,7 +50,7 @@ def stream(
     if request.method != "HEAD":
         shown = {"format": format, "rows": rows.order_by().count(), "filters": dict(filters)}
         told = blinding.revealed(rows).filter(state__in=REUSABLE).order_by().values_list("pk", flat=True)
-        audit.record_told("list.exported", actor=user, target=target, predictions=told, details=shown)
+        audit.record_disclosure("list.exported", actor=user, target=target, predictions=told, details=shown)
     response = StreamingHttpResponse(text, content_type=CONTENT_TYPES[format])
     return attachment(response, f"{name}-{timezone.localtime():%Y-%m-%d}.{format}")
 

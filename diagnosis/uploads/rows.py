@@ -19,10 +19,10 @@ from diagnosis.models.upload_row import UploadState
 if TYPE_CHECKING:  # the worker sweeps the list, and needs nothing of intake for that
     from diagnosis.intake import Accepted, Receipt, Rejected
 
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 """Rows that a person has at most; the oldest go first."""
 
-_BROUGHT = (UploadState.TAKEN, UploadState.KNOWN)
+_STORED_STATES = (UploadState.TAKEN, UploadState.KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def dismiss(user: User, *, ids: Iterable[int] = (), keys: Iterable[uuid.UUID] = 
     mine = UploadRow.objects.filter(user=user)
     asked = Q(pk__in=list(ids)) | Q(key__in=list(keys))
     if finished:
-        asked |= Q(state__in=_BROUGHT) & (Q(prediction__state__in=ENDED) | Q(prediction=None))
+        asked |= Q(state__in=_STORED_STATES) & (Q(prediction__state__in=ENDED) | Q(prediction=None))
     return mine.filter(asked).delete()[1].get("diagnosis.UploadRow", 0)
 
 
@@ -133,7 +133,9 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
             UploadPreview.objects.create(row=row, data=one.image)
         return row
     alike = Q() if one.scan.is_multi_file else Q(name=row.name)
-    same = UploadRow.objects.filter(alike, user=row.user_id, prediction=one.prediction, state__in=_BROUGHT).first()
+    same = UploadRow.objects.filter(
+        alike, user=row.user_id, prediction=one.prediction, state__in=_STORED_STATES
+    ).first()
     if same is not None:
         if same.created == row.created:
             return same
@@ -148,6 +150,6 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
 
 def _trim(user: User) -> None:
     rows = UploadRow.objects.filter(user=user).order_by("-created", "-id")
-    surplus = list(rows.values_list("pk", flat=True)[MOST_ROWS : MOST_ROWS + 1000])
+    surplus = list(rows.values_list("pk", flat=True)[MAX_ROWS : MAX_ROWS + 1000])
     if surplus:
         UploadRow.objects.filter(pk__in=surplus).delete()

@@ -13,7 +13,7 @@ from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
 from diagnosis.cases import moving, notes
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
-from diagnosis.models.case_note import MOST_LABELS
+from diagnosis.models.case_note import MAX_LABELS
 from diagnosis.presentation.timeline import entries
 
 EVENTS_A_PAGE = 50
@@ -29,7 +29,7 @@ def edit(request: HttpRequest, case_id: int) -> HttpResponse:
         raise PermissionDenied
     reference = request.POST.get("reference", case.reference)
     labels = request.POST.get("labels", ", ".join(label.text for label in case.labels.all()))
-    context = {"case": case, "reference": reference, "labels": labels, "most": MOST_LABELS}
+    context = {"case": case, "reference": reference, "labels": labels, "most": MAX_LABELS}
     if request.method != "POST":
         return render(request, "diagnosis/case_edit.html", context)
     try:

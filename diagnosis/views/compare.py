@@ -10,7 +10,7 @@ from diagnosis.models.prediction import REUSABLE
 from diagnosis.presentation import labels
 from ml.evidence.drawing import OPACITY
 
-MOST_CHOICES = 200
+MAX_CHOICES = 200
 """Scans of a case to choose from, the newest ones."""
 
 
@@ -19,7 +19,7 @@ def compare(request: HttpRequest, case_id: int) -> HttpResponse:
     """Scans `?a=` and `?b=` of the case; without `b` the one before `a`, without both the last two. Viewing them is
     audited."""
     case = get_object_or_404(selectors.cases(request.user), pk=case_id)
-    newest = selectors.newest_predictions(request.user, case=case).order_by("-scan_id")[:MOST_CHOICES]
+    newest = selectors.newest_predictions(request.user, case=case).order_by("-scan_id")[:MAX_CHOICES]
     rows = list(labels.with_calibration(newest))[::-1]
     pair = _pair(rows, request.GET.get("a", ""), request.GET.get("b", ""))
     for one in pair:

@@ -92,7 +92,7 @@ def fresh(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def next_unread(request: HttpRequest) -> HttpResponse:
-    """Go to the next scan of the list that nobody has read: behind that of `?from=`, else from the list's start."""
+    """Go to the next scan of the list that nobody has read: after that of `?from=`, else from the list's start."""
     query = request.GET.get("list", "")
     at = _number(request.GET.get("from", ""))
     after = get_object_or_404(selectors.predictions(request.user), pk=at) if at is not None else None

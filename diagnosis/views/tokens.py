@@ -23,7 +23,7 @@ def token_page(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scope")
     days = request.POST.get("days", str(DAYS[1]))
-    context: dict[str, object] = {"scopes": Scope.choices, "choices": DAYS, "most": tokens.MOST}
+    context: dict[str, object] = {"scopes": Scope.choices, "choices": DAYS, "most": tokens.MAX_TOKENS}
     status = 200
     if request.method == "POST":
         if not reauthentication.is_recent(request):

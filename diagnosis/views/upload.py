@@ -20,7 +20,7 @@ from diagnosis.views.forms import UploadForm
 from diagnosis.views.status import ids_in
 
 _RECENT = 8
-MOST_IMAGES = 60
+MAX_IMAGES = 60
 """Images of one upload that ask about their text and are shown; the next ones are asked once these are answered."""
 
 
@@ -50,7 +50,7 @@ def upload(request: HttpRequest) -> HttpResponse:
             reference=form.cleaned_data["case"],
             confirmed=form.cleaned_data["confirmed"]
             or upload_rows.confirmed(user, ids=ids_in(request.POST.getlist("looked_at"))),
-            images=MOST_IMAGES,
+            images=MAX_IMAGES,
             refuse_namesakes=not form.cleaned_data["own_case"],
         )
     except namesakes.ReferenceInUse as error:

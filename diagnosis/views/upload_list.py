@@ -16,7 +16,7 @@ from diagnosis.intake import clean_name, namesakes, rejections
 from diagnosis.models import UploadPreview
 from diagnosis.presentation import upload_list
 from diagnosis.uploads import rows as upload_rows
-from diagnosis.uploads.rows import MOST_ROWS, Announced
+from diagnosis.uploads.rows import MAX_ROWS, Announced
 from diagnosis.views.status import ids_in
 from diagnosis.views.upload import wants_rows
 
@@ -85,7 +85,7 @@ def _reference(data: QueryDict) -> str:
 
 def _announced(found: Any) -> list[Announced]:
     """Raises ValueError, TypeError or KeyError for anything but a list of files."""
-    if not isinstance(found, list) or len(found) > MOST_ROWS:
+    if not isinstance(found, list) or len(found) > MAX_ROWS:
         raise ValueError("not a list of files")
     return [
         Announced(uuid.UUID(one["key"]), clean_name(str(one["name"])), size := _size(one["size"]), _problem(one, size))

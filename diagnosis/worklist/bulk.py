@@ -21,10 +21,10 @@ from diagnosis.inference import transitions
 from diagnosis.models import Prediction
 from diagnosis.presentation import missing
 
-MOST = 200
+MAX_SELECTED = 200
 """Rows that one request may name."""
 
-MOST_SENT = 25
+MAX_SENT = 25
 """Results that one request sends to the archive: each takes it a second or more, and the page waits."""
 
 DONE_WORDS = {"assign": "assigned", "retry": "queued again", "cancel": "canceled", "archive": "sent to the archive"}
@@ -96,7 +96,7 @@ def _check(action: str, ids: list[int]) -> None:
         raise BulkRefused("unknown_action", f"Choose what to do: {', '.join(DONE_WORDS)}.")
     if not ids:
         raise BulkRefused("nothing_selected", "Select at least one scan.")
-    most = MOST_SENT if action == "archive" else MOST
+    most = MAX_SENT if action == "archive" else MAX_SELECTED
     if len(ids) > most:
         raise BulkRefused("too_many_selected", f"Select at most {most} scans at a time.")
 

@@ -10,7 +10,7 @@ from diagnosis.models import SavedView, WorklistPreference
 from diagnosis.models.saved_view import PAGE_SIZES
 from diagnosis.worklist.query import CURSORS
 
-MOST = 12
+MAX_VIEWS = 12
 """Each costs a count on every page of the worklist."""
 
 LONGEST_NAME = SavedView._meta.get_field("name").max_length or 0
@@ -32,8 +32,10 @@ def save(user: User, *, name: str, query: str) -> SavedView:
     with transaction.atomic():
         ownership.lock(user)  # two tabs that save at once take turns
         known = SavedView.objects.filter(user=user)
-        if known.count() >= MOST:
-            raise ViewRefused("too_many_views", f"You have {MOST} saved views, as many as there can be. Delete one.")
+        if known.count() >= MAX_VIEWS:
+            raise ViewRefused(
+                "too_many_views", f"You have {MAX_VIEWS} saved views, as many as there can be. Delete one."
+            )
         if known.filter(name=name).exists():
             raise _taken(name)
         view = SavedView.objects.create(user=user, name=name, query=query)

@@ -71,7 +71,7 @@ def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk | None:
 
 
 def next_unread(user: AnyUser, list_query: str, *, after: Prediction | None) -> int | None:
-    """Id of the first unread scan's prediction behind `after` in the list, else from its start; None without any.
+    """Id of the first unread scan's prediction after `after` in the list, else from its start; None without any.
 
     Two or three queries.
     """
@@ -82,7 +82,7 @@ def next_unread(user: AnyUser, list_query: str, *, after: Prediction | None) -> 
         unread = unread.exclude(pk=after.pk)
         here = pagination.sorted_rows(worklist.visible.filter(pk=after.pk), order=worklist.order).first()
         if here is not None:
-            behind = pagination.beyond(unread, order=worklist.order, row=here).values_list("pk", flat=True).first()
-            if behind is not None:
-                return behind
+            following = pagination.beyond(unread, order=worklist.order, row=here).values_list("pk", flat=True).first()
+            if following is not None:
+                return following
     return pagination.sorted_rows(unread, order=worklist.order).values_list("pk", flat=True).first()

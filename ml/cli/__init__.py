@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ml.cli import arguments
 from ml.contracts import BrainscanError
 
-WRONG_USE = 2
+USAGE_ERROR = 2
 INTERRUPTED = 130
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(options)
     except BrainscanError as error:
         print(f"brainscan: {error.message}", file=sys.stderr)
-        return WRONG_USE
+        return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output stopped, such as `| head`

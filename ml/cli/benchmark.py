@@ -24,7 +24,7 @@ from ml.model.vgg16 import Maps
 from ml.preprocess import Geometry, preprocess, to_network
 
 BATCHES = (1, 8)
-SETTLE = 0.1
+SETTLE_SECONDS = 0.1
 """Pause in seconds between runs of different engines."""
 
 SIDE = 512
@@ -109,7 +109,7 @@ def in_turns(runs: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
-            sleep(SETTLE if len(runs) > 1 else 0)
+            sleep(SETTLE_SECONDS if len(runs) > 1 else 0)
             run()
             start = perf_counter()
             run()

@@ -24,7 +24,7 @@ REGION = 0.5
 """The box covers what is connected to the peak at this fraction of the strongest cell's probability or more (half
 maximum)."""
 
-NEAR = 1.0
+NEIGHBOR_SIGMA = 1.0
 """Cells: evidence counts for the peak with a Gaussian of this width. A tumor is larger than the cell that happens to be
 strongest: with the peak in that cell itself, it lies on the tumor in 0.859 of the validation split's tumors of known
 location, with this width in 0.879, and with 0.85 to 1.4 in as many."""
@@ -44,10 +44,9 @@ def locate(
     level: smallest probability of the strongest cell at which there is a box. region: fraction of that probability at
     which a place still belongs to the box, and at which a cell may hold the peak.
 
-    The peak is the cell with most evidence in and around it (`NEAR`), refined on each axis to the vertex of the
-    parabola through the evidence there and beside it. It lies within the image and at most half a cell from that cell's
-    center.
-    Raises ValueError for another shape or for values outside 0 to 1.
+    The peak is the cell with most evidence in and around it (`NEIGHBOR_SIGMA`), refined on each axis to the vertex
+    of the parabola through the evidence there and beside it. It lies within the image and at most half a cell from
+    that cell's center. Raises ValueError for another shape or for values outside 0 to 1.
     """
     probabilities = _without_padding(_checked(cells), geometry)
     strongest, around = probabilities.max(), _around(probabilities)
@@ -144,7 +143,7 @@ def _overlap(start: float, end: float) -> Array:
 
 def _around(cells: Array) -> Array:
     """For each cell, the sum over all cells of their probability times a Gaussian of their distance."""
-    distance = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / NEAR
+    distance = np.subtract.outer(np.arange(CELLS), np.arange(CELLS)) / NEIGHBOR_SIGMA
     near = np.exp(-0.5 * distance**2)
     return np.asarray(near @ cells @ near)
 

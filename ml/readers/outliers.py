@@ -50,7 +50,7 @@ def without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
         return inside
     top = _edge(inside[inside >= high], _FAR * (high - low))
     bottom = -_edge(-inside[inside <= low].astype(np.float64), _FAR * (high - low))
-    specks = _lonely(inside > high + _BRIGHT * (high - low)) | _lonely(inside < low - _BRIGHT * (high - low))
+    specks = _isolated(inside > high + _BRIGHT * (high - low)) | _isolated(inside < low - _BRIGHT * (high - low))
     hot = np.nonzero(specks | (inside > top) | (inside < bottom))
     if not len(hot[0]):
         return inside
@@ -59,7 +59,7 @@ def without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
     return clipped
 
 
-def _lonely(beyond: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _isolated(beyond: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Those of the pixels with at most one other around them."""
     lonely = beyond.copy()
     at = np.nonzero(beyond)

@@ -19,7 +19,7 @@ from ml.training.export import Run
 from ml.training.gate.data import collect
 from ml.training.gate.fit import fit_gate
 
-DESCRIBED = 2048
+EMBEDDING_IMAGES = 2048
 """Training images that the embedding is fitted to; the draws are in random order."""
 
 
@@ -36,7 +36,7 @@ def fit_heads(
     """The finished run. rows: all rows used, without near-duplicates. tensors: base with tuned blocks, and heads
     without the embedding."""
     reader = Reader(tensors)
-    clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])[:DESCRIBED]
+    clean = np.flatnonzero([round_ == 0 for _, round_ in train.draws])[:EMBEDDING_IMAGES]
     described = np.concatenate([reader.described(one) for one in reader.passes(train.maps, clean)])
     kernel, bias = fit.embedding(described)
     tensors = tensors | {"embedding/kernel": kernel, "embedding/bias": bias}

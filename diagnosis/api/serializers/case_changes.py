@@ -6,12 +6,12 @@ from typing import Any
 from rest_framework import serializers
 
 from diagnosis.access import trash
-from diagnosis.api.serializers.fields import NOT_BLANK, Id, Text, ToldList
+from diagnosis.api.serializers.fields import NOT_BLANK, BoundedList, Id, Text
 from diagnosis.models import Case, CaseNote, Scan
 from diagnosis.models.case import REFERENCE
-from diagnosis.models.case_note import LABEL, LONGEST_NOTE, MOST_LABELS
+from diagnosis.models.case_note import LABEL, LONGEST_NOTE, MAX_LABELS
 
-REFERENCE_TOLD = {"pattern": f"^{REFERENCE}$"}
+REFERENCE_SCHEMA = {"pattern": f"^{REFERENCE}$"}
 
 
 class NoteSerializer(serializers.ModelSerializer[CaseNote]):
@@ -28,22 +28,22 @@ class NoteSerializer(serializers.ModelSerializer[CaseNote]):
 class NewNoteSerializer(serializers.Serializer[Any]):
     """A note to append."""
 
-    text = Text(allow_blank=True, told={"minLength": 1, "maxLength": LONGEST_NOTE, "pattern": NOT_BLANK})
+    text = Text(allow_blank=True, schema={"minLength": 1, "maxLength": LONGEST_NOTE, "pattern": NOT_BLANK})
 
 
 class CaseChangeSerializer(serializers.Serializer[Any]):
     """What is given changes, what is left out stays. Labels are replaced as a whole."""
 
-    reference = Text(required=False, told=REFERENCE_TOLD)
-    labels = ToldList(
-        child=Text(told={"pattern": f"^{LABEL}$"}), required=False, max_length=100, told={"maxItems": MOST_LABELS}
+    reference = Text(required=False, schema=REFERENCE_SCHEMA)
+    labels = BoundedList(
+        child=Text(schema={"pattern": f"^{LABEL}$"}), required=False, max_length=100, schema={"maxItems": MAX_LABELS}
     )
 
 
 class MoveSerializer(serializers.Serializer[Any]):
     """The case that a scan belongs to: by its reference among those of the scan's owner, or by id."""
 
-    case = Text(required=False, help_text="Its reference.", told=REFERENCE_TOLD)
+    case = Text(required=False, help_text="Its reference.", schema=REFERENCE_SCHEMA)
     case_id = Id(required=False)
     open = serializers.BooleanField(default=False, help_text="Open a case of this reference if there is none.")
 

@@ -1,7 +1,7 @@
 """Fields for what is sent to the API.
 
 What the domain checks, with codes of its own, no serializer checks before it. The schema tells these bounds all the
-same: `told` are keywords of JSON Schema.
+same: `schema` holds keywords of JSON Schema.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 class Text(serializers.CharField):
-    """A text, and no number for which DRF would write one. told: what the domain checks."""
+    """A text, and no number for which DRF would write one. schema: what the domain checks."""
 
-    def __init__(self, *, told: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, schema: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.told = told or {}
+        self.schema = schema or {}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -30,12 +30,12 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class ToldList(serializers.ListField):
+class BoundedList(serializers.ListField):
     """A list that the domain checks."""
 
-    def __init__(self, *, told: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, schema: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.told = told
+        self.schema = schema
 
 
 class Id(serializers.IntegerField):

@@ -31,7 +31,7 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
         required=False,
         allow_blank=True,
         help_text="Pseudonymous reference. Empty: a new case.",
-        told={"maxLength": 64, "pattern": f"^({REFERENCE})?$"},
+        schema={"maxLength": 64, "pattern": f"^({REFERENCE})?$"},
     )
     confirmed = serializers.BooleanField(
         required=False, help_text="You have looked: text in these images is no name. Without it they are not taken."

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from diagnosis.api.serializers.fields import NOT_BLANK, Id, Text, ToldList
+from diagnosis.api.serializers.fields import NOT_BLANK, BoundedList, Id, Text
 from diagnosis.models import Assignment, SavedView
 from diagnosis.worklist import bulk, saved_views
 
@@ -52,21 +52,21 @@ _QUERY = {"maxLength": saved_views.LONGEST_QUERY}
 class NewViewSerializer(serializers.Serializer[Any]):
     """What to save."""
 
-    name = Text(allow_blank=True, told=_NAME)
-    query = Text(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.", told=_QUERY)
+    name = Text(allow_blank=True, schema=_NAME)
+    query = Text(default="", allow_blank=True, help_text="As in the worklist's URL, after `?`.", schema=_QUERY)
 
 
 class ViewNameSerializer(serializers.Serializer[Any]):
     """A new name."""
 
-    name = Text(required=False, allow_blank=True, told=_NAME)
+    name = Text(required=False, allow_blank=True, schema=_NAME)
 
 
 class BulkActionSerializer(AssigneeSerializer):
     """An action on several predictions. `user` or `group`: for `assign`."""
 
     action = serializers.ChoiceField(choices=sorted(bulk.DONE_WORDS))
-    ids = ToldList(child=Id(min_value=0), allow_empty=True, told={"minItems": 1, "maxItems": bulk.MOST})
+    ids = BoundedList(child=Id(min_value=0), allow_empty=True, schema={"minItems": 1, "maxItems": bulk.MAX_SELECTED})
 
 
 class RefusalSerializer(serializers.Serializer[Any]):

@@ -73,7 +73,7 @@ def _next(archive: tarfile.TarFile, *, gzipped: bool) -> tarfile.TarInfo | None:
 
 @contextmanager
 def _archive_errors() -> Iterator[None]:
-    """Without a list of files, nothing can be found behind the damage."""
+    """Without a list of files, nothing can be found after the damage."""
     try:
         yield
     except _NoEndMark as error:

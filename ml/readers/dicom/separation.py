@@ -14,7 +14,7 @@ from ml.readers.dicom.slice_facts import LABELS, SEQUENCES, SliceFacts
 
 _TOGETHER = (1, 2, 3)
 """How many attributes are tried together."""
-_MOST_ATTRIBUTES = 16
+_MAX_ATTRIBUTES = 16
 """Attributes that are tried together: of more, those that come first."""
 _CLEAR_GAP = 2.0
 """A cut that could be in several places is where the gap is this many times the next largest."""
@@ -69,7 +69,7 @@ def _pattern(values: _Values) -> _Values:
 
 
 def _fewest(locations: Sequence[int], columns: dict[str, _Values], size: int, crowded: int) -> Separation | None:
-    names = list(columns) if size == 1 else [name for name in columns if name not in SEQUENCES][:_MOST_ATTRIBUTES]
+    names = list(columns) if size == 1 else [name for name in columns if name not in SEQUENCES][:_MAX_ATTRIBUTES]
     found = [_combined(columns, chosen) for chosen in combinations(names, size)]
     telling = [one for one in found if _tells(locations, one.keys, one.by, crowded)]
     return min(telling, key=lambda one: len(set(one.keys)), default=None)

@@ -13,7 +13,7 @@ from ml.readers.dicom.geometry import SlicePosition
 
 MIN_COSINE = 0.999
 """Between the normals of slices of one stack: they differ by at most 2.6 degrees."""
-_SAME_TURN = 0.9
+_SAME_ORIENTATION = 0.9
 """Between the rows, and between the columns, of slices of one stack: at most 26 degrees of turn in their plane. Beyond
 it the stack's letters, which are those of its first slice, would be wrong for others."""
 SAME_POSITION = 0.01
@@ -30,7 +30,7 @@ def parallel(normal: ArrayLike, others: ArrayLike) -> list[int]:
 
 def is_turned_alike(one: SlicePosition, other: SlicePosition) -> bool:
     """Whether the right and lower edges of two parallel slices point the same way in the patient."""
-    return bool(min(np.dot(one.row, other.row), np.dot(one.column, other.column)) >= _SAME_TURN)
+    return bool(min(np.dot(one.row, other.row), np.dot(one.column, other.column)) >= _SAME_ORIENTATION)
 
 
 def offset_along(normal: ArrayLike, position: SlicePosition) -> float:

@@ -28,7 +28,7 @@ _FILLERS = (bytes([0x55] * 64), bytes([0xB2, 0x6C] * 32))
 
 
 class Segment(NamedTuple):
-    """marker: its second byte. start, end: of its contents. scan_end: behind the compressed data, for SOS."""
+    """marker: its second byte. start, end: of its contents. scan_end: after the compressed data, for SOS."""
 
     marker: int
     start: int
@@ -135,7 +135,7 @@ def _all_coefficients(data: bytes, frame: Segment, scans: list[Segment]) -> bool
 
 
 def _all_pixels(data: bytes) -> bool:
-    """Whether a JPEG without end marker has all of its last scan: then other bytes behind it change no pixel."""
+    """Whether a JPEG without end marker has all of its last scan: then other bytes after it change no pixel."""
     return len({_decoded(data + filler + _END) for filler in (b"", *_FILLERS)}) == 1
 
 
@@ -145,7 +145,7 @@ def _decoded(data: bytes) -> bytes:
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int] | None:
-    """The next marker and the offset behind it. Stray bytes before it are skipped, as decoders do."""
+    """The next marker and the offset after it. Stray bytes before it are skipped, as decoders do."""
     at = data.find(b"\xff", at)
     while 0 <= at < len(data) - 1:
         if data[at + 1] not in (0x00, 0xFF):

@@ -14,7 +14,7 @@ _UNSUSPICIOUS = 64_000_000
 
 
 def inflate(data: bytes, *, limit: int = MAX_INFLATED) -> bytes:
-    """Gunzip all members; what stands behind the last one is ignored, as gunzip does.
+    """Gunzip all members; what follows the last one is ignored, as gunzip does.
 
     Raises UnreadableImage with code `truncated`, `damaged` or `too_large`.
     """

@@ -19,7 +19,7 @@ WHOLE, THINNED, FREE, PART = "whole", "every n-th slice", "without the tumor", "
 VARIANTS = (WHOLE, THINNED, FREE, PART)
 STEPS = (2, 3, 4, 6, 9)
 """Every how many slices a thinned series has one; from 2 mm slices to 18 mm."""
-APART = 2
+MIN_GAP = 2
 """Slices between the tumor and a stretch without it: its edge may show beyond the slices that a mask marks."""
 PARTS = 3
 
@@ -87,7 +87,7 @@ def _parts(one: WholeSeries) -> Iterator[Example]:
     if not one.tumor_slices:  # somewhere, but nobody marked where
         return
     ill = np.array(one.tumor_slices)
-    free = np.array([np.abs(ill - index).min() > APART for index in range(count)])
+    free = np.array([np.abs(ill - index).min() > MIN_GAP for index in range(count)])
     edges = np.flatnonzero(np.diff(np.r_[False, free, False].astype(int)))
     for first, last in edges.reshape(-1, 2):
         yield Example(one, tuple(range(first, last)), False, FREE)

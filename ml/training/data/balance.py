@@ -17,7 +17,7 @@ from ml.training.data.table import Row
 
 Floats = NDArray[np.float64]
 
-MOST = 4.0
+MAX_WEIGHT = 4.0
 """Largest frequency of an image as a multiple of the mean; the smallest is its inverse. So a few heads are not repeated
 endlessly, and no source is given up to balance another."""
 
@@ -35,7 +35,7 @@ _SOURCE = 0.5  # how far the labels of one source and sequence are moved towards
 _LESIONS = 3.0  # how many times as often images of a source in LESIONS come, before the labels are made equal
 
 
-def weights(rows: Sequence[Row], *, most: float = MOST) -> Floats:
+def weights(rows: Sequence[Row], *, most: float = MAX_WEIGHT) -> Floats:
     """(N,) the probability of drawing each of `rows`; they sum to 1.
 
     The rows of one source, sequence and label, synthetic ones apart, start with the square root of rows times the

@@ -29,10 +29,10 @@ VERSION = 1
 GRAFTS = 2
 """Slices of other patients that each tumor is grafted onto; every second one is healed first."""
 
-MOST_TUMORS = 200
+MAX_TUMORS = 200
 """Tumors of a source and sequence that synthetic images are made from."""
 
-FEWEST_PATIENTS = 10
+MIN_PATIENTS = 10
 """Patients with a mask in a source and sequence; of fewer, synthetic images would repeat the same heads."""
 
 Square = NDArray[np.float32]
@@ -59,7 +59,7 @@ class _Patch(NamedTuple):
 def synthetic_rows(train: list[Row], *, seed: int) -> list[Row]:
     """Rows of all synthetic images for tumors with a mask in `train`; `synthesize` makes the images.
 
-    At most MOST_TUMORS of each source and sequence serve, if they are of FEWEST_PATIENTS. Tumor and host share source
+    At most MAX_TUMORS of each source and sequence serve, if they are of MIN_PATIENTS. Tumor and host share source
     and sequence, but not the patient. Deterministic.
     """
     marked = _marked(train, seed)
@@ -94,8 +94,8 @@ def _marked(train: list[Row], seed: int) -> list[Row]:
     return [
         rows[n]
         for rows in by_kind.values()
-        if len({row.group for row in rows}) >= FEWEST_PATIENTS
-        for n in sorted(rng.permutation(len(rows))[:MOST_TUMORS].tolist())
+        if len({row.group for row in rows}) >= MIN_PATIENTS
+        for n in sorted(rng.permutation(len(rows))[:MAX_TUMORS].tolist())
     ]
 
 

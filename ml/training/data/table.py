@@ -106,7 +106,7 @@ def read_records(file: Path, *, needed: Sequence[str]) -> Iterator[tuple[Record,
     without a byte order mark. needed: columns that must stand in the header.
 
     Raises TableError: the file cannot be read, a column is missing or stands there twice, or a row has more cells than
-    the header: a comma without quotes would move every value behind it into the wrong column.
+    the header: a comma without quotes would move every value after it into the wrong column.
     """
     line = 1
     try:

@@ -30,7 +30,9 @@ Floats = NDArray[np.float32]
 
 NORM_EXAMPLES = 512
 _ONE_TYPE = 0.25
-_LEAST = 1e-3  # of the greatest spread; float16 cannot hold the whitening of a direction with less, so it is left out
+_MIN_SPREAD = (
+    1e-3  # of the greatest spread; float16 cannot hold the whitening of a direction with less, so it is left out
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def embedding(described: Floats) -> tuple[Floats, Floats]:
     """
     with np.errstate(invalid="ignore"):  # images that are all alike have no variance to explain
         pca = PCA(min(EMBEDDING, *described.shape), svd_solver="full").fit(described)
-    varying = pca.singular_values_ > _LEAST * pca.singular_values_[0]
+    varying = pca.singular_values_ > _MIN_SPREAD * pca.singular_values_[0]
     kernel = np.zeros((described.shape[1], EMBEDDING), np.float32)
     scale = np.sqrt(len(described)) / pca.singular_values_[varying]
     kernel[:, : len(scale)] = pca.components_[varying].T * scale

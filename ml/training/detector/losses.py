@@ -11,7 +11,7 @@ from ml.model.heads import SHARPNESS
 from ml.training.data.targets import BESIDE, NEGATIVE, POSITIVE
 
 Tensor = Any
-HARDEST = 8
+HARD_NEGATIVES = 8
 """Hard negatives of an image: the cells outside the tumor with the highest loss, which count again."""
 
 
@@ -28,7 +28,7 @@ def cell_loss(cells: Tensor, targets: Tensor) -> Tensor:
     outside = tf.cast(targets == NEGATIVE, tf.float32)
     missed = _mean(tf.nn.softplus(-cells), inside)
     false = tf.nn.softplus(cells) * outside
-    hardest = tf.math.top_k(tf.reshape(false, (-1, false.shape[1] * false.shape[2])), HARDEST).values
+    hardest = tf.math.top_k(tf.reshape(false, (-1, false.shape[1] * false.shape[2])), HARD_NEGATIVES).values
     return tf.reduce_mean(missed + _mean(false, outside) + 0.5 * tf.reduce_mean(hardest, axis=1))
 
 

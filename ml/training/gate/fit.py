@@ -18,7 +18,7 @@ from ml.training.gate.rule import COMPONENTS, fit_rule
 MAX_WRONG = 0.0096
 """Fraction of held-out brains, every source weighing the same, that the limit may refuse. In the shipped model's table
 these are slices of CT, and one slice with nothing on it."""
-LEAN = 0.3
+LIMIT_POSITION = 0.3
 """Where the limit lies between held-out brains (0) and held-out other classes (1), in logits, if there is room."""
 
 
@@ -99,7 +99,7 @@ def _limit(held_out: _HeldOut) -> float:
     scores = np.concatenate(known)
     scores = scores[np.isfinite(scores)]
     most = float(np.quantile(scores, 0.01)) if len(scores) else least
-    return least + LEAN * max(most - least, 0.0)
+    return least + LIMIT_POSITION * max(most - least, 0.0)
 
 
 def _logits(model: GateModel, summaries: Array) -> Wide:

@@ -61,7 +61,7 @@ export function claimRow(rows, file) {
  * Sends jobs in order, AT_ONCE at a time.
  *
  * A job is any object; the queue sets its `state`: waiting → sending → ended, or withdrawn. A job that rests before another try stays
- * `sending` and keeps its turn, so that the ones behind it rest too.
+ * `sending` and keeps its turn, so that the ones after it rest too.
  */
 export class UploadQueue {
   #waiting = [];

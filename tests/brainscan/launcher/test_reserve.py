@@ -12,9 +12,9 @@ from brainscan.launcher.reserve import Reserve
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A disk whose free bytes the test sets; pieces of a kilobyte."""
-    disk = SimpleNamespace(free=reserve.ENOUGH)
+    disk = SimpleNamespace(free=reserve.MIN_FREE_TO_REFILL)
     monkeypatch.setattr(reserve, "_MEGABYTE", 1024)
-    monkeypatch.setattr(reserve, "PIECE", 1024)
+    monkeypatch.setattr(reserve, "PIECE_BYTES", 1024)
     monkeypatch.setattr(reserve.shutil, "disk_usage", lambda _: disk)
     return disk
 
@@ -25,24 +25,24 @@ def pieces(folder: Path) -> int:
 
 def test_it_is_given_up_piece_by_piece_and_filled_again(disk: SimpleNamespace, tmp_path: Path) -> None:
     kept = Reserve(tmp_path)
-    assert kept.tend() == ""
+    assert kept.adjust() == ""
     assert pieces(tmp_path) == reserve.PIECES
     disk.free = 0
-    assert kept.tend() == "The disk is full: 7 of 8 parts of the reserve are left. Make room."
+    assert kept.adjust() == "The disk is full: 7 of 8 parts of the reserve are left. Make room."
     assert (pieces(tmp_path), kept.spent) == (7, False)
     disk.free = reserve.LOW  # the piece gave enough
-    assert kept.tend() == "" and pieces(tmp_path) == 7
-    disk.free = reserve.ENOUGH
-    assert kept.tend() == "The disk has room: the reserve is full again."
+    assert kept.adjust() == "" and pieces(tmp_path) == 7
+    disk.free = reserve.MIN_FREE_TO_REFILL
+    assert kept.adjust() == "The disk has room: the reserve is full again."
     assert pieces(tmp_path) == reserve.PIECES
 
 
 def test_it_says_when_it_is_spent(disk: SimpleNamespace, tmp_path: Path) -> None:
     kept = Reserve(tmp_path)
     disk.free = 0
-    assert kept.tend() == "" and kept.spent
+    assert kept.adjust() == "" and kept.spent
     disk.free = reserve.LOW
-    assert kept.tend() == "" and not kept.spent
+    assert kept.adjust() == "" and not kept.spent
     assert pieces(tmp_path) == 0  # room for it, too, comes first
 
 
@@ -53,5 +53,5 @@ def test_a_piece_that_finds_no_room_is_not_left_in_part(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reserve.os, "urandom", full)
-    Reserve(tmp_path).tend()
+    Reserve(tmp_path).adjust()
     assert list((tmp_path / "reserve").iterdir()) == []

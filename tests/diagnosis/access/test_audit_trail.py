@@ -32,8 +32,8 @@ def prediction(user: User, other_user: User) -> Prediction:
     audit.record("case.opened", actor=user, target=run.scan.case)
     audit.record("scan.uploaded", actor=user, target=run.scan)
     audit.record("result.viewed", actor=other_user, target=run)
-    audit.record_told("results.viewed", actor=other_user, predictions=[run.pk, other.pk], details={})
-    audit.record_told("results.viewed", actor=user, predictions=[other.pk], details={})
+    audit.record_disclosure("results.viewed", actor=other_user, predictions=[run.pk, other.pk], details={})
+    audit.record_disclosure("results.viewed", actor=user, predictions=[other.pk], details={})
     audit.record("result.viewed", actor=user, target=other)
     return run
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from diagnosis.inference import heartbeats
-from diagnosis.inference.heartbeats import MISSED, Watch
+from diagnosis.inference.heartbeats import MAX_MISSED, Watch
 from diagnosis.models import Heartbeat
 from diagnosis.models.heartbeat import Role
 
@@ -55,7 +55,7 @@ def test_who_was_taken_for_dead_goes_on_under_a_new_name() -> None:
 def test_the_silent_are_found_whatever_their_clock_says(ago: float) -> None:
     silent, watch = other(ago=ago), Watch()
     heartbeats.beat()
-    assert [watch.look() for _ in range(MISSED)] == [[]] * MISSED
+    assert [watch.look() for _ in range(MAX_MISSED)] == [[]] * MAX_MISSED
     assert watch.look() == [silent]
     assert heartbeats.end(silent)
     assert watch.look() == [] and not heartbeats.end(silent)
@@ -64,8 +64,8 @@ def test_the_silent_are_found_whatever_their_clock_says(ago: float) -> None:
 @pytest.mark.parametrize("step", [1e-6, -3600.0], ids=["slow", "its clock was set back"])
 def test_who_moves_lives(step: float) -> None:
     moving, watch = other(), Watch()
-    for look in range(4 * MISSED):
-        if look % MISSED == 0:  # as late as can be
+    for look in range(4 * MAX_MISSED):
+        if look % MAX_MISSED == 0:  # as late as can be
             moving.seen += timedelta(seconds=step)
             moving.save()
         assert watch.look() == []
@@ -81,10 +81,10 @@ def test_who_moved_after_the_look_is_left_alone() -> None:
 def test_after_an_outage_nobody_is_silent_yet() -> None:
     other()
     watch = Watch()
-    for _ in range(MISSED):
+    for _ in range(MAX_MISSED):
         watch.look()
     watch.reset()
-    assert [watch.look() for _ in range(MISSED)] == [[]] * MISSED
+    assert [watch.look() for _ in range(MAX_MISSED)] == [[]] * MAX_MISSED
 
 
 def test_readiness_says_why_there_is_no_worker(django_assert_num_queries: Any) -> None:
@@ -117,6 +117,6 @@ def test_readiness_says_whether_beat_runs(ago: float, ready: bool) -> None:
 def test_beat_is_slower_and_no_worker_ends_it() -> None:
     other(role=Role.BEAT)
     watch = Watch()
-    assert [watch.look() for _ in range(3 * MISSED)] == [[]] * 3 * MISSED
+    assert [watch.look() for _ in range(3 * MAX_MISSED)] == [[]] * 3 * MAX_MISSED
     heartbeats.forget_beat()
     assert not Heartbeat.objects.exists()

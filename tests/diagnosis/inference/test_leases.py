@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from diagnosis.inference import heartbeats, leases, transitions
-from diagnosis.inference.heartbeats import MISSED
+from diagnosis.inference.heartbeats import MAX_MISSED
 from diagnosis.inference.leases import Keeper
 from diagnosis.models import Embedding, Heartbeat, Prediction
 from diagnosis.models.prediction import State
@@ -59,11 +59,11 @@ def test_what_the_dead_held_is_taken_over_and_nothing_else(sent: Queue, commit: 
     dead.beat()
     held = dead.claim(PredictionFactory(state="queued"))
     others = []
-    for look in range(MISSED + 1):
+    for look in range(MAX_MISSED + 1):
         living.beat()
         others.append(living.claim(PredictionFactory(state="queued")))
         commit(keeper.tick)
-        assert fresh(held).state == (State.RUNNING if look < MISSED else State.QUEUED)
+        assert fresh(held).state == (State.RUNNING if look < MAX_MISSED else State.QUEUED)
     assert list(sent) == [held.pk]
     assert {fresh(other).state for other in others} == {State.RUNNING}
     assert (fresh(held).worker, fresh(held).attempts) == (None, 1)
@@ -73,7 +73,7 @@ def test_a_late_result_loses_against_the_newer_claim(sent: Queue, commit: Any) -
     paused, other, keeper = Process(), Process(), Keeper()
     paused.beat()
     late = paused.claim(PredictionFactory(state="queued"))
-    for _ in range(MISSED + 1):
+    for _ in range(MAX_MISSED + 1):
         commit(keeper.tick)
     other.beat()
     newer = other.claim(late)
@@ -122,8 +122,8 @@ def test_who_cannot_write_takes_nothing_from_those_who_could_not_either(
     def locked() -> None:
         raise OperationalError("database is locked")
 
-    for round_ in range(3 * MISSED):
-        monkeypatch.setattr(heartbeats, "beat", locked if round_ % MISSED == 0 else beat)
+    for round_ in range(3 * MAX_MISSED):
+        monkeypatch.setattr(heartbeats, "beat", locked if round_ % MAX_MISSED == 0 else beat)
         commit(keeper.tick)
     assert fresh(held).state == State.RUNNING
     assert Heartbeat.objects.filter(pk=other.id).exists()
@@ -141,7 +141,7 @@ def test_a_claim_stamped_in_the_future_is_no_reason_to_wait(sent: Queue, commit:
 
 
 def test_the_thread_beats_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeats, "EVERY", 0.001)
+    monkeypatch.setattr(heartbeats, "INTERVAL", 0.001)
     keeper, beats = Keeper(), []
 
     def tick() -> None:

@@ -232,7 +232,7 @@ def bucket(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 def test_in_a_bucket_too(bucket: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     request.getfixturevalue("used")
-    monkeypatch.setattr("diagnosis.integrity.files.YOUNG", timedelta(0))
+    monkeypatch.setattr("diagnosis.integrity.files.MIN_AGE", timedelta(0))
     assert rules() == {}
     default_storage.save("previews/ab/left.png", ContentFile(b"left"))
     default_storage.delete(str(single().file.name))

@@ -19,7 +19,7 @@ from ml.percent import percent
 )
 def test_a_probability_never_claims_certainty(fraction: float, text: str, sentence: str) -> None:
     assert percent(fraction) == text
-    assert sentence in labels.of_hundred(fraction)
+    assert sentence in labels.per_hundred(fraction)
 
 
 @pytest.mark.parametrize(("score", "text"), [(0.93, "0.93"), (0.9991, "> 0.99"), (0.001, "< 0.01"), (0.5, "0.50")])

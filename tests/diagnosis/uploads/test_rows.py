@@ -167,7 +167,7 @@ def test_a_row_outlives_its_scan(user: User) -> None:
 
 
 def test_a_list_has_a_most(user: User, other_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_ROWS", 3)
+    monkeypatch.setattr(rows, "MAX_ROWS", 3)
     rows.announce(other_user, files=[Announced(uuid.uuid4(), "other", 1)], reference="")
     rows.announce(user, files=[Announced(uuid.uuid4(), f"old {n}", 1) for n in range(3)], reference="")
     rows.announce(user, files=[Announced(uuid.uuid4(), f"new {n}", 1) for n in range(2)], reference="")

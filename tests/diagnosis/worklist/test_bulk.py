@@ -102,8 +102,8 @@ def test_results_are_sent_one_by_one(user: User, make: Make, monkeypatch: pytest
     [
         ({"action": "delete", "ids": [1]}, "unknown_action"),
         ({"action": "retry", "ids": []}, "nothing_selected"),
-        ({"action": "retry", "ids": range(bulk.MOST + 1)}, "too_many_selected"),
-        ({"action": "archive", "ids": range(bulk.MOST_SENT + 1)}, "too_many_selected"),
+        ({"action": "retry", "ids": range(bulk.MAX_SELECTED + 1)}, "too_many_selected"),
+        ({"action": "archive", "ids": range(bulk.MAX_SENT + 1)}, "too_many_selected"),
         ({"action": "assign", "ids": [1]}, "assignee_required"),
         ({"action": "assign", "ids": [1], "to_user": "nobody"}, "unknown_assignee"),
     ],

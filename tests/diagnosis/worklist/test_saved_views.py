@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from diagnosis.models import AuditEvent, SavedView
 from diagnosis.worklist import saved_views
-from diagnosis.worklist.saved_views import MOST, ViewRefused
+from diagnosis.worklist.saved_views import MAX_VIEWS, ViewRefused
 
 pytestmark = pytest.mark.django_db
 
@@ -37,11 +37,11 @@ def test_what_is_refused(user: User) -> None:
     assert refusal(saved_views.save, user, name="a" * 41, query="") == "view_name"
     assert refusal(saved_views.save, user, name="a\0b", query="") == "view_name"
     assert refusal(saved_views.save, user, name="Long", query=f"q={'a' * 1000}") == "view_too_long"
-    for number in range(MOST - 1):
+    for number in range(MAX_VIEWS - 1):
         saved_views.save(user, name=f"View {number}", query="")
     assert refusal(saved_views.save, user, name="One more", query="") == "too_many_views"
     assert refusal(saved_views.rename, first, name="View 3") == "view_name_taken"
-    assert SavedView.objects.filter(user=user).count() == MOST
+    assert SavedView.objects.filter(user=user).count() == MAX_VIEWS
 
 
 def test_every_change_is_audited(user: User) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ml.inference.series_summary import MIN_CERTAIN
-from ml.training.calibration.series_examples import APART, FREE, PART, STEPS, THINNED, WHOLE, examples
+from ml.training.calibration.series_examples import FREE, MIN_GAP, PART, STEPS, THINNED, WHOLE, examples
 from tests.ml.training.whole_series import series, split_of
 
 
@@ -20,7 +20,7 @@ def test_a_tumor_series_is_whole_thinned_and_has_stretches_without_it() -> None:
     assert all(example.tumor and set(example.slices) & set(one.tumor_slices) for example in thinned)
     low, high = (example for example in found if example.variant == FREE)
     assert not low.tumor and not high.tumor
-    assert low.slices == tuple(range(20 - APART)) and high.slices == tuple(range(40 + APART, 60))
+    assert low.slices == tuple(range(20 - MIN_GAP)) and high.slices == tuple(range(40 + MIN_GAP, 60))
 
 
 def test_a_healthy_head_has_parts() -> None:

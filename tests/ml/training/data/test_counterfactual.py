@@ -28,7 +28,7 @@ def lesion_mask(center: tuple[float, float] = (0.62, 0.42), radius: float = 0.08
 @pytest.fixture
 def rows(make_table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """Of each patient a slice with a tumor, whose mask is known, and one without."""
-    monkeypatch.setattr(counterfactual, "FEWEST_PATIENTS", PATIENTS)
+    monkeypatch.setattr(counterfactual, "MIN_PATIENTS", PATIENTS)
     table = []
     for patient in range(PATIENTS):
         words = {"subject": f"p{patient}", "group": f"p{patient}", "sequence": "flair"}
@@ -121,7 +121,7 @@ def test_the_same_images_are_made_again(rows: list[Row]) -> None:
 def test_only_slices_of_the_same_kind_serve_each_other(
     rows: list[Row], field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counterfactual, "FEWEST_PATIENTS", 1)
+    monkeypatch.setattr(counterfactual, "MIN_PATIENTS", 1)
     apart = [replace(row, **{field: row.group}) for row in rows]
     found = by_method(counterfactual.synthetic_rows(apart, seed=1))
     assert {method for method, made in found.items() if made} == {"healed"}
@@ -159,7 +159,7 @@ def test_what_is_made_is_augmented_like_any_image(rows: list[Row]) -> None:
 
 
 def test_a_source_with_many_masks_makes_no_more_than_its_part(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counterfactual, "MOST_TUMORS", 3)
+    monkeypatch.setattr(counterfactual, "MAX_TUMORS", 3)
     named = by_method(counterfactual.synthetic_rows(rows, seed=1))
     assert (len(named["healed"]), len(named["grafted"]), len(named["filled"])) == (3, 6, 3)
     other = [replace(row, key=f"other {row.key}", source="other") for row in rows]
