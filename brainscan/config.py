@@ -18,8 +18,8 @@ from ml.engines import CHOICES, unavailable_reason
 TAKEN_PATHS = frozenset(
     {
         "api", "archive", "audit", "cases", "confirm", "dicomweb", "health", "history", "login", "logout", "metrics",
-        "password", "predictions", "queue", "scans", "second-factor", "sessions", "slice-results", "slices", "static",
-        "status", "tokens", "trash", "upload",
+        "password", "predictions", "queue", "scans", "second-factor", "sessions", "slice-results", "slices", "sso",
+        "static", "status", "tokens", "trash", "upload",
     }
 )  # fmt: skip
 """First parts of the addresses of pages, which the admin cannot have."""

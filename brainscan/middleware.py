@@ -38,7 +38,7 @@ _BEFORE_LOGIN = {
 }
 _POLLED = {"status", "queue", "history-new"}
 """What an open page asks for by itself: nobody is there for that."""
-_FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm"}
+_FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"
 _API = ("/api/", _DICOMWEB)
 

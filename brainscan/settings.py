@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from brainscan import config
+from brainscan import config, oidc_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -185,6 +185,9 @@ SECOND_FACTOR = config.second_factor(env.str("SECOND_FACTOR", default="staff" if
 
 # Minutes without a click after which a session ends; 0: it lasts as long as its cookie.
 IDLE_MINUTES = config.at_least("IDLE_MINUTES", env.int("IDLE_MINUTES", default=120), least=0)
+
+# Single sign-on by OpenID Connect; None: there is none.
+OIDC = oidc_config.read(env)
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"

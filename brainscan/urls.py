@@ -13,6 +13,7 @@ from diagnosis.api.problems import unknown_address
 
 urlpatterns = [
     path("", include("diagnosis.urls")),
+    *([path("", include("diagnosis.sso_urls"))] if settings.OIDC else []),
     path(f"{settings.ADMIN_PATH}/", admin.site.urls),
     # The API authenticates by token or session and answers 401 instead of redirecting to the login page.
     path("api/v1/", include("diagnosis.api.urls")),

@@ -1,6 +1,5 @@
 """URLs of the pages."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -36,7 +35,7 @@ urlpatterns = [
     path("login/passkey/", passkeys.login_options, {"purpose": Purpose.LOGIN}, name="login-passkey"),
     path("login/code/", second_factor.login_code, name="login-code"),
     path("login/code/passkey/", passkeys.login_options, {"purpose": Purpose.SECOND_FACTOR}, name="login-code-passkey"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("logout/", account.Logout.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),
     path("confirm/", account.confirm, name="confirm"),
     path("confirm/passkey/", passkeys.confirm_options, name="confirm-passkey"),

@@ -6,6 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from diagnosis.access import lockout, selectors
+from diagnosis.access.oidc import accounts
 from diagnosis.access.users import User
 
 
@@ -15,11 +16,13 @@ class UserBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """As Django's, within the limits of `lockout`, whichever page asks. Raises lockout.Locked."""
+        """As Django's, within the limits of `lockout` and OIDC_PASSWORDS, on every page. Raises lockout.Locked."""
         if username is None or password is None:
             return None
         with lockout.attempt(username=username) as attempt:
             user = super().authenticate(request, username=username, password=password, **kwargs)
+            if user is not None and not accounts.may_log_in_here(user):
+                user = None
             attempt.succeeded = user is not None
         return user
 

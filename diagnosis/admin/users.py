@@ -1,12 +1,14 @@
 """Users and groups in the admin: Django's own pages, except that only superusers hand out rights.
 
 Whoever sets a password can log in as that person, whoever renames an account gives it what the site grants by name, and
-whoever activates one gives back what it had. So these are rights, too.
+whoever activates one gives back what it had. So these are rights, too, and an address is one where single sign-on links
+accounts by it (OIDC_LINK).
 """
 
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth import get_user_model
@@ -71,7 +73,8 @@ class UserAdmin(Listed, auth.UserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if request.user.is_superuser:
             return ("last_login", "date_joined")  # what the site noted, and two fields whose parts have no labels
-        return ("username", *_RIGHTS, "last_login", "date_joined") if obj else ()
+        named = ("username", "email") if settings.OIDC and settings.OIDC.link == "email" else ("username",)
+        return (*named, *_RIGHTS, "last_login", "date_joined") if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only superusers see the password's place, with its link to set another."""

@@ -14,6 +14,7 @@ from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.passkey import Passkey
 from diagnosis.models.password_history import PasswordHistory
 from diagnosis.models.prediction import Prediction
+from diagnosis.models.provider_link import ProviderLink
 from diagnosis.models.reading_policy import ReadingPolicy
 from diagnosis.models.review import Review
 from diagnosis.models.saved_view import SavedView, WorklistPreference
@@ -40,6 +41,7 @@ __all__ = [
     "Passkey",
     "PasswordHistory",
     "Prediction",
+    "ProviderLink",
     "ReadingPolicy",
     "RecoveryCode",
     "Review",

@@ -2,21 +2,23 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from diagnosis.access import audit, lockout, login_steps, passkeys, reauthentication, second_factor, sessions
+from diagnosis.access.oidc import accounts
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.access.webauthn import Purpose
 from diagnosis.views.forms import ConfirmForm, LoginForm, NewPasswordForm
 from diagnosis.views.passkey_form import passkey_form, with_error
+from diagnosis.views.targets import safe_target
 
 
 class Login(auth.LoginView):
@@ -31,6 +33,7 @@ class Login(auth.LoginView):
             return super().post(request, *args, **kwargs)
         try:
             user = passkeys.identify(request, answer=request.POST["passkey"])
+            accounts.check_local_login(user)
         except (Refused, lockout.Locked) as error:
             context = self.get_context_data(form=self.form_class(request), passkey_error=error.message)
             return with_error(self.render_to_response(context), error)
@@ -39,7 +42,7 @@ class Login(auth.LoginView):
         return redirect(target)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | passkey_form(self.request)
+        return super().get_context_data(**kwargs) | passkey_form(self.request) | {"sso": settings.OIDC}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Logs in, or leads to the page of the code where there is a second factor."""
@@ -54,6 +57,22 @@ class Login(auth.LoginView):
         response = super().form_invalid(form)
         locked = getattr(form, "locked", None)
         return with_error(response, locked) if locked else response
+
+
+class Logout(auth.LogoutView):
+    """Ends the session; who began it at the identity provider is sent there to log out, too."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if settings.OIDC is None:
+            return super().post(request, *args, **kwargs)
+        from diagnosis.access.oidc import flows, provider  # its libraries are for sites with a provider alone
+        from diagnosis.views.single_sign_on import to_provider
+
+        token = flows.id_token(request)
+        response = super().post(request, *args, **kwargs)
+        back = request.build_absolute_uri(reverse("login"))
+        url = provider.logout_url(token, back_to=back) if token else None
+        return to_provider(request, url) if url else response
 
 
 class PasswordChange(auth.PasswordChangeView):
@@ -73,11 +92,9 @@ class PasswordChange(auth.PasswordChangeView):
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
     """Ask for the password again, or a passkey; a page that changes rights sends people here and gets them back."""
-    target = request.POST.get("next", request.GET.get("next", ""))
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        target = reverse("history")
+    target = safe_target(request, request.POST.get("next", request.GET.get("next", "")))
     user = cast(User, request.user)
-    context = {"next": target, "has_passkey": passkeys.of(user).exists()} | passkey_form(request)
+    context = _ways_to_confirm(request, user) | {"next": target}
     if "passkey" in request.POST:
         try:
             passkeys.check(request, user, purpose=Purpose.CONFIRM, answer=request.POST["passkey"])
@@ -91,3 +108,12 @@ def confirm(request: HttpRequest) -> HttpResponse:
     reauthentication.remember(request)
     audit.record("user.confirmed", actor=user, target=user)
     return redirect(target)
+
+
+def _ways_to_confirm(request: HttpRequest, user: User) -> dict[str, Any]:
+    """How this person can show who they are, for the page's context."""
+    return {
+        "has_passkey": passkeys.of(user).exists(),
+        "has_password": user.has_usable_password() and accounts.may_log_in_here(user),
+        "sso": settings.OIDC if accounts.link_of(user) else None,
+    } | passkey_form(request)

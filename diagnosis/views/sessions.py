@@ -2,22 +2,26 @@
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from diagnosis.access import sessions
+from diagnosis.access.oidc import accounts
 from diagnosis.access.users import User
 
 
 @require_safe
 def session_page(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
     rows = [
         {"row": row, "browser": sessions.browser(row), "current": sessions.is_current(request, row)}
-        for row in sessions.of(cast(User, request.user))
+        for row in sessions.of(user)
     ]
-    return render(request, "diagnosis/sessions.html", {"rows": rows})
+    context = {"rows": rows, "sso": settings.OIDC, "link": accounts.link_of(user)}
+    return render(request, "diagnosis/sessions.html", context)
 
 
 @require_POST

@@ -1,0 +1,51 @@
+"""A provider, and a site that is set to use it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from brainscan import oidc_config
+from diagnosis.models import ProviderLink
+from tests.oidc_provider import CLIENT_ID, SECRET, Provider, serving
+
+
+class _Env:
+    """Nothing but what it is given."""
+
+    def __init__(self, **values: str) -> None:
+        self._values = values
+
+    def str(self, name: str, default: str) -> str:
+        return self._values.get(name, default)
+
+    def bool(self, name: str, default: bool) -> bool:
+        return default
+
+
+@pytest.fixture
+def provider(settings: Any) -> Iterator[Provider]:
+    with serving() as made:
+        values = {"OIDC_ISSUER": made.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": SECRET}
+        settings.OIDC = oidc_config.read(_Env(**values, OIDC_NAME="Hospital"))  # type: ignore[arg-type]
+        settings.ROOT_URLCONF = "tests.diagnosis.access.oidc.urls"
+        yield made
+
+
+@pytest.fixture
+def configure(settings: Any) -> Callable[..., None]:
+    """Change fields of the settings."""
+
+    def change(**fields: Any) -> None:
+        settings.OIDC = replace(settings.OIDC, **fields)
+
+    return change
+
+
+@pytest.fixture
+def linked(provider: Provider, user: User) -> User:
+    """ada, whose account belongs to `subject-1` there."""
+    ProviderLink.objects.create(user=user, issuer=provider.issuer, subject="subject-1", called="ada")
+    return user
