@@ -296,6 +296,7 @@ def logging(*, level: str, form: str) -> dict[str, Any]:
             "pydicom": {"level": "CRITICAL"},
             "dicomweb_client": {"level": "CRITICAL"},
             "urllib3": {"level": "ERROR"},
+            "fido2": {"level": "WARNING"},  # ids of passkeys
             "django.request": {"level": "ERROR"},  # django-structlog logs each request's status
         },
     }

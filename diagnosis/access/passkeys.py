@@ -21,7 +21,7 @@ from diagnosis.models import Passkey
 from diagnosis.models.login_failures import FailureKind
 from diagnosis.models.passkey import NAME_LENGTH
 
-MOST = 20
+MAX_PASSKEYS = 20
 """Passkeys of one person; the browser is told them all."""
 
 _COPIED = "its count went back"
@@ -40,8 +40,8 @@ def of(user: User) -> QuerySet[Passkey]:
 def options_to_add(request: HttpRequest, user: User) -> dict[str, Any]:
     """What the browser is asked for a new passkey. Raises Refused: passkeys_unavailable, too_many_passkeys."""
     known = list(of(user))
-    if len(known) >= MOST:
-        raise Refused("too_many_passkeys", f"You have {MOST} passkeys already. Remove one first.")
+    if len(known) >= MAX_PASSKEYS:
+        raise Refused("too_many_passkeys", f"You have {MAX_PASSKEYS} passkeys already. Remove one first.")
     handle = known[0].user_handle if known else secrets.token_urlsafe(64)
     return webauthn.ask_to_create(request, user, handle=handle, known=_at(request, known))
 

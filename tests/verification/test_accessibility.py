@@ -30,12 +30,13 @@ NO_PAGES = {
 
 ROWS = """
 from django.contrib.auth.models import Group, User
-from diagnosis.models import LoginFailures, ReadingPolicy, SecondFactor, StorageQuota
+from diagnosis.models import LoginFailures, Passkey, ReadingPolicy, SecondFactor, StorageQuota
 reader = Group.objects.get(name="reader")
 ReadingPolicy.objects.get_or_create(group=reader, defaults={"mode": "open"})
 StorageQuota.objects.get_or_create(user=User.objects.get(username="admin"), defaults={"megabytes": 1000})
 careful, _ = User.objects.get_or_create(username="careful")
-SecondFactor.objects.get_or_create(user=careful, defaults={"seed": "00", "last_step": 0})
+factor, _ = SecondFactor.objects.get_or_create(user=careful, defaults={"seed": "00", "last_step": 0})
+Passkey.objects.get_or_create(factor=factor, name="Laptop", defaults={"host": "localhost", "credential_id": "aWQ"})
 LoginFailures.objects.get_or_create(failure_kind="account", key="nobody", defaults={"failures": 3})
 """
 """What the administration lists and no address of the API makes."""

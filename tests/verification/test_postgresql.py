@@ -14,6 +14,8 @@ FILES = (
     "tests/diagnosis/access/test_audit_chain.py",
     "tests/diagnosis/access/test_lockout.py",
     "tests/diagnosis/access/test_ownership.py",
+    "tests/diagnosis/access/test_passkeys.py",
+    "tests/diagnosis/access/test_second_factor.py",
     "tests/diagnosis/api/contract.py",
     "tests/diagnosis/cases",
     "tests/diagnosis/models/test_migrations.py",

@@ -105,7 +105,7 @@ class TestAdding:
     def test_there_is_an_end(
         self, user: User, request_: HttpRequest, device: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(passkeys, "MOST", 1)
+        monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 1)
         with pytest.raises(Refused, match="1 passkeys"):
             passkeys.options_to_add(request_, user)
 

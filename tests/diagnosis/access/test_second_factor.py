@@ -1,17 +1,20 @@
 """Codes of the app and recovery codes: what is taken, once, and what the database knows of them."""
 
 import time
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from diagnosis.access import lockout, second_factor
 from diagnosis.access.refusals import Refused
 from diagnosis.models import AuditEvent, LoginFailures, RecoveryCode, SecondFactor
 from diagnosis.models.login_failures import FailureKind
+from tests.overlapping import Meanwhile, overlapping
 
 pytestmark = pytest.mark.django_db
 SEED = "5eed" * 16
@@ -139,3 +142,32 @@ def test_removing_takes_app_and_codes_and_is_audited(user: User, admin: User, co
 def test_of_whom_it_is_demanded(settings: Any, setting: str, staff: bool, required: bool) -> None:
     settings.SECOND_FACTOR = setting
     assert second_factor.is_required(User(is_staff=staff)) is required
+
+
+class TestAtTheSameMoment:
+    """Two requests with the same code: the later one waits for the row of the earlier, and finds the code used."""
+
+    pytestmark = overlapping
+
+    @pytest.fixture(autouse=True)
+    def _no_lockout(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It would make the requests of one person wait for each other before they look at the code."""
+        monkeypatch.setattr(lockout, "attempt", lambda **_: nullcontext(lockout.Attempt()))
+
+    @pytest.mark.parametrize("kind", ["app", "recovery"])
+    def test_one_gets_through(self, user: User, codes: list[str], kind: str) -> None:
+        typed = code() if kind == "app" else codes[0]
+        with transaction.atomic():
+            assert second_factor.check(user, typed)
+            other = Meanwhile(lambda: second_factor.check(user, typed))
+        assert other.result() is False
+        assert AuditEvent.objects.filter(action="second_factor.failed").count() == 1
+
+    @pytest.mark.parametrize("kind", ["app", "recovery"])
+    def test_it_is_not_used_by_who_takes_it_back(self, user: User, codes: list[str], kind: str) -> None:
+        typed = code() if kind == "app" else codes[0]
+        with transaction.atomic():
+            assert second_factor.check(user, typed)
+            other = Meanwhile(lambda: second_factor.check(user, typed))
+            transaction.set_rollback(True)
+        assert other.result() is True

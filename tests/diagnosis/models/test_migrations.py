@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from diagnosis.access import tokens
-from diagnosis.models import Case, PasswordHistory, Prediction, Slice
+from diagnosis.models import Case, Passkey, PasswordHistory, Prediction, RecoveryCode, SecondFactor, Slice
 from tests.factories import PredictionFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,3 +132,21 @@ def test_present_passwords_may_not_come_back_after_the_upgrade() -> None:
     migrate("0026")
     migrate()
     assert [(row.user, row.encoded) for row in PasswordHistory.objects.all()] == [(person, person.password)]
+
+
+def test_back_before_passkeys_their_owner_still_needs_a_recovery_code() -> None:
+    person, other = UserFactory(), UserFactory()
+    factor = SecondFactor.objects.create(user=person)
+    SecondFactor.objects.create(user=other, seed="5eed", last_step=7)
+    Passkey.objects.create(factor=factor, name="Laptop", host="localhost", credential_id="aWQ")
+    RecoveryCode.objects.create(factor=factor, digest="0" * 64)
+    migrate("0028")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seed, last_step FROM diagnosis_secondfactor ORDER BY user_id")
+        (seed, step), old = cursor.fetchall()
+    assert (len(seed), step, old) == (64, 0, ("5eed", 7))
+    migrate()
+    assert list(SecondFactor.objects.order_by("user").values_list("recovery_codes__digest", flat=True)) == [
+        "0" * 64,
+        None,
+    ]
