@@ -26,10 +26,15 @@ _STATUS = {"provider_unreachable": 503, "unknown_state": 400, "invalid_answer": 
 @login_not_required
 @require_safe
 def login(request: HttpRequest) -> HttpResponse:
-    """To the provider. A plain link leads here: a redirect after a form would be stopped by our own policy."""
+    """To the provider. A plain link leads here: a redirect after a form would be stopped by our own policy.
+
+    From another site it leads to the login page first, so that nobody is logged in without having asked for it.
+    """
     target = safe_target(request, request.GET.get("next", ""))
     if request.user.is_authenticated:
         return redirect(target)
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        return redirect_to_login(target)
     try:
         return redirect(flows.start(request, purpose=Purpose.LOGIN, target=target, redirect_uri=_callback(request)))
     except Refused as error:

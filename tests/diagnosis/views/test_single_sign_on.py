@@ -68,6 +68,12 @@ def test_it_never_leads_to_another_site(client: Client, provider: Provider, targ
     assert client.get("/sso/login/", {"next": target})["Location"] == "/history/"  # logged in already
 
 
+@pytest.mark.parametrize(("site", "leads_to"), [("cross-site", "/login/?next="), ("same-origin", "http://127.0.0.1:")])
+def test_another_site_logs_nobody_in(client: Client, provider: Provider, site: str, leads_to: str) -> None:
+    response = client.get("/sso/login/", headers={"sec-fetch-site": site})
+    assert response["Location"].startswith(leads_to)
+
+
 @pytest.mark.parametrize("state", ["", "another"])
 @pytest.mark.usefixtures("linked")
 def test_a_state_that_this_browser_does_not_have(client: Client, provider: Provider, state: str) -> None:
