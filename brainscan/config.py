@@ -116,10 +116,12 @@ def minutes(name: str, value: int, *, least: int = 1) -> int:
 
 
 def broker_url(redis_url: str) -> str:
-    """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`."""
-    scheme = urlsplit(redis_url).scheme
+    """REDIS_URL as Celery spells it: kombu calls a unix socket `redis+socket`, and checks certificates if told."""
+    scheme, query = urlsplit(redis_url).scheme, urlsplit(redis_url).query
     if scheme == "unix":
         return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    if scheme == "rediss" and "ssl_cert_reqs" not in parse_qs(query):  # redis-py checks it by itself
+        return f"{redis_url}{'&' if query else '?'}ssl_cert_reqs=required"
     if scheme in ("redis", "rediss"):
         return redis_url
     raise ImproperlyConfigured(f"REDIS_URL starts with {scheme!r}; use redis://, rediss:// or unix:///path/to/socket.")

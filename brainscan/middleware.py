@@ -100,14 +100,21 @@ class TlsOnly:
 
 
 class Sessions:
-    """Ends a session that nobody uses, and notes when one was used."""
+    """Ends a session that nobody uses, and notes when one was used.
+
+    With the end of a session the browser drops what it keeps of its pages. Their answers forbid it to keep any on disk;
+    this is for pages that it holds in memory, to go back to.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sessions.end_if_idle(request)
-        return self.get_response(request)
+        response = self.get_response(request)
+        if sessions.ENDED in request.META:
+            response.headers["Clear-Site-Data"] = '"cache"'
+        return response
 
     def process_view(self, request: HttpRequest, *_: object) -> None:
         if request.user.is_authenticated and request.resolver_match and request.resolver_match.view_name not in _POLLED:

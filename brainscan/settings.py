@@ -189,6 +189,9 @@ IDLE_MINUTES = config.at_least("IDLE_MINUTES", env.int("IDLE_MINUTES", default=1
 # Single sign-on by OpenID Connect; None: there is none.
 OIDC = oidc_config.read(env)
 
+# Sessions that one person may have at once; a further login ends the one unused for longest. 0: any number.
+SESSIONS_PER_PERSON = config.at_least("SESSIONS_PER_PERSON", env.int("SESSIONS_PER_PERSON", default=20), least=0)
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "login"

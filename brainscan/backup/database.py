@@ -112,6 +112,9 @@ def _run(program: str, *arguments: str) -> None:
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGDATABASE": "NAME"}
     names["PGPASSWORD"] = "PASSWORD"  # pragma: allowlist secret
     ours = {name: str(at[key]) for name, key in names.items() if at.get(key)}
+    for option in ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        if value := at["OPTIONS"].get(option):
+            ours[f"PG{option.upper()}"] = str(value)
     path = shutil.which(program)
     if path is None:
         raise BackupError(f"{program} is not installed. It comes with PostgreSQL's client (Debian: postgresql-client).")

@@ -21,24 +21,34 @@ _log = structlog.get_logger(__name__)
 
 _ROW = "login_session"
 _USED = "used_at"
+ENDED = "brainscan.session_ended"
+"""Of a request, in its META: its session is over, and the browser is to forget what it has of it."""
 _STEP = 60
 """Seconds: how exactly it is kept when a session was last used, so that few requests write."""
 
 
 def start(request: HttpRequest, user: User) -> None:
-    """Note a session that has just begun, and forget those that are over, whoever had them."""
+    """Note a session that has just begun, and forget those that are over, whoever had them.
+
+    Beyond SESSIONS_PER_PERSON it ends the person's session that has been unused for longest.
+    """
     if request.session.session_key is None:
         request.session.create()
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     LoginSession.objects.filter(last_used__lt=over).delete()
-    row, _ = LoginSession.objects.update_or_create(
-        session_key=_key(request),
-        defaults={
-            "user_id": user.pk,
-            "browser": request.headers.get("User-Agent", "").replace("\0", "")[:200],
-            "address": audit.address(),
-        },
-    )
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two logins at once count one after the other
+        row, _ = LoginSession.objects.update_or_create(
+            session_key=_key(request),
+            defaults={
+                "user_id": user.pk,
+                "browser": request.headers.get("User-Agent", "").replace("\0", "")[:200],
+                "address": audit.address(),
+            },
+        )
+        if settings.SESSIONS_PER_PERSON:
+            rest = of(user).exclude(pk=row.pk).values("pk")[settings.SESSIONS_PER_PERSON - 1 :]
+            end(LoginSession.objects.filter(pk__in=[one["pk"] for one in rest]), actor=user, reason="too_many")
     request.session[_ROW] = row.pk
     request.session[_USED] = time.time()
 
@@ -77,6 +87,7 @@ def end_if_idle(request: HttpRequest) -> None:
 def finish(request: HttpRequest) -> None:
     """The request's session ends by itself, or by a logout."""
     LoginSession.objects.filter(pk=_row(request)).delete()
+    request.META[ENDED] = True
 
 
 def of(user: User) -> QuerySet[LoginSession]:
@@ -89,14 +100,17 @@ def is_current(request: HttpRequest, row: LoginSession) -> bool:
     return _row(request) == row.pk
 
 
-def end(rows: QuerySet[LoginSession], *, actor: User) -> int:
-    """End sessions: their next request asks for a login. Returns how many there were."""
+def end(rows: QuerySet[LoginSession], *, actor: User, reason: str = "") -> int:
+    """End sessions: their next request asks for a login. Returns how many there were. reason: for the audit row."""
+    why = {"reason": reason} if reason else {}
     count = 0
     with transaction.atomic():
         for row in rows.select_related("user"):
             _store(row.session_key).delete()
             row.delete()
-            audit.record("session.ended", actor=actor, target=row.user, browser=browser(row), of_address=row.address)
+            audit.record(
+                "session.ended", actor=actor, target=row.user, browser=browser(row), of_address=row.address, **why
+            )
             count += 1
     return count
 

@@ -25,7 +25,7 @@ from PIL import Image as Pillow
 from diagnosis.access import viewing
 from diagnosis.models import Scan, Slice
 from diagnosis.presentation.missing import FileMissing
-from diagnosis.presentation.responses import cached_privately, etag_of, open_stored
+from diagnosis.presentation.responses import conditional, etag_of, open_stored
 from ml import readers
 from ml.contracts import UnreadableImage
 from ml.preprocess import robust_range
@@ -63,7 +63,7 @@ def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: i
         return _compressed(request, data)
 
     etag = etag_of(scan.file, "values", VERSION, first, scan.pixel_sha256, [row.pk for row in rows])
-    return cached_privately(request, etag, render)
+    return conditional(request, etag, render)
 
 
 def _values(scan: Scan, rows: Sequence[Slice]) -> Iterator[GrayValues]:

@@ -36,7 +36,6 @@ CONTENT_TYPES = {
     "DICOM": "application/dicom",
 }
 VOLUME, ZIP = "application/octet-stream", "application/zip"
-_DAY = 24 * 60 * 60
 
 
 def original(request: HttpRequest, scan: Scan) -> HttpResponseBase:
@@ -85,7 +84,7 @@ def image(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     if file.field.name == "preview":
         shown = file.instance
         viewing.note_image(shown.scan_id if isinstance(shown, Slice) else shown.pk)
-    return cached_privately(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
+    return conditional(request, etag_of(file), lambda: FileResponse(open_stored(file), content_type="image/png"))
 
 
 def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpResponseBase:
@@ -107,7 +106,7 @@ def windowed(request: HttpRequest, slice: Slice, *, window: int | None) -> HttpR
             raise FileMissing from error
         return HttpResponse(drawn, content_type="image/png")
 
-    return cached_privately(request, etag_of(file, "window", window, slice.frame), render)
+    return conditional(request, etag_of(file, "window", window, slice.frame), render)
 
 
 HasEvidence = Prediction | SliceResult
@@ -153,17 +152,16 @@ def _drawn(
             raise FileMissing from error
 
     etag = etag_of(preview, name, drawing.VERSION, source.pk, _prediction(source).finished)
-    return cached_privately(request, etag, render)
+    return conditional(request, etag, render)
 
 
-def cached_privately(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """304 if the browser has this version, else what `render` returns. Only the user's own browser may cache it."""
+def conditional(request: HttpRequest, etag: str, render: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """304 for a script that has this version, else what `render` returns. Browsers keep none (docs/adr/0020)."""
     response = _not_modified(request, etag)
     if response is None:
         response = render()
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["ETag"] = etag
-    response.headers["Cache-Control"] = f"private, max-age={_DAY}"
     return response
 
 

@@ -23,7 +23,9 @@ def test_secret_key_from_environment_then_file_then_error(tmp_path: Path) -> Non
     "url, broker",
     [
         ("redis://h:1/2", "redis://h:1/2"),
-        ("rediss://h", "rediss://h"),
+        ("rediss://h", "rediss://h?ssl_cert_reqs=required"),
+        ("rediss://h/0?ssl_ca_certs=/a", "rediss://h/0?ssl_ca_certs=/a&ssl_cert_reqs=required"),
+        ("rediss://h?ssl_cert_reqs=none", "rediss://h?ssl_cert_reqs=none"),
         ("unix:///a/b.sock", "redis+socket:///a/b.sock"),
         ("unix:///a/b.sock?db=3", "redis+socket:///a/b.sock?virtual_host=3"),
     ],

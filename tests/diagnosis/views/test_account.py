@@ -41,7 +41,9 @@ def test_a_wrong_password_says_so_without_telling_which_part_was_wrong(client: C
 
 def test_logout_is_a_post(as_user: Client) -> None:
     assert as_user.get("/logout/").status_code == 405
-    assert as_user.post("/logout/").status_code == 302
+    assert "Clear-Site-Data" not in as_user.get("/history/")
+    answer = as_user.post("/logout/")
+    assert (answer.status_code, answer["Clear-Site-Data"]) == (302, '"cache"')
     assert as_user.get("/history/").status_code == 302
 
 

@@ -45,7 +45,7 @@ def test_only_users_who_may_see_the_case_get_the_evidence(
     mine, theirs = make(), make(owner=other_user)
     response = as_user.get(f"/predictions/{mine.pk}/{part}/")
     assert (response.status_code, response["Content-Type"]) == (200, "image/png")
-    assert "private" in response["Cache-Control"]
+    assert response["Cache-Control"] == "private, no-store"
     again = as_user.get(f"/predictions/{mine.pk}/{part}/", headers={"If-None-Match": response["ETag"]})
     assert again.status_code == 304
     assert as_user.get(f"/predictions/{theirs.pk}/{part}/").status_code == 404

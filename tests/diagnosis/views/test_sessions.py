@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from diagnosis.access import sessions
 from diagnosis.models import AuditEvent, LoginSession
@@ -66,6 +67,24 @@ def test_ending_all_others(user: User) -> None:
     assert Session.objects.count() == 1
 
 
+def test_a_login_too_many_ends_the_session_unused_for_longest(user: User, other_user: User, settings: Any) -> None:
+    settings.SESSIONS_PER_PERSON = 2
+    first, second, strangers = logged_in(), logged_in(browser=EDGE), logged_in("grace")
+    LoginSession.objects.filter(session_key=first.session.session_key).update(last_used=timezone.now())
+    third = logged_in()
+    assert [client.get("/history/").status_code for client in (first, second, third, strangers)] == [200, 302, 200, 200]
+    ended = AuditEvent.objects.get(action="session.ended")
+    assert (ended.actor, ended.details["browser"], ended.details["reason"]) == ("ada", "Edge on Windows", "too_many")
+    settings.SESSIONS_PER_PERSON = 0
+    logged_in()
+    assert LoginSession.objects.filter(user=user).count() == 3
+
+
+def test_with_a_limit_of_one_the_newest_session_stays(user: User, settings: Any) -> None:
+    settings.SESSIONS_PER_PERSON = 1
+    assert [client.get("/history/").status_code for client in [logged_in() for _ in range(3)]] == [302, 302, 200]
+
+
 def test_logging_out_and_a_new_password_take_sessions_off_the_list(user: User) -> None:
     here, there = logged_in(), logged_in()
     there.post("/logout/")
@@ -82,7 +101,8 @@ def test_a_session_that_nobody_uses_ends(user: User, pass_time: Any) -> None:
     pass_time(119)
     assert client.get("/status/").status_code == 200  # an open page asks by itself
     pass_time(121)
-    assert client.get("/history/")["Location"].startswith("/login/")
+    answer = client.get("/history/")
+    assert answer["Location"].startswith("/login/") and answer["Clear-Site-Data"] == '"cache"'
     assert not LoginSession.objects.exists() and not Session.objects.exists()
     assert AuditEvent.objects.get(action="session.timed_out").actor == "ada"
 

@@ -89,11 +89,11 @@ def test_only_users_who_may_see_the_case_get_slices(
     assert {fetch(client, address).status_code for address in addresses(series)} == {302, 401}
 
 
-def test_images_are_pngs_cached_privately(as_user: Client, series: Prediction) -> None:
+def test_images_are_pngs_that_no_browser_keeps(as_user: Client, series: Prediction) -> None:
     row = series.scan.slices.get(index=3)
     answer = fetch(as_user, reverse("slice-preview", args=[row.pk]))
     assert (answer["Content-Type"], answer["X-Content-Type-Options"]) == ("image/png", "nosniff")
-    assert answer["Cache-Control"].startswith("private")
+    assert answer["Cache-Control"] == "private, no-store"
     with row.preview.open() as stored:
         assert answer.body == stored.read()
     again = fetch(as_user, reverse("slice-preview", args=[row.pk]), headers={"If-None-Match": answer["ETag"]})

@@ -95,11 +95,11 @@ def test_evidence_without_a_map_has_no_images(api: APIClient, user: User, proble
 
 
 @pytest.mark.parametrize("kind", ["heatmap", "overlay"])
-def test_drawn_images_are_cached_privately_and_not_drawn_twice(
+def test_no_browser_keeps_drawn_images_and_scripts_have_them_drawn_once(
     api: APIClient, done: Prediction, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = api.get(f"{URL}{done.pk}/{kind}/")
-    assert "private" in first["Cache-Control"] and first["X-Content-Type-Options"] == "nosniff"
+    assert first["Cache-Control"] == "private, no-store" and first["X-Content-Type-Options"] == "nosniff"
     monkeypatch.setattr(f"ml.evidence.drawing.{kind}_png", lambda *_, **__: 1 / 0)
     assert api.get(f"{URL}{done.pk}/{kind}/", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304
 

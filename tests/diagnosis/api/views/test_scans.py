@@ -102,11 +102,11 @@ def test_files_are_sent_whatever_the_client_accepts(api: APIClient, scan: Scan, 
 
 
 @pytest.mark.parametrize("path", ["preview", "thumbnail"])
-def test_images_are_cached_until_they_change(api: APIClient, scan: Scan, path: str) -> None:
+def test_no_browser_keeps_images_and_scripts_ask_conditionally(api: APIClient, scan: Scan, path: str) -> None:
     first = api.get(f"{URL}{scan.pk}/{path}/")
     assert first["Content-Type"] == "image/png"
     assert body_of(first).startswith(b"\x89PNG")
-    assert "private" in first["Cache-Control"]
+    assert first["Cache-Control"] == "private, no-store"
     again = api.get(f"{URL}{scan.pk}/{path}/", HTTP_IF_NONE_MATCH=first["ETag"])
     assert again.status_code == 304
 
