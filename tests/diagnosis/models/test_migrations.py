@@ -77,20 +77,6 @@ def test_owners_that_went_stale_are_corrected() -> None:
     assert rows == {stale.pk: (heir, heir.username), right.pk: (right.owner, right.owner.username)}
 
 
-@pytest.mark.parametrize("earlier", ["0008", "0011"])
-def test_data_survives_migrating_back_and_forward(earlier: str) -> None:
-    states = ("queued", "failed", "done", "refused")
-    for state in states:
-        PredictionFactory(state=state)
-    rows = list(Prediction.objects.order_by("pk").values())
-    assert [row["worklist_status"] for row in rows] == ["active", "failed", "tumor", "refused"]
-    migrate(earlier)
-    migrate()
-    assert list(Prediction.objects.order_by("pk").values()) == rows
-    Prediction.objects.filter(worklist_status="tumor").update(uncertain=True)
-    assert Prediction.objects.filter(worklist_status="uncertain").count() == 1
-
-
 def test_slices_that_share_a_uid_survive_migrating_back() -> None:
     scan = ScanFactory(frames=3, stack="96x96")
     for index in range(3):
