@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -58,12 +59,15 @@ def main() -> int:
     print(f"{options.minutes:.0f} minutes; the site's files and its log are in {scratch}", flush=True)
     with whole_site(scratch) as (site, pid):
         found = soak(site, broker=pid, minutes=options.minutes)
+    wrong = report.problems(found)
+    if not wrong:
+        shutil.rmtree(scratch)
     (ROOT / "var").mkdir(exist_ok=True)
     (ROOT / "var" / "soak.json").write_text(json.dumps(report.raw(found), indent=1), encoding="utf-8")
     print(report.page(found))
     if options.minutes >= WHOLE:
         report.PAGE.write_text(report.page(found), encoding="utf-8")
-    return 1 if report.problems(found) else 0
+    return 1 if wrong else 0
 
 
 @contextlib.contextmanager
