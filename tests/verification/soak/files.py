@@ -38,7 +38,7 @@ class Files:
             self._made += 1
             first = self._made
             noise = self._random.normal(0, 4, (count, SIDE, SIDE))
-        planes = [self._planes[(first * SLICES + n) % len(self._planes)] for n in range(count)]
+        planes = [self._planes[(first * 5 + n) % len(self._planes)] for n in range(count)]
         return first, [np.clip(p + n, 0, 255).astype(np.uint8) for p, n in zip(planes, noise, strict=True)]
 
     def picture(self) -> File:

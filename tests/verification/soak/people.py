@@ -124,7 +124,8 @@ class Person:
         answer = self._send(file, case=case)
         found = sorted({int(number) for number in _PREDICTION.findall(answer.text)})
         if not found:
-            self._ledger.went_wrong(f"the answer to {file[0]} names no result")
+            why = " ".join(re.findall(r"<p[^>]*>(.*?)</p>", answer.text, re.DOTALL)) or answer.text[:200]
+            self._ledger.went_wrong(f"{file[0]} was not taken to {case}: {why}")
             return
         self._sent = [*self._sent[-20:], (case, file)]
         for number in found:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-EVERY = 10.0
+INTERVAL = 10.0
 """Seconds from one look to the next."""
 
 
@@ -81,7 +81,7 @@ def by_role(commands: Mapping[int, str]) -> dict[str, Figures]:
 class Sampler:
     """Looks every `every` seconds while it is entered. samples: seconds since the start, and the figures by role."""
 
-    def __init__(self, commands: Callable[[], Mapping[int, str]], *, every: float = EVERY) -> None:
+    def __init__(self, commands: Callable[[], Mapping[int, str]], *, every: float = INTERVAL) -> None:
         self._commands, self._every = commands, every
         self.samples: list[tuple[float, dict[str, Figures]]] = []
         self._over = threading.Event()
