@@ -39,7 +39,9 @@ class Files:
             first = self._made
             noise = self._random.normal(0, 4, (count, SIDE, SIDE))
         planes = [self._planes[(first * 5 + n) % len(self._planes)] for n in range(count)]
-        return first, [np.clip(p + n, 0, 255).astype(np.uint8) for p, n in zip(planes, noise, strict=True)]
+        # None in the margin, where noise now and then looks like text, which people are asked about.
+        noisy = [p + np.where(p > 8, n, 0) for p, n in zip(planes, noise, strict=True)]
+        return first, [np.clip(plane, 0, 255).astype(np.uint8) for plane in noisy]
 
     def picture(self) -> File:
         """PNG, JPEG, TIFF, WebP or BMP, in turn."""
