@@ -10,7 +10,7 @@ from django.contrib.auth import login
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from diagnosis.access import second_factor
+from diagnosis.access import second_factor, sessions
 from diagnosis.access.users import User
 from diagnosis.models.second_factor import SecondFactor
 
@@ -31,6 +31,7 @@ class Missing(Enum):
 def ask_for_code(request: HttpRequest, user: User, *, target: str) -> None:
     """Remember that this person's password was right, and where they wanted to go."""
     request.session.flush()
+    sessions.limit_visitor(request)
     known = {"user": user.pk, "hash": user.get_session_auth_hash(), "at": time.time(), "target": target}
     request.session[_PENDING] = known
 

@@ -27,13 +27,25 @@ _STEP = 60
 """Seconds: how exactly it is kept when a session was last used, so that few requests write."""
 
 
+VISITOR = 600
+"""Seconds that a session lasts before anybody has logged in: anybody can begin one."""
+
+
+def limit_visitor(request: HttpRequest) -> None:
+    """Of a visitor something is kept until they have logged in."""
+    if not request.user.is_authenticated:
+        request.session.set_expiry(VISITOR)
+
+
 def start(request: HttpRequest, user: User) -> None:
     """Note a session that has just begun, and forget those that are over, whoever had them.
 
     Beyond SESSIONS_PER_PERSON it ends the person's session that has been unused for longest.
     """
+    request.session.set_expiry(None)
     if request.session.session_key is None:
         request.session.create()
+    _engine().clear_expired()
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     LoginSession.objects.filter(last_used__lt=over).delete()
     with transaction.atomic():
@@ -146,5 +158,9 @@ def _key(request: HttpRequest) -> str:
 
 
 def _store(key: str) -> SessionBase:
+    return _engine()(key)
+
+
+def _engine() -> type[SessionBase]:
     store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
-    return store(key)
+    return store

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from diagnosis.access import login_steps, passkeys, reauthentication
+from diagnosis.access import login_steps, passkeys, reauthentication, sessions
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.access.webauthn import Purpose
@@ -27,6 +27,7 @@ def login_options(request: HttpRequest, *, purpose: Purpose) -> HttpResponse:
     user = login_steps.awaited(request) if purpose is Purpose.SECOND_FACTOR else None
     if purpose is Purpose.SECOND_FACTOR and user is None:
         return _problem("login_expired", "Too much time has passed since the password. Log in again.")
+    sessions.limit_visitor(request)
     return _json(lambda: passkeys.options(request, purpose=purpose, user=user))
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from diagnosis.access import lockout, passkeys, reauthentication
+from diagnosis.access import lockout, passkeys, reauthentication, sessions
 from diagnosis.access.oidc import accounts, flows
 from diagnosis.access.oidc.flows import Purpose
 from diagnosis.access.oidc.rules import configured
@@ -35,6 +35,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return redirect(target)
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         return redirect_to_login(target)
+    sessions.limit_visitor(request)
     try:
         return redirect(flows.start(request, purpose=Purpose.LOGIN, target=target, redirect_uri=_callback(request)))
     except Refused as error:

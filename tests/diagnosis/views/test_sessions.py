@@ -178,3 +178,17 @@ def test_wrong_verbs_and_visitors(as_user: Client) -> None:
 )
 def test_browsers_are_told_apart(said: str, words: str) -> None:
     assert sessions.browser(LoginSession(browser=said)) == words
+
+
+def test_a_visitors_session_ends_soon_and_a_persons_lasts(client: Client, user: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["localhost"]
+    client.post("/login/passkey/", headers={"host": "localhost"})
+    assert client.session.get_expiry_age() == sessions.VISITOR
+    client.post("/login/", {"username": "ada", "password": PASSWORD}, headers={"host": "localhost"})
+    assert client.session.get_expiry_age() == settings.SESSION_COOKIE_AGE
+
+
+def test_a_login_clears_away_sessions_that_are_over(user: User) -> None:
+    over = Session.objects.create(session_key="o" * 32, session_data="", expire_date="2026-01-01T00:00:00Z")
+    logged_in()
+    assert not Session.objects.filter(pk=over.pk).exists()
