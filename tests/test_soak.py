@@ -1,5 +1,6 @@
 """The soak's own parts: what a process holds, whether that grows, and what the page says of it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.processes import only_linux
 from tests.verification.soak import report
-from tests.verification.soak.ledger import Balance, Ledger
+from tests.verification.soak.ledger import Balance, Ledger, balance
 from tests.verification.soak.sampling import Figures, Sampler, look, role
 from tests.verification.soak.slopes import MEMORY_MB, Slope, grows, slope
 
@@ -142,6 +143,18 @@ def test_the_sampler_looks_at_once_and_leaves_out_what_has_ended() -> None:
     [(at, found)] = sampler.samples
     assert at < 60
     assert found["broker"].processes == 1
+
+
+def test_what_is_lost_doubled_or_without_a_result_is_found() -> None:
+    """3 is lost, 4 was deleted and purged, 5 failed, 6 has a copy, 8 was taken and nobody told."""
+    rows = [[1, 11, "done"], [2, 12, "refused"], [5, 15, "failed"], [6, 16, "done"], [7, 16, "done"], [8, 18, "done"]]
+
+    class Site:
+        def manage(self, *_: str) -> str:
+            return "a warning\nSTATE" + json.dumps({"copies": 2, "rows": rows})
+
+    ledger = Ledger(taken=dict.fromkeys(range(1, 8), "a.png"), deleted={4})
+    assert balance(Site(), ledger) == Balance(taken=7, lost=[3], doubled=[6, 7, 8], no_result=[5], copies=2)
 
 
 def found(*, lost: int = 0, a_minute: float = 0.0, unexpected: int = 0, trail: str = "whole") -> report.Found:

@@ -99,7 +99,8 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
     until = time.monotonic() + 60 * minutes
     with Sampler(lambda: site.processes() | {broker: "valkey"}) as sampler:
         threads = [
-            threading.Thread(target=visit, args=(person, until, n), name=person.name) for n, person in enumerate(people)
+            threading.Thread(target=visit, args=(person, ledger, until, n), name=person.name)
+            for n, person in enumerate(people)
         ]
         threads += [
             repeated(script.step, every=3.0, until=until, ledger=ledger),
@@ -113,7 +114,8 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
         for thread in threads:
             thread.join()
     admin = Client(site.url, site.token())
-    wait_for("the end of the queue", lambda: not active(admin), seconds=120)
+    with noted(ledger, "the end of the queue"):
+        wait_for("the end of the queue", lambda: not active(admin), seconds=120)
     return report.Found(
         minutes=minutes,
         samples=sampler.samples,
@@ -136,14 +138,14 @@ def burst(people: list[Person]) -> None:
         list(pool.map(Person.upload_broken, people))
 
 
-def visit(person: Person, until: float, seed: int) -> None:
+def visit(person: Person, ledger: Ledger, until: float, seed: int) -> None:
     """Rounds of everything that people do, until then."""
     mixed = random.Random(seed)
     while time.monotonic() < until:
         for act in rounds(person, mixed):
             if time.monotonic() > until:
                 return
-            with noted(person._ledger, f"{act.__name__} of {person.name}"):
+            with noted(ledger, f"{act.__name__} of {person.name}"):
                 act(person)
             person.rest(PACE * (0.5 + mixed.random()))
 

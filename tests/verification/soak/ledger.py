@@ -14,8 +14,8 @@ import json
 from django.db.models import Count
 from diagnosis.models import Prediction, Scan
 copies = Scan.objects.values("case", "pixel_sha256").annotate(n=Count("id")).filter(n__gt=1).count()
-rows = [[p.pk, p.scan_id, p.state, p.attempts] for p in Prediction.objects.all()]
-print("STATE" + json.dumps({"copies": copies, "rows": rows, "scans": Scan.objects.count()}))
+rows = list(Prediction.objects.values_list("pk", "scan", "state"))
+print("STATE" + json.dumps({"copies": copies, "rows": rows}))
 """
 
 
@@ -49,15 +49,10 @@ class Ledger:
         with self._lock:
             self.deleted |= predictions
 
-    def some(self) -> dict[int, str]:
-        """What is taken and not deleted, by now."""
-        with self._lock:
-            return {number: name for number, name in self.taken.items() if number not in self.deleted}
-
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Ids of predictions: lost, doubled (run again, or a second one of a scan), and without a result."""
+    """Ids of predictions: lost, doubled (a second one of a scan, or of nobody), and without a result."""
 
     taken: int
     lost: list[int]
@@ -69,13 +64,13 @@ class Balance:
 def balance(site: Site, ledger: Ledger) -> Balance:
     """Compare with the site's database once nothing is in progress."""
     said = site.manage("shell", "-v", "0", "-c", _STATE)
-    state = json.loads(said.rpartition("STATE")[2])
-    rows = {number: (scan, outcome, attempts) for number, scan, outcome, attempts in state["rows"]}
-    scans = Counter(scan for scan, _, _ in rows.values())
+    found = json.loads(said.rpartition("STATE")[2])
+    rows = {number: (scan, state) for number, scan, state in found["rows"]}
+    scans = Counter(scan for scan, _ in rows.values())
     return Balance(
         taken=len(ledger.taken),
         lost=sorted(set(ledger.taken) - set(rows) - ledger.deleted),
-        doubled=sorted(n for n, (scan, _, attempts) in rows.items() if scans[scan] > 1 or n not in ledger.taken),
-        no_result=sorted(n for n, (_, outcome, _) in rows.items() if outcome not in ENDED and n not in ledger.deleted),
-        copies=int(state["copies"]),
+        doubled=sorted(n for n, (scan, _) in rows.items() if scans[scan] > 1 or n not in ledger.taken),
+        no_result=sorted(n for n, (_, state) in rows.items() if state not in ENDED and n not in ledger.deleted),
+        copies=int(found["copies"]),
     )

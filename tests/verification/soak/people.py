@@ -33,7 +33,7 @@ _ADMIN = ("auth/user", "diagnosis/case", "diagnosis/prediction", "diagnosis/audi
 
 
 class Person:
-    """Logged in from the first thing they do on. Their own scans are in `seen`, by the id of the prediction."""
+    """Logged in from the first thing they do on. own: ids of the predictions of their scans."""
 
     def __init__(self, site: Site, name: str, files: Files, ledger: Ledger, *, seed: int = 0) -> None:
         self.name, self._site, self._files, self._ledger = name, site, files, ledger

@@ -54,7 +54,7 @@ class Found:
 def problems(found: Found) -> list[str]:
     """Sentences; none if all is well."""
     wrong = [f"{what} ({times} times)" for what, times in sorted(found.ledger.unexpected.items())]
-    kinds = {"lost": "lost", "doubled": "there twice or run twice", "no_result": "without a result"}
+    kinds = {"lost": "lost", "doubled": "there twice", "no_result": "without a result"}
     for name, words in kinds.items():
         if numbers := getattr(found.balance, name):
             wrong.append(f"{len(numbers)} results are {words}, such as {numbers[:5]}")
