@@ -150,34 +150,37 @@ def _png_reader(file: FieldFile) -> Callable[[], bytes]:
 
 
 def _scan_source(prediction: Prediction, header: Dataset) -> SourceImage:
-    return SourceImage(
-        sop_class=str(header.SOPClassUID),
-        instance=str(header.SOPInstanceUID),
-        number=1,
-        frame=prediction.scan.frame + 1 if int(header.get("NumberOfFrames") or 1) > 1 else None,
-        rows=int(header.Rows),
-        columns=int(header.Columns),
-        read_png=_png_reader(prediction.scan.preview),
-        evidence=prediction.evidence,
-        outcome=prediction.outcome,
-        uncertain=prediction.uncertain,
-        probability=prediction.tumor_probability or 0.0,
-    )
+    frame = prediction.scan.frame + 1 if int(header.get("NumberOfFrames") or 1) > 1 else None
+    preview = prediction.scan.preview
+    return _source(prediction, header, instance=str(header.SOPInstanceUID), number=1, frame=frame, preview=preview)
 
 
 def _slice_source(row: SliceResult, header: Dataset) -> SourceImage:
     """header: of the scan's file. Slices with files of their own have the same SOP class and size."""
-    own = bool(row.slice.file)
+    one = row.slice
+    instance, frame = (one.instance_uid, None) if one.file else (str(header.SOPInstanceUID), one.frame + 1)
+    return _source(row, header, instance=instance, number=one.index + 1, frame=frame, preview=one.preview)
+
+
+def _source(
+    judged: Prediction | SliceResult,
+    header: Dataset,
+    *,
+    instance: str,
+    number: int,
+    frame: int | None,
+    preview: FieldFile,
+) -> SourceImage:
     return SourceImage(
         sop_class=str(header.SOPClassUID),
-        instance=row.slice.instance_uid if own else str(header.SOPInstanceUID),
-        number=row.slice.index + 1,
-        frame=None if own else row.slice.frame + 1,
+        instance=instance,
+        number=number,
+        frame=frame,
         rows=int(header.Rows),
         columns=int(header.Columns),
-        read_png=_png_reader(row.slice.preview),
-        evidence=row.evidence,
-        outcome=row.outcome,
-        uncertain=row.uncertain,
-        probability=row.tumor_probability or 0.0,
+        read_png=_png_reader(preview),
+        evidence=judged.evidence,
+        outcome=judged.outcome,
+        uncertain=judged.uncertain,
+        probability=judged.tumor_probability or 0.0,
     )
