@@ -33,7 +33,7 @@ def read(folder: Path) -> Copied:
 
 
 def copy(wanted: Mapping[str, str], folder: Path, *, known: Copied) -> list[str]:
-    """Copy files that `known` lacks, note them there, and drop those that are not wanted any more.
+    """Copy files that `known` lacks, note them there, and drop those that are no longer wanted.
 
     wanted: each name with its sha256, "" where none is kept. Returns names that the storage does not have, or has with
     other bytes.

@@ -85,7 +85,7 @@ class Program:
         return True
 
     def close(self) -> list[bytes]:
-        """After its end: the last lines, then nothing of the process is held any more."""
+        """After its end: the last lines, then nothing of the process is held."""
         lines = self.read()
         if self._rest:
             lines, self._rest = [*lines, self._rest], b""

@@ -113,7 +113,7 @@ class Tree:
         return None
 
     def _stop(self) -> None:
-        """Ask all programs to stop, and wait until none runs any more."""
+        """Ask all programs to stop, and wait until all have ended."""
         for one in self._programs:
             one.ask_to_stop()
         self._killed_at = min(self._killed_at, time.monotonic() + STOP_SECONDS)

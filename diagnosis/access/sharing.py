@@ -65,7 +65,7 @@ def assign(case: Case, *, to: Assignee, actor: User) -> Assignment:
         # Locked, so that a hand-over of the case to its new assignee comes before or after, never between.
         present = Case.objects.select_for_update(no_key=True).filter(pk=case.pk, deleted=None).first()
         if present is None:
-            raise SharingError("gone", "The case is not there any more.")
+            raise SharingError("gone", "The case no longer exists.")
         if not may_change(actor, present):
             raise SharingForbidden
         if to.user is not None and to.user.pk == present.owner_id:

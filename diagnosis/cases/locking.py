@@ -14,6 +14,6 @@ def locked(*cases: Case) -> list[Case]:
     rows = Case.objects.select_for_update(no_key=True).prefetch_related("owner").order_by("pk")
     found = {case.pk: case for case in rows.filter(pk__in=[case.pk for case in cases])}
     if len(found) < len({case.pk for case in cases}):
-        raise CaseRefused("gone", "The case is not there any more.")
+        raise CaseRefused("gone", "The case no longer exists.")
     ownership.lock(*(case.owner for case in found.values()))
     return [found[case.pk] for case in cases]

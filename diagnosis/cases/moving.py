@@ -47,7 +47,7 @@ def move(scan: Scan, *, to: Case, actor: User) -> None:
         require_change(actor, target)
         _check(scan, source, target)
         if not Scan.objects.filter(pk=scan.pk, case=source, deleted=None).update(case=target):
-            raise CaseRefused("gone", "The scan is not in this case any more.")
+            raise CaseRefused("gone", "The scan is no longer in this case.")
         owner = target.owner
         Prediction.objects.filter(scan=scan.pk).update(
             owner=owner, owner_name=owner.get_username(), case_reference=target.reference

@@ -70,7 +70,7 @@ def delete_scan(scan: Scan, *, actor: User) -> None:
         require_change(actor, case)
         changed = Scan.objects.filter(pk=scan.pk, case=case, deleted=None)
         if case.deleted is not None or not changed.update(deleted=timezone.now(), deleted_by=actor):
-            raise CaseRefused("in_trash", "The scan is not in this case any more, or in the trash already.")
+            raise CaseRefused("in_trash", "The scan is no longer in this case, or is already in the trash.")
         rows = Prediction.objects.filter(scan=scan)
         rows.update(in_trash=True)
         canceled = transitions.cancel_deleted(rows)

@@ -45,7 +45,7 @@ INFRASTRUCTURE_FAULTS = (OperationalError, InterfaceError, StorageUnavailable)
 
 
 def run(*, prediction_id: int) -> bool:
-    """Run this prediction to its end; if it is not queued any more, run whichever has waited longest.
+    """Run this prediction to its end; if it is no longer queued, run whichever has waited longest.
 
     False when there was nothing to do. Raises one of INFRASTRUCTURE_FAULTS, after releasing the prediction, so that the
     calling task retries it.

@@ -22,7 +22,7 @@ class ReferenceInUse(Exception):
         owners = " and ".join(sorted({case.owner.get_username() for case in cases}))
         super().__init__(
             f"{owners} already has a case {reference}. "
-            "Take another reference, or say that you mean a case of your own with the same one."
+            "Use another reference, or say that you mean a case of your own with the same one."
         )
 
 

@@ -1,4 +1,4 @@
-"""Files in the storage that no row needs any more.
+"""Files in the storage that no row needs.
 
 Their names are written in the transaction that deletes the rows, and the files are deleted after it. So if the process
 dies between the two, the next purge still knows them.

@@ -33,7 +33,7 @@ _FULL = Unavailable(
 )
 
 _BY_CODE = {
-    "53300": Unavailable(503, "The database takes no more connections just now. Try again in a moment."),
+    "53300": Unavailable(503, "The database accepts no more connections right now. Try again in a moment."),
     "53200": _BUSY,  # out of memory
     "55P03": _BUSY,  # lock not available
     "57014": _BUSY,  # statement timeout

@@ -37,5 +37,5 @@ def end(request: HttpRequest) -> HttpResponse:
     if count:
         messages.success(request, "The session is ended." if count == 1 else f"{count} sessions are ended.")
     else:
-        messages.warning(request, "There is no such session any more.")
+        messages.warning(request, "This session has already ended.")
     return redirect("sessions")

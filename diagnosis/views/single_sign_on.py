@@ -68,7 +68,7 @@ def unlink(request: HttpRequest) -> HttpResponse:
         messages.warning(request, "You have no password to log in with, so the link stays. Ask an administrator.")
     elif found is not None:
         accounts.remove_link(found, actor=user)
-        messages.success(request, f"{configured().name} logs you in no more.")
+        messages.success(request, f"{configured().name} no longer logs you in.")
     return redirect("sessions")
 
 

@@ -34,7 +34,7 @@ def save(user: User, *, name: str, query: str) -> SavedView:
         known = SavedView.objects.filter(user=user)
         if known.count() >= MAX_VIEWS:
             raise ViewRefused(
-                "too_many_views", f"You have {MAX_VIEWS} saved views, as many as there can be. Delete one."
+                "too_many_views", f"You have {MAX_VIEWS} saved views, which is the limit. Delete one first."
             )
         if known.filter(name=name).exists():
             raise _taken(name)

@@ -42,7 +42,7 @@ class Walk:
 
 
 def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk | None:
-    """Two queries, however long the list is. None at a row that the user cannot see any more since it was read."""
+    """Two queries, however long the list is. None at a row that the user can no longer see since it was read."""
     worklist = Worklist.of_query(user, list_query)
     here = pagination.sorted_rows(worklist.visible.filter(pk=at.pk), order=worklist.order).first()
     if here is None:

@@ -22,4 +22,4 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {options['username']!r}.")
         if not second_factor.remove(user, actor=None):
             raise CommandError(f"{options['username']} has no second factor.")
-        self.stdout.write(f"{options['username']} has no second factor any more.")
+        self.stdout.write(f"{options['username']} no longer has a second factor.")

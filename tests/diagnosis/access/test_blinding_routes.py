@@ -49,6 +49,7 @@ OTHERS_REVIEW = 900
 
 NOT_ASKED = {
     "second-factor": "shows a new random secret each time, and nothing of scans",
+    "passkey-add": "shows that secret again if the passkey is not taken",
     "logout": "ends the session",
     "login": "the visitor is logged in",
     "password_change": "sets a password",
@@ -63,7 +64,8 @@ NOT_ASKED = {
 """Addresses without anything of a scan. Every other one is asked."""
 
 REFUSING = re.compile(
-    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|(assignment-detail|review-sign|upload-preview|token-revoke|token-detail)$"
+    r"^admin:(.*_(add|delete)|app_list|autocomplete|view_on_site)$|(undelete|restore)$|^case-withdraw$|"
+    r"(assignment-detail|review-sign|upload-preview|token-revoke|token-detail|passkey-remove)$"
 )
 """The admin's own addresses for what it lets nobody do here, and what needs a row of one's own or in the trash."""
 
@@ -110,6 +112,7 @@ class Site:
             "assignment_id": [1],
             "row_id": [1],
             "token_id": [1],
+            "passkey_id": [1],
             "view_id": list(SavedView.objects.values_list("pk", flat=True)) or [1],
         } | dict.fromkeys(("case_id", "slice_id", "result_id", "pk", "object_id"), ids)
 

@@ -41,7 +41,7 @@ def test_the_page_lists_and_filters(as_admin: Client, user: User) -> None:
     page = as_admin.get("/audit/?actor=ada").content.decode()
     assert "case.opened" in page and "case.closed" not in page
     assert "<script>" not in page and "&lt;script&gt;" in page
-    assert "No such events" in as_admin.get("/audit/?actor=nobody").content.decode()
+    assert "No matching events" in as_admin.get("/audit/?actor=nobody").content.decode()
 
 
 def test_reading_it_is_an_event(as_admin: Client) -> None:

@@ -88,5 +88,5 @@ def test_the_list_is_ones_own_and_says_what_has_expired(as_user: Client, user: U
     now = timezone.now()
     token_key(user, created=now - timedelta(days=9), expires=now - timedelta(days=1))
     page = as_user.get("/tokens/").content.decode()
-    assert "works no more" in page
+    assert "no longer works" in page
     assert page.count("/revoke/") == 1
