@@ -81,6 +81,9 @@ class PasswordChange(auth.PasswordChangeView):
     success_url = reverse_lazy("history")
     form_class = NewPasswordForm
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"sso": settings.OIDC}
+
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
         sessions.start(self.request, form.user)

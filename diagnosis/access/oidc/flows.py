@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 _FLOWS = "sso_flows"
 _ID_TOKEN = "sso_id_token"  # noqa: S105  (the session's key for it)
-_MOST = 5
+_MAX_FLOWS = 5
 """Ways that one session may be on at once, in as many tabs; the oldest goes."""
 _PATIENCE = 600
 """Seconds to log in at the provider."""
@@ -55,7 +55,7 @@ def start(request: HttpRequest, *, purpose: Purpose, target: str, redirect_uri: 
     except provider.Unreachable as error:
         _log.warning("provider_unreachable", reason=error.why)
         raise
-    flows = dict(sorted(request.session.get(_FLOWS, {}).items(), key=lambda flow: flow[1]["at"])[1 - _MOST :])
+    flows = dict(sorted(request.session.get(_FLOWS, {}).items(), key=lambda flow: flow[1]["at"])[1 - _MAX_FLOWS :])
     url, state = made.pop("url"), made.pop("state")
     kept = {"purpose": purpose, "target": target, "redirect_uri": redirect_uri, "at": time.time()}
     request.session[_FLOWS] = flows | {state: kept | made | {"user": request.user.pk}}

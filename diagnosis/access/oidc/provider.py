@@ -35,7 +35,7 @@ LEEWAY = 60
 _TIMEOUT = (3, 5)
 """Seconds to connect, and between two reads."""
 _SECONDS = 10.0
-_MOST = 512 * 1024
+_MAX_BYTES = 512 * 1024
 _FRESH = 600.0
 """Seconds for which addresses and keys are kept. An unknown key is looked for anew, at most once in ten seconds."""
 _AGAIN = 10.0
@@ -77,7 +77,7 @@ def metadata() -> dict[str, Any]:
     if _known.issuer != issuer or time.monotonic() - _known.metadata_at > _FRESH:
         found = _get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if found.get("issuer") != issuer:
-            raise Unreachable(f"it calls itself {found.get('issuer')!r}, not as OIDC_ISSUER says")
+            raise Unreachable(f"it calls itself {str(found.get('issuer'))[:200]!r}, not as OIDC_ISSUER says")
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             if not _is_safe(found.get(name)):
                 raise Unreachable(f"its {name} is no https address")
@@ -204,7 +204,7 @@ def _get(url: str, *, headers: Mapping[str, str] | None = None) -> dict[str, Any
             raise Unreachable(f"{urlsplit(url).path} is answered with {response.status_code}")
         for chunk in response.iter_content(16 * 1024):
             body += chunk
-            if len(body) > _MOST or time.monotonic() > deadline:
+            if len(body) > _MAX_BYTES or time.monotonic() > deadline:
                 raise Unreachable(f"the answer of {urlsplit(url).path} is too long or too slow")
     try:
         found = json.loads(body)
@@ -231,6 +231,6 @@ def _translated() -> Iterator[None]:
     except JoseError as error:
         raise Untrusted(f"ID token: {error.error} {getattr(error, 'claim', '') or ''}".strip()) from None
     except AuthlibBaseError as error:
-        raise Untrusted(f"token endpoint: {error.error}") from None
+        raise Untrusted(f"token endpoint: {str(error.error)[:60]}") from None
     except (ValueError, TypeError, KeyError) as error:
         raise Untrusted(f"not understood ({type(error).__name__})") from None

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, clear_url_caches, reverse
 
 from brainscan import urls
-from diagnosis.access import second_factor
+from diagnosis.access import passkeys, second_factor
 from diagnosis.models import AuditEvent, LoginFailures, ProviderLink, SecondFactor
 from tests.diagnosis.access.oidc.conftest import configure, linked, provider
 from tests.oidc_provider import Provider, asked_for, come_back, log_in
@@ -300,6 +300,29 @@ def test_who_may_log_in_with_a_password(
     page = text(Client().get("/login/"))
     assert ('name="password"' in page) == (passwords != "nobody")
     assert ("for administrators alone" in page) == (passwords == "superusers")
+
+
+def test_without_a_password_there_is_none_to_change(client: Client, provider: Provider, linked: User) -> None:
+    linked.set_unusable_password()
+    linked.save()
+    log_in(client, provider)
+    page = text(client.get("/password/"))
+    assert "no password: you log in with Hospital" in page and "old_password" not in page
+
+
+@pytest.mark.parametrize(("passwords", "person", "boss"), [("all", 302, 302), ("superusers", 400, 302)])
+def test_a_passkey_login_is_a_login_here(
+    provider: Provider, user: User, admin: User, configure: Configure, monkeypatch: pytest.MonkeyPatch,
+    passwords: str, person: int, boss: int,
+) -> None:  # fmt: skip
+    configure(passwords=passwords)
+    for who, status in ((user, person), (admin, boss)):
+        monkeypatch.setattr(passkeys, "identify", lambda *_, who=who, **__: who)
+        client = Client(headers={"host": "localhost"})
+        response = client.post("/login/", {"passkey": "{}"})
+        assert response.status_code == status
+        assert status == 302 or "Log in with Hospital: this site" in text(response)
+        assert ("_auth_user_id" in client.session) == (status == 302)
 
 
 def test_the_admin_shows_and_removes_links(client: Client, provider: Provider, linked: User, admin: User) -> None:
