@@ -9,14 +9,14 @@ from ml.contracts import TUMOR_TYPES, BrainscanError
 from ml.inference.registry import load_model, read_manifest, read_tensors
 from ml.training import export
 from ml.training.calibration import series_fit
-from ml.training.data import appearance, balance, counterfactual, series_table
+from ml.training.data import appearance, series_table, shortcuts
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
 from ml.training.data.held_out import hold_out, other_series
 from ml.training.data.near_duplicates import count_dropped, drop_near_duplicates
 from ml.training.data.sampling import draws
 from ml.training.data.sources import BASE_WEIGHTS, describe
-from ml.training.data.table import BALANCED, COLUMNS, NOT_BRAIN, Row, brain_rows, check_trainable, counts, read_table
+from ml.training.data.table import COLUMNS, NOT_BRAIN, SEQUENCE, Row, brain_rows, check_trainable, counts, read_table
 from ml.training.detector.features import Extractor, Tensors, base_weights, tensors_digest
 from ml.training.detector.fit import Examples, Fitted, fit
 from ml.training.evaluation import evaluate
@@ -50,7 +50,7 @@ class Job:
 
 def train(job: Job) -> dict[str, Any]:
     """Train, export, evaluate on the validation and test splits, and record the figures. Returns those of the test."""
-    rows = read_table(job.data, needed=(*COLUMNS, BALANCED))
+    rows = read_table(job.data, needed=(*COLUMNS, SEQUENCE))
     if job.without:
         rows = hold_out(rows, job.without)
     check_trainable(rows)
@@ -89,16 +89,16 @@ def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:
     policy, settings = fast_policy(), job.settings
     base = base_weights(job.weights)
     extractor = Extractor(base, cache=job.work / "features", seed=settings.seed, policy=policy)
-    drawn_from = brain_rows(rows, "train")
-    drawn_from += counterfactual.synthetic_rows(drawn_from, seed=settings.seed)
-    train = draws(drawn_from, copies=settings.copies, seed=settings.seed)
+    train = draws(brain_rows(rows, "train"), copies=settings.copies, seed=settings.seed)
     val: list[Draw] = [(row, 0) for row in brain_rows(rows, "val")]
     learned, judged = Examples(extractor.maps(train), train), Examples(extractor.maps(val), val)
-    fitted = fit(learned, judged, settings=settings, start=base | _tuned(job.init), work=job.work, policy=policy)
+    begun = _tuned(job.init)
+    fitted = fit(learned, judged, settings=settings, start=base | begun, work=job.work, policy=policy)
+    tuned = _mean(fitted.tensors, begun, settings.init_fraction)
     _draw_history(fitted, job.work)
     facts = _facts(job, rows, fitted, policy=policy, base_digest=tensors_digest(base), drawn=train)
     facts["copies_left_out"] = dropped
-    return fit_heads(rows, base | fitted.tensors, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
+    return fit_heads(rows, base | tuned, learned, judged, extractor=extractor, seed=settings.seed, facts=facts)
 
 
 def _tuned(artifact: Path | None) -> Tensors:
@@ -117,6 +117,13 @@ def _tuned(artifact: Path | None) -> Tensors:
     return {f"{name}/{part}": tensors[f"{name}/{part}"] for name in (*TUNED, *HEADS) for part in ("kernel", "bias")}
 
 
+def _mean(fitted: Tensors, begun: Tensors, fraction: float) -> Tensors:
+    """`fitted`, averaged with the weights it began with, if these had heads."""
+    if not begun:
+        return fitted
+    return {name: (1 - fraction) * value + fraction * begun[name] for name, value in fitted.items()}
+
+
 def _facts(
     job: Job, rows: list[Row], fitted: Fitted, *, policy: str, base_digest: str, drawn: list[Draw]
 ) -> dict[str, Any]:
@@ -130,8 +137,7 @@ def _facts(
         "augmentation": RECIPE.as_dict(),
         "init": None if job.init is None else read_manifest(job.init).label,
         "copies": len(drawn),
-        "made": sum(row.change is not None for row in rows_drawn),
-        "guessed": balance.facts(table, rows_drawn) | balance.facts(*measured, appearance.PROPERTIES),
+        "guessed": shortcuts.facts(table, rows_drawn) | shortcuts.facts(*measured, appearance.PROPERTIES),
         "precision": policy,
         "sections": fitted.history,
         "base": {**BASE_WEIGHTS, "tensors_sha256": base_digest},

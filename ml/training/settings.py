@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-NAME = "vgg16-cells-3"
+NAME = "vgg16-cells-4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Settings:
     validation figures are logged and a checkpoint is written. rates: peak learning rates of the heads, block 5 and
     block 4. warm_up: fraction of all steps during which the blocks' rates rise from 0. average: decay of the moving
     average of the weights. smoothing: of the image labels, because a few healthy images of web collections show
-    lesions. location_weight, type_weight: of these losses relative to the others.
+    lesions. location_weight, type_weight: of these losses relative to the others. init_fraction: of the weights of
+    `--init` in the mean of weights that ships (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
 
     seed: int = 20240
@@ -29,6 +30,7 @@ class Settings:
     location_weight: float = 0.5
     type_weight: float = 1.0
     weight_decay: float = 1e-4
+    init_fraction: float = 0.3
 
     @property
     def steps(self) -> int:

@@ -46,7 +46,7 @@ PROPERTIES: dict[str, Callable[[Row], Hashable]] = {
     "skull": lambda row: appearance(row.path).skull,
     "resolution": lambda row: appearance(row.path).side,
 }
-"""Properties that have to be measured, for `balance.facts`."""
+"""Properties that have to be measured, for `shortcuts.facts`."""
 
 
 def has_skull(square: NDArray[np.float32]) -> bool:

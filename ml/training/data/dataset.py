@@ -6,8 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from ml import readers
 from ml.contracts import TUMOR_TYPES, UnreadableImage
-from ml.training.data import counterfactual, targets
+from ml.preprocess import preprocess
+from ml.training.data import targets
 from ml.training.data.augment import augment
 from ml.training.data.table import Row, TableError
 
@@ -26,7 +28,8 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
     if round_ and row.split != "train":
         raise ValueError(f"{row.key} is in split {row.split}: only training images are augmented.")
     try:
-        square, region = _square(row)
+        square, geometry = preprocess(readers.read(row.path))
+        region = targets.region(row, geometry)
     except UnreadableImage as error:
         raise TableError(f"Column path: {row.key} cannot be read: {error.message}") from error
     except OSError as error:
@@ -34,15 +37,6 @@ def example(draw: Draw, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[
     if round_:
         square, region = augment(square, region, seed=seed, round_=round_, key=row.key)
     return square, targets.cells(region)
-
-
-def _square(row: Row) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    if row.change is None:
-        return counterfactual.plain(row)
-    changed = counterfactual.synthesize(row)
-    if changed is None:
-        raise ValueError(f"{row.key} cannot be synthesized.")
-    return changed
 
 
 def batches(

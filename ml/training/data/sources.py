@@ -99,9 +99,6 @@ SOURCES: dict[str, Source] = {
     },
 }
 
-LESIONS = frozenset({"open-ms", "harvard-lesion"})
-"""Sources without tumors whose heads show other lesions: the false alarms of a ward, and few in any table."""
-
 BASE_WEIGHTS: Source = {
     "what": "VGG16's 13 convolutions, trained on ImageNet",
     "citation": "Simonyan & Zisserman 2014, Very Deep Convolutional Networks; Visual Geometry Group, Oxford",

@@ -16,8 +16,8 @@ from ml.contracts import TUMOR_TYPES, BrainscanError
 TABLE = "scans.csv"
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "source", "label", "type", "subject", "group", "split", "boxes")
-BALANCED = "sequence"
-"""An optional column that training needs: it draws images so that their sequence does not give the label away."""
+SEQUENCE = "sequence"
+"""An optional column that training needs: it tells how well the sequence gives the label away, and judges each one."""
 NOT_BRAIN = "not_brain_mri"
 LABELS = ("tumor", "no_tumor", NOT_BRAIN)
 SEQUENCES = ("flair", "t1c")
@@ -34,27 +34,12 @@ class TableError(BrainscanError):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """How a synthetic image is made from a row's image; see `counterfactual`.
-
-    of: the row in the table. healed: its tumor is covered. tumor: the row whose tumor is grafted on, or only its shape,
-    filled with the tissue of `filling`.
-    """
-
-    of: "Row"
-    healed: bool = False
-    tumor: "Row | None" = None
-    filling: "Row | None" = None
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One image of the table. `path` is joined to the table's folder; `key` is the path as the table has it.
 
     type: one of TUMOR_TYPES, or "" if unknown or no tumor. boxes: x0, y0, x1, y1 as fractions of width and height.
     mask: a black and white image of the same size, white where the tumor is, or None. sequence: from the table's
     optional column, or "flair" / "t1c" if the file name ends so, else "". plane: one of PLANES, or "" if unknown.
-    change: None for an image of the table.
     """
 
     key: str
@@ -69,15 +54,6 @@ class Row:
     mask: Path | None = None
     sequence: str = ""
     plane: str = ""
-    change: Change | None = None
-
-    @property
-    def files(self) -> list[Path]:
-        """Every file that the image and its region are made from."""
-        if self.change is None:
-            return [self.path] if self.mask is None else [self.path, self.mask]
-        parts = (self.change.of, self.change.tumor, self.change.filling)
-        return [file for part in parts if part is not None for file in part.files]
 
     @property
     def tumor(self) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ml import preprocess
 from ml.preprocess import to_network
-from ml.training.data import counterfactual, dataset, targets
+from ml.training.data import dataset, targets
 from ml.training.data.augment import RECIPE
 from ml.training.data.dataset import Draw
 
@@ -131,10 +131,7 @@ class Extractor:
         """A hash of everything that a chunk's maps depend on."""
         files = [(row.key, round_, _content(row.path)) for row, round_ in draws]
         recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
-        content = [preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files]
-        if made := [[_content(file) for file in row.files] for row, _ in draws if row.change]:
-            content += [counterfactual.VERSION, made]
-        return _digest(content)[:32]
+        return _digest([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])[:32]
 
 
 def _marks(draws: Sequence[Draw]) -> str:

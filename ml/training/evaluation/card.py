@@ -152,9 +152,8 @@ def _again(training: dict[str, Any]) -> str:
     python -m ml compare --data folder --out docs/figures/comparison.json
     python -m ml card --out docs/model-card.md
 
-Seed {training["seed"]}, {training["copies"]} images and copies, {training["made"]} of them synthesized where masks \
-are known (healed, grafted, filled), {len(training["sections"])} sections, precision {training["precision"]}. \
-See [training](training.md)."""
+Seed {training["seed"]}, {training["copies"]} images and copies, {len(training["sections"])} sections, precision \
+{training["precision"]}. See [training](training.md)."""
 
 
 def _count(labels: dict[str, int]) -> str:

@@ -14,8 +14,9 @@ from ml.inference.registry import read_hashes, read_manifest, read_tensors
 from ml.training import fit_heads, run
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import COLUMNS, Row, TableError
+from ml.training.detector import fit
 from ml.training.detector.features import Extractor
-from ml.training.settings import Settings
+from ml.training.settings import NAME, Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 
@@ -120,6 +121,14 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
     first, second = tmp_path / "first", tmp_path / "second"
     command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--copies", "8", "--sections", "1"]
     assert main([*command, "--out", str(first)]) == 0
+    fitted: dict[str, Any] = {}
+
+    def kept(*examples: Any, **options: Any) -> fit.Fitted:
+        result = fit.fit(*examples, **options)
+        fitted.update(result.tensors)
+        return result
+
+    monkeypatch.setattr(run, "fit", kept)
     assert main([*command, "--out", str(second), "--init", str(first), "--seed", "9"]) == 0
     begun, tuned = read_manifest(first), read_manifest(second)
     assert tuned.data["training"]["init"] == begun.label
@@ -127,6 +136,7 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
     before, after, base = read_tensors(begun), read_tensors(tuned), run.base_weights("imagenet")
     for name in ("cell/kernel", "type/kernel"):
         assert 0 < np.abs(after[name] - before[name]).max() < 0.1
+        np.testing.assert_allclose(after[name], 0.7 * fitted[name] + 0.3 * before[name], rtol=2e-3, atol=1e-5)
     moved = np.abs(after["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max()
     assert moved > np.abs(before["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max() > 0
 
@@ -148,7 +158,7 @@ def test_a_source_is_left_out_and_judged(table: Path, tmp_path: Path, monkeypatc
     with pytest.raises(Stopped) as stopped:
         main([*command, "--without", "there"])
     name, again = stopped.value.args
-    assert (name, again) == ("vgg16-cells-3-without-there", 'make train DATA=folder ARGS="--without there"')
+    assert (name, again) == (f"{NAME}-without-there", 'make train DATA=folder ARGS="--without there"')
     assert {(row.source, row.split) for row in learned} == {("here", "train"), ("here", "val"), ("there", "test")}
     assert sum(row.source == "there" for row in learned) == 10
     assert main([*command, "--without", "nowhere"]) == 2

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.preprocess import SIZE
 from ml.training.data.appearance import PROPERTIES, SIDES, appearance, has_skull, some
-from ml.training.data.balance import facts
+from ml.training.data.shortcuts import facts
 from tests.builders import png_bytes
 from tests.ml.training.simulated import row
 

@@ -1,16 +1,13 @@
-"""Which copies are drawn: as often as their weights say, no copy twice, and the same for the same seed."""
+"""Which copies are drawn: every image alike, no copy twice, and the same for the same seed."""
 
 from collections import Counter
-from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.training.data import balance
 from ml.training.data.sampling import draws
-from ml.training.data.table import Change, Row
+from ml.training.data.table import Row
 from tests.ml.training.simulated import row
 
 
@@ -21,13 +18,12 @@ def rows(sizes: dict[tuple[str, str], int]) -> list[Row]:
     return result
 
 
-def test_an_image_comes_as_often_as_its_weight_says() -> None:
-    table = rows({("large", "tumor"): 100, ("small", "tumor"): 30, ("small", "no_tumor"): 60})
-    drawn = Counter(one.key for one, _ in draws(table, copies=500, seed=1))
-    expected = 500 * balance.weights(table)
-    assert sum(drawn.values()) == 500
-    for one, times in zip(table, expected, strict=True):
-        assert np.floor(times) <= drawn[one.key] <= np.ceil(times)
+def test_every_image_comes_as_often_as_any_other() -> None:
+    table = rows({("large", "tumor"): 100, ("small", "no_tumor"): 20})
+    drawn = Counter(one.key for one, _ in draws(table, copies=300, seed=1))
+    assert sum(drawn.values()) == 300
+    assert len(drawn) == 120
+    assert set(drawn.values()) == {2, 3}
 
 
 @given(
@@ -50,14 +46,6 @@ def test_an_image_that_comes_once_is_clean_or_augmented_with_equal_odds() -> Non
     drawn = Counter(round_ for _, round_ in draws(rows({("a", "tumor"): 400}), copies=400, seed=1))
     assert set(drawn) == {0, 1}
     assert 160 < drawn[0] < 240
-
-
-def test_synthetic_images_are_always_augmented() -> None:
-    real = rows({("a", "tumor"): 10})
-    made = [replace(one, key=f"{one.key}, healed", label="no_tumor", change=Change(one, healed=True)) for one in real]
-    drawn = draws(real + made, copies=60, seed=1)
-    assert {round_ for one, round_ in drawn if one.change is None} >= {0, 1, 2}
-    assert min(round_ for one, round_ in drawn if one.change is not None) == 1
 
 
 def test_the_order_is_drawn_from_the_seed() -> None:

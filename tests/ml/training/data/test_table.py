@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ml.training.data.table import BALANCED, COLUMNS, TableError, brain_rows, check_trainable, counts, read_table
+from ml.training.data.table import COLUMNS, SEQUENCE, TableError, brain_rows, check_trainable, counts, read_table
 from tests.ml.conftest import table_row
 
 Make = Callable[..., Path]
@@ -57,7 +57,7 @@ def test_the_sequence_is_the_columns_or_the_files(make_table: Make, path: str, c
 
 def test_a_column_that_is_needed_is_named_if_it_is_missing(make_table: Make) -> None:
     """Training needs the sequence, or a sequence gives the label away."""
-    table, needed = make_table([table_row(1)], images=False), (*COLUMNS, BALANCED)
+    table, needed = make_table([table_row(1)], images=False), (*COLUMNS, SEQUENCE)
     with pytest.raises(TableError, match=r"^scans\.csv, row 1 \(header\): column sequence is missing\.$"):
         read_table(table, needed=needed)
     assert len(read_table(make_table([table_row(1)], columns=needed, images=False), needed=needed)) == 1
