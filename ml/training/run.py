@@ -45,7 +45,8 @@ class Job:
 
     @property
     def command(self) -> str:
-        return COMMAND + (f' ARGS="--without {self.without}"' if self.without else "")
+        given = [f"--init {self.init.name}"] * (self.init is not None) + [f"--without {self.without}"] * bool(self.without)
+        return COMMAND + (f' ARGS="{" ".join(given)}"' if given else "")
 
 
 def train(job: Job) -> dict[str, Any]:

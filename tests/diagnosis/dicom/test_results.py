@@ -64,7 +64,7 @@ def result(*sources: SourceImage, **changes: Any) -> Result:
         "probability": 0.93,
         "calibrated": True,
         "tumor_type": "glioma",
-        "model": "vgg16-cells-3@0123456789ab",
+        "model": "vgg16-cells-4@0123456789ab",
         "finished": datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC),
         "key": "7",
     }
@@ -92,7 +92,7 @@ def test_the_attributes_of_a_capture() -> None:
     assert (item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID) == (MRImageStorage, one.instance)
     assert "ReferencedFrameNumber" not in item
     assert list(found.PatientOrientation) == ["L", "P"]
-    assert found.SoftwareVersions == "vgg16-cells-3@0123456789ab"
+    assert found.SoftwareVersions == "vgg16-cells-4@0123456789ab"
     assert found.ContentQualification == "RESEARCH"
 
 
@@ -212,7 +212,7 @@ def test_the_first_group_is_on_the_whole_scan() -> None:
         "Most probable tumor type": "Glioma",
     }
     text = str(found)
-    assert "vgg16-cells-3" in text and "0123456789ab" in text
+    assert "vgg16-cells-4" in text and "0123456789ab" in text
 
 
 def test_a_region_is_the_box_in_pixels_of_the_file() -> None:

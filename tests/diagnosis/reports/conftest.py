@@ -41,6 +41,6 @@ def make() -> Make:
 
 
 def made(**fields: Any) -> Prediction:
-    calibrated = ModelVersionFactory(name="vgg16-cells-3", manifest={"calibration": {"uncertain": [0.3, 0.7]}})
+    calibrated = ModelVersionFactory(name="vgg16-cells-4", manifest={"calibration": {"uncertain": [0.3, 0.7]}})
     prediction: Prediction = PredictionFactory(**{"model_version": calibrated, "scan__name": "axial_12.png", **fields})
     return prediction

@@ -132,6 +132,7 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
     assert main([*command, "--out", str(second), "--init", str(first), "--seed", "9"]) == 0
     begun, tuned = read_manifest(first), read_manifest(second)
     assert tuned.data["training"]["init"] == begun.label
+    assert tuned.data["training"]["command"] == 'make train DATA=folder ARGS="--init first"'
     assert tuned.digest != begun.digest
     before, after, base = read_tensors(begun), read_tensors(tuned), run.base_weights("imagenet")
     for name in ("cell/kernel", "type/kernel"):
