@@ -45,7 +45,8 @@ class Job:
 
     @property
     def command(self) -> str:
-        given = [f"--init {self.init.name}"] * (self.init is not None) + [f"--without {self.without}"] * bool(self.without)
+        given = [f"--init {self.init.name}"] if self.init else []
+        given += [f"--without {self.without}"] if self.without else []
         return COMMAND + (f' ARGS="{" ".join(given)}"' if given else "")
 
 
