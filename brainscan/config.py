@@ -180,7 +180,7 @@ def readings_required(value: int) -> int:
 
 
 def prevalence(value: float | None) -> float | None:
-    """PREVALENCE, the fraction of this site's scans that show a tumor; None if the site has not said."""
+    """PREVALENCE, the fraction of this site's scans that show a tumor; None if it is not set."""
     if value is not None and not 0 < value < 1:
         raise ImproperlyConfigured(f"PREVALENCE is {value}; it is a fraction between 0 and 1, such as 0.05.")
     return value

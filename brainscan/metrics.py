@@ -69,7 +69,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class SiteFigures(Collector):
-    """What the database, the broker and the disk say. One that does not answer is told as down; the rest is there."""
+    """What the database, the broker and the disk say. One that does not answer counts as down."""
 
     def collect(self) -> Iterator[Metric]:
         """Each metric once."""

@@ -37,7 +37,7 @@ _BEFORE_LOGIN = {
     "metrics",
 }
 _POLLED = {"status", "queue", "history-new"}
-"""What an open page asks for by itself: nobody is there for that."""
+"""What an open page requests by itself, which is no sign that somebody is there."""
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"
 _API = ("/api/", _DICOMWEB)
@@ -122,7 +122,7 @@ class Sessions:
 
 
 class LoginSteps:
-    """Leads to the second factor first whoever is logged in and still lacks it. Scripts with tokens have no session."""
+    """Redirects people who have logged in but not shown their second factor. Scripts with tokens have no session."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

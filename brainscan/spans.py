@@ -1,7 +1,7 @@
 """Spans of requests, messages, tasks and predictions, with the ids of predictions and nothing else of a case.
 
 OpenTelemetry's instrumentation notes addresses, queries, and the text of exceptions, which may hold file names and
-references. So a span leaves with the attributes of ALLOWED alone, and without events and descriptions.
+references. So a span is exported with the attributes in ALLOWED only, without events and descriptions.
 """
 
 from collections.abc import Sequence

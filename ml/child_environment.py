@@ -1,4 +1,4 @@
-"""What a child process is given of the environment, if it needs nothing but the system and Python.
+"""The part of the environment that a child process gets if it needs nothing but the system and Python.
 
 The environment of a site holds its secrets. A process that reads strangers' files, or is not ours, has no use for them.
 """

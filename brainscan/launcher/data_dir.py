@@ -39,12 +39,12 @@ def resolve(value: str) -> Path:
         raise LaunchError(f"DATA_DIR {folder} cannot be made ({error.strerror}). Name another: DATA_DIR=…") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(f"DATA_DIR {folder} is not writable. Name another: DATA_DIR=…")
-    close(folder)
+    make_private(folder)
     return folder
 
 
-def close(path: Path) -> None:
-    """Close a folder, and what of a site lies in it, or a file to other users of the machine, however it came to be."""
+def make_private(path: Path) -> None:
+    """Deny other users of the machine access to a file, or to a folder and the site's files in it."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode) and mode & stat.S_ISVTX:
         raise LaunchError(f"{path} is shared by all users of this machine. Name a folder of its own: DATA_DIR=…")
@@ -59,7 +59,7 @@ def close(path: Path) -> None:
     if stat.S_ISDIR(mode):
         for name in _PRIVATE:
             if (path / name).exists():
-                close(path / name)
+                make_private(path / name)
 
 
 @contextlib.contextmanager

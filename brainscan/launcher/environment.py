@@ -1,4 +1,4 @@
-"""What each program of the site gets of the environment."""
+"""The part of the environment that each program of the site gets."""
 
 import os
 import sys

@@ -70,7 +70,7 @@ def _prepare() -> None:
     database = Path(str(settings.DATABASES["default"]["NAME"]))
     for file in (database, database.with_name(f"{database.name}-wal"), database.with_name(f"{database.name}-shm")):
         if connections["default"].vendor == "sqlite" and file.is_file():
-            data_dir.close(file)  # DATABASE_URL may name one outside DATA_DIR
+            data_dir.make_private(file)  # DATABASE_URL may name one outside DATA_DIR
     connections.close_all()
 
 

@@ -138,7 +138,7 @@ class EmbeddedValkey:
                 self.socket.parent.rmdir()
 
     def _environment(self) -> dict[str, str]:
-        """Of the launcher's, which may hold passwords, next to nothing; DATA_DIR tells whose process it is."""
+        """Next to nothing of the launcher's, which may hold passwords; DATA_DIR tells whose process it is."""
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         return kept | {"DATA_DIR": str(self.folder.parent)}
 

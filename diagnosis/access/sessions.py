@@ -24,7 +24,7 @@ _USED = "used_at"
 ENDED = "brainscan.session_ended"
 """Of a request, in its META: its session is over, and the browser is to forget what it has of it."""
 _STEP = 60
-"""Seconds: how exactly it is kept when a session was last used, so that few requests write."""
+"""Precision, in seconds, of when a session was last used, so that few requests write."""
 
 
 VISITOR = 600
@@ -38,7 +38,7 @@ def limit_visitor(request: HttpRequest) -> None:
 
 
 def start(request: HttpRequest, user: User) -> None:
-    """Note a session that has just begun, and forget those that are over, whoever had them.
+    """Record a new session, and delete those that have ended, whosever they were.
 
     Beyond SESSIONS_PER_PERSON it ends the person's session that has been unused for longest.
     """
@@ -66,7 +66,7 @@ def start(request: HttpRequest, user: User) -> None:
 
 
 def note_use(request: HttpRequest) -> None:
-    """Keep that the session was used just now."""
+    """Record that the session was used now."""
     if 0 <= time.time() - request.session.get(_USED, 0) < _STEP:
         return
     try:

@@ -17,7 +17,7 @@ _NOT_SHOWN = (
     "result.viewed", "results.viewed", "picture.viewed", "scan.viewed", "review.saved",
     "access.denied", "access.not_found",
 )  # fmt: skip
-"""Looks, drafts and refusals, which would crowd out what was done, or tell one person what another tried to see. The
+"""Views, drafts and refusals: they would crowd out what was done, or tell one person what another tried to see. The
 audit trail in the admin has them."""
 
 _OUTLIVES_TRASH = ("scan.deleted", "scan.restored", "scan.moved")

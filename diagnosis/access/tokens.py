@@ -18,11 +18,11 @@ from diagnosis.access.users import User
 from diagnosis.models.api_token import ApiToken, Scope
 
 MAX_TOKENS = 20
-"""Tokens of one person; more are forgotten, not used."""
+"""Most tokens of one person: more would be forgotten, not used."""
 LONGEST_DAYS = 366
-"""Days until a token that is made on the page expires, at most."""
+"""Longest life, in days, of a token made on the page."""
 _USED_STEP = timedelta(minutes=5)
-"""How exactly `last_used` is kept: a script may ask several times a second."""
+"""Precision of `last_used`: a script may send several requests a second."""
 
 
 def create(
@@ -94,7 +94,7 @@ def find(key: str) -> ApiToken | None:
 
 
 def note_use(token: ApiToken) -> None:
-    """Keep when the token was last used, at most once in five minutes."""
+    """Record when the token was last used, at most once in five minutes."""
     now = timezone.now()
     if token.last_used is None or now - token.last_used > _USED_STEP:
         ApiToken.objects.filter(pk=token.pk).update(last_used=now)

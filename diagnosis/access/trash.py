@@ -1,4 +1,4 @@
-"""What lies in the trash, for those who may take it out again: owners and administrators."""
+"""What lies in the trash, for those who may restore it: owners and administrators."""
 
 from datetime import datetime, timedelta
 from typing import Any

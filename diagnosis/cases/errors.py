@@ -1,4 +1,4 @@
-"""Why a case was left as it is."""
+"""Why a case was not changed."""
 
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User

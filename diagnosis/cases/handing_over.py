@@ -1,5 +1,5 @@
-"""Removing an account: all its cases get a new owner, those in the trash too, and what was assigned to it no longer is;
-then it is deactivated or deleted.
+"""Removing an account: all its cases, those in the trash included, get a new owner, its assignments end, and it is
+deactivated or deleted.
 
 One transaction holds everything. An account that has signed readings is only deactivated: a signature keeps its name.
 """

@@ -1,4 +1,4 @@
-"""Which processes of the site live: each has a `Heartbeat` row, and moves the time in it every few seconds.
+"""Which processes of the site are alive: each has a `Heartbeat` row, and moves the time in it every few seconds.
 
 `Watch` tells the dead from the living by whether that time moves, never by comparing it with a clock: clocks of
 machines differ, and they jump.

@@ -41,8 +41,10 @@ def slice_at(scan: Scan, index: int) -> Slice | None:
 
 
 def facts_of(row: Slice, *, scan: Scan) -> SliceFacts:
-    """What tells a slice that came in a file of its own from others. Of rows from before that was kept, the place and
-    what the name of the stack says are known."""
+    """What tells a slice that came in a file of its own from others.
+
+    For rows stored before these facts were, only the position and what the stack's name says are known.
+    """
     if row.facts is not None:
         return slice_facts.from_dict(row.facts, instance=row.instance_uid)
     assert scan.normal is not None and row.along is not None

@@ -1,4 +1,4 @@
-"""Cases of one name: a reference is unique for each owner, not on the site.
+"""Cases with the same name: a reference is unique for each owner, not on the site.
 
 So two people may each have a case "CA-1", of one subject or of two. Whoever may see the other's case is told before a
 second one of that name is opened. Whoever may not is told nothing: even "this name is taken" would tell which subjects

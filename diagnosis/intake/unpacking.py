@@ -1,4 +1,4 @@
-"""From an upload to its files: itself, or those of the archive that it is. None of them is read yet."""
+"""The files of an upload: the file itself, or those inside if it is an archive. None of them is read yet."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass

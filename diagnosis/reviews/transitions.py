@@ -147,7 +147,7 @@ def _record(
 
 
 def _again(scan: Scan, earlier: Review, reader: User, opinion: Opinion, *, state: ReviewState) -> Review:
-    """What becomes of an opinion whose reader has committed before: the same one may be signed, no other is taken."""
+    """Handle an opinion whose reader has committed before: the same one may be signed, any other is refused."""
     if not opinion.same_as(earlier):
         done = "signed" if earlier.state == ReviewState.SIGNED else "committed"
         raise ReviewRefused(f"already_{done}", f"You have {done} this reading already. Amend it, with a reason.")

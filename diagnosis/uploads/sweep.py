@@ -1,4 +1,4 @@
-"""What time removes from upload lists."""
+"""Removes old rows and previews from upload lists."""
 
 from datetime import timedelta
 

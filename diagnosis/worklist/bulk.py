@@ -22,7 +22,7 @@ from diagnosis.models import Prediction
 from diagnosis.presentation import missing
 
 MAX_SELECTED = 200
-"""Rows that one request may name."""
+"""Most rows that one request may name."""
 
 MAX_SENT = 25
 """Results that one request sends to the archive: each takes it a second or more, and the page waits."""

@@ -58,7 +58,7 @@ def _ends(size: int) -> tuple[slice, slice]:
 
 
 def _without_even_edges(levels: Levels) -> Levels:
-    """Edge by edge, turning a quarter after each, until no edge is even any more."""
+    """Edge by edge, turning a quarter after each, until no edge is even."""
     left = [int(_DEEPEST * levels.shape[turn % 2]) for turn in range(4)]
     quiet = turn = 0
     while quiet < 4:
