@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from diagnosis.access.oidc.rules import ClaimRule, OidcSettings
 
 LINKS = ("never", "username", "email")
-PASSWORDS = ("all", "superusers", "nobody")
+LOCAL_LOGINS = ("all", "superusers", "nobody")
 SECOND_FACTORS = ("claims", "provider", "never")
 
 
@@ -38,7 +38,7 @@ def read(env: environ.Env) -> OidcSettings | None:
         create_accounts=env.bool("OIDC_CREATE_ACCOUNTS", default=False),
         link=_choice("OIDC_LINK", env.str("OIDC_LINK", default="never"), LINKS),
         link_admins=env.bool("OIDC_LINK_ADMINS", default=False),
-        passwords=_choice("OIDC_PASSWORDS", env.str("OIDC_PASSWORDS", default="all"), PASSWORDS),
+        local_login=_choice("OIDC_LOCAL_LOGIN", env.str("OIDC_LOCAL_LOGIN", default="all"), LOCAL_LOGINS),
         second_factor=_choice("OIDC_SECOND_FACTOR", env.str("OIDC_SECOND_FACTOR", default="claims"), SECOND_FACTORS),
         acr=frozenset(env.str("OIDC_ACR", default="").split()),
     )

@@ -16,7 +16,7 @@ class UserBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """As Django's, within the limits of `lockout` and OIDC_PASSWORDS, on every page. Raises lockout.Locked."""
+        """As Django's, within the limits of `lockout` and OIDC_LOCAL_LOGIN, on every page. Raises lockout.Locked."""
         if username is None or password is None:
             return None
         with lockout.attempt(username=username) as attempt:

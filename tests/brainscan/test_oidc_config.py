@@ -32,7 +32,7 @@ def test_by_default_the_provider_decides_nothing_here(read: Read) -> None:
     assert found is not None
     assert (found.required, found.readers, found.admins) == (None, None, None)
     assert (found.create_accounts, found.link, found.link_admins) == (False, "never", False)
-    assert (found.passwords, found.second_factor, found.acr) == ("all", "claims", frozenset())
+    assert (found.local_login, found.second_factor, found.acr) == ("all", "claims", frozenset())
 
 
 def test_rules(read: Read) -> None:
@@ -54,7 +54,7 @@ def test_rules(read: Read) -> None:
         ("ADMINS", "groups="),
         ("REQUIRED", "=mri"),
         ("LINK", "name"),
-        ("PASSWORDS", "none"),
+        ("LOCAL_LOGIN", "none"),
         ("SECOND_FACTOR", "amr"),
     ],
 )

@@ -85,9 +85,9 @@ def is_of(claims: Mapping[str, Any], user: User) -> bool:
 
 
 def may_log_in_here(user: User) -> bool:
-    """Whether this person may log in without the provider (OIDC_PASSWORDS): by password or passkey."""
-    passwords = settings.OIDC.passwords if settings.OIDC is not None else "all"
-    return bool(passwords == "all" or (passwords == "superusers" and user.is_superuser))
+    """Whether this person may log in without the provider (OIDC_LOCAL_LOGIN): by password or passkey."""
+    allowed = settings.OIDC.local_login if settings.OIDC is not None else "all"
+    return bool(allowed == "all" or (allowed == "superusers" and user.is_superuser))
 
 
 def check_local_login(user: User) -> None:

@@ -34,7 +34,7 @@ class OidcSettings:
     create_accounts: bool
     link: str
     link_admins: bool
-    passwords: str
+    local_login: str
     second_factor: str
     acr: frozenset[str]
 

@@ -289,17 +289,17 @@ def test_logout_of_a_session_that_began_here_or_of_a_provider_without_such_a_pag
 
 
 @pytest.mark.parametrize(
-    ("passwords", "person", "boss"), [("all", 302, 302), ("superusers", 200, 302), ("nobody", 200, 200)]
+    ("logins", "person", "boss"), [("all", 302, 302), ("superusers", 200, 302), ("nobody", 200, 200)]
 )
 def test_who_may_log_in_with_a_password(
-    provider: Provider, user: User, admin: User, configure: Configure, passwords: str, person: int, boss: int
+    provider: Provider, user: User, admin: User, configure: Configure, logins: str, person: int, boss: int
 ) -> None:
-    configure(passwords=passwords)
+    configure(local_login=logins)
     for name, status in (("ada", person), ("root", boss)):
         assert Client().post("/login/", {"username": name, "password": PASSWORD}).status_code == status
     page = text(Client().get("/login/"))
-    assert ('name="password"' in page) == (passwords != "nobody")
-    assert ("for administrators alone" in page) == (passwords == "superusers")
+    assert ('name="password"' in page) == (logins != "nobody")
+    assert ("for administrators alone" in page) == (logins == "superusers")
 
 
 def test_without_a_password_there_is_none_to_change(client: Client, provider: Provider, linked: User) -> None:
@@ -310,12 +310,12 @@ def test_without_a_password_there_is_none_to_change(client: Client, provider: Pr
     assert "no password: you log in with Hospital" in page and "old_password" not in page
 
 
-@pytest.mark.parametrize(("passwords", "person", "boss"), [("all", 302, 302), ("superusers", 400, 302)])
+@pytest.mark.parametrize(("logins", "person", "boss"), [("all", 302, 302), ("superusers", 400, 302)])
 def test_a_passkey_login_is_a_login_here(
     provider: Provider, user: User, admin: User, configure: Configure, monkeypatch: pytest.MonkeyPatch,
-    passwords: str, person: int, boss: int,
+    logins: str, person: int, boss: int,
 ) -> None:  # fmt: skip
-    configure(passwords=passwords)
+    configure(local_login=logins)
     for who, status in ((user, person), (admin, boss)):
         monkeypatch.setattr(passkeys, "identify", lambda *_, who=who, **__: who)
         client = Client(headers={"host": "localhost"})
