@@ -6,7 +6,7 @@ OUT ?= var/trained
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-traces setup-dev run demo test verify verify-long reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
+.PHONY: help setup setup-train setup-traces setup-dev run demo test verify verify-long verify-upgrade reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ verify-long: setup-dev ## Use the whole site for MINUTES=30 and see whether what
 	@scripts/require-services
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m tests.verification.soak --minutes $(MINUTES)
+
+verify-upgrade: setup-dev ## Run the version FROM=commit and this one side by side, on PostgreSQL and Redis
+	@scripts/install requirements-demo.lock
+	@$(VENV)/python -m tests.verification.upgrade "$(FROM)"
 
 reliability: setup-dev ## Write what `make verify` found of faults into docs/figures/reliability.md
 	@$(VENV)/python -m tests.verification.reliability

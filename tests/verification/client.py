@@ -53,6 +53,10 @@ class Client:
 
     def _send(self, request: Request) -> tuple[int, Any]:
         request.add_header("Authorization", f"Token {self.token}")
+        return self.answer(request)
+
+    def answer(self, request: Request) -> tuple[int, Any]:
+        """Send it as it is. The status and the body, decoded if it is JSON."""
         try:
             with urlopen(request, timeout=60) as response:
                 self.headers = dict(response.headers)
