@@ -21,6 +21,7 @@ NEEDED_BY = {
     "DICOMWEB_URL": frozenset({"web"}),  # it may hold a password
     "METRICS_TOKEN": frozenset({"web"}),
     "OIDC_CLIENT_SECRET": frozenset({"web"}),
+    "SECRET_KEY_FALLBACKS": frozenset({"web"}),
 }
 """Secrets that only some programs get. SECRET_KEY, DATABASE_URL and REDIS_URL are settings that each of them needs."""
 

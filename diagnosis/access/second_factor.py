@@ -35,9 +35,9 @@ def new_seed() -> str:
     return secrets.token_hex(32)
 
 
-def secret(seed: str) -> str:
-    """What the app holds: 160 bits in base32 (RFC 4226, 4 R6)."""
-    return base64.b32encode(salted_hmac(__name__, seed, algorithm="sha256").digest()[:20]).decode()
+def secret(seed: str, *, key: str | None = None) -> str:
+    """What the app holds: 160 bits in base32 (RFC 4226, 4 R6). key: a SECRET_KEY of earlier; by default today's."""
+    return base64.b32encode(salted_hmac(__name__, seed, secret=key, algorithm="sha256").digest()[:20]).decode()
 
 
 def uri(user: User, *, seed: str, host: str) -> str:
@@ -152,11 +152,14 @@ def _take_recovery_code(factor: SecondFactor, code: str) -> bool:
 
 
 def _step(seed: str, code: str) -> int | None:
-    """The time step that this is the code of; None if it is none of now."""
-    app = pyotp.TOTP(secret(seed), interval=STEP)
+    """The time step that this is the code of; None if it is none of now. An app that was added under an earlier
+    SECRET_KEY counts for as long as SECRET_KEY_FALLBACKS has that key."""
     now = int(time.time()) // STEP
     steps = range(now - _DRIFT, now + _DRIFT + 1)
-    return next((step for step in steps if constant_time_compare(app.generate_otp(step), code)), None)
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    apps = [pyotp.TOTP(secret(seed, key=key), interval=STEP) for key in keys]
+    right = (step for app in apps for step in steps if constant_time_compare(app.generate_otp(step), code))
+    return next(right, None)
 
 
 def _new_codes(factor: SecondFactor) -> list[str]:

@@ -9,6 +9,7 @@ import pyotp
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.test import Client
 
 from diagnosis.access import lockout, second_factor
 from diagnosis.access.refusals import Refused
@@ -43,6 +44,23 @@ def test_an_app_is_added_by_its_first_code_which_is_not_taken_again(user: User, 
     assert not second_factor.check(user, code())
     assert second_factor.check(user, code(steps=1))
     assert AuditEvent.objects.get(action="second_factor.added").actor == "ada"
+
+
+def test_an_app_outlives_a_change_of_the_secret_key(codes: list[str], user: User, settings: Any) -> None:
+    of_earlier, before = code(), settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key" * 6, ["another" * 8, before]
+    assert second_factor.check(user, of_earlier)
+    settings.SECRET_KEY_FALLBACKS = []
+    next_step = int(time.time()) // 30 + 1
+    assert not second_factor.check(user, pyotp.TOTP(second_factor.secret(SEED, key=before)).generate_otp(next_step))
+
+
+def test_a_session_outlives_a_change_of_the_secret_key(client: Client, user: User, settings: Any) -> None:
+    client.force_login(user)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key" * 6, [settings.SECRET_KEY]
+    assert client.get("/history/").status_code == 200
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the next key" * 6, []
+    assert client.get("/history/").status_code == 302
 
 
 def test_a_wrong_first_code_adds_nothing(user: User, still: None) -> None:
