@@ -82,7 +82,7 @@ class PullView(APIView):
         responses={201: ReceiptSerializer, **_problems(400, 409, 415, 502)},
     )
     def post(self, request: Request) -> Response:
-        """Puts its MR images into a new case, as if they had been uploaded. If none of them is taken: 400, and if the
+        """Puts its MR images into a new case, as if they had been uploaded. If none is accepted: 400, and if the
         archive fails half-way: 502; both problems also have the receipt's keys."""
         asked = PullSerializer(data=request.data)
         asked.is_valid(raise_exception=True)

@@ -8,7 +8,7 @@
                  commit
     series_store slices that come file by file wait (`held_slices`) until the upload has been read; then each finds its
                  `series`
-    receipt      what became of each file; `rejections` has the sentence for each one that was not taken
+    receipt      what became of each file; `rejections` has the sentence for each one that was not accepted
 
 Each file is judged alone. `UnreadableImage`, raised in any step, ends the way of its own file and of no other.
 """

@@ -27,9 +27,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One file that was not taken.
+    """One file that was not accepted.
 
-    code: of the rule that it broke. detail: a sentence for its uploader, see `rejections`. confirmable: it is taken if
+    code: of the rule that it broke. detail: a sentence for its uploader, see `rejections`. confirmable: accepted if
     the uploader confirms that the text in it identifies nobody. sha256: of such a file's bytes, as they came. image:
     JPEG bytes of it, empty if the caller asked for none.
     """

@@ -1,4 +1,4 @@
-"""Why a file is not taken: the sentence that its uploader reads, on the page, in the API and in DICOM responses.
+"""Why a file is not accepted: the sentence that its uploader reads, on the page, in the API and in DICOM responses.
 
 Each comes with an `UnreadableImage`, raised where the rule is checked: damaged files, unknown formats and limits in
 `ml.readers`, whatever cannot be de-identified in `diagnosis.deid`. The rules of intake itself are here, and so is the
@@ -43,7 +43,7 @@ def burned_in_text() -> UnreadableImage:
     return UnreadableImage(
         CONFIRMABLE,
         "There seems to be text in this image. Look at it: if a name, a date or a number of the patient is among it, "
-        "cut it away or export the image without it. If not, confirm that, and it is taken.",
+        "cut it away or export the image without it. If not, confirm that, and it is accepted.",
     )
 
 

@@ -27,7 +27,7 @@ class UploadRow(models.Model):
 
     key: names the file that is sent; the page makes it up before the first byte travels. part: counts what came out of
     that file, as an archive holds many. name: of the image; file_name: of the file sent, empty if not known.
-    prediction: None for a file that was not taken, and once the scan is gone. sha256: of the bytes of an image that
+    prediction: None for a file that was not accepted, and once the scan is gone. sha256: of the bytes of an image that
     waits for an answer, by which it is known when it is sent again.
     """
 

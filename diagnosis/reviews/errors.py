@@ -1,4 +1,4 @@
-"""Why a review was not taken. `code` is stable, the message is a sentence for the reader."""
+"""Why a review was not accepted. `code` is stable, the message is a sentence for the reader."""
 
 from collections.abc import Mapping
 

@@ -109,7 +109,7 @@ def test_a_file_that_finds_the_site_busy_is_sent_again(page: Page, site: Site, t
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#uploads > li[data-state='taken']")).to_have_count(1)
     assert len(refusals) == 7
-    expect(page.locator("#upload-summary")).to_have_text("1 scan taken")
+    expect(page.locator("#upload-summary")).to_have_text("1 scan accepted")
 
 
 def _be_busy(page: Page, *, times: int) -> list[str]:

@@ -90,7 +90,7 @@ def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothin
     page.bring_to_front()
     expect(rows(page, "taken")).to_have_count(FILES, timeout=_UPLOADED)
     expect(notice).to_be_hidden()
-    expect(page.locator("#upload-summary")).to_have_text("30 scans taken")
+    expect(page.locator("#upload-summary")).to_have_text("30 scans accepted")
     assert uploaded(site, clerk) == sorted(["LOST-1", scan.name] for scan in scans)
 
     page.reload()

@@ -34,7 +34,7 @@ class UploadSerializer(serializers.Serializer[Any]):  # describes only: `intake`
         schema={"maxLength": 64, "pattern": f"^({REFERENCE})?$"},
     )
     confirmed = serializers.BooleanField(
-        required=False, help_text="You have looked: text in these images is no name. Without it they are not taken."
+        required=False, help_text="You have looked: text in these images is no name. Without it they are refused."
     )
     refuse_same_reference = serializers.BooleanField(
         required=False,
@@ -91,7 +91,7 @@ class AcceptedSerializer(ScanFieldsSerializer):
 
 
 class RejectedSerializer(serializers.Serializer[Any]):
-    """One file that was not taken: the rule it broke, and a sentence for its uploader."""
+    """One file that was not accepted: the rule it broke, and a sentence for its uploader."""
 
     name = serializers.CharField()
     code = serializers.CharField()

@@ -2,7 +2,7 @@
 
 const MEGABYTE = 1024 * 1024;
 const AT_ONCE = 2; // requests
-const TRIES = 4; // of a file that finds the site busy, before its row says that it was not taken
+const TRIES = 4; // of a file that finds the site busy, before its row says that it was not accepted
 const CLUTTER = /(^|\/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini|DICOMDIR)(\/|$)/i;
 const BROWSER_IMAGE = /^image\/(png|jpeg|gif|webp|bmp|x-ms-bmp)$/;
 
@@ -40,13 +40,13 @@ export const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 /** The parts of the line above the list. counts: rows in each state. */
 export function summary({ left, total, paused }, counts) {
-  const scans = `${counts.taken} ${counts.taken === 1 ? "scan" : "scans"} taken`;
+  const scans = `${counts.taken} ${counts.taken === 1 ? "scan" : "scans"} accepted`;
   return [
     left && (paused ? `${files(left)} of ${total} to send` : `Sending ${files(left)} of ${total}`),
     counts.taken && scans,
     counts.known && `${counts.known} already here`,
     counts.asks && `${counts.asks} to look at`,
-    counts.refused && `${counts.refused} not taken`,
+    counts.refused && `${counts.refused} not accepted`,
     counts.waiting && `${counts.waiting} not sent`,
   ].filter(Boolean);
 }

@@ -85,7 +85,7 @@ def test_a_repeated_image_links_to_the_first(as_user: Client) -> None:
     body = response.content.decode()
     assert "copy.png = <a data-open" in body and "Already here." in body
     assert response.context["counts"] == {"waiting": 0, "taken": 1, "known": 1, "refused": 0, "asks": 0}
-    assert "1 already here" in body and "not taken" not in body.split("<template")[0]
+    assert "1 already here" in body and "not accepted" not in body.split("<template")[0]
     assert Scan.objects.count() == 1
 
 
@@ -216,5 +216,5 @@ def test_a_row_of_a_scan_that_changed_hands_says_so_and_no_more(
     p = make(state=State.DONE, name="secret.png", owner=other_user)
     UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", name="mine.png", prediction=p)
     body = as_user.get("/upload/").content.decode()
-    assert "mine.png" in body and "its case has another owner" in body
+    assert "mine.png" in body and "its case has a new owner" in body
     assert "secret.png" not in body and f"/predictions/{p.pk}/" not in body

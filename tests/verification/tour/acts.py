@@ -123,7 +123,7 @@ def commit(page: Page, stage: Stage) -> None:
 
 
 def empty_note(page: Page, stage: Stage) -> None:
-    """The page of a note that was not taken: it keeps the text and names the rule."""
+    """The page of a note that was not accepted: it keeps the text and names the rule."""
     page.evaluate("document.querySelectorAll('form').forEach(form => { form.noValidate = true })")
     page.get_by_role("button", name="Add note").click()
     page.wait_for_url("**/notes/")

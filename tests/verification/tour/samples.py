@@ -1,4 +1,4 @@
-"""Files to upload on the tour: slices of the average brain with lesions of their own, and some that are not taken."""
+"""Files to upload on the tour: slices of the average brain with lesions of their own, and some that are refused."""
 
 import io
 from functools import cache

@@ -48,18 +48,18 @@ test("only a busy site is tried again, four times, at spread moments", () => {
   assert.ok(delay >= 1000 && delay <= 2000);
 });
 
-test("the summary counts what is here already apart from what was not taken", () => {
+test("the summary counts what is here already apart from what was not accepted", () => {
   const none = { taken: 0, known: 0, asks: 0, refused: 0, waiting: 0 };
   const idle = { left: 0, total: 3 };
   assert.deepEqual(summary(idle, none), []);
-  assert.deepEqual(summary({ left: 2, total: 3 }, { ...none, taken: 1 }), ["Sending 2 files of 3", "1 scan taken"]);
+  assert.deepEqual(summary({ left: 2, total: 3 }, { ...none, taken: 1 }), ["Sending 2 files of 3", "1 scan accepted"]);
   assert.deepEqual(summary({ left: 1, total: 3 }, none), ["Sending 1 file of 3"]);
   assert.deepEqual(summary({ left: 2, total: 3, paused: true }, none), ["2 files of 3 to send"]);
   assert.deepEqual(summary(idle, { taken: 2, known: 4, asks: 3, refused: 1, waiting: 5 }), [
-    "2 scans taken",
+    "2 scans accepted",
     "4 already here",
     "3 to look at",
-    "1 not taken",
+    "1 not accepted",
     "5 not sent",
   ]);
 });
