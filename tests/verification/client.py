@@ -30,10 +30,11 @@ class Client:
     def send(self, verb: str, path: str, data: bytes = b"", content_type: str = "application/json") -> tuple[int, Any]:
         return self._send(Request(self.url + path, data=data, headers={"Content-Type": content_type}, method=verb))
 
-    def upload(self, *files: tuple[str, bytes], case: str = "") -> tuple[int, Any]:
+    def upload(self, *files: tuple[str, bytes], case: str = "", confirmed: bool = False) -> tuple[int, Any]:
         """Upload files, given as name and bytes, in one request."""
         boundary = uuid.uuid4().hex
         parts = [_part(boundary, 'name="case"', case.encode())] if case else []
+        parts += [_part(boundary, 'name="confirmed"', b"true")] if confirmed else []
         parts += [_part(boundary, f'name="files"; filename="{name}"', data) for name, data in files]
         body = b"".join(parts) + f"--{boundary}--\r\n".encode()
         return self.post("/api/v1/scans/", body, f"multipart/form-data; boundary={boundary}")
