@@ -48,7 +48,7 @@ def test_without_tls_they_have_plain_names(settings: Any) -> None:
 def test_what_a_page_says_next_is_in_no_cookie(as_user: Client) -> None:
     as_user.post("/sessions/end/", {"session": "all"})
     assert set(as_user.cookies) == {"sessionid"}
-    assert "no such session" in as_user.get("/sessions/").content.decode()
+    assert "This session has already ended" in as_user.get("/sessions/").content.decode()
 
 
 @pytest.mark.django_db
