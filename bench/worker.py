@@ -15,8 +15,8 @@ from typing import Any
 
 from bench import processes
 from ml.cli.benchmark import spread
+from ml.engines import ENGINES
 
-ENGINES = ("ncnn", "tensorflow")
 TIMEOUT = 120.0
 """Seconds until a worker without a result counts as failed."""
 
