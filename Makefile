@@ -55,7 +55,7 @@ bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m bench $(ARGS)
 
-tour: setup-dev ## Take the pictures of docs/tour.md anew (needs Chromium; ARGS="--only NAME,NAME" for some)
+tour: setup-dev ## Take the pictures of docs/tour.md again (needs Chromium; ARGS="--only NAME,NAME" for some)
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m tests.verification.tour $(ARGS)
 
@@ -85,7 +85,7 @@ format: setup-dev ## Rewrite the sources in the house style
 coverage: ## Run the fast tests a third slower, and show which lines and branches they miss; fails below the floor
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term-missing:skip-covered"
 
-rooms: setup-dev ## Draw docs/figures/rooms.svg anew from the imports
+rooms: setup-dev ## Draw docs/figures/rooms.svg again from the imports
 	@$(VENV)/python -m scripts.draw_rooms
 
 mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (an hour)
@@ -100,7 +100,7 @@ vulnerabilities: setup ## Check the locks for known vulnerabilities; says so whe
 	@scripts/install-beside supply
 	@PYTHONPATH=.venv/supply $(VENV)/python -m scripts.check_vulnerabilities
 
-lock: ## Pin requirements*.txt anew, with hashes (needs uv)
+lock: ## Pin requirements*.txt again, with hashes (needs uv)
 	@scripts/lock
 
 clean: ## Remove the virtual environment and caches; var/ with its data stays

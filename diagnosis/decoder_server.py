@@ -14,7 +14,7 @@ _NO_KEY = "signs-nothing"
 
 
 def _leave_secrets_behind() -> None:
-    """Start this program anew without them. `multiprocessing` hands over the whole environment, and what a program was
+    """Start this program again without them. `multiprocessing` hands over the whole environment, and what a program was
     started with stays readable to it."""
     if os.environ.get("SECRET_KEY") == _NO_KEY:
         return

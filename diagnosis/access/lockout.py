@@ -30,7 +30,7 @@ class Rule:
     longest: timedelta = timedelta(hours=1)
 
     def pause(self, failures: int) -> timedelta | None:
-        """The pause after so many failures in a row; None while there is none."""
+        """The pause after this many failures in a row; None while there is none."""
         if failures < self.allowed:
             return None
         doubled = self.first * float(2 ** min(failures - self.allowed, 16))
@@ -132,7 +132,7 @@ def _address() -> str:
 
 
 def _forgive(*keys: tuple[FailureKind, str]) -> None:
-    """After a success a name starts anew; its address only gets this attempt back, or one account would reset it."""
+    """After a success a name starts over; its address only gets this attempt back, or one account would reset it."""
     for failure_kind, key in keys:
         rows = LoginFailures.objects.filter(failure_kind=failure_kind, key=key)
         if failure_kind in (FailureKind.ACCOUNT, FailureKind.CODE):

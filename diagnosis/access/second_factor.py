@@ -121,7 +121,7 @@ def remove(user: User, *, actor: User | None) -> bool:
 def check(user: User, code: str) -> bool:
     """Whether this is a code of the person's app, or a recovery code. Each is taken once. Raises lockout.Locked.
 
-    Failures have a count of their own: that of passwords starts anew whenever the password is right.
+    Failures have a count of their own: that of passwords starts over whenever the password is right.
     """
     factor = of(user)
     if factor is None:

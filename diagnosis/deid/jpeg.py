@@ -2,7 +2,7 @@
 
 Other formats are decoded and encoded again. A JPEG would either lose quality or, as PNG, take 2.6 times the space (ADR
 11), so its tables, frame and scans are copied byte for byte, and no other segment is. The two application segments that
-say how colors are coded (JFIF and Adobe) are written anew, as they may hold a thumbnail or trailing text.
+say how colors are coded (JFIF and Adobe) are rewritten, as they may hold a thumbnail or trailing text.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """The DICOM elements that are kept, grouped by what their values must be. Everything else is dropped.
 
 Free text is never kept. Even a coded value stays only if it is one of the standard's own terms, because somebody who
-types a name into the wrong field does not care what the field is for. Numbers are parsed and written anew. The same
+types a name into the wrong field does not care what the field is for. Numbers are parsed and rewritten. The same
 rules apply to the items of sequences.
 """
 

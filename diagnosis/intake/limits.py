@@ -1,4 +1,4 @@
-"""What a web process takes on at once: so many bytes of files in memory, and so many uploads."""
+"""Limits of a web process: bytes of files in memory, and uploads at the same time."""
 
 import threading
 from collections import deque

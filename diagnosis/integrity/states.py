@@ -37,10 +37,10 @@ def _copies() -> Iterator[Finding]:
     )
     wrong = list(Prediction.objects.filter(differs).values_list("pk", flat=True))
     says = "A prediction's copies of owner, case, name or trash differ from its scan's, so the wrong people may see it."
-    yield from found("copy_differs", says, wrong, partial(_copy_anew, wrong))
+    yield from found("copy_differs", says, wrong, partial(_copy_again, wrong))
 
 
-def _copy_anew(ids: list[int]) -> int:
+def _copy_again(ids: list[int]) -> int:
     for row in Prediction.objects.filter(pk__in=ids).select_related("scan__case__owner"):
         right = Prediction.for_scan(row.scan)
         Prediction.objects.filter(pk=row.pk).update(

@@ -60,7 +60,7 @@ def final(scan: Scan) -> Review | None:
 
 
 def refresh(scan: Scan) -> Reading:
-    """Write `Scan.reading` anew. The caller holds the scan's lock."""
+    """Write `Scan.reading` again. The caller holds the scan's lock."""
     reading = of_scan(scan).reading
     Scan.objects.filter(pk=scan.pk).exclude(reading=reading).update(reading=reading)
     scan.reading = reading

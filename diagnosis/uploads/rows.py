@@ -55,7 +55,7 @@ def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receip
     """Put what became of a file in place of its rows. Returns the rows that show it, each once.
 
     A file sent twice, because its first answer was lost, ends as it did the first time. The slices of a series share a
-    row, and so do files of one name that show the same; chosen anew, they bring it up to where they are.
+    row, and so do files of one name that show the same; chosen again, they bring it up to where they are.
     """
     from diagnosis.intake import Rejected
 

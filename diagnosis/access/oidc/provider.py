@@ -37,7 +37,7 @@ _TIMEOUT = (3, 5)
 _SECONDS = 10.0
 _MAX_BYTES = 512 * 1024
 _FRESH = 600.0
-"""Seconds for which addresses and keys are kept. An unknown key is looked for anew, at most once in ten seconds."""
+"""Seconds for which addresses and keys are kept. An unknown key is looked for again, at most once in ten seconds."""
 _AGAIN = 10.0
 
 

@@ -64,7 +64,7 @@ class NewReviewSerializer(OpinionSerializer):
 
 
 class AmendmentSerializer(OpinionSerializer):
-    """The whole opinion anew, and why."""
+    """The whole new opinion, and the reason for it."""
 
     reason = Text(max_length=LONGEST_COMMENT)
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
             metavar="POSITION:HASH",
             action="append",
             default=[],
-            help="A head that an earlier run printed: shows an end that was cut off, and a chain computed anew.",
+            help="A head that an earlier run printed: shows an end that was cut off, and a recomputed chain.",
         )
         parser.add_argument("--head", action="store_true", help="Print the head alone, to be kept somewhere else.")
 

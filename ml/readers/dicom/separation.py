@@ -2,7 +2,7 @@
 
 Of all attributes that give every part each location at most once, the one with the fewest parts is taken; of these the
 first in `LABELS`. Where no single one does, two or three together are tried, then all. Where none does, the slices are
-cut where time or Instance Number begins anew. The answer depends on the set of slices alone, never on their order.
+cut where time or Instance Number starts over. The answer depends on the set of slices alone, never on their order.
 """
 
 from collections import Counter

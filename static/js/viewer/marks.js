@@ -42,7 +42,7 @@ function place({ x, y, box, label }, rect) {
   return label ? [...drawn, caption(corner, label)] : drawn;
 }
 
-/** Draw anew. rect: the image on the stage. shown: places, measurements ({a, b}), size in mm or null, aim (a point),
+/** Draw again. rect: the image on the stage. shown: places, measurements ({a, b}), size in mm or null, aim (a point),
  * draft ({a, b} or {box}) that is being drawn. */
 export function drawMarks(svg, rect, { places, measurements, size, aim, draft }) {
   const lines = [...measurements, ...(draft?.a ? [draft] : [])];
