@@ -197,3 +197,9 @@ def test_what_grows_only_while_it_warms_up_is_no_problem() -> None:
     flat = warm.samples[-1][1]
     samples = [(at, by if at < 30 * 60 * report.WARM_UP else flat) for at, by in warm.samples]
     assert report.problems(replace(warm, samples=samples)) == []
+
+
+def test_the_documented_page_is_one_that_the_command_writes() -> None:
+    page = report.PAGE.read_text()
+    assert page.startswith(report.HEAD + report.HEADER)
+    assert "| web | " in page and "| worker | " in page
