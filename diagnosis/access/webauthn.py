@@ -176,8 +176,8 @@ def sign_count(challenge: Challenge, answer: str, *, passkey: Passkey) -> int:
 
     response = _parsed(AuthenticationResponse, answer)
     _check_frame(response)
-    said = response.response.user_handle
-    if (said or challenge.purpose == Purpose.LOGIN) and websafe_encode(said or b"") != passkey.user_handle:
+    handle = response.response.user_handle
+    if (handle or challenge.purpose == Purpose.LOGIN) and websafe_encode(handle or b"") != passkey.user_handle:
         raise NotProven("of another person")
     credential = AttestedCredentialData(bytes(passkey.credential))
     try:
@@ -194,7 +194,7 @@ def _server(host: str, origin: str = "") -> "Fido2Server":
     server = Fido2Server(
         PublicKeyCredentialRpEntity(id=host, name="brainscan"),
         attestation="none",  # type: ignore[arg-type]  # any authenticator will do, so none has to say what it is
-        verify_origin=lambda said: said == origin,
+        verify_origin=lambda given: given == origin,
     )
     server.timeout = PATIENCE * 1000  # type: ignore[assignment]
     by_number = {one.alg: one for one in server.allowed_algorithms}

@@ -56,13 +56,13 @@ def changes(rows: list[Row], before: dict[str, Any], after: dict[str, Any]) -> d
 
 def _stratum(rows: list[Row], before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     truth = tumor_targets(rows)
-    said = [np.array([one["probabilities"][row.key] for row in rows]) for one in (before, after)]
-    called = [scores >= one["threshold"] for scores, one in zip(said, (before, after), strict=True)]
+    probabilities = [np.array([one["probabilities"][row.key] for row in rows]) for one in (before, after)]
+    called = [scores >= one["threshold"] for scores, one in zip(probabilities, (before, after), strict=True)]
     was_right, is_right = (one == truth for one in called)
     return {
         "n": len(rows),
-        "before": _figures(truth, said[0], called[0]),
-        "after": _figures(truth, said[1], called[1]),
+        "before": _figures(truth, probabilities[0], called[0]),
+        "after": _figures(truth, probabilities[1], called[1]),
         "right_to_wrong": int((was_right & ~is_right).sum()),
         "wrong_to_right": int((~was_right & is_right).sum()),
     }

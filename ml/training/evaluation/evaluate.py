@@ -30,7 +30,7 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
     foreign = [row for row in rows if row.label == NOT_BRAIN and row.split == split]
     start = time.perf_counter()
     results = list(_analyses(model, [*chosen, *foreign], batch=batch, name=split))
-    said, refused = scored(chosen, results[: len(chosen)])
+    judged, refused = scored(chosen, results[: len(chosen)])
     known = {row.key for row, result in zip(chosen, results, strict=False) if result.trained_on}
     threshold = model.manifest.threshold
     summary = {
@@ -38,21 +38,21 @@ def evaluate(model: Model, rows: list[Row], *, split: str, batch: int = 8) -> tu
         "engine": model.engine.name,
         "split": split,
         "without": model.manifest.data["training"].get("without"),
-        **report(said, threshold=threshold, refused=refused),
+        **report(judged, threshold=threshold, refused=refused),
         "not_brain": not_brain_report(foreign, results[len(chosen) :]),
-        "without_copies": _without_copies(said, refused, known, threshold) if split == "test" else None,
-        "worst": error_analysis.worst(said, threshold=threshold),
+        "without_copies": _without_copies(judged, refused, known, threshold) if split == "test" else None,
+        "worst": error_analysis.worst(judged, threshold=threshold),
         "seconds": round(time.perf_counter() - start, 1),
     }
-    return summary, said
+    return summary, judged
 
 
-def _without_copies(said: Scored, refused: list[Refused], known: set[str], threshold: float) -> dict[str, Any]:
+def _without_copies(judged: Scored, refused: list[Refused], known: set[str], threshold: float) -> dict[str, Any]:
     """The same figures without images that the artifact's hashes recognize.
 
     A table's groups may miss copies of web images that were resized or sharpened, and those measure memory.
     """
-    unseen = said.only(np.array([row.key not in known for row in said.rows], bool))
+    unseen = judged.only(np.array([row.key not in known for row in judged.rows], bool))
     rest = [item for item in refused if item.row.key not in known]
     figures = report(unseen, threshold=threshold, refused=rest)
     return {"copies": len(known), "sources": figures["sources"], "sequences": figures["sequences"]}

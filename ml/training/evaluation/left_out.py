@@ -78,12 +78,12 @@ def _summary(rows: list[Row], results: Results) -> dict[str, Any]:
     truth, groups = tumor_targets(rows), np.array([row.group for row in rows])
     scores = np.array([results["probabilities"][row.key] for row in rows])
     called = (scores >= results["threshold"]).astype(np.int64)
-    said = {"sensitivity": called, "specificity": called, "auroc": scores}
+    predicted = {"sensitivity": called, "specificity": called, "auroc": scores}
     return {
         "n": len(rows),
         "tumor": int(truth.sum()),
         "groups": len(set(groups)),
-        **{name: _measured(_FIGURES[name], truth, said[name], groups) for name in _FIGURES},
+        **{name: _measured(_FIGURES[name], truth, predicted[name], groups) for name in _FIGURES},
     }
 
 
@@ -94,9 +94,9 @@ _FIGURES: dict[str, Callable[..., float]] = {
 }
 
 
-def _measured(measure: Callable[..., float], truth: metrics.Ints, said: Any, groups: Any) -> dict[str, Any]:
-    value = measure(truth, said)
+def _measured(measure: Callable[..., float], truth: metrics.Ints, predicted: Any, groups: Any) -> dict[str, Any]:
+    value = measure(truth, predicted)
     if np.isnan(value):
         return {"value": None, "interval": None}
-    interval = metrics.bootstrap(lambda chosen: measure(truth[chosen], said[chosen]), groups)
+    interval = metrics.bootstrap(lambda chosen: measure(truth[chosen], predicted[chosen]), groups)
     return {"value": round(value, 4), "interval": interval and [round(end, 4) for end in interval]}

@@ -169,5 +169,5 @@ class DenseHead:
 
     def scores(self, features: Floats) -> NDArray[np.float64]:
         """(N,) what the demos show as the probability of a tumor."""
-        said = self._model.predict(features, batch_size=1024, verbose=0)
-        return np.asarray(said, np.float64)[:, 0]
+        probabilities = self._model.predict(features, batch_size=1024, verbose=0)
+        return np.asarray(probabilities, np.float64)[:, 0]

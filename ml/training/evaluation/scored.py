@@ -58,7 +58,7 @@ def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, li
     ]
     nowhere = (np.nan, np.nan)
     peaks = [one.evidence.peak if one.evidence else nowhere for _, one, _ in judged]
-    said = Scored(
+    scores = Scored(
         rows=[row for row, _, _ in judged],
         scores=np.array([p.tumor_probability for _, _, p in judged], np.float64),
         types=np.array(
@@ -68,7 +68,7 @@ def scored(rows: Sequence[Row], results: Sequence[Analysis]) -> tuple[Scored, li
         localizations=tuple(localize(row, one.evidence) for row, one, _ in judged),
         peaks=np.array(peaks, np.float64).reshape(-1, 2),
     )
-    return said, refused
+    return scores, refused
 
 
 def _take(value: Any, chosen: NDArray[np.int64]) -> Any:

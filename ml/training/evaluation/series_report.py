@@ -42,13 +42,13 @@ def _figures(
     calibration: SeriesCalibration, members: Sequence[Example], findings: Findings, threshold: float
 ) -> dict[str, Any]:
     slices = [outcomes(one, findings) for one in members]
-    said = [summarize(calibration, one, threshold=threshold) for one in slices]
-    kept = [number for number, one in enumerate(said) if one.tumor_probability is not None]
+    summaries = [summarize(calibration, one, threshold=threshold) for one in slices]
+    kept = [number for number, one in enumerate(summaries) if one.tumor_probability is not None]
     truth = np.array([members[number].tumor for number in kept], np.int64)
     patients = np.array([members[number].subject for number in kept])
-    scores = np.array([said[number].tumor_probability for number in kept], np.float64)
-    called = np.array([said[number].outcome == "tumor" for number in kept], np.int64)
-    unsure = np.array([said[number].uncertain for number in kept], np.float64)
+    scores = np.array([summaries[number].tumor_probability for number in kept], np.float64)
+    called = np.array([summaries[number].outcome == "tumor" for number in kept], np.int64)
+    unsure = np.array([summaries[number].uncertain for number in kept], np.float64)
     of_slices = [np.array([one.tumor_probability for one in slices[n] if one.accepted], np.float64) for n in kept]
     mean, most = (np.array([pooled(one) for one in of_slices], np.float64) for pooled in (np.mean, np.max))
     any_ = (most >= threshold).astype(np.int64)
