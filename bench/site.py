@@ -53,7 +53,7 @@ def measure(*, folder: Path) -> dict[str, Any]:
 
 
 def _site(folder: Path, **env: str) -> contextlib.AbstractContextManager[Site]:
-    return running_site(folder, worker=True, **env, API_RATE="1000000/min", LOG_LEVEL="WARNING")
+    return running_site(folder, worker=True, fresh=True, **env, API_RATE="1000000/min", LOG_LEVEL="WARNING")
 
 
 def _lone(client: Client, images: list[bytes]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ Every server listens on loopback, keeps its files in a temporary folder, and is 
 with.
 """
 
+import atexit
 import base64
+import functools
 import json
 import os
 import shutil
@@ -108,10 +110,41 @@ class Site:
             self.process.wait(timeout=40)
 
 
+_PREPARE = """
+from django.core.management import call_command
+from brainscan.launcher import account, static_files
+call_command("migrate", verbosity=0)
+static_files.collect()
+account.prepare(password=PASSWORD)
+call_command("create_token", "admin")
+"""
+
+
+@functools.cache
+def _prepared() -> tuple[Path, str]:
+    """A folder as a site's start leaves it on SQLite, which saves each further site its migrations, and a token."""
+    folder = Path(tempfile.mkdtemp(prefix="brainscan-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    unset = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    environment |= {"DATA_DIR": str(folder), "SECRET_KEY": "only-to-prepare-" + "x" * 40}
+    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", f"PASSWORD = {PASSWORD!r}{_PREPARE}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout.split()[-1]
+
+
 @contextmanager
-def running_site(data_dir: Path, *, worker: bool = True, **environment: str) -> Iterator[Site]:
-    """`manage.py run_site` over `data_dir`, until its worker has loaded the model; stopped at the end."""
+def running_site(data_dir: Path, *, worker: bool = True, fresh: bool = False, **environment: str) -> Iterator[Site]:
+    """`manage.py run_site` over `data_dir`, until its worker has loaded the model; stopped at the end.
+
+    fresh: an empty `data_dir` stays empty until the site starts; else it gets what its first start would make.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
+    tokens = {}
+    if not (fresh or "DATABASE_URL" in environment or any(data_dir.iterdir())):
+        folder, tokens["admin"] = _prepared()
+        shutil.copytree(folder, data_dir, dirs_exist_ok=True)
     port = free_port()
     unset = {
         "DECODE_PROCESSES",
@@ -138,7 +171,7 @@ def running_site(data_dir: Path, *, worker: bool = True, **environment: str) -> 
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-    site = Site(f"http://127.0.0.1:{port}", data_dir, process, log, full)
+    site = Site(f"http://127.0.0.1:{port}", data_dir, process, log, full, tokens)
     try:
 
         def up() -> bool:
@@ -187,7 +220,8 @@ def postgres_server() -> Iterator[str]:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120)
 
         run("initdb", "-D", str(cluster), "-U", "brainscan", "--auth=trust", "-N")
-        options = f"-p {port} -h 127.0.0.1 -k {folder}"
+        # fsync is for crashes of the machine. None is tested, and each emptying of all tables would wait for the disk.
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
         run("pg_ctl", "-D", str(cluster), "-w", "-o", options, "-l", f"{folder}/log", "start")
         try:
             run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "brainscan", "brainscan")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,64 +68,71 @@ def taken_over(client: Client, held: list[int], *, since: float) -> float:
     return time.monotonic() - since
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with two worker processes. Each test leaves it whole."""
+    with running_site(tmp_path_factory.mktemp("pair") / "data", WORKERS="2") as site:
+        yield site
+
+
 @pytest.mark.parametrize("whole", [False, True], ids=["pool process", "whole worker"])
-def test_what_a_killed_worker_held_is_taken_over(tmp_path: Path, whole: bool) -> None:
-    with running_site(tmp_path / "data", WORKERS="2") as site:
-        client = Client(site.url, site.token())
-        ids, longest = [], 0.0
-        with reliability.Watch(site) as watch:
-            for number in range(3):
-                ids += upload_and_wait_for_work(client, start=3000 + 100 * number + 1000 * whole)
-                victims = site.find("brainscan worker") if whole else pool(site)[:1]
-                killed = time.monotonic()
-                for pid in victims:
-                    os.kill(pid, signal.SIGKILL)
-                longest = max(longest, taken_over(client, running(client), since=killed))
-                wait_for("a worker", lambda: bool(site.ready()["worker"]["ready"]), seconds=60)
-            states = [client.wait(one, seconds=90)["state"] for one in ids]
-        lost, twice = sum(state not in RESULTS for state in states), doubled(site)
-        what = "the whole worker" if whole else "one of two worker processes"
-        reliability.record(
-            fault=f"{what} killed at work (SIGKILL)",
-            section=SECTION,
-            times=3,
-            at_stake=f"{len(ids)} images; those at work were taken over within {longest:.0f} s",
-            lost=lost,
-            doubled=twice,
-            outage=watch.outage,
-        )
-        assert longest < SOON
-        assert (lost, twice) == (0, 0)
+def test_what_a_killed_worker_held_is_taken_over(pair: Site, whole: bool) -> None:
+    client = Client(pair.url, pair.token())
+    wait_for("both workers", partial(two_workers, pair), seconds=60)
+    ids, longest = [], 0.0
+    with reliability.Watch(pair) as watch:
+        for number in range(3):
+            ids += upload_and_wait_for_work(client, start=3000 + 100 * number + 1000 * whole)
+            victims = pair.find("brainscan worker") if whole else pool(pair)[:1]
+            killed = time.monotonic()
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+            longest = max(longest, taken_over(client, running(client), since=killed))
+            wait_for("a worker", lambda: bool(pair.ready()["worker"]["ready"]), seconds=60)
+        states = [client.wait(one, seconds=90)["state"] for one in ids]
+    lost, twice = sum(state not in RESULTS for state in states), doubled(pair)
+    what = "the whole worker" if whole else "one of two worker processes"
+    reliability.record(
+        fault=f"{what} killed at work (SIGKILL)",
+        section=SECTION,
+        times=3,
+        at_stake=f"{len(ids)} images; those at work were taken over within {longest:.0f} s",
+        lost=lost,
+        doubled=twice,
+        outage=watch.outage,
+    )
+    assert longest < SOON
+    assert (lost, twice) == (0, 0)
 
 
-def test_the_late_result_of_a_paused_worker_is_dropped(tmp_path: Path) -> None:
+def test_the_late_result_of_a_paused_worker_is_dropped(pair: Site) -> None:
     """As when a virtual machine is paused: it goes on where it stood, after another one has done its work."""
-    with running_site(tmp_path / "data", WORKERS="2") as site:
-        client = Client(site.url, site.token())
-        ids = upload_and_wait_for_work(client, start=5000, count=30)
-        paused, stopped = pool(site)[0], time.monotonic()
-        os.kill(paused, signal.SIGSTOP)
-        try:
-            # Whoever still runs what it had claimed when the other one has ended everything else is the paused one.
-            longest = taken_over(client, running(client), since=stopped)
-            before = [client.wait(one, seconds=120) for one in ids]
-        finally:
-            os.kill(paused, signal.SIGCONT)
-        wait_for("a further heartbeat", partial(two_workers, site), seconds=30)
-        after = [client.wait(one, seconds=30) for one in ids]
-        again = sum(result["attempts"] > 1 for result in after)
-        lost, twice = sum(result["state"] not in RESULTS for result in after), doubled(site)
-        reliability.record(
-            fault="a worker process paused at work (SIGSTOP), then let go on",
-            section=SECTION,
-            times=1,
-            at_stake=f"{len(ids)} images; {again} claimed twice, taken over within {longest:.0f} s",
-            lost=lost,
-            doubled=twice,
-        )
-        assert longest < SOON and again >= 1
-        assert [_result(one) for one in after] == [_result(one) for one in before]
-        assert (lost, twice) == (0, 0)
+    client = Client(pair.url, pair.token())
+    wait_for("both workers", partial(two_workers, pair), seconds=60)
+    ids = upload_and_wait_for_work(client, start=5000, count=30)
+    paused, stopped = pool(pair)[0], time.monotonic()
+    os.kill(paused, signal.SIGSTOP)
+    try:
+        # Whoever still runs what it had claimed when the other one has ended everything else is the paused one.
+        longest = taken_over(client, running(client), since=stopped)
+        before = [client.wait(one, seconds=120) for one in ids]
+    finally:
+        os.kill(paused, signal.SIGCONT)
+    wait_for("a further heartbeat", partial(two_workers, pair), seconds=30)
+    after = [client.wait(one, seconds=30) for one in ids]
+    again = sum(result["attempts"] > 1 for result in after)
+    lost, twice = sum(result["state"] not in RESULTS for result in after), doubled(pair)
+    reliability.record(
+        fault="a worker process paused at work (SIGSTOP), then let go on",
+        section=SECTION,
+        times=1,
+        at_stake=f"{len(ids)} images; {again} claimed twice, taken over within {longest:.0f} s",
+        lost=lost,
+        doubled=twice,
+    )
+    assert longest < SOON and again >= 1
+    assert [_result(one) for one in after] == [_result(one) for one in before]
+    assert (lost, twice) == (0, 0)
 
 
 def two_workers(site: Site) -> bool:
