@@ -24,7 +24,7 @@ def keep(user: User) -> None:
     with transaction.atomic():
         kept = PasswordHistory.objects.filter(user=user.pk)
         is_known = kept.filter(encoded=user.password).exists()
-        if settings.PASSWORD_HISTORY and user.has_usable_password() and not is_known:
+        if settings.PASSWORD_HISTORY and user.password and user.has_usable_password() and not is_known:
             PasswordHistory.objects.create(user_id=user.pk, encoded=user.password)
         left = list(kept.values_list("pk", flat=True)[: settings.PASSWORD_HISTORY])
         kept.exclude(pk__in=left).delete()

@@ -124,6 +124,14 @@ def test_nobody_elses_password_counts(user: User, other_user: User) -> None:
     validate_password("pass phrase number 1", user)
 
 
+def test_an_account_without_a_password_has_no_earlier_one() -> None:
+    person, _ = User.objects.get_or_create(username="newcomer")
+    assert (person.password, PasswordHistory.objects.count()) == ("", 0)
+    person.set_password("correct horse battery")
+    person.save()
+    assert PasswordHistory.objects.get().encoded == person.password
+
+
 def test_without_a_history_nothing_is_kept(user: User, settings: Any) -> None:
     change(user, "pass phrase number 1")
     settings.PASSWORD_HISTORY = 0
