@@ -27,6 +27,15 @@ from urllib.request import Request, urlopen
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "verify-me-please-42"
+PASSKEY_DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+"""What Chromium's WebAuthn.addVirtualAuthenticator takes: a device that has asked for a finger."""
 T = TypeVar("T")
 
 

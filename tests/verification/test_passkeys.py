@@ -2,17 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.verification.services import PASSWORD, Site
+from tests.verification.services import PASSKEY_DEVICE, PASSWORD, Site
 from tests.verification.test_accessibility import violations
-
-DEVICE = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 def test_a_passkey_is_added_logs_in_and_is_removed(page: Page, site: Site) -> None:
@@ -21,7 +12,7 @@ def test_a_passkey_is_added_logs_in_and_is_removed(page: Page, site: Site) -> No
     home = site.url.replace("127.0.0.1", "localhost")
     browser = page.context.new_cdp_session(page)
     browser.send("WebAuthn.enable")
-    device = browser.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+    device = browser.send("WebAuthn.addVirtualAuthenticator", {"options": PASSKEY_DEVICE})
 
     _type_password(page, home)
     page.goto(f"{home}/second-factor/")
@@ -56,7 +47,7 @@ def test_a_passkey_is_added_logs_in_and_is_removed(page: Page, site: Site) -> No
     expect(page.get_by_role("alert")).to_contain_text("not accepted here")
 
     browser.send("WebAuthn.removeVirtualAuthenticator", device)
-    browser.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE | {"isUserVerified": False}})
+    browser.send("WebAuthn.addVirtualAuthenticator", {"options": PASSKEY_DEVICE | {"isUserVerified": False}})
     page.get_by_role("button", name="Log in with a passkey").click()
     expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
 

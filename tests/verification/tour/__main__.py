@@ -27,6 +27,7 @@ def main() -> None:
     only = set(filter(None, options.only.split(",")))
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, running_site(Path(scratch) / "data", DICOMWEB_URL=_ARCHIVE) as site:
+        site.url = site.url.replace("127.0.0.1", "localhost")  # browsers have no passkeys at a number
         stage = filled(site)
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)

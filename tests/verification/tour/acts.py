@@ -1,9 +1,8 @@
 """What is done on a page before its picture is taken."""
 
-import pyotp
 from playwright.sync_api import FilePayload, Page, Route
 
-from tests.verification.services import PASSWORD
+from tests.verification.services import PASSKEY_DEVICE, PASSWORD
 from tests.verification.tour import samples
 from tests.verification.tour.stage import CAREFUL, OPEN, RUNNING, Stage
 
@@ -52,9 +51,12 @@ def _send_login(page: Page, name: str) -> None:
     page.click("main button")
 
 
-def add_second_factor(page: Page, stage: Stage) -> None:
-    page.fill("#id_code", pyotp.TOTP(page.input_value("#secret")).now())
-    page.click(".account-steps button")
+def add_passkey(page: Page, stage: Stage) -> None:
+    browser = page.context.new_cdp_session(page)
+    browser.send("WebAuthn.enable")
+    browser.send("WebAuthn.addVirtualAuthenticator", {"options": PASSKEY_DEVICE})
+    page.fill("#passkey-name", "Laptop in the reading room")
+    page.keyboard.press("Enter")
     page.wait_for_selector(".account-codes")
 
 

@@ -42,7 +42,7 @@ SCENES = (
     Scene("api-tokens-phone", "tokens", OWNER, "/tokens/", size="phone", theme="dark"),
     Scene("login-code", "login-code", None, "/login/", size="phone", act=acts.to_code),
     Scene("second-factor", "second-factor", OWNER, "/second-factor/", whole=True),
-    Scene("second-factor-codes", "second-factor", NEW, "/second-factor/", theme="dark", act=acts.add_second_factor),
+    Scene("second-factor-codes", "second-factor", NEW, "/second-factor/", theme="dark", act=acts.add_passkey),
     Scene("sessions", "sessions", OPEN, "/sessions/", act=acts.log_in_elsewhere),
     # the list
     Scene("worklist", "history", OPEN, "/history/"),
