@@ -20,7 +20,7 @@ _POLICY = (
 )
 # Nothing of a device is ever used. Passkeys are, so their permissions stay as browsers have them.
 _DEVICES = (
-    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media",
     "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
     "serial", "storage-access", "usb", "xr-spatial-tracking",
 )  # fmt: skip
