@@ -296,7 +296,7 @@ class TestPage:
 
     def test_without_an_archive_it_says_so(self, as_user: Client, settings: Any) -> None:
         settings.DICOMWEB_URL = ""
-        assert "no archive" in as_user.get("/archive/").content.decode()
+        assert "not connected to an archive" in as_user.get("/archive/").content.decode()
         assert "/archive/" not in as_user.get("/upload/").content.decode()
 
 

@@ -25,7 +25,7 @@ def raised(cause: Exception, kind: type[Exception] = OperationalError) -> Except
     [
         (psycopg.OperationalError("connection refused"), 503, "cannot be reached"),
         (errors.AdminShutdown(), 503, "cannot be reached"),
-        (errors.TooManyConnections(), 503, "takes no more connections"),
+        (errors.TooManyConnections(), 503, "accepts no more connections"),
         (errors.DeadlockDetected(), 503, "Two people changed"),
         (errors.SerializationFailure(), 503, "Two people changed"),
         (errors.LockNotAvailable(), 503, "busy"),
