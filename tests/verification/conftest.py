@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.verification import services
 from tests.verification.services import Site, running_site
@@ -39,34 +39,21 @@ def real_scans(real_data: Path) -> dict[str, list[Path]]:
     return found
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests.
-
-    Playwright's event loop stays in this thread, where Django then refuses queries: pytest-django puts its tests first.
-    """
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=services.chromium(), args=services.CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(site: Site, browser: Browser) -> Iterator[Page]:
-    """A browser window with cookies, storage and cache of its own. What it loads from elsewhere, logs as an error, or
-    does against the Content-Security-Policy fails the test at its end.
-    """
+def page(site: Site) -> Iterator[Page]:
+    """A browser window. What it loads from elsewhere, logs as an error, or does against the Content-Security-Policy
+    fails the test at its end."""
     foreign: list[str] = []
     errors: list[str] = []
-    with browser.new_context(viewport={"width": 1440, "height": 900}, base_url=site.url) as context:
-        window = context.new_page()
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=services.chromium(), args=services.CHROMIUM_ARGUMENTS)
+        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
         window.set_default_timeout(_BURST)
         window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
         window.on("pageerror", lambda e: errors.append(str(e)))
         refused = refused_by_policy(window)
         yield window
-    for left in browser.contexts:
-        left.close()  # of a test that opened further windows
+        browser.close()
     assert foreign == []
     assert errors == []
     assert refused == []
