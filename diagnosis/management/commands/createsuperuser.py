@@ -1,6 +1,11 @@
-"""`manage.py createsuperuser`: Django's, which without a terminal would take any password."""
+"""`manage.py createsuperuser`: Django's, but a password that the rules refuse is refused here, too.
 
+Without a terminal Django takes any password; at one it lets whoever sits there insist.
+"""
+
+import getpass
 import os
+import sys
 from typing import Any
 
 from django.contrib.auth.management.commands import createsuperuser
@@ -12,9 +17,15 @@ from diagnosis.access.users import User
 
 
 class Command(createsuperuser.Command):
-    """At a terminal Django checks by itself, and lets who sits there insist."""
-
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["interactive"] and self.stdin.isatty():
+            try:
+                return self._at_terminal(options)
+            except KeyboardInterrupt:
+                self.stderr.write("\nNo account was made.")
+                sys.exit(1)
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages)) from None
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         if not options["interactive"] and password is not None:
             try:
@@ -22,3 +33,33 @@ class Command(createsuperuser.Command):
             except ValidationError as error:
                 raise CommandError(f"DJANGO_SUPERUSER_PASSWORD is refused. {' '.join(error.messages)}") from None
         super().handle(*args, **options)
+
+    def _at_terminal(self, options: dict[str, Any]) -> None:
+        """Ask for what the options lack, each until it is right."""
+        manager = User.objects.db_manager(options["database"])
+        username, email = options["username"], options["email"]
+        while username is None or (wrong := self._validate_username(username, "username", options["database"])):
+            if username is not None:
+                self.stderr.write(wrong)
+            username = self.get_input_data(self.username_field, "Username: ")
+        field = User._meta.get_field("email")
+        if email is not None:
+            email = field.clean(email, None)
+        while email is None:
+            email = self.get_input_data(field, "Email address (may be left out): ")
+        password = self._password(User(username=username, email=email))
+        manager.create_superuser(username, email=email, password=password)
+        if options["verbosity"] >= 1:
+            self.stdout.write("Superuser created successfully.")
+
+    def _password(self, user: User) -> str:
+        while True:
+            password = getpass.getpass()
+            try:
+                validate_password(password, user)
+            except ValidationError as error:
+                self.stderr.write("\n".join(error.messages))
+                continue
+            if password == getpass.getpass("Password (again): "):
+                return password
+            self.stderr.write("The two passwords differ.")

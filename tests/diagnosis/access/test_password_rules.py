@@ -97,6 +97,40 @@ def test_a_superuser_made_without_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert PasswordHistory.objects.get().user.get_username() == "new"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_superuser_made_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Django's own command would ask whether to take the refused password all the same."""
+    good = "a longer pass phrase 77"
+    typed = iter([BREACHED, "", "new", good, "another one 123", good, good])
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": next(typed))
+    UserFactory(username="new")
+    answers = iter(["new", "bad name!", "newer", "new@example", ""])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
+    call_command("createsuperuser", stdin=Terminal(), verbosity=0)
+    assert list(typed) == list(answers) == []
+    made = User.objects.get(username="newer")
+    assert made.is_superuser and made.check_password(good)
+    errors = capsys.readouterr().err
+    for said in ("already taken", "valid username", "valid email", BREACHED_SAID, "too short", "differ"):
+        assert said in errors
+
+
+def test_a_superuser_is_not_made_halfway(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(prompt: str = "") -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    with pytest.raises(SystemExit):
+        call_command("createsuperuser", stdin=Terminal(), username="new", email="new@example.org")
+    with pytest.raises(CommandError, match="valid email"):
+        call_command("createsuperuser", stdin=Terminal(), username="new", email="nowhere")
+    assert not User.objects.exists()
+
+
 def test_the_first_account() -> None:
     with pytest.raises(LaunchError, match=BREACHED_SAID):
         account.prepare(password=BREACHED)
