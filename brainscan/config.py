@@ -38,14 +38,26 @@ def secret_key(value: str, *, data_dir: Path) -> str:
     )
 
 
-def deid_secret(value: str, *, secret_key: str, data_dir: Path) -> bytes:
-    """DEID_SECRET, the one that a restore has put into DATA_DIR, or one derived from SECRET_KEY.
+def secret_key_fallbacks(value: list[str], *, data_dir: Path) -> list[str]:
+    """SECRET_KEY_FALLBACKS, or the lines of the file in DATA_DIR, where a restore or whoever rotates keys puts them."""
+    file = data_dir / "secret_key_fallbacks"
+    return value or (file.read_text(encoding="ascii").split() if file.is_file() else [])
 
-    A site sets it to keep its UIDs when its SECRET_KEY changes.
+
+def deid_secret(value: str, *, secret_key: str, data_dir: Path) -> bytes:
+    """DEID_SECRET, the one that a restore or a rotation has put into DATA_DIR, or one derived from SECRET_KEY.
+
+    A site sets it to keep its UIDs when its SECRET_KEY changes. Any text counts as it is; `hex:…` as those bytes, so
+    that one that is derived or in a file can be set.
     """
     file = data_dir / "deid_secret"
     if not value and file.is_file():
         return bytes.fromhex(file.read_text(encoding="ascii").strip())
+    if value.startswith("hex:"):
+        try:
+            return bytes.fromhex(value.removeprefix("hex:"))
+        except ValueError:
+            raise ImproperlyConfigured("DEID_SECRET starts with hex: but is not hexadecimal.") from None
     return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 
 

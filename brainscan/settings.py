@@ -19,7 +19,7 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 ADMIN_PATH = config.admin_path(env.str("ADMIN_PATH", default="admin"))
 SECRET_KEY = config.secret_key(env.str("SECRET_KEY", default=""), data_dir=DATA_DIR)
 # Earlier keys: what they signed stays valid, until they are taken out of this list.
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = config.secret_key_fallbacks(env.list("SECRET_KEY_FALLBACKS", default=[]), data_dir=DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

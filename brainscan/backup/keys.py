@@ -14,9 +14,10 @@ _STATE = ("db.sqlite3", "secret_key", "deid_secret", "storage")
 """A DATA_DIR that holds any of these belongs to a site."""
 
 
-def write(folder: Path, *, secret_key: str, deid_secret: bytes) -> None:
-    """Keep both in a file that only its owner reads."""
-    private(folder / _NAME, json.dumps({"SECRET_KEY": secret_key, "DEID_SECRET": deid_secret.hex()}) + "\n")
+def write(folder: Path, *, secret_key: str, fallbacks: Sequence[str], deid_secret: bytes) -> None:
+    """Keep them in a file that only its owner reads."""
+    kept = {"SECRET_KEY": secret_key, "SECRET_KEY_FALLBACKS": list(fallbacks), "DEID_SECRET": deid_secret.hex()}
+    private(folder / _NAME, json.dumps(kept) + "\n")
 
 
 def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None:
@@ -34,8 +35,13 @@ def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None
     if source is not None and (source / _NAME).is_file():
         kept = json.loads((source / _NAME).read_text(encoding="utf-8"))
         private(folder / "deid_secret", kept["DEID_SECRET"])
+        earlier = kept.get("SECRET_KEY_FALLBACKS", [])  # backups of before have none
         if not environ.get("SECRET_KEY"):
             private(folder / "secret_key", kept["SECRET_KEY"])
+        elif environ["SECRET_KEY"] != kept["SECRET_KEY"]:  # for this site, an earlier one: apps and sessions need it
+            earlier = [kept["SECRET_KEY"], *earlier]
+        if earlier:
+            private(folder / "secret_key_fallbacks", "".join(f"{key}\n" for key in earlier))
     if not environ.get("SECRET_KEY"):
         data_dir.secret_key(folder)
 

@@ -35,7 +35,12 @@ def make(target: Path, *, with_keys: bool = True) -> Manifest:
         before = missing
     copied.write(target)
     if with_keys:
-        keys.write(target, secret_key=settings.SECRET_KEY, deid_secret=settings.DEID_SECRET)
+        keys.write(
+            target,
+            secret_key=settings.SECRET_KEY,
+            fallbacks=settings.SECRET_KEY_FALLBACKS,
+            deid_secret=settings.DEID_SECRET,
+        )
     made = Manifest(
         format=FORMAT,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

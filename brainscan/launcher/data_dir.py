@@ -11,7 +11,10 @@ from pathlib import Path
 
 from brainscan.launcher.errors import LaunchError
 
-_PRIVATE = ("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "secret_key", "deid_secret", "storage", "valkey")
+_PRIVATE = (
+    *("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "storage", "valkey"),
+    *("secret_key", "secret_key_fallbacks", "deid_secret"),
+)
 _DEFAULT = Path(__file__).resolve().parents[2] / "var"
 
 
@@ -80,9 +83,18 @@ def secret_key(folder: Path) -> str:
     """The folder's secret key, created on first use. Settings read the same file if SECRET_KEY is unset."""
     file = folder / "secret_key"
     if not file.exists():
-        draft = file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
-            out.write(secrets.token_urlsafe(64))
-        draft.replace(file)
+        write(file, new_key())
     return file.read_text(encoding="ascii").strip()
+
+
+def new_key() -> str:
+    return secrets.token_urlsafe(64)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+        out.write(text)
+    draft.replace(file)

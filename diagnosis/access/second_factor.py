@@ -1,11 +1,10 @@
 """Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who has to have one. `passkeys`
 are the other kind.
 
-The app's secret is stored nowhere: it is an HMAC, under SECRET_KEY, of the seed in the database, so a copied database
-gives no codes. A recovery code is 120 random bits, for which one SHA-256 is hash enough.
+The app's secret takes SECRET_KEY and the seed in the database (`app_secret`), so a copied database gives no codes. A
+recovery code is 120 random bits, for which one SHA-256 is hash enough.
 """
 
-import base64
 import hashlib
 import secrets
 import time
@@ -13,9 +12,9 @@ import time
 import pyotp
 from django.conf import settings
 from django.db import transaction
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 
-from diagnosis.access import audit, lockout
+from diagnosis.access import app_secret, audit, lockout
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.models.login_failures import FailureKind
@@ -30,19 +29,11 @@ _DRIFT = 1
 """Time steps by which the app's clock may be off, either way (RFC 6238, 5.2)."""
 
 
-def new_seed() -> str:
-    """For an app that is to be added; nothing is stored before its first code is right."""
-    return secrets.token_hex(32)
-
-
-def secret(seed: str, *, key: str | None = None) -> str:
-    """What the app holds: 160 bits in base32 (RFC 4226, 4 R6). key: a SECRET_KEY of earlier; by default today's."""
-    return base64.b32encode(salted_hmac(__name__, seed, secret=key, algorithm="sha256").digest()[:20]).decode()
-
-
 def uri(user: User, *, seed: str, host: str) -> str:
     """What the QR code says: the secret, and whose it is on which site."""
-    return pyotp.TOTP(secret(seed), name=f"{user.get_username()}@{host}", issuer="brainscan").provisioning_uri()
+    return pyotp.TOTP(
+        app_secret.secret(seed), name=f"{user.get_username()}@{host}", issuer="brainscan"
+    ).provisioning_uri()
 
 
 def is_required(user: User) -> bool:
@@ -156,8 +147,7 @@ def _step(seed: str, code: str) -> int | None:
     SECRET_KEY counts for as long as SECRET_KEY_FALLBACKS has that key."""
     now = int(time.time()) // STEP
     steps = range(now - _DRIFT, now + _DRIFT + 1)
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    apps = [pyotp.TOTP(secret(seed, key=key), interval=STEP) for key in keys]
+    apps = [pyotp.TOTP(secret, interval=STEP) for secret in app_secret.secrets_of(seed)]
     right = (step for app in apps for step in steps if constant_time_compare(app.generate_otp(step), code))
     return next(right, None)
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from diagnosis.access import lockout, login_steps, passkeys, reauthentication, second_factor
+from diagnosis.access import app_secret, lockout, login_steps, passkeys, reauthentication, second_factor
 from diagnosis.access.refusals import Refused
 from diagnosis.access.users import User
 from diagnosis.access.webauthn import Purpose
@@ -122,9 +122,9 @@ def confirm_first(request: HttpRequest) -> HttpResponse:
 
 def _app_to_add(request: HttpRequest, user: User) -> dict[str, str]:
     """Key and QR code of an app that is not added yet; they stay the same until it is."""
-    seed = request.session.setdefault(_SEED, second_factor.new_seed())
+    seed = request.session.setdefault(_SEED, app_secret.new_seed())
     uri = second_factor.uri(user, seed=seed, host=_host(request))
-    return {"secret": second_factor.secret(seed), "qr": _qr(uri)}
+    return {"secret": app_secret.secret(seed), "qr": _qr(uri)}
 
 
 def _host(request: HttpRequest) -> str:

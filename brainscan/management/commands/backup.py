@@ -7,6 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brainscan.backup import making
 from brainscan.backup.manifest import BackupError
+from diagnosis.access import key_rotation
+
+_KEYS = "SECRET_KEY, SECRET_KEY_FALLBACKS and DEID_SECRET"
 
 
 class Command(BaseCommand):
@@ -17,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--without-keys",
             action="store_true",
-            help="Leave SECRET_KEY and DEID_SECRET out. A restore then needs them in the environment.",
+            help=f"Leave {_KEYS} out. A restore then needs them in the environment.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,4 +30,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         for name in made.missing:
             self.stderr.write(f"missing from the storage, or changed there: {name}")
+        if names := key_rotation.unopened():
+            self.stderr.write(key_rotation.lost(names))
         self.stdout.write(f"Backed up: {made.files:,} files, {made.bytes / 1e6:,.1f} MB, and the database.")
+        self.stdout.write(
+            f"{_KEYS} are in secrets.json."
+            if made.with_keys
+            else f"{_KEYS} are not in it: a restore needs them in the environment, so keep them elsewhere."
+        )

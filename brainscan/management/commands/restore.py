@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from brainscan.backup import restoring
 from brainscan.backup.manifest import BackupError
 from brainscan.launcher.errors import LaunchError
+from diagnosis.access import key_rotation
 
 
 class Command(BaseCommand):
@@ -34,3 +35,5 @@ class Command(BaseCommand):
         except CommandError as error:
             self.stderr.write(str(error))
             sys.exit(1)
+        if names := key_rotation.unopened():
+            raise CommandError(key_rotation.lost(names))

@@ -37,16 +37,15 @@ class Command(createsuperuser.Command):
     def _at_terminal(self, options: dict[str, Any]) -> None:
         """Ask for what the options lack, each until it is right."""
         manager = User.objects.db_manager(options["database"])
+        email_field = User._meta.get_field("email")
         username, email = options["username"], options["email"]
-        while username is None or (wrong := self._validate_username(username, "username", options["database"])):
+        while username is None or manager.filter(username=username).exists():
             if username is not None:
-                self.stderr.write(wrong)
+                self.stderr.write("That username is already taken.")
             username = self.get_input_data(self.username_field, "Username: ")
-        field = User._meta.get_field("email")
-        if email is not None:
-            email = field.clean(email, None)
         while email is None:
-            email = self.get_input_data(field, "Email address (may be left out): ")
+            email = self.get_input_data(email_field, "Email address (may be left out): ")
+        username, email = self.username_field.clean(username, None), email_field.clean(email, None)
         password = self._password(User(username=username, email=email))
         manager.create_superuser(username, email=email, password=password)
         if options["verbosity"] >= 1:

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from brainscan import config
 from brainscan.backup import keys, manifest
@@ -14,23 +15,47 @@ from brainscan.backup.manifest import BackupError
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "backup"
     folder.mkdir()
-    keys.write(folder, secret_key="the-key", deid_secret=b"\x01\x02")
+    keys.write(folder, secret_key="the-key", fallbacks=["before", "long-ago"], deid_secret=b"\x01\x02")
     return folder
 
 
-def test_an_empty_site_gets_both(source: Path, tmp_path: Path) -> None:
+def fallbacks(folder: Path) -> list[str]:
+    return config.secret_key_fallbacks([], data_dir=folder)
+
+
+def test_an_empty_site_gets_all(source: Path, tmp_path: Path) -> None:
     environ = {"DATA_DIR": str(tmp_path / "new")}
     keys.prepare(environ, [str(source)])
     assert (tmp_path / "new" / "secret_key").read_text() == "the-key"
     assert config.deid_secret("", secret_key="any", data_dir=tmp_path / "new") == b"\x01\x02"
     assert config.deid_secret("given", secret_key="any", data_dir=tmp_path / "new") == b"given"
-    for file in (source / "secrets.json", tmp_path / "new" / "secret_key", tmp_path / "new" / "deid_secret"):
+    assert config.deid_secret("hex:0102", secret_key="any", data_dir=tmp_path) == b"\x01\x02"
+    with pytest.raises(ImproperlyConfigured, match="not hexadecimal"):
+        config.deid_secret("hex:secret", secret_key="any", data_dir=tmp_path)
+    assert config.deid_secret("hex:0102", secret_key="any", data_dir=tmp_path) == b"\x01\x02"
+    with pytest.raises(ImproperlyConfigured, match="not hexadecimal"):
+        config.deid_secret("hex:secret", secret_key="any", data_dir=tmp_path)
+    assert fallbacks(tmp_path / "new") == ["before", "long-ago"]
+    assert config.secret_key_fallbacks(["given"], data_dir=tmp_path / "new") == ["given"]
+    for file in (source / "secrets.json", *(tmp_path / "new").iterdir()):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_key_in_the_environment_stands(source: Path, tmp_path: Path) -> None:
-    keys.prepare({"DATA_DIR": str(tmp_path / "new"), "SECRET_KEY": "mine"}, [str(source)])
+@pytest.mark.parametrize(
+    ("key", "earlier"), [("mine", ["the-key", "before", "long-ago"]), ("the-key", ["before", "long-ago"])]
+)
+def test_a_key_in_the_environment_stands_and_what_the_backups_signed_stays_valid(
+    source: Path, tmp_path: Path, key: str, earlier: list[str]
+) -> None:
+    keys.prepare({"DATA_DIR": str(tmp_path / "new"), "SECRET_KEY": key}, [str(source)])
     assert not (tmp_path / "new" / "secret_key").exists()
+    assert fallbacks(tmp_path / "new") == earlier
+
+
+def test_a_backup_of_before_has_no_earlier_keys(source: Path, tmp_path: Path) -> None:
+    (source / "secrets.json").write_text('{"SECRET_KEY": "the-key", "DEID_SECRET": "0102"}')
+    keys.prepare({"DATA_DIR": str(tmp_path / "new")}, [str(source)])
+    assert fallbacks(tmp_path / "new") == []
 
 
 def test_a_folder_in_use_keeps_its_own(source: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ database, or may be NULL; and no new rule may refuse what they write. docs/opera
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ OLDEST = "0017"
 """The version from which a site can be upgraded while it runs: before it, 0006 to 0014 change columns that it uses."""
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
+NEVER = "diagnosis.auditevent"
+"""Rows that no version deletes."""
+
 LOADER = MigrationLoader(None)
 NAMES = sorted(name for app, name in LOADER.disk_migrations if app == "diagnosis")
 
@@ -125,6 +129,26 @@ def test_what_breaks_an_earlier_version_is_found(before: str) -> None:
         "0013": "diagnosis_scan.reading has no default in the database (db_default)",
     }[before]
     assert any(fault.startswith(expected) for fault in faults(state(name), state(NAMES[-1])))
+
+
+def deletions_that_wait() -> dict[str, str]:
+    """Models of which an earlier version cannot delete rows, as a later table names them; the newest such migration."""
+    found = {}
+    for before, after in pairwise(name for name in NAMES if name[:4] >= OLDEST):
+        known, earlier, now = set(state(before).models), tables(state(before)), tables(state(after))
+        for model in (now[table] for table in now.keys() - earlier.keys()):
+            for field in model.fields.values():
+                named = field.remote_field.model.lower() if field.remote_field else ""
+                if tuple(named.split(".")) in known:
+                    found[named] = after[:4]
+    return found
+
+
+def test_the_page_says_which_deletions_wait_for_the_end_of_an_upgrade() -> None:
+    section = PAGE.read_text().partition("| to remove |")[2].partition("\n\n")[0]
+    said = dict(re.findall(r"^\| ([^|]+) \| `(\d{4})` \|", section, re.MULTILINE))
+    names = {"auth.user": "an account", "diagnosis.secondfactor": "the second factor of somebody with passkeys"}
+    assert said == {names[model]: migration for model, migration in deletions_that_wait().items() if model != NEVER}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from diagnosis.access import second_factor
+from diagnosis.access import app_secret, second_factor
 from diagnosis.models import AuditEvent, SecondFactor
 from tests.factories import token_key
 
@@ -22,7 +22,7 @@ CODE = "/login/code/"
 
 
 def code(seed: str = SEED, *, steps: int = 0) -> str:
-    return pyotp.TOTP(second_factor.secret(seed)).generate_otp(int(time.time()) // 30 + steps)
+    return pyotp.TOTP(app_secret.secret(seed)).generate_otp(int(time.time()) // 30 + steps)
 
 
 @pytest.fixture(autouse=True)
@@ -117,14 +117,14 @@ class TestPage:
     def test_adding(self, client: Client, user: User) -> None:
         seed = self.enter(client)
         page = client.get(PAGE).content.decode()
-        assert second_factor.secret(seed) in page and "data:image/svg+xml" in page
+        assert app_secret.secret(seed) in page and "data:image/svg+xml" in page
         wrong = client.post(PAGE, {"code": "000000"})
         assert wrong.status_code == 400 and "not the code" in wrong.content.decode()
-        assert second_factor.secret(seed) in wrong.content.decode()
+        assert app_secret.secret(seed) in wrong.content.decode()
         page = client.post(PAGE, {"code": code(seed)}).content.decode()
         assert "shown only now" in page and "8 recovery codes left" in page
         page = client.get(PAGE).content.decode()
-        assert second_factor.secret(seed) not in page and "shown only now" not in page
+        assert app_secret.secret(seed) not in page and "shown only now" not in page
         assert client.get("/cases/").status_code == 200
 
     def test_new_codes_and_removing(self, client: Client, user: User, codes: list[str]) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, clear_url_caches, reverse
 
 from brainscan import urls
-from diagnosis.access import passkeys, second_factor
+from diagnosis.access import app_secret, passkeys
 from diagnosis.models import AuditEvent, LoginFailures, ProviderLink, SecondFactor
 from tests.diagnosis.access.oidc.conftest import configure, linked, provider
 from tests.oidc_provider import Provider, asked_for, come_back, log_in
@@ -150,7 +150,7 @@ def test_when_a_login_there_counts_as_two_factors(
     response = client.get("/cases/")
     assert response.status_code == (200 if counts else 302)
     assert counts or response["Location"] == "/second-factor/"
-    SecondFactor.objects.create(user=linked, seed=second_factor.new_seed(), last_step=0)
+    SecondFactor.objects.create(user=linked, seed=app_secret.new_seed(), last_step=0)
     asks = log_in(Client(), provider, target="/cases/", **claims)
     assert asks["Location"] == ("/cases/" if counts else "/login/code/")
 
@@ -158,10 +158,10 @@ def test_when_a_login_there_counts_as_two_factors(
 def test_the_sites_own_code_after_the_provider(client: Client, provider: Provider, linked: User) -> None:
     import pyotp
 
-    factor = SecondFactor.objects.create(user=linked, seed=second_factor.new_seed(), last_step=0)
+    factor = SecondFactor.objects.create(user=linked, seed=app_secret.new_seed(), last_step=0)
     log_in(client, provider, target="/cases/")
     assert client.get("/cases/").status_code == 302
-    code = pyotp.TOTP(second_factor.secret(factor.seed)).now()
+    code = pyotp.TOTP(app_secret.secret(factor.seed)).now()
     assert client.post("/login/code/", {"code": code})["Location"] == "/cases/"
     assert client.get("/cases/").status_code == 200
 
