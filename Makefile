@@ -96,7 +96,8 @@ mutate: setup-dev ## Change lines of the rules that must hold, and see whether a
 sbom: setup ## Write a bill of materials (CycloneDX) and the licenses of what serves into var/sbom
 	@scripts/sbom var/sbom
 
-vulnerabilities: setup ## Check the locks for known vulnerabilities; says so where no database can be reached
+vulnerabilities: setup ## Check the locks for known vulnerabilities and the images for digests; says so where none can be asked for
+	@$(VENV)/python -m scripts.pin_images --check
 	@scripts/install-beside supply
 	@PYTHONPATH=.venv/supply $(VENV)/python -m scripts.check_vulnerabilities
 

@@ -68,3 +68,24 @@ def test_a_token_is_not_fetched_from_a_file() -> None:
     answer = (401, {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd"'}, b"")
     with serving(lambda path, headers: answer) as host, pytest.raises(ValueError, match="asks for a token from"):
         pin_images.digest_of(f"{host}/a/b", "1", scheme="http")
+
+
+def test_the_check_fails_only_where_the_digest_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no registry can be reached there is nothing that could be done about it."""
+
+    def answer(name: str, tag: str) -> str:
+        if name == "valkey/valkey":
+            return DIGEST
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(pin_images, "digest_of", answer)
+    assert pin_images.check([]) == 0
+    assert pin_images.check(["python:3.12-slim"]) == 0
+    assert (
+        "python:3.12-slim is not pinned by digest, and its registry cannot be asked: no route"
+        in capsys.readouterr().err
+    )
+    assert pin_images.check(["python:3.12-slim", "valkey/valkey:9"]) == 1
+    assert f"valkey/valkey:9 is not pinned by digest; now it is {DIGEST}." in capsys.readouterr().out
