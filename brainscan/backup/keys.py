@@ -42,8 +42,9 @@ def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None
             earlier = [kept["SECRET_KEY"], *earlier]
         if earlier:
             private(folder / "secret_key_fallbacks", "".join(f"{key}\n" for key in earlier))
-    if not environ.get("SECRET_KEY"):
-        data_dir.secret_key(folder)
+    if not environ.get("SECRET_KEY") and not (folder / "secret_key").exists():
+        # For this command alone: a file would outlast a restore that is refused, and stand for the site's key.
+        environ["SECRET_KEY"] = data_dir.new_key()
 
 
 def private(file: Path, text: str) -> None:

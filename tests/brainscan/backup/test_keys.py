@@ -67,6 +67,13 @@ def test_a_folder_in_use_keeps_its_own(source: Path, tmp_path: Path) -> None:
     assert "SECRET_KEY" not in environ and not (tmp_path / "used" / "deid_secret").exists()
 
 
+def test_a_backup_without_keys_leaves_no_key_behind(tmp_path: Path) -> None:
+    """If the restore is refused and tried again with the right SECRET_KEY, a file would be taken for it afterwards."""
+    environ = {"DATA_DIR": str(tmp_path / "new")}
+    keys.prepare(environ, [str(tmp_path / "no-keys-here")])
+    assert environ["SECRET_KEY"] and list((tmp_path / "new").iterdir()) == []
+
+
 def test_half_a_backup_is_none(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"no manifest\.json, which is written last"):
         manifest.read(tmp_path)
