@@ -43,10 +43,12 @@ def child_exit(server: object, worker: Any) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Keep gunicorn's name and version out of the Server header; start the first process that decodes files."""
+    """Hide gunicorn's name and version in the Server header; start the first decoder, and trim the heap regularly."""
     import gunicorn.http.wsgi
 
+    from brainscan import heap
     from diagnosis.intake import decoder_pool
 
     gunicorn.http.wsgi.SERVER = "brainscan"
     threading.Thread(target=decoder_pool.warm_up, name="warm-up", daemon=True).start()
+    heap.trim_regularly()
