@@ -2,6 +2,9 @@
 # read-only root: only /data (DATA_DIR) and /tmp are written to.
 FROM python:3.12-slim
 
+# pg_dump and pg_restore, for manage.py backup and restore; not older than the server. Debian's version is the image's.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN useradd --no-create-home --uid 10001 brainscan && install -d -o brainscan -m 0700 /data
 WORKDIR /srv/brainscan
 

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from diagnosis.access import audit
+from diagnosis.access import audit, lockout
+from diagnosis.models.login_failures import FailureKind
 from tests.factories import PredictionFactory
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,14 @@ def test_an_alert_says_how_urgent_it_is_and_what_to_do(rule: dict[str, Any]) -> 
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert rule["annotations"]["summary"].endswith(".")
     assert f"| `{rule['alert']}` |" in PAGE
+
+
+def test_one_address_that_tries_passwords_raises_an_alert() -> None:
+    """Once it is locked, what it tries is refused before it counts as a failed login."""
+    [rule] = [rule for rule in RULES if rule["alert"] == "LoginsFail"]
+    least = int(rule["expr"].partition(" > ")[2].split()[0])
+    assert 5 <= least < lockout.RULES[FailureKind.ADDRESS].allowed
+    assert f"More than {least} failed" in rule["annotations"]["summary"]
 
 
 def test_the_page_names_no_alert_that_is_gone() -> None:
