@@ -21,7 +21,7 @@ function setTheme(theme) {
   showTheme();
 }
 
-// Good news leaves by itself; warnings and errors stay until they are closed.
+// Success messages disappear by themselves; warnings and errors stay until they are closed.
 function startToastTimers() {
   for (const toast of document.querySelectorAll(".toast:not([data-timed])")) {
     toast.dataset.timed = "";

@@ -1,4 +1,4 @@
-// Two viewers side by side, linked as the reader wants. Keys go to the one that was used last.
+// Two viewers side by side, linked if the reader wants. Keys go to the one used last.
 
 import { carried, linkedBy, linkedIndex, SAID } from "./viewer/link.js";
 import { open } from "./viewer/open.js";
@@ -6,8 +6,8 @@ import { open } from "./viewer/open.js";
 const page = document.querySelector("[data-compare]");
 const viewers = [...page.querySelectorAll("[data-viewer]")].map((figure) => open(figure).viewer);
 const linked = (what) => page.querySelector(`[data-link="${what}"]`).checked;
-let following = false; // a viewer that follows the other must not lead it back
-let offset = 0; // slices that the reader moved one stack against the other while they were not linked
+let following = false; // so that a viewer that follows the other does not move it in turn
+let offset = 0; // slices by which the reader shifted one stack while they were not linked
 
 function activate(viewer) {
   for (const one of viewers) one.inactive = one !== viewer;
@@ -51,7 +51,7 @@ viewers.forEach((viewer, index) => {
   });
 });
 
-// Linked again, the stacks keep the distance that the reader gave them.
+// When they are linked again, the stacks keep that shift.
 page.addEventListener("change", (event) => {
   if (!event.target.matches('[data-link="slices"]') || !event.target.checked || !by()) return;
   offset = viewers[1].index - linkedIndex(viewers[0].index, viewers[0].listing, viewers[1].listing, by());

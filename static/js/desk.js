@@ -1,4 +1,4 @@
-// The worklist as a desk: selecting rows, coming back to a row, and rows that appear by themselves.
+// The worklist: selecting rows, coming back to a row, and new rows that appear by themselves.
 
 import { between, merge } from "./lib/desk.js";
 import { byId, isShortcut, part } from "./lib/dom.js";
@@ -59,7 +59,7 @@ document.addEventListener("keydown", (event) => {
 
 byId("bulk-action")?.addEventListener("change", showAssignee);
 
-// Coming back: the row that was opened, or that the way through the list ended at, has the mark and the focus again.
+// Coming back: the row that was opened, or the last one of a walk through the list, gets mark and focus again.
 
 document.addEventListener("click", (event) => {
   const row = event.target.closest("[data-open]")?.closest("[data-row]");
@@ -78,11 +78,11 @@ function comeBack() {
 
 window.addEventListener("pageshow", comeBack);
 
-// New scans: rows come in above where the list is at its newest, else a line says how many there are.
+// New scans: rows are added at the top if the list shows its newest scans; otherwise a line says how many there are.
 
 const seen = new Set([...document.querySelectorAll("[data-row]")].map((row) => row.dataset.row));
 
-/** Put rows above the others; what the reader looks at stays where it is on the screen. */
+/** Add rows at the top, without moving on the screen what the reader looks at. */
 function insert(rows) {
   const body = table.tBodies[0];
   const mark = document.querySelector("tr.here") ?? [...body.rows].find((row) => row.getBoundingClientRect().top >= 0);
@@ -126,7 +126,7 @@ async function ask() {
     const rows = merge([...found.tBodies[0].rows], seen);
     if (rows.length) show(rows.map((row) => document.adoptNode(row)));
   } catch {
-    // No connection: the next time asks for all that came since.
+    // No connection: the next request asks for everything since.
   }
 }
 

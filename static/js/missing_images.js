@@ -1,11 +1,11 @@
-// An image that could not be loaded gives its place to two words, and its list says once, in a sentence, what holds.
-// The viewer looks after its own.
+// Replaces an image that failed to load with two words; its list explains once, in a sentence, what is wrong.
+// The viewer handles its own images.
 
 import { part } from "./lib/dom.js";
 
 const KINDS = ".scan-image, .upload-preview img";
 
-/** The sentence of the list that an image stands in: the one that is nearest in the page. */
+/** The explanation of the list that an image is in: the nearest one in the page. */
 function sentenceOf(image) {
   for (let around = image.parentElement; around; around = around.parentElement) {
     const sentence = part(around, "no-images");
@@ -14,7 +14,7 @@ function sentenceOf(image) {
   return null;
 }
 
-// A name cannot be looked for in an image that is not seen, so nothing offers to say that there is none.
+// Nobody can look for a name in an image that does not show, so nothing offers to confirm that there is none.
 function withdrawQuestion(link) {
   const row = link.closest(".upload-row");
   part(row, "no-preview").hidden = false;
@@ -31,7 +31,7 @@ function replace(image) {
   const place = document.createElement("span");
   place.className = `${image.className} no-image`;
   place.textContent = "No image";
-  place.ariaHidden = "true"; // for the ear, the sentence says it once
+  place.ariaHidden = "true"; // a screen reader reads the explanation instead
   const sentence = sentenceOf(image);
   if (sentence) sentence.hidden = false;
   image.replaceWith(place);

@@ -1,4 +1,4 @@
-// Forms that a passkey answers: the site says what to ask, the browser asks, and the form takes the answer along.
+// Forms with a passkey: the site gives the options, the browser asks for the passkey, and the form sends its answer.
 
 import { part } from "./lib/dom.js";
 import { answerFrom, optionsFrom, sentenceOf } from "./lib/passkeys.js";
@@ -11,7 +11,7 @@ function say(form, sentence) {
   place.hidden = !sentence;
 }
 
-/** What to ask; null after the form has said why there is nothing. */
+/** The options; null after the form has said why there are none. */
 async function optionsOf(form) {
   let said = {};
   try {
@@ -19,7 +19,7 @@ async function optionsOf(form) {
       method: "POST",
       body: new URLSearchParams({ csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value }),
     });
-    said = await response.json(); // a page, where the login has ended meanwhile, is none
+    said = await response.json(); // if the session has ended, the answer is the login page, which is no JSON
     if (response.ok) return optionsFrom(said);
   } catch {
     said = {};

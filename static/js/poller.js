@@ -34,13 +34,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  // Once the session has ended, every answer is the login page: go there instead of asking on, unless the page has
-  // something to lose and prevents it.
+  // Once the session has ended, every answer is the login page: go there instead of polling on, unless the page has
+  // unsaved work and prevents it.
   if (!isLogin(event.detail.xhr)) return;
   if (document.dispatchEvent(new Event("session:lost", { cancelable: true }))) location.reload();
 });
 
-// A row that is replaced while it has the focus or the keyboard's mark passes both on to the new row.
+// A row that has the focus or the keyboard's mark passes them on to the row that replaces it.
 let replaced = null;
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {

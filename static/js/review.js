@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
   if (figure) show(figure, null);
 });
 
-// A second click while the first is on its way would send the form again.
+// A second click before the first is answered would send the form again.
 document.addEventListener("submit", (event) => {
   if (!event.target.closest(".review")) return;
   if (event.target.dataset.sent) event.preventDefault();

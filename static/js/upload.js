@@ -20,10 +20,10 @@ const form = byId("upload-form");
 const list = byId("uploads");
 const limits = { image: Number(form.dataset.maxMb), archive: Number(form.dataset.maxArchiveMb) };
 const queue = new UploadQueue(send);
-const files = new Map(); // key → the file, while this page lives: a browser does not read it again by itself
+const files = new Map(); // key → file, while this page is open: a browser cannot reopen a file by itself
 let chosen = []; // files that wait for a case reference
 let unannounced = [];
-let announced = Promise.resolve(); // settled once the site knows of every row
+let announced = Promise.resolve(); // settles once every row is registered with the site
 let starting = false;
 
 function showSummary() {
@@ -167,7 +167,7 @@ function loggedOut() {
   });
 }
 
-/** All images of a file are answered: it is sent again in place of their rows. */
+/** All questions about a file's images are answered: send it again; the answer replaces their rows. */
 function sendAnswered(key, asking, lookedAt) {
   const job = files.get(key);
   if (job) putAgain(job, asking, lookedAt);
@@ -199,7 +199,7 @@ async function refresh() {
   showSummary();
 }
 
-/** The page's own rows: those on their way, and those whose request came to nothing, by key. */
+/** The page's own rows by key: files being sent, and files whose request failed. */
 function ownRows() {
   const own = [...list.children].filter((row) => row.dataset.key && !row.dataset.row);
   return new Map(own.map((row) => [row.dataset.key, row]));

@@ -6,7 +6,7 @@ export function between(items, first, last) {
   return start < 0 ? [last] : items.slice(start, end + 1);
 }
 
-/** Those rows whose ids are not in `seen`, which learns them: answers overlap, so that none is lost. */
+/** The rows whose ids are not in `seen`; adds them to it. Answers overlap, so that no row is lost. */
 export function merge(rows, seen) {
   const unknown = rows.filter((row) => !seen.has(row.dataset.row));
   for (const row of unknown) seen.add(row.dataset.row);

@@ -1,4 +1,4 @@
-// Small questions about the page that several scripts ask.
+// Small helpers that several scripts share.
 
 export const byId = (id) => document.getElementById(id);
 

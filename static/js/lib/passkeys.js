@@ -1,4 +1,4 @@
-// Between WebAuthn's objects and JSON. Browsers have functions of their own for that, but not all living ones, and
+// Between WebAuthn's objects and JSON. Browsers have functions for that, but not all in use, and
 // some password managers answer with plain objects that lack them.
 
 /** Bytes of a text in base64url. */
@@ -26,7 +26,7 @@ export function optionsFrom(json) {
 
 const PARTS = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
 
-/** What the site is sent of a credential. */
+/** The parts of a credential that the site gets. */
 export function answerFrom(credential) {
   const response = {};
   for (const name of PARTS) {
@@ -42,7 +42,7 @@ const SENTENCES = {
   NotSupportedError: "This device offers no passkey of a kind that the site takes.",
 };
 
-/** What went wrong, as a person is told. */
+/** The message for a person about what went wrong. */
 export function sentenceOf(error) {
   return SENTENCES[error.name] ?? "The browser could not use a passkey. Try again, or choose another way.";
 }

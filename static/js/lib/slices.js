@@ -1,6 +1,6 @@
 // The arithmetic of a series: which slice is next, how a slice is drawn in the profile, what is kept.
 
-const LEAST_HEIGHT = 0.06; // fraction of the profile; a slice without a probability is a stub of this height
+const LEAST_HEIGHT = 0.06; // fraction of the profile; a slice without a probability has a bar of this height
 
 /** `index` moved to the nearest slice that exists. */
 export const clampIndex = (index, count) => Math.min(Math.max(index, 0), count - 1);
@@ -14,7 +14,7 @@ export function profileBar(slice, index) {
   return { x: index + 0.08, y: 1 - height, width: 0.84, height };
 }
 
-/** Where the profile's cursor stands, as a CSS percentage. */
+/** The position of the profile's cursor, as a CSS percentage. */
 export const cursorLeft = (index, count) => `${(100 * (index + 0.5)) / count}%`;
 
 /** A cache of the `limit` values used last. */

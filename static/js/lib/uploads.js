@@ -60,8 +60,8 @@ export function claimRow(rows, file) {
 /**
  * Sends jobs in order, AT_ONCE at a time.
  *
- * A job is any object; the queue sets its `state`: waiting → sending → ended, or withdrawn. A job that rests before another try stays
- * `sending` and keeps its turn, so that the ones after it rest too.
+ * A job is any object; the queue sets its `state`: waiting → sending → ended, or withdrawn. A job that waits for another
+ * try stays `sending` and keeps its place, so that the ones after it wait too.
  */
 export class UploadQueue {
   #waiting = [];
@@ -73,7 +73,7 @@ export class UploadQueue {
     this.send = send;
   }
 
-  /** Files that still travel or wait for it. */
+  /** How many files are being sent or wait. */
   get left() {
     return this.#sending.size + this.#waiting.length;
   }
@@ -91,12 +91,12 @@ export class UploadQueue {
     return [...this.#sending, ...this.#waiting];
   }
 
-  /** The jobs whose turn has not come. */
+  /** The jobs that have not started. */
   get waiting() {
     return [...this.#waiting];
   }
 
-  /** Take back a job whose turn has not come. False for any other: its bytes are on their way. */
+  /** Withdraw a job that has not started; false if it has. */
   withdraw(job) {
     const at = this.#waiting.indexOf(job);
     if (at < 0) return false;
@@ -123,14 +123,14 @@ export class UploadQueue {
     }
   }
 
-  /** The job's request is over for good; the next one may go. */
+  /** The job's request has ended; the next one may start. */
   end(job) {
     this.#sending.delete(job);
     job.state = "ended";
     this.pump();
   }
 
-  /** The job's request came to nothing; it is the next to go. */
+  /** The job's request failed; it is tried again next. */
   putBack(job) {
     this.#sending.delete(job);
     job.state = "waiting";

@@ -1,4 +1,4 @@
-// Files that wait for their turn, taken back before their first byte is sent: one by one, or all.
+// Cancels files before their first byte is sent: one by one, or all.
 
 import { byId } from "../lib/dom.js";
 import { batches } from "../lib/uploads.js";
@@ -30,7 +30,7 @@ export async function cancel(jobs, queue, { announced, onGone, onLoggedOut }) {
   }
 }
 
-/** The button for all of them says how many there are. It goes with the last, and hands its focus on. */
+/** The button that cancels all says how many there are, and disappears with the last, passing its focus on. */
 export function showAll(count) {
   all.textContent = `Cancel ${count} waiting`;
   rows.hide(all, !count, byId("id_files"));

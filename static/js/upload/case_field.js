@@ -1,4 +1,4 @@
-// The case reference: checked on its field before any byte travels, by the rule that the server put into `pattern`.
+// The case reference: validated in its field before anything is sent, by the rule that the server put into `pattern`.
 
 import { byId, part } from "../lib/dom.js";
 
@@ -12,7 +12,7 @@ const free = new Set(); // references that no other visible case has
 /** The reference in the field, or the suggested one. */
 export const reference = () => field.value.trim() || field.defaultValue;
 
-/** Whether the user has said that a second case of this name is meant. */
+/** Whether the user has confirmed that a second case of this name is meant. */
 export const isOwnCase = (name) => own.has(name);
 
 /** Whether files may be sent now. Otherwise the field says what is wrong, or asks; with `focus` it has the focus. */
@@ -42,7 +42,7 @@ async function isQuestioned(name, focus) {
   return Boolean(text);
 }
 
-// Without an answer the upload is tried; the server checks once more.
+// If the check itself fails, the upload goes on: the server checks again.
 async function namesakes(name) {
   try {
     const address = `${form.dataset.sameName}?case=${encodeURIComponent(name)}`;
@@ -53,7 +53,7 @@ async function namesakes(name) {
   }
 }
 
-/** `onChange` is called once the field may have become right, or its question was answered. */
+/** `onChange` is called when the field may have become valid, or its question was answered. */
 export function watch(onChange) {
   form.noValidate = true; // the browser's own bubble would say the same a second time
   field.addEventListener("change", onChange);

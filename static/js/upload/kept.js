@@ -1,4 +1,4 @@
-// The list that the site keeps: files are announced to it, rows taken off it, and the page reads it again.
+// The upload list as the site keeps it: announce files, remove rows, read it again.
 
 import { byId } from "../lib/dom.js";
 
@@ -23,7 +23,7 @@ export async function announce(jobs, reference) {
   await post(form.dataset.rows, { case: reference, rows: JSON.stringify(rows) });
 }
 
-/** Takes rows off the list: { row: [ids], key: [keys], finished }. */
+/** Removes rows from the list: { row: [ids], key: [keys], finished }. */
 export const dismiss = (what) => post(form.dataset.dismiss, what);
 
 /** The list as the site has it now, as elements. */

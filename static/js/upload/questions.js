@@ -25,7 +25,7 @@ function answer(rows, send) {
   settle(rows[0].dataset.key, send);
 }
 
-/** An image was answered or taken off the list: send its file if none is left to answer. */
+/** A question was answered or its row removed: send the file if no question is left. */
 export function settle(key, send) {
   const rows = rowsOf(key);
   const answered = (row) => part(row, "confirm").getAttribute("aria-pressed") === "true";

@@ -4,7 +4,7 @@ import { byId, part } from "../lib/dom.js";
 import { htmx } from "../lib/htmx.js";
 import { isBrowserImage, summary } from "../lib/uploads.js";
 
-const MOST_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
+const MAX_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
 
 const blank = byId("upload-row-template");
 const list = byId("uploads");
@@ -14,7 +14,7 @@ export function makeRow(file) {
   const row = blank.content.firstElementChild.cloneNode(true);
   part(row, "name").textContent = file.name;
   part(row, "cancel").setAttribute("aria-label", `Cancel ${file.name}`);
-  if (isBrowserImage(file) && previews < MOST_PREVIEWS) {
+  if (isBrowserImage(file) && previews < MAX_PREVIEWS) {
     previews += 1;
     const image = document.createElement("img");
     image.className = "scan-image thumb";
@@ -34,14 +34,14 @@ function releasePreview(row) {
   URL.revokeObjectURL(image.src);
 }
 
-/** Hides or shows a button; a focus that it has goes to `next`. */
+/** Hides or shows a button; if a hidden one had the focus, `next` gets it. */
 export function hide(button, hidden, next) {
   const focused = hidden && document.activeElement === button;
   button.hidden = hidden;
   if (focused) next.focus();
 }
 
-/** The file's turn has come: it cannot be taken back any more. */
+/** The file is being sent: it can no longer be canceled. */
 export function begin(row) {
   hide(part(row, "cancel"), true, beside(row));
 }
@@ -136,13 +136,13 @@ export function showSummary(queue, isElsewhere) {
   if (focused && dismissing.hidden) byId("id_files").focus();
 }
 
-/** The rows that "Clear finished" takes away. */
+/** The rows that "Clear finished" removes. */
 export function finishedRows() {
   const ended = (row) => !row.querySelector("[data-status]");
   return [...list.querySelectorAll('[data-state="taken"], [data-state="known"]')].filter(ended);
 }
 
-/** Takes rows away, and gives a focus that was in them to the row beside them. */
+/** Removes rows; if one had the focus, the row beside them gets it. */
 export function leaveRows(gone) {
   const focused = gone.some((row) => row.contains(document.activeElement));
   for (const row of gone.slice(1)) removeRow(row);
@@ -151,7 +151,7 @@ export function leaveRows(gone) {
   if (focused) next.focus();
 }
 
-// The first thing to press in the row beside this one; without any, the button that chooses files.
+// The first control of the row beside this one; without one, the button that chooses files.
 function beside(row) {
   const near = row.nextElementSibling || row.previousElementSibling;
   return near?.querySelector("a, button:not([hidden])") || byId("id_files");

@@ -40,7 +40,7 @@ async function asked() {
     const answer = await fetch(form.dataset.session, { headers: { "X-Requested-With": "XMLHttpRequest" } });
     return answer.redirected || !answer.ok ? null : await answer.json();
   } catch {
-    return null; // the site does not answer; the next look will tell
+    return null; // the site does not answer; ask again later
   }
 }
 

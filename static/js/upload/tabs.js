@@ -30,7 +30,7 @@ export function join(mine, onChange) {
   channel.postMessage({ from: self, asks: true });
 }
 
-// A tab that nobody looks at reads the list once it is looked at.
+// A hidden tab reads the list again once it is shown.
 function look(onChange) {
   stale = true;
   if (document.hidden) return;

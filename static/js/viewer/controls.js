@@ -9,7 +9,7 @@ import { distance, inWords } from "./measure.js";
 import { PLANES } from "./planes.js";
 import { choices, words } from "./window.js";
 
-const CLOSE = 3; // how often `z` and a double click enlarge
+const CLOSE = 3; // zoom factor of `z` and a double click
 const AIMING = new Set(["measure", "place"]);
 const REMEMBERED = ["mapped", "boxed"];
 const SAID = {
@@ -41,7 +41,7 @@ export class Controls {
     figure.addEventListener("viewer:tool", (event) => this.#take(event.detail, true), on);
     figure.addEventListener("viewer:show-places", (event) => viewer.set("places", event.detail ?? []), on);
     viewer.addEventListener("changed", (event) => this.#reflect(event.detail.what), on);
-    // Before the page's own shortcuts, so that an arrow that aims does not turn to the next scan, too.
+    // Before the page's own shortcuts, so that an arrow that aims does not also open the next scan.
     document.addEventListener("keydown", (event) => this.#key(event), { capture: true, ...on });
     new Gestures(stage, this.#gestureState(), this.#gestures());
     if (figure.dataset.places) viewer.set("places", JSON.parse(figure.dataset.places));
@@ -129,7 +129,7 @@ export class Controls {
     event.stopImmediatePropagation();
   }
 
-  /** Do what a key asks for; false if there is nothing to do. */
+  /** Run a key's command; false if it has none. */
   #obey(asked) {
     const viewer = this.#viewer;
     const actions = {
@@ -195,7 +195,7 @@ export class Controls {
     return true;
   }
 
-  /** Take a tool up; one that is on already is laid down, unless it has to stay. */
+  /** Switch a tool on; one that is on is switched off, unless it has to stay. */
   #take(name, stay = false) {
     const viewer = this.#viewer;
     const tool = viewer.tool === name && !stay ? null : name;
@@ -235,7 +235,7 @@ export class Controls {
     if (event.target !== part(this.#viewer.figure, "window")) return;
     this.#viewer.choose(event.target.value);
     this.#viewer.preferences.set("window", event.target.value);
-    // A list that was opened by mouse would keep the keys that turn slices.
+    // A list that was opened by mouse would swallow the keys that turn slices.
     if (this.byMouse) this.#viewer.stage.focus({ preventScroll: true });
   }
 

@@ -1,5 +1,5 @@
-// Where the image lies on the stage. A view is how often it is enlarged over the size that just fits, and which point
-// of the image, in fractions of its width and height, stands in the middle of the stage. So a view fits any stage.
+// Where the image lies on the stage. A view is a zoom factor, relative to the size that just fits, and the point of the
+// image, in fractions of its width and height, at the center of the stage. So a view applies to a stage of any size.
 
 export const FIT = Object.freeze({ zoom: 1, x: 0.5, y: 0.5 });
 export const MOST_ZOOM = 24;
@@ -26,12 +26,12 @@ export const toStage = (point, rect) => ({ x: rect.left + point.x * rect.width, 
 /** The same point, moved into the image. */
 export const inside = (point) => ({ x: within(point.x, 0, 1), y: within(point.y, 0, 1) });
 
-/** A view that some point of the image stays in, at most one that has lost half of it. */
+/** The view within its limits: the center of the stage stays on the image. */
 function kept(view) {
   return { zoom: within(view.zoom, LEAST_ZOOM, MOST_ZOOM), x: within(view.x, 0, 1), y: within(view.y, 0, 1) };
 }
 
-/** The view enlarged by `factor`; what lies under `point` of the stage stays there. */
+/** The view enlarged by `factor`; what is at `point` of the stage stays there. */
 export function zoomedAt(view, factor, point, stage, ratio) {
   const zoom = within(view.zoom * factor, LEAST_ZOOM, MOST_ZOOM);
   const under = toImage(point, rectangle(view, stage, ratio));

@@ -1,6 +1,6 @@
-// Mouse, pen, fingers and wheel on the stage, told as what they mean. A mouse drag does what the tool says; with Shift
-// or the middle button it moves the image, with the right button it sets the window. One finger turns slices sideways,
-// so that the page still scrolls, and moves an enlarged image; two fingers enlarge and move.
+// Turns mouse, pen, touch and wheel on the stage into commands. A mouse drag uses the current tool; with Shift or the
+// middle button it moves the image, with the right button it sets the window. One finger turns slices by swiping
+// sideways, so that the page still scrolls, or moves an enlarged image; two fingers enlarge and move.
 
 import { pinch } from "./geometry.js";
 import { Wheel, zoomFactor } from "./wheel.js";
@@ -59,7 +59,7 @@ export class Gestures {
     const point = this.#point(event);
     this.#pointers.set(event.pointerId, point);
     this.stage.setPointerCapture(event.pointerId);
-    if (event.button === MIDDLE) event.preventDefault(); // no scrolling by moving
+    if (event.button === MIDDLE) event.preventDefault(); // no autoscroll
     if (this.#pointers.size === 2) {
       if (this.#kind) this.on.cancel();
       this.#kind = "pinch";

@@ -1,4 +1,4 @@
-// Images that the site draws: evidence maps, and thumbnails that stand in until a slice's gray values are there.
+// Images that the site draws: evidence maps, and thumbnails that are shown until a slice's gray values arrive.
 
 import { RecentlyUsed } from "../lib/slices.js";
 
@@ -8,12 +8,12 @@ export class Images {
   #images = new RecentlyUsed(KEPT);
   #failed = new Set();
 
-  /** onLoad: called when an image is there, or cannot be had. */
+  /** onLoad: called when an image has loaded or failed to. */
   constructor(onLoad) {
     this.onLoad = onLoad;
   }
 
-  /** The image, or null while it is on its way or if it cannot be had. */
+  /** The image, or null while it loads or if it failed to. */
   get(url) {
     if (!url) return null;
     const image = this.#images.get(url, (address) => {
@@ -29,7 +29,7 @@ export class Images {
     return image.complete && image.naturalWidth > 0 ? image : null;
   }
 
-  /** Whether an image cannot be had. */
+  /** Whether an image failed to load. */
   failed(url) {
     return this.#failed.has(url);
   }

@@ -1,4 +1,4 @@
-// What each key does in the viewer. The list that `?` shows stands in templates/_components/keys.html.
+// What each key does in the viewer. The list that `?` shows is in templates/_components/keys.html.
 
 export const SLICES = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 export const TOOLS = { w: "window", v: "pan", d: "measure", x: "place" };
@@ -13,7 +13,7 @@ const DRAG = 20; // pixels of dragging that a key press stands for
 const FINE = 0.002; // fractions of the image by which a key moves the cross
 const COARSE = 0.01;
 
-/** What a key press asks for: {do, ...}, or null. aiming: whether a tool is on that arrows aim with. */
+/** The command of a key press: {do, ...}, or null. aiming: whether a tool is on that the arrows aim. */
 export function command({ key, shiftKey }, aiming) {
   const arrow = ARROWS[key];
   if (arrow && aiming) {

@@ -1,9 +1,9 @@
-// Two scans of a case side by side: which slice of one goes with a slice of the other, and how a window is carried over.
+// Two scans of a case side by side: which of their slices match, and how a window of one applies to the other.
 
 const PARALLEL = 0.99; // cosine between the normals of two stacks that count as parallel
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-/** How slices of two listings go together: by "position" in the patient where both stacks lie in one frame of reference
+/** How slices of two listings match: by "position" in the patient where both stacks lie in one frame of reference
  * and across the same direction, by "fraction" of the way through the stack else, and not at all (null) where one is a
  * single image or the planes differ. */
 export function linkedBy(a, b) {
@@ -15,7 +15,7 @@ export function linkedBy(a, b) {
   return sameFrame && a.normal && b.normal && known(a) && known(b) ? "position" : "fraction";
 }
 
-/** Index of the slice of `to` that goes with slice `index` of `from`. */
+/** Index of the slice of `to` that matches slice `index` of `from`. */
 export function linkedIndex(index, from, to, by) {
   if (by === "fraction") {
     return Math.round((index / (from.slices.length - 1)) * (to.slices.length - 1));
@@ -28,7 +28,7 @@ export function linkedIndex(index, from, to, by) {
   return nearest;
 }
 
-/** Bounds of a window on `from`, carried to `to`: gray values of MR have no unit, so they keep their place within each
+/** Bounds on `to` for a window on `from`: gray values of MR have no unit, so they keep their place within each
  * slice's automatic window. */
 export function carried([low, high], from, to) {
   const [start, end] = from.auto;
@@ -37,7 +37,7 @@ export function carried([low, high], from, to) {
   return [first + (low - start) * scale, first + (high - start) * scale];
 }
 
-/** What a page says of a link. */
+/** The page's words for a link. */
 export const SAID = {
   position: "Slices go together by their position in the patient.",
   fraction: "Slices go together by how far they lie through each stack: the scans share no position in the patient.",

@@ -1,4 +1,4 @@
-// What lies over the image: the evidence box, places that readers marked, distances, and the cross of the keyboard.
+// Drawn over the image: the evidence box, places that readers marked, distances, and the keyboard's cross.
 
 import { toStage } from "./geometry.js";
 import { distance, inWords } from "./measure.js";

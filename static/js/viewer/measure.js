@@ -23,7 +23,7 @@ export class Measurements {
     this.#bySlice.set(slice, [...this.on(slice), { a, b }]);
   }
 
-  /** Takes back the last one of a slice. */
+  /** Removes the last one of a slice. */
   undo(slice) {
     this.#bySlice.set(slice, this.on(slice).slice(0, -1));
   }

@@ -1,5 +1,5 @@
-// Draws a slice: its samples through a table of colors into a bitmap of the slice's size, and that, with the evidence
-// map over it, onto the stage's canvas, which has as many pixels as the screen has there.
+// Draws a slice: maps its samples to colors in a bitmap of the slice's size, then draws the bitmap and the evidence map
+// onto the stage's canvas, which has the resolution of the screen.
 
 import { table, tableKey } from "./window.js";
 
@@ -15,7 +15,7 @@ export class Painter {
     this.context = canvas.getContext("2d", { alpha: false });
   }
 
-  /** Give the canvas the pixels that the screen has on a stage of this size (CSS pixels). */
+  /** Fit the canvas to the screen's pixels on a stage of this size (CSS pixels). */
   fit(stage) {
     this.density = globalThis.devicePixelRatio || 1;
     const [width, height] = [Math.round(stage.width * this.density), Math.round(stage.height * this.density)];
@@ -28,7 +28,7 @@ export class Painter {
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  /** A slice's gray values as a bitmap; the last one again if nothing changed. */
+  /** A slice's gray values as a bitmap; kept until something changes. */
   bitmap(slice, bounds, inverted) {
     const key = tableKey(bounds, slice, inverted);
     if (this.#painted.slice === slice && this.#painted.key === key) return this.#bitmap;

@@ -4,13 +4,13 @@ export const PLANES = ["axial", "coronal", "sagittal"];
 const SHOWN = { axial: ["RL", "AP"], coronal: ["RL", "HF"], sagittal: ["AP", "HF"] }; // from left to right, from top to bottom
 const STACKED = { axial: "FH", coronal: "AP", sagittal: "RL" }; // from the first slice to the last, as the site orders them
 const FEWEST = 24; // slices
-const LONGEST = 2.5; // sides of a voxel, one by the other
+const LONGEST = 2.5; // ratio of a voxel's sides
 const STEPS = 0xffff;
 
 const reversed = (pair) => pair[1] + pair[0];
 
 /** Whether a series can be cut in other planes. letters: at the left, right, upper and lower edge. spacing: mm between
- * slices. values: one of its slices. limit: bytes that may be held. */
+ * slices. values: one of its slices. limit: bytes that may be kept in memory. */
 export function canBeCut({ slices, plane, letters, spacing }, values, limit) {
   if (!plane || letters.length !== 4 || !spacing || !values?.millimeters || slices.length < FEWEST) return false;
   const pixel = values.millimeters[0] / values.columns;
@@ -30,7 +30,7 @@ export function axesOf(plane, { acquired, letters }) {
   return { across, down, through };
 }
 
-/** A stack that can be cut. slices: as the store has them, all of them, of one size. */
+/** A stack that can be cut. slices: all of them, as the store has them, of one size. */
 export class Volume {
   constructor(slices, { plane, letters, spacing }) {
     const [first] = slices;
@@ -62,7 +62,7 @@ export class Volume {
     return this.sizes[axesOf(plane, this.stack).through.axis];
   }
 
-  /** One view, like a slice of the store. Of the plane that was acquired, the slices themselves are better. */
+  /** One view, like a slice of the store. For the acquired plane, use the slices themselves. */
   view(plane, index) {
     const { across, down, through } = axesOf(plane, this.stack);
     const { sizes, sides } = this;
@@ -89,5 +89,5 @@ export class Volume {
   }
 }
 
-/** What lies at the left, right, upper and lower edge of a plane's views. */
+/** The letters at the left, right, upper and lower edge of a plane's views. */
 export const lettersOf = (plane) => [...SHOWN[plane].join("")];

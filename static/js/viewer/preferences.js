@@ -1,5 +1,5 @@
-// What a reader chose once is there for the next scan. Kept in the browser, under the reader's number: people share
-// workstations, and a choice of how images look is worth no request.
+// Remembers a reader's choices for the next scan. The browser keeps them by the reader's id, because people share
+// workstations, and how images look is not worth a request.
 
 import { read, write } from "../lib/storage.js";
 

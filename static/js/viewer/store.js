@@ -1,4 +1,4 @@
-// Gray values by slice: fetched in blocks, the next ones ahead of time, and forgotten again within a bound of memory.
+// Gray values by slice: fetched in blocks, some of them ahead of time, and dropped again beyond a memory limit.
 
 import { bytesOf, parse } from "./block.js";
 
@@ -11,7 +11,7 @@ const BEHIND = 1;
 /** Bytes of gray values kept: a series of 300 slices of 512 × 512 takes 160 MB. */
 export const budget = () => ((globalThis.navigator?.deviceMemory ?? 8) < SMALL_MACHINE ? 64 : 256) * MEGABYTE;
 
-/** Numbers of the blocks to have, the most wanted first. */
+/** Numbers of the blocks to fetch, the most urgent first. */
 export function wantedBlocks(index, direction, count, size) {
   const last = Math.ceil(count / size) - 1;
   const here = Math.floor(index / size);
@@ -22,15 +22,15 @@ export function wantedBlocks(index, direction, count, size) {
 }
 
 export class PixelStore {
-  #blocks = new Map(); // by number, the one used longest ago first
+  #blocks = new Map(); // by number, least recently used first
   #failed = new Set();
   #running = new Map(); // promises by number
-  #tried = new Set(); // since the last wish: what was forgotten again for want of memory is not fetched in circles
+  #tried = new Set(); // since the last request: a block dropped for lack of memory is not fetched over and over
   #wanted = [];
   #bytes = 0;
 
   /** load: takes the index of a block's first slice and promises the answer's ArrayBuffer. onLoad: called with the
-   * indices that are there now. */
+   * indices of the slices that were loaded. */
   constructor({ count, size, load, onLoad, limit = budget() }) {
     Object.assign(this, { count, size, load, onLoad, limit });
   }
@@ -39,7 +39,7 @@ export class PixelStore {
     return this.#bytes;
   }
 
-  /** A slice, or null if it is not there yet. */
+  /** A slice, or null if it is not loaded yet. */
   get(index) {
     const number = Math.floor(index / this.size);
     const block = this.#blocks.get(number);
@@ -49,19 +49,19 @@ export class PixelStore {
     return block[index % this.size] ?? null;
   }
 
-  /** Whether a slice can't be had. */
+  /** Whether a slice failed to load. */
   failed(index) {
     return this.#failed.has(Math.floor(index / this.size));
   }
 
-  /** Fetch the block of a slice and those around it. What was wanted before and is not under way is dropped. */
+  /** Fetch the block of a slice and those around it. Earlier requests that have not started are dropped. */
   want(index, direction) {
     this.#wanted = wantedBlocks(index, direction, this.count, this.size);
     this.#tried.clear();
     this.#next();
   }
 
-  /** Promises all slices, or null if one can't be had. onPart: called with how many are there. */
+  /** Promises all slices, or null if one fails to load. onPart: called with the number loaded so far. */
   async all(onPart) {
     const last = Math.ceil(this.count / this.size);
     let next = 0;

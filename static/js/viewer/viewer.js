@@ -23,12 +23,12 @@ export class Viewer extends EventTarget {
   bounds = null; // the window's, where they are the same for all slices
   inverted = false;
   tool = null;
-  plane = null; // which the views are cut in; null for that of the slices themselves
-  aim = null; // where the keyboard's cross stands
+  plane = null; // of the views; null for the slices' own
+  aim = null; // where the keyboard's cross is
   draft = null; // what is being drawn with a tool
   places = [];
   slices = [];
-  listing = null; // all that the site said of the slices
+  listing = null; // the site's list of the slices
   measurements = new Measurements();
   #images = new Images(() => this.redraw());
   #store = null;
@@ -65,7 +65,7 @@ export class Viewer extends EventTarget {
     const renewed = version !== this.#version || slices.length !== this.listing?.slices.length;
     this.listing = listing;
     this.#version = version;
-    if (this.plane && !renewed) return; // what came is of the slices, which are not on view
+    if (this.plane && !renewed) return; // the slices that were loaded are not on view
     this.slices = slices;
     if (renewed) {
       this.#volume = this.plane = null;
@@ -91,7 +91,7 @@ export class Viewer extends EventTarget {
     return this.slices[this.index] ?? null;
   }
 
-  /** The gray values of the slice on view, or null while they are on their way. */
+  /** The gray values of the slice on view, or null while they load. */
   get values() {
     if (this.plane) return this.#cuts.get(this.at, () => this.#volume.view(this.plane, this.index));
     return this.#store?.get(this.index) ?? null;
@@ -271,7 +271,7 @@ export class Viewer extends EventTarget {
     this.figure.classList.add("drawn");
   }
 
-  // Until the gray values are there, and where they cannot be had: what the site has drawn.
+  // What the site has drawn, until the gray values are loaded or if they cannot be.
   #drawStandIn(rect) {
     const { slice } = this;
     const large = this.#store.failed(this.index) || this.slices.length === 1 ? this.#images.get(slice.preview) : null;
@@ -279,7 +279,7 @@ export class Viewer extends EventTarget {
     if (image) this.painter.draw(image, rect, { inverted: this.inverted });
   }
 
-  /** Whether the image on view cannot be had in any form. */
+  /** Whether the image on view failed to load in every form. */
   get missing() {
     const { slice } = this;
     if (!slice || this.values || this.plane || !this.#store.failed(this.index)) return false;
@@ -298,7 +298,7 @@ export class Viewer extends EventTarget {
 
   #drawMarks(rect) {
     const { slice, values } = this;
-    const box = part(this.figure, "box"); // missing where the result is hidden from the reader
+    const box = part(this.figure, "box"); // absent if the result is hidden from the reader
     const found = this.boxed && !this.missing ? slice.box : null;
     if (box) layBox(box, rect, this.stageSize, { box: found, caption: slice.caption });
     drawMarks(part(this.figure, "marks"), rect, {
@@ -331,7 +331,7 @@ export class Viewer extends EventTarget {
     return this.mapped && this.#images.failed(this.slice.map) ? this.figure.dataset.noMap : "";
   }
 
-  /** The list of slices could not be had, so nothing is known of them but the image that came with the page. */
+  /** The list of slices failed to load, so only the image that came with the page can be shown. */
   setUnlisted(text) {
     const image = part(this.figure, "plain");
     const missing = !this.slices.length && image.complete && image.naturalWidth === 0;

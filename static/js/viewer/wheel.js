@@ -5,7 +5,7 @@ const NOTCH = 50; // pixels from which a step is a notch of a wheel
 const PIXELS_A_NOTCH = 120;
 const LINES_A_NOTCH = 3;
 const PIXELS_A_SLICE = 40; // of a touchpad
-const PAUSE = 250; // milliseconds after which what was left over is forgotten
+const PAUSE = 250; // milliseconds after which a part of a step is discarded
 const ZOOM_A_NOTCH = 1.2;
 const ZOOM_A_PIXEL = 0.01; // of a pinch on a touchpad, which browsers report as a wheel with Ctrl held
 
@@ -42,7 +42,7 @@ export class Wheel {
   }
 }
 
-/** By which factor a turn of the wheel with Ctrl, or a pinch on a touchpad, enlarges. */
+/** The zoom factor of a turn of the wheel with Ctrl, or of a pinch on a touchpad. */
 export function zoomFactor(event) {
   const whole = notches(event);
   return whole === null ? Math.exp(-event.deltaY * ZOOM_A_PIXEL) : ZOOM_A_NOTCH ** -whole;

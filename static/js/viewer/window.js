@@ -28,7 +28,7 @@ export function firstChoice(slice, remembered) {
   return slice.windows.length ? "file-0" : "auto";
 }
 
-/** Bounds of a choice for a slice. A number that names no window of the slice stands for its first one. */
+/** Bounds of a choice for a slice. The number of a window that the slice lacks means its first one. */
 export function bounds(choice, slice) {
   const [low, high] = slice.auto;
   const width = high - low || 1;
@@ -41,7 +41,7 @@ export function bounds(choice, slice) {
   return [low, low + width];
 }
 
-/** Whether a choice keeps its bounds from slice to slice: all do but those that each slice's file gives. */
+/** Whether a choice keeps its bounds from slice to slice: all do, except the file's own windows. */
 export const isFixed = (choice) => !choice.startsWith("file-");
 
 /** Bounds after a drag: to the right shows more grays, upwards is brighter. */
@@ -52,7 +52,7 @@ export function dragged([low, high], by, slice) {
   return [middle - width / 2, middle + width / 2];
 }
 
-/** Center and width, as the file gives them or else those of the bounds, rounded to what tells windows apart. */
+/** Center and width, from the file or else from the bounds, rounded so that different windows still differ. */
 export function words([low, high, center = (low + high) / 2, width = high - low]) {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(width || 1)));
   const rounded = (value) => Number(value.toFixed(Math.min(digits, 6))).toString();
@@ -72,6 +72,6 @@ export function table([low, high], slice, inverted) {
   return colors;
 }
 
-/** What of a table depends on the slice. */
+/** The parts of a table that depend on the slice. */
 export const tableKey = ([low, high], slice, inverted) =>
   `${low} ${high} ${slice.bits} ${slice.offset} ${slice.step} ${inverted !== slice.inverted}`;
