@@ -28,5 +28,5 @@ def start_traces(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def stop_traces(**_: Any) -> None:
-    """A pool process ends without what Python does at its exit."""
+    """End a pool process without running Python's exit handlers."""
     tracing.stop()

@@ -83,7 +83,7 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
 
 
 def cookie_name(name: str, *, https: bool) -> str:
-    """With TLS, one that browsers take from this host alone, and over TLS only."""
+    """With TLS, one with a prefix for which browsers accept it from this host only, and over TLS only."""
     return f"__Host-{name}" if https else name
 
 
@@ -114,7 +114,7 @@ def days(name: str, value: int, *, least: int = 0) -> int:
 
 
 def at_least(name: str, value: int, *, least: int) -> int:
-    """A number that may not be smaller."""
+    """`value`, which must be at least `least`. Raises ImproperlyConfigured."""
     if value < least:
         raise ImproperlyConfigured(f"{name} must be at least {least}.")
     return value

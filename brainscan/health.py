@@ -53,7 +53,7 @@ def report() -> dict[str, dict[str, Any]]:
 
 
 def _space() -> dict[str, Any]:
-    """Without the folder's name, as nobody has to log in here."""
+    """Without the folder's name, because this address needs no login."""
     found = free_space.status()
     report = {"ready": found.enough, "free_mb": found.megabytes, "least_mb": found.least}
     return report if found.enough else report | {"problem": "The disk is almost full: uploads are refused."}

@@ -72,7 +72,7 @@ def _valid(address: str) -> str | None:
 
 
 class AuditAccess:
-    """Writes the audit rows of what a request told and was refused, before its answer leaves."""
+    """Writes the audit rows of what a request disclosed and was denied, before its answer is sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -45,7 +45,7 @@ def read(env: environ.Env) -> OidcSettings | None:
 
 
 def _is_safe(address: str) -> bool:
-    """Whether nobody on the way can answer for this address: https, or this machine."""
+    """Whether nobody on the way can pose as this address: https, or this machine."""
     parts = urlsplit(address)
     local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     return bool(parts.hostname) and (parts.scheme == "https" or local)

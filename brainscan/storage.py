@@ -1,4 +1,4 @@
-"""Files in a folder, as Django keeps them, except that none is left behind that could not be written whole."""
+"""Django's storage of files in a folder, except that it deletes a file that could not be written completely."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils.deconstruct import deconstructible
 
 @deconstructible(path="brainscan.storage.WholeFiles")
 class WholeFiles(FileSystemStorage):
-    """Deletes what it has begun of a file when the disk is full. Names are random, so it was nobody else's."""
+    """Deletes a partly written file when the disk is full. Names are random, so it is no one else's."""
 
     def _save(self, name: str, content: Any) -> str:
         try:

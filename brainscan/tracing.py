@@ -4,7 +4,8 @@ from django.conf import settings
 
 
 def start() -> None:
-    """In a process that serves requests or runs tasks, once it is forked: the exporter's thread would not be there."""
+    """Start in a process that serves requests or runs tasks. Call it after the fork, which the exporter's thread
+    would not survive."""
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         from brainscan import spans
 

@@ -32,7 +32,7 @@ _BY_THREAD = re.compile(rb"\r\n(transfer-encoding|expect|upgrade):", re.IGNORECA
 
 @dataclass(slots=True)
 class Request:
-    """What has arrived of a request so far. deadline: by the monotonic clock."""
+    """The part of a request that has arrived so far. deadline: by the monotonic clock."""
 
     deadline: float
     data: bytes = b""
@@ -43,14 +43,14 @@ class Request:
 
     @property
     def is_large(self) -> bool:
-        """Whether a thread must read its body. Only of a whole head."""
+        """Whether a thread must read its body. Needs the whole head."""
         head, _, _ = self.data.partition(b"\r\n\r\n")
         head += b"\r\n"
         return bool(_BY_THREAD.search(head)) or self._length(head) > SMALL_BODY
 
     @property
     def is_whole(self) -> bool:
-        """Whether head and body are there. Only of a whole head."""
+        """Whether the body has arrived, too. Needs the whole head."""
         head, _, body = self.data.partition(b"\r\n\r\n")
         return len(body) >= self._length(head + b"\r\n")
 
@@ -61,7 +61,7 @@ class Request:
 
 
 class TimedSocket(socket.socket):
-    """Blocks for STALL_SECONDS at most, and reads no large body that comes too slowly."""
+    """Blocks for at most STALL_SECONDS, and gives up on a large body that comes too slowly."""
 
     def __init__(self, plain: socket.socket) -> None:
         super().__init__(fileno=plain.detach())

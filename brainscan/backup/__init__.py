@@ -1,6 +1,6 @@
 """Backup and restore of a whole site: database, files and the keys that its pseudonyms follow from.
 
-    manifest    what a backup says of itself; written last, so that half a backup is none
+    manifest    what is in a backup; written last, so that an incomplete backup is none
     keys        the secrets, and how a restore puts them in place before the settings are read
     database    a snapshot by SQLite's backup API or pg_dump, and the way back
     files       the files that the snapshot names, each with its digest

@@ -37,7 +37,7 @@ class Snapshot:
 
 @contextmanager
 def snapshot(folder: Path) -> Iterator[Snapshot]:
-    """Write the database as it is at one moment into `folder`, in place of an earlier snapshot."""
+    """Write a consistent snapshot of the database into `folder`, replacing an earlier one."""
     if connection.vendor == "sqlite":
         yield _of_sqlite(folder / _SQLITE)
     else:

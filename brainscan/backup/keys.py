@@ -15,7 +15,7 @@ _STATE = ("db.sqlite3", "secret_key", "deid_secret", "storage")
 
 
 def write(folder: Path, *, secret_key: str, fallbacks: Sequence[str], deid_secret: bytes) -> None:
-    """Keep them in a file that only its owner reads."""
+    """Write them to a file that only its owner can read."""
     kept = {"SECRET_KEY": secret_key, "SECRET_KEY_FALLBACKS": list(fallbacks), "DEID_SECRET": deid_secret.hex()}
     private(folder / _NAME, json.dumps(kept) + "\n")
 
@@ -35,7 +35,7 @@ def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None
     if source is not None and (source / _NAME).is_file():
         kept = json.loads((source / _NAME).read_text(encoding="utf-8"))
         private(folder / "deid_secret", kept["DEID_SECRET"])
-        earlier = kept.get("SECRET_KEY_FALLBACKS", [])  # backups of before have none
+        earlier = kept.get("SECRET_KEY_FALLBACKS", [])  # older backups have none
         if not environ.get("SECRET_KEY"):
             private(folder / "secret_key", kept["SECRET_KEY"])
         elif environ["SECRET_KEY"] != kept["SECRET_KEY"]:  # for this site, an earlier one: apps and sessions need it
@@ -43,7 +43,7 @@ def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None
         if earlier:
             private(folder / "secret_key_fallbacks", "".join(f"{key}\n" for key in earlier))
     if not environ.get("SECRET_KEY") and not (folder / "secret_key").exists():
-        # For this command alone: a file would outlast a restore that is refused, and stand for the site's key.
+        # For this command only: a file would outlast a refused restore, and be taken for the site's key.
         environ["SECRET_KEY"] = data_dir.new_key()
 
 

@@ -1,4 +1,4 @@
-"""What a backup says of itself."""
+"""The manifest of a backup: what is in it, and from which state of the site."""
 
 import hashlib
 import hmac

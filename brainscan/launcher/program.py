@@ -38,7 +38,7 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Whether its process has not been seen to end."""
+        """Whether the process runs, as far as is known."""
         return self._process is not None
 
     @property
@@ -85,7 +85,7 @@ class Program:
         return True
 
     def close(self) -> list[bytes]:
-        """After its end: the last lines, then nothing of the process is held."""
+        """After the end: return the last lines, and let go of the process."""
         lines = self.read()
         if self._rest:
             lines, self._rest = [*lines, self._rest], b""

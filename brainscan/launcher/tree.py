@@ -83,7 +83,7 @@ class Tree:
 
     def show(self, text: str) -> None:
         """Print `text` unchanged, between the programs' lines."""
-        with contextlib.suppress(OSError):  # a log on a full disk takes no line, and who watches the disk must go on
+        with contextlib.suppress(OSError):  # on a full disk the log cannot be written; the tree must go on
             print(text, flush=True)
 
     def _start(self, one: Program) -> None:

@@ -87,7 +87,7 @@ class EmbeddedValkey:
     def keep_running(self, *, stopped: threading.Event, patient: Callable[[], bool] = lambda: False) -> None:
         """Start the server again whenever it ends, until `stopped`. Its append-only file brings the queue back.
 
-        patient: whether failures have a cause that passes. Raises LaunchError if it otherwise ended or did not start
+        patient: whether failures have a temporary cause. Raises LaunchError if it otherwise ended or did not start
         MAX_FAILURES times with less than STEADY_SECONDS between.
         """
         failures = 0
@@ -138,7 +138,7 @@ class EmbeddedValkey:
                 self.socket.parent.rmdir()
 
     def _environment(self) -> dict[str, str]:
-        """Next to nothing of the launcher's, which may hold passwords; DATA_DIR tells whose process it is."""
+        """A minimal one: the launcher's may hold passwords. DATA_DIR tells which site the process belongs to."""
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         return kept | {"DATA_DIR": str(self.folder.parent)}
 
