@@ -17,8 +17,9 @@ PATIENCE = 20.0
 """Seconds after which two writers wait for each other for good."""
 
 
-class Meanwhile:
-    """Starts `work` on a connection of its own, where it has to wait for the test's transaction."""
+class Beside:
+    """Starts `work` in a thread, on a connection of its own, which is closed whatever happens: one that is left open
+    fails whatever test is running when it is found."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._work = work
@@ -26,8 +27,6 @@ class Meanwhile:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        self._thread.join(0.3)
-        assert self._thread.is_alive(), f"it did not wait: {self._error or self._result!r}"
 
     def _run(self) -> None:
         try:
@@ -38,9 +37,18 @@ class Meanwhile:
             connection.close()
 
     def result(self) -> Any:
-        """What `work` returned once the test's transaction had ended. Raises what it raised."""
+        """What `work` returned, for which this waits. Raises what it raised."""
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "it still waits"
         if self._error is not None:
             raise self._error
         return self._result
+
+
+class Meanwhile(Beside):
+    """One that has to wait for the test's transaction."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__(work)
+        self._thread.join(0.3)
+        assert self._thread.is_alive(), f"it did not wait: {self._error or self._result!r}"

@@ -14,6 +14,7 @@ from diagnosis.access.audit_chain import Head
 from diagnosis.migrations import _audit_triggers
 from diagnosis.models import AuditEvent, Disclosure
 from tests.factories import UserFactory
+from tests.overlapping import Beside
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -194,18 +195,14 @@ def test_every_content_column_is_sealed() -> None:
 def test_two_sealers_at_once_make_one_chain() -> None:
     for number in range(200):
         audit.record("case.opened", number=number)
-    start = threading.Barrier(4)
+    start = threading.Barrier(4, timeout=10)
 
     def seal() -> None:
         start.wait()
         audit_chain.seal()
-        connection.close()
 
-    sealers = [threading.Thread(target=seal) for _ in range(4)]
-    for one in sealers:
-        one.start()
-    for one in sealers:
-        one.join()
+    for one in [Beside(seal) for _ in range(4)]:
+        one.result()
     audit_chain.seal()
     verdict = audit_chain.verify()
     assert (verdict.sealed, verdict.unsealed, verdict.broken) == (200, 0, "")
