@@ -62,6 +62,14 @@ def beat(*, role: Role = Role.WORKER) -> None:
     _Own.id = row.pk
 
 
+def begin_again() -> None:
+    """Beat under a new name from now on. What this process holds under the old one is soon taken over, by itself too.
+
+    For when it cannot tell what it holds: the database went away while it claimed something or gave it back.
+    """
+    _Own.id = None
+
+
 def stop() -> None:
     """Delete the heartbeat of this process, which ends normally."""
     if _Own.id is not None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 import ml
 from diagnosis.inference import (
     broker,
+    heartbeats,
     image_files,
     model_versions,
     result_cache,
@@ -48,8 +49,16 @@ def run(*, prediction_id: int) -> bool:
     """Run this prediction to its end; if it is no longer queued, run whichever has waited longest.
 
     False when there was nothing to do. Raises one of INFRASTRUCTURE_FAULTS, after releasing the prediction, so that the
-    calling task retries it.
+    calling task retries it. Where the database is away and nothing can be released, the heartbeat lets go of it.
     """
+    try:
+        return _run(prediction_id)
+    except (OperationalError, InterfaceError):
+        heartbeats.begin_again()
+        raise
+
+
+def _run(prediction_id: int) -> bool:
     claimed = transitions.claim(prediction_id)
     if claimed is None:
         _reschedule(prediction_id)

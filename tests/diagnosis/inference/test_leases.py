@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from diagnosis.inference import heartbeats, leases, transitions
+from diagnosis.inference import heartbeats, leases, pipeline, transitions
 from diagnosis.inference.heartbeats import MAX_MISSED
 from diagnosis.inference.leases import Keeper
 from diagnosis.models import Embedding, Heartbeat, Prediction
@@ -153,3 +153,27 @@ def test_the_thread_beats_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -
     keeper.start()
     keeper.stop()
     assert len(beats) <= 3 and not keeper.is_alive()
+
+
+def test_what_could_not_be_given_back_is_taken_over_by_whoever_held_it(
+    commit: Any, sent: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away during a run and comes back. The process lives on, and so would its claim."""
+    row, keeper = PredictionFactory(state="queued"), Keeper()
+    heartbeats.report(model="vgg16@abc")
+    keeper.tick()
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_process", away)
+        patch.setattr(transitions, "release", away)
+        with pytest.raises(OperationalError):
+            pipeline.run(prediction_id=row.pk)
+    assert fresh(row).state == State.RUNNING
+    assert not pipeline.run(prediction_id=row.pk)  # the task's retry finds it claimed
+    for _ in range(MAX_MISSED + 2):
+        commit(keeper.tick)
+    assert (fresh(row).state, fresh(row).worker) == (State.QUEUED, None)
+    assert Heartbeat.objects.get().model == "vgg16@abc"
