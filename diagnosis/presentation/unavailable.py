@@ -1,5 +1,6 @@
 """Why the site cannot serve a request just now: database or disk, in a sentence for pages, API and health checks."""
 
+import re
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
@@ -32,8 +33,13 @@ _FULL = Unavailable(
     free_space.NoRoom.code,
 )
 
+_TOO_MANY = Unavailable(503, "The database accepts no more connections right now. Try again in a moment.")
+
+_NO_CONNECTION_LEFT = re.compile("too many (clients|connections)|remaining connection slots")
+"""What PostgreSQL says when it is full. Before there is a connection, libpq passes no SQLSTATE on."""
+
 _BY_CODE = {
-    "53300": Unavailable(503, "The database accepts no more connections right now. Try again in a moment."),
+    "53300": _TOO_MANY,
     "53200": _BUSY,  # out of memory
     "55P03": _BUSY,  # lock not available
     "57014": _BUSY,  # statement timeout
@@ -53,4 +59,5 @@ def of_error(error: BaseException | None) -> Unavailable | None:
         return None
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
-    return _BY_CODE.get(code) or _BY_CODE.get("_".join(code.split("_")[:2])) or _UNREACHABLE
+    known = _BY_CODE.get(code) or _BY_CODE.get("_".join(code.split("_")[:2]))
+    return known or (_TOO_MANY if _NO_CONNECTION_LEFT.search(str(error)) else _UNREACHABLE)

@@ -26,6 +26,7 @@ def raised(cause: Exception, kind: type[Exception] = OperationalError) -> Except
         (psycopg.OperationalError("connection refused"), 503, "cannot be reached"),
         (errors.AdminShutdown(), 503, "cannot be reached"),
         (errors.TooManyConnections(), 503, "accepts no more connections"),
+        (psycopg.OperationalError("FATAL:  sorry, too many clients already"), 503, "accepts no more connections"),
         (errors.DeadlockDetected(), 503, "Two people changed"),
         (errors.SerializationFailure(), 503, "Two people changed"),
         (errors.LockNotAvailable(), 503, "busy"),
