@@ -47,7 +47,7 @@ Edges = set[tuple[str, str]]
 
 
 def room_of(module: str) -> str | None:
-    """The room a module stands in: its first two names, "brainscan" for the whole project."""
+    """The room a module is in: its first two names, "brainscan" for the whole project."""
     parts = module.split(".")
     if parts[0] == "brainscan":
         return "brainscan"

@@ -1,6 +1,6 @@
 """Synthetic images for the tests: phantoms that look enough like a slice, and the files that hold them.
 
-No patient's image stands in this repository. Everything here is drawn from a seed, so a test can rely on its pixels.
+No patient's image is in this repository. Everything here is drawn from a seed, so a test can rely on its pixels.
 """
 
 import io

@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 def files() -> list[Path]:
-    """All that stand in the installed package; nothing that pydicom would download."""
+    """All that are in the installed package; nothing that pydicom would download."""
     folders = (FILES / "charset_files", FILES / "test_files")
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 

@@ -11,7 +11,7 @@ SOURCES = ("brainscan", "diagnosis", "ml", "tests", "bench", "scripts", "static/
 
 
 def quoted(page: str) -> set[str]:
-    """What stands in backticks, outside blocks of code."""
+    """What is in backticks, outside blocks of code."""
     return set(re.findall(r"`([^`\n]+)`", (ROOT / page).read_text(encoding="utf-8")))
 
 

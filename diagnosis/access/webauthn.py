@@ -88,7 +88,7 @@ class NewCredential:
 def site_of(request: HttpRequest) -> Site | None:
     """The site as this request's browser sees it; None where it can have no passkeys.
 
-    The host has to stand in ALLOWED_HOSTS in full, or its origin in CSRF_TRUSTED_ORIGINS (where a proxy changes the
+    The host has to be in ALLOWED_HOSTS in full, or its origin in CSRF_TRUSTED_ORIGINS (where a proxy changes the
     host): a pattern there does not count, since it would let a request choose. Browsers want HTTPS, or localhost, and
     take no IP address.
     """

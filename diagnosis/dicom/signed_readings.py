@@ -1,7 +1,7 @@
 """What people signed on a scan, as part of the structured report.
 
 The root of the report is observed by a device; each group here names its person instead (PS3.16, TID 1002 and 1003).
-TID 1501 can be extended, so a reading's comment and signature stand in its group as text.
+TID 1501 can be extended, so a reading's comment and signature are in its group as text.
 """
 
 import re

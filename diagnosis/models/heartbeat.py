@@ -12,7 +12,7 @@ class Role(models.TextChoices):
 class Heartbeat(models.Model):
     """One row per process, which deletes it when it stops. `inference.heartbeats` alone writes it.
 
-    It stands in the database, not in the broker: where the claims are, and where a flush of the broker ends nothing.
+    It is in the database, not in the broker: where the claims are, and where a flush of the broker ends nothing.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)

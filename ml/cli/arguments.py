@@ -147,7 +147,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
     "fit-series": (_fit_series, "Fit how slices speak for a whole series, on the validation patients of a table."),
     "evaluate-series": (_evaluate_series, "Measure an artifact on whole series of a split, by patient."),
-    "audit": (_audit, "Fail if an image, a near-duplicate, a group or a patient stands in two splits."),
+    "audit": (_audit, "Fail if an image, a near-duplicate, a group or a patient is in two splits."),
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
     "changes": (_changes, "Count what changed between two models on the same images."),

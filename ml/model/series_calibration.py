@@ -1,4 +1,4 @@
-"""The numbers that turn a series' slices into a calibrated probability; they stand in the artifact's manifest.
+"""The numbers that turn a series' slices into a calibrated probability; they are in the artifact's manifest.
 
 `ml.inference.series_pooling` applies the pooling; `ml.training.calibration.series_fit` fits the numbers on whole
 series.

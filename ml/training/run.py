@@ -147,7 +147,7 @@ def _facts(
         "counts": counts(used),
         "not_brain": sum(row.label == NOT_BRAIN for row in rows),
         "groups": {split: len({row.group for row in brain_rows(rows, split)}) for split in ("train", "val", "test")},
-        "split": "by group: a patient, or a cluster of near-duplicate images, stands in one split only",
+        "split": "by group: a patient, or a cluster of near-duplicate images, is in one split only",
     }
 
 

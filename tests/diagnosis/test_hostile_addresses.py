@@ -1,4 +1,4 @@
-"""No number, time or text that stands in an address is a server error, whatever it is.
+"""No number, time or text that is in an address is a server error, whatever it is.
 
 SQLite and PostgreSQL choke on different ones, so the verification suite runs this file on PostgreSQL, too.
 """

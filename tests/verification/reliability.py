@@ -1,7 +1,7 @@
 """What the fault tests found, written into docs/figures/reliability.md: `make reliability`, after `make verify`.
 
 A test says with `record` which fault it made, what was at stake and what became of it. It asserts by itself; the row is
-written first, so a failure stands in the table, too. A second run of the same test replaces its row.
+written first, so a failure is in the table, too. A second run of the same test replaces its row.
 """
 
 import json

@@ -163,7 +163,7 @@ def newest(client: Client) -> dict[str, Any]:
 
 
 def leaks(folder: Path, secrets: list[str]) -> list[str]:
-    """Which of the secrets stand in a file of the folder, in plain bytes. The site's own static files are left out."""
+    """Which of the secrets are in a file of the folder, in plain bytes. The site's own static files are left out."""
     found = []
     for path in folder.rglob("*"):
         if path.is_file() and folder / "static" not in path.parents:

@@ -67,7 +67,7 @@ def assemble(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> As
     for members in _by_geometry(facts):
         offsets = _offsets([facts[index] for index in members])
         if offsets is None:
-            note = ("The files do not say where the slices lie; they stand in the files' order.",)
+            note = ("The files do not say where the slices lie; they are in the files' order.",)
             stacks.append(Stack(tuple(members), notes=note if len(members) > 1 else ()))
             continue
         locations = dict(zip(members, slice_order.locations(offsets), strict=True))

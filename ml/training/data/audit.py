@@ -1,4 +1,4 @@
-"""Finds whatever stands in two splits: files, pixels, near-duplicate images, groups, patients; and clashing labels.
+"""Finds whatever is in two splits: files, pixels, near-duplicate images, groups, patients; and clashing labels.
 
 A copy of a test image among the training images turns a test into a memory check; that is how public sets reach 99%.
 Copies are seldom identical files: they are recompressed, resized, squashed, brightened, sharpened. Two images count as
@@ -138,7 +138,7 @@ def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> 
         numbers = " and ".join(f"{len(keys)} images of {split}" for split, keys in out.items() if keys)
         lines += ["", f"Training leaves out {numbers}: copies of images of a later split."]
         lines += [f"Findings in what it uses: {len(stays(found))}."]
-    return "\n".join(lines if found else [*lines, "Nothing stands in two splits."])
+    return "\n".join(lines if found else [*lines, "Nothing is in two splits."])
 
 
 def _read_image(row: Row) -> ReadImage | Finding:

@@ -55,7 +55,7 @@ def read_series(data: Path) -> list[WholeSeries]:
     found = [_series(record, line, file.parent) for record, line in read_records(file, needed=COLUMNS)]
     twice = [key for key, n in Counter(one.key for one in found).items() if n > 1]
     if twice:
-        raise TableError(f"Column series: {twice[0]!r} stands in more than one row.")
+        raise TableError(f"Column series: {twice[0]!r} is in more than one row.")
     _check_subjects(found)
     return found
 
@@ -64,7 +64,7 @@ def split_series(data: Path, split: str) -> list[WholeSeries]:
     """The series of one split. Raises TableError as `read_series` does, and if there are none."""
     found = [one for one in read_series(data) if one.split == split]
     if not found:
-        raise TableError(f"Column split: no series stands in split {split!r}.")
+        raise TableError(f"Column split: no series has split {split!r}.")
     return found
 
 
@@ -133,6 +133,6 @@ def _check_subjects(found: list[WholeSeries]) -> None:
         first = seen.setdefault(one.subject, one)
         if first.split != one.split:
             raise TableError(
-                f"Column subject: {one.subject!r} stands in split {first.split} ({first.key}) and in split {one.split} "
+                f"Column subject: {one.subject!r} is in split {first.split} ({first.key}) and in split {one.split} "
                 f"({one.key}). One patient must stay in one split."
             )

@@ -64,7 +64,7 @@ def read_table(data: Path, *, check_splits: bool = True, needed: Sequence[str] =
     """All rows of a data table, in order. data: the CSV file, or the folder that holds `scans.csv`.
 
     check_splits: whether a group or patient in two splits is an error; the audit lists them all instead. needed:
-    columns that must stand in the header.
+    columns that must be in the header.
     Raises TableError: as `read_records` does, an invalid value, a duplicate path, or a group in two splits.
     """
     file = data / TABLE if data.is_dir() else data
@@ -79,7 +79,7 @@ def read_table(data: Path, *, check_splits: bool = True, needed: Sequence[str] =
 
 def read_records(file: Path, *, needed: Sequence[str]) -> Iterator[tuple[Record, int]]:
     """The rows of a CSV file with the number of the line on which each ends; the header is row 1. UTF-8, with or
-    without a byte order mark. needed: columns that must stand in the header.
+    without a byte order mark. needed: columns that must be in the header.
 
     Raises TableError: the file cannot be read, a column is missing or stands there twice, or a row has more cells than
     the header: a comma without quotes would move every value after it into the wrong column.
@@ -109,7 +109,7 @@ def split_rows(rows: list[Row], split: str) -> list[Row]:
     """The brain images of one split. Raises TableError if there are none, or if a file is missing."""
     chosen = brain_rows(rows, split)
     if not chosen:
-        raise TableError(f"Column split: no brain image stands in split {split!r}.")
+        raise TableError(f"Column split: no brain image has split {split!r}.")
     masks = [(row.mask, row.key) for row in chosen if row.mask is not None]
     for column, files in (("path", [(row.path, row.key) for row in chosen]), ("mask", masks)):
         absent = [key for file, key in files if not file.is_file()]
@@ -199,11 +199,11 @@ def _boxes(text: str, line: int) -> tuple[tuple[float, float, float, float], ...
 def _check_unique(rows: list[Row]) -> None:
     twice = [key for key, n in Counter(row.key for row in rows).items() if n > 1]
     if twice:
-        raise TableError(f"Column path: {twice[0]!r} stands in more than one row.")
+        raise TableError(f"Column path: {twice[0]!r} is in more than one row.")
 
 
 def _check_groups(rows: list[Row]) -> None:
-    """Raises TableError if a group or a known patient stands in two splits."""
+    """Raises TableError if a group or a known patient is in two splits."""
     for column in ("group", "subject"):
         seen: dict[str, Row] = {}
         for row in rows:
@@ -213,6 +213,6 @@ def _check_groups(rows: list[Row]) -> None:
             first = seen.setdefault(name, row)
             if first.split != row.split:
                 raise TableError(
-                    f"Column {column}: {name!r} stands in split {first.split} ({first.key}) and in split {row.split} "
+                    f"Column {column}: {name!r} is in split {first.split} ({first.key}) and in split {row.split} "
                     f"({row.key}). One {column} must stay in one split."
                 )

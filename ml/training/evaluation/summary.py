@@ -20,7 +20,7 @@ def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> di
     truth, scores = tumor_targets(scored.rows), scored.scores
     predicted = (scores >= threshold).astype(np.int64)
     groups = np.array([row.group for row in scored.rows])
-    one_class = "only one class stands in this source"
+    one_class = "only one class is in this source"
     return {
         "n": len(scored.rows),
         "groups": len(np.unique(groups)),

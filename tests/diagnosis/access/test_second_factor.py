@@ -27,7 +27,7 @@ def code(*, seed: str = SEED, steps: int = 0) -> str:
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands in the middle of a time step."""
+    """The clock is in the middle of a time step."""
     now = time.time() // 30 * 30 + 15
     monkeypatch.setattr(time, "time", lambda: now)
 

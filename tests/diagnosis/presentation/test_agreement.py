@@ -233,7 +233,7 @@ def _in_square(number: int) -> bool:
 
 
 def _sentences_agree(row: Prediction) -> None:
-    """All sentences of the page stand in the report, in its order, and the figures behind them fit the outcome."""
+    """All sentences of the page are in the report, in its order, and the figures behind them fit the outcome."""
     told = contents.of_prediction(row)
     assert told.sentences[: len(sentences.meaning(row))] == sentences.meaning(row)
     assert told.where == (*sentences.series(row), *sentences.where(row))

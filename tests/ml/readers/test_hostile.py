@@ -36,7 +36,7 @@ PIXELS = np.arange(1200, dtype=np.uint16).reshape(30, 40)
 
 
 def scan(*, pixels: np.ndarray = PIXELS, syntax: str | None = None, **tags: Any) -> bytes:
-    """A slice of somebody whose name and number stand in it, in three scripts."""
+    """A slice of somebody whose name and number are in it, in three scripts."""
     tags = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": NAME, "PatientID": "Yamada", **tags}
     options = {} if syntax is None else {"syntax": syntax}
     return builders.dicom_bytes(pixels, **options, **tags)

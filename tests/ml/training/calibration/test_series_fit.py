@@ -190,4 +190,4 @@ def test_a_split_without_series_is_an_error(data: Path, fake_model: Model, capsy
     table.write_text("\n".join(line for line in table.read_text().splitlines() if ",val," not in line))
     command = ["fit-series", "--model", str(fake_model.manifest.path), "--data", str(data), "--out", str(data / "x")]
     assert main(command) != 0
-    assert "no series stands in split 'val'" in capsys.readouterr().err
+    assert "no series has split 'val'" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_a_clean_table_passes(table: Any, capsys: pytest.CaptureFixture[str]) ->
     assert (status, report["clean"], report["findings"]) == (0, True, [])
     assert report["pictures"] == {"test": 2, "train": 2, "val": 2}
     assert main(["audit", "--data", str(built)]) == 0
-    assert "Nothing stands in two splits." in capsys.readouterr().out
+    assert "Nothing is in two splits." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

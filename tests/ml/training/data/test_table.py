@@ -135,7 +135,7 @@ HEADER = ",".join(COLUMNS) + "\n"
     ids=["comma", "column twice", "quote", "endless value", "not UTF-8"],
 )
 def test_a_file_whose_values_cannot_be_told_apart(tmp_path: Path, text: str, said: str) -> None:
-    """Read all the same, they would stand in the wrong columns, or end in a traceback."""
+    """Read all the same, they would be in the wrong columns, or end in a traceback."""
     file = tmp_path / "scans.csv"
     file.write_bytes(text.encode("latin-1"))
     assert said in error(file)

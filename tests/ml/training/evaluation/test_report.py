@@ -66,7 +66,7 @@ def test_planes_and_heights_where_they_are_known(tmp_path: Path) -> None:
 
 def test_one_class_gives_a_reason_instead_of_a_figure(summary: dict[str, Any]) -> None:
     ill = summary["sources"]["ill"]
-    assert ill["auroc"] == {"value": None, "interval": None, "reason": "only one class stands in this source"}
+    assert ill["auroc"] == {"value": None, "interval": None, "reason": "only one class is in this source"}
     assert ill["specificity"]["value"] is None
     assert ill["sensitivity"]["value"] == 1
 

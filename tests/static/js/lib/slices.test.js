@@ -19,7 +19,7 @@ test("a bar is as high as its probability, and never invisible", () => {
   assert.equal(profileBar({ probability: null }, 0).height, 0.06);
 });
 
-test("the cursor stands in the middle of its slice", () => {
+test("the cursor is in the middle of its slice", () => {
   assert.deepEqual(
     [0, 1].map((index) => cursorLeft(index, 2)),
     ["25%", "75%"],
