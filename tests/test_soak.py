@@ -161,7 +161,7 @@ def found(*, lost: int = 0, a_minute: float = 0.0, unexpected: int = 0, trail: s
     """Thirty minutes of a web process that takes so many megabytes and descriptors a minute."""
     ledger = Ledger(taken={1: "a.png"})
     for status in [200] * 3 + [500] * unexpected:
-        ledger.answered("GET", "/predictions/17/?list=1", status, expected=status == 200)
+        ledger.record_answer("GET", "/predictions/17/?list=1", status, expected=status == 200)
     minutes = [n / 6 for n in range(30 * 6)]
     web = [Figures(1, 300, 250, 200 + a_minute * n, int(90 + a_minute * n), 34) for n in minutes]
     samples = [(60 * at, {"web": one}) for at, one in zip(minutes, web, strict=True)]

@@ -6,11 +6,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.db import DataError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from diagnosis.access.users import User
 from diagnosis.models import Scan
 
 NOTHING = "–"
@@ -28,17 +30,21 @@ class Listed(admin.ModelAdmin):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
 
-class ReadOnly(Listed):
-    """Rows can be viewed with the view permission, and changed by nobody, superusers included."""
-
-    list_per_page = 50
-    show_full_result_count = False
+class Fixed(admin.ModelAdmin):
+    """Rows that nobody adds or changes here, superusers included."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnly(Fixed, Listed):
+    """Rows can be viewed with the view permission; nobody adds, changes or deletes them."""
+
+    list_per_page = 50
+    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -57,6 +63,25 @@ class OfSuperusers(Listed):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
+
+
+class Removable(Fixed):
+    """Rows that can only be deleted, one by one through `remove`, so that each leaves its audit row.
+
+    Goes before `Listed` or `OfSuperusers` in a class's bases: its permissions come first.
+    """
+
+    def remove(self, row: Any, *, actor: User) -> None:
+        """The domain function that deletes a row."""
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        assert isinstance(request.user, User)
+        self.remove(obj, actor=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
 
 
 def image(scan: Scan, *, route: str = "scan-thumbnail") -> SafeString:

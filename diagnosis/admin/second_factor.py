@@ -9,26 +9,12 @@ from django.http import HttpRequest
 
 from diagnosis.access import passkeys, second_factor
 from diagnosis.access.users import User
-from diagnosis.admin.base import OfSuperusers
+from diagnosis.admin.base import OfSuperusers, Removable
 from diagnosis.models import Passkey, SecondFactor
 
 
-class _RemovedOnly(OfSuperusers):
-    """Nobody adds or changes one here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for one in queryset:
-            self.delete_model(request, one)
-
-
 @admin.register(SecondFactor)
-class SecondFactorAdmin(_RemovedOnly):
+class SecondFactorAdmin(Removable, OfSuperusers):
     """Deleting a row removes the person's app, passkeys and recovery codes."""
 
     list_display = ("user", "app", "passkeys", "created")
@@ -49,13 +35,12 @@ class SecondFactorAdmin(_RemovedOnly):
     def passkeys(self, factor: Any) -> int:
         return int(factor.passkey_count)
 
-    def delete_model(self, request: HttpRequest, obj: SecondFactor) -> None:
-        assert isinstance(request.user, User)
-        second_factor.remove(obj.user, actor=request.user)
+    def remove(self, row: SecondFactor, *, actor: User) -> None:
+        second_factor.remove(row.user, actor=actor)
 
 
 @admin.register(Passkey)
-class PasskeyAdmin(_RemovedOnly):
+class PasskeyAdmin(Removable, OfSuperusers):
     """Deleting a row removes that passkey; with the last of what somebody has, their recovery codes go, too."""
 
     list_display = ("owner", "name", "host", "created", "last_used")
@@ -68,6 +53,5 @@ class PasskeyAdmin(_RemovedOnly):
     def owner(self, passkey: Passkey) -> str:
         return passkey.factor.user.get_username()
 
-    def delete_model(self, request: HttpRequest, obj: Passkey) -> None:
-        assert isinstance(request.user, User)
-        passkeys.remove(obj, actor=request.user)
+    def remove(self, row: Passkey, *, actor: User) -> None:
+        passkeys.remove(row, actor=actor)

@@ -1,20 +1,16 @@
 """API tokens in the admin: who has which, and a way to revoke them. People make their own, on their page."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from diagnosis.access import tokens
 from diagnosis.access.users import User
-from diagnosis.admin.base import Listed
+from diagnosis.admin.base import Listed, Removable
 from diagnosis.models import ApiToken
 from diagnosis.models.api_token import Scope
 
 
 @admin.register(ApiToken)
-class TokenAdmin(Listed):
+class TokenAdmin(Removable, Listed):
     """Deleting a token revokes it at once. No key is shown: none is stored."""
 
     asks_for_password = True
@@ -29,16 +25,5 @@ class TokenAdmin(Listed):
     def allows(self, token: ApiToken) -> str:
         return "everything" if len(token.scopes) == len(Scope) else ", ".join(token.scopes)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
-        assert isinstance(request.user, User)
-        tokens.revoke(obj, actor=request.user)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        for token in queryset.select_related("user"):
-            self.delete_model(request, token)
+    def remove(self, row: ApiToken, *, actor: User) -> None:
+        tokens.revoke(row, actor=actor)

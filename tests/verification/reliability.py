@@ -6,17 +6,16 @@ written first, so a failure is in the table, too. A second run of the same test 
 
 import json
 import os
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.error import URLError
 
+from tests.verification.background import Background
 from tests.verification.client import Client
 from tests.verification.services import ROOT, Site
 
@@ -87,27 +86,18 @@ def page(found: Iterable[Row]) -> str:
     return HEAD + table(found)
 
 
-class Watch:
+class Watch(Background):
     """A user who reads on while something is broken: asks for the results again and again, in a thread of its own.
 
     `outage` is the longest time in seconds from an answer to the next one with none in between; 0 if all were answered.
     """
 
     def __init__(self, site: Site, *, path: str = "/api/v1/predictions/?page_size=1") -> None:
+        super().__init__()
         self._client, self._path = Client(site.url, site.token()), path
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
         self.outage, self.refused, self.answers = 0.0, dict[Any, int](), 0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
+    def _run(self) -> None:
         answered, missed = time.monotonic(), False
         while not self._over.wait(_PAUSE):
             status: Any = "no answer"

@@ -72,7 +72,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def whole_site(scratch: Path) -> Iterator[tuple[Site, int]]:
-    """On PostgreSQL and Redis; and the id of Redis' process, which is none of the site's."""
+    """A site on PostgreSQL and Redis, and Redis' process id: the site did not start it, so does not list it."""
     with redis_server(scratch / "redis") as broker, postgres_server() as database:
         pid = int(redis.Redis.from_url(broker).info("server")["process_id"])
         environment = {
@@ -88,7 +88,7 @@ def whole_site(scratch: Path) -> Iterator[tuple[Site, int]]:
 
 
 def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
-    """Run the load for so long, let it end, and look."""
+    """Run the load for `minutes`, wait until the queue is empty, then compare what was sent with what is there."""
     ledger, files = Ledger(), Files(seed=1)
     site.manage("shell", "-v", "0", "-c", _PEOPLE)
     people = [Person(site, name, files, ledger, seed=n) for n, name in enumerate(STAFF)]
@@ -114,22 +114,22 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
         for thread in threads:
             thread.join()
     admin = Client(site.url, site.token())
-    with noted(ledger, "the end of the queue"):
+    with continuing(ledger, "the end of the queue"):
         wait_for("the end of the queue", lambda: not active(admin), seconds=120)
     return report.Found(
         minutes=minutes,
         samples=sampler.samples,
         ledger=ledger,
         balance=balance(site, ledger),
-        integrity=said(site, "check_integrity"),
-        trail=said(site, "audit_verify"),
+        integrity=output_of(site, "check_integrity"),
+        trail=output_of(site, "audit_verify"),
         log=[line for line in site.log.read_text(errors="replace").splitlines() if "level=error" in line],
         machine=f"{os.cpu_count()} cores; at the end, {os.getloadavg()[1]:.1f} programs wanted one.",
     )
 
 
 def burst(people: list[Person]) -> None:
-    """Everybody at once, so that every thread and decoder has worked before anything is measured."""
+    """Everybody at once, so that every thread and decoder is warm before anything is measured."""
     for person in people:
         person.log_in()
     with ThreadPoolExecutor(60) as pool:
@@ -139,45 +139,45 @@ def burst(people: list[Person]) -> None:
 
 
 def visit(person: Person, ledger: Ledger, until: float, seed: int) -> None:
-    """Rounds of everything that people do, until then."""
-    mixed = random.Random(seed)
+    """Do everything that a person does, round after round, until `until` (time.monotonic)."""
+    rng = random.Random(seed)
     while time.monotonic() < until:
-        for act in rounds(person, mixed):
+        for action in rounds(person, rng):
             if time.monotonic() > until:
                 return
-            with noted(ledger, f"{act.__name__} of {person.name}"):
-                act(person)
-            person.rest(PACE * (0.5 + mixed.random()))
+            with continuing(ledger, f"{action.__name__} of {person.name}"):
+                action(person)
+            person.rest(PACE * (0.5 + rng.random()))
 
 
-def repeated(act: Callable[[], None], *, every: float, until: float, ledger: Ledger) -> threading.Thread:
-    """A thread that does it again and again."""
+def repeated(action: Callable[[], None], *, every: float, until: float, ledger: Ledger) -> threading.Thread:
+    """A thread that runs `action` every `every` seconds."""
 
     def run() -> None:
         while time.monotonic() < until:
-            with noted(ledger, getattr(act, "__qualname__", "")):
-                act()
+            with continuing(ledger, getattr(action, "__qualname__", "")):
+                action()
             time.sleep(max(0.0, min(every, until - time.monotonic())))
 
     return threading.Thread(target=run)
 
 
 @contextlib.contextmanager
-def noted(ledger: Ledger, what: str) -> Iterator[None]:
-    """What a visitor cannot go on with is an unexpected answer, and the visitor goes on with the next thing."""
+def continuing(ledger: Ledger, what: str) -> Iterator[None]:
+    """Record an error in the ledger and carry on with the next action."""
     try:
         yield
     except Exception as error:
         traceback.print_exc()
-        ledger.went_wrong(f"{what}: {type(error).__name__}")
+        ledger.record_problem(f"{what}: {type(error).__name__}")
 
 
 def active(client: Client) -> bool:
     return bool(client.get("/api/v1/predictions/?state=queued&state=running&page_size=1")[1]["results"])
 
 
-def said(site: Site, command: str) -> str:
-    """What a command says, or why it failed."""
+def output_of(site: Site, command: str) -> str:
+    """What the command prints, or why it failed."""
     try:
         return site.manage(command).strip()
     except AssertionError as error:

@@ -1,6 +1,6 @@
-"""What people upload: slices of an average brain with noise of their own, whole series of them, and broken files.
+"""Files to upload: noisy slices of an average brain, whole series of them, and broken files.
 
-Nobody's scans: see `diagnosis.demo`.
+No patient's data: see `diagnosis.demo`.
 """
 
 import threading
@@ -15,11 +15,11 @@ from tests import builders
 File = tuple[str, bytes]
 SIDE = 256
 SLICES = 8
-_HEIGHTS = np.linspace(0.53, 0.64, 12)  # lower ones have bone beside the brain that can look like text
+_HEIGHTS = np.linspace(0.53, 0.64, 12)  # below these, bone beside the brain can look like text
 
 
 class Files:
-    """Draws files, each with a name of its own. Safe to use from several threads."""
+    """Makes files, each with a unique name. Thread-safe."""
 
     def __init__(self, *, seed: int = 0) -> None:
         volume = demo.load_template()
@@ -48,7 +48,7 @@ class Files:
         return f"picture-{number}.{kind.lower()}", builders.encode(plane, kind)
 
     def drawing(self) -> File:
-        """A drawn head, which the gate refuses."""
+        """A drawing of a head, which the gate refuses."""
         number, _ = self._next()
         return f"drawing-{number}.png", builders.png_bytes(builders.phantom(SIDE, seed=number))
 
@@ -67,7 +67,7 @@ class Files:
         return f"series-{number}", builders.dicom_series(SLICES, size=SIDE, planes=list(planes))
 
     def volume(self) -> File:
-        """NIfTI, of as many slices."""
+        """A NIfTI volume of SLICES slices."""
         import nibabel as nib
 
         number, planes = self._next(SLICES)
@@ -76,7 +76,7 @@ class Files:
         return f"volume-{number}.nii", bytes(data)
 
     def broken(self) -> File:
-        """What no rule lets pass, in turn: cut off, a claim of 3.6 gigapixels, a page, a text, an empty file."""
+        """In turn: a truncated PNG, one that claims 3.6 gigapixels, HTML, text, an empty file, truncated DICOM."""
         number, [plane] = self._next()
         kinds = [
             builders.png_bytes(plane)[:2000],

@@ -1,4 +1,4 @@
-"""What was sent, what was answered, and at the end whether the site has all of it, once."""
+"""What was uploaded, how the site answered, and at the end whether it holds every upload exactly once."""
 
 import json
 import re
@@ -21,7 +21,8 @@ print("STATE" + json.dumps({"copies": copies, "rows": rows}))
 
 @dataclass
 class Ledger:
-    """Written by all visitors. taken: file name by the id of its prediction. deleted: ids that went to the trash."""
+    """Shared by everybody who uses the site. taken: file names by prediction id, for all accepted uploads. deleted: ids
+    of predictions moved to the trash."""
 
     taken: dict[int, str] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
@@ -29,30 +30,32 @@ class Ledger:
     unexpected: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answered(self, verb: str, path: str, status: int, *, expected: bool) -> None:
-        """Note an answer. path: its numbers become {n}, so that one kind of page has one line."""
+    def record_answer(self, verb: str, path: str, status: int, *, expected: bool) -> None:
+        """Count an answer. path: numbers in it become {n}, so that pages of one kind are counted together."""
         kind = f"{verb} {re.sub(r'[0-9]+', '{n}', path.split('?')[0])}"
         with self._lock:
             self.answers[kind] += 1
             if not expected:
                 self.unexpected[f"{kind}: {status}"] += 1
 
-    def went_wrong(self, what: str) -> None:
+    def record_problem(self, what: str) -> None:
         with self._lock:
             self.unexpected[what] += 1
 
-    def took(self, prediction: int, name: str) -> None:
+    def record_upload(self, prediction: int, name: str) -> None:
         with self._lock:
             self.taken[prediction] = name
 
-    def dropped(self, predictions: set[int]) -> None:
+    def record_deletion(self, predictions: set[int]) -> None:
         with self._lock:
             self.deleted |= predictions
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Ids of predictions: lost, doubled (a second one of a scan, or of nobody), and without a result."""
+    """Prediction ids: lost, doubled (a scan's second one, or one that nobody uploaded), and without a result.
+
+    taken: number of accepted uploads. copies: images stored twice in one case."""
 
     taken: int
     lost: list[int]

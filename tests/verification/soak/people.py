@@ -1,6 +1,6 @@
 """A person at a browser: a method for each thing they do, with the requests that the pages' scripts send.
 
-Each answer is held against what it must be; the ledger notes the others.
+Every answer is checked; the ledger counts the unexpected ones.
 """
 
 import random
@@ -33,7 +33,7 @@ _ADMIN = ("auth/user", "diagnosis/case", "diagnosis/prediction", "diagnosis/audi
 
 
 class Person:
-    """Logged in from the first thing they do on. own: ids of the predictions of their scans."""
+    """One user with one browser session. own: ids of the predictions of their scans."""
 
     def __init__(self, site: Site, name: str, files: Files, ledger: Ledger, *, seed: int = 0) -> None:
         self.name, self._site, self._files, self._ledger = name, site, files, ledger
@@ -56,11 +56,11 @@ class Person:
     def _ask(self, verb: str, path: str, *, expect: Collection[int], **more: Any) -> requests.Response:
         answer = self._browser.request(verb, self._site.url + path, timeout=_PATIENCE, **more)
         expected = answer.status_code in expect and ("/login/" not in answer.url or path in ("/login/", "/logout/"))
-        self._ledger.answered(verb, path, answer.status_code, expected=expected)
+        self._ledger.record_answer(verb, path, answer.status_code, expected=expected)
         return answer
 
     def rest(self, seconds: float) -> None:
-        """The site closes connections that nobody uses; a browser opens another then, and `requests` fails."""
+        """Close the connection first: the site drops idle ones, and `requests` then fails where a browser reconnects."""
         self._browser.close()
         time.sleep(seconds)
 
@@ -71,7 +71,7 @@ class Person:
         self.get("/login/")
         self.post("/login/", {"username": self.name, "password": PASSWORD})
         if "sessionid" not in self._browser.cookies:
-            self._ledger.went_wrong(f"{self.name} could not log in")
+            self._ledger.record_problem(f"{self.name} could not log in")
 
     def log_out(self) -> None:
         self.post("/logout/")
@@ -79,7 +79,7 @@ class Person:
         self.log_in()
 
     def mistype_password(self) -> None:
-        """In a browser of its own, under a name nobody has: an address may fail thirty times, then it has to wait."""
+        """In another browser, with an unknown name. At most five times: after thirty failures an address is locked."""
         self._mistyped += 1
         if self._mistyped <= 5:
             other = Person(self._site, f"nobody-{uuid.uuid4().hex[:8]}", self._files, self._ledger)
@@ -104,7 +104,7 @@ class Person:
         self._upload(self._files.volume())
 
     def upload_again(self) -> None:
-        """To the same case, where nothing new is stored, then to another, which takes over the result."""
+        """To the same case, which stores nothing new; then to another case, which reuses the result."""
         if self._sent:
             case, file = self._random.choice(self._sent)
             self._send(file, case=case)
@@ -114,7 +114,7 @@ class Person:
         self._send(self._files.broken(), case=self._case(), expect=(400,))
 
     def _case(self) -> str:
-        """Three scans are sent to a case."""
+        """The case for the next scan: three scans go to each."""
         self._uploads += 1
         return f"{self.name}-{self._uploads // 3}"
 
@@ -125,16 +125,16 @@ class Person:
         found = sorted({int(number) for number in _PREDICTION.findall(answer.text)})
         if not found:
             why = " ".join(re.findall(r"<p[^>]*>(.*?)</p>", answer.text, re.DOTALL)) or answer.text[:200]
-            self._ledger.went_wrong(f"{file[0]} was not taken to {case}: {why}")
+            self._ledger.record_problem(f"{file[0]} was not taken to {case}: {why}")
             return
         self._sent = [*self._sent[-20:], (case, file)]
         for number in found:
-            self._ledger.took(number, file[0])
+            self._ledger.record_upload(number, file[0])
             self.own.append(number)
         deadline = time.monotonic() + _PATIENCE
         while "data-poll=" in self.get(f"/status/?view=upload&{urlencode([('id', n) for n in found])}").text:
             if time.monotonic() > deadline:
-                self._ledger.went_wrong("no result within two minutes")
+                self._ledger.record_problem("no result within two minutes")
                 return
             self.get("/queue/")
             time.sleep(_POLL)
@@ -143,7 +143,7 @@ class Person:
     def _send(self, file: File, *, case: str, expect: Collection[int] = (200,)) -> requests.Response:
         name, data = file
         self.get("/upload/")
-        fields = {"case": case, "key": str(uuid.uuid4()), "confirmed": "on"}  # no name, if it looks like text
+        fields = {"case": case, "key": str(uuid.uuid4()), "confirmed": "on"}  # noise that looks like text is no name
         headers = {"X-Requested-With": "XMLHttpRequest"}
         return self.post("/upload/", fields, files={"files": (name, data)}, headers=headers, expect=expect)
 
@@ -165,7 +165,7 @@ class Person:
             self._look_at(self._random.choice(self.own))
 
     def _look_at(self, number: int) -> None:
-        """The result page with what its scripts load: the viewer's slices, maps, similar cases."""
+        """Open the result page and what its scripts load: the viewer's slices, maps, similar cases."""
         page = self.get(f"/predictions/{number}/").text
         listing = self.get(f"/predictions/{number}/slices/").json()
         for first in range(0, len(listing["slices"]), listing["block"]):
@@ -185,7 +185,7 @@ class Person:
             self.post(f"{case}notes/", {"text": "Compared with the last one."})
 
     def review(self) -> None:
-        """A draft, then signed; one that is signed already says so."""
+        """Save a draft, then sign it; 409 if the scan is signed already."""
         if self.own:
             path = f"/predictions/{self._random.choice(self.own)}/review/"
             typed = {"finding": "no_tumor", "confidence": "low", "comment": "Motion artifact.", "version": "0"}
@@ -213,10 +213,10 @@ class Person:
     # Keeping order
 
     def delete_case(self) -> None:
-        """Into the trash and out again, then in for good. Everything that is in the case goes with it."""
+        """Delete, restore, and delete again for good, with everything in the case."""
         if len(self.own) > 10 and (case := self._case_of(self.own[:5])):
             gone = {int(n) for n in _PREDICTION.findall(self.get(case).text)} & set(self.own)
-            self._ledger.dropped(gone)
+            self._ledger.record_deletion(gone)
             self.get(f"{case}delete/")
             self.post(f"{case}delete/")
             self.get("/trash/")
@@ -239,8 +239,8 @@ class Person:
         self.get("/api/docs/")
 
 
-Act = Callable[[Person], None]
-ACTS: dict[Act, int] = {
+Action = Callable[[Person], None]
+ACTIONS: dict[Action, int] = {
     Person.upload_picture: 6,
     Person.upload_dicom: 2,
     Person.upload_drawing: 1,
@@ -259,13 +259,13 @@ ACTS: dict[Act, int] = {
     Person.mistype_password: 1,
     Person.log_out: 1,
 }
-"""What a person does in a round, and how often."""
+"""What a person does in one round, and how many times."""
 
 
-def rounds(person: Person, mixed: random.Random) -> list[Act]:
-    """A round in an order of its own."""
-    acts = [act for act, times in ACTS.items() for _ in range(times)]
+def rounds(person: Person, rng: random.Random) -> list[Action]:
+    """One round's actions in random order."""
+    actions = [action for action, times in ACTIONS.items() for _ in range(times)]
     if person.name == ADMINISTRATOR:
-        acts += [Person.administer] * 3
-    mixed.shuffle(acts)
-    return acts
+        actions += [Person.administer] * 3
+    rng.shuffle(actions)
+    return actions

@@ -1,24 +1,23 @@
 """Memory, descriptors and threads of the site's processes, as Linux shows them (proc(5))."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.verification.background import Background
 
 INTERVAL = 10.0
-"""Seconds from one look to the next."""
+"""Seconds between two samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What some processes hold together. Megabytes are 10^6 bytes.
+    """Totals over some processes. Megabytes are 10^6 bytes.
 
-    rss: resident, so a page that two of them share counts twice. pss: shared pages count by their share. private: of
-    one process alone, in memory or swapped out, what would come free if it ended; a leak is always in here.
+    rss: resident memory; a page that two processes share counts twice. pss: each process counts its share of a shared
+    page. private: pages that only one process has, in memory or swapped out, which its end would free; leaks are here.
     """
 
     processes: int = 0
@@ -33,7 +32,7 @@ class Figures:
 
 
 def look(pid: int) -> Figures:
-    """Raises OSError if the process has ended, or is not ours to see."""
+    """The figures of one process. Raises OSError if it has ended or belongs to another user."""
     folder = Path(f"/proc/{pid}")
     sizes = {"Rss": 0.0, "Pss": 0.0, "Private_Clean": 0.0, "Private_Dirty": 0.0, "Swap": 0.0}
     for line in (folder / "smaps_rollup").read_text().splitlines()[1:]:
@@ -46,8 +45,8 @@ def look(pid: int) -> Figures:
 
 
 def role(pid: int, commands: Mapping[int, str], parents: Mapping[int, int]) -> str:
-    """What a process of the site does, by its command line and its parents'; "" for one that is none of the site's
-    programs, such as a management command."""
+    """What a process does, by its own and its parent's command line; "" for what is not one of the site's programs,
+    such as a management command."""
     command, parent = commands[pid], commands.get(parents.get(pid, 0), "")
     if "multiprocessing.forkserver" in command:
         return "decoder server" if "multiprocessing.forkserver" not in parent else "decoders"
@@ -78,22 +77,13 @@ def by_role(commands: Mapping[int, str]) -> dict[str, Figures]:
     return found
 
 
-class Sampler:
-    """Looks every `every` seconds while it is entered. samples: seconds since the start, and the figures by role."""
+class Sampler(Background):
+    """Samples every `every` seconds inside a `with`. samples: seconds since the start, and the figures by role."""
 
     def __init__(self, commands: Callable[[], Mapping[int, str]], *, every: float = INTERVAL) -> None:
+        super().__init__()
         self._commands, self._every = commands, every
         self.samples: list[tuple[float, dict[str, Figures]]] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         start = time.monotonic()

@@ -1,4 +1,4 @@
-"""A scanner that sends series by C-STORE, and one that may not."""
+"""A scanner that sends series by C-STORE, and an unknown one that the site must reject."""
 
 import io
 
@@ -17,7 +17,7 @@ PERSON = "admin"
 
 
 class Scanner:
-    """client: with the token of PERSON."""
+    """Sends as TITLE to `port` on loopback. client: with the token of PERSON, to find what was received."""
 
     def __init__(self, port: int, client: Client, files: Files, ledger: Ledger) -> None:
         self._port, self._client, self._files, self._ledger = port, client, files, ledger
@@ -30,13 +30,15 @@ class Scanner:
         ae = AE(TITLE)
         ae.add_requested_context(MRImageStorage)
         association = ae.associate("127.0.0.1", self._port, ae_title="BRAINSCAN")
-        self._ledger.answered("DICOM", "associate", association.is_established, expected=association.is_established)
+        self._ledger.record_answer(
+            "DICOM", "associate", association.is_established, expected=association.is_established
+        )
         for data in files:
             status = association.send_c_store(dcmread(io.BytesIO(data))).Status
-            self._ledger.answered("DICOM", "C-STORE", status, expected=status == 0)
+            self._ledger.record_answer("DICOM", "C-STORE", status, expected=status == 0)
         association.release()
         number = wait_for("the scan of a C-STORE", self._new, seconds=60)
-        self._ledger.took(number, name)
+        self._ledger.record_upload(number, name)
         self._known = number
         self._client.wait(number, seconds=120)
         if self._turn % 4 == 0:
@@ -50,4 +52,4 @@ class Scanner:
         ae = AE("STRANGER")
         ae.add_requested_context(MRImageStorage)
         refused = ae.associate("127.0.0.1", self._port, ae_title="BRAINSCAN").is_rejected
-        self._ledger.answered("DICOM", "associate as a stranger", refused, expected=refused)
+        self._ledger.record_answer("DICOM", "associate as a stranger", refused, expected=refused)

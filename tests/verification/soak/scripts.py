@@ -1,4 +1,4 @@
-"""What runs beside the people: a script with a token, Prometheus, and whoever empties the trash."""
+"""Load besides people: an API client with a token, Prometheus, and the emptying of the trash."""
 
 import json
 import random
@@ -46,17 +46,17 @@ class Script:
             self._refused()
 
     def _upload(self) -> None:
-        """Two good files and a broken one in a request. There is no name in them, whatever looks like text."""
+        """Two good files and a broken one in one request, confirmed to show no name."""
         sent = [self._files.picture(), self._files.broken(), self._files.dicom()]
         status, receipt = self._client.upload(*sent, case=f"API-{self._turn // 20}", confirmed=True)
         self._note("POST", "scans/", status, 201)
         if status != 201:
             return
         if len(receipt["rejected"]) != 1:
-            self._ledger.went_wrong(f"{len(receipt['rejected'])} of one broken file were rejected")
+            self._ledger.record_problem(f"{len(receipt['rejected'])} of one broken file were rejected")
         for scan in receipt["scans"]:
             number = scan["prediction"]["id"]
-            self._ledger.took(number, scan["uploaded_as"])
+            self._ledger.record_upload(number, scan["uploaded_as"])
             state = self._client.wait(number, seconds=120)["state"]
             for kind in ("report", "fhir", "similar", "slices"):
                 self._get(f"predictions/{number}/{kind}/")
@@ -70,7 +70,7 @@ class Script:
             self._get(f"predictions/{number}/overlay/")
 
     def _refused(self) -> None:
-        """A token nobody has, and an address there is not."""
+        """An invalid token, and an address that does not exist."""
         stranger = Client(self._client.url, "0" * 64)
         self._note("GET", "cases/ as a stranger", stranger.get("/api/v1/cases/")[0], 401)
         self._note("GET", "nothing/", self._client.get("/api/v1/nothing/")[0], 404)
@@ -79,18 +79,18 @@ class Script:
         self._note("GET", path, self._client.get(f"/api/v1/{path}")[0], 200)
 
     def _note(self, verb: str, path: str, status: int, expected: int) -> None:
-        self._ledger.answered(verb, f"/api/v1/{path}", status, expected=status == expected)
+        self._ledger.record_answer(verb, f"/api/v1/{path}", status, expected=status == expected)
 
 
 def scrape(site: Site, ledger: Ledger) -> None:
-    """What Prometheus and a load balancer ask."""
+    """The requests of Prometheus and a load balancer."""
     for path in ("/metrics", "/health/live", "/health/ready"):
         request = Request(site.url + path, headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
         with urlopen(request, timeout=60) as answer:
             answer.read()
-            ledger.answered("GET", path, answer.status, expected=answer.status == 200)
+            ledger.record_answer("GET", path, answer.status, expected=answer.status == 200)
 
 
 def empty_trash(site: Site) -> None:
-    """Everything in it is over a month old now, and the worker purges it, as beat tells it to once an hour."""
+    """Date all deletions a month back, then queue the purge that beat queues every hour."""
     site.manage("shell", "-v", "0", "-c", _EMPTY_TRASH)
