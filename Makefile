@@ -4,6 +4,7 @@ VENV := .venv/bin
 WEIGHTS ?= imagenet
 OUT ?= var/trained
 MINUTES ?= 30
+LONG_ATTACKS := tests/diagnosis/access/roles.py tests/diagnosis/api/contract.py tests/diagnosis/intake/mutated_files.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-traces setup-dev run demo test verify verify-long verify-upgrade reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
@@ -35,8 +36,11 @@ test: setup-dev ## Run the fast tests; needs no server
 	@$(VENV)/python -m pytest -n auto $(ARGS)
 	@scripts/check-frontend test
 
+verify reliability: export SECURITY_ROWS := $(CURDIR)/var/security.jsonl
+
 verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
+	@rm -f var/reliability.jsonl var/security.jsonl
 	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5
 
 verify-long: setup-dev ## Use the whole site for MINUTES=30 and see whether what its programs hold grows; see docs/reliability.md
@@ -48,8 +52,10 @@ verify-upgrade: setup-dev ## Run the version FROM=commit and this one side by si
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m tests.verification.upgrade "$(FROM)"
 
-reliability: setup-dev ## Write what `make verify` found of faults into docs/figures/reliability.md
-	@$(VENV)/python -m tests.verification.reliability
+reliability: setup-dev ## Run the attacks, and write what they and `make verify` found into docs/figures
+	@$(VENV)/python -m pytest -q -n auto -m attack && $(VENV)/python -m pytest -q -n auto $(LONG_ATTACKS); status=$$?; \
+	$(VENV)/python -m tests.verification.reliability && \
+	$(VENV)/python -m tests.verification.security && exit $$status
 
 bench: setup-dev ## Measure speed and memory, half an hour (ARGS=--only forward,predict); writes var/bench.json
 	@scripts/install requirements-demo.lock

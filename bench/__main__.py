@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import forward, history, predict, report, site, worker
 from ml.engines import cores
-from tests.verification.services import postgres_server
+from tests.verification.servers import postgres_server
 
 OUT = Path("var/bench.json")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "figures" / "performance.md"

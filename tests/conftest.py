@@ -6,7 +6,7 @@ database servers, the model and browsers are exercised in tests/verification.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,17 @@ from diagnosis.models import Review
 from diagnosis.similarity import embedding_index
 from tests.factories import ModelVersionFactory, UserFactory
 from tests.queue import Queue
+from tests.verification import security
 
 DATA = Path(os.environ.get("BRAINSCAN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """`make reliability` and `make verify` note what the attacks among the tests tried."""
+    report = yield
+    security.note_test(item, report)
+    return report
 
 
 @pytest.fixture(autouse=True)

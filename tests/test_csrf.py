@@ -8,6 +8,7 @@ from django.test import Client
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.attack("forged")
 def test_a_form_without_its_token_is_refused_in_our_own_words(user: Any) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
@@ -17,6 +18,7 @@ def test_a_form_without_its_token_is_refused_in_our_own_words(user: Any) -> None
     assert response.templates[0].name == "403.html"
 
 
+@pytest.mark.attack("forged")
 def test_the_api_checks_the_token_of_a_session(user: Any) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)

@@ -19,12 +19,14 @@ def address_of_a_failed_login(**headers: str) -> str | None:
     return AuditEvent.objects.get(action="user.login_failed").address
 
 
+@pytest.mark.attack("forged")
 @pytest.mark.django_db
 def test_without_a_proxy_nobody_chooses_the_address_in_the_audit_trail(settings: Any) -> None:
     settings.PROXIES = 0
     assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR="203.0.113.66") == "127.0.0.1"
 
 
+@pytest.mark.attack("forged")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "forwarded, address",
@@ -42,6 +44,7 @@ def test_behind_a_proxy_its_entry_counts(settings: Any, forwarded: str, address:
     assert address_of_a_failed_login(HTTP_X_FORWARDED_FOR=forwarded) == address
 
 
+@pytest.mark.attack("forged")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "forwarded, address", [("9.9.9.9, 198.51.100.7, 10.0.0.1", "198.51.100.7"), ("10.0.0.1", "127.0.0.1")]

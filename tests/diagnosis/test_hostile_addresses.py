@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.factories import CaseFactory, PredictionFactory
+from tests.verification.security import tried
 
 NUMBERS = ("0", "-1", "1.5", "nan", "1e400", "٣", str(2**31), str(2**63), "9" * 40, "9" * 5000)
 DAYS = ("0001-01-01", "9999-12-31", "10000-01-01", "0000-00-00", "2024-02-30", "2024-01-01T00:00:00+23:59:59.5")
@@ -37,6 +38,7 @@ def failing(client: Client, admin: User) -> Any:
 
     def _failing(*addresses: str) -> list[str]:
         PredictionFactory()
+        tried(len(addresses))
         return [address for address in addresses if client.get(address).status_code >= 500]
 
     return _failing
@@ -46,20 +48,24 @@ def asked(path: str, *parameters: str, values: Any) -> list[str]:
     return [f"{path}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}" for name in parameters for value in values]
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("sort", ["", "&sort=score", "&sort=scan"])
 def test_places_in_the_worklist(failing: Any, sort: str) -> None:
     assert not failing(*(address + sort for address in asked("/history/", "after", "before", values=CURSORS)))
 
 
+@pytest.mark.attack("addresses")
 def test_places_in_the_list_of_cases(failing: Any) -> None:
     assert not failing(*asked("/cases/", "after", "before", values=CURSORS))
 
 
+@pytest.mark.attack("addresses")
 def test_places_in_the_activity_of_a_case(failing: Any) -> None:
     case = CaseFactory()
     assert not failing(*asked(f"/cases/{case.pk}/activity/", "after", "before", values=CURSORS))
 
 
+@pytest.mark.attack("addresses")
 def test_pages_of_the_trash(failing: Any) -> None:
     assert not failing(*asked("/trash/", "page", "show", values=(*NUMBERS, *TEXTS)))
 
@@ -75,6 +81,7 @@ LISTS = (
 )
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "Etc/GMT+12"])
 @pytest.mark.parametrize("path", LISTS)
 def test_days(failing: Any, settings: Any, path: str, zone: str) -> None:
@@ -82,11 +89,13 @@ def test_days(failing: Any, settings: Any, path: str, zone: str) -> None:
     assert not failing(*asked(path, "created_after", "created_before", values=DAYS))
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", LISTS)
 def test_texts(failing: Any, path: str) -> None:
     assert not failing(*asked(path, "q", "case", "owner", "label", "sha256", "state", "outcome", values=TEXTS))
 
 
+@pytest.mark.attack("addresses")
 def test_lists_that_a_result_was_opened_from(failing: Any) -> None:
     result = f"/predictions/{PredictionFactory().pk}/"
     assert not failing(
@@ -96,12 +105,14 @@ def test_lists_that_a_result_was_opened_from(failing: Any) -> None:
     assert not failing(*asked("/history/new/", "since", values=(*DAYS, *TIMES, *TEXTS)))
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", ["/audit/", "/audit/export/", "/api/v1/audit/"])
 def test_what_the_audit_trail_is_asked_for(failing: Any, path: str) -> None:
     asked_for = ("127.0.0.1", "fe80::1", "fe80::1%eth0", "nobody", *NUMBERS, *TEXTS)
     assert not failing(*asked(path, "address", "actor", "key", "request_id", "at_after", values=asked_for))
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/predictions/", "/api/v1/cases/"])
 def test_numbers(failing: Any, path: str) -> None:
     assert not failing(*asked(path, "model", "page", "page_size", values=NUMBERS))
@@ -122,11 +133,13 @@ NUMBERED = (
 )  # fmt: skip
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", NUMBERED)
 def test_numbers_of_things(failing: Any, path: str) -> None:
     assert not failing(*(path.format(quote(number)) for number in NUMBERS))
 
 
+@pytest.mark.attack("addresses")
 @pytest.mark.django_db(transaction=True)  # PostgreSQL would not go on in a transaction that saw an error
 @pytest.mark.filterwarnings("ignore:.*received a naive datetime")  # Django's own lists of the admin say so themselves
 @pytest.mark.parametrize(("kind", "person"), [("prediction", "owner"), ("case", "owner"), ("scan", "case")])

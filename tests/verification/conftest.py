@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.verification import services
+from tests.verification import security, services
 from tests.verification.services import Site, running_site
 
 _BURST = 15_000  # milliseconds that a click may take to show its effect
@@ -40,7 +40,7 @@ def real_scans(real_data: Path) -> dict[str, list[Path]]:
 
 
 @pytest.fixture
-def page(site: Site) -> Iterator[Page]:
+def page(site: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A browser window. What it loads from elsewhere, logs as an error, or does against the Content-Security-Policy
     fails the test at its end."""
     foreign: list[str] = []
@@ -52,8 +52,11 @@ def page(site: Site) -> Iterator[Page]:
         window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
         window.on("pageerror", lambda e: errors.append(str(e)))
         refused = refused_by_policy(window)
+        opened: list[str] = []
+        window.on("framenavigated", lambda frame: opened.append(frame.url))
         yield window
         browser.close()
+    security.note("policy", test=request.node.nodeid, tried=len(opened), through=len(foreign) + len(refused))
     assert foreign == []
     assert errors == []
     assert refused == []

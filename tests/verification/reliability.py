@@ -12,12 +12,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
 from tests.verification.background import Background
 from tests.verification.client import Client
 from tests.verification.services import ROOT, Site
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROWS = Path(os.environ.get("RELIABILITY_ROWS", ROOT / "var" / "reliability.jsonl"))
 PAGE = ROOT / "docs" / "figures" / "reliability.md"
@@ -54,9 +57,25 @@ def record(
     """Keep what a test found. Not asserted here."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
     row = Row(fault, section, times, at_stake, lost, doubled, outage, test, f"{datetime.now(UTC):%Y-%m-%d}")
-    ROWS.parent.mkdir(parents=True, exist_ok=True)
-    with ROWS.open("a", encoding="utf-8") as file:
+    append(ROWS, row)
+
+
+def append(path: Path, row: "DataclassInstance") -> None:
+    """Add a row to a file of notes, one JSON object a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(row)) + "\n")
+
+
+def doubled(site: Site) -> int:
+    """Results, embeddings or audit rows beyond one for each prediction."""
+    script = (
+        "from django.db.models import Count; from diagnosis.models import AuditEvent, Embedding, Prediction\n"
+        "more = Embedding.objects.values('prediction').annotate(n=Count('pk')).filter(n__gt=1).count()\n"
+        "more += Prediction.objects.values('scan').annotate(n=Count('pk')).filter(n__gt=1).count()\n"
+        "print('doubled', more)"
+    )
+    return int(site.manage("shell", "-c", script).split()[-1])
 
 
 def rows(lines: Iterable[str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Real servers for the verification tests: the whole site as `make run` starts it, PostgreSQL and Redis.
+"""Real servers for the verification tests: the whole site as `make run` starts it, Orthanc, Chromium, dcmtk.
 
 Every server listens on loopback, keeps its files in a temporary folder, and is stopped by the process id it was started
 with.
@@ -194,51 +194,6 @@ def running_site(data_dir: Path, *, worker: bool = True, fresh: bool = False, **
         site.stop()
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Debian's redis-server; its URL."""
-    port = free_port()
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        wait_for("redis-server's start", lambda: _listens(port), seconds=20)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """A PostgreSQL cluster of its own with an empty database; its URL. PostgreSQL refuses root, so root steps down.
-
-    The cluster lies beside pytest's folders: pytest closes those to everybody but its own user.
-    """
-    port = free_port()
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    with tempfile.TemporaryDirectory(prefix="brainscan-postgres-") as folder:
-        become: list[str] = []
-        if os.getuid() == 0:
-            shutil.chown(folder, "postgres")
-            become = ["runuser", "-u", "postgres", "--"]
-        cluster = Path(folder) / "cluster"
-
-        def run(program: str, *arguments: str) -> None:
-            command = [*become, str(programs / program), *arguments]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120)
-
-        run("initdb", "-D", str(cluster), "-U", "brainscan", "--auth=trust", "-N")
-        # fsync is for crashes of the machine. None is tested, and each emptying of all tables would wait for the disk.
-        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
-        run("pg_ctl", "-D", str(cluster), "-w", "-o", options, "-l", f"{folder}/log", "start")
-        try:
-            run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "brainscan", "brainscan")
-            yield f"postgres://brainscan@127.0.0.1:{port}/brainscan"
-        finally:
-            run("pg_ctl", "-D", str(cluster), "-w", "-m", "fast", "stop")
-
-
 @dataclass
 class Orthanc:
     """A DICOM archive with its DICOMweb plugin."""
@@ -282,10 +237,10 @@ def orthanc_server(folder: Path) -> Iterator[Orthanc]:
     }
     (folder / "orthanc.json").write_text(json.dumps(options))
     with (folder / "log").open("wb") as log:
-        command = [_program("Orthanc"), str(folder / "orthanc.json")]
+        command = [program("Orthanc"), str(folder / "orthanc.json")]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        wait_for("Orthanc's start", lambda: process.poll() is not None or _listens(port), seconds=30)
+        wait_for("Orthanc's start", lambda: process.poll() is not None or listens(port), seconds=30)
         assert process.poll() is None, (folder / "log").read_text()[-4000:]
         yield site
     finally:
@@ -307,12 +262,14 @@ def dcmtk(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[s
     return subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=120, errors="replace")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of an installed server."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     assert path, f"{name} is not installed: apt-get install {name.lower()}"
     return path
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on this loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,9 +1,8 @@
-"""The main job through the API, on the embedded defaults and again on PostgreSQL and Redis."""
+"""The main job through the API, on the embedded defaults; test_servers does it again on PostgreSQL and Redis."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,19 +10,7 @@ import pytest
 
 from tests import builders
 from tests.verification.client import Client
-from tests.verification.services import ROOT, Site, postgres_server, redis_server, running_site
-
-
-@pytest.fixture(scope="module")
-def server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site on PostgreSQL and Redis, by environment variables alone."""
-    folder = tmp_path_factory.mktemp("servers")
-    with (
-        redis_server(folder / "redis") as redis_url,
-        postgres_server() as database_url,
-        running_site(folder / "data", REDIS_URL=redis_url, DATABASE_URL=database_url) as running,
-    ):
-        yield running
+from tests.verification.services import ROOT, Site
 
 
 def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
@@ -65,12 +52,6 @@ def journey(site: Site, real_scans: dict[str, list[Path]]) -> None:
 
 def test_on_embedded_defaults(site: Site, real_scans: dict[str, list[Path]]) -> None:
     journey(site, real_scans)
-
-
-def test_on_postgresql_and_redis(server_site: Site, real_scans: dict[str, list[Path]]) -> None:
-    journey(server_site, real_scans)
-    assert not (server_site.data_dir / "db.sqlite3").exists()
-    assert not server_site.find("valkey-server")
 
 
 def test_twins_uploaded_at_once_become_one_scan(site: Site) -> None:

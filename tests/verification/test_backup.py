@@ -15,7 +15,8 @@ import pytest
 from tests import builders
 from tests.verification import reliability
 from tests.verification.client import Client
-from tests.verification.services import ROOT, Site, postgres_server, running_site, wait_for
+from tests.verification.servers import postgres_server
+from tests.verification.services import ROOT, Site, running_site, wait_for
 from tests.verification.test_faults import RESULTS, phantoms
 
 SLICES = [

@@ -3,14 +3,18 @@
 import threading
 import time
 
+import pytest
+
 from tests import builders
 from tests.verification import reliability
 from tests.verification.client import Client
+from tests.verification.security import tried
 from tests.verification.services import Site
 
 SECTION = "Slow and hostile clients"
 
 
+@pytest.mark.attack("hostile")
 def test_one_persons_huge_file_delays_nobody_else(site: Site) -> None:
     site.manage("shell", "-c", "from django.contrib.auth.models import User; User.objects.create_user('other')")
     mine, theirs = Client(site.url, site.token()), Client(site.url, site.token("other"))
@@ -21,6 +25,7 @@ def test_one_persons_huge_file_delays_nobody_else(site: Site) -> None:
         ("volume.nii", builders.nifti_bytes(400, size=160)),
         ("scans.jpg", builders.jpeg_with_scans(6000, size=160)),
     ]
+    tried(len(huge))
     receipts: list[dict[str, object]] = []
     uploads = [threading.Thread(target=lambda one=one: receipts.append(mine.upload(one)[1])) for one in huge]
     for upload in uploads:

@@ -20,6 +20,7 @@ from ml.readers.burned_in_text import find_text
 from tests.builders import dicom_bytes
 from tests.processes import started_with
 from tests.verification.client import Client
+from tests.verification.security import tried
 from tests.verification.services import (
     PASSWORD,
     Orthanc,
@@ -30,6 +31,7 @@ from tests.verification.services import (
     running_site,
     wait_for,
 )
+from tests.verification.test_slow_clients import is_echoed, stay_silent
 
 PATIENT = {
     "PatientName": "Zebedee^Quillon",
@@ -73,7 +75,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
     with orthanc_server(folder / "orthanc") as orthanc:
         environment = {
             "DICOM_PORT": str(port),
-            "DICOM_ALLOWED_AES": "SCANNER@127.0.0.1,ELSEWHERE@192.0.2.1",
+            "DICOM_ALLOWED_AES": "SCANNER@127.0.0.1,SECOND@127.0.0.2,ELSEWHERE@192.0.2.1",
             "DICOM_USER": "admin",
             "DICOMWEB_URL": orthanc.dicomweb,
             "METRICS_TOKEN": "of-the-figures",
@@ -83,11 +85,13 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
             yield DicomNetwork(site, orthanc, port)
 
 
+@pytest.mark.attack("secrets")
 def test_each_process_gets_the_secrets_that_it_needs(network: DicomNetwork) -> None:
     wanted = {"METRICS_TOKEN", "DICOMWEB_URL", "MAKEFLAGS", "ADMIN_PASSWORD", "SECRET_KEY"}
     found: dict[str, set[str]] = {}
     for pid, command in network.site.processes().items():
         given = started_with(pid)
+        tried(len(wanted))
         found.setdefault(program_of(command, given), set()).update(wanted & set(given))
     assert found == {
         "launcher": {"METRICS_TOKEN", "DICOMWEB_URL", "MAKEFLAGS", "ADMIN_PASSWORD"},
@@ -305,3 +309,8 @@ def test_the_listener_ends_with_the_site(tmp_path: Path) -> None:
         wait_for("an echo", lambda: dcmtk(*echo).returncode == 0, seconds=30)
         site.stop()
         assert site.processes() == {}
+
+
+def test_silent_connections_hold_up_no_other_address(network: DicomNetwork) -> None:
+    stay_silent(network.port)
+    wait_for("its own turn", lambda: is_echoed(network.port, address="127.0.0.1", name="SCANNER"), seconds=20)

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from brainscan.launcher.site import STARTING
 from tests import builders
+from tests.verification import reliability
 from tests.verification.client import Client
 from tests.verification.services import PASSWORD, ROOT, Site, free_port, running_site, wait_for
 
@@ -47,22 +47,41 @@ def test_a_worker_killed_at_work_loses_nothing(site: Site) -> None:
     assert sum(result["attempts"] for result in results) <= len(ids) + 3  # two in the network, and the next one read
 
 
+PROGRAMS = ("gunicorn brainscan", "brainscan worker", "brainscan beat", "valkey")
+
+
+def kill(site: Site, program: str) -> None:
+    """Kill a program with all its processes, and wait until the site is whole again."""
+    killed = site.find(program)
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for("a successor", lambda: set(site.find(program)) - set(killed), seconds=30)
+    wait_for("a worker that is ready", lambda: is_whole(site.ready()), seconds=60)
+
+
 def test_a_program_that_is_killed_starts_again_and_nothing_is_lost(tmp_path: Path) -> None:
     with running_site(tmp_path / "data") as running:
-        client = Client(running.url, running.token())
-        names = ("gunicorn brainscan", "brainscan worker", "brainscan beat")
-        finders = [partial(running.find, name) for name in names] + [partial(running.find, "valkey")]
-        waiting = []
-        for number, find in enumerate(finders):
+        client, waiting, outages = Client(running.url, running.token()), [], {}
+        for number, program in enumerate(PROGRAMS):
             _, receipt = client.upload(*phantoms(4, start=600 + 10 * number))
             waiting += [scan["prediction"]["id"] for scan in receipt["scans"]]
-            killed = find()
-            assert killed
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
-            wait_for("a successor", partial(lambda find, killed: set(find()) - set(killed), find, killed), seconds=30)
-            wait_for("a worker that is ready", lambda: is_whole(running.ready()), seconds=60)
-        assert {client.wait(prediction_id, seconds=150)["state"] for prediction_id in waiting} <= RESULTS
+            with reliability.Watch(running) as watch:
+                kill(running, program)
+            outages[program] = watch.outage
+        states = [client.wait(prediction_id, seconds=150)["state"] for prediction_id in waiting]
+        lost, twice = sum(state not in RESULTS for state in states), reliability.doubled(running)
+        for program, outage in outages.items():
+            reliability.record(
+                fault=f"{program.replace(' brainscan', '').replace('brainscan ', '')}, all processes killed (SIGKILL)",
+                section="Programs are killed",
+                times=1,
+                at_stake=f"{len(waiting) // len(PROGRAMS)} scans in the queue",
+                lost=lost,
+                doubled=twice,
+                outage=outage,
+            )
+        assert (lost, twice) == (0, 0)
         running.stop()
         assert running.processes() == {}
 
@@ -77,8 +96,17 @@ def test_queued_scans_survive_a_restart(tmp_path: Path) -> None:
     with running_site(tmp_path / "data") as second:
         client = Client(second.url, second.token())
         results = [client.wait(prediction_id, seconds=120) for prediction_id in ids]
-        assert {result["state"] for result in results} <= RESULTS
-        assert max(result["attempts"] for result in results) == 1
+        lost, twice = sum(result["state"] not in RESULTS for result in results), reliability.doubled(second)
+    reliability.record(
+        fault="the whole site stopped and started again",
+        section="Programs are killed",
+        times=1,
+        at_stake=f"{len(ids)} scans in the queue",
+        lost=lost,
+        doubled=twice,
+    )
+    assert (lost, twice) == (0, 0)
+    assert max(result["attempts"] for result in results) == 1
 
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from scipy.stats import mannwhitneyu
 
 from tests.builders import phantom, png_bytes
 from tests.verification.client import Client
+from tests.verification.security import tried
 from tests.verification.services import Site
 
 COUNT = 20
@@ -112,8 +113,10 @@ def uploads(site: Site) -> Iterator[dict[str, Uploads]]:
     yield found
 
 
+@pytest.mark.attack("known-images")
 def test_the_times_do_not_tell_them_apart(uploads: dict[str, Uploads]) -> None:
     known, unknown = uploads["known"], uploads["unknown"]
+    tried(len(known.times) * len(MEASURES))
     assert [name for name in MEASURES if differ(known.of(name), unknown.of(name))] == []
 
 
@@ -122,8 +125,10 @@ def test_a_copied_result_would_have_been_noticed(uploads: dict[str, Uploads], me
     assert differ(uploads["again"].of(measure), uploads["unknown"].of(measure))
 
 
+@pytest.mark.attack("known-images")
 def test_nothing_told_differs_from_what_the_first_owner_was_told(uploads: dict[str, Uploads]) -> None:
     first, known = uploads["first"].told, uploads["known"].told
+    tried(len(known))
     assert known == first
     assert {bool(told["file"]["duplicate"]) for told in known.values()} == {False}
     assert uploads["again"].told != uploads["unknown"].told  # these say what they repeat

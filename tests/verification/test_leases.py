@@ -12,6 +12,7 @@ import pytest
 
 from tests.verification import reliability
 from tests.verification.client import Client
+from tests.verification.reliability import doubled
 from tests.verification.services import Site, running_site, wait_for
 from tests.verification.test_faults import RESULTS, phantoms
 
@@ -36,17 +37,6 @@ def running(client: Client) -> list[int]:
 
 def attempts(client: Client, prediction_id: int) -> int:
     return int(client.get(f"/api/v1/predictions/{prediction_id}/")[1]["attempts"])
-
-
-def doubled(site: Site) -> int:
-    """Results, embeddings or audit rows beyond one for each prediction."""
-    script = (
-        "from django.db.models import Count; from diagnosis.models import AuditEvent, Embedding, Prediction\n"
-        "more = Embedding.objects.values('prediction').annotate(n=Count('pk')).filter(n__gt=1).count()\n"
-        "more += Prediction.objects.values('scan').annotate(n=Count('pk')).filter(n__gt=1).count()\n"
-        "print('doubled', more)"
-    )
-    return int(site.manage("shell", "-c", script).split()[-1])
 
 
 def upload_and_wait_for_work(client: Client, *, start: int, count: int = 12) -> list[int]:

@@ -106,6 +106,7 @@ def test_pages_come_with_secure_cookies(front: Front) -> None:
     assert "max-age=31536000" in headers["Strict-Transport-Security"]
 
 
+@pytest.mark.attack("forged")
 def test_a_forged_address_and_scheme_do_not_count(front: Front) -> None:
     forged = {"X_Forwarded_For": "203.0.113.9", "X_Forwarded_Proto": "http", "Authorization": "Token wrong"}
     assert front.get("/api/v1/scans/", **forged)[0] == 401  # with the forged scheme it would be 403
@@ -132,7 +133,7 @@ def test_slow_clients_keep_nobody_waiting(front: Front) -> None:
             slowest = max(slowest, time.monotonic() - begun)
     reliability.record(
         fault="100 clients behind nginx begin an upload and send nothing more",
-        section="Slow clients",
+        section="Slow and hostile clients",
         times=1,
         at_stake="10 pages",
         lost=0,

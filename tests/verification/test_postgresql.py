@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from tests.verification.services import ROOT, postgres_server
+from tests.verification.servers import postgres_server
+from tests.verification.services import ROOT
 
 FILES = (
     "tests/diagnosis/test_hostile_addresses.py",

@@ -8,6 +8,7 @@ from django.conf import settings as configured
 from django.contrib.auth.models import Group, Permission, User
 
 from tests.diagnosis.admin.test_rights import admin_addresses, crafted, log_in, people, rights
+from tests.verification.security import tried
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
@@ -17,6 +18,7 @@ FORM = "application/x-www-form-urlencoded"
 """As the forms of the admin without files are sent. Parts of several hundred values take most of such a test's time."""
 
 
+@pytest.mark.attack("rights")
 def test_no_permission_alone_hands_out_a_right(people: dict[str, User], settings: Any) -> None:
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = configured.STORAGES | {"staticfiles": plain}
@@ -30,4 +32,5 @@ def test_no_permission_alone_hands_out_a_right(people: dict[str, User], settings
             if "/auth/" in path or own in path:
                 asked += bool(client.post(path, sent, content_type=FORM).status_code)
         assert rights(without=person) == before, permission.codename
+    tried(asked)
     assert asked > 1_000

@@ -4,10 +4,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
 
 from tests.verification import reliability
 from tests.verification.client import Client
@@ -75,3 +77,41 @@ def test_slow_clients_stop_no_page(site: Site, kind: str) -> None:
     )
     print(f"slow {kind}: a page took {alone:.2f} s at most alone, {beside:.2f} s beside {SLOW} slow connections")
     assert beside < alone + 2
+
+
+def is_echoed(port: int, *, address: str, name: str) -> bool:
+    """Whether a scanner at this address gets its C-ECHO answered."""
+    entity = AE(ae_title=name)
+    entity.add_requested_context(Verification)
+    entity.acse_timeout = entity.connection_timeout = 3
+    association = entity.associate("127.0.0.1", port, bind_address=(address, 0))
+    answered = association.is_established and association.send_c_echo().get("Status") == 0
+    association.release()
+    return bool(answered)
+
+
+def stay_silent(port: int) -> None:
+    """Open connections to the DICOM listener and say nothing: they are closed, and another scanner is answered."""
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(40)]
+        longest = 0.0
+        for _ in range(5):
+            started = time.monotonic()
+            assert is_echoed(port, address="127.0.0.2", name="SECOND")
+            longest = max(longest, time.monotonic() - started)
+        for line in lines:
+            line.settimeout(20)
+            with suppress(ConnectionResetError):
+                assert line.recv(100) == b""
+        closed = time.monotonic() - begun
+    reliability.record(
+        fault=f"{len(lines)} silent DICOM connections from one address",
+        section="Slow and hostile clients",
+        times=1,
+        at_stake=f"5 C-ECHOs of another scanner; all silent ones were closed within {closed:.0f} s",
+        lost=0,
+        doubled=0,
+        outage=longest,
+    )
+    assert closed < 15 and longest < 2

@@ -31,7 +31,8 @@ from celery import Celery
 from diagnosis.demo import Lesion, Sample, files, load_template
 from ml.inference import registry
 from tests.verification.client import ENDED, Client
-from tests.verification.services import PASSWORD, ROOT, free_port, postgres_server, redis_server, wait_for
+from tests.verification.servers import postgres_server, redis_server
+from tests.verification.services import PASSWORD, ROOT, free_port, wait_for
 
 _ACCOUNT = "from django.contrib.auth.models import User; User.objects.create_superuser('admin', password={password!r})"
 _DOUBLED = """

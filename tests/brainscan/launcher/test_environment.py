@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainscan.launcher.environment import NEEDED_BY, for_programs, of_program, password_is_an_argument, unwanted
+from tests.verification.security import tried
 
 
 def _env(**environ: str) -> dict[str, str]:
@@ -43,10 +44,12 @@ def test_make_says_that_a_variable_was_its_argument(tmp_path: Path) -> None:
         assert password_is_an_argument(dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)) is told
 
 
+@pytest.mark.attack("secrets")
 @pytest.mark.parametrize("program", ["web", "worker", "beat", "dicom", "demo"])
 def test_each_program_gets_the_secrets_that_it_needs(program: str) -> None:
     every = dict.fromkeys([*NEEDED_BY, "SECRET_KEY", "DATABASE_URL", "PATH"], "x")
     got = of_program(every, program)
+    tried(len(every))
     assert {"SECRET_KEY", "DATABASE_URL", "PATH"} <= set(got)
     assert (
         set(got) & set(NEEDED_BY)

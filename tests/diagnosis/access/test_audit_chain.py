@@ -94,6 +94,7 @@ BREAKS = {
 }  # fmt: skip
 
 
+@pytest.mark.attack("audit")
 @pytest.mark.parametrize("how", BREAKS)
 def test_the_first_broken_row_is_named(how: str) -> None:
     statements, where = BREAKS[how]
@@ -106,6 +107,7 @@ def test_the_first_broken_row_is_named(how: str) -> None:
         call_command("audit_verify")
 
 
+@pytest.mark.attack("audit")
 def test_a_row_sealed_anew_breaks_the_one_behind_it() -> None:
     written()
     tamper(SET + "actor = 'someone' WHERE position = 3")
@@ -118,6 +120,7 @@ def test_a_row_sealed_anew_breaks_the_one_behind_it() -> None:
 CUT = "DELETE FROM diagnosis_auditevent WHERE position > 4"
 
 
+@pytest.mark.attack("audit")
 def test_an_end_cut_off_shows_by_a_head_that_was_noted() -> None:
     written()
     known = audit_chain.head()
@@ -126,6 +129,7 @@ def test_an_end_cut_off_shows_by_a_head_that_was_noted() -> None:
     assert audit_chain.verify(known=[known]).broken == "position 6: the chain ends at 4, its end was cut off"
 
 
+@pytest.mark.attack("audit")
 def test_an_end_written_anew_shows_by_a_head_that_was_noted(capsys: pytest.CaptureFixture[str]) -> None:
     written()
     call_command("audit_verify", "--head")
@@ -153,6 +157,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.attack("audit")
 @pytest.mark.parametrize("how", CHANGES)
 def test_the_model_refuses_changes(how: str) -> None:
     written(1)
@@ -171,6 +176,7 @@ RAW_CHANGES: dict[str, Callable[[int], Any]] = {
 }
 
 
+@pytest.mark.attack("audit")
 @pytest.mark.parametrize("how", RAW_CHANGES)
 def test_the_database_refuses_changes(how: str) -> None:
     [pk] = written(1)
@@ -180,6 +186,7 @@ def test_the_database_refuses_changes(how: str) -> None:
     assert audit_chain.verify().broken == ""
 
 
+@pytest.mark.attack("audit")
 def test_an_unsealed_row_is_kept_too() -> None:
     audit.record("case.opened")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():

@@ -39,6 +39,7 @@ from diagnosis.reviews.opinions import Opinion
 from diagnosis.similarity import embedding_index
 from tests.embeddings import direction, embed
 from tests.factories import CaseFactory, PredictionFactory, ReviewFactory, ScanFactory, UserFactory, evidence
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 
@@ -249,6 +250,7 @@ def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> s
 def both(client: Client, site: Site, asked: list[tuple[str, str, dict[str, str]]]) -> dict[str, str]:
     """The addresses whose answers tell the two worlds apart, each with the first place at which they differ."""
     found = []
+    tried(len(asked))
     for world in WORLDS:
         with transaction.atomic():
             enter(world, site)
@@ -301,11 +303,13 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, str]]]:
     return [("GET", path, {}) for path in dict.fromkeys(paths)]
 
 
+@pytest.mark.attack("blinding")
 def test_no_address_tells_a_hidden_result(client: Client, blind: Any, site: Site) -> None:
     client.force_login(blind)
     assert both(client, site, every_address(site)) == {}
 
 
+@pytest.mark.attack("blinding")
 def test_no_question_tells_a_hidden_result(client: Client, blind: Any, site: Site) -> None:
     client.force_login(blind)
     assert both(client, site, questions(site)) == {}

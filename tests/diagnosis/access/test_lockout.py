@@ -13,6 +13,7 @@ from diagnosis.access import lockout
 from diagnosis.models import AuditEvent, LoginFailures
 from diagnosis.models.login_failures import FailureKind
 from tests.factories import token_key
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -20,6 +21,7 @@ WAIT = "Too many failed attempts. Try again in 1 minute, or ask"
 
 
 def log_in(name: str, password: str, *, address: str = "198.51.100.7") -> Any:
+    tried(password == "guess")
     return Client().post("/login/", {"username": name, "password": password}, REMOTE_ADDR=address)
 
 
@@ -30,6 +32,7 @@ def pass_time(**time: float) -> None:
         row.save()
 
 
+@pytest.mark.attack("guessing")
 @pytest.mark.parametrize("name", ["ada", "nobody"])
 def test_five_failures_lock_a_name_whether_or_not_it_exists(user: User, name: str) -> None:
     for _ in range(5):
@@ -42,6 +45,7 @@ def test_five_failures_lock_a_name_whether_or_not_it_exists(user: User, name: st
     assert (event.details["kind"], event.details["key"], event.details["failures"]) == ("account", name, 5)
 
 
+@pytest.mark.attack("guessing")
 def test_names_that_differ_in_case_share_their_failures(user: User) -> None:
     for name in ("ada", "Ada", "ADA", "aDa", "AdA"):
         log_in(name, "guess")
@@ -73,6 +77,7 @@ def test_failures_of_yesterday_count_no_more(user: User) -> None:
     assert LoginFailures.objects.get(failure_kind=FailureKind.ACCOUNT).failures == 1
 
 
+@pytest.mark.attack("guessing")
 def test_an_address_that_tries_many_names_is_locked_and_a_success_does_not_reset_it(user: User) -> None:
     for number in range(29):
         log_in(f"name{number}", "guess")
@@ -83,6 +88,7 @@ def test_an_address_that_tries_many_names_is_locked_and_a_success_does_not_reset
     assert log_in("ada", PASSWORD, address="203.0.113.9").status_code == 302
 
 
+@pytest.mark.attack("guessing")
 def test_all_addresses_of_a_network_of_ipv6_are_one(user: User) -> None:
     for number in range(30):
         log_in(f"name{number}", "guess", address=f"2001:db8::{number:x}")
@@ -90,6 +96,7 @@ def test_all_addresses_of_a_network_of_ipv6_are_one(user: User) -> None:
     assert log_in("ada", PASSWORD, address="2001:db8:0:1::1").status_code == 302
 
 
+@pytest.mark.attack("guessing")
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
@@ -99,16 +106,18 @@ def test_all_addresses_of_a_network_of_ipv6_are_one(user: User) -> None:
 )
 def test_other_pages_that_ask_for_the_password_count_too(as_user: Client, path: str, fields: dict[str, str]) -> None:
     for _ in range(5):
-        as_user.post(path, fields)
+        tried(as_user.post(path, fields).status_code == 200)
     right = {name: PASSWORD if value == "guess" else value for name, value in fields.items()}
     assert WAIT in as_user.post(path, right).content.decode()
     assert log_in("ada", PASSWORD).status_code == 429
 
 
+@pytest.mark.attack("guessing")
 def test_wrong_tokens_make_their_address_wait_and_nothing_else(user: User) -> None:
     key = token_key(user)
 
     def ask(token: str, address: str = "198.51.100.7") -> Any:
+        tried(token == "guess")
         headers = {"authorization": f"Token {token}"}
         return Client().get("/api/v1/cases/", headers=headers, REMOTE_ADDR=address)
 
@@ -121,6 +130,7 @@ def test_wrong_tokens_make_their_address_wait_and_nothing_else(user: User) -> No
     assert log_in("ada", PASSWORD).status_code == 302
 
 
+@pytest.mark.attack("guessing")
 def test_an_attempt_counts_before_it_is_judged(user: User) -> None:
     """So that many at once are no more than the limit."""
     started = [lockout.attempt(username="ada") for _ in range(6)]

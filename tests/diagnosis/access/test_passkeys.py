@@ -19,6 +19,7 @@ from diagnosis.models import AuditEvent, LoginFailures, Passkey, RecoveryCode, S
 from diagnosis.models.login_failures import FailureKind
 from tests.authenticator import Authenticator
 from tests.overlapping import Meanwhile, overlapping
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 Add = Callable[..., list[str]]
@@ -109,6 +110,7 @@ class TestAdding:
         with pytest.raises(Refused, match="1 passkeys"):
             passkeys.options_to_add(request_, user)
 
+    @pytest.mark.attack("passkeys")
     def test_a_lie_adds_nothing_and_leaves_a_row(self, user: User, request_: HttpRequest) -> None:
         options = passkeys.options_to_add(request_, user)
         made = Authenticator().create(options, origin="https://evil.example.org")
@@ -134,6 +136,7 @@ class TestUsing:
         use(request_, synchronized, user)
         use(request_, synchronized, user)
 
+    @pytest.mark.attack("passkeys")
     def test_a_copy_is_noticed(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         use(request_, device, user)
         for earlier in (1, 0, -1):  # answers then with 2, 1 and 0
@@ -142,6 +145,7 @@ class TestUsing:
                 use(request_, device, user)
         assert failure() == "its count went back"
 
+    @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize(
         ("lie", "reason"),
         [
@@ -162,6 +166,7 @@ class TestUsing:
         assert reason in failure()
         assert Passkey.objects.get().last_used is None
 
+    @pytest.mark.attack("passkeys")
     def test_an_answer_is_taken_once(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         given = answer(request_, device, user)
         before = dict(request_.session.items())
@@ -174,6 +179,7 @@ class TestUsing:
             passkeys.check(request_, user, purpose=Purpose.SECOND_FACTOR, answer=given)
         assert failure() == "used already"
 
+    @pytest.mark.attack("passkeys")
     def test_not_too_late(
         self, user: User, request_: HttpRequest, device: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -182,6 +188,7 @@ class TestUsing:
         with pytest.raises(Refused, match="too late"):
             passkeys.check(request_, user, purpose=Purpose.SECOND_FACTOR, answer=given)
 
+    @pytest.mark.attack("passkeys")
     def test_another_persons_is_of_no_use(
         self, user: User, other_user: User, request_: HttpRequest, add: Add, device: Authenticator
     ) -> None:
@@ -192,6 +199,7 @@ class TestUsing:
         assert failure() == "of another person"
         assert AuditEvent.objects.filter(action="passkey.failed").latest("pk").target == "ada"
 
+    @pytest.mark.attack("passkeys")
     def test_a_removed_one_is_of_no_use(
         self, user: User, request_: HttpRequest, add: Add, device: Authenticator
     ) -> None:
@@ -207,8 +215,10 @@ class TestUsing:
         with pytest.raises(Refused, match="no passkey"):
             passkeys.options(request_, purpose=Purpose.SECOND_FACTOR, user=user)
 
+    @pytest.mark.attack("guessing")
     def test_five_failures_lock_codes_too(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         for _ in range(5):
+            tried()
             with pytest.raises(Refused):
                 use(request_, device, user, signs=b"nothing")
         with pytest.raises(lockout.Locked, match="1 minute"):
@@ -229,11 +239,13 @@ class TestWithoutPassword:
         assert "allowCredentials" not in options
         assert options["userVerification"] == "required"
 
+    @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize("lie", [{"handle": ""}, {"handle": "b3RoZXI"}, {"origin": "https://evil.example.org"}])
     def test_a_lie(self, request_: HttpRequest, device: Authenticator, lie: dict[str, str]) -> None:
         with pytest.raises(Refused):
             self.log_in(request_, device, **lie)
 
+    @pytest.mark.attack("passkeys")
     def test_a_touch_alone_is_not_enough(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         device.verifies = False
         with pytest.raises(Refused):
@@ -241,6 +253,7 @@ class TestWithoutPassword:
         assert "verification required" in failure()
         use(request_, device, user)  # after the password it is
 
+    @pytest.mark.attack("passkeys")
     def test_a_deactivated_person(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         user.is_active = False
         user.save()
@@ -248,6 +261,7 @@ class TestWithoutPassword:
             self.log_in(request_, device)
         assert failure() == "deactivated"
 
+    @pytest.mark.attack("passkeys")
     def test_an_answer_for_something_else(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         with pytest.raises(Refused):
             passkeys.identify(request_, answer=answer(request_, device, user))

@@ -16,6 +16,7 @@ from diagnosis.access.refusals import Refused
 from diagnosis.models import AuditEvent, LoginFailures, RecoveryCode, SecondFactor
 from diagnosis.models.login_failures import FailureKind
 from tests.overlapping import Meanwhile, overlapping
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 SEED = "5eed" * 16
@@ -54,8 +55,10 @@ def test_a_session_outlives_a_change_of_the_secret_key(client: Client, user: Use
     assert client.get("/history/").status_code == 302
 
 
+@pytest.mark.attack("guessing")
 def test_a_wrong_first_code_adds_nothing(user: User, still: None) -> None:
     for wrong in (code(seed="0" * 64), code(steps=2), code(steps=-2), "", "12345", "x" * 500):
+        tried()
         with pytest.raises(Refused, match="not the code"):
             second_factor.add(user, seed=SEED, code=wrong)
     assert not SecondFactor.objects.exists()
@@ -94,6 +97,7 @@ def test_new_recovery_codes_replace_the_old_ones(user: User, codes: list[str]) -
     assert AuditEvent.objects.filter(action="second_factor.codes_renewed").count() == 1
 
 
+@pytest.mark.attack("guessing")
 def test_another_persons_codes_are_of_no_use(user: User, other_user: User, codes: list[str]) -> None:
     others = second_factor.add(other_user, seed="1" * 64, code=code(seed="1" * 64))
     assert not second_factor.check(user, others[0])
@@ -118,8 +122,10 @@ def test_the_qr_code_names_person_and_site(user: User) -> None:
     assert parse_qs(parts.query) == {"secret": [app_secret.secret(SEED)], "issuer": ["brainscan"]}
 
 
+@pytest.mark.attack("guessing")
 def test_five_wrong_codes_lock_and_a_right_password_does_not_unlock(user: User, codes: list[str]) -> None:
     for _ in range(5):
+        tried()
         assert not second_factor.check(user, "000000")
     with lockout.attempt(username="ada") as attempt:
         attempt.succeeded = True

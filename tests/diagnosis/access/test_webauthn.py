@@ -14,6 +14,7 @@ from diagnosis.access import webauthn
 from diagnosis.access.refusals import Refused
 from diagnosis.access.webauthn import NotProven, Purpose, Site
 from tests.authenticator import Authenticator
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 HANDLE = "aGFuZGxl"
@@ -61,6 +62,7 @@ class TestSite:
         settings.ALLOWED_HOSTS = ["*"]
         assert webauthn.site_of(request_at("scans.example.org", secure=True)) is None
 
+    @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize("origin", ["https://evil.example.org", "null", "http://localhost:1", "https://localhost"])
     def test_another_origin_is_not_the_site(self, origin: str) -> None:
         assert webauthn.site_of(request_at(origin=origin)) is None
@@ -88,6 +90,7 @@ class TestCreating:
         made = created(request, user, device.create(options))
         assert (made.sign_count, made.packed[18:50]) == (7, device.id)
 
+    @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize(
         ("lie", "reason"),
         [
@@ -106,11 +109,13 @@ class TestCreating:
         with pytest.raises(NotProven, match=reason):
             created(request, user, Authenticator().create(options, **lie))
 
+    @pytest.mark.attack("passkeys")
     def test_an_id_that_is_too_long(self, user: User) -> None:
         request, options = asked(user)
         with pytest.raises(NotProven, match="no usable key"):
             created(request, user, Authenticator(id=b"i" * 1024).create(options))
 
+    @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize(
         "answer",
         [
@@ -133,6 +138,7 @@ class TestCreating:
             created(request, user, answer)
         assert webauthn.credential_id(answer) is None
 
+    @pytest.mark.attack("passkeys")
     def test_a_damaged_answer_is_refused_wherever_the_damage_is(self, user: User) -> None:
         request, options = asked(user)
         kept = dict(request.session["passkey_challenge"])
@@ -140,6 +146,7 @@ class TestCreating:
         refused = 0
         for at in range(0, len(whole), 3):
             request.session["passkey_challenge"] = kept
+            tried()
             try:
                 created(request, user, whole[:at] + "A" + whole[at + 1 :])
             except NotProven:
@@ -164,9 +171,11 @@ class TestChallenge:
             with pytest.raises(NotProven, match="too late"):
                 created(request, user, Authenticator().create(options))
 
+    @pytest.mark.attack("passkeys")
     def test_it_is_for_one_person_and_one_purpose(self, user: User, other_user: User) -> None:
         for purpose, person in ((Purpose.ADD, other_user), (Purpose.LOGIN, None), (Purpose.CONFIRM, user)):
             request, _ = asked(user)
+            tried()
             with pytest.raises(NotProven, match="nothing was asked"):
                 webauthn.take(request, purpose=purpose, user=person)
 

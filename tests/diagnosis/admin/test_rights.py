@@ -12,6 +12,7 @@ from django.urls import get_resolver
 from diagnosis.models import Assignment, ReadingPolicy
 from tests.diagnosis.access.test_blinding_routes import routes
 from tests.factories import CaseFactory, UserFactory
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 
@@ -86,21 +87,23 @@ def log_in(*permissions: Permission) -> tuple[Client, User]:
     return client, person
 
 
+@pytest.mark.attack("rights")
 @pytest.mark.parametrize("codename", ["change_user", "change_group"])
 def test_a_permission_alone_hands_out_no_right(people: dict[str, User], codename: str) -> None:
     """tests/verification asks every address of the admin with every permission."""
     client, person = log_in(Permission.objects.get(codename=codename))
     before = rights(without=person)
     for path in admin_addresses({people["reader"].pk, Group.objects.get(name="reader").pk}, only=RIGHTS):
-        client.post(path, crafted(person))
+        tried(bool(client.post(path, crafted(person))))
     assert rights(without=person) == before
 
 
+@pytest.mark.attack("rights")
 def test_all_permissions_together_hand_out_no_right(people: dict[str, User]) -> None:
     client, person = log_in(*Permission.objects.all())
     before = rights(without=person)
     for path in admin_addresses({people["colleague"].pk, person.pk, Group.objects.get(name="reader").pk}):
-        client.post(path, crafted(person))
+        tried(bool(client.post(path, crafted(person))))
     assert rights(without=person) == before
 
 
@@ -154,6 +157,7 @@ class TestPasswordAgain:
         session["confirmed_at"] -= minutes * 60
         session.save()
 
+    @pytest.mark.attack("confirmation")
     @pytest.mark.parametrize("page", PAGES)
     def test_an_old_login_is_asked_to_confirm(self, as_admin: Client, user: User, page: str) -> None:
         path = "/admin/" + page.format(user.pk)
@@ -186,11 +190,13 @@ class TestPasswordAgain:
         for path in ("/admin/auth/user/", "/admin/auth/group/", "/admin/diagnosis/case/", "/admin/"):
             assert as_admin.get(path).status_code == 200
 
+    @pytest.mark.attack("confirmation")
     def test_bulk_actions_on_a_list_ask(self, as_admin: Client) -> None:
         self.age(as_admin, 16)
         chosen = {"action": "delete_selected", "_selected_action": [Group.objects.get(name="reader").pk]}
         assert as_admin.post("/admin/auth/group/", chosen)["Location"] == "/confirm/?next=/admin/auth/group/"
 
+    @pytest.mark.attack("redirects")
     def test_it_leads_to_no_other_site(self, as_admin: Client) -> None:
         fields = {"password": "correct horse battery", "next": "https://evil.example/"}
         assert as_admin.post("/confirm/", fields)["Location"] == "/history/"

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi import checks
 
 from brainscan.wsgi import application
 from tests.diagnosis.api.rows import KNOWN, Rows, every_kind
+from tests.verification.security import tried
 
 EXAMPLES = 8
 """Valid requests, and as many invalid ones, to each operation; the same in every run."""
@@ -86,6 +87,7 @@ def _connection_stays_open() -> Iterator[None]:
         end.connect(close_old_connections)
 
 
+@pytest.mark.attack("calls")
 @pytest.mark.usefixtures("_connection_stays_open")
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
@@ -107,6 +109,7 @@ def ask(operation: APIOperation, mode: GenerationMode, rows: Rows) -> None:
         rows.put_into(case, data, valid=mode.is_positive)
         cache.clear()  # where the rate of requests is counted
         token = data.draw(st.sampled_from([rows.token] * KNOWN + [rows.reading]))
+        tried()
         with transaction.atomic():
             response = case.call(headers={"Authorization": f"Token {token}"})
             transaction.set_rollback(True)

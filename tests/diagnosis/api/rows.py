@@ -37,11 +37,12 @@ class Rows:
     reading: str
 
     def put_into(self, case: schemathesis.Case, data: st.DataObject, *, valid: bool) -> None:
-        """Name rows that are there. A request that has to be invalid keeps its body and its parameters."""
+        """Name rows that are there. A request that has to be invalid keeps its body, its parameters, and a number that
+        no row can have."""
         of = case.operation.path.split("/")[3]
         known = {"id": self.ids.get(of, []), "index": [0]}
         for name, number in case.path_parameters.items():
-            if isinstance(number, int) and data.draw(st.integers(0, KNOWN)):
+            if isinstance(number, int) and 0 <= number < 2**63 and data.draw(st.integers(0, KNOWN)):
                 case.path_parameters[name] = data.draw(st.sampled_from(known[name]))
         if not valid:
             return

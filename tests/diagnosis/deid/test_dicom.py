@@ -19,6 +19,7 @@ from diagnosis.deid import tags
 from diagnosis.deid.dicom import Cleaned, clean, mapped_uid, pseudonym
 from ml.readers import dicom
 from tests import builders
+from tests.verification.security import tried
 
 SECRET = b"of this site"
 TEXT = ("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT", "UI")
@@ -61,9 +62,11 @@ def planted(secret_word: str) -> Dataset:
     return dataset
 
 
+@pytest.mark.attack("identifiers")
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=7, max_size=12))
 def test_a_word_planted_everywhere_appears_nowhere(word: str) -> None:
+    tried()
     word = f"Q{word}Z"
     data = builders.dicom_file(planted(word))
     assert data.count(word.encode()) > 1000
@@ -73,6 +76,7 @@ def test_a_word_planted_everywhere_appears_nowhere(word: str) -> None:
     np.testing.assert_array_equal(read(found).pixel_array, PIXELS)
 
 
+@pytest.mark.attack("identifiers")
 @pytest.mark.parametrize("name", ["Müller^Jürgen", "山田^太郎=やまだ^たろう", "Yamada^Tarou=山田^太郎=やまだ^たろう"])
 def test_a_name_in_any_script_is_gone(name: str) -> None:
     data = builders.dicom_bytes(PIXELS, SpecificCharacterSet="ISO_IR 192", PatientName=name, PatientID=name)

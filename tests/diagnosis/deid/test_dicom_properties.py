@@ -27,6 +27,7 @@ from diagnosis.deid.dicom import clean
 from ml.contracts import UnreadableImage
 from ml.readers import dicom
 from tests import builders
+from tests.verification.security import tried
 
 SECRET = b"of this site"
 PIXELS = np.zeros((16, 16), np.uint16)
@@ -137,9 +138,11 @@ def _add_private(dataset: Dataset, found: Secrets) -> None:
         block.add_new(0x03, "UN", found.raw())
 
 
+@pytest.mark.attack("identifiers")
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(found=secrets, syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian]))
 def test_what_is_planted_in_every_element_appears_nowhere(found: Secrets, syntax: str) -> None:
+    tried()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's, of values that do not fit; files in the wild have them
         data = planted(found, syntax=syntax)
@@ -151,6 +154,7 @@ def test_what_is_planted_in_every_element_appears_nowhere(found: Secrets, syntax
     assert dicom.open_file(cleaned.data, max_pixels=10**6).frames == 1
 
 
+@pytest.mark.attack("identifiers")
 @pytest.mark.parametrize("keyword", sorted(tags.NUMBERS - tags.UNBOUNDED - DESCRIBING))
 @pytest.mark.parametrize("value", [19610312, 610312, 4915112345678])
 def test_a_date_or_a_telephone_number_in_a_field_for_numbers_is_dropped(keyword: str, value: int) -> None:
@@ -288,12 +292,14 @@ _SEEDS = [
 ] + [builders.dicom_bytes(np.zeros((64, 64), np.uint16), syntax=JPEG2000Lossless, WindowCenter=3, WindowWidth=9)]
 
 
+@pytest.mark.attack("mutations")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.sampled_from(_SEEDS),
     changes=st.lists(st.tuples(st.integers(132, 2500), st.integers(0, 255)), min_size=1, max_size=10),
 )
 def test_of_a_damaged_file_a_clean_one_or_a_reason_comes_out(seed: bytes, changes: list[tuple[int, int]]) -> None:
+    tried()
     data = bytearray(seed)
     for place, value in changes:
         data[place % len(data)] = value

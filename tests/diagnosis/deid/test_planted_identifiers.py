@@ -19,6 +19,7 @@ from diagnosis.inference import pipeline
 from diagnosis.models import Prediction
 from tests import builders
 from tests.fakes import fake_model
+from tests.verification.security import tried
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +84,7 @@ def storage() -> list[bytes]:
     return found
 
 
+@pytest.mark.attack("identifiers")
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("by_patient", [False, True])
 def test_planted_values_appear_nowhere(
@@ -97,6 +99,7 @@ def test_planted_values_appear_nowhere(
     day = f"19{rng.randint(10, 69)}{rng.randint(1, 12):02}{rng.randint(1, 28):02}"
     good = files(word, day, 3)
     bad = [good[0][:3000], good[1].replace(b"ISO_IR", b"ISO\0IR"), good[2][:-20]]
+    tried(len(good + bad))
     uploads = [SimpleUploadedFile(f"IM{n}", data) for n, data in enumerate([*good, *bad])]
     answer = as_user.post("/api/v1/scans/", {"files": uploads})
     assert answer.status_code == 201

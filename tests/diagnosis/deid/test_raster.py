@@ -22,6 +22,7 @@ from ml.readers.raster.appearance import PROFILE
 from tests import builders
 from tests.ml.readers.raster.test_appearance import linear
 from tests.ml.readers.raster.tiffs import tiff
+from tests.verification.security import tried
 
 WORD = "QDOEJANEZ"
 STRIPPED = {"JPEG": "JPEG", "PNG": "PNG", "TIFF": "TIFF", "WEBP": "PNG", "BMP": "PNG", "GIF": "PNG"}
@@ -147,6 +148,7 @@ def pattern(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pi
     return rgba.convert(mode) if mode == "RGBA" or mode == "LA" else rgba.convert("RGB").convert(mode)
 
 
+@pytest.mark.attack("identifiers")
 @pytest.mark.parametrize(("kind", "mode"), CASES)
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(
@@ -160,6 +162,7 @@ def pattern(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pi
 def test_metadata_is_removed_and_pixels_stay(
     kind: str, mode: str, word: str, width: int, height: int, orientation: int, seed: int, color: bool
 ) -> None:
+    tried()
     write, _ = WRITERS[kind]
     data = write(pattern(mode, width, height, seed=seed, color=color), orientation, word)
     assert word.encode() in data
@@ -194,6 +197,7 @@ def png(header: bytes, *packed: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + body + png_chunk(b"IEND", b"")
 
 
+@pytest.mark.attack("identifiers")
 @pytest.mark.parametrize("hidden", ["more rows", "behind the stream", "a chunk of its own"])
 def test_bytes_hidden_behind_a_pngs_pixels_are_removed(hidden: str) -> None:
     plane = builders.phantom(16)

@@ -211,6 +211,7 @@ def test_other_methods_are_not_allowed(client: Client, user: User) -> None:
         problem(call("/dicomweb/studies"), 405, "method_not_allowed")
 
 
+@pytest.mark.attack("forged")
 def test_a_browser_needs_the_csrf_token(user: User, mr: Mr) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(user)

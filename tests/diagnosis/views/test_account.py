@@ -27,6 +27,7 @@ def test_login_leads_to_the_requested_page(client: Client, user: User) -> None:
     assert response["Location"] == "/cases/"
 
 
+@pytest.mark.attack("redirects")
 def test_login_never_leads_to_another_site(client: Client, user: User) -> None:
     response = client.post("/login/", {"username": "ada", "password": PASSWORD, "next": "https://evil.example/"})
     assert response["Location"] == reverse("history")

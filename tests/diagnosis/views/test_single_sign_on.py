@@ -59,6 +59,7 @@ def test_the_login_page_leads_there_and_keeps_where_one_wanted_to_go(client: Cli
     assert 'name="password"' in page
 
 
+@pytest.mark.attack("redirects")
 @pytest.mark.parametrize(
     "target", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "http:///evil.example"]
 )
@@ -74,6 +75,7 @@ def test_another_site_logs_nobody_in(client: Client, provider: Provider, site: s
     assert response["Location"].startswith(leads_to)
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.parametrize("state", ["", "another"])
 @pytest.mark.usefixtures("linked")
 def test_a_state_that_this_browser_does_not_have(client: Client, provider: Provider, state: str) -> None:
@@ -85,6 +87,7 @@ def test_a_state_that_this_browser_does_not_have(client: Client, provider: Provi
     assert client.get("/history/").status_code == 302
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.usefixtures("linked")
 def test_an_answer_counts_once_and_for_ten_minutes(
     client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
@@ -107,6 +110,7 @@ def test_several_tabs_at_once_but_not_any_number(client: Client, provider: Provi
     assert come_back(client, provider, started[1]).status_code == 302
 
 
+@pytest.mark.attack("sso")
 def test_made_up_answers_lock_their_address_and_refused_people_do_not(
     client: Client, provider: Provider, linked: User
 ) -> None:
@@ -192,6 +196,7 @@ class TestConfirm:
         assert boss.get(back["Location"]).status_code == 200
         assert AuditEvent.objects.get(action="user.confirmed").details == {"by": "provider"}
 
+    @pytest.mark.attack("sso")
     @pytest.mark.parametrize(
         "claims",
         [{"auth_time": None}, {"auth_time": int(time.time()) - 3600}, {"sub": "subject-2"}],
@@ -205,11 +210,13 @@ class TestConfirm:
         assert boss.session["confirmed_at"] == confirmed_at
         assert "Nothing was changed" in text(response)
 
+    @pytest.mark.attack("sso")
     def test_it_belongs_to_the_session_that_asked(self, boss: Client, provider: Provider, other_user: User) -> None:
         left = boss.post("/sso/confirm/")
         boss.force_login(other_user)
         assert come_back(boss, provider, left).status_code in (400, 403)
 
+    @pytest.mark.attack("redirects")
     def test_it_never_leads_to_another_site(self, boss: Client, provider: Provider) -> None:
         left = boss.post("/sso/confirm/", {"next": "https://evil.example/"})
         assert come_back(boss, provider, left)["Location"] == "/history/"
@@ -235,6 +242,7 @@ class TestLink:
         rows = AuditEvent.objects.filter(action__in=("sso.linked", "sso.unlinked")).order_by("id")
         assert [(row.action, row.actor) for row in rows] == [("sso.linked", "ada"), ("sso.unlinked", "ada")]
 
+    @pytest.mark.attack("forged")
     @pytest.mark.parametrize("path", ["/sso/link/", "/sso/unlink/", "/sso/confirm/"])
     def test_only_a_form_of_ours_does_it(self, here: Client, path: str) -> None:
         assert here.get(path).status_code == 405
@@ -250,6 +258,7 @@ class TestLink:
         assert here.post(path)["Location"] == "/confirm/?next=/sessions/"
         assert ProviderLink.objects.count() == 1
 
+    @pytest.mark.attack("sso")
     def test_somebody_elses_identity_is_not_taken(self, here: Client, provider: Provider, other_user: User) -> None:
         ProviderLink.objects.create(user=other_user, issuer=provider.issuer, subject="subject-1")
         assert come_back(here, provider, here.post("/sso/link/")).status_code == 403

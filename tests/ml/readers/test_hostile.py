@@ -29,6 +29,7 @@ from ml import readers
 from ml.contracts import UnreadableImage
 from ml.readers import archives
 from tests import builders
+from tests.verification.security import tried
 
 NAME = "Yamada^Tarou=山田^太郎=やまだ^たろう"
 PARTS = ("Yamada", "Tarou", "山田", "太郎", "やまだ", "たろう")
@@ -201,6 +202,7 @@ def bound(data: bytes) -> int:
     return 4 * len(data) + 64_000_000
 
 
+@pytest.mark.attack("hostile")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_files_are_refused_with_a_reason_in_little_memory(what: str, caplog: pytest.LogCaptureFixture) -> None:
     make, code, reason = HOSTILE[what]
@@ -232,6 +234,7 @@ def bombs() -> dict[str, bytes]:
     return {"ratio": zeros.getvalue(), "nested": nested.getvalue(), "members": entries + end}
 
 
+@pytest.mark.attack("hostile")
 @pytest.mark.parametrize(
     ("what", "code"), [("ratio", "archive_bomb"), ("nested", "archive_nested"), ("members", "archive_too_many")]
 )
@@ -301,6 +304,7 @@ _SEEDS = [
 ]
 
 
+@pytest.mark.attack("mutations")
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.sampled_from(_SEEDS),
@@ -309,6 +313,7 @@ _SEEDS = [
 )
 @example(seed=_SEEDS[-1], changes=[(471, 96)], cut=0)  # an sform of 1e150 mm
 def test_damaged_scans_give_a_valid_image_or_a_reason(seed: bytes, changes: list[tuple[int, int]], cut: int) -> None:
+    tried()
     try:
         opened = readers.open_file(builders.damaged(seed, changes, cut))
         for index in range(min(opened.frames, 3)):

@@ -15,6 +15,7 @@ from ml.contracts import UnreadableImage
 from ml.readers import archives, sniffing, unread
 from tests import builders
 from tests.ml.readers.archives.packing import outcomes, zipped
+from tests.verification.security import tried
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -159,12 +160,14 @@ def test_what_is_read_is_not_refused_for_how_it_starts(start: bytes) -> None:
         assert sniffing.unread(good[:65536], size=len(good)) is None
 
 
+@pytest.mark.attack("hostile")
 @pytest.mark.parametrize(
     "byte", [b"\n", b" ", b"#", b"v ", b"v 1", b"P5", b"P5 #\n", b"o \n", b"solid ", b"../", b"<?xml"]
 )
 def test_a_hostile_start_is_told_in_no_time(byte: bytes) -> None:
     """A pattern that tries every way to match would never come back."""
     for end in (b"", b"\0", b"\n<"):
+        tried()
         unread.unread_format((byte * 65536)[:65000] + end, size=65536)
 
 

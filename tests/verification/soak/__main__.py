@@ -21,16 +21,8 @@ from pathlib import Path
 import redis
 
 from tests.verification.client import Client
-from tests.verification.services import (
-    PASSWORD,
-    ROOT,
-    Site,
-    free_port,
-    postgres_server,
-    redis_server,
-    running_site,
-    wait_for,
-)
+from tests.verification.servers import postgres_server, redis_server
+from tests.verification.services import PASSWORD, ROOT, Site, free_port, running_site, wait_for
 from tests.verification.soak import report, scanner, scripts
 from tests.verification.soak.files import Files
 from tests.verification.soak.ledger import Ledger, balance

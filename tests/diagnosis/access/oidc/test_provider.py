@@ -45,6 +45,7 @@ def test_what_is_asked_for(client: Client, provider: Provider) -> None:
     assert "prompt" not in asked
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.parametrize(
     ("claims", "said"),
     [
@@ -76,6 +77,7 @@ def test_a_token_that_is_not_right(client: Client, provider: Provider, claims: d
     assert not is_logged_in(client)
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.usefixtures("linked")
 def test_a_token_signed_by_another_key(client: Client, provider: Provider) -> None:
     provider.key = ECKey.generate_key("P-256", {"kid": "first"})
@@ -98,6 +100,7 @@ def test_a_new_key_is_looked_for(client: Client, provider: Provider, monkeypatch
     assert provider.asked.count("/realms/hospital/keys") == before
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.parametrize("token", [None, "", "a.b.c", "a.b.c.d.e", 7])
 def test_no_token_or_none_that_is_one(client: Client, provider: Provider, token: Any) -> None:
     def issue(asked: dict[str, str]) -> str:
@@ -107,6 +110,7 @@ def test_no_token_or_none_that_is_one(client: Client, provider: Provider, token:
     assert not is_logged_in(client)
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.usefixtures("linked")
 def test_a_code_of_another_login(client: Client, provider: Provider) -> None:
     """Its challenge is not that of the verifier which this session has."""
@@ -117,6 +121,7 @@ def test_a_code_of_another_login(client: Client, provider: Provider) -> None:
     assert "invalid_grant" in why()
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.parametrize("issuer", ["https://evil.example", ""])
 @pytest.mark.usefixtures("linked")
 def test_an_answer_of_another_provider(client: Client, provider: Provider, issuer: str) -> None:
@@ -154,6 +159,7 @@ def test_a_provider_that_goes_down_meanwhile(client: Client, provider: Provider)
     assert not is_logged_in(client)
 
 
+@pytest.mark.attack("sso")
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -61,6 +61,7 @@ def test_who_may_not(
     assert client.get(f"{CASES}trash/").json()["count"] == 0
 
 
+@pytest.mark.attack("forged")
 def test_a_session_needs_its_csrf_token(user: User, case: Case) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)

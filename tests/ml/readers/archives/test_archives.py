@@ -96,6 +96,7 @@ def test_files_that_operating_systems_leave_behind_are_skipped() -> None:
     assert outcomes(zipped(FILES | left)) == FILES
 
 
+@pytest.mark.attack("hostile")
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_bombs_are_not_unpacked(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives.limits, "MAX_MEMBER", 1000)
@@ -112,6 +113,7 @@ def test_a_damaged_archive_says_so(data: bytes) -> None:
     assert trouble(data) == "archive_damaged"
 
 
+@pytest.mark.attack("hostile")
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_a_file_that_unpacks_to_hundreds_of_times_its_size_is_a_bomb(
     pack: Any, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,7 @@ def test_an_encrypted_file_is_refused() -> None:
     assert outcomes(bytes(data)) == {"a": "archive_encrypted"}
 
 
+@pytest.mark.attack("hostile")
 def test_a_bomb_with_a_false_size_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The header says 3 bytes, the stream holds more."""
     monkeypatch.setattr(archives.limits, "MAX_MEMBER", 1000)
@@ -91,6 +92,7 @@ def overlapping(count: int) -> bytes:
     return data[:start] + directory + bytes(end)
 
 
+@pytest.mark.attack("hostile")
 def test_entries_that_share_bytes_are_a_bomb() -> None:
     assert outcomes(overlapping(1)) == {"a": bytes(50_000)}
     assert trouble(overlapping(900)) == "archive_bomb"
