@@ -6,6 +6,7 @@ machines differ, and they jump.
 
 import os
 import socket
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,9 +33,11 @@ NO_WORKER = "No worker is running: uploads are accepted and wait."
 
 
 class _Own:
-    """This process's heartbeat. id is None until it has been written."""
+    """This process's heartbeat. id is None until it has been written. let_go: an earlier one was given up."""
 
     id: UUID | None = None
+    let_go = False
+    lock = threading.Lock()
     role = Role.WORKER
     facts: dict[str, str] = {}
 
@@ -54,12 +57,13 @@ def beat(*, role: Role = Role.WORKER) -> None:
 
     A process that stood still for so long that others took over what it held begins a new one.
     """
-    now = timezone.now()
-    if _Own.id is not None and Heartbeat.objects.filter(pk=_Own.id).update(seen=now, **_Own.facts):
-        return
-    row = Heartbeat(id=uuid4(), role=role, process=f"{socket.gethostname()}:{os.getpid()}", seen=now, **_Own.facts)
-    row.save(force_insert=True)
-    _Own.id = row.pk
+    with _Own.lock:
+        now = timezone.now()
+        if _Own.id is not None and Heartbeat.objects.filter(pk=_Own.id).update(seen=now, **_Own.facts):
+            return
+        row = Heartbeat(id=uuid4(), role=role, process=f"{socket.gethostname()}:{os.getpid()}", seen=now, **_Own.facts)
+        row.save(force_insert=True)
+        _Own.id, _Own.let_go = row.pk, False
 
 
 def begin_again() -> None:
@@ -67,7 +71,13 @@ def begin_again() -> None:
 
     For when it cannot tell what it holds: the database went away while it claimed something or gave it back.
     """
-    _Own.id = None
+    _Own.id, _Own.let_go = None, True
+
+
+def be_known() -> None:
+    """Before something is claimed: beat, if an earlier heartbeat was given up. Raises the errors of the database."""
+    if _Own.let_go:
+        beat()
 
 
 def stop() -> None:

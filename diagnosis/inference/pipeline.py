@@ -52,6 +52,7 @@ def run(*, prediction_id: int) -> bool:
     calling task retries it. Where the database is away and nothing can be released, the heartbeat lets go of it.
     """
     try:
+        heartbeats.be_known()
         return _run(prediction_id)
     except (OperationalError, InterfaceError):
         heartbeats.begin_again()

@@ -172,7 +172,9 @@ def test_what_could_not_be_given_back_is_taken_over_by_whoever_held_it(
         with pytest.raises(OperationalError):
             pipeline.run(prediction_id=row.pk)
     assert fresh(row).state == State.RUNNING
+    assert heartbeats.current() is None
     assert not pipeline.run(prediction_id=row.pk)  # the task's retry finds it claimed
+    assert heartbeats.current() not in (None, fresh(row).worker)  # what is claimed from now on has a holder
     for _ in range(MAX_MISSED + 2):
         commit(keeper.tick)
     assert (fresh(row).state, fresh(row).worker) == (State.QUEUED, None)
