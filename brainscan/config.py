@@ -88,7 +88,7 @@ def cookie_name(name: str, *, https: bool) -> str:
 
 
 def second_factor(value: str) -> str:
-    """SECOND_FACTOR: of whom a second factor is demanded."""
+    """SECOND_FACTOR: who has to have a second factor."""
     if value not in ("optional", "staff", "all"):
         raise ImproperlyConfigured("SECOND_FACTOR must be optional, staff (who may open the admin) or all.")
     return value

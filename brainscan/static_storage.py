@@ -1,4 +1,4 @@
-"""How static files are stored: compressed, under hashed names that also stand inside style sheets and scripts."""
+"""Static files are stored compressed and under hashed names, which style sheets and scripts refer to."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 

@@ -41,8 +41,8 @@ MAX_COLOR_FRACTION = 0.08
 scans.csv."""
 
 MAX_INNER_COLOR = 0.0002
-"""The same without the outer eighth at each edge, where labels stand: 7 pixels of 256 × 256, a small arrow. No slice of
-scans-v2.csv has one there."""
+"""The same without the outer eighth at each edge, where labels are printed: 7 pixels of 256 × 256, a small arrow. No
+slice of scans-v2.csv has one there."""
 
 
 @dataclass(frozen=True, slots=True)

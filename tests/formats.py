@@ -1,4 +1,4 @@
-"""docs/formats-pydicom.md: what becomes of every file that pydicom ships for its own tests.
+"""docs/formats-pydicom.md: what happens to every file that pydicom ships for its own tests.
 
 `python -m tests.formats` writes it; test_docs_formats.py compares it with the code. It shows two things: whether a file
 gets a prediction (most are no MR of a brain and are set aside), and whether its pixels can be decoded, which proves
@@ -23,7 +23,7 @@ HEAD = """# The files that pydicom ships
 
 <!-- written by python -m tests.formats -->
 
-Every file of pydicom's own test suite and what becomes of it. "Its pixels" says whether all frames can be decoded,
+Every file of pydicom's own test suite and what happens to it. "Its pixels" says whether all frames can be decoded,
 even if the object is set aside. The codes are explained in [formats.md](formats.md).
 """
 FILES = Path(pydicom.data.__file__).parent

@@ -61,7 +61,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Challenge:
-    """What was asked, of whom and where. user: primary key, None where anybody may answer."""
+    """A challenge, who may answer it, and on which host. user: primary key, None where anybody may answer."""
 
     purpose: str
     at: float

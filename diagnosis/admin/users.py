@@ -44,7 +44,7 @@ class AccountForm(forms.ModelForm):
 
 
 class RemoveForm(forms.Form):
-    """Who gets the cases, and what becomes of the account."""
+    """Who gets the cases, and what happens to the account."""
 
     to = forms.ModelChoiceField(User.objects.none(), label="Hand all cases over to", required=False)
     rename = forms.BooleanField(label="Rename cases whose reference the new owner has, too", required=False)

@@ -86,7 +86,7 @@ def _delete(user: User, actor: User) -> None:
 
 
 def _free(reference: str, user: User, taken: set[str]) -> str:
-    """A reference that nobody has: the case's, with the former owner's name."""
+    """An unused reference: the case's, with the former owner's name."""
     name = "".join(letter for letter in user.get_username() if letter.isascii() and letter.isalnum())[:20] or "former"
     numbered = (f"{reference[: 60 - len(name)]}-{name}{number or ''}" for number in range(len(taken) + 1))
     return next(other for other in numbered if other not in taken)

@@ -1,7 +1,7 @@
 """De-identify a volume: a new NIfTI file without the text that converters leave in it.
 
 Free text in the header is emptied: descrip, aux_file, intent_name, db_name and the unused fields. Extensions, which may
-hold a whole DICOM header, are dropped, and so is whatever stands before and after the voxels. Numbers stay as they are,
+hold a whole DICOM header, are dropped, and so are any bytes before and after the voxels. Numbers stay as they are,
 also broken ones, so that the new file is read as the old one was. It is uncompressed, as a gzip header names the
 original file.
 """

@@ -122,7 +122,7 @@ class Watch:
 
 
 def end(dead: Heartbeat) -> bool:
-    """Delete a heartbeat that stands still. False if it has moved or gone by now."""
+    """Delete a heartbeat that has stopped. False if it has moved or gone by now."""
     return bool(Heartbeat.objects.filter(pk=dead.pk, seen=dead.seen).delete()[0])
 
 

@@ -114,7 +114,7 @@ class Prediction(models.Model):
     Outcome = Outcome
 
     blinded = False
-    """Its result is hidden from the reader for whom `access.selectors` read it; the columns that tell it are empty."""
+    """True if `access.selectors` hid the result from the reader; the columns that would show it are then empty."""
 
     scan = models.ForeignKey("diagnosis.Scan", on_delete=models.PROTECT, related_name="predictions")
     model_version = models.ForeignKey(

@@ -18,7 +18,7 @@ from ml.percent import percent
 class StatusLabel:
     """How an outcome, or the state until there is one, is shown.
 
-    status: names the color in the style sheets. icon: a symbol of the sprite, so that color never stands alone.
+    status: names the color in the style sheets. icon: a symbol of the sprite, so that color is never the only sign.
     """
 
     status: str

@@ -17,7 +17,7 @@ NOTICE = "Research use – decision support, not a diagnosis"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """By whom, when, and at which address of the site a report was made."""
+    """Who made a report, when, and at which address of the site."""
 
     user: str
     made: datetime

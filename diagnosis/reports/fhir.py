@@ -103,7 +103,7 @@ def _of_model(report: ScanReport, subject: Json) -> Json:
 
 
 def _of_readers(report: ScanReport, subject: Json, site: str) -> Iterator[Json]:
-    """The readings that stand. What they amended is in the PDF."""
+    """The current readings. What they amended is in the PDF."""
     for number, reading in enumerate((one for one in report.readings if one.current), 1):
         state = ("amended" if reading.reason else "final") if reading.signed else "preliminary"
         found = _observation(f"reading-{number}", state, f"Tumor, as a reader judges ({reading.role.lower()})", subject)

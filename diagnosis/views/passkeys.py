@@ -23,7 +23,7 @@ from diagnosis.views import second_factor
 @login_not_required
 @require_POST
 def login_options(request: HttpRequest, *, purpose: Purpose) -> HttpResponse:
-    """For a login: by anybody without a password, or by whom the second factor is awaited of."""
+    """For a login without a password, or for the second step of somebody who has typed theirs."""
     user = login_steps.awaited(request) if purpose is Purpose.SECOND_FACTOR else None
     if purpose is Purpose.SECOND_FACTOR and user is None:
         return _problem("login_expired", "Too much time has passed since the password. Log in again.")

@@ -38,6 +38,6 @@ def opacities(values: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def table() -> NDArray[np.uint8]:
-    """All 256 levels as RGBA (256, 4) uint8; row n stands for the value n / 255."""
+    """All 256 levels as RGBA (256, 4) uint8; row n is the color of the value n / 255."""
     values = np.arange(256) / 255
     return np.concatenate([colors(values), opacities(values)[:, None]], axis=1)

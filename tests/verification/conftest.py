@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site on its embedded defaults, from an empty folder on, with the shipped model loaded."""
+    """A site on its embedded defaults, started in an empty folder, with the shipped model loaded."""
     with running_site(tmp_path_factory.mktemp("embedded") / "data", fresh=True, TASK_TIME_LIMIT="20") as running:
         yield running
 

@@ -96,7 +96,7 @@ def test_each_process_gets_the_secrets_that_it_needs(network: DicomNetwork) -> N
     assert found == {
         "launcher": {"METRICS_TOKEN", "DICOMWEB_URL", "MAKEFLAGS", "ADMIN_PASSWORD"},
         "web": {"METRICS_TOKEN", "DICOMWEB_URL"},  # and multiprocessing's tracker, a part of it
-        "decoder": {"SECRET_KEY"},  # a word that stands for none
+        "decoder": {"SECRET_KEY"},  # a placeholder, not the key
         "worker": set(),
         "beat": set(),
         "dicom": set(),

@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class Filler:
-    """Another program that takes every byte it gets, for as long as it is told to."""
+    """Another program that fills the disk and takes every byte that becomes free, until it is stopped."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "not-ours"

@@ -1,5 +1,5 @@
-"""Who else uploaded my image? Nothing that an uploader is told differs between images that another person has and
-ones that nobody has.
+"""No uploader can find out whether somebody else has uploaded the same image: answers and times do not differ
+between images that are already on the site and new ones.
 
 One person uploads images. Another uploads the same ones and as many new ones, in random order, one at a time. What is
 told of a known image has to equal, field by field, what its first uploader was told. Times are compared by the rank

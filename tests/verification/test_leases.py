@@ -40,7 +40,7 @@ def attempts(client: Client, prediction_id: int) -> int:
 
 
 def upload_and_wait_for_work(client: Client, *, start: int, count: int = 12) -> list[int]:
-    """Ids of new predictions, once some of them are at work."""
+    """Ids of new predictions, once some of them are running."""
     _, receipt = client.upload(*phantoms(count, start=start))
     ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
     wait_for("work", lambda: set(running(client)) & set(ids), seconds=60)
@@ -48,7 +48,7 @@ def upload_and_wait_for_work(client: Client, *, start: int, count: int = 12) -> 
 
 
 def taken_over(client: Client, held: list[int], *, since: float) -> float:
-    """Seconds from `since` until none of `held` is still in the hands of who had claimed it first."""
+    """Seconds from `since` until no prediction of `held` is claimed by its first worker process."""
 
     def free() -> bool:
         rows = (client.get(f"/api/v1/predictions/{one}/")[1] for one in held)

@@ -52,7 +52,7 @@ def reader(page: Page) -> Iterator[Page]:
 
 
 def said(page: Page) -> list[str]:
-    """Each sentence on view that says that an image is missing."""
+    """The visible sentences that say an image is missing."""
     text = page.locator("main").inner_text()
     return [one for one in SENTENCES for _ in range(text.count(one))]
 

@@ -1,4 +1,4 @@
-"""Every browser test fails where a page breaks the Content-Security-Policy; here it is seen that it would."""
+"""Browser tests fail if a page breaks the Content-Security-Policy; this test shows that they would notice."""
 
 import re
 

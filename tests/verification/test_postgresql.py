@@ -1,4 +1,4 @@
-"""What the fast tests say of the database on SQLite, said again on PostgreSQL, where writers overlap."""
+"""The fast suite's database tests, run again on PostgreSQL, where writers overlap."""
 
 import os
 import subprocess

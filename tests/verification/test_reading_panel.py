@@ -101,7 +101,7 @@ def test_a_point_and_then_a_box_are_seen_again(reader: Page, scans: list[int]) -
     expect(reader.locator("#review .reading").first).to_contain_text("Amended: The box says it better.")
     expect(reader.locator("rect.mark-place")).to_have_count(1)
     assert marks(reader)[0] == pytest.approx([0.3, 0.2, 0.5, 0.45], abs=0.01)
-    expect(reader.locator("line.mark-place")).to_have_count(0)  # the earlier place is no longer said
+    expect(reader.locator("line.mark-place")).to_have_count(0)  # the earlier place is gone
 
 
 def test_the_whole_reading_without_javascript(plain: Page, scans: list[int]) -> None:

@@ -27,7 +27,7 @@ REQUESTS = {
 
 @contextmanager
 def slow_clients(site: Site, begin: bytes) -> Iterator[None]:
-    """SLOW open connections that have sent the beginning of a request, and a further byte each half second."""
+    """SLOW open connections that have sent the start of a request and send one more byte every half second."""
     address = urlsplit(site.url)
     over = threading.Event()
     with ExitStack() as stack:

@@ -32,7 +32,7 @@ def images(folder: Path, count: int, *, first: int) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def clerks(site: Site) -> Iterator[str]:
-    """Names of people with an empty list, enough for a test each: one process makes them all."""
+    """Users with an empty upload list, one per test: a single process makes them all."""
     names = [f"clerk-{uuid.uuid4().hex[:8]}" for _ in range(CLERKS)]
     made = f"[User.objects.create_user(name, '', {PASSWORD!r}) for name in {names!r}]"
     site.manage("shell", "-c", f"from django.contrib.auth.models import User; {made}")

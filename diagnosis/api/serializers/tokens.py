@@ -1,4 +1,4 @@
-"""API tokens, without their keys: nobody has those but who was shown them."""
+"""API tokens, without their keys: a key is shown once, when its token is made."""
 
 from rest_framework import serializers
 

@@ -17,7 +17,7 @@ class AssigneeSerializer(serializers.Serializer[Any]):
 
 
 class NewAssignmentSerializer(AssigneeSerializer):
-    """Whom to ask to read a case."""
+    """Who is asked to read a case."""
 
     case_id = Id()
 

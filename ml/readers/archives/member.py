@@ -12,7 +12,7 @@ from ml.readers.archives.documents import document
 from ml.readers.packed import CHUNK
 
 HEAD = 65_536
-"""First bytes of a file, by which its format is told."""
+"""Bytes at the start of a file, enough to recognize its format."""
 _TAR_BLOCK = 512
 _DICOMDIR = b"\x02\0\x02\0UI\x14\x001.2.840.10008.1.3.10"
 """Media Storage SOP Class UID of a DICOMDIR, element (0002,0002), as it starts every DICOM file (PS3.10, 7.1)."""

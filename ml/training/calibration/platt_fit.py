@@ -92,7 +92,7 @@ def platt_targets(truth: Ints, weights: Floats) -> Floats:
 def fit_platt(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
     """Slope and intercept of least weighted log loss against targets from 0 to 1.
 
-    Logistic regression takes labels, so each row stands twice: as a tumor with the weight of its target, and as none
+    Logistic regression takes labels, so each row is given twice: as a tumor with the weight of its target, and as none
     with the rest.
     """
     center, scale = _standardization(logits)

@@ -82,7 +82,7 @@ class Site:
     results: list[SliceResult]
 
     def numbers(self, before: str) -> dict[str, list[int]]:
-        """What may stand for each number in an address. before: what stands before it, which says of what it is."""
+        """The ids to try for each number in an address. before: the part in front of it, which says whose id it is."""
         runs, scans = [self.single, self.series], [self.single.scan, self.series.scan]
         kind = next(reversed(re.findall(r"[a-z-]+", before)), "")
         kinds: dict[str, Any] = {
@@ -161,7 +161,7 @@ def blind() -> Any:
 
 @pytest.fixture
 def site(user: Any, model_version: Any) -> Site:
-    """A single image and a series that nobody has read, and a scan that everybody may know."""
+    """An unread image, an unread series, and a scan whose result everybody may see."""
     case = CaseFactory(owner=user, reference="CASE-A")
     times = {"queued": DAY, "created": DAY, "model_version": model_version}
     single = PredictionFactory(scan=ScanFactory(case=case, name="one.png", created=DAY), **times)

@@ -1,4 +1,4 @@
-"""Which policy holds for whom."""
+"""Which reading policy applies to which reader."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ class TestDescription:
 
 
 class TestBounds:
-    """Some that are told, and that each is the code's; `contract.py` asks for all of them."""
+    """A sample of the limits that the schema states, each compared with the code's; `contract.py` tries all of them."""
 
     @pytest.mark.parametrize(
         ("name", "field", "bounds"),

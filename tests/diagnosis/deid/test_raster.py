@@ -1,4 +1,4 @@
-"""De-identification of images: no word that stands beside the image stays, and every pixel does."""
+"""De-identification of images: no text of the metadata stays, and every pixel does."""
 
 import io
 import struct

@@ -252,7 +252,7 @@ def test_another_model_analyzes_all_slices_again(user: Any, model: Any) -> None:
     assert (fresh(prediction).state, SliceResult.objects.count()) == ("failed", 4)
     model.engine.forward = forward
     transitions.retry(prediction=fresh(prediction), actor=user)
-    assert SliceResult.objects.count() == 4  # of the same model: they stand
+    assert SliceResult.objects.count() == 4  # of the same model, so they stay
     Prediction.objects.update(state="failed", error_code="x", finished=timezone.now())
     ModelVersion.objects.update(active=False)
     ModelVersionFactory(active=True)
@@ -261,7 +261,7 @@ def test_another_model_analyzes_all_slices_again(user: Any, model: Any) -> None:
 
 
 def test_a_result_for_fewer_slices_is_not_reused(user: Any, other_user: Any, model: Any) -> None:
-    """Under an older model the run stands as it was, while its scan has grown."""
+    """A run under an older model stays as it was, although its scan has grown."""
     files = [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(builders.dicom_series(6))]
     old = intake.receive(user=user, files=files[:3]).accepted[0].prediction
     pipeline.run(prediction_id=old.pk)

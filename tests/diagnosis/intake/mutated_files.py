@@ -91,7 +91,7 @@ def fill(rng: random.Random, data: bytearray) -> None:
 
 
 def wrong_number(rng: random.Random, data: bytearray) -> None:
-    """Where a length, a count or an offset may stand."""
+    """Positions that may hold a length, a count or an offset."""
     form, largest = rng.choice([("H", 0xFFFF), ("I", 0xFFFFFFFF), ("Q", 2**64 - 1)])
     value = rng.choice([0, 1, largest, largest // 2, largest // 2 + 1, len(data), rng.randint(0, largest)])
     packed = struct.pack(rng.choice("<>") + form, value)
@@ -124,7 +124,7 @@ def pool() -> Iterator[DecoderPool]:
 
 
 def upload(pool: DecoderPool, data: bytes) -> Iterator[str]:
-    """What becomes of each file: "accepted", or the code of its rejection."""
+    """Outcome of each file: "accepted", or the code of its rejection."""
     try:
         for file in unpacking.unpack(SimpleUploadedFile("scan", data)):
             content = file.read()

@@ -1,4 +1,4 @@
-"""Without room, uploads are refused on every road before anything is stored, and a full disk is told as one."""
+"""Without free space every way of uploading refuses before anything is stored, and the error names the full disk."""
 
 import errno
 import sqlite3

@@ -350,7 +350,7 @@ def test_text_on_any_frame_of_a_secondary_capture_is_found(
     user: Any, monkeypatch: pytest.MonkeyPatch, which: int
 ) -> None:
     planes = np.stack([builders.phantom(96, seed=n) for n in range(6)])
-    planes[which, 0, 0] = 255  # a mark by which the stand-in knows the page
+    planes[which, 0, 0] = 255  # a mark by which the fake model recognizes the page
     monkeypatch.setattr("diagnosis.intake.decoding._has_text", lambda image: bool(image.pixels[0, 0] > 200))
     data = builders.dicom_bytes(planes, SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2", Modality="OT")
     [rejected] = receive(user, data, images=1).rejected

@@ -98,7 +98,7 @@ def test_a_mixture_gives_the_scans_of_each_alone(user: Any, data: st.DataObject)
     name = data.draw(st.sampled_from(APART))
     shared_uid, blank_ends = data.draw(st.booleans()), data.draw(st.booleans())
     counts = [data.draw(st.integers(2, 4)) for _ in range(2)]
-    # Parts that are told apart by when they came overlap in full; others by at least one place.
+    # Parts that differ only in their acquisition time overlap in full; others by at least one position.
     in_time = name in ("AcquisitionTime", "InstanceNumber")
     counts[1] = counts[0] if in_time else counts[1]
     start = 0 if in_time else data.draw(st.integers(0, counts[0] - 1))

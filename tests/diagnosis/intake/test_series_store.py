@@ -1,4 +1,4 @@
-"""Slices that come later: what joins, what splits off, what cannot be ordered, and what becomes of a result."""
+"""Slices that come later: what joins, what splits off, what cannot be ordered, and what happens to a result."""
 
 import math
 from datetime import timedelta

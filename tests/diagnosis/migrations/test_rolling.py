@@ -85,7 +85,7 @@ def narrowed(earlier: ModelState, now: ModelState) -> Iterator[str]:
 
 
 def faults(earlier: ProjectState, now: ProjectState) -> Iterator[str]:
-    """What in the database stands in the way of an earlier version's code."""
+    """What in the database would break an earlier version's code."""
     new_models = tables(now)
     for table, model in tables(earlier).items():
         there = in_database(table)

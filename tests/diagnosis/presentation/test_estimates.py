@@ -36,7 +36,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that stands still; `clock[0]` is its time in seconds."""
+    """A stopped clock; `clock[0]` is its time in seconds."""
     now = [1000.0]
     monkeypatch.setattr(estimates, "_average", None)
     monkeypatch.setattr("diagnosis.presentation.estimates.time.monotonic", lambda: now[0])

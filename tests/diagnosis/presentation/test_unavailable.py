@@ -1,4 +1,4 @@
-"""An error of the database is told as what it means for the person who waits."""
+"""A database error is explained as what it means for the person who waits."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -205,7 +205,7 @@ def test_other_alphabets_are_printed_or_said_to_be_missing(make: Make) -> None:
 def test_wide_characters_are_printed_in_the_font_for_them(
     make: Make, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A font with a few wide characters stands for one of Chinese; the usual one is said to have none of them."""
+    """A font with a few wide characters replaces a Chinese one; the usual font is made to lack them."""
     plain = typeface._glyphs(typeface.REGULAR)
     monkeypatch.setattr(typeface, "_glyphs", lambda name: plain - {ord("☔"), ord("☕")})
     report = make(scan__name="a<☔☕ש.png")

@@ -47,7 +47,7 @@ def reading(prediction: Prediction) -> str:
 
 
 class TestAfterwards:
-    """What is told to whoever comes second, however long after."""
+    """What the second person gets to read, however much later."""
 
     pytestmark = pytest.mark.django_db
 

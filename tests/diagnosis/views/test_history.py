@@ -84,7 +84,7 @@ def test_tabs_filter_and_count(as_user: Client, make: Make) -> None:
 
 
 def test_a_tab_shows_what_it_counts(as_user: Client, make: Make) -> None:
-    """It filters by what the URL says, and counts by where each run stands."""
+    """It filters as the URL says, and counts by the state of each run."""
     for state in State:
         if state is not State.DONE:
             make(name=f"{state}.png", state=state)

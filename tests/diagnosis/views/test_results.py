@@ -58,7 +58,7 @@ def test_a_scan_used_in_training_is_marked(as_user: Client, make: Make) -> None:
 
 
 def listed(client: Client, prediction: Prediction) -> dict[str, Any]:
-    """What the viewer is told of an image."""
+    """The data that the viewer gets for an image."""
     answer = client.get(f"/predictions/{prediction.pk}/slices/").json()
     [only] = answer["slices"]
     return {**answer, **only}

@@ -1,4 +1,4 @@
-"""Several slices in one image are told from one slice."""
+"""Several slices in one image are distinguished from one slice."""
 
 import csv
 from pathlib import Path

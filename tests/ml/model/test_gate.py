@@ -1,4 +1,4 @@
-"""The gate after the pass: what it sums up, whom it lets pass, and how it says no."""
+"""The gate after the pass: its features, what it accepts, and how it refuses."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """What comes in by mistake or on purpose: each gets a reason that names the rule, in little memory, and no name leaks.
 
-More of the same kind stands beside the reader that it concerns: test_dicom, test_dicom_streams, test_nifti,
+Hostile files for one reader are tested beside that reader: test_dicom, test_dicom_streams, test_nifti,
 test_archives, test_readers.
 """
 

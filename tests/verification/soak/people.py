@@ -60,7 +60,7 @@ class Person:
         return answer
 
     def rest(self, seconds: float) -> None:
-        """Close the connection first: the site drops idle ones, and `requests` then fails where a browser reconnects."""
+        """Close the connection first: the site drops idle ones, and `requests`, unlike browsers, does not reconnect."""
         self._browser.close()
         time.sleep(seconds)
 

@@ -3,5 +3,5 @@
     make tour
 
 `stage` fills the site, `scenes` lists what is shown and how to get there, `camera` takes the pictures and keeps them
-small. The command writes docs/tour/ anew, and fails if a scene cannot be reached.
+small. The command rewrites docs/tour/, and fails if a scene cannot be reached.
 """

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/tour.md anew: start a site, fill it, photograph it, stop it.
+"""Retake the pictures of docs/tour.md: start a site, fill it, photograph it, stop it.
 
 python -m tests.verification.tour [--only NAME,NAME] [FOLDER]
 """

@@ -1,4 +1,4 @@
-"""Parts of a series are told apart by what differs, with as few parts as possible, whatever the order of the slices."""
+"""A series is split by the attributes that differ, into as few parts as possible, whatever the order of the slices."""
 
 from typing import Any
 

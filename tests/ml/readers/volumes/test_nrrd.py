@@ -114,7 +114,7 @@ def test_an_image_is_one_slice() -> None:
 
 
 def test_an_axis_of_one_value_is_left_out() -> None:
-    """Wherever it stands: of vectors in front, of time behind."""
+    """Vectors have the extra axis in front, time series at the end."""
     directions = "(-1,0,0) (0,-1,0) (0,0,1)"
     for volume, kinds, given in (
         (head()[None], "vector domain domain domain", "none " + directions),

@@ -1,4 +1,4 @@
-"""Whole series: what the fit finds in them, whom it sees, and what the figures count."""
+"""Whole series: what is fitted, on which patients, and what the figures count."""
 
 import json
 from collections.abc import Callable

@@ -23,7 +23,7 @@ SPLITS = ("train", "train", "val", "val", "test", "test")
 
 @pytest.fixture
 def table(make_table: Make, tmp_path: Path) -> Callable[..., Path]:
-    """A table of six different heads, two a split; `rows` and `files` replace what stands at a place."""
+    """A table of six different heads, two a split; `rows` and `files` replace those at a position."""
 
     def build(rows: dict[int, dict[str, Any]] | None = None, files: dict[int, bytes] | None = None) -> Path:
         plain = [table_row(n, split=split) | (rows or {}).get(n, {}) for n, split in enumerate(SPLITS)]

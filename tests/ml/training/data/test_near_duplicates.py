@@ -1,4 +1,4 @@
-"""What stands on two sides of the split: found by pixels, and left out on the side that learns."""
+"""Images in two splits: found by their pixels, and left out of the training side."""
 
 from collections.abc import Callable
 from pathlib import Path

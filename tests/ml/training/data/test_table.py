@@ -1,4 +1,4 @@
-"""The data table: what is wrong is named by row and column, and no group stands on both sides."""
+"""The data table: errors name row and column, and no group is in two splits."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -111,7 +111,7 @@ def test_reliability_of_a_calibrated_and_of_a_boasting_score() -> None:
 
 
 def test_calibration_error_by_its_definition() -> None:
-    """Fifteen bins: 0.1 and 0.11 share one, 0.9 stands alone."""
+    """Fifteen bins: 0.1 and 0.11 share one, 0.9 is alone in its bin."""
     truth, scores = np.array([0, 1, 1]), np.array([0.1, 0.11, 0.9])
     assert metrics.calibration_error(truth, scores) == pytest.approx(2 / 3 * abs(0.5 - 0.105) + 1 / 3 * 0.1)
     assert metrics.brier(truth, scores) == pytest.approx((0.01 + 0.89**2 + 0.01) / 3)
