@@ -12,8 +12,10 @@ from ml.inference import pixel_checks
 from ml.model.gate import summary
 from ml.preprocess import SIZE, preprocess
 from ml.training.data.augment import augment
+from ml.training.data.dataset import Draw
 from ml.training.data.table import NOT_BRAIN, Row, brain_rows
 from ml.training.data.template import squares as squares_of_template
+from ml.training.detector.features import Maps
 from ml.training.gate import negatives, perturbations
 from ml.training.gate.examples import GateExamples
 
@@ -21,13 +23,15 @@ Square = NDArray[np.float32]
 Forward = Callable[[Square], NDArray[np.float32]]
 """From squares (N, 224, 224), 0 to 255, to the pooled maps of block 3 (N, 28, 28, 256)."""
 
-PER_SOURCE = 150
+PER_SOURCE = 60
 """At most so many images of one source of brains; each is used as it is, augmented, and perturbed four times in all."""
-TEMPLATE = 40
+LEARNED = 200
+"""At most so many copies of one source, of those the detector learned from, come to them."""
+TEMPLATE = 24
 """Slices of the average brain in each plane, each used five times."""
 COPIES = 2
 """Augmented copies of every known image that is no brain; half of them are masked to the shape of a head."""
-SYNTHETIC = 2000
+SYNTHETIC = 1500
 """Synthetic images."""
 BATCH = 16
 
@@ -66,6 +70,18 @@ def collect(
         ),
     )
     return brains, not_brains, val
+
+
+def learned(maps: Maps, draws: list[Draw], *, seed: int, per_source: int = LEARNED) -> GateExamples:
+    """A random sample of at most `per_source` of the detector's copies of each source. Their maps are cached."""
+    rng = np.random.default_rng(seed)
+    sources = np.array([row.source for row, _ in draws])
+    own = [rng.permutation(np.flatnonzero(sources == source))[:per_source] for source in np.unique(sources)]
+    chosen = np.concatenate(own)
+    batches = [chosen[first : first + BATCH] for first in range(0, len(chosen), BATCH)]
+    summaries = np.concatenate([summary(maps.take(batch)[0].astype(np.float32)) for batch in batches])
+    original = np.array([draws[i][1] == 0 for i in chosen], bool)
+    return GateExamples(summaries, tuple(sources[chosen].tolist()), original, np.zeros(len(chosen), bool))
 
 
 LabeledSquare = tuple[Square, str, bool, bool]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ml.model.gate import SUMMARY
 from ml.model.heads import CELLS, CHANNELS
 from ml.model.keras_network import TUNED
 from ml.preprocess import SIZE
@@ -13,6 +14,7 @@ from ml.training.data import targets
 from ml.training.data.dataset import Draw
 from ml.training.detector.features import Maps
 from ml.training.detector.fit import Examples
+from ml.training.gate.examples import GateExamples
 from tests.ml.training.simulated import row
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -78,3 +80,8 @@ def examples(n: int, *, seed: int = 0, split: str = "train") -> Examples:
 def whole(maps: NDArray[np.float16], cells: NDArray[np.int8], *, key: str = "") -> Maps:
     """Maps of one chunk that is there already."""
     return Maps(len(cells), lambda number: (maps, cells), key=key)
+
+
+def no_images() -> GateExamples:
+    """What the gate gets from a table without images."""
+    return GateExamples(np.zeros((0, SUMMARY), np.float32), (), np.zeros(0, bool), np.zeros(0, bool))

@@ -1,5 +1,6 @@
 """From tuned weights to a run: the embedding of clean training images, calibration on validation, known images."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ml.training.data.table import read_table
 from ml.training.detector.features import Extractor
 from ml.training.detector.fit import Examples
 from ml.training.fit_heads import fit_heads
+from ml.training.gate.examples import GateExamples
 from tests.fakes import open_gate
 from tests.ml.conftest import random_heads, table_row
 from tests.ml.training import small
@@ -41,14 +43,19 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(finishing, "calibrate", calibrated)
     monkeypatch.setattr(finishing.fit, "embedding", whitened)
-    monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (forward, rows, seed))
-    monkeypatch.setattr(finishing, "fit_gate", lambda *given, val, seed: (open_gate(), {"given": [*given, val, seed]}))
+
+    def fitted(brains: GateExamples, *given: object, val: object, seed: int) -> tuple[dict, dict]:
+        return open_gate(), {"brains": brains.counts(), "given": [*given, val, seed]}
+
+    monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (small.no_images(), rows, forward))
+    monkeypatch.setattr(finishing, "fit_gate", fitted)
     extractor = Extractor(tensors, cache=tmp_path, seed=1, policy="float32")
     done = fit_heads(
         rows, tensors, Examples(train.maps, train.draws), val, extractor=extractor, seed=5, facts={"seed": 1}
     )
     assert set(done.tensors) == {*TENSORS, *small.base(), *open_gate()}
-    assert done.gate == {"given": [extractor.forward, rows, 5, 5]}
+    copies = dict(Counter(row.source for row, _ in train.draws))
+    assert done.gate == {"brains": copies, "given": [rows, extractor.forward, 5]}
     assert seen["rows"] == [row for row, _ in val.draws]
     assert np.shape(seen["logits"]) == (6,)
     assert np.shape(seen["types"]) == (6, len(TUMOR_TYPES))

@@ -19,6 +19,7 @@ from ml.training.detector.features import Extractor
 from ml.training.settings import NAME, Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
+from tests.ml.training import small
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
 
@@ -60,7 +61,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
 
     monkeypatch.setattr("ml.training.evaluation.metrics.RESAMPLES", 10)  # intervals have tests of their own
-    monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (None, None, None))
+    monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (small.no_images(), None, None))
     monkeypatch.setattr(fit_heads, "fit_gate", lambda *images, val, seed: (open_gate(), {"what": "open"}))
     monkeypatch.setattr(fit_heads, "calibrate", separable)
     monkeypatch.setattr(run, "drop_near_duplicates", lambda rows: rows)  # phantoms look alike

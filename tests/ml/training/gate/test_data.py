@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from ml.contracts import Gate
-from ml.model.gate import SUMMARY
+from ml.model.gate import SUMMARY, summary
 from ml.training.data.table import read_table
+from ml.training.detector.features import Maps
 from ml.training.gate import perturbations
-from ml.training.gate.data import category, collect
+from ml.training.gate.data import category, collect, learned
 from ml.training.gate.report import summarize
 from tests.builders import phantom
 from tests.ml.conftest import table_row
@@ -58,6 +59,21 @@ def test_it_collects_the_same_again(make_table: Callable[..., Path]) -> None:
     first, again = (collect(forward, table, seed=2, synthetic=10, template=0) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.summaries, other.summaries)
+
+
+def test_copies_that_the_detector_learned_from(make_table: Callable[..., Path]) -> None:
+    here, there = rows(make_table)[:2]
+    draws = [(here, 0), (here, 1), (there, 2), (here, 3), (there, 0)]
+    chunk = np.zeros((5, 28, 28, 256), np.float16), np.zeros((5, 14, 14), np.int8)
+    chunk[0][:] = np.arange(1, 6)[:, None, None, None]
+    taken = learned(Maps(5, lambda number: chunk, key=""), draws, seed=1, per_source=2)
+    assert taken.names == ("here", "here", "there", "there")
+    expected = summary(chunk[0].astype(np.float32))
+    which = [int(np.flatnonzero((expected == one).all(axis=1))[0]) for one in taken.summaries]
+    assert {*which[2:]} == {2, 4}
+    assert len({*which[:2]}) == 2 and {*which[:2]} < {0, 1, 3}
+    assert taken.original.tolist() == [draws[i][1] == 0 for i in which]
+    assert not taken.prefiltered.any()
 
 
 def test_a_stripped_head_has_lost_its_skull() -> None:
