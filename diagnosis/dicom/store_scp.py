@@ -1,5 +1,7 @@
 """The C-STORE listener (a storage SCP): allowed AEs send MR series to it as they would to an archive."""
 
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,6 +18,7 @@ from diagnosis.dicom.limits import ReceiveBudget, limit_association
 from diagnosis.dicom.supported_contexts import SOP_CLASSES, TRANSFER_SYNTAXES, VERIFICATION
 
 MAX_ASSOCIATIONS = 4
+"""Associations at the same time; a further one is rejected until one ends."""
 _MAX_CONNECTIONS = 16
 """Open connections, including those that have not requested an association yet; further ones are closed."""
 _FROM_ONE_ADDRESS = 6
@@ -25,6 +28,8 @@ _MAX_OBJECTS_HELD = 2
 """Objects of the largest size that may be in memory at the same time."""
 _CALLING_AE_NOT_RECOGNIZED = (0x01, 0x01, 0x03)
 """A-ASSOCIATE-RJ: permanent, by the service user, calling AE title not recognized (PS3.8, 9.3.4)."""
+_LOCAL_LIMIT_EXCEEDED = (0x02, 0x03, 0x02)
+"""A-ASSOCIATE-RJ: transient, by the service provider, local limit exceeded."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,13 +56,17 @@ class StoreScp:
         )
         self._handler = StoreHandler(username=options.username)
         self._refused: WeakSet[Any] = WeakSet()
+        self._taken: WeakSet[Any] = WeakSet()
+        self._counting = threading.Lock()
         pynetdicom._config.LOG_HANDLER_LEVEL = "none"  # its log quotes what is received
 
     def start(self) -> int:
         """Listen; returns the port. Raises OSError if it is in use."""
         entity = AE(ae_title=self._options.title)
         entity.require_called_aet = True
-        entity.maximum_associations = MAX_ASSOCIATIONS
+        entity.maximum_associations = (
+            sys.maxsize
+        )  # pynetdicom's limit counts silent connections; `_on_request` has ours
         entity.maximum_pdu_size = 65536
         entity.network_timeout = _NETWORK_SECONDS
         entity.acse_timeout = entity.dimse_timeout = _ANSWER_SECONDS
@@ -94,5 +103,19 @@ class StoreScp:
         sender = sender_of(event)
         if not any(entry.matches(sender.title, address=sender.address) for entry in self._options.allowed):
             _log.warning("association refused: not in DICOM_ALLOWED_AES", title=sender.title, ip=sender.address)
-            event.assoc.acse.send_reject(*_CALLING_AE_NOT_RECOGNIZED)
-            event.assoc.kill()  # returns only after the rejection has been sent
+            _reject(event.assoc, _CALLING_AE_NOT_RECOGNIZED)
+        elif not self._take(event.assoc):
+            _reject(event.assoc, _LOCAL_LIMIT_EXCEEDED)
+
+    def _take(self, association: Any) -> bool:
+        """Whether there is room for one more association. Connections that have said nothing do not count."""
+        with self._counting:
+            if sum(one in self._taken for one in self._entity.active_associations) >= MAX_ASSOCIATIONS:
+                return False
+            self._taken.add(association)
+            return True
+
+
+def _reject(association: Any, why: tuple[int, int, int]) -> None:
+    association.acse.send_reject(*why)
+    association.kill()  # returns only after the rejection has been sent

@@ -84,7 +84,7 @@ def is_echoed(port: int, *, address: str, name: str) -> bool:
     entity = AE(ae_title=name)
     entity.add_requested_context(Verification)
     entity.acse_timeout = entity.connection_timeout = 3
-    association = entity.associate("127.0.0.1", port, bind_address=(address, 0))
+    association = entity.associate("127.0.0.1", port, ae_title="BRAINSCAN", bind_address=(address, 0))
     answered = association.is_established and association.send_c_echo().get("Status") == 0
     association.release()
     return bool(answered)
