@@ -40,14 +40,14 @@ def ready(request: HttpRequest) -> JsonResponse:
 def report() -> dict[str, dict[str, Any]]:
     """What the site needs, by name: each with `ready`, and `problem` where it is not."""
     database, broker_status = _database(), broker.broker_status()
-    known = database["ready"]
-    model = model_versions.status() if known else _UNKNOWN
+    database_ready = database["ready"]
+    model = model_versions.status() if database_ready else _UNKNOWN
     return {
         "database": database,
         "broker": broker_status,
         "model": {"ready": model.usable, "label": model.label, "problem": model.problem},
-        "worker": heartbeats.worker_status() if known else {"ready": False, "count": 0, "problem": _NOT_KNOWN},
-        "beat": heartbeats.beat_status() if known else {"ready": False, "problem": _NOT_KNOWN},
+        "worker": heartbeats.worker_status() if database_ready else {"ready": False, "count": 0, "problem": _NOT_KNOWN},
+        "beat": heartbeats.beat_status() if database_ready else {"ready": False, "problem": _NOT_KNOWN},
         "space": _space(),
     }
 
@@ -64,6 +64,6 @@ def _database() -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        known = unavailable.of_error(error)
-        return {"ready": False, "problem": known.reason if known else "The database does not answer."}
+        explained = unavailable.of_error(error)
+        return {"ready": False, "problem": explained.reason if explained else "The database does not answer."}
     return {"ready": True}

@@ -59,10 +59,10 @@ def cover(user: AnyUser, predictions: Iterable[Prediction]) -> None:
     """Empty those of the given predictions, which no selector has read, whose result `user` may not know yet."""
     if not reading_policy.is_blind_first(user):
         return
-    known = list(predictions)
-    read = Review.objects.filter(reader=user.pk, committed__isnull=False, scan__in={row.scan_id for row in known})
+    loaded = list(predictions)
+    read = Review.objects.filter(reader=user.pk, committed__isnull=False, scan__in={row.scan_id for row in loaded})
     committed = set(read.values_list("scan", flat=True))
-    for row in known:
+    for row in loaded:
         if row.state == State.DONE and row.scan_id not in committed:
             _empty(row)
 

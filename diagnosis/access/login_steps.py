@@ -32,8 +32,8 @@ def ask_for_code(request: HttpRequest, user: User, *, target: str) -> None:
     """Remember that this person's password was right, and where they wanted to go."""
     request.session.flush()
     sessions.limit_visitor(request)
-    known = {"user": user.pk, "hash": user.get_session_auth_hash(), "at": time.time(), "target": target}
-    request.session[_PENDING] = known
+    pending = {"user": user.pk, "hash": user.get_session_auth_hash(), "at": time.time(), "target": target}
+    request.session[_PENDING] = pending
 
 
 def awaited(request: HttpRequest) -> User | None:

@@ -39,11 +39,11 @@ def of(user: User) -> QuerySet[Passkey]:
 
 def options_to_add(request: HttpRequest, user: User) -> dict[str, Any]:
     """What the browser is asked for a new passkey. Raises Refused: passkeys_unavailable, too_many_passkeys."""
-    known = list(of(user))
-    if len(known) >= MAX_PASSKEYS:
+    existing = list(of(user))
+    if len(existing) >= MAX_PASSKEYS:
         raise Refused("too_many_passkeys", f"You have {MAX_PASSKEYS} passkeys already. Remove one first.")
-    handle = known[0].user_handle if known else secrets.token_urlsafe(64)
-    return webauthn.ask_to_create(request, user, handle=handle, known=_at(request, known))
+    handle = existing[0].user_handle if existing else secrets.token_urlsafe(64)
+    return webauthn.ask_to_create(request, user, handle=handle, existing=_at(request, existing))
 
 
 def options(request: HttpRequest, *, purpose: Purpose, user: User | None = None) -> dict[str, Any]:
@@ -51,10 +51,10 @@ def options(request: HttpRequest, *, purpose: Purpose, user: User | None = None)
 
     Raises Refused: passkeys_unavailable, no_passkey.
     """
-    known = _at(request, of(user)) if user else []
-    if user and not known:
+    existing = _at(request, of(user)) if user else []
+    if user and not existing:
         raise Refused("no_passkey", "You have no passkey for this address.")
-    return webauthn.ask(request, purpose=purpose, user=user, known=known)
+    return webauthn.ask(request, purpose=purpose, user=user, allowed=existing)
 
 
 def add(request: HttpRequest, user: User, *, name: str, answer: str) -> list[str]:

@@ -103,8 +103,8 @@ def site_of(request: HttpRequest) -> Site | None:
     return Site(host, origin)
 
 
-def ask_to_create(request: HttpRequest, user: User, *, handle: str, known: Iterable[Passkey]) -> dict[str, Any]:
-    """What `navigator.credentials.create` is called with. handle: base64url. known: which devices are no news."""
+def ask_to_create(request: HttpRequest, user: User, *, handle: str, existing: Iterable[Passkey]) -> dict[str, Any]:
+    """What `navigator.credentials.create` is called with. handle: base64url. existing: the passkeys to exclude."""
     from fido2.utils import websafe_decode
     from fido2.webauthn import PublicKeyCredentialUserEntity
 
@@ -112,7 +112,7 @@ def ask_to_create(request: HttpRequest, user: User, *, handle: str, known: Itera
     name = user.get_username()
     options, state = _server(site.host).register_begin(
         PublicKeyCredentialUserEntity(id=websafe_decode(handle), name=name, display_name=user.get_full_name() or name),
-        credentials=_descriptors(known),
+        credentials=_descriptors(existing),
         resident_key_requirement="preferred",  # type: ignore[arg-type]  # fido2 makes its enumerations of the words
         user_verification="preferred",  # type: ignore[arg-type]
     )
@@ -120,11 +120,11 @@ def ask_to_create(request: HttpRequest, user: User, *, handle: str, known: Itera
     return dict(options.public_key)
 
 
-def ask(request: HttpRequest, *, purpose: Purpose, user: User | None, known: Iterable[Passkey]) -> dict[str, Any]:
-    """What `navigator.credentials.get` is called with. known: the passkeys that may answer; none: any of this site."""
+def ask(request: HttpRequest, *, purpose: Purpose, user: User | None, allowed: Iterable[Passkey]) -> dict[str, Any]:
+    """What `navigator.credentials.get` is called with. allowed: passkeys that may answer; empty: any of this site."""
     site = _site(request)
     options, state = _server(site.host).authenticate_begin(
-        credentials=_descriptors(known),
+        credentials=_descriptors(allowed),
         user_verification="required" if purpose in _VERIFIED else "preferred",  # type: ignore[arg-type]
     )
     pk = user.pk if user else None
@@ -213,11 +213,11 @@ def _keep(request: HttpRequest, challenge: Challenge) -> None:
     request.session[_KEY] = vars(challenge)
 
 
-def _descriptors(known: Iterable[Passkey]) -> list[Any] | None:
+def _descriptors(passkeys: Iterable[Passkey]) -> list[Any] | None:
     from fido2.server import to_descriptor
     from fido2.webauthn import AttestedCredentialData
 
-    return [to_descriptor(AttestedCredentialData(bytes(one.credential))) for one in known] or None
+    return [to_descriptor(AttestedCredentialData(bytes(one.credential))) for one in passkeys] or None
 
 
 def _parsed(kind: Any, answer: str) -> Any:

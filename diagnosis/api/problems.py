@@ -122,19 +122,23 @@ def response(
 def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """DRF's exception handler: turns any exception of a view into a problem. None reaches the HTML error pages."""
     request = context["request"]
-    known = _as_api_exception(error)
+    exception = _as_api_exception(error)
     set_rollback()
-    if known is None:
+    if exception is None:
         _log.exception("unexpected error in the API", exc_info=error)
         signals.got_request_exception.send(sender=handle, request=getattr(request, "_request", request))
-        known = _Unexpected()
+        exception = _Unexpected()
     headers = {}
-    if challenge := getattr(known, "auth_header", None):
+    if challenge := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if wait := getattr(known, "wait", None):
+    if wait := getattr(exception, "wait", None):
         headers["Retry-After"] = str(math.ceil(wait))
     return response(
-        request, status=known.status_code, headers=headers, extra=getattr(known, "extra", None), **_details(known)
+        request,
+        status=exception.status_code,
+        headers=headers,
+        extra=getattr(exception, "extra", None),
+        **_details(exception),
     )
 
 
@@ -219,11 +223,11 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     return None
 
 
-def _details(known: exceptions.APIException) -> dict[str, Any]:
-    if not isinstance(known, exceptions.ValidationError):
-        code = known.get_codes()
-        return {"code": code if isinstance(code, str) else known.default_code, "detail": str(known.detail)}
-    errors: Any = known.detail
+def _details(exception: exceptions.APIException) -> dict[str, Any]:
+    if not isinstance(exception, exceptions.ValidationError):
+        code = exception.get_codes()
+        return {"code": code if isinstance(code, str) else exception.default_code, "detail": str(exception.detail)}
+    errors: Any = exception.detail
     if not isinstance(errors, dict):
         errors = {api_settings.NON_FIELD_ERRORS_KEY: errors}
     errors = {field: _sentences(messages) for field, messages in errors.items()}

@@ -111,8 +111,8 @@ def _restore(*, scans: list[int], actor: User) -> None:
     rows.update(in_trash=False)
     transitions.queue_restored(rows, actor=actor)
     # The search for similar scans reads rows above the last id it knows, so these take new ids.
-    known = list(Embedding.objects.filter(prediction__in=rows.order_by()).order_by("pk"))
-    Embedding.objects.filter(pk__in=[row.pk for row in known]).delete()
-    for row in known:
+    embeddings = list(Embedding.objects.filter(prediction__in=rows.order_by()).order_by("pk"))
+    Embedding.objects.filter(pk__in=[row.pk for row in embeddings]).delete()
+    for row in embeddings:
         row.pk = None
-    Embedding.objects.bulk_create(known, batch_size=200)
+    Embedding.objects.bulk_create(embeddings, batch_size=200)

@@ -94,8 +94,8 @@ def _scan_group(result: Result) -> sr.MeasurementsAndQualitativeEvaluations:
         unsigned = own_code("unsigned", "Not signed by a reader")
         evaluations.append(sr.QualitativeEvaluation(name=own_code("reading", "Reading by a person"), value=unsigned))
     if result.trained_on:
-        known = own_code("trained-on", sentences.TRAINED_ON[0])
-        evaluations.append(sr.QualitativeEvaluation(name=own_code("training", "Part in training"), value=known))
+        trained_on = own_code("trained-on", sentences.TRAINED_ON[0])
+        evaluations.append(sr.QualitativeEvaluation(name=own_code("training", "Part in training"), value=trained_on))
     if result.tumor_type:
         tumor_type = own_code(result.tumor_type, result.tumor_type.capitalize())
         evaluations.append(

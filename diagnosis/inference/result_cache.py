@@ -27,17 +27,17 @@ _COPIED = (
 
 
 def reuse(claimed: Prediction) -> bool:
-    """Complete the prediction with a known result. False if there is none."""
-    known = _find(claimed)
-    if known is None:
+    """Complete the prediction with an earlier result for the same pixels. False if there is none."""
+    earlier = _find(claimed)
+    if earlier is None:
         return False
-    series.copy_results(known, claimed)
-    fields = {name: getattr(known, name) for name in _COPIED}
-    key_slice = series.slice_at(claimed.scan, known.key_slice.index) if known.key_slice else None
-    vector = Embedding.objects.filter(prediction=known).values_list("vector", flat=True).first()
+    series.copy_results(earlier, claimed)
+    fields = {name: getattr(earlier, name) for name in _COPIED}
+    key_slice = series.slice_at(claimed.scan, earlier.key_slice.index) if earlier.key_slice else None
+    vector = Embedding.objects.filter(prediction=earlier).values_list("vector", flat=True).first()
     assert claimed.started is not None
     taken = {"total": round((timezone.now() - claimed.started).total_seconds() * 1000, 3)}
-    transitions.complete(claimed, vector=vector, reused_from=known, key_slice=key_slice, milliseconds=taken, **fields)
+    transitions.complete(claimed, vector=vector, reused_from=earlier, key_slice=key_slice, milliseconds=taken, **fields)
     return True
 
 

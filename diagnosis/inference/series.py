@@ -178,13 +178,13 @@ def _finding(row: SliceResult) -> SliceOutcome:
     )
 
 
-def copy_results(known: Prediction, claimed: Prediction) -> None:
-    """Copy a known result's slices to a prediction on the same series, uploaded as another scan."""
+def copy_results(earlier: Prediction, claimed: Prediction) -> None:
+    """Copy an earlier result's slices to a prediction on the same series, uploaded as another scan."""
     if not claimed.scan.is_series:
         return
     slices = dict(Slice.objects.filter(scan=claimed.scan_id).values_list("index", "pk"))
     # A run that was at work while slices left its scan may have written a result of one of them after they had gone.
-    results = SliceResult.objects.filter(prediction=known, slice__scan=known.scan_id).select_related("slice")
+    results = SliceResult.objects.filter(prediction=earlier, slice__scan=earlier.scan_id).select_related("slice")
     SliceResult.objects.filter(prediction=claimed).delete()
     copies = [SliceResult(**_copied(row), prediction=claimed, slice_id=slices[row.slice.index]) for row in results]
     SliceResult.objects.bulk_create(copies, batch_size=200)

@@ -72,20 +72,20 @@ def reopen(prediction: Prediction, *, actor: User, not_before: datetime) -> bool
     """A slice arrived after the result: queue the run again. The audit row keeps the old result. False if there is
     none by now."""
     with transaction.atomic():
-        known = Prediction.objects.filter(pk=prediction.pk, state__in=REUSABLE).first()
-        if known is None:
+        completed = Prediction.objects.filter(pk=prediction.pk, state__in=REUSABLE).first()
+        if completed is None:
             return False
-        changed = Prediction.objects.filter(pk=known.pk, state=known.state).update(
+        changed = Prediction.objects.filter(pk=completed.pk, state=completed.state).update(
             state=State.QUEUED, outcome="", uncertain=False, tumor_probability=None, type_probabilities=None,
             evidence=None, gate=None, series=None, key_slice=None, reused_from=None, attempts=0, queued=timezone.now(),
             not_before=not_before, started=None, finished=None, worker=None,
         )  # fmt: skip
         if not changed:
             return False
-        Embedding.objects.filter(prediction=known).delete()
-        result = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
-        audit.record("prediction.reopened", actor=actor, target=known, **result)
-        broker.send_on_commit(known.pk, not_before=not_before)
+        Embedding.objects.filter(prediction=completed).delete()
+        result = {"outcome": completed.outcome, "tumor_probability": completed.tumor_probability}
+        audit.record("prediction.reopened", actor=actor, target=completed, **result)
+        broker.send_on_commit(completed.pk, not_before=not_before)
     return True
 
 
@@ -234,9 +234,9 @@ def forget_slices(slice_ids: Sequence[int]) -> None:
 def discard(scan: Scan, *, actor: User) -> None:
     """Delete a scan that has lost all its slices to others, with its predictions and reviews. Audit rows keep each."""
     reviews.forget(scan, actor=actor, why="its slices moved to other scans")
-    for known in Prediction.objects.filter(scan=scan):
-        result = {"outcome": known.outcome, "tumor_probability": known.tumor_probability}
-        audit.record("prediction.discarded", actor=actor, target=known, scan=scan.pk, **result)
+    for prediction in Prediction.objects.filter(scan=scan):
+        result = {"outcome": prediction.outcome, "tumor_probability": prediction.tumor_probability}
+        audit.record("prediction.discarded", actor=actor, target=prediction, scan=scan.pk, **result)
     Prediction.objects.filter(scan=scan).delete()
     scan.delete()
 

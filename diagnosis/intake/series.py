@@ -68,12 +68,12 @@ def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
     digests = [row.pixel_sha256 for row in rows] + [one.pixel_sha256 for one in arrived]
     found = series.assemble(facts, pixels=digests.__getitem__)
     repeated: dict[int, list[int]] = defaultdict(list)
-    for index, known in found.repeats.items():
-        repeated[known].append(index)
+    for index, original in found.repeats.items():
+        repeated[original].append(index)
     continued = _continued_scans(found.stacks, rows, scans)
     parts = []
     for stack, scan in zip(found.stacks, continued, strict=True):
-        again = [index for known in stack.slices for index in repeated[known]]
+        again = [index for original in stack.slices for index in repeated[original]]
         members = sorted([*stack.slices, *(index for index in again if index < len(rows))])
         own = tuple(rows[index] for index in members if index < len(rows))
         parts.append(
@@ -105,8 +105,8 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     slices = list(Slice.objects.filter(scan__in=found).order_by("id")) if found else []
     cases = {scan.pk: scan.case_id for scan in found}
     digests = {one.pixel_sha256 for one in arrived}
-    known = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
-    chosen = max(dict.fromkeys(cases.values()), key=lambda case: known[case], default=None)
+    matches = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
+    chosen = max(dict.fromkeys(cases.values()), key=lambda case: matches[case], default=None)
     deleted = (scan for scan in everything if scan.in_trash and (first.reference or scan.case_id == chosen))
     if (there := next(deleted, None)) is not None:
         raise rejections.in_trash(there)

@@ -20,7 +20,7 @@ def check() -> Iterator[Finding]:
 
 
 def _without(target_type: str, rows: QuerySet[Any], *actions: str) -> tuple[Finding, ...]:
-    known = AuditEvent.objects.filter(target_type=target_type, target_id=OuterRef("as_text"), action__in=actions)
-    bare: QuerySet[Model] = rows.annotate(as_text=Cast("pk", CharField())).exclude(Exists(known))
+    events = AuditEvent.objects.filter(target_type=target_type, target_id=OuterRef("as_text"), action__in=actions)
+    bare: QuerySet[Model] = rows.annotate(as_text=Cast("pk", CharField())).exclude(Exists(events))
     says = f"A {target_type} has no audit row that says who made it ({', '.join(actions)})."
     return found(f"audit_missing_{target_type}", says, list(bare.values_list("pk", flat=True)))

@@ -33,22 +33,22 @@ class Stored:
 def check(*, digests: bool) -> Iterator[Finding]:
     """Findings on files; see the package."""
     digest_of = dict(Scan.objects.values_list("file", "sha256").iterator())
-    known = set(digest_of)
+    named = set(digest_of)
     for model in (Scan, Slice):
         for names in model._default_manager.values_list(*STORED).iterator():
-            known.update(name for name in names if name)
+            named.update(name for name in names if name)
     waiting = set(DiscardedFile.objects.values_list("name", flat=True).iterator())
     there = set(_stored())
     yield from found(
         "file_missing",
         "A row names a file that the storage does not have. Restore it from a backup.",
-        _still_known(known - there),
+        _still_named(named - there),
     )
-    orphans = {name for name in there - known - waiting if _is_old(name)}
+    orphans = {name for name in there - named - waiting if _is_old(name)}
     yield from found(
         "file_orphaned", "No row names this file.", orphans, partial(_delete, sorted(orphans)) if orphans else None
     )
-    wanted = (known & there) if digests else (set(digest_of) & there)
+    wanted = (named & there) if digests else (set(digest_of) & there)
     read = partial(_read, hashed=frozenset(digest_of) if digests else frozenset())
     with ThreadPoolExecutor(_THREADS) as pool:
         facts = {name: one for name, one in zip(wanted, pool.map(read, wanted), strict=True) if one is not None}
@@ -101,7 +101,7 @@ def _is_old(name: str) -> bool:
         return False
 
 
-def _still_known(missing: Iterable[str]) -> list[str]:
+def _still_named(missing: Iterable[str]) -> list[str]:
     """Of files that are not there, those that a row still names: the site may have deleted both meanwhile."""
     return [name for name in missing if _named(name) and not default_storage.exists(name)]
 

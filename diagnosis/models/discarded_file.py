@@ -28,8 +28,8 @@ def discard(names: Iterable[str]) -> None:
     for model in ("Scan", "Slice"):
         rows = apps.get_model("diagnosis", model)._default_manager
         for field in STORED:
-            known = sorted(rest)
-            for start in range(0, len(known), 500):
-                part = known[start : start + 500]
+            candidates = sorted(rest)
+            for start in range(0, len(candidates), 500):
+                part = candidates[start : start + 500]
                 rest.difference_update(rows.filter(**{f"{field}__in": part}).values_list(field, flat=True))
     DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in sorted(rest)], ignore_conflicts=True)

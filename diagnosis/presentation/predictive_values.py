@@ -43,11 +43,11 @@ def sentences(prediction: Prediction) -> tuple[str, ...]:
     prevalence, figures = settings.PREVALENCE, of_model(prediction)
     if prevalence is None or figures is None or prediction.uncertain:
         return ()
-    known = {"sensitivity": figures.sensitivity, "specificity": figures.specificity, "prevalence": prevalence}
+    rates = {"sensitivity": figures.sensitivity, "specificity": figures.specificity, "prevalence": prevalence}
     if prediction.outcome == Outcome.TUMOR:
-        meaning = f"of 100 called tumor, about {_count(positive(**known))} show one"
+        meaning = f"of 100 called tumor, about {_count(positive(**rates))} show one"
     elif prediction.outcome == Outcome.NO_TUMOR:
-        meaning = f"of 100 called no tumor, about {_count(1 - negative(**known))} show one all the same"
+        meaning = f"of 100 called no tumor, about {_count(1 - negative(**rates))} show one all the same"
     else:
         return ()
     mix = (

@@ -106,8 +106,8 @@ def _taken(request: HttpRequest) -> dict[str, Any]:
 
 def _log_in(request: HttpRequest, flow: dict[str, Any], claims: dict[str, Any]) -> Done:
     user = accounts.of(claims)
-    known = {name: claims[name] for name in ("amr", "acr") if name in claims}
-    audit.record("sso.accepted", target=user, issuer=claims["iss"], subject=claims["sub"], **known)
+    methods = {name: claims[name] for name in ("amr", "acr") if name in claims}
+    audit.record("sso.accepted", target=user, issuer=claims["iss"], subject=claims["sub"], **methods)
     if accounts.has_two_factors(claims):
         login(request, user)
         login_steps.mark_passed(request)

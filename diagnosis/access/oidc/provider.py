@@ -133,8 +133,8 @@ def logout_url(id_token: str, *, back_to: str) -> str | None:
         return None
     if not _is_safe(endpoint):
         return None
-    known = {"id_token_hint": id_token, "client_id": configured().client_id, "post_logout_redirect_uri": back_to}
-    return f"{endpoint}{'&' if '?' in str(endpoint) else '?'}{urlencode(known)}"
+    parameters = {"id_token_hint": id_token, "client_id": configured().client_id, "post_logout_redirect_uri": back_to}
+    return f"{endpoint}{'&' if '?' in str(endpoint) else '?'}{urlencode(parameters)}"
 
 
 def _client(redirect_uri: str) -> Any:
@@ -163,8 +163,8 @@ def _verified(id_token: str, *, nonce: str, access_token: str | None) -> dict[st
             "aud": {"essential": True, "value": oidc.client_id},
             "nonce": {"essential": True, "value": nonce},
         }
-        known = {"client_id": oidc.client_id, "nonce": nonce, "access_token": access_token}
-        checked = CodeIDToken(token.claims, token.header, options, known)
+        expected = {"client_id": oidc.client_id, "nonce": nonce, "access_token": access_token}
+        checked = CodeIDToken(token.claims, token.header, options, expected)
         checked.validate(leeway=LEEWAY)
     subject = checked["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:

@@ -84,8 +84,8 @@ class AcceptedSerializer(ScanFieldsSerializer):
         if earlier is None:
             return None
         same = earlier.pk == accepted.scan.pk
-        known = selectors.predictions(self.context["request"].user).filter(scan=earlier)
-        prediction = accepted.prediction if same else known.order_by("-id").first()
+        visible = selectors.predictions(self.context["request"].user).filter(scan=earlier)
+        prediction = accepted.prediction if same else visible.order_by("-id").first()
         url = reverse("api:scan-detail", args=[earlier.pk], request=self.context["request"])
         return {"scan": earlier.pk, "url": url, "prediction": self._brief(prediction)}
 

@@ -33,7 +33,7 @@ def request_at(host: str = "localhost", *, secure: bool = False, **headers: str)
 
 def asked(user: User, **changes: Any) -> tuple[HttpRequest, dict[str, Any]]:
     request = request_at()
-    options = webauthn.ask_to_create(request, user, handle=HANDLE, known=[])
+    options = webauthn.ask_to_create(request, user, handle=HANDLE, existing=[])
     request.session["passkey_challenge"] |= changes
     return request, json.loads(json.dumps(options))
 
@@ -67,7 +67,7 @@ class TestSite:
     def test_another_origin_is_not_the_site(self, origin: str) -> None:
         assert webauthn.site_of(request_at(origin=origin)) is None
         with pytest.raises(Refused, match="HTTPS"):
-            webauthn.ask(request_at(origin=origin), purpose=Purpose.LOGIN, user=None, known=[])
+            webauthn.ask(request_at(origin=origin), purpose=Purpose.LOGIN, user=None, allowed=[])
 
     def test_behind_a_proxy_that_changes_the_host_a_trusted_origin_is(self, settings: Any) -> None:
         settings.CSRF_TRUSTED_ORIGINS = ["https://outside.example.org", "https://*.example.net"]
