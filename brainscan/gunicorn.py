@@ -43,12 +43,10 @@ def child_exit(server: object, worker: Any) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Hide gunicorn's name and version in the Server header; start the first decoder, and trim the heap regularly."""
+    """Hide gunicorn's name and version in the Server header; start the first process that decodes files."""
     import gunicorn.http.wsgi
 
-    from brainscan import heap
     from diagnosis.intake import decoder_pool
 
     gunicorn.http.wsgi.SERVER = "brainscan"
     threading.Thread(target=decoder_pool.warm_up, name="warm-up", daemon=True).start()
-    heap.trim_regularly()

@@ -32,6 +32,8 @@ from tests.verification.soak.sampling import Sampler
 WHOLE = 30
 STAFF = ("ada", "sven", "tove", "rosa", ADMINISTRATOR)
 SCRIPT = "script"
+HISTORY, BATCH = 500, 50
+"""Results that each of STAFF has before the load begins, and how many of them are uploaded in a request."""
 PACE = 2.0
 """Seconds of rest after each thing a person does."""
 _PEOPLE = f"""
@@ -88,6 +90,9 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
     sender = scanner.Scanner(
         int(site.environment["DICOM_PORT"]), Client(site.url, site.token(scanner.PERSON)), files, ledger
     )
+    admin = Client(site.url, site.token())
+    fill(site, files, ledger)
+    wait_for("the results of the history", lambda: not active(admin), seconds=1800)
     until = time.monotonic() + 60 * minutes
     with Sampler(lambda: site.processes() | {broker: "valkey"}) as sampler:
         threads = [
@@ -105,7 +110,6 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
             thread.start()
         for thread in threads:
             thread.join()
-    admin = Client(site.url, site.token())
     with continuing(ledger, "the end of the queue"):
         wait_for("the end of the queue", lambda: not active(admin), seconds=120)
     return report.Found(
@@ -120,6 +124,22 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
     )
 
 
+def fill(site: Site, files: Files, ledger: Ledger) -> None:
+    """Upload a history for everybody.
+
+    An export reads 500 results at a time, and a page up to 100. With fewer there, every answer would need more memory
+    than the one before, and the site would seem to grow for that alone.
+    """
+    for name in STAFF:
+        client = Client(site.url, site.token(name))
+        for number in range(HISTORY // BATCH):
+            images = [files.picture() for _ in range(BATCH)]
+            status, receipt = client.upload(*images, case=f"{name}-before-{number}", confirmed=True)
+            ledger.record_answer("POST", "/api/v1/scans/", status, expected=status == 201)
+            for scan in receipt["scans"]:
+                ledger.record_upload(scan["prediction"]["id"], scan["uploaded_as"])
+
+
 def burst(people: list[Person]) -> None:
     """Everybody at once, so that every thread and decoder is warm before anything is measured."""
     for person in people:
@@ -127,6 +147,7 @@ def burst(people: list[Person]) -> None:
     with ThreadPoolExecutor(60) as pool:
         for _ in range(3):
             list(pool.map(lambda n: people[n % len(people)].get("/history/"), range(60)))
+        list(pool.map(lambda person: person.get("/history/export/?format=csv"), people))
         list(pool.map(Person.upload_broken, people))
 
 
