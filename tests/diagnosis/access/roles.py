@@ -120,7 +120,7 @@ def answered(client: Client, method: str, path: str, before: list[Any]) -> tuple
 
 @pytest.mark.attack("roles")
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.__name__)
-def test_who_may_not_see_a_case_learns_and_changes_nothing(planted: Site, role: Callable[[Site], Client]) -> None:
+def test_a_user_without_access_sees_and_changes_nothing(planted: Site, role: Callable[[Site], Client]) -> None:
     client, wrong = role(planted), []
     before = held()
     for method, path in requests(planted):

@@ -143,7 +143,7 @@ def test_an_end_written_anew_shows_by_a_head_that_was_noted(capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("text", ["", "6", "6:", "six:" + "0" * 64, "6:" + "g" * 64, "6:" + "0" * 63])
-def test_what_is_no_head_is_refused(text: str) -> None:
+def test_malformed_heads_are_refused(text: str) -> None:
     with pytest.raises(CommandError, match="A head is"):
         call_command("audit_verify", "--known", text)
 

@@ -49,7 +49,7 @@ def test_anonymous_and_deactivated_users_see_nothing(user: Any, mine: Any) -> No
 
 
 @pytest.mark.parametrize("what", ["case", "scan"])
-def test_nobody_sees_what_lies_in_the_trash(what: str, user: Any, reader: Any, admin: Any) -> None:
+def test_rows_in_the_trash_are_hidden_from_everybody(what: str, user: Any, reader: Any, admin: Any) -> None:
     scan = ScanFactory(case__owner=user, frames=3)
     row = Slice.objects.create(scan=scan, index=0, pixel_sha256="0" * 64)
     deleted = scan if what == "scan" else scan.case

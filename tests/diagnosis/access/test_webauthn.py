@@ -132,7 +132,7 @@ class TestCreating:
             '{"rawId": "AA", "response": {}}',
         ],
     )
-    def test_what_cannot_be_read(self, user: User, answer: str) -> None:
+    def test_unreadable_responses(self, user: User, answer: str) -> None:
         request, _ = asked(user)
         with pytest.raises(NotProven, match=r"readable|too long"):
             created(request, user, answer)

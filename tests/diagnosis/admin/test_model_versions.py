@@ -86,7 +86,7 @@ def test_other_places_are_refused_alike_whether_there_or_not(
     assert not ModelVersion.objects.exists()
 
 
-def test_what_is_wrong_with_an_artifact_is_said_at_the_field(as_admin: Client, models_folder: Path) -> None:
+def test_an_artifact_error_is_shown_at_its_field(as_admin: Client, models_folder: Path) -> None:
     folder = artifact(models_folder / "damaged")
     weights = folder / "weights.safetensors"
     weights.write_bytes(bytes(reversed(weights.read_bytes())))

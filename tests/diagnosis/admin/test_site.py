@@ -27,7 +27,7 @@ def test_login_leads_to_the_index_for_a_target_elsewhere(as_admin: Client, targe
     assert as_admin.get("/admin/login/", {"next": target})["Location"] == "/admin/"
 
 
-def test_who_is_no_staff_is_refused_not_sent_around(as_user: Client) -> None:
+def test_non_staff_get_403_and_no_redirect_loop(as_user: Client) -> None:
     response = as_user.get("/admin/", follow=True)
     assert response.status_code == 403
     assert len(response.redirect_chain) <= 1

@@ -89,7 +89,7 @@ def test_whoever_signed_is_deactivated_only(case: Case, user: User, other_user: 
     assert Case.objects.get(pk=case.pk).owner == other_user
 
 
-def test_what_forbids_it(case: Case, user: User, other_user: User, admin: User) -> None:
+def test_conditions_that_forbid_it(case: Case, user: User, other_user: User, admin: User) -> None:
     assert refused(user=admin, to=other_user, actor=admin) == "own_account"
     assert refused(user=user, to=None, actor=admin) == "no_new_owner"
     assert refused(user=user, to=user, actor=admin) == "no_new_owner"

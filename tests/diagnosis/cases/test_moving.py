@@ -65,7 +65,7 @@ def test_others_may_not(who: str, scan: Scan, user: Any, request: Any) -> None:
         moving.move(scan, to=CaseFactory(owner=user), actor=request.getfixturevalue(who))
 
 
-def test_what_forbids_it(case: Case, scan: Scan, user: Any) -> None:
+def test_conditions_that_forbid_it(case: Case, scan: Scan, user: Any) -> None:
     assert refused(scan, case, user) == "same_case"
     assert refused(scan, CaseFactory(owner=user, simulated=True), user) == "simulated"
     target = CaseFactory(owner=user)

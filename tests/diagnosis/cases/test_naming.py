@@ -28,7 +28,7 @@ def test_the_same_name_is_no_change(case: Case, user: Any) -> None:
     assert not AuditEvent.objects.exists()
 
 
-def test_what_forbids_it(case: Case, user: Any, other_user: Any, reader: Any) -> None:
+def test_conditions_that_forbid_it(case: Case, user: Any, other_user: Any, reader: Any) -> None:
     CaseFactory(owner=other_user, reference="CA-3")
     taken = CaseFactory(owner=user, reference="CA-2")
     for reference, code in (("CA-2", "reference_taken"), ("Jane Doe", "invalid_reference"), ("", "invalid_reference")):

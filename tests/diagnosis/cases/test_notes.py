@@ -27,7 +27,7 @@ def test_the_authors_name_outlives_the_account(case: Case, reader: Any) -> None:
     assert (note.author, note.author_name) == (None, "reader")
 
 
-def test_who_reads_a_case_may_write_and_nobody_else(case: Case, user: Any, other_user: Any, reader: Any) -> None:
+def test_only_users_who_can_read_a_case_can_add_notes(case: Case, user: Any, other_user: Any, reader: Any) -> None:
     notes.add_note(case, author=reader, text="A reader.")
     with pytest.raises(CaseForbidden):
         notes.add_note(case, author=other_user, text="A stranger.")
@@ -37,7 +37,7 @@ def test_who_reads_a_case_may_write_and_nobody_else(case: Case, user: Any, other
 
 
 @pytest.mark.parametrize(("text", "code"), [("  \n", "empty_note"), ("x" * 4001, "note_too_long")])
-def test_what_is_no_note(text: str, code: str, case: Case, user: Any) -> None:
+def test_invalid_notes(text: str, code: str, case: Case, user: Any) -> None:
     with pytest.raises(CaseRefused) as error:
         notes.add_note(case, author=user, text=text)
     assert error.value.code == code
@@ -63,7 +63,7 @@ def test_labels_are_small_sorted_and_replaced(case: Case, user: Any) -> None:
         ([f"l{n}" for n in range(13)], "too_many_labels"),
     ],
 )
-def test_what_is_no_label(labels: list[str], code: str, case: Case, user: Any) -> None:
+def test_invalid_labels(labels: list[str], code: str, case: Case, user: Any) -> None:
     with pytest.raises(CaseRefused) as error:
         notes.set_labels(case, labels=labels, actor=user)
     assert error.value.code == code

@@ -50,7 +50,7 @@ def test_times_keep_their_distance_within_a_series_and_only_there() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(LABELS)), st.text(min_size=1, max_size=20)))
-def test_what_is_stored_comes_back(labels: dict[str, str]) -> None:
+def test_stored_facts_survive_a_round_trip(labels: dict[str, str]) -> None:
     facts = stored(replace(FACTS, labels=labels))
     again = json.loads(json.dumps(slice_facts.as_dict(facts)))
     assert slice_facts.from_dict(again, instance="2.25.2") == facts

@@ -127,7 +127,7 @@ def signed_report(api: Any, prediction: Prediction) -> Dataset:
     return unpacked(api().get(f"/api/v1/predictions/{prediction.pk}/dicom/?kind=sr"))["report.dcm"]
 
 
-def test_who_signs_verifies_the_report(single: Prediction, user: User, api: Any) -> None:
+def test_the_signing_reader_is_the_verifying_observer(single: Prediction, user: User, api: Any) -> None:
     assert signed_report(api, single).VerificationFlag == "UNVERIFIED"
     transitions.sign(single, reader=user, opinion=Opinion(finding="no_tumor", comment="An artifact."))
     found = signed_report(api, single)

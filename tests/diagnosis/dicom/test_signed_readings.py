@@ -60,7 +60,7 @@ def test_a_report_without_signature_says_so_and_is_not_verified() -> None:
     assert said["Reading by a person"] == "Not signed by a reader"
 
 
-def test_who_signed_verifies_it_at_that_time() -> None:
+def test_the_signing_reader_is_the_verifying_observer_at_that_time() -> None:
     found = stored(report(signed()))
     assert (found.CompletionFlag, found.VerificationFlag, found.PreliminaryFlag) == ("COMPLETE", "VERIFIED", "FINAL")
     [observer] = found.VerifyingObserverSequence

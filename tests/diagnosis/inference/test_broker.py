@@ -37,7 +37,7 @@ def test_on_commit_it_is_sent_with_its_delay(sent: Queue, commit: Callable[..., 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_is_not_sent(sent: Queue) -> None:
+def test_nothing_is_sent_for_a_rolled_back_transaction(sent: Queue) -> None:
     with transaction.atomic():
         broker.send_on_commit(7)
         assert sent == []

@@ -92,7 +92,7 @@ def test_beat_sends_nothing_unknown() -> None:
         ("evidence", list(Evidence((0, 0), None, None, (), (0, 0, 0, 0), 1).as_dict())),
     ],
 )
-def test_what_is_stored_keeps_its_names(what: str, now: list[str]) -> None:
+def test_stored_names_stay(what: str, now: list[str]) -> None:
     assert set(RECORDED[what]) <= set(now), f"Rows of an earlier version have these {what}, and its pages expect them."
     assert set(now) <= set(RECORDED[what]), f"Add the new {what} to contract.json: later versions are held to them."
 

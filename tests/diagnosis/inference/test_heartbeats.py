@@ -42,7 +42,7 @@ def test_a_heartbeat_keeps_its_name_and_moves() -> None:
     assert heartbeats.current() is None and not Heartbeat.objects.exists()
 
 
-def test_who_was_taken_for_dead_goes_on_under_a_new_name() -> None:
+def test_a_process_presumed_dead_continues_under_a_new_heartbeat() -> None:
     heartbeats.beat()
     before = heartbeats.current()
     Heartbeat.objects.all().delete()
@@ -62,7 +62,7 @@ def test_the_silent_are_found_whatever_their_clock_says(ago: float) -> None:
 
 
 @pytest.mark.parametrize("step", [1e-6, -3600.0], ids=["slow", "its clock was set back"])
-def test_who_moves_lives(step: float) -> None:
+def test_a_moving_heartbeat_counts_as_alive(step: float) -> None:
     moving, watch = other(), Watch()
     for look in range(4 * MAX_MISSED):
         if look % MAX_MISSED == 0:  # as late as can be
@@ -71,7 +71,7 @@ def test_who_moves_lives(step: float) -> None:
         assert watch.look() == []
 
 
-def test_who_moved_after_the_look_is_left_alone() -> None:
+def test_a_heartbeat_that_moved_after_the_check_is_kept() -> None:
     slow = other()
     Heartbeat.objects.update(seen=timezone.now() + timedelta(seconds=1))
     assert not heartbeats.end(slow)

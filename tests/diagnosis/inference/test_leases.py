@@ -54,7 +54,7 @@ def fresh(prediction: Prediction) -> Prediction:
     return Prediction.objects.get(pk=prediction.pk)
 
 
-def test_what_the_dead_held_is_taken_over_and_nothing_else(sent: Queue, commit: Any) -> None:
+def test_only_the_claims_of_dead_workers_are_taken_over(sent: Queue, commit: Any) -> None:
     dead, living, keeper = Process(), Process(), Keeper()
     dead.beat()
     held = dead.claim(PredictionFactory(state="queued"))
@@ -88,14 +88,14 @@ def test_a_late_result_loses_against_the_newer_claim(sent: Queue, commit: Any) -
     assert Embedding.objects.count() == 1
 
 
-def test_what_is_lost_too_often_fails_and_says_so(commit: Any, settings: Any) -> None:
+def test_a_prediction_lost_too_often_fails_with_the_reason(commit: Any, settings: Any) -> None:
     lost = PredictionFactory(state="running", worker=uuid4(), attempts=settings.TASK_MAX_ATTEMPTS)
     commit(Keeper().tick)
     assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
 
 
 @pytest.mark.parametrize("state", ["queued", "done", "refused", "failed", "canceled"])
-def test_what_the_dead_had_ended_is_left_alone(state: str, sent: Queue, commit: Any, settings: Any) -> None:
+def test_ended_predictions_of_a_dead_worker_stay(state: str, sent: Queue, commit: Any, settings: Any) -> None:
     ended = PredictionFactory(state=state, worker=uuid4(), attempts=settings.TASK_MAX_ATTEMPTS)
     commit(Keeper().tick)
     assert (fresh(ended).state, fresh(ended).error_code, len(sent)) == (state, ended.error_code, 0)

@@ -110,7 +110,7 @@ def test_an_unknown_id_does_nothing(model: Any) -> None:
     "pixels, reason",
     [(np.zeros((128, 128), np.uint8), "blank"), (builders.phantom(256)[:8, :8], "too_small")],
 )
-def test_what_cannot_be_judged_is_refused_with_its_reason(model: Any, pixels: Any, reason: str) -> None:
+def test_an_image_that_cannot_be_judged_is_refused_with_its_reason(model: Any, pixels: Any, reason: str) -> None:
     prediction = queued(scan=ScanFactory(data=builders.png_bytes(pixels)))
     pipeline.run(prediction_id=prediction.pk)
     refused = fresh(prediction)

@@ -61,7 +61,7 @@ def test_a_newer_version_is_left_to_newer_workers(commit: Callable[..., Any], se
 
 
 @pytest.mark.usefixtures("unreadable")
-def test_what_another_worker_has_is_left_to_it(commit: Callable[..., Any], sent: Queue) -> None:
+def test_a_model_that_another_worker_has_is_left_to_that_worker(commit: Callable[..., Any], sent: Queue) -> None:
     version = ModelVersionFactory(active=True)
     living(model=version.label)
     queued = PredictionFactory(state="queued", model_version=version)
@@ -71,7 +71,7 @@ def test_what_another_worker_has_is_left_to_it(commit: Callable[..., Any], sent:
 
 @pytest.mark.usefixtures("unreadable")
 @pytest.mark.parametrize("problem", ["", "The weights are damaged."])
-def test_what_nobody_has_fails_with_the_reason(problem: str) -> None:
+def test_a_model_that_no_worker_has_fails_with_the_reason(problem: str) -> None:
     version = ModelVersionFactory(active=True)
     rolling_upgrade.note_start()
     living(model="another@123456789012" if not problem else version.label, problem=problem)

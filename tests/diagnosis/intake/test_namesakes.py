@@ -10,14 +10,14 @@ from tests.factories import CaseFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_whoever_sees_the_other_case_is_told_whose_it_is(reader: User, user: User) -> None:
+def test_a_user_who_can_see_the_other_case_is_shown_its_owner(reader: User, user: User) -> None:
     case = CaseFactory(owner=user, reference="CA-1")
     with pytest.raises(ReferenceInUse, match="ada already has a case CA-1") as raised:
         namesakes.check(reader, reference="CA-1")
     assert raised.value.cases == [case]
 
 
-def test_whoever_does_not_see_it_learns_nothing(other_user: User, user: User) -> None:
+def test_a_user_who_cannot_see_it_learns_nothing(other_user: User, user: User) -> None:
     CaseFactory(owner=user, reference="CA-1")
     namesakes.check(other_user, reference="CA-1")
     assert not namesakes.of(other_user, reference="CA-1").exists()

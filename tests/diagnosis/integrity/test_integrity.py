@@ -132,7 +132,7 @@ BROKEN: tuple[tuple[Callable[[], Any], str], ...] = (
 
 
 @pytest.mark.usefixtures("used")
-def test_what_only_a_person_can_mend() -> None:
+def test_damage_that_needs_a_person() -> None:
     """The last three break files, which no rollback undoes."""
     for broken, rule in BROKEN:
         with undone():
@@ -191,7 +191,7 @@ MENDABLE: tuple[tuple[Callable[[], Any], str], ...] = (
 
 
 @pytest.mark.usefixtures("used")
-def test_what_is_mended_only_when_told() -> None:
+def test_damage_that_is_repaired_on_request() -> None:
     for broken, rule in MENDABLE:
         with undone():
             broken()

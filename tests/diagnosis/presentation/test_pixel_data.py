@@ -104,7 +104,7 @@ def test_without_gzip_it_comes_plain_and_no_browser_keeps_it(as_user: Client, us
     assert as_user.get(address, headers={"If-None-Match": answer["ETag"]}).status_code == 304
 
 
-def test_who_may_see_the_scan_may_have_its_values(
+def test_pixel_values_have_the_visibility_of_their_scan(
     client: Client, user: User, other_user: User, reader: User, model_version: Any
 ) -> None:
     address = reverse("scan-pixels", args=[taken(user, builders.png_bytes(builders.phantom(96))).pk, 0])

@@ -124,13 +124,13 @@ def test_a_bare_score_is_not_called_a_probability(make: Make) -> None:
     assert "Probability" not in said
 
 
-def test_nobody_has_signed(make: Make) -> None:
+def test_without_a_signature(make: Make) -> None:
     assert "Finding and signature Not signed: no reader has signed a finding." in text(
         pdf.of_scan(make(), origin=ORIGIN)
     )
 
 
-def test_what_the_reader_found_and_signed(reads: Reads, reader: User) -> None:
+def test_a_signed_finding(reads: Reads, reader: User) -> None:
     reader.first_name, reader.last_name = "Rita", "Levi"
     prediction = made()
     place = {"x0": 0.5, "y0": 0.2, "x1": 0.75, "y1": 0.4}
@@ -163,7 +163,7 @@ def test_the_earlier_text_of_an_amendment_stays(reads: Reads) -> None:
         ([{"readings_required": 2}], "Not final: readers have recorded a finding, but a signature is missing."),
     ],
 )
-def test_what_is_not_final_says_so(
+def test_a_report_that_is_not_final_says_so(
     reads: Reads, reader: User, user: User, others: list[dict[str, Any]], reading_text: str
 ) -> None:
     prediction = made()

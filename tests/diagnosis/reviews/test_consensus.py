@@ -34,7 +34,7 @@ CASES: list[tuple[list[dict[str, Any]], str, int | None]] = [
 
 
 @pytest.mark.parametrize(("rows", "reading", "final"), CASES, ids=str)
-def test_what_holds(rows: list[dict[str, Any]], reading: str, final: int | None) -> None:
+def test_which_reading_holds(rows: list[dict[str, Any]], reading: str, final: int | None) -> None:
     scan = ScanFactory()
     made = [ReviewFactory(scan=scan, **fields) for fields in rows]
     assert consensus.refresh(scan) == reading

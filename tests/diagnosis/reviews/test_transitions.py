@@ -158,7 +158,7 @@ def test_only_owner_and_readers_review(
         assert transitions.save_draft(prediction, reader=person, opinion=TUMOR)
 
 
-def test_nobody_changes_a_review_of_another(user: Any, reader: Any, admin: Any, prediction: Prediction) -> None:
+def test_users_cannot_change_each_others_reviews(user: Any, reader: Any, admin: Any, prediction: Prediction) -> None:
     review = transitions.commit(prediction, reader=user, opinion=TUMOR)
     for person in (reader, admin):
         with pytest.raises(NotYourReading):
@@ -247,7 +247,7 @@ def test_a_blind_reading_is_recorded_as_blind(user: Any, prediction: Prediction)
 
 
 @pytest.mark.parametrize("action", audit.RESULT_SHOWN)
-def test_who_has_seen_the_result_before_does_not_read_blind(user: Any, prediction: Prediction, action: str) -> None:
+def test_a_reader_who_has_seen_the_result_does_not_read_blind(user: Any, prediction: Prediction, action: str) -> None:
     seen = audit.record(action, actor=user, target=prediction)
     policy(user, mode="blind_first")
     committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
@@ -255,7 +255,7 @@ def test_who_has_seen_the_result_before_does_not_read_blind(user: Any, predictio
     assert not committed.read_blind
 
 
-def test_who_has_read_the_same_pixels_elsewhere_does_not_read_blind(user: Any, prediction: Prediction) -> None:
+def test_a_reader_who_has_read_the_same_pixels_elsewhere_does_not_read_blind(user: Any, prediction: Prediction) -> None:
     policy(user, mode="blind_first")
     scan = ScanFactory(case__owner=user, pixel_sha256=prediction.scan.pixel_sha256)
     first = transitions.commit(PredictionFactory(scan=scan), reader=user, opinion=NO_TUMOR)

@@ -23,7 +23,7 @@ def as_admin(client: Client, admin: User) -> Client:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_who_may_not_read_it_is_told_so(address: str, as_user: Client, reader: User, client: Client) -> None:
+def test_users_without_permission_get_403(address: str, as_user: Client, reader: User, client: Client) -> None:
     assert as_user.get(address).status_code == 403
     client.force_login(reader)
     assert client.get(address).status_code == 403

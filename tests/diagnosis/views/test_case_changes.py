@@ -74,7 +74,7 @@ def test_move(as_user: Client, case: Case, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize(("who", "status"), [("other_user", 404), ("reader", 403)])
-def test_who_may_not(who: str, status: int, client: Client, case: Case, scan: Scan, request: Any) -> None:
+def test_users_without_permission(who: str, status: int, client: Client, case: Case, scan: Scan, request: Any) -> None:
     client.force_login(request.getfixturevalue(who))
     for address in (f"/cases/{case.pk}/edit/", f"/scans/{scan.pk}/move/"):
         assert client.get(address).status_code == client.post(address, {"case": "X"}).status_code == status

@@ -72,7 +72,7 @@ def test_scans_of_other_cases_are_not_found(as_user: Client, three: list[Predict
         assert as_user.get(f"/cases/{three[0].scan.case_id}/compare/?a={asked}").status_code == 404
 
 
-def test_who_may_see_the_case_may_compare(
+def test_scans_of_a_visible_case_can_be_compared(
     client: Client, three: list[Prediction], user: User, other_user: User, reader: User
 ) -> None:
     place = address(three, a=0, b=1)

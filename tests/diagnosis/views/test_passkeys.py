@@ -157,7 +157,7 @@ class TestPage:
         assert browser.add("Phone")["Location"] == PAGE
         assert browser.get("/cases/").status_code == 200
 
-    def test_what_is_wrong_is_said_and_the_name_stays(self, browser: Browser) -> None:
+    def test_an_error_is_shown_and_the_name_stays(self, browser: Browser) -> None:
         browser.answer("/login/")
         browser.device = Authenticator()
         response = browser.add("Phone", origin="https://evil.example.org")

@@ -50,9 +50,7 @@ class TestLists:
         cursor = as_user.get("/history/").context["page"].previous_cursor
         assert len(scans(as_user.get(f"{LIST}?after={cursor}"))) == 3
 
-    def test_nobody_gets_rows_that_they_may_not_see(
-        self, as_user: Client, make: Make, other_user: User, reader: User
-    ) -> None:
+    def test_exports_hold_only_visible_rows(self, as_user: Client, make: Make, other_user: User, reader: User) -> None:
         mine, theirs = make(name="mine.png"), make(owner=other_user, name="theirs.png")
         assert scans(as_user.get(LIST)) == ["mine.png"]
         assert scans(as_user.get(f"/cases/{mine.scan.case_id}/export/")) == ["mine.png"]
@@ -151,7 +149,7 @@ class TestReports:
         case = PdfReader(io.BytesIO(as_user.get(f"/cases/{prediction.scan.case_id}/report/").content))
         assert "Ring with edema." in case.pages[1].extract_text()
 
-    def test_who_reads_blind_first_gets_nothing_before_they_commit(
+    def test_blind_readers_get_nothing_before_they_commit(
         self, as_user: Client, user: User, make: Make, other_user: User, django_assert_max_num_queries: Any
     ) -> None:
         policy_of(user, mode="blind_first")

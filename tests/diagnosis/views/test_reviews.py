@@ -110,7 +110,7 @@ def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
         ({"finding": "tumor", "slice": "x"}, "A slice is a whole number"),
     ],
 )
-def test_what_is_wrong_stands_at_its_field(
+def test_an_error_is_shown_at_its_field(
     as_user: Client, prediction: Prediction, typed: dict[str, str], sentence: str
 ) -> None:
     response = send(as_user, prediction, "sign", **typed)

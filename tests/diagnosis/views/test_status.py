@@ -61,7 +61,7 @@ def test_the_estimate_comes_from_the_cached_average(
     assert "about 8 s" in poll(as_user, make(state=State.QUEUED).pk)
 
 
-def test_what_is_not_an_id_is_skipped(as_user: Client, make: Make) -> None:
+def test_invalid_ids_are_skipped(as_user: Client, make: Make) -> None:
     running = make(state=State.RUNNING)
     body = poll(as_user, "x", "-1", "", "²", "1e9", "9" * 40, "0x1", running.pk)
     assert f'data-status="{running.pk}"' in body

@@ -71,7 +71,7 @@ def test_a_stale_tab_is_told(as_user: Client, scan: Scan, user: User, monkeypatc
 
 
 @pytest.mark.parametrize(("who", "status"), [("other_user", 404), ("reader", 403)])
-def test_who_may_not(who: str, status: int, client: Client, scan: Scan, user: User, request: Any) -> None:
+def test_users_without_permission(who: str, status: int, client: Client, scan: Scan, user: User, request: Any) -> None:
     client.force_login(request.getfixturevalue(who))
     for address in (f"/cases/{scan.case_id}/delete/", f"/scans/{scan.pk}/delete/"):
         assert client.get(address).status_code == client.post(address).status_code == status

@@ -51,7 +51,7 @@ def test_each_row_is_done_or_told_why_not(user: User, other_user: User, make: Ma
 
 
 @pytest.mark.parametrize("action", ["retry", "cancel", "archive", "assign"])
-def test_who_sees_all_changes_nothing(reader: User, user: User, make: Make, action: str) -> None:
+def test_readers_of_all_cases_cannot_change_any(reader: User, user: User, make: Make, action: str) -> None:
     row = make(user, "queued" if action == "cancel" else "failed")
     result = bulk.run(reader, action=action, ids=[row.pk], to_user="reader")
     assert not result.done and codes(result) == {row.pk: "permission_denied"}
@@ -108,7 +108,7 @@ def test_results_are_sent_one_by_one(user: User, make: Make, monkeypatch: pytest
         ({"action": "assign", "ids": [1], "to_user": "nobody"}, "unknown_assignee"),
     ],
 )
-def test_what_is_refused_as_a_whole(user: User, asked: dict[str, Any], code: str) -> None:
+def test_requests_refused_as_a_whole(user: User, asked: dict[str, Any], code: str) -> None:
     with pytest.raises(BulkRefused) as caught:
         bulk.run(user, **asked)
     assert caught.value.code == code

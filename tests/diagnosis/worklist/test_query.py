@@ -59,7 +59,7 @@ def test_counts_are_those_of_the_rows(rows: list[Any], reader: User, query: str,
 
 
 @pytest.mark.parametrize("query", ["model=-1", f"model={2**63}", "model=x", "uncertain=perhaps", "created_after=x"])
-def test_what_cannot_be_read_is_left_out_of_counts(rows: list[Any], reader: User, query: str) -> None:
+def test_invalid_filters_are_ignored_in_counts(rows: list[Any], reader: User, query: str) -> None:
     assert Worklist.of_query(reader, "").counted(QueryDict(f"{query}&owner=grace")).count() == 2
 
 

@@ -30,7 +30,7 @@ def test_each_person_has_their_own(user: User, other_user: User) -> None:
     assert len(saved_views.of(user)) == len(saved_views.of(other_user)) == 1
 
 
-def test_what_is_refused(user: User) -> None:
+def test_refusals(user: User) -> None:
     first = saved_views.save(user, name="One", query="")
     assert refusal(saved_views.save, user, name="One", query="") == "view_name_taken"
     assert refusal(saved_views.save, user, name=" ", query="") == "view_name"

@@ -35,7 +35,7 @@ def test_a_login(client: Client, provider: Provider, linked: User) -> None:
     assert linked.login_sessions.count() == 1
 
 
-def test_what_is_asked_for(client: Client, provider: Provider) -> None:
+def test_authorization_request_parameters(client: Client, provider: Provider) -> None:
     asked = asked_for(client.get("/sso/login/"))
     assert asked["response_type"] == "code" and asked["code_challenge_method"] == "S256"
     assert asked["redirect_uri"] == "http://testserver/sso/callback/"
@@ -131,7 +131,7 @@ def test_an_answer_of_another_provider(client: Client, provider: Provider, issue
     assert not is_logged_in(client)
 
 
-def test_what_the_provider_refuses_is_said_without_its_words(client: Client, provider: Provider) -> None:
+def test_a_refusal_by_the_provider_is_reported_without_its_text(client: Client, provider: Provider) -> None:
     state = asked_for(client.get("/sso/login/"))["state"]
     answer = {"state": state, "error": "access_denied", "error_description": "Call 555 now"}
     page = client.get("/sso/callback/", answer).content.decode()

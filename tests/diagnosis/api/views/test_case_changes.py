@@ -47,7 +47,7 @@ def test_a_deleted_scan_likewise(api: APIClient, scan: Scan, problem: Any) -> No
 @pytest.mark.parametrize(
     ("who", "status", "code"), [("other_user", 404, "not_found"), ("reader", 403, "permission_denied")]
 )
-def test_who_may_not(
+def test_users_without_permission(
     who: str, status: int, code: str, login: Any, api: APIClient, case: Case, scan: Scan, request: Any, problem: Any
 ) -> None:
     client = login(request.getfixturevalue(who))

@@ -47,7 +47,7 @@ def test_queries_do_not_grow(api: APIClient, user: User, case: Case, django_asse
         assert len(api.get(f"{URL}{case.pk}/").json()["scans"]) == 6
 
 
-def test_who_may_see(login: Any, other_user: User, reader: User, admin: User, case: Case, problem: Any) -> None:
+def test_visibility(login: Any, other_user: User, reader: User, admin: User, case: Case, problem: Any) -> None:
     problem(login(other_user).get(f"{URL}{case.pk}/"), 404, "not_found")
     assert login(other_user).get(URL).json()["count"] == 0
     for person in (reader, admin):

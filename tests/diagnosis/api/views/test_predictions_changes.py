@@ -45,7 +45,7 @@ def test_cancel_while_running(api: APIClient, user: User) -> None:
         ("canceled", "cancel"),
     ],
 )
-def test_what_the_state_forbids_is_409(api: APIClient, user: User, problem: Any, state: str, verb: str) -> None:
+def test_changes_that_the_state_forbids(api: APIClient, user: User, problem: Any, state: str, verb: str) -> None:
     one = PredictionFactory(scan__case__owner=user, state=state)
     body = problem(api.post(f"{URL}{one.pk}/{verb}/"), 409, "wrong_state")
     assert state in body["detail"]

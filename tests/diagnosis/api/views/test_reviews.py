@@ -66,7 +66,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("fields", "status", "field"), REFUSED, ids=str)
-def test_what_is_wrong_is_named(
+def test_invalid_fields_are_named(
     api: APIClient, prediction: Prediction, fields: dict[str, Any], status: int, field: str
 ) -> None:
     response = api.post(ADDRESS, {"prediction": prediction.pk, **fields}, format="json")
@@ -100,7 +100,7 @@ def test_a_review_of_another_is_read_but_not_changed(
     assert api.post(ADDRESS, asked, format="json").json()["code"] == "not_a_reader"
 
 
-def test_who_reads_blind_sees_others_after_committing(api: APIClient, user: Any, reader: Any) -> None:
+def test_blind_readers_see_other_reviews_after_committing(api: APIClient, user: Any, reader: Any) -> None:
     prediction = PredictionFactory(scan__case__owner=user)
     transitions.sign(prediction, reader=reader, opinion=Opinion(finding="tumor"))
     group = Group.objects.create(name="study")

@@ -57,7 +57,7 @@ class TestAssignments:
             ({"user": "ada"}, (409, "already_owner")),
         ],
     )
-    def test_what_is_refused(self, user: User, done: Prediction, body: dict[str, str], expected: Any) -> None:
+    def test_refusals(self, user: User, done: Prediction, body: dict[str, str], expected: Any) -> None:
         answer = as_person(user).post("/api/v1/assignments/", {"case_id": done.scan.case_id, **body})
         assert code(answer) == expected
 
@@ -115,7 +115,7 @@ class TestBulk:
             ({"action": "retry", "ids": [2**63]}, (400, "invalid")),
         ],
     )
-    def test_what_is_refused(self, user: User, body: dict[str, Any], expected: Any) -> None:
+    def test_refusals(self, user: User, body: dict[str, Any], expected: Any) -> None:
         assert code(as_person(user).post("/api/v1/predictions/bulk/", body, format="json")) == expected
 
 

@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { read, write } from "../../../../static/js/lib/storage.js";
-
-function storage() {
-  const values = new Map();
-  return {
-    getItem: (key) => values.get(key) ?? null,
-    setItem: (key, value) => values.set(key, value),
-    removeItem: (key) => values.delete(key),
-  };
-}
+import { memoryStorage } from "../memory_storage.js";
 
 function blocked() {
   throw new Error("storage is blocked");
 }
 
 test("a choice is kept until it is taken back", () => {
-  const kept = storage();
+  const kept = memoryStorage();
   write("theme", "dark", () => kept);
   assert.equal(
     read("theme", () => kept),

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Preferences } from "../../../../static/js/viewer/preferences.js";
-
-function storage() {
-  const kept = new Map();
-  return {
-    getItem: (name) => kept.get(name) ?? null,
-    setItem: (name, value) => kept.set(name, value),
-    removeItem: (name) => kept.delete(name),
-  };
-}
+import { memoryStorage } from "../memory_storage.js";
 
 test("a reader's choices are there the next time, and are not another's at the same workstation", () => {
-  const workstation = storage();
+  const workstation = memoryStorage();
   const [mine, theirs] = [new Preferences("7", () => workstation), new Preferences("8", () => workstation)];
   mine.set("map", "off");
   mine.set("opacity", 40);
@@ -24,7 +16,7 @@ test("a reader's choices are there the next time, and are not another's at the s
 });
 
 test("an opacity that makes no sense is none", () => {
-  const workstation = storage();
+  const workstation = memoryStorage();
   const mine = new Preferences("7", () => workstation);
   for (const value of ["much", "101", "-1"]) {
     mine.set("opacity", value);
