@@ -1,6 +1,7 @@
 """Which engine is taken, and what is said where there is none."""
 
 import logging
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,3 +72,11 @@ def test_a_package_that_is_absent_is_named(monkeypatch: pytest.MonkeyPatch, name
     monkeypatch.setattr(engines, "find_spec", lambda _: None)
     assert "not installed" in engines.unavailable_reason(name)
     assert engines.unavailable_reason("auto") == ""
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_a_framework_that_cannot_be_imported_is_no_engine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, f"ml.engines.{name}", None)
+    with pytest.raises(ModelUnavailable) as raised:
+        engines.load_engine(name, {})
+    assert raised.value.code == "engine_missing"
