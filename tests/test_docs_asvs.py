@@ -35,7 +35,7 @@ def test_each_requirement_is_there_once() -> None:
     assert all(len(row) == 3 and row[2] for row in REQUIREMENTS)
 
 
-def test_what_is_named_exists() -> None:
+def test_named_files_and_tests_exist() -> None:
     configuration = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for named in re.findall(r"`([^`]+)`", TEXT):

@@ -145,7 +145,7 @@ def test_the_sampler_looks_at_once_and_leaves_out_what_has_ended() -> None:
     assert found["broker"].processes == 1
 
 
-def test_what_is_lost_doubled_or_without_a_result_is_found() -> None:
+def test_lost_doubled_and_unfinished_predictions_are_found() -> None:
     """3 is lost, 4 was deleted and purged, 5 failed, 6 has a copy, 8 was taken and nobody told."""
     rows = [[1, 11, "done"], [2, 12, "refused"], [5, 15, "failed"], [6, 16, "done"], [7, 16, "done"], [8, 18, "done"]]
 
@@ -187,12 +187,12 @@ def test_a_site_that_holds_what_it_held_has_no_problem() -> None:
         ({"a_minute": 1.0}, "private of web"),
     ],
 )
-def test_whatever_is_wrong_is_told(kind: dict[str, Any], said: str) -> None:
+def test_every_problem_is_reported(kind: dict[str, Any], said: str) -> None:
     assert any(said in one for one in report.problems(found(**kind)))
     assert said in report.page(found(**kind))
 
 
-def test_what_grows_only_while_it_warms_up_is_no_problem() -> None:
+def test_growth_during_the_warm_up_is_no_problem() -> None:
     warm = found(a_minute=1.0)
     flat = warm.samples[-1][1]
     samples = [(at, by if at < 30 * 60 * report.WARM_UP else flat) for at, by in warm.samples]

@@ -58,7 +58,7 @@ def test_rules(read: Read) -> None:
         ("SECOND_FACTOR", "amr"),
     ],
 )
-def test_what_cannot_be_meant(read: Read, name: str, value: str) -> None:
+def test_invalid_values(read: Read, name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"OIDC_{name}"):
         read(**{name: value})
 

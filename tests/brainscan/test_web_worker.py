@@ -37,7 +37,7 @@ def test_a_request_is_there_once_head_and_small_body_are(data: bytes, head: bool
         assert (request.is_large, request.is_whole) == (large, whole)
 
 
-def test_who_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     now = [time.monotonic()]
     monkeypatch.setattr(web_worker.time, "monotonic", lambda: now[0])

@@ -34,7 +34,7 @@ def test_a_secret_is_found_and_not_shown(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", SECRETS)
-def test_what_is_marked_is_not(folder: Path, kind: str) -> None:
+def test_marked_lines_are_not_reported(folder: Path, kind: str) -> None:
     (folder / "a.py").write_text(f"{SECRETS[kind]}  # pragma: allowlist secret\n")
     assert check_secrets.search([Path("a.py")]) == []
 

@@ -20,7 +20,7 @@ services:
 """.format(old="0" * 64)
 
 
-def test_what_has_a_tag_and_no_digest_is_unpinned() -> None:
+def test_images_with_a_tag_and_no_digest_are_unpinned() -> None:
     assert list(pin_images.unpinned(TEXT)) == ["python:3.12-slim", "valkey/valkey:9"]
 
 

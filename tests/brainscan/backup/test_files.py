@@ -46,7 +46,7 @@ def test_there_and_back(stored: dict[str, str], backup: Path) -> None:
         assert file.read() == NAMES[0].encode()
 
 
-def test_what_is_missing_or_changed_is_named_and_the_next_round_copies_only_what_is_new(
+def test_missing_and_changed_files_are_named_and_the_next_round_copies_only_new_ones(
     stored: dict[str, str], backup: Path
 ) -> None:
     copied = Copied()

@@ -48,7 +48,7 @@ def test_the_log_says_when_ncnn_is_missing(found: dict[str, Any], caplog: pytest
     assert "no ncnn. Using TensorFlow, which is slower" in caplog.text
 
 
-def test_what_was_asked_for_is_never_replaced(found: dict[str, Any]) -> None:
+def test_the_requested_engine_is_never_replaced(found: dict[str, Any]) -> None:
     found["missing"].add("ncnn")
     with pytest.raises(ModelUnavailable, match="no ncnn"):
         engines.load_engine("ncnn", {})

@@ -186,7 +186,7 @@ def test_weak_cells_do_not_take_the_peak_however_many_they_are() -> None:
     assert (int(x * CELLS), int(y * CELLS)) != (6, 6)
 
 
-def test_what_is_apart_or_weak_is_not_in_the_box() -> None:
+def test_distant_or_weak_cells_are_not_in_the_box() -> None:
     found = locate(spot((3, 3, 0.8), (3, 4, 0.3), (10, 10, 0.7)), geometry=WHOLE)
     assert found.box is not None and found.box[2] < 5 / CELLS and found.box[3] < 5 / CELLS
     assert found.box_fraction == pytest.approx(0.8 / 1.8, abs=0.05)

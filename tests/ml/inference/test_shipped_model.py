@@ -88,7 +88,7 @@ def test_a_training_image_is_recognized(model: Model, real_data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["noise", "gradient", "checks", "flat", "strip", "phantom"])
-def test_what_is_no_brain_is_refused(model: Model, name: str) -> None:
+def test_images_without_a_brain_are_refused(model: Model, name: str) -> None:
     y, x = np.mgrid[:256, :256]
     plane = {
         "noise": np.random.default_rng(1).integers(0, 256, (256, 256)),

@@ -22,7 +22,7 @@ def test_weights_are_half_precision_and_named(tiny_artifact: Path) -> None:
     assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float16)}
 
 
-def test_what_was_exported_is_read_back(tiny_artifact: Path, tiny_run: Run) -> None:
+def test_an_exported_artifact_is_read_back(tiny_artifact: Path, tiny_run: Run) -> None:
     tensors = read_tensors(read_manifest(tiny_artifact))
     for name in TENSORS:
         np.testing.assert_allclose(tensors[name], tiny_run.tensors[name], atol=1e-3)
@@ -139,7 +139,7 @@ def test_figures_of_the_training_split_are_not_recorded(tiny_artifact: Path) -> 
         record(tiny_artifact, {"split": "train", "sources": {}})
 
 
-def test_what_was_exported_loads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exported_artifact_loads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.inference.registry._loaded", {})
     monkeypatch.setattr("ml.inference.registry.load_engine", lambda name, tensors, threads=None: object())
     model = load_model(tiny_artifact)

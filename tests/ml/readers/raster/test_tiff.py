@@ -102,7 +102,7 @@ def test_samples_that_share_bytes(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3.4e38, -3.4e38])
-def test_what_is_no_number_is_background(bad: float) -> None:
+def test_nan_pixels_are_background(bad: float) -> None:
     plane = sample("f4")
     around = plane.copy()
     around[:, :20] = bad

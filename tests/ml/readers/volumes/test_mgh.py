@@ -76,5 +76,5 @@ def test_without_directions_no_side_is_named() -> None:
         (mgh(head(), version=0x0101), "derived"),
     ],
 )
-def test_what_is_not_read_is_refused_with_a_reason(data: bytes, code: str) -> None:
+def test_unsupported_volumes_are_refused_with_a_reason(data: bytes, code: str) -> None:
     assert refusal(data).code == code

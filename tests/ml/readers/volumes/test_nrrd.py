@@ -183,7 +183,7 @@ COLORS = np.zeros((3, 4, 5, 6), np.uint8)
         (b"NRRD0004\n" + b"content: " + b"x" * 300_000 + b"\n\n", "damaged"),
     ],
 )
-def test_what_is_not_read_is_refused_with_a_reason(data: bytes, code: str) -> None:
+def test_unsupported_volumes_are_refused_with_a_reason(data: bytes, code: str) -> None:
     error = refusal(data)
     assert error.code == code
     assert error.message.endswith(".")

@@ -200,7 +200,7 @@ def test_too_few_types_leave_the_temperature_alone() -> None:
     assert calibrate.type_temperature([row(n) for n in range(50)], np.zeros((50, 3))) == 1.0
 
 
-def test_what_allows_no_calibration_is_said() -> None:
+def test_data_that_allows_no_calibration_is_reported() -> None:
     rows, logits = population(100)
     with pytest.raises(CalibrationError, match="finite"):
         calibrate.calibrate(rows, np.full(100, np.nan), types_for(100))

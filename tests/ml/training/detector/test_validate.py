@@ -60,7 +60,7 @@ def test_a_sequence_is_a_stratum() -> None:
     assert (found["auroc a flair"], found["auroc a t1c"]) == (1, 0)
 
 
-def test_what_is_not_defined_is_left_out() -> None:
+def test_undefined_metrics_are_left_out() -> None:
     """Neither a type nor a place is known: no figure, rather than one that is no number."""
     found = figures(reading([1, 0]), maps(np.zeros((2, CELLS, CELLS))), table("a tumor", "a no_tumor"))
     assert set(found) == {"auroc", "auroc a"}

@@ -119,7 +119,7 @@ def test_a_copy_can_be_made_again_and_is_another_image() -> None:
     assert not np.array_equal(one, square)
 
 
-def test_what_is_missing_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_input_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     absent = str(tmp_path / "absent")
     assert main(["compare", "--data", absent]) == 2
     assert main(["compare", "--data", absent, "--weights", absent]) == 2
