@@ -21,6 +21,16 @@ def factor(user: User) -> SecondFactor:
     return user.second_factor
 
 
+@pytest.fixture
+def as_staff(client: Client, other_user: User) -> Client:
+    """Logged in as staff with every permission, but no superuser."""
+    other_user.is_staff = True
+    other_user.save()
+    other_user.user_permissions.set(Permission.objects.all())
+    client.post("/login/", {"username": "grace", "password": "correct horse battery"})
+    return client
+
+
 def test_a_superuser_removes_it_and_sees_no_secret(client: Client, admin: User, factor: SecondFactor) -> None:
     client.post("/login/", {"username": "root", "password": "correct horse battery"})
     pages = client.get(LIST).content.decode() + client.get(f"{LIST}{factor.pk}/change/").content.decode()
@@ -32,12 +42,8 @@ def test_a_superuser_removes_it_and_sees_no_secret(client: Client, admin: User, 
     assert AuditEvent.objects.get(action="second_factor.removed").actor == "root"
 
 
-def test_staff_with_every_permission_do_not(client: Client, other_user: User, factor: SecondFactor) -> None:
-    other_user.is_staff = True
-    other_user.save()
-    other_user.user_permissions.set(Permission.objects.all())
-    client.post("/login/", {"username": "grace", "password": "correct horse battery"})
-    assert client.post(f"{LIST}{factor.pk}/delete/", {"post": "yes"}).status_code == 403
+def test_staff_with_every_permission_do_not(as_staff: Client, factor: SecondFactor) -> None:
+    assert as_staff.post(f"{LIST}{factor.pk}/delete/", {"post": "yes"}).status_code == 403
     assert SecondFactor.objects.exists()
 
 
@@ -71,10 +77,6 @@ class TestPasskeys:
         assert client.post(f"{LIST}{passkey.factor.pk}/delete/", {"post": "yes"}).status_code == 302
         assert not Passkey.objects.exists()
 
-    def test_staff_with_every_permission_do_not(self, client: Client, other_user: User, passkey: Passkey) -> None:
-        other_user.is_staff = True
-        other_user.save()
-        other_user.user_permissions.set(Permission.objects.all())
-        client.post("/login/", {"username": "grace", "password": "correct horse battery"})
-        assert client.post(f"{self.LIST}{passkey.pk}/delete/", {"post": "yes"}).status_code == 403
+    def test_staff_with_every_permission_do_not(self, as_staff: Client, passkey: Passkey) -> None:
+        assert as_staff.post(f"{self.LIST}{passkey.pk}/delete/", {"post": "yes"}).status_code == 403
         assert Passkey.objects.exists()

@@ -178,11 +178,15 @@ def test_text_in_an_image_must_be_confirmed(user: Any) -> None:
     assert AuditEvent.objects.get(action="scan.uploaded").details["confirmed_without_names"] is True
 
 
-def test_a_slice_that_arrives_after_the_result_reopens_the_run(
-    user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
-) -> None:
+@pytest.fixture
+def runs_at_once(model_version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series waits for no further slices, and a fake model calls it a tumor."""
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
     monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
+
+
+@pytest.mark.usefixtures("runs_at_once")
+def test_a_slice_that_arrives_after_the_result_reopens_the_run(user: Any) -> None:
     files = builders.dicom_series(3)
     [accepted] = receive(user, *files[:2]).accepted
     pipeline.run(prediction_id=accepted.prediction.pk)
@@ -195,11 +199,8 @@ def test_a_slice_that_arrives_after_the_result_reopens_the_run(
     assert Prediction.objects.get().series["accepted"] == 3
 
 
-def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(
-    user: Any, other_user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
-    monkeypatch.setattr("diagnosis.intake.series.DEBOUNCE", timedelta(0))
+@pytest.mark.usefixtures("runs_at_once")
+def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(user: Any, other_user: Any) -> None:
     files = builders.dicom_series(3)
     [first] = receive(user, *files[:2]).accepted
     pipeline.run(prediction_id=first.prediction.pk)

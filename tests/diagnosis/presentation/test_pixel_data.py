@@ -17,6 +17,7 @@ from diagnosis.models import Scan
 from diagnosis.presentation import pixel_data
 from ml.readers import open_file
 from tests import builders
+from tests.diagnosis.visibility import assert_visible
 
 pytestmark = pytest.mark.django_db
 
@@ -108,12 +109,7 @@ def test_pixel_values_have_the_visibility_of_their_scan(
     client: Client, user: User, other_user: User, reader: User, model_version: Any
 ) -> None:
     address = reverse("scan-pixels", args=[taken(user, builders.png_bytes(builders.phantom(96))).pk, 0])
-    for person, expected in ((user, 200), (reader, 200), (other_user, 404)):
-        client.force_login(person)
-        assert client.get(address).status_code == expected
-        assert client.post(address).status_code == 405
-    client.logout()
-    assert client.get(address).status_code == 302
+    assert_visible(client, address, to=(user, reader), not_to=other_user)
 
 
 def test_only_the_starts_of_blocks_are_addresses(as_user: Client, user: User, model_version: Any) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from diagnosis.models import AuditEvent, Prediction
 from diagnosis.models.prediction import State
+from tests.diagnosis.visibility import assert_visible
 from tests.factories import CaseFactory
 
 Make = Callable[..., Prediction]
@@ -75,13 +76,7 @@ def test_scans_of_other_cases_are_not_found(as_user: Client, three: list[Predict
 def test_scans_of_a_visible_case_can_be_compared(
     client: Client, three: list[Prediction], user: User, other_user: User, reader: User
 ) -> None:
-    place = address(three, a=0, b=1)
-    for person, expected in ((user, 200), (reader, 200), (other_user, 404)):
-        client.force_login(person)
-        assert client.get(place).status_code == expected
-        assert client.post(place).status_code == 405
-    client.logout()
-    assert client.get(place).status_code == 302
+    assert_visible(client, address(three, a=0, b=1), to=(user, reader), not_to=other_user)
 
 
 def test_it_costs_the_same_for_many_scans(

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import nibabel as nib
@@ -34,12 +35,18 @@ def refusal(data: bytes) -> UnreadableImage:
     return caught.value
 
 
+def turned(order: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same head stored with its axes in this order, in all eight combinations of directions: voxels and affine."""
+    for flips in itertools.product((1, -1), repeat=3):
+        image = nib.Nifti1Image(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
+        yield np.asarray(image.dataobj), image.affine
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_any_order_and_direction_of_storage_gives_the_same_slices(order: tuple[int, ...]) -> None:
     expected = slices(stored(head()))
-    for flips in itertools.product((1, -1), repeat=3):
-        turned = nib.Nifti1Image(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
-        data = mgh(np.asarray(turned.dataobj), turned.affine)
+    for voxels, affine in turned(order):
+        data = mgh(voxels, affine)
         assert (readers.sniff(data), readers.sniff(gzip.compress(data))) == ("MGH", "MGH.gz")
         np.testing.assert_array_equal(planes(data), expected)
     np.testing.assert_array_equal(planes(gzip.compress(data)), expected)
