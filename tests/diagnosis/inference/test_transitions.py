@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 import diagnosis
-from diagnosis.inference import transitions
+from diagnosis.inference import heartbeats, transitions
 from diagnosis.models import AuditEvent, Embedding, Prediction, Slice
 from diagnosis.models.prediction import State
 from diagnosis.reviews import transitions as reviews
@@ -115,6 +115,31 @@ def test_reopen_forgets_the_result_and_audits_it(user: Any, sent: Queue, commit:
     assert (event.actor_id, event.target_id) == (user.pk, str(done.pk))
     assert event.details == {"outcome": "tumor", "tumor_probability": done.tumor_probability}
     assert sent == [done.pk]
+
+
+@pytest.mark.django_db
+def test_reopen_leaves_alone_what_changed_after_it_was_read(user: Any, sent: Queue, monkeypatch: Any) -> None:
+    done, now = PredictionFactory(), timezone.now()
+
+    def meanwhile() -> datetime:
+        Prediction.objects.filter(pk=done.pk).update(state="refused", outcome="refused")
+        return now
+
+    monkeypatch.setattr(timezone, "now", meanwhile)  # asked between the read and the update
+    assert transitions.reopen(done, actor=user, not_before=now) is False
+    assert fresh(done).state == "refused"
+    assert sent == [] and not AuditEvent.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_claim_says_when_it_began_and_which_process_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, queued, before = uuid4(), PredictionFactory(state="queued"), timezone.now()
+    monkeypatch.setattr(heartbeats, "current", lambda: process)
+    claimed = transitions.claim(queued.pk)
+    assert claimed == queued
+    stored = fresh(queued)
+    assert (stored.state, stored.attempts, stored.worker) == ("running", 1, process)
+    assert stored.started is not None and before <= stored.started <= timezone.now()
 
 
 def as_queued(prediction: Prediction) -> dict[str, Any]:
