@@ -315,6 +315,22 @@ def test_the_longest_waiting_that_is_due_comes_first() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_claim_left_to_another_worker_or_model_waits_as_if_new(monkeypatch: Any, replaced: bool) -> None:
+    monkeypatch.setattr(heartbeats, "current", uuid4)
+    claimed = transitions.claim(PredictionFactory(state="queued", queued=timezone.now() - LATER).pk)
+    assert claimed is not None
+    before = timezone.now()
+    if replaced:
+        assert transitions.replace_model(claimed, by=ModelVersionFactory()) is True
+    else:
+        assert transitions.hand_over(claimed) is True
+    left = fresh(claimed)
+    assert (left.state, left.attempts, left.started, left.worker) == ("queued", 0, None, None)
+    assert left.queued >= before
+
+
+@pytest.mark.django_db
 def test_what_is_put_back_waits_from_now_on(sent: Queue, commit: Any) -> None:
     long_ago, due = timezone.now() - timedelta(days=1), timezone.now() + LATER
     released, requeued = (transitions.claim(PredictionFactory(state="queued", queued=long_ago).pk) for _ in range(2))
