@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
 from tests.verification import reliability
@@ -80,14 +80,27 @@ def test_slow_clients_stop_no_page(site: Site, kind: str) -> None:
 
 
 def is_echoed(port: int, *, address: str, name: str) -> bool:
-    """Whether a scanner at this address gets its C-ECHO answered."""
+    """Whether a scanner at this address gets its C-ECHO answered.
+
+    pynetdicom does not close the socket of a connection that the listener has reset, so this does.
+    """
+    opened: list[socket.socket] = []
     entity = AE(ae_title=name)
     entity.add_requested_context(Verification)
     entity.acse_timeout = entity.connection_timeout = 3
-    association = entity.associate("127.0.0.1", port, ae_title="BRAINSCAN", bind_address=(address, 0))
-    answered = association.is_established and association.send_c_echo().get("Status") == 0
-    association.release()
-    return bool(answered)
+    association = entity.associate(
+        "127.0.0.1",
+        port,
+        ae_title="BRAINSCAN",
+        bind_address=(address, 0),
+        evt_handlers=[(evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc.dul.socket.socket))],
+    )
+    try:
+        return association.is_established and association.send_c_echo().get("Status") == 0
+    finally:
+        association.release()
+        for line in opened:
+            line.close()
 
 
 def stay_silent(port: int) -> None:
