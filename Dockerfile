@@ -1,6 +1,6 @@
 # The same programs as the Procfile's, in one image; compose.yaml and deploy/kubernetes/ start them. It runs with a
 # read-only root: only /data (DATA_DIR) and /tmp are written to.
-FROM python:3.12-slim
+FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de
 
 # pg_dump and pg_restore, for manage.py backup and restore; not older than the server. Debian's version is the image's.
 # hadolint ignore=DL3008

@@ -1,8 +1,9 @@
 """Pins the images of Dockerfile and compose.yaml by digest: `python -m scripts.pin_images`, once for each new tag.
 
 `name:tag` becomes `name:tag@sha256:…`, so that a registry cannot give another image of the same name. It asks the
-registry, and so needs a network. With `--check`, as `make vulnerabilities` calls it, it changes nothing, and fails if
-an image has no digest although its registry would name it. Where the registry cannot be asked, it says so and passes.
+registry, and so needs a network. With `--check`, as `make vulnerabilities` calls it, it changes nothing, names the
+images whose tag has moved on since, and fails if an image has no digest although its registry would name it. Where the
+registry cannot be asked, it says so and passes.
 """
 
 import json
@@ -10,7 +11,7 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -30,9 +31,9 @@ _MANIFESTS = ", ".join(
 )
 
 
-def unpinned(text: str) -> Iterator[str]:
-    """The images of a file that have no digest."""
-    return (f"{one['name']}:{one['tag']}" for one in _IMAGE.finditer(text) if not one["digest"])
+def images(text: str) -> Iterator[tuple[str, str]]:
+    """The images of a file: `name:tag`, and the digest or ""."""
+    return ((f"{one['name']}:{one['tag']}", (one["digest"] or "").lstrip("@")) for one in _IMAGE.finditer(text))
 
 
 def pinned(text: str, *, digest_of: Callable[[str, str], str]) -> str:
@@ -61,25 +62,28 @@ def digest_of(name: str, tag: str, *, scheme: str = "https") -> str:
     return found
 
 
-def check(left: Sequence[str]) -> int:
-    """Say which images have no digest, and whether that could be mended here. Returns 1 if it could."""
+def check(found: Iterable[tuple[str, str]]) -> int:
+    """Say which images have no digest, or an earlier one than their tag. Returns 1 if one without could be mended."""
     mendable = 0
-    for image in dict.fromkeys(left):
+    for image, digest in dict.fromkeys(found):
         name, _, tag = image.rpartition(":")
+        pinned_or_not = "pinned" if digest else "not pinned by digest"
         try:
-            found = digest_of(name, tag)
+            now = digest_of(name, tag)
         except (OSError, ValueError) as error:
-            print(f"{image} is not pinned by digest, and its registry cannot be asked: {error}", file=sys.stderr)
-        else:
+            print(f"{image} is {pinned_or_not}, and its registry cannot be asked: {error}", file=sys.stderr)
+            continue
+        if not digest:
             mendable = 1
-            print(f"{image} is not pinned by digest; now it is {found}. Run: python -m scripts.pin_images")
+            print(f"{image} is not pinned by digest; now it is {now}. Run: python -m scripts.pin_images")
+        elif digest != now:
+            print(f"{image} has moved on, to {now}. Run: python -m scripts.pin_images")
     return mendable
 
 
 def main(arguments: list[str]) -> int:
-    left = [image for name in FILES for image in unpinned((ROOT / name).read_text())]
     if "--check" in arguments:
-        return check(left)
+        return check(one for name in FILES for one in images((ROOT / name).read_text()))
     try:
         new = {name: pinned((ROOT / name).read_text(), digest_of=digest_of) for name in FILES}
     except (OSError, ValueError) as error:

@@ -21,14 +21,14 @@ services:
 
 
 def test_images_with_a_tag_and_no_digest_are_unpinned() -> None:
-    assert list(pin_images.unpinned(TEXT)) == ["python:3.12-slim", "valkey/valkey:9"]
+    assert [image for image, digest in pin_images.images(TEXT) if not digest] == ["python:3.12-slim", "valkey/valkey:9"]
 
 
 def test_each_image_gets_its_digest_and_nothing_else_changes() -> None:
     asked: list[tuple[str, str]] = []
     text = pin_images.pinned(TEXT, digest_of=lambda name, tag: asked.append((name, tag)) or DIGEST)  # type: ignore[func-returns-value]
     assert asked == [("python", "3.12-slim"), ("valkey/valkey", "9"), ("registry.example.org/a/b", "3.97")]
-    assert list(pin_images.unpinned(text)) == [] and text.count(DIGEST) == 3
+    assert all(digest for _, digest in pin_images.images(text)) and text.count(DIGEST) == 3
     assert re.sub("@sha256:[0-9a-f]{64}", "", text) == re.sub("@sha256:[0-9a-f]{64}", "", TEXT)
 
 
@@ -82,10 +82,27 @@ def test_the_check_fails_only_where_the_digest_can_be_had(
 
     monkeypatch.setattr(pin_images, "digest_of", answer)
     assert pin_images.check([]) == 0
-    assert pin_images.check(["python:3.12-slim"]) == 0
+    assert pin_images.check([("python:3.12-slim", "")]) == 0
     assert (
         "python:3.12-slim is not pinned by digest, and its registry cannot be asked: no route"
         in capsys.readouterr().err
     )
-    assert pin_images.check(["python:3.12-slim", "valkey/valkey:9"]) == 1
+    assert pin_images.check([("python:3.12-slim", ""), ("valkey/valkey:9", "")]) == 1
     assert f"valkey/valkey:9 is not pinned by digest; now it is {DIGEST}." in capsys.readouterr().out
+
+
+def test_the_check_names_an_image_whose_tag_has_moved_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is for whoever builds next; the pinned image is still the one that was chosen."""
+    monkeypatch.setattr(pin_images, "digest_of", lambda name, tag: DIGEST)
+    assert pin_images.check([("postgres:17", DIGEST)]) == 0
+    assert capsys.readouterr().out == ""
+    assert pin_images.check([("postgres:17", f"sha256:{'0' * 64}")]) == 0
+    assert f"postgres:17 has moved on, to {DIGEST}." in capsys.readouterr().out
+
+
+def test_all_images_are_pinned() -> None:
+    found = [one for name in pin_images.FILES for one in pin_images.images((pin_images.ROOT / name).read_text())]
+    assert len(found) >= 5
+    assert [image for image, digest in found if not digest] == []
