@@ -106,6 +106,23 @@ def test_readiness_says_why_there_is_no_worker(django_assert_num_queries: Any) -
     assert heartbeats.worker_status() == good
 
 
+@pytest.mark.parametrize(("ago", "lives"), [(0.0, True), (15.0, True), (-15.0, True), (25.0, False), (-25.0, False)])
+def test_a_model_is_left_to_another_worker_only_while_that_one_lives(ago: float, lives: bool) -> None:
+    other(ago=ago, model="vgg16@abc")
+    assert heartbeats.another_has("vgg16@abc") is lives
+
+
+def test_a_model_is_left_only_to_another_worker_that_can_predict_with_it() -> None:
+    heartbeats.report(model="vgg16@abc")
+    heartbeats.beat()
+    other(model="vgg16@old")
+    other(model="vgg16@abc", problem="It is damaged.")
+    other(model="vgg16@abc", role=Role.BEAT)
+    assert not heartbeats.another_has("vgg16@abc")
+    other(model="vgg16@abc")
+    assert heartbeats.another_has("vgg16@abc")
+
+
 @pytest.mark.parametrize(("ago", "ready"), [(0.0, True), (40.0, True), (-40.0, True), (60.0, False)])
 def test_readiness_says_whether_beat_runs(ago: float, ready: bool) -> None:
     other()
