@@ -20,7 +20,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(Prediction.objects.order_by("id").values_list(*names))
 
 
-def test_it_is_the_same_however_it_grew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growing_in_steps_gives_the_same_history(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed_history, "BATCH", 40)
     with transaction.atomic():
         for count in (50, 50, 97):

@@ -99,7 +99,7 @@ def test_a_form_of_another_site_is_refused_even_with_the_token(user: User, origi
 
 @pytest.mark.attack("redirects")
 @pytest.mark.parametrize("road", ROADS)
-def test_no_road_leads_to_another_site(client: Client, user: User, road: str) -> None:
+def test_next_never_redirects_to_another_site(client: Client, user: User, road: str) -> None:
     fields: dict[str, Any] = {"username": "ada", "password": "correct horse battery"}
     for target in TARGETS:
         if road != "login":

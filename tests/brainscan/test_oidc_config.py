@@ -23,7 +23,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     return _read
 
 
-def test_without_an_issuer_there_is_none(read: Read) -> None:
+def test_without_an_issuer_single_sign_on_is_off(read: Read) -> None:
     assert read(ISSUER="") is None
 
 
@@ -35,7 +35,7 @@ def test_by_default_the_provider_decides_nothing_here(read: Read) -> None:
     assert (found.local_login, found.second_factor, found.acr) == ("all", "claims", frozenset())
 
 
-def test_rules(read: Read) -> None:
+def test_rules_are_read_as_claim_and_values(read: Read) -> None:
     found = read(READERS="realm_access.roles = reader | senior reader", ACR="2 gold", SCOPES="openid groups")
     assert found is not None and found.readers is not None
     assert (found.readers.claim, found.readers.values) == ("realm_access.roles", {"reader", "senior reader"})

@@ -85,7 +85,7 @@ def test_a_page_of_a_prediction_names_it_and_no_query(
     assert SECRET not in span.to_json()
 
 
-def test_the_text_of_an_error_stays_here() -> None:
+def test_spans_leave_out_the_text_of_errors() -> None:
     sent = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans.AllowedAttributes(sent)))
@@ -99,13 +99,15 @@ def test_the_text_of_an_error_stays_here() -> None:
 
 
 @pytest.mark.django_db
-def test_after_the_end_there_are_none(as_user: Client, ended: Callable[[], list[ReadableSpan]]) -> None:
+def test_no_span_is_recorded_after_tracing_has_stopped(
+    as_user: Client, ended: Callable[[], list[ReadableSpan]]
+) -> None:
     assert ended() == []
     as_user.get("/history/")
     assert ended() == []
 
 
-def test_they_are_sent_where_the_environment_says(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spans_go_to_the_endpoint_in_the_environment(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
     monkeypatch.setattr(spans, "start", started.append)
     tracing.start()
@@ -118,7 +120,7 @@ def test_they_are_sent_where_the_environment_says(settings: Any, monkeypatch: py
     tracing.stop()
 
 
-def test_nothing_of_it_is_imported_otherwise() -> None:
+def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
     """redis-py imports the SDK by itself where it is installed; it sends nothing."""
     code = (
         "import sys, brainscan.wsgi, brainscan.celery; ours = 'brainscan.spans', 'opentelemetry.instrumentation', "

@@ -45,7 +45,7 @@ def test_without_tls_they_have_plain_names(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_what_a_page_says_next_is_in_no_cookie(as_user: Client) -> None:
+def test_messages_for_the_next_page_are_not_in_a_cookie(as_user: Client) -> None:
     as_user.post("/sessions/end/", {"session": "all"})
     assert set(as_user.cookies) == {"sessionid"}
     assert "This session has already ended" in as_user.get("/sessions/").content.decode()

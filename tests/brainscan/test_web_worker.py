@@ -30,7 +30,9 @@ HEAD = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\n"
         (HEAD + b"Content-Length: 9" + b"9" * 30 + b"\r\n\r\n", True, False, True),  # gunicorn refuses it
     ],
 )
-def test_a_request_is_there_once_head_and_small_body_are(data: bytes, head: bool, large: bool, whole: bool) -> None:
+def test_a_request_is_whole_once_its_head_and_a_small_body_have_arrived(
+    data: bytes, head: bool, large: bool, whole: bool
+) -> None:
     request = Request(0.0, data)
     assert request.head_is_whole is head
     if head:

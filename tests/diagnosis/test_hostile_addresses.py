@@ -107,7 +107,7 @@ def test_lists_that_a_result_was_opened_from(failing: Any) -> None:
 
 @pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", ["/audit/", "/audit/export/", "/api/v1/audit/"])
-def test_what_the_audit_trail_is_asked_for(failing: Any, path: str) -> None:
+def test_filters_of_the_audit_trail(failing: Any, path: str) -> None:
     asked_for = ("127.0.0.1", "fe80::1", "fe80::1%eth0", "nobody", *NUMBERS, *TEXTS)
     assert not failing(*asked(path, "address", "actor", "key", "request_id", "at_after", values=asked_for))
 
@@ -135,7 +135,7 @@ NUMBERED = (
 
 @pytest.mark.attack("addresses")
 @pytest.mark.parametrize("path", NUMBERED)
-def test_numbers_of_things(failing: Any, path: str) -> None:
+def test_numbers_in_paths(failing: Any, path: str) -> None:
     assert not failing(*(path.format(quote(number)) for number in NUMBERS))
 
 
@@ -152,7 +152,7 @@ def test_lookups_of_the_admin(failing: Any, settings: Any, kind: str, person: st
     assert not failing(*addresses)
 
 
-def test_the_admin_says_so(client: Client, admin: User) -> None:
+def test_an_impossible_filter_of_the_admin_redirects_with_an_error(client: Client, admin: User) -> None:
     client.force_login(admin)
     response = client.get(f"/admin/diagnosis/case/?created__year={'9' * 20}")
     assert (response.status_code, response["Location"]) == (302, "/admin/diagnosis/case/?e=1")

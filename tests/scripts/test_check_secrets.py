@@ -40,7 +40,7 @@ def test_marked_lines_are_not_reported(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", SECRETS)
-def test_in_tests_only_a_known_form_is(folder: Path, kind: str) -> None:
+def test_in_tests_only_known_forms_of_secrets_are_reported(folder: Path, kind: str) -> None:
     (folder / "tests" / "test_a.py").write_text(f"{SECRETS[kind]}\n")
     found = check_secrets.search([Path("tests/test_a.py")])
     assert bool(found) is (kind not in ("Secret Keyword", "Base64 High Entropy String"))
@@ -49,6 +49,6 @@ def test_in_tests_only_a_known_form_is(folder: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "line", ["https://user:password@host/", "password = '${POSTGRES_PASSWORD}'", "password = read()"]
 )
-def test_a_placeholder_is_not(folder: Path, line: str) -> None:
+def test_placeholders_are_not_reported(folder: Path, line: str) -> None:
     (folder / "a.py").write_text(f"{line}\n")
     assert check_secrets.search([Path("a.py")]) == []

@@ -23,13 +23,13 @@ def test_a_mirror_without_vulnerabilities_is_no_database(status: int, body: byte
     assert wrong in problems[0]
 
 
-def test_the_next_one_is_asked() -> None:
+def test_the_next_database_is_asked_when_one_has_no_answer() -> None:
     with serving(lambda path, headers: (404, {}, b"") if path == "/pypi" else (200, {}, b'{"vulns": [1]}')) as host:
         databases = {"pypi": f"http://{host}/pypi", "osv": f"http://{host}/osv"}
         assert check_vulnerabilities.usable(databases)[0] == "osv"
 
 
-def test_without_one_it_says_why_nothing_was_checked(
+def test_without_a_database_it_says_why_nothing_was_checked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(check_vulnerabilities, "DATABASES", {"pypi": "http://127.0.0.1:9/"})

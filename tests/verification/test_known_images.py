@@ -114,19 +114,19 @@ def uploads(site: Site) -> Iterator[dict[str, Uploads]]:
 
 
 @pytest.mark.attack("known-images")
-def test_the_times_do_not_tell_them_apart(uploads: dict[str, Uploads]) -> None:
+def test_known_and_new_images_take_the_same_time(uploads: dict[str, Uploads]) -> None:
     known, unknown = uploads["known"], uploads["unknown"]
     tried(len(known.times) * len(MEASURES))
     assert [name for name in MEASURES if differ(known.of(name), unknown.of(name))] == []
 
 
 @pytest.mark.parametrize("measure", ["ran", "total"])
-def test_a_copied_result_would_have_been_noticed(uploads: dict[str, Uploads], measure: str) -> None:
+def test_a_reused_result_would_show_in_the_times(uploads: dict[str, Uploads], measure: str) -> None:
     assert differ(uploads["again"].of(measure), uploads["unknown"].of(measure))
 
 
 @pytest.mark.attack("known-images")
-def test_nothing_told_differs_from_what_the_first_owner_was_told(uploads: dict[str, Uploads]) -> None:
+def test_a_known_image_is_answered_like_a_new_one(uploads: dict[str, Uploads]) -> None:
     first, known = uploads["first"].told, uploads["known"].told
     tried(len(known))
     assert known == first

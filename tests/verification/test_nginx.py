@@ -113,7 +113,7 @@ def test_a_forged_address_and_scheme_do_not_count(front: Front) -> None:
     assert "203.0.113.9" not in front.site.log.read_text(errors="replace")
 
 
-def test_figures_are_for_the_inside(front: Front) -> None:
+def test_metrics_are_not_served_to_the_outside(front: Front) -> None:
     assert front.get("/metrics", Authorization="Bearer inside-only")[0] == 404
 
 

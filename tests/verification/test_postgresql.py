@@ -27,7 +27,7 @@ FILES = (
 )
 
 
-def test_the_same_on_postgresql() -> None:
+def test_database_tests_pass_on_postgresql() -> None:
     with postgres_server() as database_url:
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *FILES]
         environment = os.environ | {"DATABASE_URL": database_url}

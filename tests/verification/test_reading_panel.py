@@ -75,7 +75,7 @@ def marks(page: Page) -> Any:
     return page.locator("[data-part=stage]").evaluate(MARKS)
 
 
-def test_a_point_and_then_a_box_are_seen_again(reader: Page, scans: list[int]) -> None:
+def test_a_marked_point_and_the_box_that_replaces_it_are_shown(reader: Page, scans: list[int]) -> None:
     reader.goto(f"/predictions/{scans[0]}/")
     expect(reader.locator("[data-part=readout]")).to_contain_text("C ")
     expect(reader.get_by_text("No place marked.")).to_be_visible()
@@ -154,7 +154,7 @@ def focus_next(page: Page, name: str, value: str | None = None) -> None:
     raise AssertionError(f"Tab never came to {name}")
 
 
-def test_enlarged_and_without_a_mouse(reader: Page, scans: list[int]) -> None:
+def test_the_panel_works_at_200_percent_by_keyboard_alone(reader: Page, scans: list[int]) -> None:
     """A window of 1440 by 900 pixels at 200 % is 720 by 450; Tab, Space, arrows and Enter are all the keys used."""
     reader.set_viewport_size({"width": 720, "height": 450})
     reader.goto(f"/predictions/{scans[3]}/")

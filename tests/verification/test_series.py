@@ -53,7 +53,7 @@ def results(site: Site, prediction: int) -> set[str]:
     return set(site.manage("shell", "-v", "0", "-c", told).split())
 
 
-def test_slices_gather_and_a_killed_worker_redoes_none_that_is_done(site: Site, make_series: Make) -> None:
+def test_after_a_killed_worker_no_finished_slice_is_analyzed_again(site: Site, make_series: Make) -> None:
     client = Client(site.url, site.token())
     for file in make_series("Gather", SLICES):
         status, receipt = client.upload(file, case="SERIES-1")

@@ -207,7 +207,7 @@ CONFLICTS = {
 
 
 @pytest.mark.parametrize("conflict", CONFLICTS)
-def test_two_transactions_are_in_each_others_way(servers: Servers, conflict: str) -> None:
+def test_a_write_conflict_is_a_503_and_changes_nothing(servers: Servers, conflict: str) -> None:
     level, lock, then = CONFLICTS[conflict]
     with psycopg.connect(servers.postgres.url, autocommit=True) as boss:
         boss.execute(f"ALTER DATABASE brainscan SET default_transaction_isolation = '{level}'")

@@ -23,15 +23,12 @@ def fallbacks(folder: Path) -> list[str]:
     return config.secret_key_fallbacks([], data_dir=folder)
 
 
-def test_an_empty_site_gets_all(source: Path, tmp_path: Path) -> None:
+def test_an_empty_site_gets_all_keys_of_the_backup(source: Path, tmp_path: Path) -> None:
     environ = {"DATA_DIR": str(tmp_path / "new")}
     keys.prepare(environ, [str(source)])
     assert (tmp_path / "new" / "secret_key").read_text() == "the-key"
     assert config.deid_secret("", secret_key="any", data_dir=tmp_path / "new") == b"\x01\x02"
     assert config.deid_secret("given", secret_key="any", data_dir=tmp_path / "new") == b"given"
-    assert config.deid_secret("hex:0102", secret_key="any", data_dir=tmp_path) == b"\x01\x02"
-    with pytest.raises(ImproperlyConfigured, match="not hexadecimal"):
-        config.deid_secret("hex:secret", secret_key="any", data_dir=tmp_path)
     assert config.deid_secret("hex:0102", secret_key="any", data_dir=tmp_path) == b"\x01\x02"
     with pytest.raises(ImproperlyConfigured, match="not hexadecimal"):
         config.deid_secret("hex:secret", secret_key="any", data_dir=tmp_path)
@@ -52,7 +49,7 @@ def test_a_key_in_the_environment_stands_and_what_the_backups_signed_stays_valid
     assert fallbacks(tmp_path / "new") == earlier
 
 
-def test_a_backup_of_before_has_no_earlier_keys(source: Path, tmp_path: Path) -> None:
+def test_a_backup_of_an_earlier_version_restores_no_earlier_keys(source: Path, tmp_path: Path) -> None:
     (source / "secrets.json").write_text('{"SECRET_KEY": "the-key", "DEID_SECRET": "0102"}')
     keys.prepare({"DATA_DIR": str(tmp_path / "new")}, [str(source)])
     assert fallbacks(tmp_path / "new") == []
@@ -74,7 +71,7 @@ def test_a_backup_without_keys_leaves_no_key_behind(tmp_path: Path) -> None:
     assert environ["SECRET_KEY"] and list((tmp_path / "new").iterdir()) == []
 
 
-def test_half_a_backup_is_none(tmp_path: Path) -> None:
+def test_an_unfinished_or_newer_backup_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"no manifest\.json, which is written last"):
         manifest.read(tmp_path)
     (tmp_path / "manifest.json").write_text("{")

@@ -56,7 +56,7 @@ def test_a_missing_model_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("answer", [_LOADING, _NO_BROKER])
-def test_patience_ends(answer: tuple[int, Any]) -> None:
+def test_waiting_for_the_site_ends_at_its_time_limit(answer: tuple[int, Any]) -> None:
     with _site(answer) as url:
         assert not wait_until_ready(url, seconds=0.2, pause=0.01).ready
 

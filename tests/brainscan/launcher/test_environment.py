@@ -15,7 +15,7 @@ def _env(**environ: str) -> dict[str, str]:
     return for_programs(environ, data_dir=Path("/data"), port=8123, redis_url="unix:///data/s", cores=8)
 
 
-def test_the_password_of_the_first_account_stays_here() -> None:
+def test_programs_do_not_get_the_password_of_the_first_account() -> None:
     made = dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), " -- ADMIN_PASSWORD=secret")
     assert "secret" not in str(_env(ADMIN_PASSWORD="secret", **made))
 

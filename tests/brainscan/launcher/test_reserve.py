@@ -23,7 +23,7 @@ def pieces(folder: Path) -> int:
     return sum(piece.stat().st_size == 1024 for piece in (folder / "reserve").glob("*"))
 
 
-def test_it_is_given_up_piece_by_piece_and_filled_again(disk: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_reserve_is_given_up_piece_by_piece_and_filled_again(disk: SimpleNamespace, tmp_path: Path) -> None:
     kept = Reserve(tmp_path)
     assert kept.adjust() == ""
     assert pieces(tmp_path) == reserve.PIECES

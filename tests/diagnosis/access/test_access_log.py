@@ -82,7 +82,7 @@ def test_a_page_of_fifty_leaves_one_row(as_user: Client, user: User, django_asse
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.FAILED, State.CANCELED])
-def test_what_tells_no_result_leaves_none(state: State, as_user: Client, user: User) -> None:
+def test_a_page_without_results_leaves_no_row(state: State, as_user: Client, user: User) -> None:
     PredictionFactory(scan__case__owner=user, state=state)
     as_user.get(reverse("history"))
     assert rows() == []

@@ -121,7 +121,7 @@ CUT = "DELETE FROM diagnosis_auditevent WHERE position > 4"
 
 
 @pytest.mark.attack("audit")
-def test_an_end_cut_off_shows_by_a_head_that_was_noted() -> None:
+def test_a_cut_off_end_contradicts_the_noted_head() -> None:
     written()
     known = audit_chain.head()
     tamper(CUT)
@@ -130,7 +130,7 @@ def test_an_end_cut_off_shows_by_a_head_that_was_noted() -> None:
 
 
 @pytest.mark.attack("audit")
-def test_an_end_written_anew_shows_by_a_head_that_was_noted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rewritten_end_contradicts_the_noted_head(capsys: pytest.CaptureFixture[str]) -> None:
     written()
     call_command("audit_verify", "--head")
     known = capsys.readouterr().out.strip()
@@ -215,7 +215,7 @@ def test_two_sealers_at_once_make_one_chain() -> None:
     assert (verdict.sealed, verdict.unsealed, verdict.broken) == (200, 0, "")
 
 
-def test_rows_of_before_are_chained_by_the_migration() -> None:
+def test_the_migration_chains_existing_rows() -> None:
     ids = written(5)
     call_command("migrate", "diagnosis", "0019", verbosity=0)
     call_command("migrate", "diagnosis", verbosity=0)

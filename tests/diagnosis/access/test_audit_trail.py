@@ -61,7 +61,7 @@ def test_filters_narrow_each_other(auditor: User, prediction: Prediction) -> Non
 
 
 @pytest.mark.parametrize("key", ["x", "-1", "9" * 30, "٣", "1 OR 1"])
-def test_an_id_that_is_none_finds_nothing(key: str, auditor: User, prediction: Prediction) -> None:
+def test_an_invalid_id_finds_nothing(key: str, auditor: User, prediction: Prediction) -> None:
     assert found(auditor, f"kind=case&key={key}") == []
 
 

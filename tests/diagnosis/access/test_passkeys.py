@@ -80,11 +80,11 @@ class TestAdding:
         assert not second_factor.of(user).has_app  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("name", ["", " \n", "x" * 61])
-    def test_a_name_there_has_to_be(self, user: User, add: Add, name: str) -> None:
+    def test_a_name_of_1_to_60_characters_is_required(self, user: User, add: Add, name: str) -> None:
         with pytest.raises(Refused, match="60 characters"):
             add(user, Authenticator(), name=name)
 
-    def test_neither_a_name_nor_a_key_twice(
+    def test_a_name_or_key_is_not_added_twice(
         self, user: User, other_user: User, add: Add, device: Authenticator
     ) -> None:
         for person, one, name in (
@@ -103,7 +103,7 @@ class TestAdding:
         known = passkeys.options_to_add(request_, user)["excludeCredentials"]
         assert [one["id"] for one in known] == [Passkey.objects.get().credential_id]
 
-    def test_there_is_an_end(
+    def test_the_number_of_passkeys_is_limited(
         self, user: User, request_: HttpRequest, device: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(passkeys, "MAX_PASSKEYS", 1)
@@ -111,7 +111,7 @@ class TestAdding:
             passkeys.options_to_add(request_, user)
 
     @pytest.mark.attack("passkeys")
-    def test_a_lie_adds_nothing_and_leaves_a_row(self, user: User, request_: HttpRequest) -> None:
+    def test_a_forged_answer_adds_nothing_and_is_audited(self, user: User, request_: HttpRequest) -> None:
         options = passkeys.options_to_add(request_, user)
         made = Authenticator().create(options, origin="https://evil.example.org")
         with pytest.raises(Refused, match="not accepted"):
@@ -121,7 +121,9 @@ class TestAdding:
 
 
 class TestUsing:
-    def test_again_and_again(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
+    def test_each_use_of_a_passkey_is_counted_and_audited(
+        self, user: User, request_: HttpRequest, device: Authenticator
+    ) -> None:
         use(request_, device, user)
         use(request_, device, user)
         passkey = Passkey.objects.get()
@@ -130,14 +132,16 @@ class TestUsing:
         assert (event.actor, event.details) == ("ada", {"passkey": "Laptop", "purpose": "second_factor"})
         assert not LoginFailures.objects.filter(failure_kind=FailureKind.CODE).exists()
 
-    def test_one_that_does_not_count(self, user: User, request_: HttpRequest, add: Add) -> None:
+    def test_a_synchronized_passkey_without_a_counter_works(self, user: User, request_: HttpRequest, add: Add) -> None:
         synchronized = Authenticator(count=None)
         add(user, synchronized)
         use(request_, synchronized, user)
         use(request_, synchronized, user)
 
     @pytest.mark.attack("passkeys")
-    def test_a_copy_is_noticed(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
+    def test_a_counter_that_went_back_is_refused_as_a_copy(
+        self, user: User, request_: HttpRequest, device: Authenticator
+    ) -> None:
         use(request_, device, user)
         for earlier in (1, 0, -1):  # answers then with 2, 1 and 0
             device.count = earlier
@@ -158,7 +162,7 @@ class TestUsing:
             ({"handle": "b3RoZXI"}, "another person"),
         ],
     )
-    def test_a_lie(
+    def test_a_forged_answer_is_refused(
         self, user: User, request_: HttpRequest, device: Authenticator, lie: dict[str, Any], reason: str
     ) -> None:
         with pytest.raises(Refused, match="not accepted"):
@@ -180,7 +184,7 @@ class TestUsing:
         assert failure() == "used already"
 
     @pytest.mark.attack("passkeys")
-    def test_not_too_late(
+    def test_an_answer_after_five_minutes_is_refused(
         self, user: User, request_: HttpRequest, device: Authenticator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         given = answer(request_, device, user)
@@ -189,7 +193,7 @@ class TestUsing:
             passkeys.check(request_, user, purpose=Purpose.SECOND_FACTOR, answer=given)
 
     @pytest.mark.attack("passkeys")
-    def test_another_persons_is_of_no_use(
+    def test_another_persons_passkey_is_refused(
         self, user: User, other_user: User, request_: HttpRequest, add: Add, device: Authenticator
     ) -> None:
         foreign = Authenticator()
@@ -200,7 +204,7 @@ class TestUsing:
         assert AuditEvent.objects.filter(action="passkey.failed").latest("pk").target == "ada"
 
     @pytest.mark.attack("passkeys")
-    def test_a_removed_one_is_of_no_use(
+    def test_a_removed_passkey_is_refused(
         self, user: User, request_: HttpRequest, add: Add, device: Authenticator
     ) -> None:
         add(user, Authenticator(), name="Phone")
@@ -210,7 +214,9 @@ class TestUsing:
             passkeys.check(request_, user, purpose=Purpose.SECOND_FACTOR, answer=given)
         assert failure() == "not known"
 
-    def test_elsewhere_there_is_none(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
+    def test_a_passkey_of_another_host_is_not_offered(
+        self, user: User, request_: HttpRequest, device: Authenticator
+    ) -> None:
         Passkey.objects.update(host="scans.example.org")
         with pytest.raises(Refused, match="no passkey"):
             passkeys.options(request_, purpose=Purpose.SECOND_FACTOR, user=user)
@@ -231,7 +237,7 @@ class TestWithoutPassword:
     def log_in(self, request: HttpRequest, device: Authenticator, **lies: Any) -> User:
         return passkeys.identify(request, answer=answer(request, device, None, Purpose.LOGIN, **lies))
 
-    def test_it_says_who_it_is(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
+    def test_the_passkey_tells_who_logs_in(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
         assert self.log_in(request_, device) == user
 
     def test_nobody_is_named_to_the_browser(self, request_: HttpRequest, device: Authenticator) -> None:
@@ -241,7 +247,9 @@ class TestWithoutPassword:
 
     @pytest.mark.attack("passkeys")
     @pytest.mark.parametrize("lie", [{"handle": ""}, {"handle": "b3RoZXI"}, {"origin": "https://evil.example.org"}])
-    def test_a_lie(self, request_: HttpRequest, device: Authenticator, lie: dict[str, str]) -> None:
+    def test_a_forged_answer_is_refused(
+        self, request_: HttpRequest, device: Authenticator, lie: dict[str, str]
+    ) -> None:
         with pytest.raises(Refused):
             self.log_in(request_, device, **lie)
 
@@ -262,7 +270,9 @@ class TestWithoutPassword:
         assert failure() == "deactivated"
 
     @pytest.mark.attack("passkeys")
-    def test_an_answer_for_something_else(self, user: User, request_: HttpRequest, device: Authenticator) -> None:
+    def test_an_answer_given_as_second_factor_does_not_log_in_alone(
+        self, user: User, request_: HttpRequest, device: Authenticator
+    ) -> None:
         with pytest.raises(Refused):
             passkeys.identify(request_, answer=answer(request_, device, user))
         assert failure() == "nothing was asked"
@@ -279,7 +289,9 @@ class TestWithoutPassword:
 
 
 class TestRemoving:
-    def test_recovery_codes_go_with_the_last(self, user: User, admin: User, add: Add, device: Authenticator) -> None:
+    def test_recovery_codes_go_with_the_last_passkey(
+        self, user: User, admin: User, add: Add, device: Authenticator
+    ) -> None:
         add(user, Authenticator(), name="Phone")
         for name, left in (("Laptop", 8), ("Phone", 0)):
             passkeys.remove(Passkey.objects.get(name=name), actor=admin)
@@ -287,7 +299,7 @@ class TestRemoving:
         assert second_factor.of(user) is None
         assert AuditEvent.objects.filter(action="passkey.removed", actor="root", target="ada").count() == 2
 
-    def test_twice_is_once(self, user: User, device: Authenticator) -> None:
+    def test_removing_twice_is_audited_once(self, user: User, device: Authenticator) -> None:
         passkey = Passkey.objects.get()
         passkeys.remove(passkey, actor=user)
         passkey.pk = 1

@@ -63,7 +63,9 @@ def command(person: User, password: str) -> str:
 
 @pytest.mark.parametrize("road", [own_page, admin_page, command])
 @pytest.mark.parametrize(("password", "said"), [(BREACHED, BREACHED_SAID), (FIRST, USED_SAID)])
-def test_each_road_refuses(user: User, road: Callable[[User, str], str], password: str, said: str) -> None:
+def test_page_admin_and_command_refuse_breached_and_earlier_passwords(
+    user: User, road: Callable[[User, str], str], password: str, said: str
+) -> None:
     before = user.password
     assert said in road(user, password)
     user.refresh_from_db()
@@ -71,7 +73,9 @@ def test_each_road_refuses(user: User, road: Callable[[User, str], str], passwor
 
 
 @pytest.mark.parametrize("road", [own_page, admin_page, command])
-def test_each_road_takes_a_new_one_and_keeps_it(user: User, road: Callable[[User, str], str]) -> None:
+def test_page_admin_and_command_store_a_new_password_and_its_history(
+    user: User, road: Callable[[User, str], str]
+) -> None:
     road(user, "a longer pass phrase 77")
     user.refresh_from_db()
     assert user.check_password("a longer pass phrase 77")
@@ -202,7 +206,7 @@ def test_what_could_not_be_looked_up_is_taken_and_noted(user: User, monkeypatch:
         ("org example mri 77", True),  # of three letters, or in a name that is none of the site's
     ],
 )
-def test_words_of_the_site(settings: Any, password: str, taken: bool) -> None:
+def test_passwords_made_of_the_sites_words_are_refused(settings: Any, password: str, taken: bool) -> None:
     settings.ALLOWED_HOSTS = ["scans.hospital.org", "10.0.0.7", "[::1]", "*"]
     settings.PASSWORD_WORDS = ["charité", "mri"]
     if taken:

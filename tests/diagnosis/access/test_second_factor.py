@@ -154,7 +154,7 @@ def test_removing_takes_app_and_codes_and_is_audited(user: User, admin: User, co
     ("setting", "staff", "required"),
     [("optional", True, False), ("staff", False, False), ("staff", True, True), ("all", False, True)],
 )
-def test_of_whom_it_is_demanded(settings: Any, setting: str, staff: bool, required: bool) -> None:
+def test_who_must_have_a_second_factor(settings: Any, setting: str, staff: bool, required: bool) -> None:
     settings.SECOND_FACTOR = setting
     assert second_factor.is_required(User(is_staff=staff)) is required
 
@@ -170,7 +170,7 @@ class TestAtTheSameMoment:
         monkeypatch.setattr(lockout, "attempt", lambda **_: nullcontext(lockout.Attempt()))
 
     @pytest.mark.parametrize("kind", ["app", "recovery"])
-    def test_one_gets_through(self, user: User, codes: list[str], kind: str) -> None:
+    def test_of_two_requests_with_one_code_one_succeeds(self, user: User, codes: list[str], kind: str) -> None:
         typed = code() if kind == "app" else codes[0]
         with transaction.atomic():
             assert second_factor.check(user, typed)
@@ -179,7 +179,9 @@ class TestAtTheSameMoment:
         assert AuditEvent.objects.filter(action="second_factor.failed").count() == 1
 
     @pytest.mark.parametrize("kind", ["app", "recovery"])
-    def test_it_is_not_used_by_who_takes_it_back(self, user: User, codes: list[str], kind: str) -> None:
+    def test_a_code_stays_valid_if_the_earlier_request_is_rolled_back(
+        self, user: User, codes: list[str], kind: str
+    ) -> None:
         typed = code() if kind == "app" else codes[0]
         with transaction.atomic():
             assert second_factor.check(user, typed)

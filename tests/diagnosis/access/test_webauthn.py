@@ -55,10 +55,10 @@ class TestSite:
             ("a.wide.example.org", True, None),  # only a pattern lists it
         ],
     )
-    def test_the_settings_list_it_in_full(self, host: str, secure: bool, site: Site | None) -> None:
+    def test_a_site_needs_https_and_a_host_listed_in_full(self, host: str, secure: bool, site: Site | None) -> None:
         assert webauthn.site_of(request_at(host, secure=secure)) == site
 
-    def test_a_host_that_any_name_would_be_is_none(self, settings: Any) -> None:
+    def test_a_wildcard_host_is_no_site(self, settings: Any) -> None:
         settings.ALLOWED_HOSTS = ["*"]
         assert webauthn.site_of(request_at("scans.example.org", secure=True)) is None
 
@@ -69,7 +69,7 @@ class TestSite:
         with pytest.raises(Refused, match="HTTPS"):
             webauthn.ask(request_at(origin=origin), purpose=Purpose.LOGIN, user=None, allowed=[])
 
-    def test_behind_a_proxy_that_changes_the_host_a_trusted_origin_is(self, settings: Any) -> None:
+    def test_a_trusted_origin_is_the_site_behind_a_proxy_that_changes_the_host(self, settings: Any) -> None:
         settings.CSRF_TRUSTED_ORIGINS = ["https://outside.example.org", "https://*.example.net"]
         inside = request_at("localhost:8000", origin="https://outside.example.org")
         assert webauthn.site_of(inside) == Site("outside.example.org", "https://outside.example.org")
@@ -77,7 +77,7 @@ class TestSite:
 
 
 class TestCreating:
-    def test_what_is_asked(self, user: User) -> None:
+    def test_the_options_name_site_person_and_algorithms(self, user: User) -> None:
         _, options = asked(user)
         assert options["rp"]["id"] == "localhost"
         assert (options["user"]["name"], options["user"]["id"]) == ("ada", HANDLE)
@@ -104,7 +104,7 @@ class TestCreating:
             ({"key": {1: 3, 3: -65535, -1: b"n", -2: b"e"}}, "no usable key"),  # RSA with SHA-1
         ],
     )
-    def test_a_lie(self, user: User, lie: dict[str, Any], reason: str) -> None:
+    def test_a_forged_answer_is_refused(self, user: User, lie: dict[str, Any], reason: str) -> None:
         request, options = asked(user)
         with pytest.raises(NotProven, match=reason):
             created(request, user, Authenticator().create(options, **lie))
@@ -155,7 +155,7 @@ class TestCreating:
 
 
 class TestChallenge:
-    def test_it_is_good_for_one_answer(self, user: User) -> None:
+    def test_a_challenge_takes_one_answer(self, user: User) -> None:
         request, options = asked(user)
         answer = Authenticator().create(options)
         created(request, user, answer)
@@ -163,7 +163,7 @@ class TestChallenge:
             created(request, user, answer)
 
     @pytest.mark.parametrize(("seconds", "good"), [(299, True), (300, False), (-1, False)])
-    def test_it_lives_for_five_minutes(self, user: User, seconds: int, good: bool) -> None:
+    def test_a_challenge_expires_after_five_minutes(self, user: User, seconds: int, good: bool) -> None:
         request, options = asked(user, at=time.time() - seconds)
         if good:
             assert created(request, user, Authenticator().create(options))
@@ -172,12 +172,12 @@ class TestChallenge:
                 created(request, user, Authenticator().create(options))
 
     @pytest.mark.attack("passkeys")
-    def test_it_is_for_one_person_and_one_purpose(self, user: User, other_user: User) -> None:
+    def test_a_challenge_is_for_one_person_and_one_purpose(self, user: User, other_user: User) -> None:
         for purpose, person in ((Purpose.ADD, other_user), (Purpose.LOGIN, None), (Purpose.CONFIRM, user)):
             request, _ = asked(user)
             tried()
             with pytest.raises(NotProven, match="nothing was asked"):
                 webauthn.take(request, purpose=purpose, user=person)
 
-    def test_each_is_new(self, user: User) -> None:
+    def test_each_challenge_is_new(self, user: User) -> None:
         assert len({asked(user)[1]["challenge"] for _ in range(5)}) == 5

@@ -28,7 +28,9 @@ class TestProblems:
     def test_a_host_that_is_not_ours(self, api: APIClient, problem: Any) -> None:
         problem(api.get(CASES, HTTP_HOST="evil.example"), 400, "bad_request")
 
-    def test_the_unexpected(self, api: APIClient, monkeypatch: pytest.MonkeyPatch, problem: Any) -> None:
+    def test_an_unexpected_error_is_a_500_without_its_text(
+        self, api: APIClient, monkeypatch: pytest.MonkeyPatch, problem: Any
+    ) -> None:
         def broken(*_: Any) -> None:
             raise RuntimeError("secret words")
 
@@ -39,7 +41,9 @@ class TestProblems:
         body = problem(api.get(CASES), 500, "internal")
         assert "secret" not in str(body)
 
-    def test_the_unexpected_around_a_view(self, api: APIClient, monkeypatch: pytest.MonkeyPatch, problem: Any) -> None:
+    def test_an_unexpected_error_outside_a_view_is_a_500(
+        self, api: APIClient, monkeypatch: pytest.MonkeyPatch, problem: Any
+    ) -> None:
         monkeypatch.setattr("rest_framework.renderers.JSONRenderer.render", lambda *_, **__: 1 / 0)
         api.raise_request_exception = False
         problem(api.get(CASES), 500, "internal")
@@ -59,7 +63,7 @@ class TestProblems:
         assert body["request_id"] == response["X-Request-ID"] != ""
         assert body["instance"] == "/api/v1/cases/99999/"
 
-    def test_html_is_not_to_be_had(self, api: APIClient, problem: Any) -> None:
+    def test_asking_for_html_is_not_acceptable(self, api: APIClient, problem: Any) -> None:
         problem(api.get(CASES, HTTP_ACCEPT="text/html"), 406, "not_acceptable")
 
     def test_options_tells_the_verbs(self, api: APIClient) -> None:

@@ -53,11 +53,13 @@ class TestBounds:
             ("PatchedCaseChange", "reference", {"pattern": "^[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}$"}),
         ],
     )
-    def test_of_what_is_sent(self, api: APIClient, name: str, field: str, bounds: dict[str, Any]) -> None:
+    def test_request_fields_state_their_limits(
+        self, api: APIClient, name: str, field: str, bounds: dict[str, Any]
+    ) -> None:
         told = schema_of(api)["components"]["schemas"][name]["properties"][field]
         assert told | bounds == told
 
-    def test_of_parameters(self, api: APIClient) -> None:
+    def test_parameters_state_their_limits(self, api: APIClient) -> None:
         paths = schema_of(api)["paths"]
         of = {given["name"]: given["schema"] for given in paths["/api/v1/predictions/"]["get"]["parameters"]}
         assert of["page_size"] == {"type": "integer", "minimum": 1, "default": 50}
@@ -76,7 +78,9 @@ class TestBounds:
             ("predictions/export/?bom=perhaps", "bom"),
         ],
     )
-    def test_a_parameter_beyond_them_is_named(self, api: APIClient, problem: Problem, query: str, field: str) -> None:
+    def test_the_error_names_a_parameter_beyond_its_limits(
+        self, api: APIClient, problem: Problem, query: str, field: str
+    ) -> None:
         assert problem(api.get(f"/api/v1/{query}"), 400, "invalid")["errors"].keys() == {field}
 
     @pytest.mark.parametrize("verb", ["preview", "heatmap", "overlay"])

@@ -110,7 +110,7 @@ def test_only_who_may_change_a_case_deletes_and_restores(who: str, case: Case, u
         trash.restore_case(case, actor=person)
 
 
-def test_twice_changes_nothing(case: Case, user: Any) -> None:
+def test_deleting_or_restoring_twice_is_refused(case: Case, user: Any) -> None:
     scan = case.scans.order_by("pk")[0]
     trash.delete_scan(scan, actor=user)
     with pytest.raises(CaseRefused) as refused:

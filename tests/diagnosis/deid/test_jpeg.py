@@ -32,7 +32,7 @@ def drawing(data: bytes) -> bytes:
     return data[len(start) :]
 
 
-def test_nothing_changes_where_nothing_is_left_out() -> None:
+def test_a_file_without_metadata_is_unchanged() -> None:
     assert jpeg.stripped(plain(), orientation=1) == (plain(), frozenset())
 
 
@@ -77,7 +77,7 @@ def test_another_segment_14_is_other_data(body: bytes) -> None:
         (0xE5, b"Jane Doe", "other data"),
     ],
 )
-def test_what_is_left_out_has_its_name(marker: int, body: bytes, name: str) -> None:
+def test_each_segment_that_is_left_out_is_named(marker: int, body: bytes, name: str) -> None:
     data = SOI + segment(0xE0, JFIF) + segment(marker, body) + drawing(plain())
     assert jpeg.stripped(data, orientation=1) == (plain(), frozenset({name}))
 

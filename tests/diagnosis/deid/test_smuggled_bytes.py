@@ -97,7 +97,9 @@ def addresses() -> Iterator[str]:
             yield "/" + re.sub(r"<int:\w+>", "0", route.replace(f"<int:{found[0]}>", str(number)))
 
 
-def test_what_stands_beside_the_images_goes_nowhere(as_user: Client, model_version: Any, monkeypatch: Any) -> None:
+def test_bytes_beside_the_image_are_neither_stored_nor_sent(
+    as_user: Client, model_version: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake_model(0.9))
     assert all(BYTES in data for data in CARRIERS.values())
     uploads = [SimpleUploadedFile(name, data) for name, data in CARRIERS.items()]

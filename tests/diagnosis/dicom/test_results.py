@@ -251,7 +251,7 @@ def test_only_images_with_certain_or_possible_tumor_have_a_region() -> None:
         ({"outcome": "tumor", "uncertain": True, "tumor_type": ""}, "Indeterminate"),
     ],
 )
-def test_absent_and_uncertain(changes: dict[str, Any], presence: str) -> None:
+def test_no_tumor_is_absent_and_an_uncertain_result_indeterminate(changes: dict[str, Any], presence: str) -> None:
     group = overall(report(result(**changes)))
     said = {one.name.meaning: one.value.meaning for one in group.get_qualitative_evaluations()}
     assert said.pop("Reading by a person") == "Not signed by a reader"

@@ -111,9 +111,7 @@ def test_a_living_worker_may_take_longer_than_a_task_may(sent: Queue, commit: An
     assert (fresh(held).state, len(sent)) == (State.RUNNING, 0)
 
 
-def test_who_cannot_write_takes_nothing_from_those_who_could_not_either(
-    monkeypatch: pytest.MonkeyPatch, commit: Any
-) -> None:
+def test_a_worker_whose_own_heartbeat_fails_takes_nothing_over(monkeypatch: pytest.MonkeyPatch, commit: Any) -> None:
     other, keeper = Process(), Keeper()
     other.beat()
     held = other.claim(PredictionFactory(state="queued"))
@@ -155,7 +153,7 @@ def test_the_thread_beats_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -
     assert len(beats) <= 3 and not keeper.is_alive()
 
 
-def test_what_could_not_be_given_back_is_taken_over_by_whoever_held_it(
+def test_a_claim_that_could_not_be_released_is_taken_over_by_its_own_process(
     commit: Any, sent: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database goes away during a run and comes back. The process lives on, and so would its claim."""

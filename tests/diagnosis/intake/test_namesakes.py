@@ -29,5 +29,5 @@ def test_an_own_case_of_that_name_is_never_in_question(reader: User, user: User)
     namesakes.check(reader, reference="CA-1")
 
 
-def test_no_reference_is_no_question(reader: User) -> None:
+def test_an_empty_reference_raises_no_question(reader: User) -> None:
     namesakes.check(reader, reference="")

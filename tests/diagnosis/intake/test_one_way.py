@@ -127,7 +127,9 @@ def check(path: Path, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_files_that_were_made(name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_command_line_and_site_agree_on_generated_files(
+    name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     data = MADE[name]()
     path = tmp_path / ("case.zip" if data.startswith(b"PK") else "case.dcm")
     path.write_bytes(data)
@@ -141,7 +143,9 @@ SERIES = (
 
 
 @pytest.mark.parametrize("name", SERIES)
-def test_real_files(name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_command_line_and_site_agree_on_real_files(
+    name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     if not (CASES / name).is_file():
         pytest.skip(f"needs {name} (set BRAINSCAN_CASES)")
     check(CASES / name, user, capsys, tmp_path)

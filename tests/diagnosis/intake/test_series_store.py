@@ -107,7 +107,7 @@ def test_a_later_slice_that_nothing_tells_apart_takes_the_result_back_and_says_s
     assert (prediction.state, prediction.gate["reason"]) == ("refused", "cannot_be_ordered")
 
 
-def test_what_comes_later_may_tell_slices_apart(user: Any) -> None:
+def test_later_slices_may_show_which_part_a_slice_is_of(user: Any) -> None:
     one, two = part(1), part(2, numbered_from=10)
     for data in (one[1], two[0], two[1], one[0], two[2], one[2]):
         receive(user, data)
@@ -206,7 +206,7 @@ def test_a_file_whose_frames_cannot_be_ordered_is_named_and_not_stored(user: Any
     assert ([one.code for one in receipt.rejected], receipt.accepted) == (["cannot_be_ordered"], [])
 
 
-def test_what_is_left_out_of_known_pixels_is_told_again(user: Any) -> None:
+def test_frames_left_out_of_a_repeated_file_are_named_again(user: Any) -> None:
     def file(*frames: tuple[int, str]) -> bytes:
         groups = [
             {"ImagePositionPatient": [0, 0, 5.0 * place], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}

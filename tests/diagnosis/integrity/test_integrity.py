@@ -230,7 +230,9 @@ def bucket(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         yield
 
 
-def test_in_a_bucket_too(bucket: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_in_a_bucket_are_checked(
+    bucket: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request.getfixturevalue("used")
     monkeypatch.setattr("diagnosis.integrity.files.MIN_AGE", timedelta(0))
     assert rules() == {}

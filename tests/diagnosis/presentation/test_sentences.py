@@ -52,7 +52,9 @@ def page(row: Prediction) -> str:
     ("outcome", "uncertain", "calibrated", "typed"),
     list(product([Outcome.TUMOR, Outcome.NO_TUMOR], [False, True], [False, True], [False, True])),
 )
-def test_a_page_says_one_thing(outcome: str, uncertain: bool, calibrated: bool, typed: bool, series: Any) -> None:
+def test_sentences_on_a_page_do_not_contradict_each_other(
+    outcome: str, uncertain: bool, calibrated: bool, typed: bool, series: Any
+) -> None:
     text = page(prediction(outcome, uncertain=uncertain, calibrated=calibrated, series=series, typed=typed))
     tumor, none = (outcome == each and not uncertain for each in (Outcome.TUMOR, Outcome.NO_TUMOR))
     assert ("A person has to decide" in text) == uncertain

@@ -85,7 +85,7 @@ def database_down(as_user: Client) -> Iterator[None]:
 
 @pytest.mark.usefixtures("database_down")
 @pytest.mark.parametrize("path", ["/history/", "/upload/", "/api/v1/scans/", "/health/ready", "/admin/"])
-def test_every_road_answers_503_with_the_reason(as_user: Client, path: str) -> None:
+def test_pages_api_health_and_admin_answer_503_with_the_reason(as_user: Client, path: str) -> None:
     as_user.raise_request_exception = False
     response = as_user.get(path)
     assert response.status_code == 503

@@ -61,7 +61,7 @@ class TestAfterwards:
             assert refused.value.code == "in_trash"
         assert (Review.objects.get().state, Review.objects.get().finding) == ("draft", "tumor")
 
-    def test_neither_does_one_whose_case_is_there(self, user: Any) -> None:
+    def test_a_scan_whose_case_is_in_the_trash_takes_no_review(self, user: Any) -> None:
         prediction = PredictionFactory(scan__case__owner=user)
         review = transitions.commit(prediction, reader=user, opinion=TUMOR)
         trash.delete_case(prediction.scan.case, actor=user)

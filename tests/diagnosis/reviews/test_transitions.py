@@ -308,7 +308,7 @@ def test_each_change_of_a_review_counts_its_version(user: Any, prediction: Predi
     assert (committed.version, transitions.sign_committed(committed, reader=user).version) == (4, 5)
 
 
-def test_signing_what_was_committed_looks_at_the_others_anew(
+def test_signing_a_committed_review_takes_account_of_later_reviews(
     user: Any, prediction: Prediction, readers: list[Any]
 ) -> None:
     """Two signed and disagree between this reader's commit and signature; a policy asks for two readings by then."""
@@ -374,7 +374,7 @@ def test_a_draft_may_be_incomplete_and_what_is_committed_may_not(user: Any, pred
         transitions.save_draft(prediction, reader=user, opinion=Opinion(finding="perhaps"), version=1)
 
 
-def test_only_slices_that_came_after_the_page_are_too_many(user: Any, prediction: Prediction) -> None:
+def test_a_page_from_before_slices_were_added_is_refused(user: Any, prediction: Prediction) -> None:
     digest = prediction.scan.pixel_sha256
     for pixels in ("", digest[:12], digest):
         assert transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=pixels)
@@ -382,7 +382,7 @@ def test_only_slices_that_came_after_the_page_are_too_many(user: Any, prediction
         transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=digest[1:13])
 
 
-def test_the_first_time_the_result_was_open_stays(user: Any, prediction: Prediction) -> None:
+def test_later_saves_keep_the_time_at_which_the_result_was_first_shown(user: Any, prediction: Prediction) -> None:
     draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
     assert draft.revealed == draft.saved
     later = transitions.save_draft(prediction, reader=user, opinion=NO_TUMOR, version=1)

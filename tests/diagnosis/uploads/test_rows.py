@@ -65,7 +65,7 @@ def test_a_file_whose_answer_was_lost_ends_as_it_did_the_first_time(user: User) 
     assert UploadRow.objects.count() == Prediction.objects.count() == 1
 
 
-def test_what_was_there_before_is_known_and_not_refused(user: User) -> None:
+def test_a_repeated_image_is_known_and_not_refused(user: User) -> None:
     send(user, ("a.png", image()))
     [row] = send(user, ("b.png", image()))
     assert (row.state, row.code, row.detail) == (UploadState.KNOWN, "", "")
@@ -142,7 +142,7 @@ def test_each_of_several_files_in_one_request_may_be_sent_again_alone(user: User
     assert states(user) == [("IM0", "taken"), ("IM1", "refused")]
 
 
-def test_only_the_own_answers_count(user: User, other_user: User) -> None:
+def test_answers_of_other_users_do_not_count(user: User, other_user: User) -> None:
     [row] = send(user, ("IM", LETTERED[0]))
     assert rows.confirmed(other_user, ids=[row.pk]) == frozenset()
     assert rows.confirmed(user, ids=[row.pk]) == {row.sha256}
@@ -166,7 +166,7 @@ def test_a_row_outlives_its_scan(user: User) -> None:
     assert (row.state, row.prediction) == (UploadState.TAKEN, None)
 
 
-def test_a_list_has_a_most(user: User, other_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_list_drops_its_oldest_rows(user: User, other_user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "MAX_ROWS", 3)
     rows.announce(other_user, files=[Announced(uuid.uuid4(), "other", 1)], reference="")
     rows.announce(user, files=[Announced(uuid.uuid4(), f"old {n}", 1) for n in range(3)], reference="")

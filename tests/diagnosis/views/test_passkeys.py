@@ -71,14 +71,14 @@ class TestLogin:
         answer = {"passkey": browser.device.get(options), "next": "https://evil.example.org/"}
         assert browser.post("/login/", answer)["Location"] == "/history/"
 
-    def test_the_session_is_another_one_afterwards(self, browser: Browser) -> None:
+    def test_the_login_changes_the_session_key(self, browser: Browser) -> None:
         browser.post("/login/passkey/")
         before = browser.session.session_key
         browser.answer("/login/")
         assert browser.session.session_key != before
 
     @pytest.mark.parametrize("path", ["/login/", "/login/code/"])
-    def test_a_lie_is_said_on_the_page_and_locks(self, browser: Browser, path: str) -> None:
+    def test_forged_answers_are_reported_on_the_page_and_lock_the_login(self, browser: Browser, path: str) -> None:
         browser.log_in()
         for _ in range(5):
             response = browser.answer(path, origin="https://evil.example.org")
@@ -103,13 +103,13 @@ class TestLogin:
         assert older.answer("/login/code/").status_code == 302
         assert older.get("/cases/").status_code == 200
 
-    def test_recovery_codes_go_on(self, user: User, browser: Browser) -> None:
+    def test_a_recovery_code_logs_in_instead_of_the_passkey(self, user: User, browser: Browser) -> None:
         codes = second_factor.renew_codes(SecondFactor.objects.get())
         browser.log_in()
         assert "six-digit" not in browser.get("/login/code/").content.decode()
         assert browser.post("/login/code/", {"code": codes[0]})["Location"] == "/history/"
 
-    def test_where_none_work_the_page_says_so(self, browser: Browser) -> None:
+    def test_at_an_ip_address_the_page_leads_to_localhost(self, browser: Browser) -> None:
         client = Client(headers={"host": "127.0.0.1:8000"})
         assert "passkey" not in client.get("/login/").content.decode()
         assert client.post("/login/passkey/").json()["code"] == "passkeys_unavailable"
@@ -132,14 +132,14 @@ class TestConfirming:
         assert browser.post(f"{PAGE}codes/").status_code == 200
         assert AuditEvent.objects.filter(action="user.confirmed", actor="ada").count() == 1
 
-    def test_a_touch_alone_does_not(self, browser: Browser) -> None:
+    def test_a_touch_alone_does_not_confirm(self, browser: Browser) -> None:
         browser.answer("/login/")
         browser.device.verifies = False
         response = browser.answer("/confirm/")
         assert (response.status_code, "not accepted" in response.content.decode()) == (400, True)
         assert not AuditEvent.objects.filter(action="user.confirmed").exists()
 
-    def test_whoever_has_none_is_not_asked(self, as_user: Client) -> None:
+    def test_without_a_passkey_the_page_offers_none(self, as_user: Client) -> None:
         page = as_user.get("/confirm/", headers={"host": "localhost"}).content.decode()
         assert "Use a passkey" not in page
         answer = as_user.post("/confirm/passkey/", headers={"host": "localhost"})
@@ -172,7 +172,7 @@ class TestPage:
         assert not SecondFactor.objects.exists()
         assert browser.log_in("ada")["Location"] == "/history/"
 
-    def test_anothers_is_not_there(self, browser: Browser, other_user: User) -> None:
+    def test_removing_another_persons_passkey_is_a_404(self, browser: Browser, other_user: User) -> None:
         other = Browser()
         other.log_in("grace")
         assert other.post(f"{ADD}{Passkey.objects.get().pk}/remove/").status_code == 404
@@ -189,9 +189,7 @@ class TestPage:
         browser.post(f"{ADD}{Passkey.objects.get().pk}/remove/")
         assert not SecondFactor.objects.exists()
 
-    def test_each_change_asks_who_it_is_when_that_was_long_ago(
-        self, browser: Browser, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_each_change_needs_a_recent_confirmation(self, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
         browser.answer("/login/")
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now + 3600)
@@ -213,7 +211,7 @@ class TestDemanded:
     def _demanded(self, settings: Any) -> None:
         settings.SECOND_FACTOR = "staff"
 
-    def test_a_passkey_is_enough(self, admin: User) -> None:
+    def test_a_passkey_meets_the_demand_for_a_second_factor(self, admin: User) -> None:
         browser = Browser()
         browser.log_in("root")
         for path in ("/admin/", "/history/", f"{ADD}1/remove/"):
@@ -224,7 +222,7 @@ class TestDemanded:
         browser.answer("/login/")
         assert browser.get("/admin/").status_code == 200
 
-    def test_nothing_passes_without_one(self, admin: User) -> None:
+    def test_invalid_answers_do_not_meet_the_demand_for_a_second_factor(self, admin: User) -> None:
         browser = Browser()
         browser.log_in("root")
         browser.post(PAGE, {"code": "000000"})

@@ -99,7 +99,7 @@ class TestLogin:
 
 
 class TestOlderSessions:
-    def test_they_are_asked_for_the_code_and_go_on(self, as_user: Client, codes: list[str]) -> None:
+    def test_a_session_older_than_the_app_is_asked_for_the_code(self, as_user: Client, codes: list[str]) -> None:
         assert as_user.get("/cases/")["Location"] == CODE
         answer = as_user.get("/api/v1/cases/")
         assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
@@ -173,7 +173,7 @@ class TestDemanded:
         client.post(PAGE, {"code": code(client.session["second_factor_seed"])})
         assert client.get("/admin/").status_code == 200
 
-    def test_nobody_else_has_to(self, as_user: Client) -> None:
+    def test_people_of_whom_none_is_demanded_open_pages(self, as_user: Client) -> None:
         assert as_user.get("/history/").status_code == 200
 
     def test_logging_out_and_health_stay_open(self, client: Client, admin: User) -> None:

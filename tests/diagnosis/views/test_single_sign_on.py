@@ -182,7 +182,9 @@ class TestConfirm:
         settings.REAUTHENTICATION_MINUTES = 0
         return client
 
-    def test_it_takes_a_new_login_there(self, boss: Client, provider: Provider, settings: Any) -> None:
+    def test_a_confirmation_asks_for_a_new_login_at_the_provider(
+        self, boss: Client, provider: Provider, settings: Any
+    ) -> None:
         assert boss.get("/admin/auth/user/add/")["Location"] == "/confirm/?next=/admin/auth/user/add/"
         page = text(boss.get("/confirm/?next=/admin/auth/user/add/"))
         assert "Confirm with Hospital" in page and 'name="password"' not in page
@@ -211,7 +213,9 @@ class TestConfirm:
         assert "Nothing was changed" in text(response)
 
     @pytest.mark.attack("sso")
-    def test_it_belongs_to_the_session_that_asked(self, boss: Client, provider: Provider, other_user: User) -> None:
+    def test_a_confirmation_counts_only_in_the_session_that_asked(
+        self, boss: Client, provider: Provider, other_user: User
+    ) -> None:
         left = boss.post("/sso/confirm/")
         boss.force_login(other_user)
         assert come_back(boss, provider, left).status_code in (400, 403)
@@ -244,7 +248,7 @@ class TestLink:
 
     @pytest.mark.attack("forged")
     @pytest.mark.parametrize("path", ["/sso/link/", "/sso/unlink/", "/sso/confirm/"])
-    def test_only_a_form_of_ours_does_it(self, here: Client, path: str) -> None:
+    def test_linking_and_confirming_need_a_form_with_a_csrf_token(self, here: Client, path: str) -> None:
         assert here.get(path).status_code == 405
         strict = Client(enforce_csrf_checks=True)
         strict.cookies = here.cookies
@@ -269,7 +273,9 @@ class TestLink:
         assert come_back(here, provider, here.post("/sso/link/"), auth_time=old).status_code == 403
         assert not ProviderLink.objects.exists()
 
-    def test_the_only_way_in_stays(self, client: Client, provider: Provider, linked: User) -> None:
+    def test_an_account_without_a_password_keeps_its_link(
+        self, client: Client, provider: Provider, linked: User
+    ) -> None:
         linked.set_unusable_password()
         linked.save()
         log_in(client, provider)

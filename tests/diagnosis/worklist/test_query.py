@@ -69,7 +69,7 @@ def test_a_model_is_an_id_that_a_database_can_hold(model: int, valid: bool, user
     assert asked.is_valid() is valid
 
 
-def test_counting_makes_the_filters_that_are_named_and_no_others(user: User) -> None:
+def test_counting_builds_only_the_filters_that_the_query_names(user: User) -> None:
     asked = CountFilter(QueryDict("created_before=2024-01-01&state=done&sort=case"), user=user)
     assert set(asked.filters) == {"created", "state"}
     assert set(CountFilter(QueryDict("model=1"), user=user).filters) == {"model"}
@@ -94,7 +94,7 @@ def test_scores_have_an_expression_for_each_direction(user: User) -> None:
     assert down.key != up.key
 
 
-def test_some_choices_are_left_out_and_the_own_ones_stay(user: User) -> None:
+def test_without_leaves_out_the_named_choices_and_changes_nothing(user: User) -> None:
     worklist = Worklist.of_query(user, "q=axial&state=done&state=failed&after=x")
     assert worklist.without("after", "absent").urlencode() == "q=axial&state=done&state=failed"
     assert worklist.without("state", "q", "after").urlencode() == ""

@@ -49,7 +49,7 @@ def test_the_least_quota_of_all_that_a_service_lies_in_counts(
 
 
 @pytest.mark.usefixtures("eight")
-def test_groups_of_other_controllers_and_paths_outside_say_nothing(tmp_path: Path) -> None:
+def test_other_controllers_and_paths_outside_limit_nothing(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path.parent / "cpu.max").write_text("100000 100000\n")
     own = tmp_path / "own"
@@ -59,7 +59,7 @@ def test_groups_of_other_controllers_and_paths_outside_say_nothing(tmp_path: Pat
 
 @pytest.mark.usefixtures("eight")
 @pytest.mark.parametrize("text", ["", "max", "a b", "100000 0"])
-def test_what_says_nothing_limits_nothing(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_quota_limits_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "cpu.max").write_text(text)
     assert cores.available(cgroups=tmp_path) == 8
 

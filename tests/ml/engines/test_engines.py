@@ -62,7 +62,7 @@ def test_threads_are_those_of_the_process_unless_given(found: dict[str, Any], mo
     assert found["threads"] == 3
 
 
-def test_a_name_that_is_none_lists_those_there_are() -> None:
+def test_an_unknown_engine_name_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=f"'torch'.*auto, {', '.join(engines.ENGINES)}"):
         engines.load_engine("torch", {})
 

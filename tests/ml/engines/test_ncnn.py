@@ -111,7 +111,7 @@ def test_weights_that_end_too_early_are_damage(tensors: dict[str, np.ndarray], m
         engine.NcnnEngine(tensors, threads=1)
 
 
-def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
+def test_concurrent_passes_do_not_change_each_others_maps(tensors: dict[str, np.ndarray]) -> None:
     running = engine.NcnnEngine(tensors, threads=2)
     assert running.concurrent_passes == 2
     inputs = [samples(1) * factor for factor in (1.0, 0.5, -1.0, 2.0)]
@@ -123,5 +123,5 @@ def test_passes_at_once_do_not_meet(tensors: dict[str, np.ndarray]) -> None:
             np.testing.assert_array_equal(getattr(one, tap), getattr(other, tap))
 
 
-def test_one_thread_has_nothing_to_fill(tensors: dict[str, np.ndarray]) -> None:
+def test_with_one_thread_passes_run_one_at_a_time(tensors: dict[str, np.ndarray]) -> None:
     assert engine.NcnnEngine(tensors, threads=1).concurrent_passes == 1

@@ -192,7 +192,7 @@ def test_distant_or_weak_cells_are_not_in_the_box() -> None:
     assert found.box_fraction == pytest.approx(0.8 / 1.8, abs=0.05)
 
 
-def test_evidence_on_padding_is_none() -> None:
+def test_cells_on_padding_are_no_evidence() -> None:
     found = locate(spot((3, 1, 0.9), (7, 6, 0.4)), geometry=NARROW)
     assert found.peak == pytest.approx(((6.5 / CELLS * 224 - 56) / 112, 7.5 / CELLS), abs=1e-4)
     assert found.heat[3 * CELLS + 1] == 0
@@ -203,7 +203,7 @@ def test_evidence_on_padding_is_none() -> None:
     [np.zeros((13, 14)), np.zeros(196), spot((1, 1, float("nan"))), spot((1, 1, 1.2)), spot((1, 1, -0.1))],
     ids=["13x14", "flat", "nan", "above", "below"],
 )
-def test_what_is_no_map_of_probabilities_is_an_error(cells: np.ndarray) -> None:
+def test_an_invalid_map_is_an_error(cells: np.ndarray) -> None:
     with pytest.raises(ValueError):
         locate(cells, geometry=WHOLE)
 

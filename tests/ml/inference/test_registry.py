@@ -127,7 +127,7 @@ def test_hashes_of_another_method(tiny_artifact: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"format": 1}', '"text"'])
-def test_a_manifest_that_is_none(tiny_artifact: Path, text: str) -> None:
+def test_an_unreadable_manifest_is_refused(tiny_artifact: Path, text: str) -> None:
     (tiny_artifact / "manifest.json").write_text(text)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
@@ -147,13 +147,13 @@ def test_a_file_outside_the_folder(tiny_artifact: Path, entry: str, file: str) -
 @pytest.mark.parametrize(
     "value", [None, {}, CALIBRATION.as_dict() | {"method": "isotonic"}, CALIBRATION.as_dict() | {"slope": -1.0}]
 )
-def test_a_calibration_that_is_none(tiny_artifact: Path, value: object) -> None:
+def test_an_invalid_calibration_is_refused(tiny_artifact: Path, value: object) -> None:
     change(tiny_artifact, calibration=value)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
 
 @pytest.mark.parametrize("value", [0, 1, 7, -0.1, True, float("nan"), float("inf"), "0.5 of all", None])
-def test_a_threshold_that_is_none(tiny_artifact: Path, value: object) -> None:
+def test_an_invalid_threshold_is_refused(tiny_artifact: Path, value: object) -> None:
     change(tiny_artifact, threshold=value)
     assert code(lambda: read_manifest(tiny_artifact)) == "manifest_invalid"
 
@@ -164,14 +164,14 @@ def test_another_preprocessing(tiny_artifact: Path) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"metrics": {"test": 1}}, {"created": "1999-01-01"}, {"name": "other"}])
-def test_what_decides_no_answer_is_no_part_of_the_identity(tiny_artifact: Path, changed: dict[str, Any]) -> None:
+def test_the_digest_does_not_depend_on_metrics_date_or_name(tiny_artifact: Path, changed: dict[str, Any]) -> None:
     first = read_manifest(tiny_artifact).digest
     change(tiny_artifact, **changed)
     assert read_manifest(tiny_artifact).digest == first
 
 
 @pytest.mark.parametrize("name", ["threshold", "calibration", "preprocessing", "weights", "training_hashes"])
-def test_identity_is_what_decides_answers(tiny_artifact: Path, name: str) -> None:
+def test_the_digest_depends_on_everything_that_decides_answers(tiny_artifact: Path, name: str) -> None:
     manifest = read_manifest(tiny_artifact)
     values = {"threshold": 0.41, "calibration": CALIBRATION.as_dict() | {"slope": 0.81}, "preprocessing": "other"}
     values |= {entry: manifest.data[entry] | {"sha256": "0" * 64} for entry in FILES}
@@ -260,7 +260,7 @@ def test_a_manifest_without_series_has_the_digest_it_always_had(tiny_artifact: P
     assert read_manifest(tiny_artifact).digest == expected
 
 
-def test_how_series_are_judged_is_part_of_the_identity_and_how_it_was_found_is_not(tiny_artifact: Path) -> None:
+def test_the_digest_depends_on_how_series_are_judged_but_not_on_its_facts(tiny_artifact: Path) -> None:
     without = read_manifest(tiny_artifact).digest
     change(tiny_artifact, series=SERIES)
     manifest = read_manifest(tiny_artifact)

@@ -84,11 +84,11 @@ def test_the_size_of_the_head_is_relative_to_the_largest() -> None:
     assert head_sizes(seen(0.5, 0.5)) == pytest.approx([1.0, 1.0])
 
 
-def test_without_a_map_the_slice_speaks_for_itself() -> None:
+def test_without_maps_the_probabilities_of_slices_are_pooled() -> None:
     assert pool(seen(*[0.9] * 10), PLACES).logit == pytest.approx(math.log(9), abs=1e-3)
 
 
-def test_refused_slices_keep_their_distance_and_say_nothing() -> None:
+def test_refused_slices_count_as_distance_but_not_as_evidence() -> None:
     """Two slices that lie far apart are no neighbors because those between them were refused."""
     hot = outcome((6, 6))
     near = pool([*[outcome()] * 20, hot, hot, *[outcome()] * 18], PLACES)

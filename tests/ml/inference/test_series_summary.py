@@ -22,7 +22,7 @@ def seen(*probabilities: float | None, types: dict[str, float] = GLIOMA) -> list
     return [refused if p is None else SliceOutcome(True, p, types) for p in probabilities]
 
 
-def test_line_and_band_make_the_answer() -> None:
+def test_calibration_and_band_decide_probability_and_certainty() -> None:
     sure = summarize(PLAIN, seen(*[0.9] * MIN_CERTAIN), threshold=0.5)
     assert (sure.outcome, sure.uncertain) == ("tumor", False)
     assert sure.tumor_probability == pytest.approx(0.9)

@@ -105,7 +105,7 @@ def test_an_artifact_of_fewer_classes_keeps_them() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_none_are_refused(value: float) -> None:
+def test_features_that_are_not_finite_are_refused(value: float) -> None:
     with np.errstate(all="ignore"):
         verdict = model().verdicts(np.full((1, SUMMARY), value, np.float32))[0]
     assert (verdict.accepted, verdict.reason) == (False, "not_brain_mri")

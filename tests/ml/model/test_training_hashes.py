@@ -84,7 +84,7 @@ def test_a_copy_matches(change: Change) -> None:
     assert [hashed.matches(image(change(sample))) for sample in samples] == [True] * 12
 
 
-def test_other_heads_and_other_slices_of_one_head_do_not() -> None:
+def test_other_heads_and_other_slices_of_one_head_do_not_match() -> None:
     hashed = known(*(head(seed) for seed in range(20)))
     others = [head(seed) for seed in range(100, 140)] + [head(seed, slice_=0.3) for seed in range(20)]
     assert not any(hashed.matches(image(other)) for other in others)

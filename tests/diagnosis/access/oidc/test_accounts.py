@@ -170,7 +170,7 @@ def test_a_claim_that_is_required(
         assert refused(response) == "claim_missing"
 
 
-def test_a_nested_claim_and_one_that_is_no_text() -> None:
+def test_rules_read_nested_list_and_boolean_claims() -> None:
     assert rule("realm_access.roles", "mri").holds({"realm_access": {"roles": ["mri"]}})
     assert rule("https://x.org/roles", "mri").holds({"https://x.org/roles": "mri"})
     assert rule("email_verified", "true").holds({"email_verified": True})

@@ -102,7 +102,7 @@ def test_a_new_key_is_looked_for(client: Client, provider: Provider, monkeypatch
 
 @pytest.mark.attack("sso")
 @pytest.mark.parametrize("token", [None, "", "a.b.c", "a.b.c.d.e", 7])
-def test_no_token_or_none_that_is_one(client: Client, provider: Provider, token: Any) -> None:
+def test_a_missing_or_malformed_token_is_refused(client: Client, provider: Provider, token: Any) -> None:
     def issue(asked: dict[str, str]) -> str:
         return provider.issue_anything(asked, token)
 
@@ -170,12 +170,16 @@ def test_a_provider_that_goes_down_meanwhile(client: Client, provider: Provider)
     ],
     ids=str,
 )
-def test_a_provider_that_is_another(client: Client, provider: Provider, wrong: dict[str, Any]) -> None:
+def test_metadata_of_another_issuer_or_with_unsafe_addresses_is_refused(
+    client: Client, provider: Provider, wrong: dict[str, Any]
+) -> None:
     provider.metadata |= wrong
     assert client.get("/sso/login/").status_code == 503
 
 
-def test_plain_http_is_for_where_the_issuer_has_it(provider: Provider, configure: Callable[..., None]) -> None:
+def test_plain_http_is_allowed_only_where_the_issuer_uses_it(
+    provider: Provider, configure: Callable[..., None]
+) -> None:
     assert protocol._is_safe("http://127.0.0.1/token")
     configure(issuer="https://login.example")
     assert not protocol._is_safe("http://login.example/token")
@@ -190,7 +194,7 @@ def test_discovery_and_keys_are_kept(client: Client, provider: Provider) -> None
         assert provider.asked.count(f"/realms/hospital{name}") == 1
 
 
-def test_claims_that_userinfo_alone_tells(
+def test_claims_from_userinfo_count_if_its_subject_matches(
     client: Client, provider: Provider, linked: User, configure: Callable[..., None]
 ) -> None:
     configure(required=ClaimRule("groups", frozenset({"mri"})))

@@ -245,7 +245,7 @@ def test_pages_hold_all_rows_once_and_in_order(api: APIClient, user: User, order
     assert [page["count"] for page in pages] == [7] * 4
 
 
-def test_rows_before_a_page_are_passed_by_as_keys(api: APIClient, user: User) -> None:
+def test_skipping_to_a_page_reads_keys_alone(api: APIClient, user: User) -> None:
     """Joins and whole rows are for the page alone, and nothing looks for rows that come twice."""
     PredictionFactory.create_batch(5, scan__case__owner=user)
     with CaptureQueriesContext(connection) as queries:
@@ -262,7 +262,7 @@ def test_page_sizes(api: APIClient, done: Prediction, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "x", "1.5", "null", "²", "0" * 5000])
-def test_page_sizes_that_are_none(api: APIClient, problem: Any, asked: str) -> None:
+def test_invalid_page_sizes_are_named_in_the_error(api: APIClient, problem: Any, asked: str) -> None:
     assert "page_size" in problem(api.get(URL, {"page_size": asked}), 400, "invalid")["errors"]
 
 
@@ -300,14 +300,16 @@ def test_another_users_prediction_is_not_found(
 
 
 @pytest.mark.parametrize("pk", [0, 999_999, 10**30])
-def test_ids_that_are_not_there(api: APIClient, problem: Any, pk: int) -> None:
+def test_unknown_ids_are_404(api: APIClient, problem: Any, pk: int) -> None:
     problem(api.get(f"{URL}{pk}/"), 404, "not_found")
     problem(api.post(f"{URL}{pk}/retry/"), 404, "not_found")
 
 
 @pytest.mark.parametrize("kind", ["heatmap", "overlay"])
 @pytest.mark.parametrize("state", ["queued", "failed", "refused"])
-def test_no_result_no_map(api: APIClient, user: User, problem: Any, state: str, kind: str) -> None:
+def test_a_prediction_without_result_has_no_map(
+    api: APIClient, user: User, problem: Any, state: str, kind: str
+) -> None:
     one = PredictionFactory(scan__case__owner=user, state=state)
     problem(api.get(f"{URL}{one.pk}/{kind}/"), 404, "no_evidence")
     problem(api.get(f"{URL}{one.pk}/{kind}/", HTTP_ACCEPT="image/png"), 404, "no_evidence")

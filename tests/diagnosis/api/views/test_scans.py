@@ -119,16 +119,16 @@ def test_a_file_that_is_gone_is_404(api: APIClient, scan: Scan, problem: Any) ->
 
 @pytest.mark.parametrize("path", ["", "file/", "preview/", "thumbnail/", "pixels/0/"])
 class TestWhoMaySee:
-    def test_others_do_not(self, login: Any, other_user: User, scan: Scan, problem: Any, path: str) -> None:
+    def test_other_users_get_404(self, login: Any, other_user: User, scan: Scan, problem: Any, path: str) -> None:
         problem(login(other_user).get(f"{URL}{scan.pk}/{path}"), 404, "not_found")
         assert not AuditEvent.objects.filter(action="file.downloaded").exists()
 
-    def test_readers_do(self, login: Any, reader: User, scan: Scan, path: str) -> None:
+    def test_readers_get_the_scan(self, login: Any, reader: User, scan: Scan, path: str) -> None:
         response = login(reader).get(f"{URL}{scan.pk}/{path}")
         assert response.status_code == 200
         response.close()
 
-    def test_nobody_does_not(self, anonymous: APIClient, scan: Scan, problem: Any, path: str) -> None:
+    def test_anonymous_requests_get_401(self, anonymous: APIClient, scan: Scan, problem: Any, path: str) -> None:
         problem(anonymous.get(f"{URL}{scan.pk}/{path}"), 401, "not_authenticated")
 
     def test_wrong_verb(self, api: APIClient, scan: Scan, problem: Any, path: str) -> None:

@@ -40,7 +40,7 @@ def encoded(values: np.ndarray) -> np.ndarray:
     return 255 * np.where(unit > 0.0031308, 1.055 * unit ** (1 / 2.4) - 0.055, 12.92 * unit)
 
 
-def test_a_straight_gamma_is_applied() -> None:
+def test_a_linear_gamma_is_applied() -> None:
     image = readers.read(with_gamma(1.0))
     assert image.notes == (GAMMA,)
     np.testing.assert_allclose(image.pixels, 255 * (SLICE / 255) ** (1 / 2.2), atol=1)

@@ -30,7 +30,7 @@ def test_a_healthy_head_has_parts() -> None:
     assert sum(example.variant == THINNED for example in found) == len(STEPS) - 1  # every ninth would be 10
 
 
-def test_what_is_too_short_to_be_certain_serves_for_nothing() -> None:
+def test_a_series_too_short_to_be_certain_gives_no_example() -> None:
     assert examples([series("P", tumor=True, slices=MIN_CERTAIN - 1)]) == []
     assert {example.variant for example in examples([series("P", tumor=True, slices=MIN_CERTAIN)])} == {WHOLE}
 

@@ -98,7 +98,7 @@ def test_it_says_what_training_leaves_out(table: Any, capsys: pytest.CaptureFixt
     assert "Findings in what it uses: 0." in said
 
 
-def test_labels_that_clash_are_no_matter_once_one_image_is_left_out(
+def test_clashing_labels_pass_once_one_of_the_images_is_left_out(
     table: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built = table(rows={4: {"label": "no_tumor", "type": ""}}, files={4: png_bytes(head(0))})
@@ -149,14 +149,14 @@ def test_the_criterion_can_be_set(table: Any, capsys: pytest.CaptureFixture[str]
     assert (report["findings"][0]["value"], report["findings"][0]["correlation"] > 0.97) == ("heads", True)
 
 
-def test_people_read_lines(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_json_the_report_is_lines_of_text(table: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--data", str(table(files={4: png_bytes(head(0))}))]) == 1
     said = capsys.readouterr().out
     assert "Equal files in two splits: 1" in said
     assert "images/0.png (train) = images/4.png (test)" in said
 
 
-def test_wrong_use_stays_exit_2(table: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_exits_2(table: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--data", str(tmp_path / "absent")]) == 2
     assert "absent" in capsys.readouterr().err
     for value in ("0", "1.5", "much"):

@@ -39,7 +39,7 @@ def test_images_of_training_and_validation_are_known(make_table: Make) -> None:
     np.testing.assert_array_equal(prints[1], training_hashes.fingerprint(readers.read(rows[1].path)))
 
 
-def test_strangers_stay(make_table: Make) -> None:
+def test_unrelated_images_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "train", "val", "test")
     assert drop_near_duplicates(rows) == rows
 
@@ -60,7 +60,7 @@ def test_copies_within_a_split_stay(make_table: Make) -> None:
     assert drop_near_duplicates(rows) == rows
 
 
-def test_images_of_other_things_stay(make_table: Make) -> None:
+def test_images_that_are_no_brain_mri_stay(make_table: Make) -> None:
     rows = table(make_table, "train", "test", label="not_brain_mri", type="")
     copy(rows[0], rows[1])
     assert drop_near_duplicates(rows) == rows

@@ -15,7 +15,7 @@ def rows(strata: dict[tuple[str, str, str], int]) -> list[Row]:
     return found
 
 
-def test_what_is_told_of_a_draw() -> None:
+def test_facts_compare_the_table_with_the_draw() -> None:
     table = rows({("a", "t1c", "tumor"): 30, ("b", "t1c", "no_tumor"): 10, ("b", "t1", "no_tumor"): 30})
     table += rows({("a", "t1", "tumor"): 10})
     told = facts(table, table[20:40] + table[40:50] + table[-10:])

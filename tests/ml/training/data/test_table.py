@@ -70,7 +70,7 @@ def test_the_plane_is_read_where_there_is_a_column(make_table: Make) -> None:
     assert read_table(make_table([table_row(1)], images=False))[0].plane == ""
 
 
-def test_a_plane_that_is_none_is_named_by_row_and_column(make_table: Make) -> None:
+def test_an_unknown_plane_is_named_by_row_and_column(make_table: Make) -> None:
     message = error(make_table([table_row(1, plane="oblique")], columns=(*COLUMNS, "plane"), images=False))
     assert message.startswith("Row 2, column plane: 'oblique' is not one of")
 

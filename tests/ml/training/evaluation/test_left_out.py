@@ -66,14 +66,14 @@ def test_a_reference_that_judged_nothing_of_the_source_adds_no_line(rows: list[R
     assert list(found["sources"]["b"]) == [LEFT_OUT]
 
 
-def test_of_one_class_only_one_rate_is_known(rows: list[Row]) -> None:
+def test_with_one_class_only_its_own_rate_is_known(rows: list[Row]) -> None:
     healthy = [one for one in rows if not one.tumor]
     one = collect(healthy, [said(healthy, without="a", wrong=(0,))])["sources"]["a"][LEFT_OUT]["a"]
     assert (one["sensitivity"]["value"], one["auroc"]["value"], one["specificity"]["value"]) == (None, None, 0.75)
 
 
 @pytest.mark.parametrize("without", [None, "", "c"])
-def test_a_model_that_saw_every_source_is_no_forecast(rows: list[Row], without: str | None) -> None:
+def test_a_model_trained_on_every_source_is_refused(rows: list[Row], without: str | None) -> None:
     with pytest.raises(BrainscanError, match="m@1 has no figures on a source left out"):
         collect(rows, [said(rows, without=without)])
 

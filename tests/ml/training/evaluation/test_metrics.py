@@ -63,7 +63,7 @@ def test_resampling_by_hand() -> None:
     assert fractions == pytest.approx([0.25, 0.5, 0.25], abs=0.07)
 
 
-def test_what_one_class_cannot_tell_is_nan() -> None:
+def test_a_metric_that_needs_both_classes_is_nan_with_one() -> None:
     ones = np.ones(3, np.int64)
     assert np.isnan(metrics.auroc(ones, np.array([0.1, 0.2, 0.3])))
     assert np.isnan(metrics.specificity(ones, ones))

@@ -88,7 +88,7 @@ def test_a_stripped_head_has_lost_its_skull() -> None:
         assert bare[112, 112] >= 0.8 * bare.max() > 0  # in the head it had less than half of the skull's gray
 
 
-def test_a_black_square_stays_one() -> None:
+def test_stripping_a_black_square_leaves_it_black() -> None:
     assert not perturbations.stripped(np.zeros((224, 224), np.float32), np.random.default_rng(0)).any()
 
 

@@ -73,7 +73,7 @@ def test_a_kind_left_out_is_really_left_out() -> None:
     assert facts["leave_one_kind_out"]["natural"]["share"] < 0.5
 
 
-def test_what_is_caught_before_counts_as_refused() -> None:
+def test_images_that_the_pixel_checks_refuse_count_as_refused() -> None:
     hidden = cloud("natural", (0.2, 0), 40, seed=5)
     hidden.prefiltered[:30] = True
     _, facts = fit_gate(brains(), concatenate([others().without("natural"), hidden]), val=brains(20, seed=50), seed=1)

@@ -106,6 +106,6 @@ def test_a_map_of_labels_is_flat() -> None:
     assert len(np.unique(shown)) < 80
 
 
-def test_black_squares_have_no_head_and_no_error() -> None:
+def test_black_squares_are_drawn_without_error() -> None:
     for show in MODALITIES.values():
         assert np.isfinite(show(np.zeros((224, 224), np.float32), np.random.default_rng(0))).all()
