@@ -45,6 +45,8 @@ def clerk(clerks: Iterator[str], page: Page) -> str:
     name = next(clerks)
     page.goto("/upload/")
     log_in(page, name)
+    # What a test routes while a page is on its way does not hold for that page.
+    expect(page.get_by_role("heading", name="Upload", exact=True)).to_be_visible()
     return name
 
 
@@ -168,6 +170,8 @@ def test_files_that_wait_are_canceled_by_keyboard(page: Page, clerk: str, site: 
     page.keyboard.press("Enter")
     expect(waiting).to_have_count(3)
     expect(page.get_by_role("button", name="Cancel scan_03.png")).to_be_focused()
+    another_tab_changes_the_list(page)
+    expect(page.get_by_role("button", name="Cancel scan_03.png")).to_be_focused()
     page.get_by_role("button", name="Cancel 3 waiting").focus()
     page.keyboard.press("Enter")
     expect(waiting).to_have_count(0)
@@ -177,8 +181,26 @@ def test_files_that_wait_are_canceled_by_keyboard(page: Page, clerk: str, site: 
     rows = page.locator("#uploads > li")
     expect(rows.get_by_role("link", name="Open the result of")).to_have_count(2, timeout=_UPLOADED)
     assert [name for _, name in uploaded(site, clerk)] == ["scan_00.png", "scan_01.png"]
+    remove = page.get_by_role("button", name="Remove scan_01.png")
+    remove.focus()
+    another_tab_changes_the_list(page)
+    expect(remove).to_be_focused()
     page.reload()
     expect(rows).to_have_count(2)
+
+
+def another_tab_changes_the_list(page: Page) -> None:
+    """Until the page has read its list again."""
+    page.evaluate("""() => {
+        window.changed = false;
+        const seen = new MutationObserver(() => { window.changed = true; });
+        seen.observe(document.getElementById("uploads"), {childList: true});
+    }""")
+    second = second_tab(page)
+    second.wait_for_load_state()  # its script has told the page that it is there
+    second.goto("about:blank")
+    second.close()
+    wait_for("the new list", lambda: page.evaluate("window.changed"), seconds=15)
 
 
 def test_files_chosen_before_the_script_has_loaded_are_sent(page: Page, clerk: str, site: Site, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import { htmx } from "../lib/htmx.js";
 import { isBrowserImage, summary } from "../lib/uploads.js";
 
 const MAX_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
+const CONTROL = "a, button:not([hidden])";
 
 const blank = byId("upload-row-template");
 const list = byId("uploads");
@@ -79,17 +80,31 @@ export function addRows(rows, after) {
 
 /** Puts the server's rows in place of the page's own; an archive is one file here and many rows there. */
 export function replaceRow(row, answers) {
-  for (const answer of answers) {
-    const known = rowWithId(answer.dataset.row);
-    if (known)
-      known.replaceWith(answer); // one more slice of a series, or the same file once more
-    else row.before(answer);
-    htmx.process(answer);
-  }
-  removeRow(row);
+  keepingFocus(() => {
+    for (const answer of answers) {
+      const known = rowWithId(answer.dataset.row);
+      if (known)
+        known.replaceWith(answer); // one more slice of a series, or the same file once more
+      else row.before(answer);
+      htmx.process(answer);
+    }
+    removeRow(row);
+  });
 }
 
 const rowWithId = (id) => list.querySelector(`[data-row="${id}"]`);
+
+// An element that leaves the page loses the focus, even if it comes back at once.
+function keepingFocus(change) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const { row, key } = focused?.closest(".upload-row").dataset || {};
+  change();
+  if (!focused || focused === document.activeElement) return;
+  const now = rowWithId(row) || list.querySelector(`[data-key="${key}"]`);
+  const same = now?.querySelector(`[data-part="${focused.dataset.part}"]:not([hidden])`) || now?.querySelector(CONTROL);
+  const next = focused.isConnected ? focused : same || byId("id_files");
+  next.focus({ preventScroll: true });
+}
 
 export function removeRow(row) {
   releasePreview(row);
@@ -105,7 +120,7 @@ export function showList(rows, own) {
     left.delete(row.dataset.key);
     return mine;
   });
-  list.replaceChildren(...left.values(), ...shown);
+  keepingFocus(() => list.replaceChildren(...left.values(), ...shown));
   htmx.process(list);
 }
 
@@ -154,5 +169,5 @@ export function leaveRows(gone) {
 // The first control of the row beside this one; without one, the button that chooses files.
 function beside(row) {
   const near = row.nextElementSibling || row.previousElementSibling;
-  return near?.querySelector("a, button:not([hidden])") || byId("id_files");
+  return near?.querySelector(CONTROL) || byId("id_files");
 }
