@@ -3,6 +3,7 @@
 TensorFlow does not survive a fork, so each pool process loads the model after it was forked.
 """
 
+import gc
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from celery.signals import (
     beat_init,
     before_task_publish,
     task_prerun,
+    worker_before_create_process,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -34,6 +36,17 @@ def note_versions(**_: Any) -> None:
     except Error as error:
         _log.warning("the worker could not see which model versions are there", error=str(error))
     connection.close()
+
+
+@worker_before_create_process.connect
+def freeze_garbage_collection(**_: Any) -> None:
+    """In the worker's main process, before each fork.
+
+    Parent and child share memory until one of them writes to it. A full garbage collection writes to every object it
+    looks at: the first one in the child, half an hour after the fork, gave both 32 MB of their own.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect

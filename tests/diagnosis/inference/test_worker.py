@@ -1,5 +1,8 @@
 """What a worker does besides tasks."""
 
+import re
+import subprocess
+import sys
 import time
 from uuid import uuid4
 
@@ -16,6 +19,21 @@ from diagnosis.inference.self_check import SelfCheck
 from diagnosis.models import Case, Heartbeat
 from diagnosis.models.heartbeat import Role
 from tests.queue import Queue
+
+_POOL = """
+import gc, os
+from brainscan.celery import app
+app.loader.import_default_modules()
+from celery.concurrency.asynpool import AsynPool
+
+def report():
+    print("looks at", len(gc.get_objects()), "of", len(gc.get_objects()) + gc.get_freeze_count(), flush=True)
+    os._exit(0)
+
+for process in AsynPool(processes=2, initializer=report, threads=False)._pool:
+    process.join()
+os._exit(0)
+"""
 
 
 def test_a_broken_connection_is_not_used_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +86,15 @@ def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: p
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         worker.load_model_first()
         assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
+
+
+def test_garbage_collection_in_a_pool_process_leaves_alone_what_its_parent_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", _POOL], capture_output=True, text=True, timeout=120)
+    found = re.findall(r"looks at (\d+) of (\d+)", done.stdout)
+    assert len(found) == 2, done.stderr
+    for looked, held in found:
+        assert int(held) > 50_000
+        assert int(looked) < 1_000
 
 
 @pytest.mark.django_db
