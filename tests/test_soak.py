@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml.readers import MAX_PIXELS, burned_in_text, dicom
+from tests import builders
 from tests.processes import only_linux
-from tests.verification.soak import report
+from tests.verification.soak import files, report
 from tests.verification.soak.ledger import Balance, Ledger, balance
 from tests.verification.soak.sampling import Figures, Sampler, look, role
 from tests.verification.soak.slopes import MEMORY_MB, Slope, grows, slope
@@ -158,11 +160,11 @@ def test_lost_doubled_and_unfinished_predictions_are_found() -> None:
 
 
 def found(*, lost: int = 0, a_minute: float = 0.0, unexpected: int = 0, trail: str = "whole") -> report.Found:
-    """Thirty minutes of a web process that takes so many megabytes and descriptors a minute."""
+    """A warm-up and thirty minutes of a web process that takes so many megabytes and descriptors a minute."""
     ledger = Ledger(taken={1: "a.png"})
     for status in [200] * 3 + [500] * unexpected:
         ledger.record_answer("GET", "/predictions/17/?list=1", status, expected=status == 200)
-    minutes = [n / 6 for n in range(30 * 6)]
+    minutes = [n / 6 for n in range(40 * 6)]
     web = [Figures(1, 300, 250, 200 + a_minute * n, int(90 + a_minute * n), 34) for n in minutes]
     samples = [(60 * at, {"web": one}) for at, one in zip(minutes, web, strict=True)]
     balance = Balance(taken=1, lost=[1] * lost, doubled=[], no_result=[], copies=0)
@@ -195,8 +197,26 @@ def test_every_problem_is_reported(kind: dict[str, Any], said: str) -> None:
 def test_growth_during_the_warm_up_is_no_problem() -> None:
     warm = found(a_minute=1.0)
     flat = warm.samples[-1][1]
-    samples = [(at, by if at < 30 * 60 * report.WARM_UP else flat) for at, by in warm.samples]
+    samples = [(at, by if at < 10 * 60 else flat) for at, by in warm.samples]
     assert report.problems(replace(warm, samples=samples)) == []
+    assert "30 minutes, after 10 of warm-up." in report.page(warm)
+
+
+def test_growth_right_after_the_warm_up_is_a_problem() -> None:
+    grown = found(a_minute=1.0)
+    flat = grown.samples[0][1]
+    samples = [(at, flat if at < 10 * 60 else by) for at, by in grown.samples]
+    assert report.problems(replace(grown, samples=samples)) != []
+
+
+def test_no_slice_looks_like_text_even_with_twice_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nilearn")
+    monkeypatch.setattr(files, "NOISE", 2 * files.NOISE)
+    made = files.Files(seed=2)
+    _, planes = made._next(len(made._planes))
+    assert len({plane.tobytes() for plane in planes}) == 2 * len(files._HEIGHTS)
+    opened = [dicom.open_file(builders.dicom_bytes(plane), max_pixels=MAX_PIXELS).image(0) for plane in planes]
+    assert [number for number, image in enumerate(opened) if burned_in_text.find_text(image)] == []
 
 
 def test_the_documented_page_is_one_that_the_command_writes() -> None:

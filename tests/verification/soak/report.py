@@ -19,14 +19,15 @@ HEADER = """
 | --- | --- | --- | --- | --- | --- | --- |
 """
 WARM_UP = 1 / 3
-"""Of the time. What is done for the first time fills caches, starts threads and opens connections."""
+"""Of the measured time, before it. What is done for the first time fills caches, starts threads, opens connections."""
 LIMITS = {"private": MEMORY_MB, "descriptors": 0.0}
 """What each program may add in a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """samples: seconds and figures by role. log: lines of the site's log that report an error. machine: in words."""
+    """minutes: those measured, after a warm-up. samples: seconds and figures by role. log: lines of the site's log that
+    report an error. machine: in words."""
 
     minutes: float
     samples: list[tuple[float, dict[str, Figures]]]
@@ -43,12 +44,17 @@ class Found:
 
     def figures(self, role: str) -> list[tuple[float, Figures]]:
         """Seconds and figures of a role after the warm-up."""
-        start = self.minutes * 60 * WARM_UP
+        start = 60 * warm_up(self.minutes)
         return [(at, by[role]) for at, by in self.samples if role in by and at >= start]
 
     def slope(self, role: str, figure: str) -> Slope | None:
         points = self.figures(role)
         return slope([at for at, _ in points], [getattr(one, figure) for _, one in points])
+
+
+def warm_up(minutes: float) -> float:
+    """Minutes of load before so many that are measured."""
+    return minutes * WARM_UP
 
 
 def problems(found: Found) -> list[str]:
@@ -90,7 +96,7 @@ def page(found: Found) -> str:
     said, balance = found.ledger, found.balance
     doubled = len(balance.doubled) + balance.copies
     facts = [
-        f"{found.minutes:.0f} minutes, the first {found.minutes * WARM_UP:.0f} of them not measured. {found.machine}",
+        f"{found.minutes:.0f} minutes, after {warm_up(found.minutes):.0f} of warm-up. {found.machine}",
         f"{sum(said.answers.values()):,} answers to {len(said.answers)} kinds of requests, "
         f"{sum(said.unexpected.values())} of them not as they should be.",
         f"{balance.taken} uploads were taken; {len(balance.lost)} lost, {doubled} doubled, "
