@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -46,9 +47,23 @@ class Beside:
 
 
 class Meanwhile(Beside):
-    """One that has to wait for the test's transaction."""
+    """One that has to wait for the test's transaction. Returns once PostgreSQL says that it does."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        super().__init__(work)
-        self._thread.join(0.3)
+        backend: Future[int] = Future()
+
+        def begin() -> Any:
+            connection.ensure_connection()
+            backend.set_result(connection.connection.info.backend_pid)
+            return work()
+
+        super().__init__(begin)
+        while self._thread.is_alive() and not _is_blocked(backend.result(PATIENCE)):
+            self._thread.join(0.01)
         assert self._thread.is_alive(), f"it did not wait: {self._error or self._result!r}"
+
+
+def _is_blocked(backend: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [backend])
+        return bool(cursor.fetchone()[0])

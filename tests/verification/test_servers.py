@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -235,7 +234,7 @@ def test_redis_is_emptied_and_stopped_while_scans_wait(servers: Servers) -> None
             make()
             if "stopped" in fault:
                 assert servers.site.ready()["broker"]["ready"] is False
-                time.sleep(1)  # uploads go on meanwhile
+                uploads.wait_for_more()  # they go on meanwhile
                 servers.redis.start()
             uploads.wait_for_more()
         found.append((fault, uploads, watch.outage))
