@@ -1,4 +1,4 @@
-"""A list of predictions as CSV or JSON, streamed: however long it is, a few hundred rows are in memory at a time."""
+"""A list of predictions as CSV or JSON, streamed: however long it is, a hundred rows are in memory at a time."""
 
 import csv
 import io
@@ -20,8 +20,10 @@ from diagnosis.reports.readings import HIDDEN
 from diagnosis.reviews import consensus
 
 FORMATS = ("csv", "json")
-BATCH = 500
-"""Rows that are read, and written, at once."""
+BATCH = 100
+"""Rows that are read, and written, at once. 500 would save a sixth of the time, but exports that coincide mix their
+rows in memory, and what stays between them holds on to pages: 32 exports at once left 360 MB in the web process with
+500 rows each, and leave 80 MB with 100."""
 
 COLUMNS = (
     "prediction", "case", "scan", "owner", "uploaded", "state", "outcome", "uncertain", "tumor_probability",
