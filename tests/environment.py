@@ -1,9 +1,12 @@
 """The environment that tests run in, set before Django reads its settings (loaded early as a pytest plugin)."""
 
+import gc
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("SECRET_KEY", "for-tests-only-" + "x" * 50)
@@ -15,3 +18,14 @@ os.environ["DECODE_PROCESSES"] = "0"  # most tests look into decoding; tests of 
 
 settings.register_profile("brainscan", deadline=None)  # a busy machine is no reason to fail
 settings.load_profile("brainscan")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """A million objects of modules and tests stay until the end: looking for garbage among them costs time only."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
