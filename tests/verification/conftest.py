@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.verification import security, services
 from tests.verification.services import Site, running_site
@@ -39,23 +39,31 @@ def real_scans(real_data: Path) -> dict[str, list[Path]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the tests of a file; its windows share nothing. Not for all files: while Playwright runs, Django
+    refuses tests its database, as it takes them for asynchronous code."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=services.chromium(), args=services.CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def page(site: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A browser window. What it loads from elsewhere, logs as an error, or does against the Content-Security-Policy
     fails the test at its end."""
     foreign: list[str] = []
     errors: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=services.chromium(), args=services.CHROMIUM_ARGUMENTS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
-        window.set_default_timeout(_BURST)
-        window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
-        window.on("pageerror", lambda e: errors.append(str(e)))
-        refused = refused_by_policy(window)
-        opened: list[str] = []
-        window.on("framenavigated", lambda frame: opened.append(frame.url))
-        yield window
-        browser.close()
+    window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=site.url)
+    window.set_default_timeout(_BURST)
+    window.on("request", lambda r: foreign.append(r.url) if not _ours(r.url, site.url) else None)
+    window.on("pageerror", lambda e: errors.append(str(e)))
+    refused = refused_by_policy(window)
+    opened: list[str] = []
+    window.on("framenavigated", lambda frame: opened.append(frame.url))
+    yield window
+    window.context.close()
     security.note("policy", test=request.node.nodeid, tried=len(opened), through=len(foreign) + len(refused))
     assert foreign == []
     assert errors == []
