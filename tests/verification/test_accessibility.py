@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import URLPattern, URLResolver, get_resolver
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests import builders
 from tests.verification.client import Client
@@ -138,22 +138,26 @@ def _log_in(page: Page) -> None:
     page.wait_for_url("**/history/")
 
 
-def _pages(page: Page, values: dict[str, int], *, administration: bool) -> list[str]:
+@pytest.fixture(scope="module")
+def pages(site: Site, browser: Browser, values: dict[str, int]) -> list[str]:
     """The addresses that answer GET with a whole page, as a browser would show it."""
+    page = browser.new_page(base_url=site.url)
+    _log_in(page)
     whole = []
     compared = f"/cases/{values['case_id']}/compare/?a={values['scan_id']}"
-    for path in (
-        *_addresses(values).values(),
-        "/api/docs/",
-        compared,
-        *(_administration(page) if administration else []),
-    ):
+    for path in (*_addresses(values).values(), "/api/docs/", compared, *_administration(page)):
         answer = page.request.get(path, max_redirects=0)
         assert not path.endswith("/change/") or answer.status == 200, path
         if answer.status == 200 and "html" in answer.headers["content-type"] and "<html" in answer.text():
             whole.append(path)
-    assert len(whole) > 12
+    page.context.close()
     return whole
+
+
+def _without_administration(pages: list[str]) -> list[str]:
+    found = [path for path in pages if not path.startswith("/admin/")]
+    assert 12 < len(found) < len(pages)
+    return found
 
 
 def violations(page: Page, path: str = "", *, options: dict[str, Any] = AXE) -> list[str]:
@@ -166,25 +170,25 @@ def violations(page: Page, path: str = "", *, options: dict[str, Any] = AXE) -> 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_passes_axe(page: Page, values: dict[str, int], size: str, theme: str) -> None:
+def test_every_page_passes_axe(page: Page, pages: list[str], size: str, theme: str) -> None:
     page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))  # type: ignore[arg-type]
     page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
     page.goto("/login/")
     wrong = {"/login/": violations(page, "/login/")}
     _log_in(page)
     whole = (size, theme) in ALL_RULES
-    for path in _pages(page, values, administration=whole):
+    for path in pages if whole else _without_administration(pages):
         page.goto(path)
         wrong[path] = violations(page, path, options=AXE if whole else COLORS)
     assert not any(wrong.values()), "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
 
 
-def test_every_page_fits_at_twice_the_size(page: Page, values: dict[str, int]) -> None:
+def test_every_page_fits_at_twice_the_size(page: Page, pages: list[str]) -> None:
     """A window of 1440 pixels at 200 % is 720 wide; wide tables scroll in a box of their own."""
     page.set_viewport_size({"width": 720, "height": 450})
     _log_in(page)
     wide = {}
-    for path in _pages(page, values, administration=False):
+    for path in _without_administration(pages):
         page.goto(path)
         if (width := page.evaluate("document.documentElement.scrollWidth")) > 720:
             wide[path] = width

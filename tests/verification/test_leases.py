@@ -17,6 +17,7 @@ from tests.verification.services import Site, running_site, wait_for
 from tests.verification.test_faults import RESULTS, phantoms
 
 SECTION = "Programs are killed"
+KILLS = 2
 SOON = 15.0
 """Seconds from a worker's death until a living one has what it held."""
 
@@ -71,7 +72,7 @@ def test_what_a_killed_worker_held_is_taken_over(pair: Site, whole: bool) -> Non
     wait_for("both workers", partial(two_workers, pair), seconds=60)
     ids, longest = [], 0.0
     with reliability.Watch(pair) as watch:
-        for number in range(3):
+        for number in range(KILLS):
             ids += upload_and_wait_for_work(client, start=3000 + 100 * number + 1000 * whole)
             victims = pair.find("brainscan worker") if whole else pool(pair)[:1]
             killed = time.monotonic()
@@ -85,7 +86,7 @@ def test_what_a_killed_worker_held_is_taken_over(pair: Site, whole: bool) -> Non
     reliability.record(
         fault=f"{what} killed at work (SIGKILL)",
         section=SECTION,
-        times=3,
+        times=KILLS,
         at_stake=f"{len(ids)} images; those at work were taken over within {longest:.0f} s",
         lost=lost,
         doubled=twice,
