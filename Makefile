@@ -96,9 +96,10 @@ coverage: ## Run the fast tests a third slower, and show which lines and branche
 rooms: setup-dev ## Draw docs/figures/rooms.svg again from the imports
 	@$(VENV)/python -m scripts.draw_rooms
 
-mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (an hour)
+mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (hours; ARGS="'diagnosis.deid.jpeg*'" for some)
 	@scripts/install-beside mutate
-	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut run $(ARGS)
+	@# One at a time: forks share DATA_DIR, and the second would stop the queue of the first, whose tests then fail.
+	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut run --max-children 1 $(ARGS)
 	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut results
 
 sbom: setup ## Write a bill of materials (CycloneDX) and the licenses of what serves into var/sbom
