@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from diagnosis.intake.decoder_pool import Decoder
 from ml.readers import MAX_PIXELS, burned_in_text, dicom
 from tests import builders
 from tests.processes import only_linux
@@ -207,6 +209,32 @@ def test_growth_right_after_the_warm_up_is_a_problem() -> None:
     flat = grown.samples[0][1]
     samples = [(at, flat if at < 10 * 60 else by) for at, by in grown.samples]
     assert report.problems(replace(grown, samples=samples)) != []
+
+
+def test_descriptors_for_more_decoders_are_no_growth() -> None:
+    """As on a machine that becomes busier. Without the decoders it is a leak."""
+    flat = found()
+    web = flat.samples[0][1]["web"]
+    counts = [(at, 1 + int(at // 600)) for at, _ in flat.samples]
+    more = [(at, replace(web, descriptors=web.descriptors + report.DECODER * count)) for at, count in counts]
+    with_them = [
+        (at, {"web": by, "decoders": Figures(count)}) for (at, count), (_, by) in zip(counts, more, strict=True)
+    ]
+    without = [(at, {"web": by}) for at, by in more]
+    assert report.problems(replace(flat, samples=with_them)) == []
+    assert [one for one in report.problems(replace(flat, samples=without)) if one.startswith("descriptors of web")]
+
+
+@only_linux
+def test_each_decoder_takes_as_many_descriptors_as_the_report_leaves_out(settings: Any) -> None:
+    settings.DEID_SECRET = "for-tests-only"
+    own = Path("/proc/self/fd")
+    first = Decoder(seconds=5, megabytes=500)  # starts the server, which has descriptors of its own
+    before = len(list(own.iterdir()))
+    second = Decoder(seconds=5, megabytes=500)
+    assert len(list(own.iterdir())) == before + report.DECODER
+    first.end()
+    second.end()
 
 
 def test_no_slice_looks_like_text_even_with_twice_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:

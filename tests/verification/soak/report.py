@@ -22,6 +22,9 @@ WARM_UP = 1 / 3
 """Of the measured time, before it. What is done for the first time fills caches, starts threads, opens connections."""
 LIMITS = {"private": MEMORY_MB, "descriptors": 0.0}
 """What each program may add in a day."""
+DECODER = 3
+"""Descriptors that web has for each process that decodes files: the pipe to it, and two of Python's. As many of these
+processes run as the load needs, so they do not count when it is asked whether web's descriptors grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,11 @@ class Found:
 
     def slope(self, role: str, figure: str) -> Slope | None:
         points = self.figures(role)
-        return slope([at for at, _ in points], [getattr(one, figure) for _, one in points])
+        values = [getattr(one, figure) for _, one in points]
+        if (role, figure) == ("web", "descriptors"):
+            decoders = {at: by.get("decoders", Figures()).processes for at, by in self.samples}
+            values = [value - DECODER * decoders[at] for value, (at, _) in zip(values, points, strict=True)]
+        return slope([at for at, _ in points], values)
 
 
 def warm_up(minutes: float) -> float:
