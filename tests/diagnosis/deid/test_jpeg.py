@@ -58,6 +58,10 @@ def test_adobes_segment_keeps_its_transform_alone() -> None:
     assert dropped == frozenset()
 
 
+def test_adobes_segment_alone_is_no_metadata() -> None:
+    assert jpeg.stripped(plain("CMYK"), orientation=1) == (plain("CMYK"), frozenset())
+
+
 @pytest.mark.parametrize("body", [b"Adobe\0\x64\0\0\0\0", b"Jane Doe, long enough"])
 def test_another_segment_14_is_other_data(body: bytes) -> None:
     data = SOI + segment(0xE0, JFIF) + segment(0xEE, body) + drawing(plain())
@@ -84,3 +88,13 @@ def test_each_segment_that_is_left_out_is_named(marker: int, body: bytes, name: 
 
 def test_bytes_behind_the_image_are_left_out_and_said() -> None:
     assert jpeg.stripped(plain() + b"Jane Doe", orientation=1) == (plain(), frozenset({"trailing bytes"}))
+
+
+def test_whatever_is_left_out_before_and_after_jfif_is_named() -> None:
+    data = SOI + segment(0xFE, b"Jane Doe") + segment(0xE0, JFIF) + segment(0xE1, b"Exif\0\0...") + drawing(plain())
+    assert jpeg.stripped(data, orientation=1) == (plain(), frozenset({"comment", "EXIF"}))
+
+
+def test_a_table_as_long_as_a_segment_can_be_is_copied() -> None:
+    data = SOI + segment(0xE0, JFIF) + segment(0xDB, bytes(65_533)) + drawing(plain())
+    assert jpeg.stripped(data, orientation=1) == (data, frozenset())

@@ -30,6 +30,8 @@ def test_text_is_removed_and_voxels_stay(kind: type) -> None:
     before = nifti.open_file(data, max_pixels=10**6)
     cleaned = clean(before)
     assert word.encode() not in cleaned
+    header = int(image.header["sizeof_hdr"])
+    assert cleaned[header : header + 4] == bytes(4)  # no extension follows
     after = nifti.open_file(cleaned, max_pixels=10**6)
     assert (after.format, after.frames, after.orientation_letters, after.spacing, after.notes) == (
         before.format,

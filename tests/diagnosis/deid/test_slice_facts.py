@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnosis.deid.slice_facts import clean
+from diagnosis.deid.tags import LARGEST
 from ml.readers.dicom import slice_facts
 from ml.readers.dicom.geometry import SlicePosition
 from ml.readers.dicom.slice_facts import LABELS, SliceFacts
@@ -14,6 +15,8 @@ from ml.readers.dicom.slice_facts import LABELS, SliceFacts
 WORDS = {"SeriesDescription": "DOE JANE", "ProtocolName": "19700131", "PatientID": "4711", "SequenceName": "smith_fl3d"}
 DAY = 719_528 * 86_400.0
 """A day in 1970."""
+TIME, LABEL = 62_615_105_984.0, "#d1c8de7df418"
+"""What earlier versions stored of the facts below."""
 FACTS = SliceFacts(
     (96, 96),
     SlicePosition((0, 0, 5), (1, 0, 0), (0, 1, 0)),
@@ -47,6 +50,24 @@ def test_times_keep_their_distance_within_a_series_and_only_there() -> None:
     later = replace(FACTS, sequence={"AcquisitionTime": DAY + 12.5})
     assert stored(later).sequence["AcquisitionTime"] - stored().sequence["AcquisitionTime"] == 12.5
     assert stored(series="2.25.9").sequence["AcquisitionTime"] != stored().sequence["AcquisitionTime"]
+
+
+def test_times_are_moved_by_less_than_twenty_years_and_kept_to_the_millisecond() -> None:
+    moved = [stored(series=f"2.25.{n}").sequence["AcquisitionTime"] - DAY for n in range(20)]
+    assert all(0 <= shift < 20 * 365 * 86_400 for shift in moved)
+    later = replace(FACTS, sequence={"AcquisitionTime": DAY + 0.00049})
+    assert stored(later).sequence["AcquisitionTime"] == stored().sequence["AcquisitionTime"]
+
+
+def test_slices_that_come_after_an_upgrade_are_compared_with_those_from_before() -> None:
+    assert stored().sequence["AcquisitionTime"] == TIME
+    assert stored().labels["SeriesDescription"] == LABEL
+
+
+def test_numbers_are_kept_up_to_the_largest() -> None:
+    for number, kept in ((LARGEST, True), (-LARGEST, True), (LARGEST + 1, False)):
+        facts = stored(replace(FACTS, labels={"EchoTime": str(number)}, sequence={"InstanceNumber": float(number)}))
+        assert (facts.labels["EchoTime"] == str(number), "InstanceNumber" in facts.sequence) == (kept, kept)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(LABELS)), st.text(min_size=1, max_size=20)))
