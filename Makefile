@@ -42,7 +42,7 @@ verify: setup-dev ## Run journeys and faults on PostgreSQL, Redis and Chromium
 	@scripts/require-services
 	@rm -f var/reliability.jsonl var/security.jsonl
 	@# A socket whose other end was killed is collected during some later test, which is not to blame.
-	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5 \
+	@$(VENV)/python -m pytest tests/verification -m verification -p no:randomly --durations=25 --durations-min=5 --no-fold-skipped \
 		-W "ignore:unclosed <socket:ResourceWarning"
 
 verify-long: setup-dev ## Use the whole site for MINUTES=30 and see whether what its programs hold grows; see docs/reliability.md
