@@ -1,8 +1,10 @@
 """Checks passwords within limits, and loads the user of a session with what the rules about visibility need."""
 
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from diagnosis.access import lockout, selectors
@@ -27,5 +29,11 @@ class UserBackend(ModelBackend):
         return user
 
     def get_user(self, user_id: Any) -> User | None:
-        user = User.objects.annotate(**selectors.user_columns("pk")).filter(pk=user_id).first()
+        user = _with_columns().filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
+
+
+@cache
+def _with_columns() -> QuerySet[User]:
+    """All users, to filter. Made once, as every request of a session loads one."""
+    return User.objects.annotate(**selectors.user_columns("pk"))

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -84,13 +85,18 @@ def of(user: User) -> QuerySet[ApiToken]:
 
 def find(key: str) -> ApiToken | None:
     """The token of this key with its user, loaded with `selectors.user_columns`; None if none is valid. One query."""
-    columns = selectors.user_columns("user")
-    valid = ApiToken.objects.filter(Q(expires=None) | Q(expires__gt=timezone.now()), digest=digest(key))
-    token = valid.select_related("user").annotate(**columns).first()
+    valid = _with_users().filter(Q(expires=None) | Q(expires__gt=timezone.now()), digest=digest(key))
+    token = valid.first()
     if token is not None:
-        for name in columns:
+        for name in selectors.user_columns("user"):
             setattr(token.user, name, getattr(token, name))
     return token
+
+
+@cache
+def _with_users() -> QuerySet[ApiToken]:
+    """All tokens with their users, to filter. Made once: annotating takes a third of the time of `find`."""
+    return ApiToken.objects.select_related("user").annotate(**selectors.user_columns("user"))
 
 
 def note_use(token: ApiToken) -> None:
