@@ -38,7 +38,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from diagnosis.deid import tags
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import object_type, pixels
+from ml.readers.dicom import lookup_tables, object_type, pixels
 
 METHOD = [
     "Allow-list after PS3.15 Annex E Basic Profile",
@@ -147,7 +147,7 @@ def _filtered(dataset: Dataset, secret: bytes) -> tuple[Dataset, list[str]]:
         else:
             continue
         kept.append(keyword)
-    _truncate_lut(result)
+    _truncate_lut(result, dataset)
     return result, kept
 
 
@@ -193,15 +193,16 @@ def _fitting(value: float, vr: str) -> object:
     return format_number_as_ds(value) if vr == "DS" else value  # DS holds 16 characters
 
 
-def _truncate_lut(item: Dataset) -> None:
+def _truncate_lut(item: Dataset, original: Dataset) -> None:
     """End a lookup table where its descriptor says (PS3.3 C.11.1.1); bytes after it could be anything."""
     if "LUTData" not in item:
         return
     if "LUTDescriptor" not in item:
         del item.LUTData
         return
-    entries, table = item.LUTDescriptor[0] or 65_536, item.LUTData
+    entries, table = item.LUTDescriptor[0] % 65_536 or 65_536, item.LUTData
     if isinstance(table, bytes):
+        table = lookup_tables.little_endian(original)
         item["LUTData"].value = table[: 2 * entries if len(table) >= 2 * entries else entries + entries % 2]
     else:
         item["LUTData"].value = list(_many(table))[:entries]

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut
+from pydicom.pixels import apply_color_lut
 
 from ml.contracts import UnreadableImage
-from ml.readers.dicom import streams, windows
+from ml.readers.dicom import lookup_tables, streams, windows
 from ml.readers.dicom.attributes import groups, items, numbers, text_value
 from ml.readers.outliers import without_outliers
 from ml.readers.values import Window
@@ -134,9 +134,9 @@ def _modality(stored: Plane, attributes: Dataset) -> tuple[Plane, tuple[str, ...
     if not any(name in attributes for name in ("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept")):
         return stored.astype(np.float64), ("stored values",)
     unusable = stored.astype(np.float64), ("stored values; the rescale in the file is unusable",)
-    if items(attributes, "ModalityLUTSequence"):
+    if tables := items(attributes, "ModalityLUTSequence"):
         try:
-            return np.asarray(apply_modality_lut(stored, attributes), np.float64), ("modality LUT",)
+            return lookup_tables.through(stored, tables[0]), ("modality LUT",)
         except Exception:  # gray values keep their order without it
             return unusable
     slope, intercept = numbers(attributes, "RescaleSlope"), numbers(attributes, "RescaleIntercept")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_voi_lut
 
+from ml.readers.dicom import lookup_tables
 from ml.readers.dicom.attributes import items, numbers, text_value
 from ml.readers.values import Window
 
@@ -67,9 +67,7 @@ def linear(values: Plane, attributes: Dataset) -> tuple[Window, ...]:
 def _through_lut(values: Plane, attributes: Dataset, window: int) -> tuple[Plane, tuple[str, ...]]:
     try:
         chosen = min(window, len(attributes.VOILUTSequence) - 1)
-        shown = np.asarray(
-            apply_voi_lut(values.astype(np.int64), attributes, index=chosen, prefer_lut=True), np.float64
-        )
+        shown = lookup_tables.through(values, attributes.VOILUTSequence[chosen])
     except Exception:  # gray values keep their order without it
         return values, (f"{FULL_RANGE}; the VOI LUT in the file is unusable",)
     if np.ptp(shown) == 0:
