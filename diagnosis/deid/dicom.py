@@ -163,30 +163,43 @@ def _kept_text(keyword: str, element: DataElement, secret: bytes) -> object | No
         return mapped_uid(values[0], secret=secret)
     if keyword in tags.CLASSES:
         return values[0] if values[0] in UID_dictionary else None
+    values = [value.upper() for value in values]
     if keyword == "ImageType":  # vendors add terms of their own, which are dropped
         values = [value for value in values if value in tags.TERMS[keyword]]
     return values if values and all(value in tags.TERMS[keyword] for value in values) else None
 
 
 def _kept_number(element: DataElement) -> DataElement | None:
+    """The element with the numbers that `ml.readers.dicom.attributes` finds in it, in a VR that the standard names."""
     if element.keyword == "LUTData" and isinstance(element.value, bytes):  # `_truncate_lut` checks its length
         return DataElement(element.tag, "OW", element.value)
-    if element.VR not in dictionary_VR(element.tag).split(" or "):
-        return None
     try:
-        values = [float(value) for value in _many(element.value)]
+        values = [float(value) for value in _many(element.value) if value not in (None, "")]
     except (TypeError, ValueError):
         return None
     if not values or not all(math.isfinite(value) for value in values):
         return None
     multiplicity = dictionary_VM(element.tag)
+    values = values[:1] if multiplicity == "1" else values
     if multiplicity.isdigit() and len(values) != int(multiplicity):
         return None
     if element.keyword not in tags.UNBOUNDED and max(abs(value) for value in values) > tags.LARGEST:
         return None
-    whole = element.VR not in ("DS", "FL", "FD")
-    found = [int(value) if whole else _fitting(value, element.VR) for value in values]
-    return DataElement(element.tag, element.VR, found if len(found) > 1 else found[0])
+    allowed = dictionary_VR(element.tag).split(" or ")
+    vr = element.VR if element.VR in allowed else next((one for one in allowed if _holds(one, values)), None)
+    if vr is None:
+        return None
+    found = [int(value) if vr in _WHOLE else _fitting(value, vr) for value in values]
+    return DataElement(element.tag, vr, found if len(found) > 1 else found[0])
+
+
+_WHOLE = {"US": (0, 2**16), "SS": (-(2**15), 2**15), "UL": (0, 2**32), "IS": (-(2**31), 2**31)}
+"""VRs of whole numbers, each with its lowest number and the first beyond its highest."""
+
+
+def _holds(vr: str, values: list[float]) -> bool:
+    low, end = _WHOLE.get(vr, (-math.inf, math.inf))
+    return all(low <= value < end and (vr not in _WHOLE or value.is_integer()) for value in values)
 
 
 def _fitting(value: float, vr: str) -> object:
