@@ -6,7 +6,7 @@ shows that a scan holds two parts of a series moves out of it, and no other scan
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,7 +92,8 @@ def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
 def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[Slice]]:
     """The scans of this series in one case, and their slices, each in the order in which they came.
 
-    If no case is named and several hold the series, it is the one that knows most of the slices; of these the oldest.
+    If no case is named and several hold the series, it is the one that knows most of the slices; of these the oldest. A
+    case that knows only other people's slices is none of them, as exports with one UID for many series exist.
     What lies in the trash counts for nothing, but its case takes no slice of the same series: raises UnreadableImage.
     """
     first = arrived[0]
@@ -106,7 +107,9 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     cases = {scan.pk: scan.case_id for scan in found}
     digests = {one.pixel_sha256 for one in arrived}
     matches = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
-    chosen = max(dict.fromkeys(cases.values()), key=lambda case: matches[case], default=None)
+    people = {one.facts.labels.get("PatientID") for one in arrived}
+    open_to = {cases[row.scan_id] for row in slices if first.reference or _may_be_of(row, people)}
+    chosen = max((case for case in cases.values() if case in open_to), key=lambda case: matches[case], default=None)
     deleted = (scan for scan in everything if scan.in_trash and (first.reference or scan.case_id == chosen))
     if (there := next(deleted, None)) is not None:
         raise rejections.in_trash(there)
@@ -114,6 +117,12 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
         [scan for scan in found if scan.case_id == chosen],
         [row for row in slices if cases[row.scan_id] == chosen],
     )
+
+
+def _may_be_of(row: Slice, people: Collection[str | None]) -> bool:
+    """Whether a slice may be of one of these people, given as the hashes of their Patient IDs; None is somebody."""
+    known = (row.facts or {}).get("labels", {}).get("PatientID")
+    return known is None or None in people or known in people
 
 
 def _continued_scans(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]) -> list[Scan | None]:

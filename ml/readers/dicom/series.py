@@ -1,11 +1,13 @@
 """Which slices form a stack, and in which order: the one rule for the frames of a file, the files of an archive, and
 the slices that a site has collected one by one.
 
-Slices of one size and direction make a stack. If several lie at the same location, `separation` tells the parts of the
-series apart, and each becomes a stack. Where nothing tells them apart, the stack cannot be ordered, and none of its
-slices may be judged: any choice among them would mix images that do not belong together.
+Slices of one size and direction make a stack, unless they are of two patients, studies or series that share a UID. If
+several lie at the same location, `separation` tells the parts of the series apart, and each becomes a stack. Where
+nothing tells them apart, the stack cannot be ordered, and none of its slices may be judged: any choice among them would
+mix images that do not belong together.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,8 @@ from ml.readers.orientation import plane_name
 
 PART = "One part of a series that holds several, told apart by"
 """How the note on a part begins."""
+OWNERS = ("PatientID", "StudyInstanceUID", "SeriesNumber")
+"""What no series has two of (PS3.3, A.1.2): exports that give one Series Instance UID to several series exist."""
 HASHED = "#"
 """First character of a value that stands for a text which may not be shown."""
 
@@ -70,7 +74,8 @@ def assemble(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> As
             note = ("The files do not say where the slices lie; they are in the files' order.",)
             stacks.append(Stack(tuple(members), notes=note if len(members) > 1 else ()))
             continue
-        locations = dict(zip(members, slice_order.locations(offsets), strict=True))
+        found = slice_order.locations(offsets, thickness=_thickness([facts[index] for index in members]))
+        locations = dict(zip(members, found, strict=True))
         repeats |= _repeats(members, locations, facts, pixels)
         kept = [index for index in members if index not in repeats]
         stacks += _stacks(kept, locations, facts)
@@ -80,7 +85,7 @@ def assemble(facts: Sequence[SliceFacts], *, pixels: Callable[[int], str]) -> As
 def one_stack(facts: Sequence[SliceFacts], *, pixels: Sequence[str]) -> Stack:
     """Slices that `assemble` has put into one stack, in viewing order. pixels: a digest of each one's pixels."""
     stack = _ordered(range(len(facts)), facts)
-    locations = slice_order.locations(_offsets(facts) or [])
+    locations = slice_order.locations(_offsets(facts) or [], thickness=_thickness(facts))
     crowded = sum(
         count > 1 for count in Counter(location for location, _ in set(zip(locations, pixels, strict=True))).values()
     )
@@ -170,6 +175,12 @@ def _offsets(facts: Sequence[SliceFacts]) -> list[float] | None:
     return [float(number) for number in numbers] if len(numbers) == len(facts) else None
 
 
+def _thickness(facts: Sequence[SliceFacts]) -> float | None:
+    """mm of the thinnest of the slices; None if the files do not tell, or do not say where the slices lie."""
+    found = [float(text) for one in facts if re.fullmatch(r"[\d.]*\d", text := one.labels.get("SliceThickness", ""))]
+    return min(found, default=None) if facts[0].position is not None else None
+
+
 def _normal(facts: Sequence[SliceFacts]) -> tuple[float, float, float]:
     return min(one.position.upward_normal for one in facts if one.position)
 
@@ -205,17 +216,48 @@ def _same_image(one: SliceFacts, other: SliceFacts) -> bool:
 
 
 def _stacks(members: Sequence[int], locations: dict[int, int], facts: Sequence[SliceFacts]) -> list[Stack]:
-    """The stacks of slices with the same size and direction."""
+    """The stacks of slices with the same size and direction: those of each owner, where parts would mix owners."""
+    together = _parts(members, locations, facts)
+    names = [name for name in OWNERS if _differs(name, [facts[index] for index in members])]
+    owners = {index: " ".join(facts[index].labels.get(name, "") for name in names) for index in members}
+    if all(len({owners[index] for index in stack.slices}) == 1 for stack in together):
+        return together
+    owned: dict[str, list[int]] = defaultdict(list)
+    for index, owner in owners.items():
+        owned[owner].append(index)
+    return [stack for owner, own in owned.items() for stack in _parts(own, locations, facts, by=names, owner=owner)]
+
+
+def _differs(name: str, facts: Sequence[SliceFacts]) -> bool:
+    """Whether the slices are of several owners. A study or number of its own for each slice tells nothing, as programs
+    that write slices one by one make one up; people are never mixed."""
+    given = [text for one in facts if (text := one.labels.get(name))]
+    return len(set(given)) > 1 and (name == "PatientID" or len(set(given)) < len(given))
+
+
+def _parts(
+    members: Sequence[int],
+    locations: dict[int, int],
+    facts: Sequence[SliceFacts],
+    *,
+    by: Sequence[str] = (),
+    owner: str = "",
+) -> list[Stack]:
+    """The stacks of slices that may be one. by: names of what tells their owner from others."""
     crowded = sum(count > 1 for count in Counter(locations[index] for index in members).values())
     if not crowded:
-        return [_ordered(members, facts)]
+        return [replace(_ordered(members, facts), key=_key(by, owner))]
     found = separate([locations[index] for index in members], [facts[index] for index in members])
     if found is None:
-        return [replace(_ordered(members, facts), notes=(), problem=cannot_be_ordered(crowded))]
+        return [replace(_ordered(members, facts), key=_key(by, owner), notes=(), problem=cannot_be_ordered(crowded))]
     parts: dict[str, list[int]] = defaultdict(list)
     for index, key in zip(members, found.keys, strict=True):
         parts[key].append(index)
-    return [replace(_ordered(part, facts), key=f"{', '.join(found.by)} {key}") for key, part in parts.items()]
+    return [replace(_ordered(part, facts), key=_key([*by, *found.by], owner, key)) for key, part in parts.items()]
+
+
+def _key(by: Sequence[str], *values: str) -> str:
+    return " ".join(filter(None, [", ".join(by), *values]))
 
 
 def cannot_be_ordered(locations: int) -> UnreadableImage:

@@ -7,7 +7,7 @@ exports renumber those. `ml.readers.dicom.series` forms the stacks.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ml.readers.dicom.geometry import SlicePosition
 
@@ -18,6 +18,9 @@ _SAME_ORIENTATION = 0.9
 it the stack's letters, which are those of its first slice, would be wrong for others."""
 SAME_POSITION = 0.01
 """mm. Slices closer than this have the same position."""
+_NEAR = 0.1
+"""Fraction of their thickness within which slices lie at the same location, if it is also one of the next distance:
+between the parts of a series, a scanner that follows the head moves its slices a little, and programs round."""
 _REGULAR = 0.25
 """A distance is a multiple of the usual one if it differs from it by at most this fraction of the usual one."""
 
@@ -43,14 +46,21 @@ def viewing_order(offsets: Sequence[float]) -> list[int]:
     return [int(index) for index in np.argsort(offsets, kind="stable")]
 
 
-def locations(offsets: Sequence[float]) -> list[int]:
-    """A number for each slice, from 0 upwards, equal for slices at the same position."""
+def locations(offsets: Sequence[float], *, thickness: float | None = None) -> list[int]:
+    """A number for each slice, from 0 upwards, equal for slices at the same position. thickness: of a slice in mm."""
     order = viewing_order(offsets)
-    steps = np.diff([offsets[index] for index in order], prepend=offsets[order[0]]) >= SAME_POSITION
+    distances = np.diff([offsets[index] for index in order], prepend=offsets[order[0]])
     found = [0] * len(order)
-    for index, location in zip(order, np.cumsum(steps), strict=True):
+    for index, location in zip(order, np.cumsum(distances >= _limit(distances[1:], thickness)), strict=True):
         found[index] = int(location)
     return found
+
+
+def _limit(distances: NDArray[np.float64], thickness: float | None) -> float:
+    """mm from which on slices lie at two locations."""
+    limit = _NEAR * (thickness or 0)
+    near, far = distances[distances < limit], distances[distances >= limit]
+    return limit if len(near) and len(far) and near.max() <= _NEAR * far.min() else SAME_POSITION
 
 
 def usual_spacing(offsets: Sequence[float]) -> float | None:

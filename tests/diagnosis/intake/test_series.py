@@ -84,6 +84,17 @@ def test_slices_never_extend_a_scan_of_another_person(user: Any, other_user: Any
     assert sorted(Scan.objects.values_list("case__owner__username", "frames")) == [("ada", 2), ("grace", 2)]
 
 
+def test_two_patients_whose_series_share_a_uid_are_two_scans_in_two_cases(user: Any) -> None:
+    same = {"SeriesInstanceUID": generate_uid()}
+    one, other = (builders.dicom_series(3, thickness=mm, PatientID=str(mm), **same) for mm in (5, 7))
+    receive(user, *one)
+    receive(user, *other[:1])
+    receive(user, *other)
+    receive(user, *one, *other, reference="CA-9")
+    assert set(Scan.objects.values_list("frames", flat=True)) == {3}
+    assert [case.scans.count() for case in Case.objects.order_by("id")] == [1, 1, 2]
+
+
 @pytest.mark.parametrize(
     "other",
     [{"EchoTime": 90}, {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, {"SeriesInstanceUID": generate_uid()}],

@@ -85,6 +85,52 @@ def test_slices_that_do_not_collide_stay_together_whatever_their_attributes() ->
     assert (stack.slices, stack.key) == ((0, 1, 2), "")
 
 
+@pytest.mark.parametrize("name", ["PatientID", "StudyInstanceUID", "SeriesNumber"])
+def test_slices_of_two_owners_are_never_one_stack_though_none_collides(name: str) -> None:
+    found = assembled(*[file([0, 0, 5.0 * n], **{name: str(1 + n % 2)}) for n in range(6)]).stacks
+    assert [(stack.slices, stack.key) for stack in found] == [((0, 2, 4), f"{name} 1"), ((1, 3, 5), f"{name} 2")]
+    assert found[0].notes == ()
+    assert series.part_notes(found[0].key) == (f"One part of a series that holds several, told apart by {name} 1.",)
+
+
+def test_the_parts_of_each_owner_are_told_apart_by_themselves() -> None:
+    parts = (("a", 20, 0), ("a", 90, 0), ("b", 20, 10))
+    files = [file([0, 0, z + up], PatientID=one, EchoTime=echo) for one, echo, z in parts for up in (0, 5)]
+    assert [(stack.slices, stack.key) for stack in assembled(*files).stacks] == [
+        ((0, 1), "PatientID, EchoTime a 20"),
+        ((2, 3), "PatientID, EchoTime a 90"),
+        ((4, 5), "PatientID b"),
+    ]
+
+
+def test_slices_of_one_owner_that_nothing_tells_apart_stop_no_other() -> None:
+    files = [file([0, 0, z], PatientID=one) for one, z in (("a", 0), ("a", 0), ("b", 5), ("b", 10))]
+    stopped, sound = assembled(*files).stacks
+    assert stopped.problem is not None and (sound.slices, sound.problem) == ((2, 3), None)
+
+
+def test_a_study_and_number_of_its_own_for_each_slice_tell_nothing_but_a_patient_does() -> None:
+    made_up = [file([0, 0, 5.0 * n], StudyInstanceUID=f"1.2.{n}", SeriesNumber=n) for n in range(4)]
+    assert [stack.slices for stack in assembled(*made_up).stacks] == [(0, 1, 2, 3)]
+    people = [file([0, 0, 5.0 * n], PatientID=f"P{n}") for n in range(4)]
+    assert [stack.slices for stack in assembled(*people).stacks] == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_slice_that_does_not_tell_its_patient_stays_with_the_only_one() -> None:
+    files = [file([0, 0, 0], PatientID="a"), file([0, 0, 5]), file([0, 0, 10], PatientID="a")]
+    assert [stack.slices for stack in assembled(*files).stacks] == [(0, 1, 2)]
+
+
+def test_parts_whose_places_differ_by_a_little_are_told_apart() -> None:
+    moved = [(echo, 5 * n + 0.003 * echo) for echo in (20, 90) for n in range(3)]
+    files = [file([0, 0, z], EchoTime=echo, SliceThickness=4) for echo, z in moved]
+    found = assembled(*files).stacks
+    assert [(stack.slices, stack.key) for stack in found] == [((0, 1, 2), "EchoTime 20"), ((3, 4, 5), "EchoTime 90")]
+    for stack in found:
+        alone = series.one_stack([files[index] for index in stack.slices], pixels="abc")
+        assert (alone.problem, alone.spacing) == (None, 5.0)
+
+
 def test_slices_that_collide_are_split_by_what_tells_them_apart() -> None:
     found = assembled(*[file([0, 0, z], FlipAngle=angle) for z in (5, 0) for angle in (5, 30)]).stacks
     assert [(stack.slices, stack.key) for stack in found] == [((2, 0), "FlipAngle 5"), ((3, 1), "FlipAngle 30")]

@@ -28,6 +28,23 @@ def test_slices_less_than_a_hundredth_of_a_millimeter_apart_share_a_location() -
     assert slice_order.locations([5.0, -5.0, 5.009, 5.02, 0.0]) == [2, 0, 2, 3, 1]
 
 
+@pytest.mark.parametrize(
+    ("offsets", "thickness", "found"),
+    [
+        ([0.0, 0.3, 5.0, 5.3], 4.0, [0, 0, 1, 1]),
+        ([0.0, 0.3, 5.0, 5.3], None, [0, 1, 2, 3]),
+        ([0.0, 0.3, 0.6, 0.9], 6.0, [0, 1, 2, 3]),  # a thickness that cannot be true
+        ([0.0, 0.3, 0.6, 1.6], 6.0, [0, 1, 2, 3]),
+        ([0.0, 0.3], 4.0, [0, 1]),  # no other distance tells
+        ([0.0], 4.0, [0]),
+    ],
+)
+def test_slices_much_closer_than_they_are_thick_lie_at_one_location(
+    offsets: list[float], thickness: float | None, found: list[int]
+) -> None:
+    assert slice_order.locations(offsets, thickness=thickness) == found
+
+
 def test_normals_within_two_and_a_half_degrees_are_parallel_either_way() -> None:
     def tilted(degrees: float) -> np.ndarray:
         return np.array([0, np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
