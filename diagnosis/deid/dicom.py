@@ -10,6 +10,7 @@ import hmac
 import io
 import itertools
 import math
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -58,8 +59,8 @@ class Cleaned:
     """A DICOM file that may be stored.
 
     series, instance: its new UIDs; series is "" if the file had none. patient: a pseudonym, the same for all files with
-    the same Patient ID and issuer, "" without an ID. kept: keywords of the elements that were kept. dropped: how many
-    were not, without those in sequences.
+    the same Patient ID and issuer, "" without an ID that names somebody. kept: keywords of the elements that were kept.
+    dropped: how many were not, without those in sequences.
     """
 
     data: bytes
@@ -107,12 +108,28 @@ def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
 def pseudonym(dataset: Dataset, *, secret: bytes) -> str:
     """Eight letters and digits for the patient, "" without a Patient ID. Not reversible without the secret."""
     patient_id = str(dataset.get("PatientID") or "").strip()
-    if not patient_id:
+    if _names_nobody(patient_id):
         return ""
     issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
     digest = _keyed(secret, f"patient\0{issuer}\0{patient_id}")
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # pragma: allowlist secret
     return "".join(alphabet[byte % len(alphabet)] for byte in digest[:8])
+
+
+_NOBODY = frozenset(
+    """
+    ANON ANONYM ANONYMOUS ANONYMIZED ANONYMISED ANONYMOUSPATIENT DEIDENTIFIED PSEUDONYMIZED PSEUDONYMISED REMOVED
+    DELETED REDACTED HIDDEN UNKNOWN UNBEKANNT INCONNU UNIDENTIFIED UNASSIGNED UNDEFINED NOTAVAILABLE NOID NOPATIENTID
+    NONE NULL NIL NA NAN ID PATIENT PATIENTID SUBJECT TEST DEFAULT EMPTY
+    """.split()  # noqa: SIM905
+)
+"""Patient IDs that anonymizers and hurried people write for everybody."""
+
+
+def _names_nobody(patient_id: str) -> bool:
+    """Whether an ID is absent, a word of _NOBODY, or one character again and again, such as 0000 or XXX."""
+    plain = re.sub(r"[\W_]+", "", patient_id).upper()
+    return not plain or plain in _NOBODY or (len(set(plain)) == 1 and (len(plain) > 2 or plain[0] in "0X"))
 
 
 def mapped_uid(uid: str, *, secret: bytes) -> str:

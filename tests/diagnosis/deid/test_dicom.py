@@ -196,6 +196,9 @@ def test_a_pseudonym_follows_the_patient() -> None:
         == 4
     )
     assert of(PatientName="Doe^Jane") == of() == ""
+    for nobody in ("ANONYMOUS", "Anonymous Patient", "de-identified", "N/A", "unknown", "0", "0000", "XXX", "-", "???"):
+        assert of(PatientID=nobody) == ""
+    assert all(of(PatientID=somebody) for somebody in ("1", "11", "1001", "ANON-17", "X1", "TEST 3", "A"))
 
 
 def test_values_of_the_wrong_kind_are_dropped() -> None:
