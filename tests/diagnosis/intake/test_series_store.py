@@ -17,6 +17,8 @@ from diagnosis import intake
 from diagnosis.cases import purge
 from diagnosis.inference import pipeline
 from diagnosis.models import AuditEvent, DiscardedFile, Prediction, Scan, Slice, SliceResult
+from diagnosis.reviews import transitions
+from diagnosis.reviews.opinions import Opinion
 from tests import builders
 from tests.fakes import fake_model
 
@@ -82,6 +84,16 @@ def test_a_scan_that_turns_out_to_hold_two_parts_is_split_and_judged_again(user:
         # What is downloaded is a slice of this scan.
         assert contents(scan.file) in [contents(row.file) for row in scan.slices.all()]
         assert scan.size == sum(row.file.size for row in scan.slices.all())
+
+
+def test_a_scan_of_slices_that_left_a_signed_one_is_unread(user: Any) -> None:
+    one, two = part(1, FlipAngle=5), part(2, FlipAngle=30)
+    receive(user, one[0], two[1], one[2])
+    [mixed] = run_all()
+    transitions.sign(mixed, reader=user, opinion=Opinion(finding="tumor"))
+    receive(user, one[1])  # lies where two[1] does, so that leaves
+    readings = Scan.objects.order_by("pk").values_list("frames", "reading", "reviews__state")
+    assert list(readings) == [(3, "signed", "signed"), (1, "unread", None)]
 
 
 def test_slices_that_nothing_tells_apart_are_named_and_none_is_judged(user: Any) -> None:
