@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from diagnosis.access import audit
-from diagnosis.models import AuditEvent
+from diagnosis.admin.base import Listed
+from diagnosis.models import AuditEvent, ReadingPolicy
 from tests.factories import CaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +63,18 @@ def test_the_number_of_queries_does_not_grow(
         audit.record("case.opened")
     with django_assert_max_num_queries(12):
         as_admin.get(LIST)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_each_row_that_is_deleted_in_the_admin_leaves_one_here(as_admin: Client, count: int) -> None:
+    policies = [ReadingPolicy.objects.create(group=Group.objects.create(name=f"study {n}")) for n in range(count)]
+    ids = [row.pk for row in policies]
+    chosen = {"action": "delete_selected", "_selected_action": ids, "post": "yes"}
+    as_admin.post("/admin/diagnosis/readingpolicy/", chosen)
+    assert not ReadingPolicy.objects.exists()
+    rows = AuditEvent.objects.filter(action="admin.deleted", actor="root").order_by("pk")
+    assert sorted(row.details["object_id"] for row in rows) == ids
+
+
+def test_all_pages_share_what_audits_deletions() -> None:
+    assert [model for model, page in admin.site._registry.items() if not isinstance(page, Listed)] == []
