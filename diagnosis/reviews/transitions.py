@@ -67,16 +67,18 @@ def sign_committed(review: Review, *, reader: User) -> Review:
         return _sign(scan, earlier, reader)
 
 
-def amend(review: Review, *, reader: User, opinion: Opinion, reason: str) -> Review:
+def amend(review: Review, *, reader: User, opinion: Opinion, reason: str, pixels: str = "") -> Review:
     """Replace a committed or signed review by a new one in the same state; the earlier text stays.
 
-    Raises ReviewRefused for a draft, an amended review or an amendment that changes nothing; NotYourReading;
-    InvalidOpinion, also without a reason.
+    pixels: the digest of those that the reader's page shows, if known. Raises ReviewRefused if they are out of date,
+    for a draft, an amended review or an amendment that changes nothing; NotYourReading; InvalidOpinion, also without a
+    reason.
     """
     with transaction.atomic():
         scan, earlier = _locked(review, reader)
         if earlier.state == ReviewState.DRAFT:
             raise ReviewRefused("not_committed", "A draft is not amended: change it.")
+        _check_pixels(scan, pixels)
         opinions.check(opinion, scan=scan, complete=True)
         reason = reason.strip()
         if problem := opinions.check_text(reason) if reason else "Say why you amend it: the reason stays with it.":
@@ -97,12 +99,18 @@ def amend(review: Review, *, reader: User, opinion: Opinion, reason: str) -> Rev
     return made
 
 
-def discard_draft(review: Review, *, reader: User) -> bool:
-    """Delete a draft of one's own. False if it is gone or no draft by now."""
+def discard_draft(review: Review, *, reader: User, version: int | None = None) -> bool:
+    """Delete a draft of one's own. False if it is gone or no draft by now.
+
+    version: of the draft that the reader's page shows, if known. Raises ReviewRefused if it is out of date.
+    """
     with transaction.atomic():
-        draft = Review.objects.filter(pk=review.pk, reader=reader, state=ReviewState.DRAFT)
-        if not draft.delete()[0]:
+        draft = Review.objects.select_for_update().filter(pk=review.pk, reader=reader, state=ReviewState.DRAFT).first()
+        if draft is None:
             return False
+        if version is not None and draft.version != version:
+            raise _stale()
+        draft.delete()
         audit.record("review.discarded", actor=reader, target=review, scan=review.scan_id)
     return True
 
@@ -162,10 +170,14 @@ def _check_page(
     """Raises ReviewRefused if the reader's page shows what is no longer so."""
     if Prediction.objects.filter(pk=prediction.pk, state__in=ACTIVE).exists():
         raise ReviewRefused("still_running", "The scan is still being analyzed. Review it once that has ended.")
-    if pixels and not scan.pixel_sha256.startswith(pixels):
-        raise ReviewRefused("scan_changed", "Slices were added to the scan after you opened it. Look at it again.")
+    _check_pixels(scan, pixels)
     if earlier is not None and earlier.version != version and not opinion.same_as(earlier):
         raise _stale()
+
+
+def _check_pixels(scan: Scan, pixels: str) -> None:
+    if pixels and not scan.pixel_sha256.startswith(pixels):
+        raise ReviewRefused("scan_changed", "Slices were added to the scan after you opened it. Look at it again.")
 
 
 def _fields(
@@ -263,4 +275,6 @@ def _stale() -> ReviewRefused:
 
 
 def _amended() -> ReviewRefused:
-    return ReviewRefused("already_amended", "This review was amended meanwhile. Open the page again to see the newest.")
+    return ReviewRefused(
+        "already_amended", "This review was amended meanwhile, in another tab or window. Look at the newest first."
+    )

@@ -46,8 +46,9 @@ def review(request: HttpRequest, prediction_id: int) -> HttpResponse:
 
 
 def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) -> None:
-    mine = Review.objects.filter(scan=found.scan_id, reader=reader, current=True).first()
-    version, pixels = review_panel.whole(data.get("version", "")) or 0, data.get("pixels", "")
+    mine = _shown(reader, found, data)
+    shown, pixels = review_panel.whole(data.get("version", "")), data.get("pixels", "")
+    version = shown or 0
     agreed = review_panel.agreed(found) if action == "agree" else None
     if action in _RECORDED:
         opinion = review_panel.parse(data)
@@ -57,8 +58,16 @@ def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) 
     elif action == "confirm" and mine is not None:
         transitions.sign_committed(mine, reader=reader)
     elif action == "amend" and mine is not None:
-        transitions.amend(mine, reader=reader, opinion=review_panel.parse(data), reason=data.get("reason", ""))
-    elif action == "discard" and mine is not None and transitions.discard_draft(mine, reader=reader):
+        opinion, reason = review_panel.parse(data), data.get("reason", "")
+        transitions.amend(mine, reader=reader, opinion=opinion, reason=reason, pixels=pixels)
+    elif action == "discard" and mine is not None and transitions.discard_draft(mine, reader=reader, version=shown):
         return
     else:
         raise ReviewRefused("nothing_to_do", "Nothing was done: this reading changed meanwhile. The page shows it now.")
+
+
+def _shown(reader: User, found: Prediction, data: Mapping[str, str]) -> Review | None:
+    """The reader's review that the page shows, amended or not by now; a form that names none means the current one."""
+    mine = Review.objects.filter(scan=found.scan_id, reader=reader)
+    named = review_panel.whole(data.get("review", ""))
+    return (mine.filter(current=True) if named is None else mine.filter(pk=named)).first()

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from diagnosis.models import Prediction, ReadingPolicy, Review
+from diagnosis.models import Prediction, ReadingPolicy, Review, Scan
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
 from tests.factories import PredictionFactory
@@ -91,6 +91,52 @@ def test_a_stale_tab_gets_its_text_back(as_user: Client, prediction: Prediction)
     assert 'name="version" value="1"' in text
     assert send(as_user, prediction, "sign", **TYPED, version="1").status_code == 302
     assert Review.objects.get().comment == "Motion artifact."
+
+
+def hidden(client: Client, prediction: Prediction) -> dict[str, str]:
+    """What a tab that is opened now sends along."""
+    return dict(re.findall(r'name="(review|version|pixels)" value="([^"]*)"', page(client, prediction)))
+
+
+def test_a_stale_tab_amends_no_newer_amendment(as_user: Client, prediction: Prediction) -> None:
+    send(as_user, prediction, "agree")
+    tab = hidden(as_user, prediction)
+    send(as_user, prediction, "amend", finding="cannot_tell", reason="From the other tab.")
+    response = send(as_user, prediction, "amend", **TYPED, reason="Second look.", **tab)
+    assert response.status_code == 409
+    for text in ("was amended meanwhile", "Motion artifact.</textarea>", "From the other tab."):
+        assert text in response.content.decode()
+    assert Review.objects.get(current=True).finding == "cannot_tell"
+    again = hidden(as_user, prediction)
+    assert send(as_user, prediction, "amend", **TYPED, reason="Second look.", **again).status_code == 302
+
+
+def test_a_stale_tab_signs_no_text_that_it_does_not_show(as_user: Client, user: Any, prediction: Prediction) -> None:
+    transitions.commit(prediction, reader=user, opinion=Opinion(finding="tumor"))
+    tab = hidden(as_user, prediction)
+    send(as_user, prediction, "amend", **TYPED, reason="From the other tab.")
+    assert send(as_user, prediction, "confirm", **tab).status_code == 409
+    assert Review.objects.get(current=True).state == "committed"
+
+
+def test_a_stale_tab_deletes_no_newer_draft(as_user: Client, prediction: Prediction) -> None:
+    send(as_user, prediction, "save", comment="Early.")
+    tab = hidden(as_user, prediction)
+    send(as_user, prediction, "save", **TYPED, version="1")
+    assert send(as_user, prediction, "discard", **tab).status_code == 409
+    assert Review.objects.get().comment == "Motion artifact."
+    assert send(as_user, prediction, "discard", **hidden(as_user, prediction)).status_code == 302
+    assert not Review.objects.exists()
+
+
+def test_a_stale_tab_amends_nothing_after_slices_were_added(as_user: Client, prediction: Prediction) -> None:
+    send(as_user, prediction, "agree")
+    tab = hidden(as_user, prediction)
+    Scan.objects.update(pixel_sha256="0" * 64)
+    response = send(as_user, prediction, "amend", **TYPED, reason="Second look.", **tab)
+    assert response.status_code == 409
+    assert "Slices were added" in response.content.decode()
+    assert Review.objects.get().finding == "tumor"
 
 
 def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
