@@ -49,9 +49,10 @@ def record(request: HttpRequest, response: HttpResponseBase, disclosed: Disclosu
 
 
 def _record_disclosure(request: HttpRequest, response: HttpResponseBase, disclosed: Disclosures) -> None:
-    if request.method == "HEAD" or not (request.method == "GET" or _is_page(response)):
+    if request.method == "HEAD":
         return
-    results, cases, scans = disclosed.predictions - disclosed.recorded, disclosed.counted, disclosed.scans
+    read = disclosed.predictions if request.method == "GET" or _is_page(response) else disclosed.told
+    results, cases, scans = read - disclosed.recorded, disclosed.counted, disclosed.scans
     if not (results or cases or scans):
         return
     user, page = request.user, _route(request)

@@ -25,11 +25,13 @@ M = TypeVar("M", bound=Model)
 class Disclosures:
     """What one request disclosed.
 
-    predictions: ids of those whose results were read. counted: ids of cases whose numbers of results it gave. scans:
-    ids of those whose images it sent. recorded: ids of predictions that have a row of their own.
+    predictions: ids of those whose results were read. told: ids of those that an answer of the API holds. counted: ids
+    of cases whose numbers of results it gave. scans: ids of those whose images it sent. recorded: ids of predictions
+    that have a row of their own.
     """
 
     predictions: set[int] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
     scans: set[int] = field(default_factory=set)
     recorded: set[int] = field(default_factory=set)
@@ -54,6 +56,12 @@ def noting(rows: QuerySet[M]) -> QuerySet[M]:
     noted = rows.all()
     noted._iterable_class = Noting
     return noted
+
+
+def note_answer(prediction: Prediction) -> None:
+    """The request's answer holds this prediction: a change may have read it without telling it."""
+    if (disclosed := _disclosure.get()) and (prediction_id := _disclosed_prediction(prediction)) is not None:
+        disclosed.told.add(prediction_id)
 
 
 def note_counts(cases: Iterable[int]) -> None:

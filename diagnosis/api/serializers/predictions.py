@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from diagnosis.access import viewing
 from diagnosis.api.serializers.evidence import EvidenceSerializer, GateSerializer, evidence_fields
 from diagnosis.api.serializers.links import link
 from diagnosis.api.serializers.slices import SeriesSerializer
@@ -34,6 +35,7 @@ class PredictionBriefSerializer(serializers.ModelSerializer[Prediction]):
         read_only_fields = fields
 
     def to_representation(self, prediction: Prediction) -> dict[str, Any]:
+        viewing.note_answer(prediction)
         shown = super().to_representation(prediction)
         return shown | {"outcome": prediction.outcome or None}
 

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from diagnosis.access import access_log
 from diagnosis.models import AuditEvent, Disclosure, Prediction
 from diagnosis.models.prediction import State
 from diagnosis.reviews import exposure
+from tests.builders import phantom, png_bytes
 from tests.factories import PredictionFactory, token_key
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +67,44 @@ def test_a_view_leaves_one_row_that_names_the_results(page: str, as_user: Client
     assert (event.action, event.actor) == ("results.viewed", user.username)
     assert event.details["predictions"] == str(prediction.pk)
     assert told(event) == {prediction.pk}
+
+
+CHANGES = {
+    "label a case": lambda p: ("patch", f"cases/{p.scan.case_id}/", {"labels": ["seen"]}),
+    "move a scan": lambda p: ("post", f"scans/{p.scan_id}/move/", {"case": "CA-new", "open": True}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_answer_to_a_change_leaves_one_row_if_it_tells_a_result(change: str, as_user: Client, user: User) -> None:
+    prediction = done(user)
+    verb, address, data = CHANGES[change](prediction)
+    answer = getattr(as_user, verb)(f"/api/v1/{address}", data, content_type="application/json")
+    assert '"outcome":"tumor"' in answer.content.decode()
+    [event] = rows("results.viewed")
+    assert told(event) == {prediction.pk}
+
+
+def test_a_receipt_that_tells_an_earlier_result_leaves_a_row(as_user: Client, user: User) -> None:
+    def send() -> Any:
+        return as_user.post("/api/v1/scans/", {"files": SimpleUploadedFile("a.png", png_bytes(phantom(96)))})
+
+    assert send().status_code == 201
+    Prediction.objects.update(state=State.REFUSED, outcome="refused", finished=timezone.now())
+    assert rows("results.viewed") == []
+    assert send().json()["scans"][0]["prediction"]["outcome"] == "refused"
+    [event] = rows("results.viewed")
+    assert told(event) == {Prediction.objects.get().pk}
+
+
+@pytest.mark.parametrize("action", ["retry", "review"])
+def test_a_change_that_only_reads_a_result_leaves_no_such_row(action: str, as_user: Client, user: User) -> None:
+    prediction, address = done(user), "predictions/bulk/"
+    data: Any = {"action": "retry", "ids": [prediction.pk]}
+    if action == "review":
+        address, data = "reviews/", {"prediction": prediction.pk, "finding": "tumor"}
+    assert as_user.post(f"/api/v1/{address}", data, content_type="application/json").status_code in (200, 201)
+    assert rows("results.viewed") == []
 
 
 def test_a_result_page_leaves_its_own_row_and_no_second_one(as_user: Client, user: User) -> None:
