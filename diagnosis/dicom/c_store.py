@@ -85,10 +85,10 @@ class StoreHandler:
             return MISMATCH
         with Spool() as spool, self.storing:
             file = spool.add("received.dcm", [data], max_bytes=len(data))
-            reference = self._study_cases.get(identity.study)
+            reference = self._study_cases.reference(identity.study, owner=user)
             [outcome], [receipt] = ingest.submit([ReceivedInstance(identity, file)], user=user, reference=reference)
             if receipt.case is not None and identity.study:
-                self._study_cases.remember(identity.study, reference=receipt.case.reference)
+                self._study_cases.remember(identity.study, case=receipt.case)
         if not getattr(event.assoc, "audited", False):
             event.assoc.audited = True
             audit.record("association.used", actor=user, sender=sender.title)

@@ -6,24 +6,29 @@ Kept in memory only, and only while a study is being transferred, because the ke
 import time
 from collections import OrderedDict
 
+from diagnosis.access.users import User
+from diagnosis.models import Case
+
 EXPIRY_SECONDS = 3600.0
 """Time since a study's last object. If the study continues later, a new case is opened."""
 _MAX_STUDIES = 256
 
 
 class StudyCaseMap:
-    """Case references by Study Instance UID."""
+    """Cases by Study Instance UID: their ids, as somebody may rename a case before the study is complete."""
 
     def __init__(self) -> None:
-        self._cases: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._cases: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def get(self, study: str) -> str:
-        """The reference of the study's case; "" if unknown or expired."""
-        reference, last = self._cases.get(study, ("", 0.0))
-        return reference if time.monotonic() - last < EXPIRY_SECONDS else ""
+    def reference(self, study: str, *, owner: User) -> str:
+        """What the study's case is called now; "" if it is unknown or expired, or no longer the owner's."""
+        case, last = self._cases.get(study, (0, 0.0))
+        if time.monotonic() - last >= EXPIRY_SECONDS:
+            return ""
+        return Case.objects.filter(pk=case, owner=owner).values_list("reference", flat=True).first() or ""
 
-    def remember(self, study: str, *, reference: str) -> None:
+    def remember(self, study: str, *, case: Case) -> None:
         self._cases.pop(study, None)
-        self._cases[study] = reference, time.monotonic()
+        self._cases[study] = case.pk, time.monotonic()
         while len(self._cases) > _MAX_STUDIES:
             self._cases.popitem(last=False)

@@ -20,6 +20,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AE
 
 from diagnosis import intake
+from diagnosis.cases import naming
 from diagnosis.dicom import c_store, limits, store_scp
 from diagnosis.dicom.allowed_aes import AllowedAE
 from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
@@ -98,6 +99,15 @@ def test_slices_find_their_series_across_associations(start: Start, mr: Mr) -> N
     port = start()
     assert [store(port, data) for data in series(mr, 3)] == [[0]] * 3
     assert Scan.objects.get().frames == 3
+
+
+def test_slices_follow_a_case_that_is_renamed_while_they_arrive(start: Start, user: User, mr: Mr) -> None:
+    port, files = start(), series(mr, 3)
+    assert store(port, *files[:2]) == [0, 0]
+    naming.rename(Case.objects.get(), reference="CA-renamed", actor=user)
+    assert store(port, files[2]) == [0]
+    scan = Scan.objects.get()
+    assert (scan.frames, scan.case.reference) == (3, "CA-renamed")
 
 
 def test_one_uid_for_many_images_loses_none(start: Start, mr: Mr) -> None:
