@@ -36,7 +36,7 @@ def copy(wanted: Mapping[str, str], folder: Path, *, known: Copied) -> list[str]
     """Copy files that `known` lacks, note them there, and drop those that are no longer wanted.
 
     wanted: each name with its sha256, "" where none is kept. Returns names that the storage does not have, or has with
-    other bytes.
+    other bytes, also those that an earlier round has copied.
     """
     target = folder / _FOLDER
     for name in known.keys() - wanted.keys():
@@ -45,14 +45,11 @@ def copy(wanted: Mapping[str, str], folder: Path, *, known: Copied) -> list[str]
     for part in {str(Path(name).parent) for name in wanted}:
         (target / part).mkdir(parents=True, exist_ok=True)
     new = sorted(wanted.keys() - known.keys())
-    missing = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for name, facts in zip(new, pool.map(lambda name: _copy(name, target / name), new), strict=True):
             if facts is not None:
                 known[name] = facts
-            if facts is None or (wanted[name] and facts[1] != wanted[name]):
-                missing.append(name)
-    return missing
+    return sorted(name for name, digest in wanted.items() if name not in known or digest not in ("", known[name][1]))
 
 
 def _copy(name: str, target: Path) -> tuple[int, str] | None:

@@ -51,7 +51,8 @@ def test_missing_and_changed_files_are_named_and_the_next_round_copies_only_new_
 ) -> None:
     copied = Copied()
     wanted = stored | {NAMES[0]: digest("other"), "scans/ab/gone.bin": ""}
-    assert files.copy(wanted, backup, known=copied) == ["scans/ab/gone.bin", NAMES[0]]
+    for _ in range(2):  # in each round, or the last would have none to tell
+        assert files.copy(wanted, backup, known=copied) == ["scans/ab/gone.bin", NAMES[0]]
     assert files.copy({NAMES[1]: ""}, backup, known=copied) == []  # the other rows are gone by then
     assert [path.name for path in (backup / "storage").rglob("*.*")] == ["two.png"]
 
