@@ -29,7 +29,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             files = _announced(json.loads(request.POST.get("rows", "")))
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return HttpResponse("The list of files cannot be read.", status=400, content_type="text/plain")
         upload_rows.announce(cast(User, request.user), files=files, reference=_reference(request.POST))
         return HttpResponse(status=204)
@@ -84,11 +84,13 @@ def _reference(data: QueryDict) -> str:
 
 
 def _announced(found: Any) -> list[Announced]:
-    """Raises ValueError, TypeError or KeyError for anything but a list of files."""
+    """Raises ValueError, TypeError, KeyError or OverflowError for anything but a list of files."""
     if not isinstance(found, list) or len(found) > MAX_ROWS:
         raise ValueError("not a list of files")
     return [
-        Announced(uuid.UUID(one["key"]), clean_name(str(one["name"])), size := _size(one["size"]), _problem(one, size))
+        Announced(
+            uuid.UUID(str(one["key"])), clean_name(str(one["name"])), size := _size(one["size"]), _problem(one, size)
+        )
         for one in found
     ]
 

@@ -41,6 +41,8 @@ def test_announced_files_are_on_the_page_after_a_reload(as_user: Client) -> None
         [1],
         [{}],
         [entry(key="x")],
+        [entry(key=5)],
+        [entry(size=float("inf"))],
         [entry(size="much")],
         [entry(size=-1)],
         [entry(size=2**63)],
