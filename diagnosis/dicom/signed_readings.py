@@ -119,10 +119,11 @@ def _texts(reading: Reading) -> list[sr.TextContentItem]:
 
 
 def _region(result: Result, reading: Reading) -> sr.ImageRegion | None:
-    """The marked box or point in pixels of the file; None if there is none, or its image is not in the report."""
+    """The marked box or point in pixels of the file; None if there is none, if its image is not in the report, or if
+    slices were added since, so that the index may be another image's."""
     index = reading.slice_index or 0
     source = next((one for one in result.sources if one.number == index + 1), None)
-    if source is None or not (reading.box or reading.point):
+    if source is None or reading.outdated or not (reading.box or reading.point):
         return None
     image = sr.SourceImageForRegion(
         referenced_sop_class_uid=source.sop_class,

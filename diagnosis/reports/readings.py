@@ -121,6 +121,7 @@ def moment(at: datetime | None) -> str:
 
 def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Reading:
     username, name = review.reader.get_username(), review.reader.get_full_name()
+    outdated = review.pixel_sha256 != pixels
     return Reading(
         reader=f"{name} ({username})" if name else username,
         username=username,
@@ -131,7 +132,7 @@ def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Readin
         tumor_type=review.tumor_type,
         confidence=str(review.get_confidence_display()).lower(),
         comment=review.comment,
-        place=_place(review, frames),
+        place=_place(review, "before slices were added" if outdated else f"of {frames}"),
         box=review.box,
         point=review.point,
         slice_index=review.slice_index,
@@ -141,13 +142,14 @@ def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Readin
         reason=review.reason,
         current=review.current,
         holds=holds,
-        outdated=review.pixel_sha256 != pixels,
+        outdated=outdated,
         run=review.prediction_id,
     )
 
 
-def _place(review: Review, frames: int) -> str:
-    where = [f"slice {review.slice_index + 1} of {frames}"] if review.slice_index is not None else []
+def _place(review: Review, among: str) -> str:
+    """among: which slices its index counts."""
+    where = [f"slice {review.slice_index + 1} {among}"] if review.slice_index is not None else []
     if review.box:
         x0, y0, x1, y1 = review.box
         edges = " to ".join(f"{percent(x)} across, {percent(y)} down" for x, y in ((x0, y0), (x1, y1)))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -61,9 +61,14 @@ class Panel:
 
     @property
     def places(self) -> str:
-        """For the viewer: the places of current readings."""
-        rows = [row for row in (self.mine, *self.others) if row is not None]
+        """For the viewer: the places of current readings, as far as they surely lie on the slices that they name."""
+        rows = [row for row in (self.mine, *self.others) if row is not None and _shows(row, self.pixels)]
         return json.dumps([_drawn(row) for row in rows if row.point or row.box]) if rows else ""
+
+    @property
+    def is_place_lost(self) -> bool:
+        """Whether slices were added since the user's review marked a place."""
+        return self.mine is not None and self.mine.x0 is not None and not _shows(self.mine, self.pixels)
 
 
 def of(
@@ -73,7 +78,10 @@ def of(
     rows = list(selectors.reviews(request.user).filter(scan=found.scan_id).select_related("amended_by"))
     mine = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
     holds = consensus.of_reviews(rows)
+    pixels = found.scan.pixel_sha256[:16]
     stored = opinions.of_review(mine) if mine else Opinion()
+    if mine and not _shows(mine, pixels):
+        stored = replace(stored, place=(), slice_index=None)
     return Panel(
         may_review=may_review(request.user, found.scan.case),
         is_blind=reading_policy.is_blind_first(request.user),
@@ -85,7 +93,7 @@ def of(
         opinion=stored if typed is None else _lenient(typed),
         agreed=agreed(found),
         version=mine.version if mine else 0,  # of what the page shows now, so that sending again is a decision
-        pixels=found.scan.pixel_sha256[:16],
+        pixels=pixels,
         reason=typed.get("reason", "") if typed is not None else "",
         problem=refused.message if isinstance(refused, ReviewRefused) else "",
         errors=refused.errors if isinstance(refused, InvalidOpinion) else {},
@@ -131,6 +139,11 @@ def _lenient(data: Mapping[str, str]) -> Opinion:
 def whole(text: str) -> int | None:
     """The whole number that a form's field holds; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _shows(row: Review, pixels: str) -> bool:
+    """Whether the review is of the slices that the page shows: its index may name another one of them otherwise."""
+    return row.pixel_sha256.startswith(pixels)
 
 
 def _drawn(row: Review) -> dict[str, Any]:

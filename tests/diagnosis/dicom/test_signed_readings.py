@@ -116,8 +116,11 @@ def test_the_marked_place_is_in_pixels_of_the_file(place: dict[str, Any], kind: 
     assert items(group[0])["Comment"]
 
 
-def test_a_place_on_an_image_that_the_report_lacks_stays_in_words() -> None:
-    made = signed(reading(slice_index=5, point=(0.5, 0.5)))
+@pytest.mark.parametrize("given", [{"slice_index": 5}, {"slice_index": 0, "outdated": True}, {"outdated": True}])
+def test_a_place_on_an_image_that_the_report_lacks_or_cannot_tell_stays_in_words(given: dict[str, Any]) -> None:
+    made = signed(reading(point=(0.5, 0.5), **given))
+    marked, unsigned = (received(one).content.get_planar_roi_measurement_groups() for one in (made, result()))
+    assert len(marked) == len(unsigned)
     [_, group] = received(made).content.get_image_measurement_groups()
     assert items(group[0])["Where the reader sees it"]
 

@@ -76,6 +76,8 @@ def test_the_reading_that_holds_comes_first(reads: Reads) -> None:
 
 
 def test_a_reading_before_slices_were_added_says_so(reads: Reads) -> None:
-    prediction = made()
-    [reading] = contents.of_prediction(prediction, reviews=[reads(prediction, pixel_sha256="0" * 64)]).readings
+    prediction = made(scan__frames=40)
+    review = reads(prediction, pixel_sha256="0" * 64, x0=0.1, y0=0.9, slice_index=3)
+    [reading] = contents.of_prediction(prediction, reviews=[review]).readings
     assert reading.outdated and reading.signature.endswith("Slices were added since, and are not judged in it.")
+    assert reading.place.startswith("slice 4 before slices were added, lower left quarter of the image")

@@ -139,6 +139,20 @@ def test_a_stale_tab_amends_nothing_after_slices_were_added(as_user: Client, pre
     assert Review.objects.get().finding == "tumor"
 
 
+@pytest.mark.parametrize("action", ["save", "sign"])
+def test_a_place_is_not_shown_on_a_slice_that_it_may_not_lie_on(
+    action: str, as_user: Client, prediction: Prediction
+) -> None:
+    Scan.objects.update(frames=5)
+    send(as_user, prediction, action, **TYPED, slice="3")
+    shown = page(as_user, prediction)
+    assert "data-places" in shown and 'name="slice" value="3"' in shown
+    Scan.objects.update(frames=6, pixel_sha256="0" * 64)  # a slice was added, maybe before that one
+    shown = page(as_user, prediction)
+    assert "data-places" not in shown and 'name="slice" value=""' in shown
+    assert 'name="x0" value=""' in shown and "mark the place again" in shown
+
+
 def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
     running = PredictionFactory(scan__case__owner=user, state="running")
     response = send(as_user, running, "sign", **TYPED)
