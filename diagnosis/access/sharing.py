@@ -41,6 +41,8 @@ class Assignee:
         """Raises SharingError unless exactly one name is given and known."""
         if bool(user) == bool(group):
             raise SharingError("assignee_required", "Name a person or a group, one of the two.")
+        if "\0" in user + group:  # PostgreSQL fails on it
+            raise SharingError("unknown_assignee", "Nobody has a name with such a character.")
         if user:
             found = User.objects.filter(username=user, is_active=True).first()
             if found is None:

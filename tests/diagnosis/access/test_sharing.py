@@ -128,6 +128,14 @@ def test_an_assignee_has_one_known_name(other_user: User, names: dict[str, str],
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("names", [{"user": "gra\0ce"}, {"group": "read\0er"}])
+def test_a_name_that_no_database_can_hold_is_not_asked_for(
+    names: dict[str, str], db: None, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0), pytest.raises(SharingError, match="Nobody has a name"):
+        Assignee.named(**names)
+
+
 def test_an_inactive_person_and_the_owner_get_no_assignment(case: Case, other_user: User) -> None:
     assert str(Assignee.named(user="grace")) == "grace" and str(Assignee.named(group="reader")) == "group reader"
     User.objects.filter(pk=other_user.pk).update(is_active=False)
