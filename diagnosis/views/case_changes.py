@@ -23,17 +23,23 @@ _SUGGESTED = 50
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, case_id: int) -> HttpResponse:
-    """Rename and label a case. A refused change answers 400 with the form as it was sent."""
+    """Rename and label a case. A refused change answers 400 with the form as it was sent.
+
+    What the form showed and nobody changed in it stays as it is now, as another tab may have changed that.
+    """
     case = get_object_or_404(selectors.cases(request.user).prefetch_related("labels"), pk=case_id)
     if not may_change(request.user, case):
         raise PermissionDenied
-    reference = request.POST.get("reference", case.reference)
-    labels = request.POST.get("labels", ", ".join(label.text for label in case.labels.all()))
-    context = {"case": case, "reference": reference, "labels": labels, "most": MAX_LABELS}
+    now = {"reference": case.reference, "labels": ", ".join(label.text for label in case.labels.all())}
+    sent = {name: request.POST.get(name, value) for name, value in now.items()}
+    shown = {f"shown_{name}": request.POST.get(f"shown_{name}", value) for name, value in now.items()}
+    context = {"case": case, "most": MAX_LABELS, **sent, **shown}
     if request.method != "POST":
         return render(request, "diagnosis/case_edit.html", context)
     try:
-        notes.change(case, actor=cast(User, request.user), reference=reference, labels=labels.split(","))
+        typed = {name: text for name, text in sent.items() if text != shown[f"shown_{name}"]}
+        labels = typed["labels"].split(",") if "labels" in typed else None
+        notes.change(case, actor=cast(User, request.user), reference=typed.get("reference"), labels=labels)
     except CaseForbidden:
         raise PermissionDenied from None
     except CaseRefused as error:

@@ -1,5 +1,6 @@
 """Changes of a case by its page, and what was done with it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,18 @@ def test_rename_and_label(as_user: Client, case: Case) -> None:
     assert 'value="b, teaching"' in text(as_user.get(f"/cases/{case.pk}/edit/"))
     assert "CA-2" in text(as_user.get("/cases/?label=teaching"))
     assert "No case" in text(as_user.get("/cases/?label=other"))
+
+
+@pytest.mark.parametrize("field", ["reference", "labels"])
+def test_a_stale_tab_changes_only_what_was_typed_there(field: str, as_user: Client, user: User, case: Case) -> None:
+    address = f"/cases/{case.pk}/edit/"
+    form = dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', text(as_user.get(address))))
+    notes.change(case, actor=user, reference="CA-2", labels=["teaching"])
+    typed = {"reference": "CA-3", "labels": "follow up"}[field]
+    assert as_user.post(address, form | {field: typed}).status_code == 302
+    case.refresh_from_db()
+    found = {"reference": case.reference, "labels": case.labels.get().text}
+    assert found == {"reference": "CA-2", "labels": "teaching"} | {field: typed}
 
 
 @pytest.mark.parametrize(
