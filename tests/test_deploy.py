@@ -90,6 +90,11 @@ def test_services_have_restart_rules_and_memory_limits(name: str) -> None:
     assert re.fullmatch(r"\d+[mg]", COMPOSE[name]["mem_limit"])
 
 
+@pytest.mark.parametrize("name", COMPOSE)
+def test_no_log_of_a_service_fills_the_disk(name: str) -> None:
+    assert COMPOSE[name]["logging"] == {"driver": "json-file", "options": {"max-size": "50m", "max-file": "10"}}
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "nginx", "database", "queue"])
 def test_services_have_health_checks(name: str) -> None:
     assert COMPOSE[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
