@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tests.test_docs_configuration import in_docs
 from tests.verification.services import ROOT
 
 TEXT = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
@@ -51,6 +52,13 @@ def test_named_files_and_tests_exist() -> None:
         target = ROOT / "docs" / page
         assert target.exists(), page
         assert not section or section in sections(target), f"{page}#{section}"
+
+
+def test_every_address_that_the_site_calls_is_named() -> None:
+    [row] = [row for row in REQUIREMENTS if row[0] == "13.2.4–13.2.5"]
+    called = {name for name in in_docs() if name.endswith(("_URL", "_ISSUER", "_ENDPOINT"))}
+    assert "OIDC_ISSUER" in called
+    assert {name for name in called if f"`{name}`" not in row[2]} == set()
 
 
 def sections(page: Path) -> set[str]:
