@@ -3,7 +3,7 @@
 World axes run to the patient's right, front and head, as NIfTI has them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nibabel as nib
@@ -19,6 +19,8 @@ _SINGULAR = 0.3
 _UNIT_QUATERNION = 1.01
 _MILLIMETERS = {1: 1000.0, 3: 0.001}
 """Of NIfTI's units of space: meters and micrometers. Anything else is taken as millimeters."""
+_UNITS = ((1, 1, 1), (-1, -1, 1))
+"""Diagonals of the unit matrix in NIfTI's coordinates, and in DICOM's as NIfTI writes them."""
 _quat2mat: Any = nib.quaternions.quat2mat  # nibabel has no types
 SHEARED = "its axes are not perpendicular"
 
@@ -60,6 +62,24 @@ def of_nifti(header: Any) -> Lying:
     if fault is None and not coded:
         return Lying(_affine(sform), known, False, notes)
     return Lying(_affine(np.diag([-1.0, 1, 1]) * sides), known, False, notes)
+
+
+def of_file(header: Any) -> Lying:
+    """As `of_nifti`, for the header of a file that came as NIfTI.
+
+    A program that has voxels and nothing else writes the unit matrix, in NIfTI's coordinates or in DICOM's. No scanner
+    does: its coordinates start in the middle of the head, and voxels at an edge.
+    """
+    lying = of_nifti(header)
+    names = ("srow_x", "srow_y", "srow_z") if header["sform_code"] > 0 else ()
+    origin = [header[name][3] for name in names] or [header[f"qoffset_{letter}"] for letter in "xyz"]
+    axes = lying.affine[:3, :3]
+    if not lying.oriented or np.any(origin) or not any((axes == np.diag(unit)).all() for unit in _UNITS):
+        return lying
+    note = (
+        "The file's orientation is the unit matrix, which programs write that know none; left and right are not known."
+    )
+    return replace(lying, oriented=False, notes=(*lying.notes, note))
 
 
 def _sides(header: Any) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:

@@ -85,7 +85,7 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
         )
     slope, inter, notes = _scaling(header)
     voxels = _array_proxy(io.BytesIO(data), (shape, dtype, offset, slope, inter))
-    lying = affine.of_nifti(header)
+    lying = affine.of_file(header)
     return slices.opened(header, voxels, name=name, lying=lying, notes=notes, max_pixels=max_pixels)
 
 

@@ -140,6 +140,21 @@ def test_a_quaternion_agrees_with_nibabel() -> None:
         np.testing.assert_allclose(affine.of_nifti(made).affine[:3, :3], made.get_qform()[:3, :3], atol=1e-5)
 
 
+@pytest.mark.parametrize("diagonal", [(1, 1, 1), (-1, -1, 1)])
+@pytest.mark.parametrize("form", ["sform", "qform"])
+def test_the_unit_matrix_names_no_side_unless_it_has_an_origin(form: str, diagonal: tuple[int, ...]) -> None:
+    unit = np.diag([*diagonal, 1.0])
+    found = affine.of_file(header(**{"sform": None, "qform": None, form: unit}))
+    assert (found.oriented, found.sides_known) == (False, True)
+    assert "the unit matrix" in found.notes[0]
+    np.testing.assert_array_equal(found.affine, affine.of_nifti(header(sform=unit)).affine)
+    moved = unit.copy()
+    moved[:3, 3] = -90, -126, -72
+    assert affine.of_file(header(**{"sform": None, "qform": None, form: moved})).oriented
+    assert affine.of_file(header(sform=np.diag([-1.0, 1, 1, 1]), qform=None)).oriented
+    assert affine.of_file(header()).oriented
+
+
 def test_an_opened_volume_has_no_letters_where_no_side_is_known() -> None:
     known = nifti.open_file(with_fields(), max_pixels=10**6)
     unknown = nifti.open_file(with_fields(sform_code=0, qform_code=0), max_pixels=10**6)
