@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.uid import ExplicitVRBigEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
+from diagnosis.deid.dicom import clean
 from ml import readers
 from ml.contracts import UnreadableImage
+from ml.readers import dicom
 from tests import builders
 
 PIXELS = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96)
@@ -104,6 +107,44 @@ def test_a_high_bit_that_changes_nothing_is_set_and_noted(absent: str, values: d
 @pytest.mark.parametrize("value", ["0", "", None])
 def test_no_number_of_frames_is_one(value: str | None) -> None:
     np.testing.assert_array_equal(readers.read(changed(NumberOfFrames=value)).pixels, PIXELS)
+
+
+def brain(largest: int) -> np.ndarray:
+    """A slice without noise, as large as its brightest value is."""
+    smooth = Pillow.fromarray(builders.phantom(192)).convert("F").resize((96, 96), Pillow.Resampling.BICUBIC)
+    return np.clip(np.asarray(smooth) * (largest / 255), 0, largest).astype(np.uint16)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize(("largest", "signed"), [(4500, False), (65_535, False), (4500, True), (32_000, True)])
+def test_values_that_take_more_bits_than_claimed_do_not_wrap_around(largest: int, signed: bool, syntax: str) -> None:
+    pixels = brain(largest).astype(np.int16 if signed else np.uint16)
+    data = builders.dicom_bytes(pixels, syntax=syntax, BitsStored=12, HighBit=11)
+    image = readers.read(data)
+    np.testing.assert_array_equal(image.pixels, pixels)
+    assert "Bits Stored (0028,0101) was taken as 16, as the values take more than 12 bits." in image.notes
+    stored = clean(dicom.open_file(data, max_pixels=10**6).dataset, secret=b"secret").data
+    np.testing.assert_array_equal(readers.read(stored).pixels, pixels)
+
+
+@pytest.mark.parametrize("above", [0, 0xF000, 0x1000, 0x8000])
+def test_what_lies_in_the_unused_bits_is_left_out(above: int) -> None:
+    marked = brain(3500)
+    marked[10:14, 20:60] |= above
+    marked[30:33, 20:80:3] |= above
+    all_over = brain(3500) | above
+    for pixels in (marked, all_over):
+        image = readers.read(builders.dicom_bytes(pixels, BitsStored=12, HighBit=11))
+        np.testing.assert_array_equal(image.pixels, brain(3500))
+        assert not any("Bits Stored" in note for note in image.notes)
+
+
+def test_a_sign_may_go_on_through_the_unused_bits_or_end() -> None:
+    pixels = brain(3500).astype(np.int16) - 1500
+    for words in (pixels, pixels & 0xFFF):
+        image = readers.read(builders.dicom_bytes(words, BitsStored=12, HighBit=11))
+        np.testing.assert_array_equal(image.pixels, pixels)
+        assert not any("Bits Stored" in note for note in image.notes)
 
 
 def test_a_negative_number_of_frames_is_refused_by_its_tag() -> None:
