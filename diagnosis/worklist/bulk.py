@@ -31,6 +31,7 @@ DONE_WORDS = {"assign": "assigned", "retry": "queued again", "cancel": "canceled
 """The actions, each with what an object of it then is."""
 
 
+_NOT_FOUND = "There is no such scan, or you may not see it."
 _LABELS = {"assign": "Assign", "retry": "Retry", "cancel": "Cancel", "archive": "Send to the archive"}
 
 
@@ -80,7 +81,7 @@ def run(user: User, *, action: str, ids: Iterable[int], to_user: str = "", to_gr
     result = Result()
     for pk in wanted:
         if pk not in rows:
-            result.refused.append(Refusal(pk, "", "not_found", "There is no such scan, or you may not see it."))
+            result.refused.append(Refusal(pk, "", "not_found", _NOT_FOUND))
     for pk, row in rows.items():
         try:
             act(user, row)
@@ -126,8 +127,11 @@ def _cancel(user: User, row: Prediction) -> None:
 
 
 def _archive(user: User, row: Prediction) -> None:
+    present = selectors.result(user, prediction_id=row.pk).first()
+    if present is None:  # those before it have taken seconds
+        raise Refused("not_found", _NOT_FOUND)
     try:
-        export.send(user=user, prediction=selectors.result(user, prediction_id=row.pk).get())
+        export.send(user=user, prediction=present)
     except SendForbidden as error:
         raise Refused("permission_denied", error.message) from error
     except FileNotFoundError as error:

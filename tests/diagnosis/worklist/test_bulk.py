@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from diagnosis.access import sharing
 from diagnosis.access.sharing import Assignee
+from diagnosis.cases import trash
 from diagnosis.dicom.errors import NothingToSend, SendForbidden
 from diagnosis.models import Assignment, AuditEvent, Prediction
 from diagnosis.worklist import bulk
@@ -48,6 +49,21 @@ def test_each_row_is_done_or_told_why_not(user: User, other_user: User, make: Ma
     assert (states[mine.pk], states[shared.pk], states[hidden.pk]) == ("queued", "queued", "failed")
     retried = AuditEvent.objects.filter(action="prediction.retried").values_list("target_id", flat=True)
     assert sorted(retried) == sorted([str(mine.pk), str(shared.pk)])
+
+
+def test_a_scan_that_goes_to_the_trash_while_others_are_sent_is_not_found(
+    user: User, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make(user, "done"), make(user, "done")
+
+    def send(*, user: User, prediction: Prediction) -> int:
+        assert prediction == first
+        trash.delete_case(second.scan.case, actor=user)
+        return 1
+
+    monkeypatch.setattr("diagnosis.dicom.export.send", send)
+    result = bulk.run(user, action="archive", ids=[first.pk, second.pk])
+    assert (result.done, codes(result)) == ([first.pk], {second.pk: "not_found"})
 
 
 @pytest.mark.parametrize("action", ["retry", "cancel", "archive", "assign"])
