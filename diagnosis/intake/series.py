@@ -93,7 +93,8 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     """The scans of this series in one case, and their slices, each in the order in which they came.
 
     If no case is named and several hold the series, it is the one that knows most of the slices; of these the oldest. A
-    case that knows only other people's slices is none of them, as exports with one UID for many series exist.
+    case that knows only other people's slices, and none of these, is none of them: exports with one UID for many series
+    exist.
     What lies in the trash counts for nothing, but its case takes no slice of the same series: raises UnreadableImage.
     """
     first = arrived[0]
@@ -108,7 +109,12 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     digests = {one.pixel_sha256 for one in arrived}
     matches = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
     people = {one.facts.labels.get("PatientID") for one in arrived}
-    open_to = {cases[row.scan_id] for row in slices if first.reference or _may_be_of(row, people)}
+    again = {(one.decoded.instance, one.pixel_sha256) for one in arrived}
+    open_to = {
+        cases[row.scan_id]
+        for row in slices
+        if first.reference or (row.instance_uid, row.pixel_sha256) in again or _may_be_of(row, people)
+    }
     chosen = max((case for case in cases.values() if case in open_to), key=lambda case: matches[case], default=None)
     deleted = (scan for scan in everything if scan.in_trash and (first.reference or scan.case_id == chosen))
     if (there := next(deleted, None)) is not None:

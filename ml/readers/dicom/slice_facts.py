@@ -139,7 +139,7 @@ def read(dataset: Dataset, frames: int) -> tuple[SliceFacts, ...]:
 
 
 def _facts(dataset: Dataset, index: int, found: Mapping[str | int, Any], frames: int) -> SliceFacts:
-    labels = {name: text for name, keys in LABELS.items() if (text := _label(found, keys))}
+    labels = {name: text for name, keys in LABELS.items() if (text := _label(found, keys, name in ADMINISTRATIVE))}
     sequence = {name: number for name, keys in NUMBERED.items() if (number := _number(found, keys)) is not None}
     sequence |= {name: at for name, ways in TIMES.items() if (at := _time(found, ways)) is not None}
     in_stack = _number(found, ("InStackPositionNumber",))
@@ -181,17 +181,23 @@ def _walk(dataset: Dataset, depth: int) -> Iterator[tuple[str | int, Any]]:
             yield key, element.value
 
 
-def _label(found: Mapping[str | int, Any], keys: _Keys) -> str:
+def _label(found: Mapping[str | int, Any], keys: _Keys, exact: bool) -> str:
+    """exact: whether numbers are names, of which no digit may be lost."""
     for key in keys:
         if key not in found:
             continue
         value = found[key]
         if key == _GE_B_VALUE:
             value = _ge_b_value(value)
-        text = " ".join(_text(one) for one in (value if isinstance(value, (MultiValue, list)) else [value]))
+        values = value if isinstance(value, (MultiValue, list)) else [value]
+        text = " ".join(_name(one) if exact else _text(one) for one in values)
         if text:
             return text
     return ""
+
+
+def _name(value: Any) -> str:
+    return str(int(value) if isinstance(value, int) else value).strip()
 
 
 def _text(value: Any) -> str:

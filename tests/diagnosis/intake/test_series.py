@@ -86,13 +86,22 @@ def test_slices_never_extend_a_scan_of_another_person(user: Any, other_user: Any
 
 def test_two_patients_whose_series_share_a_uid_are_two_scans_in_two_cases(user: Any) -> None:
     same = {"SeriesInstanceUID": generate_uid()}
-    one, other = (builders.dicom_series(3, thickness=mm, PatientID=str(mm), **same) for mm in (5, 7))
+    one, other = (builders.dicom_series(3, thickness=mm, PatientID=f"20261{mm}", **same) for mm in (5, 7))
     receive(user, *one)
     receive(user, *other[:1])
     receive(user, *other)
     receive(user, *one, *other, reference="CA-9")
     assert set(Scan.objects.values_list("frames", flat=True)) == {3}
     assert [case.scans.count() for case in Case.objects.order_by("id")] == [1, 1, 2]
+
+
+def test_images_that_come_again_with_a_corrected_patient_id_are_known(user: Any) -> None:
+    same = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "SOPInstanceUID": generate_uid()}
+    first, corrected = (builders.dicom_series(3, PatientID=one, **same) for one in ("202617", "202618"))
+    receive(user, *first)
+    [again] = receive(user, *corrected).accepted
+    assert again.duplicate_of == again.scan
+    assert (Scan.objects.count(), Slice.objects.count()) == (1, 3)
 
 
 @pytest.mark.parametrize(

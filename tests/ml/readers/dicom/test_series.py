@@ -87,10 +87,22 @@ def test_slices_that_do_not_collide_stay_together_whatever_their_attributes() ->
 
 @pytest.mark.parametrize("name", ["PatientID", "StudyInstanceUID", "SeriesNumber"])
 def test_slices_of_two_owners_are_never_one_stack_though_none_collides(name: str) -> None:
-    found = assembled(*[file([0, 0, 5.0 * n], **{name: str(1 + n % 2)}) for n in range(6)]).stacks
-    assert [(stack.slices, stack.key) for stack in found] == [((0, 2, 4), f"{name} 1"), ((1, 3, 5), f"{name} 2")]
+    found = assembled(*[file([0, 0, 5.0 * n], **{name: f"12345{1 + n % 2}"}) for n in range(6)]).stacks
+    assert [(stack.slices, stack.key) for stack in found] == [
+        ((0, 2, 4), f"{name} 123451"),
+        ((1, 3, 5), f"{name} 123452"),
+    ]
     assert found[0].notes == ()
-    assert series.part_notes(found[0].key) == (f"One part of a series that holds several, told apart by {name} 1.",)
+    assert series.part_notes(found[0].key) == (
+        f"One part of a series that holds several, told apart by {name} 123451.",
+    )
+
+
+def test_a_number_that_names_is_compared_as_it_is_written() -> None:
+    files = [file([0, 0, 5.0 * n], PatientID=one) for n, one in enumerate(("0815", "815", "0815"))]
+    assert [stack.slices for stack in assembled(*files).stacks] == [(0, 2), (1,)]
+    files = [file([0, 0, 5.0 * n], SeriesNumber=one) for n, one in enumerate(("07", "7", "7"))]
+    assert [stack.slices for stack in assembled(*files).stacks] == [(0, 1, 2)]
 
 
 def test_the_parts_of_each_owner_are_told_apart_by_themselves() -> None:
