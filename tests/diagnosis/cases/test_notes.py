@@ -9,6 +9,8 @@ from diagnosis.access.sharing import Assignee, assign
 from diagnosis.cases import notes
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.models import AuditEvent, Case, CaseLabel, CaseNote
+from tests.factories import CaseFactory
+from tests.overlapping import Meanwhile, overlapping
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +20,15 @@ def test_a_note_keeps_author_and_time(case: Case, user: Any) -> None:
     assert (note.text, note.author, note.author_name) == ("Compare with\nlast year.", user, "ada")
     event = AuditEvent.objects.get(action="case.noted")
     assert (event.target_id, event.details) == (str(case.pk), {"note": note.pk})
+
+
+def test_a_double_click_adds_one_note(case: Case, user: Any, reader: Any) -> None:
+    first = notes.add_note(case, author=user, text="Compare.")
+    assert notes.add_note(case, author=user, text=" Compare. ") == first
+    assert AuditEvent.objects.filter(action="case.noted").count() == CaseNote.objects.count() == 1
+    notes.add_note(case, author=reader, text="Compare.")
+    notes.add_note(case, author=user, text="Compare.")  # somebody has written since
+    assert CaseNote.objects.count() == 3
 
 
 def test_the_authors_name_outlives_the_account(case: Case, reader: Any) -> None:
@@ -77,3 +88,14 @@ def test_readers_set_no_labels(case: Case, reader: Any) -> None:
 def test_the_database_takes_no_capital_letters(case: Case) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         CaseLabel.objects.create(case=case, text="Teaching")
+
+
+class TestTwoRequestsAtOnce:
+    pytestmark = overlapping
+
+    def test_a_double_click_adds_one_note(self) -> None:
+        case = CaseFactory()
+        with transaction.atomic():
+            first = notes.add_note(case, author=case.owner, text="Compare.")
+            meanwhile = Meanwhile(lambda: notes.add_note(case, author=case.owner, text="Compare."))
+        assert meanwhile.result() == first
