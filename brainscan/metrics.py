@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from brainscan import memory
 from diagnosis.inference import broker, heartbeats, workload
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
@@ -80,6 +81,9 @@ class SiteFigures(Collector):
         usage = shutil.disk_usage(settings.DATA_DIR)
         yield _gauge("brainscan_free_bytes", "Free space on the disk of DATA_DIR.", usage.free)
         yield _gauge("brainscan_disk_bytes", "Size of the disk of DATA_DIR.", usage.total)
+        if (allocated := memory.allocated()) is not None:
+            text = "What the web process that answers has allocated; the free room of its heap does not count."
+            yield _gauge("brainscan_web_allocated_bytes", text, allocated)
 
 
 def _from_database() -> Iterator[Metric]:

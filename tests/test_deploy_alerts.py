@@ -39,6 +39,13 @@ def told(client: Client, db: None, settings: Any) -> dict[str, list[dict[str, st
     return found
 
 
+def test_the_page_names_every_metric_and_no_other(told: dict[str, list[dict[str, str]]]) -> None:
+    metrics = {re.sub(r"_(bucket|sum|count|created)$", "", name) for name in told}
+    table = PAGE[PAGE.index("| metric |") :].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in PATTERN.findall(row.split("|")[1])}
+    assert {name for name, _ in named} == {name for name in metrics if name.startswith("brainscan_")}
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_every_metric_that_an_alert_asks_for_exists(
     rule: dict[str, Any], told: dict[str, list[dict[str, str]]]

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,19 @@ def test_the_sampler_looks_at_once_and_leaves_out_what_has_ended() -> None:
     assert found["broker"].processes == 1
 
 
+@only_linux
+def test_the_sampler_adds_what_a_program_says_of_itself() -> None:
+    said = chain([{"broker": 12.5}], repeat({}))
+    with holder() as process:
+        commands = {process.pid: "valkey"}
+        with Sampler(lambda: commands, allocated=lambda: next(said), every=0.01) as sampler:
+            while len(sampler.samples) < 2 and sampler._thread.is_alive():
+                time.sleep(0.01)
+    [first, second] = [found["broker"] for _, found in sampler.samples[:2]]
+    assert (first.allocated, second.allocated) == (12.5, 0.0)
+    assert first.private > 0
+
+
 def test_lost_doubled_and_unfinished_predictions_are_found() -> None:
     """3 is lost, 4 was deleted and purged, 5 failed, 6 has a copy, 8 was taken and nobody told."""
     rows = [[1, 11, "done"], [2, 12, "refused"], [5, 15, "failed"], [6, 16, "done"], [7, 16, "done"], [8, 18, "done"]]
@@ -177,7 +192,7 @@ def test_a_site_that_holds_what_it_held_has_no_problem() -> None:
     assert report.problems(found()) == []
     page = report.page(found())
     assert page.startswith(report.HEAD + report.HEADER)
-    assert "| web | 1 | 34 | 200 to 200 | +0.0 (+0.0 to +0.0) | 90 to 90 | +0.0 (+0.0 to +0.0) |\n" in page
+    assert "| web | 1 | 34 | 200 to 200 | +0.0 (+0.0 to +0.0) | – | – | 90 to 90 | +0.0 (+0.0 to +0.0) |\n" in page
     assert "Wrong" not in page
 
 
@@ -202,6 +217,16 @@ def test_growth_during_the_warm_up_is_no_problem() -> None:
     samples = [(at, by if at < 10 * 60 else flat) for at, by in warm.samples]
     assert report.problems(replace(warm, samples=samples)) == []
     assert "30 minutes, after 10 of warm-up." in report.page(warm)
+
+
+def test_a_leak_into_free_room_is_a_problem() -> None:
+    """Its pages stay as they are. Where the program does not answer, nothing is known."""
+    flat = found()
+    web = flat.samples[0][1]["web"]
+    said = [(at, 0.0 if n % 5 == 1 else 90 + at / 60) for n, (at, _) in enumerate(flat.samples)]
+    filling = replace(flat, samples=[(at, {"web": replace(web, allocated=megabytes)}) for at, megabytes in said])
+    assert [one.partition(":")[0] for one in report.problems(filling)] == ["allocated of web"]
+    assert "| 101 to 128 | +60.0 (+60.0 to +60.0) |" in report.page(filling)
 
 
 def test_growth_right_after_the_warm_up_is_a_problem() -> None:

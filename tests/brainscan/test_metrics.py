@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from brainscan import memory
 from diagnosis.access import audit
 from diagnosis.inference import workload
 from diagnosis.models import Heartbeat
@@ -111,6 +112,28 @@ def test_a_database_that_is_down_is_told(client: Client, token: str, monkeypatch
     found = samples(client)
     assert (found["brainscan_database_up"], found["brainscan_broker_up"]) == (0, 1)
     assert "brainscan_queue_oldest_seconds" not in found
+
+
+@pytest.mark.skipif(memory.allocated() is None, reason="this C library does not tell what it has allocated")
+def test_allocated_memory_counts_large_blocks_and_small_objects(client: Client, token: str) -> None:
+    def megabytes() -> float:
+        return samples(client)["brainscan_web_allocated_bytes"] / 1e6
+
+    megabytes()
+    before = megabytes()
+    large = bytearray(30_000_000)
+    with_large = megabytes()
+    small = [[n] for n in range(300_000)]  # a list, its one place, and a number
+    with_both = megabytes()
+    assert with_large - before == pytest.approx(30, abs=5)
+    assert with_both - with_large == pytest.approx(memory.BLOCK * 3 * len(small) / 1e6, rel=0.2)
+    del large, small
+    assert megabytes() == pytest.approx(before, abs=5)
+
+
+def test_another_c_library_tells_nothing(client: Client, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    assert "brainscan_web_allocated_bytes" not in samples(client)
 
 
 def test_requests_are_counted_by_the_name_of_their_page(as_user: Client, token: str) -> None:

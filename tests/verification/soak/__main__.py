@@ -96,7 +96,7 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
     fill(site, files, ledger)
     wait_for("the results of the history", lambda: not active(admin), seconds=1800)
     until = time.monotonic() + 60 * (report.warm_up(minutes) + minutes)
-    with Sampler(lambda: site.processes() | {broker: "valkey"}) as sampler:
+    with Sampler(lambda: site.processes() | {broker: "valkey"}, allocated=lambda: scripts.allocated(site)) as sampler:
         threads = [
             threading.Thread(target=visit, args=(person, ledger, until, n), name=person.name)
             for n, person in enumerate(people)

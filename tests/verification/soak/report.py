@@ -15,12 +15,12 @@ HEAD = """# Soak: the table
 `make verify-long` writes this file. [Reliability](../reliability.md#soak) says what it tells.
 """
 HEADER = """
-| program | processes | threads | memory, MB | MB an hour | descriptors | an hour |
-| --- | --- | --- | --- | --- | --- | --- |
+| program | processes | threads | memory, MB | MB an hour | allocated, MB | MB an hour | descriptors | an hour |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 WARM_UP = 1 / 3
 """Of the measured time, before it. What is done for the first time fills caches, starts threads, opens connections."""
-LIMITS = {"private": MEMORY_MB, "descriptors": 0.0}
+LIMITS = {"private": MEMORY_MB, "allocated": MEMORY_MB, "descriptors": 0.0}
 """What each program may add in a day."""
 DECODER = 3
 """Descriptors that web has for each process that decodes files: the pipe to it, and two of Python's. As many of these
@@ -50,13 +50,17 @@ class Found:
         start = 60 * warm_up(self.minutes)
         return [(at, by[role]) for at, by in self.samples if role in by and at >= start]
 
+    def values(self, role: str, figure: str) -> list[tuple[float, float]]:
+        """Seconds and one figure of a role after the warm-up, at all times at which it was told."""
+        points = [(at, getattr(one, figure)) for at, one in self.figures(role)]
+        return [(at, value) for at, value in points if value or figure != "allocated"]
+
     def slope(self, role: str, figure: str) -> Slope | None:
-        points = self.figures(role)
-        values = [getattr(one, figure) for _, one in points]
+        points = self.values(role, figure)
         if (role, figure) == ("web", "descriptors"):
             decoders = {at: by.get("decoders", Figures()).processes for at, by in self.samples}
-            values = [value - DECODER * decoders[at] for value, (at, _) in zip(values, points, strict=True)]
-        return slope([at for at, _ in points], values)
+            points = [(at, value - DECODER * decoders[at]) for at, value in points]
+        return slope([at for at, _ in points], [value for _, value in points])
 
 
 def warm_up(minutes: float) -> float:
@@ -125,7 +129,10 @@ def _line(found: Found, role: str) -> str:
     if points:
         cells += [_range([one.processes for one in points]), _range([one.threads for one in points])]
         for figure in LIMITS:
-            values = [getattr(one, figure) for one in points]
+            values = [value for _, value in found.values(role, figure)]
+            if not values:
+                cells += ["–", "–"]
+                continue
             at, edge = found.slope(role, figure), max(1, len(values) // 10)
             cells += [f"{median(values[:edge]):.0f} to {median(values[-edge:]):.0f}", _interval(at) if at else "–"]
     return f"| {' | '.join(cells)} |\n"

