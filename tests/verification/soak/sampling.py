@@ -16,16 +16,13 @@ INTERVAL = 10.0
 class Figures:
     """Totals over some processes. Megabytes are 10^6 bytes.
 
-    rss: resident memory; a page that two processes share counts twice. pss: each process counts its share of a shared
-    page. private: pages that only one process has, in memory or swapped out, which its end would free; leaks are here.
-    allocated: what it has allocated of them by its own account, without the free room of its heap, which a leak fills
-    before it takes more pages; 0 if it does not say.
+    resident: in memory or swapped out. A page that several processes share counts for each, so a parent holds the same
+    whether its children still share its pages or not. allocated: what a program has allocated of that by its own
+    account, without the free room of its heap, which a leak fills before it takes more pages; 0 if it does not say.
     """
 
     processes: int = 0
-    rss: float = 0.0
-    pss: float = 0.0
-    private: float = 0.0
+    resident: float = 0.0
     descriptors: int = 0
     threads: int = 0
     allocated: float = 0.0
@@ -37,14 +34,13 @@ class Figures:
 def look(pid: int) -> Figures:
     """The figures of one process. Raises OSError if it has ended or belongs to another user."""
     folder = Path(f"/proc/{pid}")
-    sizes = {"Rss": 0.0, "Pss": 0.0, "Private_Clean": 0.0, "Private_Dirty": 0.0, "Swap": 0.0}
+    sizes = {"Rss": 0.0, "Swap": 0.0}
     for line in (folder / "smaps_rollup").read_text().splitlines()[1:]:
         name, kilobytes, _ = line.split(None, 2)
         if name.rstrip(":") in sizes:
             sizes[name.rstrip(":")] = int(kilobytes) * 1024 / 1e6
-    private = sizes["Private_Clean"] + sizes["Private_Dirty"] + sizes["Swap"]
     descriptors, threads = len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
-    return Figures(1, sizes["Rss"], sizes["Pss"], private, descriptors, threads)
+    return Figures(1, sum(sizes.values()), descriptors, threads)
 
 
 def role(pid: int, commands: Mapping[int, str], parents: Mapping[int, int]) -> str:
