@@ -6,6 +6,8 @@ so pages alone show a leak late. These figures show it at once.
 
 import ctypes
 import sys
+from collections.abc import Callable
+from functools import cache
 
 BLOCK = 100
 """Bytes of a Python object of up to 512 bytes, on average: 95 in a web process that has loaded all pages
@@ -26,10 +28,19 @@ class _Mallinfo2(ctypes.Structure):
 def allocated() -> int | None:
     """Bytes in use of all heaps, without their free room. None where the C library cannot tell: only glibc can, from
     2.33 on."""
+    ask = _mallinfo2()
+    if ask is None:
+        return None
+    found = ask()
+    return int(found.uordblks + found.hblkhd) + BLOCK * sys.getallocatedblocks()
+
+
+@cache
+def _mallinfo2() -> Callable[[], _Mallinfo2] | None:
+    """Made once: each time a library is opened, ctypes makes classes, which are garbage afterwards."""
     try:
-        mallinfo2 = ctypes.CDLL(None).mallinfo2
+        found = ctypes.CDLL(None).mallinfo2
     except (AttributeError, TypeError):  # another library; Windows
         return None
-    mallinfo2.restype = _Mallinfo2
-    found = mallinfo2()
-    return int(found.uordblks + found.hblkhd) + BLOCK * sys.getallocatedblocks()
+    found.restype = _Mallinfo2
+    return found

@@ -133,7 +133,9 @@ def test_allocated_memory_counts_large_blocks_and_small_objects(client: Client, 
 
 def test_another_c_library_tells_nothing(client: Client, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    memory._mallinfo2.cache_clear()
     assert "brainscan_web_allocated_bytes" not in samples(client)
+    memory._mallinfo2.cache_clear()
 
 
 def test_requests_are_counted_by_the_name_of_their_page(as_user: Client, token: str) -> None:
