@@ -26,7 +26,7 @@ from tests.verification.services import PASSWORD, ROOT, Site, free_port, running
 from tests.verification.soak import report, scanner, scripts
 from tests.verification.soak.files import Files
 from tests.verification.soak.ledger import Ledger, balance
-from tests.verification.soak.people import ADMINISTRATOR, Person, rounds
+from tests.verification.soak.people import ADMINISTRATOR, Person, pages, rounds
 from tests.verification.soak.sampling import Sampler
 
 WHOLE = 30
@@ -34,6 +34,8 @@ STAFF = ("ada", "sven", "tove", "rosa", ADMINISTRATOR)
 SCRIPT = "script"
 HISTORY, BATCH = 100, 50
 """Results that each of STAFF has before the load begins, and how many of them are uploaded in a request."""
+THREADS = 32
+"""Of the web process: WEB_THREADS, as it is set by default."""
 PACE = 2.0
 """Seconds of rest after each thing a person does."""
 _PEOPLE = f"""
@@ -107,7 +109,7 @@ def soak(site: Site, *, broker: int, minutes: float) -> report.Found:
             repeated(lambda: scripts.scrape(site, ledger), every=15.0, until=until, ledger=ledger),
             repeated(lambda: scripts.empty_trash(site), every=150.0, until=until, ledger=ledger),
         ]
-        burst(people)
+        burst(people, ledger)
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -142,15 +144,19 @@ def fill(site: Site, files: Files, ledger: Ledger) -> None:
                 ledger.record_upload(scan["prediction"]["id"], scan["uploaded_as"])
 
 
-def burst(people: list[Person]) -> None:
-    """Everybody at once, so that every thread and decoder is warm before anything is measured."""
+def burst(people: list[Person], ledger: Ledger) -> None:
+    """Everybody at once, so that every thread and decoder is warm before anything is measured.
+
+    A thread keeps a few kilobytes, in its connection to the database most of all, for each kind of page that it has
+    once answered. Left to chance, it takes hours until each of 32 threads has answered each kind.
+    """
     for person in people:
         person.log_in()
-    with ThreadPoolExecutor(60) as pool:
-        for _ in range(3):
-            list(pool.map(lambda n: people[n % len(people)].get("/history/"), range(60)))
-        list(pool.map(lambda person: person.get("/history/export/?format=csv"), people))
-        list(pool.map(Person.upload_broken, people))
+    boss, any_result = people[-1], min(ledger.taken)
+    with ThreadPoolExecutor(2 * THREADS) as pool:
+        for path in pages(any_result):
+            list(pool.map(boss.get, [path] * 2 * THREADS))
+        list(pool.map(Person.upload_broken, people * 4))
 
 
 def visit(person: Person, ledger: Ledger, until: float, seed: int) -> None:

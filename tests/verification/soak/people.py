@@ -239,6 +239,14 @@ class Person:
         self.get("/api/docs/")
 
 
+def pages(number: int) -> list[str]:
+    """Addresses of each kind of page that the administrator reads. number: id of a prediction."""
+    of_result = [f"/predictions/{number}/{part}" for part in ("", "slices/", "similar/", "report/", "fhir/")]
+    fixed = ["/upload/", "/upload/rows/", "/queue/", "/trash/", "/sessions/", "/audit/", "/history/export/?format=csv"]
+    lists = [f"/history/?{urlencode(query)}" for query in _LISTS]
+    return [*lists, *fixed, *of_result, f"/status/?view=upload&id={number}", *(f"/admin/{table}/" for table in _ADMIN)]
+
+
 Action = Callable[[Person], None]
 ACTIONS: dict[Action, int] = {
     Person.upload_picture: 6,
