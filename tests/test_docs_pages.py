@@ -65,7 +65,7 @@ def test_links_lead_somewhere(page: str) -> None:
         assert not section or link.startswith("https://") or section in sections(target), link
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/operations.md"])  # its own test has them
+@every_page
 def test_names_are_in_the_code(page: str) -> None:
     inline = re.findall(r"`([^`\n]+)`", PAGES[page])
     named = {word for text in inline for word in re.findall(r"(?<![\w.])[A-Za-z]\w*_\w*[a-zA-Z0-9]\b", text)}
