@@ -139,6 +139,31 @@ def test_what_lies_in_the_unused_bits_is_left_out(above: int) -> None:
         assert not any("Bits Stored" in note for note in image.notes)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("above", [0x1000, 0x8000, 0x9000])
+def test_a_region_drawn_in_the_unused_bits_is_left_out(above: int, signed: bool) -> None:
+    pixels = brain(1900)
+    marked = pixels.copy()
+    marked[20:70, 30:70] |= above
+    words = marked.astype(np.int16) if signed else marked
+    image = readers.read(builders.dicom_bytes(words, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(image.pixels, pixels)
+    assert not any("Bits Stored" in note for note in image.notes)
+
+
+@pytest.mark.parametrize("padding", [4096, 63_536, 65_535])
+def test_padding_beyond_bits_stored_is_dark_if_it_is_named_and_else_as_claimed(padding: int) -> None:
+    pixels = brain(1900)
+    pixels[:, :20] = 0
+    words = pixels.copy()
+    words[:, :20] = padding
+    named = builders.dicom_bytes(words, BitsStored=12, HighBit=11, PixelPaddingValue=padding)
+    np.testing.assert_array_equal(readers.read(named).pixels, pixels)
+    pixels[:, :20] = padding % 4096
+    unnamed = builders.dicom_bytes(words, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(readers.read(unnamed).pixels, pixels)
+
+
 def test_a_sign_may_go_on_through_the_unused_bits_or_end() -> None:
     pixels = brain(3500).astype(np.int16) - 1500
     for words in (pixels, pixels & 0xFFF):
