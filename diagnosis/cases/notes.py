@@ -1,9 +1,11 @@
 """Notes and labels of a case. A note is never changed: whoever was wrong says so in another."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from diagnosis.access import audit, ownership
 from diagnosis.access.permissions import may_change, may_review
@@ -14,6 +16,9 @@ from diagnosis.cases.locking import locked
 from diagnosis.models import Case, CaseLabel, CaseNote
 from diagnosis.models.case_note import LONGEST_NOTE, MAX_LABELS, validate_label
 
+_AGAIN = timedelta(minutes=1)
+"""A note is sent twice within seconds; the same words later, such as *No change*, are another note."""
+
 
 def may_write(user: User, case: Case) -> bool:
     """Whoever may change or read a case may write a note on it."""
@@ -21,7 +26,7 @@ def may_write(user: User, case: Case) -> bool:
 
 
 def add_note(case: Case, *, author: User, text: str) -> CaseNote:
-    """Append a note; the author's own last words once more, as by a double click, append nothing.
+    """Append a note; one that is sent twice, as by a double click, is appended once.
 
     Raises CaseForbidden, and CaseRefused for a text that is empty or too long.
     """
@@ -34,7 +39,7 @@ def add_note(case: Case, *, author: User, text: str) -> CaseNote:
         raise CaseRefused("note_too_long", f"A note has at most {LONGEST_NOTE:,} characters; this has {len(text):,}.")
     with transaction.atomic():
         ownership.lock(author)  # two requests at once take turns
-        last = case.notes.order_by("-id").first()
+        last = case.notes.filter(created__gt=timezone.now() - _AGAIN).order_by("-id").first()
         if last is not None and (last.author_id, last.text) == (author.pk, text):
             return last
         note = CaseNote.objects.create(case=case, author=author, author_name=author.get_username(), text=text)

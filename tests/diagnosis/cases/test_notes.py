@@ -1,9 +1,11 @@
 """Notes are appended, labels are replaced as a whole; both are audited."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from diagnosis.access.sharing import Assignee, assign
 from diagnosis.cases import notes
@@ -29,6 +31,13 @@ def test_a_double_click_adds_one_note(case: Case, user: Any, reader: Any) -> Non
     notes.add_note(case, author=reader, text="Compare.")
     notes.add_note(case, author=user, text="Compare.")  # somebody has written since
     assert CaseNote.objects.count() == 3
+
+
+def test_the_same_words_on_another_day_are_another_note(case: Case, user: Any) -> None:
+    first = notes.add_note(case, author=user, text="No change.")
+    CaseNote.objects.filter(pk=first.pk).update(created=timezone.now() - timedelta(days=30))
+    assert notes.add_note(case, author=user, text="No change.") != first
+    assert CaseNote.objects.count() == 2
 
 
 def test_the_authors_name_outlives_the_account(case: Case, reader: Any) -> None:
