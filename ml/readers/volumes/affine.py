@@ -21,6 +21,8 @@ _MILLIMETERS = {1: 1000.0, 3: 0.001}
 """Of NIfTI's units of space: meters and micrometers. Anything else is taken as millimeters."""
 _UNITS = ((1, 1, 1), (-1, -1, 1))
 """Diagonals of the unit matrix in NIfTI's coordinates, and in DICOM's as NIfTI writes them."""
+SCANNER = 1
+"""sform_code of coordinates as the scanner has them (nifti1.h)."""
 _quat2mat: Any = nib.quaternions.quat2mat  # nibabel has no types
 SHEARED = "its axes are not perpendicular"
 
@@ -71,6 +73,8 @@ def of_file(header: Any) -> Lying:
     does: its coordinates start in the middle of the head, and voxels at an edge.
     """
     lying = of_nifti(header)
+    if _is_ours(header):
+        return lying
     names = ("srow_x", "srow_y", "srow_z") if header["sform_code"] > 0 else ()
     origin = [header[name][3] for name in names] or [header[f"qoffset_{letter}"] for letter in "xyz"]
     axes = lying.affine[:3, :3]
@@ -80,6 +84,12 @@ def of_file(header: Any) -> Lying:
         "The file's orientation is the unit matrix, which programs write that know none; left and right are not known."
     )
     return replace(lying, oriented=False, notes=(*lying.notes, note))
+
+
+def _is_ours(header: Any) -> bool:
+    """Whether `as_nifti` may have made it, from a volume of another format: it keeps no origin. Programs write another
+    code for a matrix that means nothing, or a unit, or a qform."""
+    return (int(header["sform_code"]), int(header["qform_code"]), int(header["xyzt_units"])) == (SCANNER, 0, 0)
 
 
 def _sides(header: Any) -> tuple[NDArray[np.float64], bool, tuple[str, ...]]:

@@ -13,8 +13,6 @@ from ml.readers.volumes.slices import Opened
 
 _LONGEST_AXIS = 32_767
 """Of NIfTI-1, which keeps lengths in 16 bits."""
-_SCANNER = 1
-"""sform_code of coordinates as the scanner has them (nifti1.h)."""
 UPRIGHT = np.diag([-1.0, -1.0, 1.0])
 """How most volumes are stored: from the patient's right, the front and the feet on."""
 _array_proxy: Any = nib.arrayproxy.ArrayProxy  # nibabel has no types
@@ -50,7 +48,7 @@ def opened(
     usable = axes is not None and affine.fault_of(axes) in (None, affine.SHEARED)
     sides = UPRIGHT if axes is None or not usable else axes
     header["pixdim"][1:4] = np.linalg.norm(sides, axis=0) if usable else 0
-    header["sform_code"] = _SCANNER if usable and oriented else 0
+    header["sform_code"] = affine.SCANNER if usable and oriented else 0
     for row, values in zip(("srow_x", "srow_y", "srow_z"), sides, strict=True):
         header[row][:3] = values
     # By the header, whose numbers are rounded: the stored copy must give the very slices that were seen at upload.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from diagnosis.deid.nifti import clean
 from ml import readers
 from ml.contracts import UnreadableImage
 from tests.ml.readers.volumes.test_mgh import planes, refusal, turned
@@ -194,3 +195,12 @@ def test_words_of_the_study_are_not_read() -> None:
     assert not any("DOE" in note for note in found.notes)
     with pytest.raises(UnreadableImage):
         readers.open_file(data, max_pixels=10)
+
+
+@pytest.mark.parametrize("diagonal", [(1, 1, 1), (-1, -1, 1)])
+def test_the_stored_copy_of_voxels_of_one_millimeter_keeps_its_sides(diagonal: tuple[int, ...]) -> None:
+    """It has the unit matrix and no origin, as NIfTI files of unknown orientation do."""
+    found = readers.open_file(nrrd(head(), np.diag([*diagonal, 1])))
+    kept = readers.open_file(clean(found))
+    assert kept.orientation_letters == found.orientation_letters == ("R", "L", "A", "P")
+    assert kept.image(0).notes == found.image(0).notes
