@@ -21,7 +21,7 @@ from diagnosis.models import Prediction, Scan, Slice, SliceResult
 from diagnosis.models.discarded_file import discard
 from diagnosis.models.embedding import pack
 from diagnosis.models.prediction import Outcome, State
-from diagnosis.models.scan import combined_digest
+from diagnosis.models.scan import OTHER_PATIENT, combined_digest
 from ml import readers
 from ml.contracts import Analysis, Image, ModelUnavailable, UnreadableImage
 from ml.inference.series_pooling import SliceOutcome
@@ -90,7 +90,8 @@ def arrange(scan: Scan) -> UnreadableImage | None:
     scan.frames, scan.spacing = len(rows), found.spacing
     scan.pixel_sha256 = combined_digest(scan.stack_key, [row.pixel_sha256 for row in rows])
     scan.preview, scan.thumbnail = middle.preview, middle.thumbnail
-    scan.notes = [*middle.notes, *found.notes, *part_notes(scan)]
+    on_its_case = [note for note in scan.notes if note == OTHER_PATIENT]
+    scan.notes = [*middle.notes, *found.notes, *part_notes(scan), *on_its_case]
     scan.save(update_fields=["frames", "spacing", "pixel_sha256", "preview", "thumbnail", "notes"])
     discard(shown)  # scans from before had previews of their own
     return found.problem

@@ -115,7 +115,12 @@ def _from_dicom(name: str, data: bytes) -> list[Decoded]:
         instance=cleaned.instance,
         patient=cleaned.patient,
         windows=description.windows(kept),
-        deidentified={"method": clean_dicom.METHOD, "kept": list(cleaned.kept), "dropped": cleaned.dropped},
+        deidentified={
+            "method": clean_dicom.METHOD,
+            "kept": list(cleaned.kept),
+            "dropped": cleaned.dropped,
+            **({"patient": cleaned.patient} if cleaned.patient else {}),
+        },
         has_text=text_at is not None or dicom.burned_in(opened.dataset),
         text_at=text_at,
     )

@@ -33,7 +33,7 @@ from diagnosis.intake.store import (
 from diagnosis.models import Case, Prediction, Scan, Slice
 from diagnosis.models.discarded_file import discard
 from diagnosis.models.prediction import State
-from diagnosis.models.scan import Reading, combined_digest, stack_name
+from diagnosis.models.scan import OTHER_PATIENT, Reading, combined_digest, stack_name
 from ml.contracts import UnreadableImage
 from ml.readers.dicom import description, geometry, slice_facts, slice_order
 from ml.readers.dicom.header import attributes
@@ -182,7 +182,10 @@ def _like(row: Slice, part: Part, files: StoredFiles) -> Scan:
     scan = Scan.objects.select_related("case__owner").get(pk=row.scan_id)
     scan.pk, scan._state.adding = None, True
     scan.normal, scan.stack = part.stack.normal, stack_name((scan.width, scan.height), part.stack.key)
-    scan.pixel_sha256, scan.notes = combined_digest(scan.stack_key, [row.pixel_sha256]), list(row.notes)
+    scan.pixel_sha256, scan.notes = (
+        combined_digest(scan.stack_key, [row.pixel_sha256]),
+        [*row.notes, *(note for note in scan.notes if note == OTHER_PATIENT)],
+    )
     scan.created, scan.reading = timezone.now(), Reading.UNREAD
     data = _bytes(row.file)
     _describe(scan, data)

@@ -21,6 +21,7 @@ from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
 from diagnosis.models.prediction import ACTIVE, REUSABLE
+from diagnosis.models.scan import OTHER_PATIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,11 @@ def new_scan(decoded: Decoded, *, case: Case) -> Scan:
         width=middle.width,
         height=middle.height,
         ratio=middle.ratio,
-        notes=[*(middle.notes if len(decoded.slices) == 1 else ()), *decoded.notes],
+        notes=[
+            *(middle.notes if len(decoded.slices) == 1 else ()),
+            *decoded.notes,
+            *([OTHER_PATIENT] if _holds_another_patient(case, decoded.patient) else ()),
+        ],
         frames=len(decoded.slices),
         frame=middle.frame if len(decoded.slices) == 1 else 0,
         series_uid=decoded.series,
@@ -156,6 +161,14 @@ def new_scan(decoded: Decoded, *, case: Case) -> Scan:
         windows=list(decoded.windows),
         deidentified=decoded.deidentified,
     )
+
+
+def _holds_another_patient(case: Case, patient: str) -> bool:
+    """patient: a pseudonym, "" if unknown. Scans in the trash, and those of no known patient, tell nothing."""
+    if not patient:
+        return False
+    known = Scan.objects.filter(case=case, deleted=None, deidentified__has_key="patient")
+    return known.exclude(deidentified__patient=patient).exists()
 
 
 def save_scan(scan: Scan, contents: tuple[bytes, bytes, bytes], files: StoredFiles) -> None:

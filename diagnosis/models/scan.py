@@ -15,6 +15,11 @@ from django.utils import timezone
 
 HEX64 = r"^[0-9a-f]{64}$"
 
+OTHER_PATIENT = (
+    "When it was uploaded, its case held images of another Patient ID: make sure that the case is of one patient."
+)
+"""The note of a scan whose file names another patient than a scan that its case held before."""
+
 
 def _random_path(folder: str, suffix: str) -> str:
     name = uuid.uuid4().hex

@@ -14,6 +14,7 @@ from diagnosis.access import ownership
 from diagnosis.access.users import User
 from diagnosis.models import UploadPreview, UploadRow
 from diagnosis.models.prediction import ENDED
+from diagnosis.models.scan import OTHER_PATIENT
 from diagnosis.models.upload_row import UploadState
 
 if TYPE_CHECKING:  # the worker sweeps the list, and needs nothing of intake for that
@@ -144,6 +145,7 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
     row.state = UploadState.KNOWN if known else UploadState.TAKEN
     row.prediction, row.duplicate_of = one.prediction, one.duplicate_of
     row.notes = [note for note in one.notes if note.startswith("Left out")]
+    row.notes += [note for note in one.scan.notes if note == OTHER_PATIENT]
     row.save()
     return row
 

@@ -41,5 +41,7 @@ def _lines(scan: Scan) -> Iterable[str]:
         yield f"  dropped  {report['dropped']} elements"
     elif report.get("dropped"):
         yield f"  dropped  {', '.join(report['dropped'])}"
+    if "patient" in report:
+        yield f"  patient  {report['patient']}, a keyed hash of the Patient ID"
     if scan.series_uid:
         yield f"  series   {scan.series_uid}"
