@@ -48,6 +48,8 @@ _COMPRESSION = {
 }
 _UNASSOCIATED = 2
 """Of Extra Samples: opacity that has not been multiplied into the colors."""
+_GRAY_AND_OPACITY = 2
+"""Samples of a pixel of a gray image, at most."""
 
 
 def directory_of(data: bytes) -> Directory:
@@ -59,8 +61,8 @@ def directory_of(data: bytes) -> Directory:
 
 
 def check(directory: Directory) -> None:
-    """Raises UnreadableImage with code `variant_not_read` if the compression is one that is not decoded, and
-    `too_many_tiles`."""
+    """Raises UnreadableImage with code `variant_not_read` if the compression is one that is not decoded or a gray image
+    has several gray values a pixel, and `too_many_tiles`."""
     tiles = max(len(directory.values.get(tag, ())) for tag in (tags.TILE_OFFSETS, tags.STRIP_OFFSETS))
     if tiles > MAX_TILES:
         raise UnreadableImage(
@@ -69,6 +71,8 @@ def check(directory: Directory) -> None:
     compression = directory.first(tags.COMPRESSION, 1)
     if compression not in COMPRESSION_INFO or COMPRESSION_INFO[compression] in _UNDECODED:
         raise not_read(directory)
+    if _is_gray(directory) and directory.first(tags.SAMPLES, 1) > _GRAY_AND_OPACITY:
+        raise not_read(directory)  # nothing says which of them is the image
     kind, bits = tiff_samples.sample_format(directory)
     if compression not in tiff_samples.COMPRESSIONS and (bits > 8 or kind != "u" or _gray_apart(directory)):
         raise not_read(directory)
@@ -80,10 +84,13 @@ _UNDECODED = frozenset(["tiff_sgilog", "tiff_sgilog24", "tiff_thunderscan", "web
 """What Pillow names but its libtiff is not built to decode, or decodes to other than gray or RGB."""
 
 
+def _is_gray(directory: Directory) -> bool:
+    return directory.first(tags.PHOTOMETRIC, 0) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+
+
 def _gray_apart(directory: Directory) -> bool:
     """Whether gray and opacity are stored apart; Pillow takes one for the other."""
-    gray = directory.first(tags.PHOTOMETRIC, 0) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
-    return gray and directory.first(tags.PLANAR, 1) == 2 and directory.first(tags.SAMPLES, 1) > 1
+    return _is_gray(directory) and directory.first(tags.PLANAR, 1) == 2 and directory.first(tags.SAMPLES, 1) > 1
 
 
 def is_deep(directory: Directory) -> bool:
@@ -132,6 +139,9 @@ def not_read(directory: Directory) -> UnreadableImage:
     named = _COMPRESSION.get(compression, COMPRESSION_INFO.get(compression, f"number {compression}"))
     bits = "/".join(str(int(value)) for value in directory.values.get(tags.BITS, np.ones(1))[:4])
     colors = _PHOTOMETRIC.get(photometric, f"number {photometric}")
+    samples = directory.first(tags.SAMPLES, 1)
+    if _is_gray(directory) and samples > _GRAY_AND_OPACITY:
+        colors += f" with {samples} samples a pixel"
     return UnreadableImage(
         "variant_not_read",
         f"This variant of TIFF is not read (compression: {named}; colors: {colors}; bits of a sample: {bits}). Save it "

@@ -155,6 +155,9 @@ def test_orientation_is_applied(orientation: int) -> None:
         (tiff(sample("u2"), photometric=32803), "color filters"),
         (tiff(np.zeros((70, 70, 4), np.float32), photometric=5), "CMYK"),
         (tiff(sample("f4"), t339=6), "bits of a sample: 32"),
+        (tiff(np.stack([sample("u1")] * 3, axis=2), photometric=1, t338=(0, 0)), "BlackIsZero with 3 samples a pixel"),
+        (tiff(np.stack([sample("u2")] * 4, axis=2), photometric=0), "WhiteIsZero with 4 samples a pixel"),
+        (tiff(np.stack([sample("f4")] * 3, axis=2), photometric=1, planar=True), "with 3 samples a pixel"),
     ],
 )
 def test_a_variant_that_is_not_read_is_named(data: bytes, said: str) -> None:
