@@ -43,12 +43,18 @@ def trash_page(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_case(request: HttpRequest, case_id: int) -> HttpResponse:
+    gone = trashed.deleted_cases(request.user).filter(pk=case_id).first()
+    if request.method == "POST" and gone is not None:  # a second click
+        return _now_in_trash(request, gone, after=reverse("cases"))
     case = get_object_or_404(selectors.cases(request.user), pk=case_id)
     return _delete(request, case, case=case, after=reverse("cases"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_scan(request: HttpRequest, scan_id: int) -> HttpResponse:
+    gone = trashed.deleted_scans(request.user).filter(pk=scan_id).first()
+    if request.method == "POST" and gone is not None:  # a second click
+        return _now_in_trash(request, gone, after=gone.case.get_absolute_url())
     scan = get_object_or_404(selectors.scans(request.user), pk=scan_id)
     return _delete(request, scan, case=scan.case, after=scan.case.get_absolute_url())
 
@@ -75,25 +81,41 @@ def _delete(request: HttpRequest, target: Case | Scan, *, case: Case, after: str
         else:
             trash.delete_scan(target, actor=user)
 
-    if _done(request, act):
-        messages.success(request, f"{target} is in the trash, from where you can restore it.")
+    return _now_in_trash(request, target, after=after) if _done(request, act) else redirect(after)
+
+
+def _now_in_trash(request: HttpRequest, target: Case | Scan, *, after: str) -> HttpResponse:
+    messages.success(request, f"{target} is in the trash, from where you can restore it.")
     return redirect(after)
 
 
 @require_POST
 def restore_case(request: HttpRequest, case_id: int) -> HttpResponse:
-    case = get_object_or_404(trashed.deleted_cases(request.user), pk=case_id)
-    if _done(request, lambda: trash.restore_case(case, actor=cast(User, request.user))):
+    back = selectors.cases(request.user).filter(pk=case_id).first()
+    case = back or get_object_or_404(trashed.deleted_cases(request.user), pk=case_id)
+    if _is_back(request, back) or _done(request, lambda: trash.restore_case(case, actor=cast(User, request.user))):
         messages.success(request, f"The case {case} is restored.")
     return redirect(case)
 
 
 @require_POST
 def restore_scan(request: HttpRequest, scan_id: int) -> HttpResponse:
-    scan = get_object_or_404(trashed.deleted_scans(request.user), pk=scan_id)
-    if _done(request, lambda: trash.restore_scan(scan, actor=cast(User, request.user))):
+    back = selectors.scans(request.user).filter(pk=scan_id).first()
+    scan = back or get_object_or_404(trashed.deleted_scans(request.user), pk=scan_id)
+    case = back.case if back else None
+    if _is_back(request, case) or _done(request, lambda: trash.restore_scan(scan, actor=cast(User, request.user))):
         messages.success(request, f"The scan {scan} is restored.")
     return redirect(scan.case)
+
+
+def _is_back(request: HttpRequest, case: Case | None) -> bool:
+    """Whether a second click asks for what the first did. case: of what is out of the trash, None if nothing is.
+
+    Raises PermissionDenied.
+    """
+    if case is not None and not may_change(request.user, case):
+        raise PermissionDenied
+    return case is not None
 
 
 def _done(request: HttpRequest, act: Callable[[], None]) -> bool:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from diagnosis.cases import trash
-from diagnosis.models import Case, Prediction, Review, Scan
+from diagnosis.models import AuditEvent, Case, Prediction, Review, Scan
 
 Make = Callable[..., Prediction]
 
@@ -62,9 +62,26 @@ def test_what_the_sites_retention_deleted_is_told(as_user: Client, scan: Scan) -
     assert "Deleted by the site" in text(as_user.get("/trash/"))
 
 
-def test_a_stale_tab_is_told(as_user: Client, scan: Scan, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["cases", "scans"])
+def test_a_second_click_lands_where_the_first_did(kind: str, as_user: Client, scan: Scan) -> None:
+    pk = scan.case_id if kind == "cases" else scan.pk
+    for action, said, done in (("delete", "is in the trash", "deleted"), ("restore", "is restored", "restored")):
+        first, second = (as_user.post(f"/{kind}/{pk}/{action}/", follow=True) for _ in range(2))
+        assert second.redirect_chain == first.redirect_chain
+        assert second.status_code == 200 and said in text(second)
+        assert AuditEvent.objects.filter(action=f"{kind[:-1]}.{done}").count() == 1
+
+
+def test_who_may_not_change_a_case_is_not_told_that_it_is_restored(client: Client, scan: Scan, request: Any) -> None:
+    for who, status in (("other_user", 404), ("reader", 403)):
+        client.force_login(request.getfixturevalue(who))
+        for address in (f"/cases/{scan.case_id}/restore/", f"/scans/{scan.pk}/restore/"):
+            assert client.post(address).status_code == status
+
+
+def test_a_stale_tab_is_told(as_user: Client, scan: Scan, user: User) -> None:
     trash.delete_scan(scan, actor=user)
-    assert as_user.post(f"/scans/{scan.pk}/delete/").status_code == 404
+    assert as_user.get(f"/scans/{scan.pk}/delete/").status_code == 404
     Scan.objects.update(deleted=timezone.now() - timedelta(days=1))
     Case.objects.update(deleted=timezone.now())
     assert as_user.post(f"/scans/{scan.pk}/restore/").status_code == 404
