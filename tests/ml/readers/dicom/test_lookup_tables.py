@@ -62,6 +62,14 @@ def test_a_table_may_start_below_zero(first: int) -> None:
     assert shown.tolist() == [[10, 20]]
 
 
+def test_a_table_that_starts_below_zero_also_serves_a_slice_without_such_values() -> None:
+    item = table(list(range(2000)), first=64_536, count=2000, vr="US")
+    for values in ([[-1000.0, 500.0]], [[0.0, 500.0]]):
+        assert lookup_tables.through(np.array(values), item)[0, 1] == 1500
+    high = table(list(range(25_536)), first=40_000, count=25_536, vr="US")
+    assert lookup_tables.through(np.array([[0.0, 500.0]]), high).tolist() == [[0, 0]]
+
+
 def test_a_table_of_the_longest_kind_has_no_count() -> None:
     words = np.arange(65_536).astype("<u2").tobytes()
     assert lookup_tables.through(np.array([[65_535]]), table(words, count=0)).tolist() == [[65_535]]
