@@ -7,7 +7,7 @@ shows that a scan holds two parts of a series moves out of it, and no other scan
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from diagnosis.access.users import User
@@ -17,6 +17,7 @@ from diagnosis.intake.held_slices import HeldSlice
 from diagnosis.models import Scan, Slice
 from ml.readers.dicom import series
 from ml.readers.dicom.series import Stack
+from ml.readers.dicom.slice_facts import SliceFacts
 
 DEBOUNCE = timedelta(seconds=2)
 """How long a run waits after the last slice. Files of one upload arrive within tenths of a second of each other."""
@@ -65,6 +66,7 @@ def plan(arrived: Sequence[HeldSlice], *, user: User) -> Plan:
     scans, rows = _stored(arrived, user)
     by_scan = {scan.pk: scan for scan in scans}
     facts = [facts_of(row, scan=by_scan[row.scan_id]) for row in rows] + [one.facts for one in arrived]
+    facts = _with_exact_names(facts, [index for index, row in enumerate(rows) if _is_rounded(row)])
     digests = [row.pixel_sha256 for row in rows] + [one.pixel_sha256 for one in arrived]
     found = series.assemble(facts, pixels=digests.__getitem__)
     repeated: dict[int, list[int]] = defaultdict(list)
@@ -109,11 +111,12 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     digests = {one.pixel_sha256 for one in arrived}
     matches = Counter(cases[row.scan_id] for row in slices if row.pixel_sha256 in digests)
     people = {one.facts.labels.get("PatientID") for one in arrived}
+    studies = {one.facts.labels.get("StudyInstanceUID") for one in arrived} - {None}
     again = {(one.decoded.instance, one.pixel_sha256) for one in arrived}
     open_to = {
         cases[row.scan_id]
         for row in slices
-        if first.reference or (row.instance_uid, row.pixel_sha256) in again or _may_be_of(row, people)
+        if first.reference or (row.instance_uid, row.pixel_sha256) in again or _may_be_of(row, people, studies)
     }
     chosen = max((case for case in cases.values() if case in open_to), key=lambda case: matches[case], default=None)
     deleted = (scan for scan in everything if scan.in_trash and (first.reference or scan.case_id == chosen))
@@ -125,10 +128,40 @@ def _stored(arrived: Sequence[HeldSlice], user: User) -> tuple[list[Scan], list[
     )
 
 
-def _may_be_of(row: Slice, people: Collection[str | None]) -> bool:
-    """Whether a slice may be of one of these people, given as the hashes of their Patient IDs; None is somebody."""
-    known = (row.facts or {}).get("labels", {}).get("PatientID")
-    return known is None or None in people or known in people
+def _may_be_of(row: Slice, people: Collection[str | None], studies: Collection[str | None]) -> bool:
+    """Whether a slice may be of one of these people, given as the hashes of their Patient IDs; None is somebody. Of one
+    whose ID was rounded, the study decides."""
+    labels = (row.facts or {}).get("labels", {})
+    known = labels.get("PatientID")
+    rounded = _is_rounded(row) and labels.get("StudyInstanceUID") in studies
+    return known is None or None in people or known in people or rounded
+
+
+def _is_rounded(row: Slice) -> bool:
+    """Whether an earlier version stored what is known of a slice, which rounded numbers that are names."""
+    return row.facts is not None and "exact" not in row.facts
+
+
+def _with_exact_names(facts: Sequence[SliceFacts], rounded: Collection[int]) -> list[SliceFacts]:
+    """The facts, in which slices whose names were rounded have those of the other slices of their study, where each
+    side has only one. rounded: their indices."""
+    found = list(facts)
+    names: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
+    for index, one in enumerate(facts):
+        for name in _ROUNDED & one.labels.keys():
+            names[one.labels.get("StudyInstanceUID", ""), name, index in rounded].add(one.labels[name])
+    for index in rounded:
+        labels = dict(facts[index].labels)
+        study = labels.get("StudyInstanceUID", "")
+        for name in _ROUNDED & labels.keys():
+            exact = names[study, name, False]
+            if study and len(exact) == len(names[study, name, True]) == 1:
+                labels[name] = next(iter(exact))
+        found[index] = replace(facts[index], labels=labels)
+    return found
+
+
+_ROUNDED = {"PatientID", "SeriesNumber"}
 
 
 def _continued_scans(stacks: Sequence[Stack], rows: Sequence[Slice], scans: Sequence[Scan]) -> list[Scan | None]:

@@ -22,7 +22,7 @@ def through(values: NDArray[Any], table: Dataset) -> NDArray[np.float64]:
     count, first, bits = (int(number) for number in table.LUTDescriptor)
     count = count % _MOST or _MOST  # a signed VR does not hold counts above 32,767
     if first >= _MOST // 2 and (values.min() < 0 or values.max() < first - _MOST + count):
-        first -= _MOST  # an unsigned VR holds no negative ones; a slice without them may be of a table that begins there
+        first -= _MOST  # an unsigned VR holds no negative ones; the slice may have none, either
     entries = _entries(little_endian(table), count, bits)
     places = np.clip(np.rint(values - float(first)), 0, count - 1).astype(np.intp)
     return entries[places].astype(np.float64)

@@ -116,10 +116,14 @@ class SliceFacts:
 
 
 def as_dict(facts: SliceFacts) -> dict[str, Any]:
-    """JSON-ready form of a slice whose position is known, without its instance."""
+    """JSON-ready form of a slice whose position is known, without its instance.
+
+    exact: says that numbers which are names, such as a Patient ID, have all digits; earlier versions rounded them.
+    """
     assert facts.position is not None
     where = {name: list(getattr(facts.position, name)) for name in ("position", "row", "column")}
-    return {"size": list(facts.size), **where, "labels": dict(facts.labels), "sequence": dict(facts.sequence)}
+    told = {"labels": dict(facts.labels), "sequence": dict(facts.sequence), "exact": True}
+    return {"size": list(facts.size), **where, **told}
 
 
 def from_dict(stored: Mapping[str, Any], *, instance: str) -> SliceFacts:

@@ -95,6 +95,22 @@ def test_two_patients_whose_series_share_a_uid_are_two_scans_in_two_cases(user: 
     assert [case.scans.count() for case in Case.objects.order_by("id")] == [1, 1, 2]
 
 
+def test_a_series_goes_on_whose_first_slices_an_earlier_version_stored(user: Any) -> None:
+    """It rounded numbers that are names: Patient ID 202617 to 2.026e+05."""
+    series_uid = generate_uid()
+    files = builders.dicom_series(4, PatientID="202617", SeriesInstanceUID=series_uid)
+    receive(user, *files[:2])
+    for row in Slice.objects.all():
+        del row.facts["exact"]
+        row.facts["labels"] |= {"PatientID": "#2026e05", "SeriesNumber": "1.234e+04"}
+        row.save()
+    receive(user, files[2])
+    receive(user, files[3])
+    assert list(Scan.objects.values_list("frames", flat=True)) == [4]
+    receive(user, *builders.dicom_series(2, PatientID="202618", SeriesInstanceUID=series_uid))
+    assert [case.scans.get().frames for case in Case.objects.order_by("id")] == [4, 2]
+
+
 def test_images_that_come_again_with_a_corrected_patient_id_are_known(user: Any) -> None:
     same = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "SOPInstanceUID": generate_uid()}
     first, corrected = (builders.dicom_series(3, PatientID=one, **same) for one in ("202617", "202618"))
