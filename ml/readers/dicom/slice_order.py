@@ -60,7 +60,10 @@ def _limit(distances: NDArray[np.float64], thickness: float | None) -> float:
     """mm from which on slices lie at two locations."""
     limit = _NEAR * (thickness or 0)
     near, far = distances[distances < limit], distances[distances >= limit]
-    return limit if len(near) and len(far) and near.max() <= _NEAR * far.min() else SAME_POSITION
+    if not len(near) or not len(far) or near.max() > _NEAR * far.min():
+        return SAME_POSITION
+    runs = np.split(distances, np.flatnonzero(distances >= limit))  # slabs that overlap wander on from one to the next
+    return limit if all(run[run < limit].sum() < limit for run in runs) else SAME_POSITION
 
 
 def usual_spacing(offsets: Sequence[float]) -> float | None:

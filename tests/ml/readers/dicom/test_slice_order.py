@@ -79,3 +79,8 @@ def test_a_slice_of_which_only_normal_and_offset_are_known_lies_there(normal: tu
     position = lying_at(unit, offset)
     assert np.allclose(position.normal, unit)
     assert slice_order.offset_along(unit, position) == pytest.approx(offset)
+
+
+def test_thick_slabs_that_overlap_are_not_at_one_location_where_some_are_missing() -> None:
+    offsets = [0.9 * number for number in (*range(20), *range(34, 60))]
+    assert slice_order.locations(offsets, thickness=10) == list(range(46))
