@@ -146,6 +146,11 @@ class Scan(models.Model):
         return reverse("scan", args=[self.pk])
 
     @property
+    def warning(self) -> str:
+        """What of the notes nobody may miss; "" if nothing."""
+        return OTHER_PATIENT if OTHER_PATIENT in self.notes else ""
+
+    @property
     def shape(self) -> float:
         """Width divided by height, as shown. Rows from before `ratio` existed have square pixels; a rotation of
         theirs is recorded only in their evidence."""

@@ -9,6 +9,7 @@ from django.test import Client
 
 from diagnosis.models import AuditEvent, Prediction, Scan
 from diagnosis.models.prediction import State
+from diagnosis.models.scan import OTHER_PATIENT
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, evidence
 
 Make = Callable[..., Prediction]
@@ -27,6 +28,13 @@ def test_a_tumor_is_shown_with_type_source_and_caveat(as_user: Client, make: Mak
     assert "glioma" in body and "WHO grades 1 to 4" in body and "WHO Classification of Tumours" in body
     assert "An image cannot grade a tumor." in body
     assert "Research use – decision support, not a diagnosis" in body
+
+
+def test_the_note_on_another_patient_is_not_folded_away(as_user: Client, make: Make) -> None:
+    prediction = make()
+    assert "another Patient ID" not in body_of(as_user, prediction)
+    Scan.objects.update(notes=["Gray values: stored values.", OTHER_PATIENT])
+    assert "another Patient ID" in body_of(as_user, prediction).partition('<details class="more">')[0]
 
 
 def test_an_uncalibrated_score_is_not_a_percentage(as_user: Client, make: Make) -> None:
