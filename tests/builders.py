@@ -253,11 +253,15 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def nifti_bytes(frames: int = 8, *, size: int = 96, thickness: float = 5.0, blank: bool = False) -> bytes:
-    """A NIfTI-1 volume of axial phantoms, or of nothing."""
+def nifti_bytes(
+    frames: int = 8, *, size: int = 96, thickness: float = 5.0, lowest: float = 0.0, blank: bool = False
+) -> bytes:
+    """A NIfTI-1 volume of axial phantoms, or of nothing. lowest: mm, where the first slice lies."""
     planes = np.stack([phantom(size, seed=number).T[:, ::-1] for number in range(frames)], axis=2)
     planes = np.zeros_like(planes) if blank else planes
-    return bytes(nib.Nifti1Image(planes, np.diag([1.0, 1.0, thickness, 1.0])).to_bytes())
+    affine = np.diag([1.0, 1.0, thickness, 1.0])
+    affine[2, 3] = lowest
+    return bytes(nib.Nifti1Image(planes, affine).to_bytes())
 
 
 def jpeg_with_scans(count: int, *, size: int = 64) -> bytes:

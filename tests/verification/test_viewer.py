@@ -208,7 +208,7 @@ def test_fingers_turn_slices_enlarge_and_move(reader: Page, series: dict[str, An
 def test_a_volume_is_seen_in_every_plane(reader: Page, site: Site, series: dict[str, Any]) -> None:
     opened(reader, series)
     expect(reader.locator("[data-part=planes]")).to_be_hidden()  # 4 mm from slice to slice, 1 mm a pixel
-    opened(reader, taken(site, "V", [builders.nifti_bytes(32, size=64, thickness=1.0)], "VIEWER"))
+    opened(reader, taken(site, "V", [builders.nifti_bytes(32, size=64, thickness=1.0, lowest=-16)], "VIEWER"))
     expect(reader.get_by_role("button", name="Axial")).to_have_attribute("aria-pressed", "true")
     number, top = reader.locator("[data-part=number]"), reader.locator(".edge-top")
     for plane, edge, count in (("Coronal", "H", 64), ("Sagittal", "H", 64), ("Axial", "A", 32)):
