@@ -40,6 +40,7 @@ PROXIES = config.at_least("PROXIES", env.int("PROXIES", default=1 if HTTPS else 
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/(?!docs/)", r"^dicomweb/"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SESSION_ENGINE = "diagnosis.access.session_store"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie

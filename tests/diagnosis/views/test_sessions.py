@@ -2,18 +2,22 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from diagnosis import intake
 from diagnosis.access import sessions
-from diagnosis.models import AuditEvent, LoginSession
+from diagnosis.models import AuditEvent, LoginSession, Scan
+from tests.builders import phantom, png_bytes
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -139,6 +143,25 @@ def test_use_is_written_once_a_minute(user: User, pass_time: Any) -> None:
     assert updates() == 0
     pass_time(2)
     assert (updates() > 0, updates()) == (True, 0)
+
+
+def test_a_session_that_ends_during_a_request_does_not_hide_that_it_was_served(
+    user: User, pass_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, receive = logged_in(), intake.receive
+
+    def ended_meanwhile(*given: Any, **more: Any) -> Any:
+        Session.objects.all().delete()  # in another window
+        return receive(*given, **more)
+
+    monkeypatch.setattr(intake, "receive", ended_meanwhile)
+    pass_time(2)  # so that the use of the session is to be noted
+    file = SimpleUploadedFile("axial.png", png_bytes(phantom(96)))
+    headers = {"X-Requested-With": "XMLHttpRequest"}
+    answer = client.post("/upload/", {"files": file, "case": "A", "key": str(uuid4())}, headers=headers)
+    assert (answer.status_code, Scan.objects.count()) == (200, 1)
+    assert 'data-state="taken"' in answer.content.decode()
+    assert client.get("/history/").status_code == 302
 
 
 def test_a_full_disk_stops_no_reader(user: User, pass_time: Any, monkeypatch: pytest.MonkeyPatch) -> None:
