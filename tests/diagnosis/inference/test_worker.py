@@ -24,14 +24,19 @@ _POOL = """
 import gc, os
 from brainscan.celery import app
 app.loader.import_default_modules()
+from billiard.pool import Pool
 from celery.concurrency.asynpool import AsynPool
 
-def report():
-    print("looks at", len(gc.get_objects()), "of", len(gc.get_objects()) + gc.get_freeze_count(), flush=True)
-    os._exit(0)
+def fork(self, index):
+    pid = os.fork()
+    if pid == 0:
+        print("looks at", len(gc.get_objects()), "of", len(gc.get_objects()) + gc.get_freeze_count(), flush=True)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
 
-for process in AsynPool(processes=2, initializer=report, threads=False)._pool:
-    process.join()
+Pool._create_worker_process = fork  # without the pipes and the life of a pool process
+for index in range(2):
+    AsynPool._create_worker_process(AsynPool.__new__(AsynPool), index)
 os._exit(0)
 """
 
@@ -90,8 +95,9 @@ def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: p
 
 def test_garbage_collection_in_a_pool_process_leaves_alone_what_its_parent_imported() -> None:
     done = subprocess.run([sys.executable, "-c", _POOL], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done
     found = re.findall(r"looks at (\d+) of (\d+)", done.stdout)
-    assert len(found) == 2, done.stderr
+    assert len(found) == 2, done
     for looked, held in found:
         assert int(held) > 50_000
         assert int(looked) < 1_000
