@@ -1,11 +1,14 @@
-"""Request logging context, and security headers for every response."""
+"""What every request passes: its session, log context, security headers, audit."""
 
 import ipaddress
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.contrib.sessions import middleware
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django_structlog.middlewares import RequestMiddleware
 
@@ -41,6 +44,20 @@ _POLLED = {"status", "queue", "history-new"}
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"
 _API = ("/api/", _DICOMWEB)
+
+
+class SessionMiddleware(middleware.SessionMiddleware):
+    """Django's, but for a session that ended during the request, in another window or by an administrator.
+
+    Django would answer 400 instead of what the request did: an upload that is stored would seem refused. No cookie is
+    set, as the browser may have another session by now.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        try:
+            return super().process_response(request, response)
+        except SessionInterrupted:
+            return response
 
 
 class RequestLog(RequestMiddleware):

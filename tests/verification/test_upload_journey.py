@@ -84,12 +84,7 @@ def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothin
     notice = page.locator("#logged-out")
     expect(notice).to_be_visible(timeout=_UPLOADED)
     expect(notice).to_contain_text(re.compile(r"You are logged out. \d+ files wait in this page"))
-    with page.context.expect_page() as opened:
-        notice.get_by_role("link", name="Log in, in a new tab").click()
-    log_in(opened.value, clerk)
-    expect(opened.value.get_by_role("heading", name="You are logged in")).to_be_visible()
-
-    page.bring_to_front()
+    log_in_again(page, clerk)
     expect(rows(page, "taken")).to_have_count(FILES, timeout=_UPLOADED)
     expect(notice).to_be_hidden()
     expect(page.locator("#upload-summary")).to_have_text("30 scans accepted")
@@ -103,6 +98,30 @@ def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothin
     expect(rows(page, "taken")).to_have_count(FILES)
     second = second_tab(page)
     expect(rows(second, "taken")).to_have_count(FILES)
+
+
+def log_in_again(page: Page, name: str) -> None:
+    with page.context.expect_page() as opened:
+        page.locator("#logged-out").get_by_role("link", name="Log in, in a new tab").click()
+    log_in(opened.value, name)
+    expect(opened.value.get_by_role("heading", name="You are logged in")).to_be_visible()
+    page.bring_to_front()
+
+
+def test_an_answer_from_before_the_login_that_comes_after_it_stops_no_upload(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    late: list[Route] = []
+    page.route("**/upload/", lambda route: late.append(route) if not late else route.continue_())
+    end_sessions(site)
+    page.locator("#id_case").fill("LATE-1")
+    page.locator("#id_files").set_input_files(images(tmp_path, 4, first=8000))
+    expect(page.locator("#logged-out")).to_be_visible()
+    log_in_again(page, clerk)
+    expect(rows(page, "taken")).to_have_count(3)
+    late[0].fulfill(status=403, body="The login is missing.")
+    expect(rows(page, "taken")).to_have_count(4, timeout=_UPLOADED)
+    expect(page.locator("#logged-out")).to_be_hidden()
 
 
 def at_file(page: Page, number: int, happens: Callable[[], None]) -> None:

@@ -3,11 +3,14 @@
 import { byId, part } from "../lib/dom.js";
 
 const CHANNEL = "brainscan-session";
+const LATE = 30_000; // milliseconds after a login in which an answer may be to a request from before it
+const SOON = 1000;
 
 const form = byId("upload-form");
 const notice = byId("logged-out");
 const channel = new BroadcastChannel(CHANNEL);
 let waits = null; // while logged out: { text, onBack }
+let loggedIn = -LATE; // when, as the person told
 
 /** Say that the session has ended. `text()` says what waits; `onBack` is called once the same user is logged in. */
 export function lost(text, onBack) {
@@ -15,24 +18,27 @@ export function lost(text, onBack) {
   waits = { text, onBack };
   show(`You are logged out. ${text()} Log in again, and the upload goes on by itself. Nothing is lost.`);
   if (first) part(notice, "text").parentElement.querySelector("a").focus();
+  if (first && performance.now() - loggedIn < LATE) setTimeout(goOn, SOON);
 }
 
-export const isLost = () => waits !== null;
+async function check() {
+  if (await goOn()) loggedIn = performance.now();
+}
 
-/** Ask the server who is logged in, and go on if it is the person who chose the files. */
-export async function check() {
-  if (!waits) return;
-  const found = await asked();
-  if (!found) return;
+/** Ask the server who is logged in, and go on if it is the person who chose the files; whether it is. */
+async function goOn() {
+  const found = waits && (await asked());
+  if (!found || !waits) return false;
   if (String(found.user) !== form.dataset.user) {
     show(`${found.name} is logged in now, but these files were chosen by another person. ${waits.text()}`);
-    return;
+    return false;
   }
   for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = found.token;
   const { onBack } = waits;
   waits = null;
   notice.hidden = true;
   onBack();
+  return true;
 }
 
 async function asked() {

@@ -160,6 +160,7 @@ def test_a_session_that_ends_during_a_request_does_not_hide_that_it_was_served(
     headers = {"X-Requested-With": "XMLHttpRequest"}
     answer = client.post("/upload/", {"files": file, "case": "A", "key": str(uuid4())}, headers=headers)
     assert (answer.status_code, Scan.objects.count()) == (200, 1)
+    assert "sessionid" not in answer.cookies, "it would end the session that the browser may have by now"
     assert 'data-state="taken"' in answer.content.decode()
     assert client.get("/history/").status_code == 302
 
