@@ -21,6 +21,7 @@ const list = byId("uploads");
 const limits = { image: Number(form.dataset.maxMb), archive: Number(form.dataset.maxArchiveMb) };
 const queue = new UploadQueue(send);
 const files = new Map(); // key → file, while this page is open: a browser cannot reopen a file by itself
+const readings = new Set(); // of each reading of the list under way, the keys of what changed here since it began
 let chosen = []; // files that wait for a case reference
 let unannounced = [];
 let announced = Promise.resolve(); // settles once every row is registered with the site
@@ -121,6 +122,7 @@ function takeAnswer(job, request) {
   const answers = kept.elements(request.responseText);
   if (answers.length && request.status !== 503) {
     rows.replaceRow(job.row, answers);
+    noteChange([job.row, ...answers]);
     if (!answers.some((row) => row.matches(".upload-asks"))) files.delete(job.key);
     queue.end(job);
     questions.showAll();
@@ -188,21 +190,23 @@ function putAgain(job, places, lookedAt = []) {
 }
 
 async function refresh() {
+  const changed = new Set();
+  readings.add(changed);
   try {
     const found = await kept.read();
-    rows.showList(found, ownRows());
+    rows.showList(found, changed);
     questions.showAll();
     ensurePoller();
   } catch (error) {
     if (error instanceof kept.LoggedOut) loggedOut();
   }
+  readings.delete(changed);
   showSummary();
 }
 
-/** The page's own rows by key: files being sent, and files whose request failed. */
-function ownRows() {
-  const own = [...list.children].filter((row) => row.dataset.key && !row.dataset.row);
-  return new Map(own.map((row) => [row.dataset.key, row]));
+/** A list that was asked for before this may be older than these rows. */
+function noteChange(some) {
+  for (const changed of readings) for (const row of some) changed.add(row.dataset.key);
 }
 
 async function dismiss(what, gone) {
@@ -213,6 +217,7 @@ async function dismiss(what, gone) {
     return;
   }
   rows.leaveRows(gone);
+  noteChange(gone);
   for (const key of new Set(gone.map((row) => row.dataset.key))) {
     questions.settle(key, sendAnswered);
     if (![...list.children].some((row) => row.dataset.key === key)) files.delete(key);

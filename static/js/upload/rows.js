@@ -111,18 +111,26 @@ export function removeRow(row) {
   row.remove();
 }
 
-/** The whole list as the server has it. own: the page's own rows, by the key of their file. */
-export function showList(rows, own) {
-  const left = new Map(own);
-  const shown = rows.map((row) => {
-    const mine = left.get(row.dataset.key);
-    if (!mine) return row;
-    left.delete(row.dataset.key);
-    return mine;
+/**
+ * The whole list as the server has it, but for what this page knows better: files being sent or whose request failed,
+ * and those with a key in `changed`, which were answered or dismissed since the list was read.
+ */
+export function showList(rows, changed) {
+  const left = new Map();
+  for (const row of list.children) {
+    if (knowsBetter(row.dataset, changed)) left.set(keyOf(row), [...(left.get(keyOf(row)) || []), row]);
+  }
+  const shown = rows.flatMap((row) => {
+    const mine = left.get(keyOf(row));
+    left.delete(keyOf(row));
+    return mine || (changed.has(keyOf(row)) ? [] : row);
   });
-  keepingFocus(() => list.replaceChildren(...left.values(), ...shown));
+  keepingFocus(() => list.replaceChildren(...[...left.values()].flat(), ...shown));
   htmx.process(list);
 }
+
+const keyOf = (row) => row.dataset.key;
+const knowsBetter = ({ key, row }, changed) => key && (!row || changed.has(key));
 
 /** Rows of files that never arrived: [{ name, size, key, reference, row }]. */
 export function notSent() {
