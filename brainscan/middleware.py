@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.sessions import middleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django_structlog.middlewares import RequestMiddleware
 
@@ -53,7 +52,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
     set, as the browser may have another session by now.
     """
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
         except SessionInterrupted:
