@@ -31,8 +31,11 @@ _log = structlog.get_logger(__name__)
 
 
 def send_on_commit(prediction_id: int, *, not_before: datetime | None = None) -> None:
-    """Send a prediction's id to the worker when the current transaction commits."""
-    transaction.on_commit(lambda: send(prediction_id, not_before=not_before))
+    """Send a prediction's id to the worker when the current transaction commits.
+
+    Whatever goes wrong with that is logged: raised, it would look as if the transaction had failed.
+    """
+    transaction.on_commit(lambda: send(prediction_id, not_before=not_before), robust=True)
 
 
 def send(prediction_id: int, *, not_before: datetime | None = None) -> None:

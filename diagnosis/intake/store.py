@@ -4,11 +4,12 @@ Slices that come in files of their own are stored by `series_store`, with what i
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models.fields.files import FieldFile
 
 from diagnosis.access import audit, selectors
@@ -20,6 +21,7 @@ from diagnosis.intake.quotas import RequestUse
 from diagnosis.intake.receipt import Accepted
 from diagnosis.models import Case, ModelVersion, Prediction, Scan, Slice
 from diagnosis.models.case import new_reference
+from diagnosis.models.discarded_file import unnamed
 from diagnosis.models.prediction import ACTIVE, REUSABLE
 from diagnosis.models.scan import OTHER_PATIENT
 
@@ -56,7 +58,7 @@ def accept(decoded: Decoded, *, context: UploadContext, name: str) -> Accepted:
 
 @dataclass(slots=True)
 class StoredFiles:
-    """Files written so far. Unlike rows, they are not rolled back, so they are deleted if the transaction fails."""
+    """Files written so far. Unlike rows, they are not rolled back, so they are dropped if the transaction fails."""
 
     names: list[str] = field(default_factory=list)
 
@@ -68,6 +70,16 @@ class StoredFiles:
         for name in self.names:
             default_storage.delete(name)
 
+    def drop(self) -> None:
+        """Delete those that no row names, after an error.
+
+        A connection that is lost during the commit tells nobody whether it took place: the rows may be there. Where
+        they cannot be looked up either, all files stay, and `check_integrity` finds those that nobody needs.
+        """
+        with suppress(DatabaseError):
+            for name in unnamed(self.names):
+                default_storage.delete(name)
+
 
 def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
     files = StoredFiles()
@@ -78,7 +90,7 @@ def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
             take_turns(context.user)
             accepted = _store_scan(decoded, context, files, name, slices)
     except BaseException:
-        files.delete()
+        files.drop()
         raise
     if accepted.created:
         context.use.stored += accepted.scan.size

@@ -24,6 +24,11 @@ class DiscardedFile(models.Model):
 
 def discard(names: Iterable[str]) -> None:
     """Keep the names of files that no row needs now. A slice that changed its scan may still lend it its preview."""
+    DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in unnamed(names)], ignore_conflicts=True)
+
+
+def unnamed(names: Iterable[str]) -> list[str]:
+    """Those of the names that no scan and no slice names, sorted."""
     rest = {name for name in names if name}
     for model in ("Scan", "Slice"):
         rows = apps.get_model("diagnosis", model)._default_manager
@@ -32,4 +37,4 @@ def discard(names: Iterable[str]) -> None:
             for start in range(0, len(candidates), 500):
                 part = candidates[start : start + 500]
                 rest.difference_update(rows.filter(**{f"{field}__in": part}).values_list(field, flat=True))
-    DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in sorted(rest)], ignore_conflicts=True)
+    return sorted(rest)

@@ -10,9 +10,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from diagnosis import intake
+from diagnosis.inference import broker
 from diagnosis.intake import store
 from diagnosis.intake.decoded import Decoded
 from diagnosis.intake.limits import MemoryBudget
@@ -202,6 +204,41 @@ def test_a_failed_insert_leaves_no_file_behind(user: Any, monkeypatch: pytest.Mo
     assert not Scan.objects.exists()
     folders = default_storage.listdir("scans")[0]
     assert [default_storage.listdir(f"scans/{folder}")[1] for folder in folders] == [[] for _ in folders]
+
+
+def has_all_files(scan: Scan) -> bool:
+    return all(default_storage.exists(str(file.name)) for file in (scan.file, scan.preview, scan.thumbnail))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_cannot_be_made_costs_no_file(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are committed by then, and the sweep sends what was not sent."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'send_command'")
+
+    monkeypatch.setattr(broker, "send", fail)
+    receipt = receive(user, upload(builders.png_bytes()))
+    assert has_all_files(receipt.accepted[0].scan)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "data", [builders.png_bytes(), builders.dicom_series(1)[0]], ids=["image", "slice of a series"]
+)
+def test_a_commit_whose_answer_was_lost_costs_no_file(data: bytes, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, lost = connection._commit, []  # type: ignore[attr-defined]
+
+    def committed() -> None:
+        commit()
+        if Scan.objects.exists() and not lost:
+            lost.append(True)
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "_commit", committed)
+    with pytest.raises(OperationalError):
+        receive(user, upload(data))
+    assert has_all_files(Scan.objects.get())
 
 
 def test_reading_notes_are_kept(user: Any) -> None:
