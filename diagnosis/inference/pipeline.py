@@ -49,12 +49,15 @@ def run(*, prediction_id: int) -> bool:
     """Run this prediction to its end; if it is no longer queued, run whichever has waited longest.
 
     False when there was nothing to do. Raises one of INFRASTRUCTURE_FAULTS, after releasing the prediction, so that the
-    calling task retries it. Where the database is away and nothing can be released, the heartbeat lets go of it.
+    calling task retries it. Whatever else is raised has released nothing, such as a database that is away or read-only
+    or a time limit while a result was recorded; then the heartbeat lets go of it.
     """
     try:
         heartbeats.be_known()
         return _run(prediction_id)
-    except (OperationalError, InterfaceError):
+    except StorageUnavailable:
+        raise
+    except Exception:
         heartbeats.begin_again()
         raise
 

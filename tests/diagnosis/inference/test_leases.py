@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import OperationalError
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from diagnosis.inference import heartbeats, leases, pipeline, transitions
@@ -177,3 +178,40 @@ def test_a_claim_that_could_not_be_released_is_taken_over_by_its_own_process(
         commit(keeper.tick)
     assert (fresh(row).state, fresh(row).worker) == (State.QUEUED, None)
     assert Heartbeat.objects.get().model == "vgg16@abc"
+
+
+@pytest.mark.parametrize(
+    "error", [InternalError("cannot execute UPDATE in a read-only transaction"), SoftTimeLimitExceeded()]
+)
+def test_a_claim_that_could_neither_be_ended_nor_released_is_taken_over(
+    error: Exception, commit: Any, sent: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database becomes a read-only standby for a while, or the time is over while a failure is recorded."""
+    row, keeper = PredictionFactory(state="queued"), Keeper()
+    keeper.tick()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transitions, "complete", refuse)
+        with pytest.raises(type(error)):
+            pipeline.run(prediction_id=row.pk)
+    assert fresh(row).state == State.RUNNING
+    for _ in range(MAX_MISSED + 2):
+        commit(keeper.tick)
+    assert (fresh(row).state, fresh(row).worker, list(sent)) == (State.QUEUED, None, [row.pk])
+
+
+def test_a_storage_that_is_away_costs_no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    row, keeper = PredictionFactory(state="queued"), Keeper()
+    keeper.tick()
+    before = heartbeats.current()
+
+    def away(*_: Any) -> None:
+        raise pipeline.StorageUnavailable("gone")
+
+    monkeypatch.setattr(pipeline, "_process", away)
+    with pytest.raises(pipeline.StorageUnavailable):
+        pipeline.run(prediction_id=row.pk)
+    assert (fresh(row).state, heartbeats.current()) == (State.QUEUED, before)
