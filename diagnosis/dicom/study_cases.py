@@ -21,11 +21,13 @@ class StudyCaseMap:
         self._cases: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def reference(self, study: str, *, owner: User) -> str:
-        """What the study's case is called now; "" if it is unknown or expired, or no longer the owner's."""
+        """What the study's case is called now; "" if it is unknown or expired, in the trash, or no longer the
+        owner's."""
         case, last = self._cases.get(study, (0, 0.0))
         if time.monotonic() - last >= EXPIRY_SECONDS:
             return ""
-        return Case.objects.filter(pk=case, owner=owner).values_list("reference", flat=True).first() or ""
+        known = Case.objects.filter(pk=case, owner=owner, deleted=None)
+        return known.values_list("reference", flat=True).first() or ""
 
     def remember(self, study: str, *, case: Case) -> None:
         self._cases.pop(study, None)

@@ -20,7 +20,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AE
 
 from diagnosis import intake
-from diagnosis.cases import naming
+from diagnosis.cases import naming, trash
 from diagnosis.dicom import c_store, limits, store_scp
 from diagnosis.dicom.allowed_aes import AllowedAE
 from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
@@ -108,6 +108,14 @@ def test_slices_follow_a_case_that_is_renamed_while_they_arrive(start: Start, us
     assert store(port, files[2]) == [0]
     scan = Scan.objects.get()
     assert (scan.frames, scan.case.reference) == (3, "CA-renamed")
+
+
+def test_a_study_that_is_sent_again_after_its_case_was_deleted_opens_another(start: Start, user: User, mr: Mr) -> None:
+    port, files = start(), series(mr, 2)
+    assert store(port, *files) == [0, 0]
+    trash.delete_case(Case.objects.get(), actor=user)
+    assert store(port, *files) == [0, 0]
+    assert Case.objects.filter(deleted=None).get().scans.get().frames == 2
 
 
 def test_one_uid_for_many_images_loses_none(start: Start, mr: Mr) -> None:

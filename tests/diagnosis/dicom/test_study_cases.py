@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from diagnosis.cases import trash
 from diagnosis.dicom.study_cases import StudyCaseMap
 from diagnosis.models import Case
 from tests.factories import CaseFactory
@@ -30,6 +31,15 @@ def test_the_case_goes_by_its_present_name_and_owner(user: User, other_user: Use
     assert study_cases.reference("1.2", owner=user) == "CA-2"
     Case.objects.update(owner=other_user)
     assert study_cases.reference("1.2", owner=user) == ""
+
+
+def test_a_case_in_the_trash_gets_nothing_more(user: User, case: Case) -> None:
+    study_cases = StudyCaseMap()
+    study_cases.remember("1.2", case=case)
+    trash.delete_case(case, actor=user)
+    assert study_cases.reference("1.2", owner=user) == ""
+    trash.restore_case(case, actor=user)
+    assert study_cases.reference("1.2", owner=user) == "CA-1"
 
 
 def test_the_number_of_studies_is_limited(user: User, case: Case) -> None:
