@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from diagnosis.access import timeline
 from diagnosis.cases import trash
 from diagnosis.cases.errors import CaseRefused
+from diagnosis.cases.locking import locked
 from diagnosis.models import Case, Prediction, Scan
 
 
@@ -18,24 +20,36 @@ def expired(now: datetime) -> Iterator[Case]:
     such as a look at a result, a review, a note, or their being restored. None without RETENTION_DAYS.
 
     One by one, so that a run that the time limit ends has moved what it had found."""
-    if not settings.RETENTION_DAYS:
-        return
-    since = now - timedelta(days=settings.RETENTION_DAYS)
-    for case in _without_activity(since):
-        if not timeline.all_events(case).filter(at__gt=since).exists():
-            yield case
+    if settings.RETENTION_DAYS:
+        since = _since(now)
+        yield from (case for case in _without_activity(since) if not _has_events(case, since))
 
 
 def expire() -> int:
     """Move expired cases to the trash. Returns their number."""
-    moved = 0
-    for case in expired(timezone.now()):
-        try:
+    now = timezone.now()
+    return sum(_expire(case, _since(now)) for case in expired(now))
+
+
+def _expire(case: Case, since: datetime) -> bool:
+    """False if somebody has deleted it meanwhile, or done anything else with it."""
+    try:
+        with transaction.atomic():
+            locked(case)  # after an upload that is under way
+            if _has_events(case, since) or not _without_activity(since).filter(pk=case.pk).exists():
+                return False
             trash.delete_case(case, actor=None)
-        except CaseRefused:  # somebody deleted it meanwhile
-            continue
-        moved += 1
-    return moved
+    except CaseRefused:
+        return False
+    return True
+
+
+def _since(now: datetime) -> datetime:
+    return now - timedelta(days=settings.RETENTION_DAYS)
+
+
+def _has_events(case: Case, since: datetime) -> bool:
+    return timeline.all_events(case).filter(at__gt=since).exists()
 
 
 def _without_activity(since: datetime) -> QuerySet[Case]:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from diagnosis.access import audit
+from diagnosis.access import audit, ownership
 from diagnosis.cases import housekeeping, retention, trash
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
+from tests.factories import ScanFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +60,25 @@ def test_a_restored_case_has_its_time_again(old: Case, user: Any) -> None:
     assert retention.expire() == 1
     trash.restore_case(old, actor=user)
     assert retention.expire() == 0
+
+
+@pytest.mark.parametrize("what", ["scan", "event", "run"])
+def test_what_is_done_meanwhile_keeps_the_case(
+    what: str, old: Case, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload holds the owner's lock, for which the retention waits."""
+    lock = ownership.lock
+
+    def late(*users: Any) -> Any:
+        monkeypatch.setattr(ownership, "lock", lock)
+        if what == "scan":
+            ScanFactory(case=old)
+        elif what == "event":
+            audit.record("case.noted", actor=user, target=old)
+        else:
+            Prediction.objects.filter(pk=Prediction.objects.first().pk).update(queued=timezone.now())
+        return lock(*users)
+
+    monkeypatch.setattr(ownership, "lock", late)
+    assert retention.expire() == 0
+    assert Case.objects.get(pk=old.pk).deleted is None
