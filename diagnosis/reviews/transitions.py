@@ -67,12 +67,20 @@ def sign_committed(review: Review, *, reader: User) -> Review:
         return _sign(scan, earlier, reader)
 
 
-def amend(review: Review, *, reader: User, opinion: Opinion, reason: str, pixels: str = "") -> Review:
+def amend(
+    review: Review,
+    *,
+    reader: User,
+    opinion: Opinion,
+    reason: str,
+    pixels: str = "",
+    beside: Prediction | None = None,
+) -> Review:
     """Replace a committed or signed review by a new one in the same state; the earlier text stays.
 
-    pixels: the digest of those that the reader's page shows, if known. Raises ReviewRefused if they are out of date,
-    for a draft, an amended review or an amendment that changes nothing; NotYourReading; InvalidOpinion, also without a
-    reason.
+    pixels: the digest of those that the reader's page shows, if known. beside: the run that it shows; if unknown, the
+    scan's newest. Raises ReviewRefused if the pixels are out of date, for a draft, an amended review or an amendment
+    that changes nothing; NotYourReading; InvalidOpinion, also without a reason.
     """
     with transaction.atomic():
         scan, earlier = _locked(review, reader)
@@ -89,7 +97,7 @@ def amend(review: Review, *, reader: User, opinion: Opinion, reason: str, pixels
             raise _amended()
         now = timezone.now()
         made = Review.objects.create(
-            scan=scan, prediction=_newest(scan), reader=reader,
+            scan=scan, prediction=beside or _newest(scan), reader=reader,
             role=earlier.role, mode=earlier.mode, state=earlier.state,
             committed=now, revealed=earlier.revealed, signed=now if earlier.signed else None,
             signed_by=reader if earlier.signed else None, readings_required=earlier.readings_required,

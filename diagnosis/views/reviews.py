@@ -59,7 +59,7 @@ def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) 
         transitions.sign_committed(mine, reader=reader)
     elif action == "amend" and mine is not None:
         opinion, reason = review_panel.parse(data), data.get("reason", "")
-        transitions.amend(mine, reader=reader, opinion=opinion, reason=reason, pixels=pixels)
+        transitions.amend(mine, reader=reader, opinion=opinion, reason=reason, pixels=pixels, beside=found)
     elif action == "discard" and mine is not None and transitions.discard_draft(mine, reader=reader, version=shown):
         return
     else:

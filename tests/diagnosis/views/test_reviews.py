@@ -10,7 +10,7 @@ from django.test import Client
 from diagnosis.models import Prediction, ReadingPolicy, Review, Scan
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
-from tests.factories import PredictionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +96,14 @@ def test_a_stale_tab_gets_its_text_back(as_user: Client, prediction: Prediction)
 def hidden(client: Client, prediction: Prediction) -> dict[str, str]:
     """What a tab that is opened now sends along."""
     return dict(re.findall(r'name="(review|version|pixels)" value="([^"]*)"', page(client, prediction)))
+
+
+def test_an_amendment_stands_beside_the_run_of_its_page(as_user: Client, prediction: Prediction) -> None:
+    """Not beside a newer one, whose result its reader may never have seen."""
+    send(as_user, prediction, "agree")
+    PredictionFactory(scan=prediction.scan, model_version=ModelVersionFactory())
+    send(as_user, prediction, "amend", **TYPED, reason="Second look.")
+    assert Review.objects.get(current=True).prediction == prediction
 
 
 def test_a_stale_tab_amends_no_newer_amendment(as_user: Client, prediction: Prediction) -> None:
