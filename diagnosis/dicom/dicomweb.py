@@ -1,9 +1,10 @@
 """Client of the DICOMweb archive that DICOMWEB_URL names: search (QIDO-RS), fetch (WADO-RS) and store (STOW-RS)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
@@ -26,7 +27,10 @@ from diagnosis.dicom.errors import NotConfigured, Refused, TooMuch, Unreachable
 from diagnosis.dicom.spool import Spool, SpooledFile
 from diagnosis.dicom.stow import DICOM
 
+T = TypeVar("T")
+
 _PAGE_SIZE = 200
+_MAX_SERIES = 1_000
 _ACCEPT = f'multipart/related; type="{DICOM}"; transfer-syntax=*'
 
 
@@ -69,23 +73,15 @@ class DicomWebClient:
 
     def mr_series(self, study: str) -> list[str]:
         """Series Instance UIDs of the study's MR series."""
-        with translated_errors():
-            found = self._client.search_for_series(study, search_filters={"Modality": "MR"}, limit=_PAGE_SIZE)
-        return _distinct(_value(one, "0020000E") for one in found if _value(one, "00080060") == "MR")
+        search = partial(self._client.search_for_series, study, search_filters={"Modality": "MR"})
+        modalities = _pages(search, "0020000E", lambda one: _value(one, "00080060"), limit=_MAX_SERIES, of="series")
+        return _distinct(uid for uid, modality in modalities.items() if modality == "MR")
 
     def instances(self, study: str, series: str, *, limit: int) -> list[InstanceReference]:
         """The objects of a series, in the order of their instance numbers. Raises TooMuch if there are over `limit`."""
-        numbers: dict[str, int] = {}
-        while len(numbers) <= limit:
-            offset = len(numbers)
-            with translated_errors():
-                page = self._client.search_for_instances(study, series, limit=_PAGE_SIZE, offset=offset)
-            for one in page:
-                if uid := _value(one, "00080018"):
-                    numbers.setdefault(uid, _instance_number(one))
-            if len(numbers) == offset:  # the end, or an archive that ignores `offset` and repeats itself
-                return [InstanceReference(study, series, uid) for uid in sorted(numbers, key=numbers.__getitem__)]
-        raise TooMuch(f"The study has more than {limit:,} images, the limit for one fetch.")
+        search = partial(self._client.search_for_instances, study, series)
+        numbers = _pages(search, "00080018", _instance_number, limit=limit, of="images")
+        return [InstanceReference(study, series, uid) for uid in sorted(numbers, key=numbers.__getitem__)]
 
     def fetch(self, reference: InstanceReference, spool: Spool, *, name: str) -> SpooledFile:
         """Download one object into the spool, in the transfer syntax in which it is stored."""
@@ -119,6 +115,23 @@ def configured_client() -> Iterator[DicomWebClient]:
         client.close()
 
 
+def _pages(
+    search: Callable[..., list[Any]], uid_tag: str, keep: Callable[[Any], T], *, limit: int, of: str
+) -> dict[str, T]:
+    """What to keep of each item that a search finds, by its UID, page by page: an archive may give less than it is
+    asked for. Raises TooMuch if there are over `limit`. of: what they are."""
+    found: dict[str, T] = {}
+    while len(found) <= limit:
+        offset = len(found)
+        with translated_errors():
+            for one in search(limit=_PAGE_SIZE, offset=offset):
+                if uid := _value(one, uid_tag):
+                    found.setdefault(uid, keep(one))
+        if len(found) == offset:  # the end, or an archive that ignores `offset` and repeats itself
+            return found
+    raise TooMuch(f"The study has more than {limit:,} {of}, the limit for one fetch.")
+
+
 def _object_bytes(response: requests.Response) -> Iterator[bytes]:
     """The bytes of a WADO-RS response with one object: the first part of a multipart body, or the body itself."""
     content_type = response.headers.get("Content-Type", "")
@@ -148,4 +161,4 @@ def _value(item: Any, tag: str) -> str:
 def _instance_number(item: Any) -> int:
     """The Instance Number; 0 if absent or not a number."""
     text = _value(item, "00200013")
-    return int(text) if text.lstrip("-").isdecimal() and len(text) < 12 else 0
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) < 12 else 0

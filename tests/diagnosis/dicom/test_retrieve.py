@@ -175,9 +175,19 @@ def test_a_study_that_is_too_large(study: FakeArchive, api: APIClient, monkeypat
 
 
 def test_long_lists_come_in_pages(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicomweb, "_PAGE_SIZE", 2)
+    monkeypatch.setattr(dicomweb, "_PAGE_SIZE", 1)
     assert ask(api).status_code == 201
-    assert Scan.objects.filter(frames=3).exists()
+    assert sorted(Scan.objects.values_list("frames", flat=True)) == [1, 3]
+
+
+def test_a_study_of_too_many_series(study: FakeArchive, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicomweb, "_MAX_SERIES", 1)
+    assert "more than 1 series" in problem(ask(api), 409, "too_much")["detail"]
+
+
+@pytest.mark.parametrize(("number", "sorts_as"), [("7", 7), ("-7", -7), ("--7", 0), ("", 0), ("1" * 12, 0)])
+def test_an_instance_number_that_is_none_is_no_error(number: str, sorts_as: int) -> None:
+    assert dicomweb._instance_number({"00200013": {"vr": "IS", "Value": [number]}}) == sorts_as
 
 
 def test_an_archive_that_repeats_its_page_does_not_cause_a_loop(study: FakeArchive, api: APIClient) -> None:
