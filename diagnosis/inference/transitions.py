@@ -77,8 +77,8 @@ def reopen(prediction: Prediction, *, actor: User, not_before: datetime) -> bool
             return False
         changed = Prediction.objects.filter(pk=completed.pk, state=completed.state).update(
             state=State.QUEUED, outcome="", uncertain=False, tumor_probability=None, type_probabilities=None,
-            evidence=None, gate=None, series=None, key_slice=None, reused_from=None, attempts=0, queued=timezone.now(),
-            not_before=not_before, started=None, finished=None, worker=None,
+            evidence=None, gate=None, series=None, key_slice=None, reused_from=None, trained_on=False, attempts=0,
+            queued=timezone.now(), not_before=not_before, started=None, finished=None, worker=None,
         )  # fmt: skip
         if not changed:
             return False

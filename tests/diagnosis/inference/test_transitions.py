@@ -102,14 +102,14 @@ def test_postpone_moves_only_what_is_active(state: str, moves: bool) -> None:
 @pytest.mark.django_db
 def test_reopen_forgets_the_result_and_audits_it(user: Any, sent: Queue, commit: Any) -> None:
     earlier = PredictionFactory()
-    done = PredictionFactory(reused_from=earlier, attempts=3)
+    done = PredictionFactory(reused_from=earlier, attempts=3, trained_on=True)
     Embedding.objects.create(prediction=done, model_version=done.model_version, vector=bytes(128))
     due = timezone.now() + LATER
     assert commit(transitions.reopen, done, actor=user, not_before=due)
     again = fresh(done)
     assert (again.state, again.outcome, again.tumor_probability, again.attempts) == ("queued", "", None, 0)
     assert (again.reused_from, again.evidence, again.gate, again.started, again.finished) == (None,) * 5
-    assert again.not_before == due
+    assert (again.not_before, again.trained_on) == (due, False)
     assert not Embedding.objects.filter(prediction=done).exists()
     event = AuditEvent.objects.get(action="prediction.reopened")
     assert (event.actor_id, event.target_id) == (user.pk, str(done.pk))
