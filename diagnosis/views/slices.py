@@ -11,7 +11,7 @@ from diagnosis.access import selectors
 from diagnosis.models import Prediction, Slice, SliceResult
 from diagnosis.presentation import evidence, labels, pixel_data, responses
 from diagnosis.presentation.evidence import EvidenceLayer
-from ml.readers.orientation import plane_name
+from ml.readers.orientation import plane_name, slice_ends
 
 
 @require_safe
@@ -29,6 +29,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
             "frame": (rows[0].facts or {}).get("labels", {}).get("FrameOfReferenceUID") if rows else None,
             "plane": plane_name(scan.letters),
             "letters": scan.letters,
+            "stacked": slice_ends(plane_name(scan.letters), is_volume=scan.format != "DICOM"),
             "spacing": scan.spacing,
             "active": prediction.is_active,
             "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 _AXIS_ENDS = (("R", "L"), ("A", "P"), ("F", "H"))
 """Letters at the lower and upper end of each axis."""
+_RISING = {"axial": "FH", "coronal": "AP", "sagittal": "RL"}
+"""Letters at the lower and upper end of the axis across each plane."""
 _PLANES = {frozenset("RLAP"): "axial", frozenset("RLHF"): "coronal", frozenset("APHF"): "sagittal"}
 
 
@@ -25,6 +27,16 @@ def edge_letters(row: ArrayLike, column: ArrayLike) -> tuple[str, str, str, str]
 def plane_name(letters: str) -> str:
     """`axial`, `coronal` or `sagittal` by the letters at an image's edges; "" if they are unknown."""
     return _PLANES.get(frozenset(letters), "")
+
+
+def slice_ends(plane: str, *, is_volume: bool) -> str:
+    """Letters at the first and the last slice of a series in this plane, in viewing order; "" without a plane.
+
+    is_volume: whether it came as one. Their slices follow NIfTI's axes, which rise to the right, the front and the
+    head; those of DICOM rise along the normal.
+    """
+    ends = _RISING.get(plane, "")
+    return ends[::-1] if is_volume and plane != "axial" else ends
 
 
 def _ends(direction: ArrayLike) -> tuple[str, str]:

@@ -36,7 +36,7 @@ class Opened:
 
     header, voxels: nibabel's, of a NIfTI file; voxels has three axes, which the header's first three describe.
     axis: across which slices are cut. stored: storage axis and direction (1 or -1) of each world axis.
-    frames: number of slices, from feet to head, right to left or front to back. orientation_letters: what lies at the
+    frames: number of slices, from feet to head, left to right or back to front. orientation_letters: what lies at the
     left, right, upper and lower edge, None if the file does not say. spacing: mm between rows and between columns.
     thickness: mm between slices. sides_known: whether the file gives these; if not, they are 1.
     """

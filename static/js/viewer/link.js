@@ -18,7 +18,9 @@ export function linkedBy(a, b) {
 /** Index of the slice of `to` that matches slice `index` of `from`. */
 export function linkedIndex(index, from, to, by) {
   if (by === "fraction") {
-    return Math.round((index / (from.slices.length - 1)) * (to.slices.length - 1));
+    const way = index / (from.slices.length - 1);
+    const opposite = from.stacked && to.stacked && from.stacked !== to.stacked;
+    return Math.round((opposite ? 1 - way : way) * (to.slices.length - 1));
   }
   const along = Math.sign(dot(from.normal, to.normal)) * from.slices[index].along;
   let nearest = 0;

@@ -2,7 +2,7 @@
 
 export const PLANES = ["axial", "coronal", "sagittal"];
 const SHOWN = { axial: ["RL", "AP"], coronal: ["RL", "HF"], sagittal: ["AP", "HF"] }; // from left to right, from top to bottom
-const STACKED = { axial: "FH", coronal: "AP", sagittal: "RL" }; // from the first slice to the last, as the site orders them
+const STACKED = { axial: "FH", coronal: "AP", sagittal: "RL" }; // from the first view of a plane to the last
 const FEWEST = 24; // slices
 const LONGEST = 2.5; // ratio of a voxel's sides
 const STEPS = 0xffff;
@@ -19,9 +19,9 @@ export function canBeCut({ slices, plane, letters, spacing }, values, limit) {
 }
 
 /** For a plane: which axis of the stack (column, row or slice) runs from left to right, from top to bottom, and through
- * the views, and which of them run backwards. acquired: the plane of the slices. */
-export function axesOf(plane, { acquired, letters }) {
-  const stack = { column: letters[0] + letters[1], row: letters[2] + letters[3], slice: STACKED[acquired] };
+ * the views, and which of them run backwards. stacked: letters at the first and the last slice. */
+export function axesOf(plane, { letters, stacked }) {
+  const stack = { column: letters[0] + letters[1], row: letters[2] + letters[3], slice: stacked };
   const along = (pair) => {
     const [axis, ends] = Object.entries(stack).find(([, found]) => found === pair || found === reversed(pair));
     return { axis, backwards: ends !== pair };
@@ -32,11 +32,11 @@ export function axesOf(plane, { acquired, letters }) {
 
 /** A stack that can be cut. slices: all of them, as the store has them, of one size. */
 export class Volume {
-  constructor(slices, { plane, letters, spacing }) {
+  constructor(slices, { letters, spacing, stacked }) {
     const [first] = slices;
     const middle = slices[Math.floor(slices.length / 2)];
     this.slices = slices;
-    this.stack = { acquired: plane, letters };
+    this.stack = { letters, stacked };
     this.sizes = { column: first.columns, row: first.rows, slice: slices.length };
     this.sides = {
       column: first.millimeters[0] / first.columns,

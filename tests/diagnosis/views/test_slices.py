@@ -5,6 +5,7 @@ import zipfile
 from datetime import timedelta
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -47,7 +48,7 @@ def test_the_listing_has_each_slice_in_order(
     assert not found["active"]
     assert (found["pixels"], found["block"]) == (f"/scans/{series.scan_id}/pixels/", 8)
     assert found["version"].endswith("-6")
-    assert (found["plane"], found["letters"], found["spacing"]) == ("axial", "RLAP", 5)
+    assert (found["plane"], found["letters"], found["stacked"], found["spacing"]) == ("axial", "RLAP", "FH", 5)
     assert found["normal"] == [0, 0, 1]
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
@@ -124,6 +125,17 @@ def test_a_volume_offers_no_windows(
     row = volume.scan.slices.get(index=1)
     assert as_user.get(reverse("slice-preview", args=[row.pk]), {"window": "full"}).status_code == 404
     assert fetch(as_user, reverse("slice-preview", args=[row.pk])).status_code == 200
+
+
+def test_the_listing_of_a_volume_says_that_it_runs_from_left_to_right(
+    as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = np.stack([builders.phantom(64, seed=number) for number in range(4)])
+    affine = np.diag([5.0, 1.0, 1.0, 1.0])
+    affine[:3, 3] = -10
+    volume = done(user, [bytes(nib.Nifti1Image(planes, affine).to_bytes())], monkeypatch)
+    found = as_user.get(reverse("prediction-slices", args=[volume.pk])).json()
+    assert (found["letters"], found["stacked"]) == ("APHF", "LR")
 
 
 def test_the_evidence_of_a_slice_is_drawn_over_its_own_image(as_user: Client, series: Prediction) -> None:

@@ -1,8 +1,12 @@
-"""Letters at an image's edges, and the plane that they mean."""
+"""Letters at an image's edges and at the ends of a series, and the plane that they mean."""
 
+import nibabel as nib
+import numpy as np
 import pytest
 
-from ml.readers.orientation import edge_letters, plane_name
+from ml.readers.dicom.geometry import lying_at
+from ml.readers.orientation import edge_letters, plane_name, slice_ends
+from ml.readers.volumes import nifti
 
 
 @pytest.mark.parametrize(
@@ -24,3 +28,31 @@ def test_the_strongest_direction_names_the_edges(
 
 def test_unknown_letters_name_no_plane() -> None:
     assert plane_name("") == plane_name("RLRL") == ""
+
+
+@pytest.mark.parametrize(("axis", "upper"), [(0, "R"), (1, "A"), (2, "H")])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_last_slice_of_a_volume_lies_where_its_letter_says(axis: int, upper: str, turned: bool) -> None:
+    head = np.zeros((20, 20, 20), np.float32)
+    head[tuple(slice(14, None) if one == axis else slice(None) for one in range(3))] = 1  # NIfTI: right, front, head
+    sides = np.where(np.arange(3) == axis, 3.0, 1.0)
+    affine = np.diag([*sides, 1.0])
+    affine[:3, 3] = -10
+    if turned:
+        head, affine = np.flip(head, axis), affine @ np.diag([*np.where(np.arange(3) == axis, -1.0, 1.0), 1.0])
+    opened = nifti.open_file(bytes(nib.Nifti1Image(head, affine).to_bytes()), max_pixels=10_000)
+    assert opened.orientation_letters is not None
+    first, last = slice_ends(plane_name("".join(opened.orientation_letters)), is_volume=True)
+    dark, bright = (float(opened.image(index).pixels.mean()) for index in (0, opened.frames - 1))
+    assert (dark, bright, last) == (0, 1, upper) and first != last
+
+
+@pytest.mark.parametrize(("normal", "plane"), [((1, 0, 0), "sagittal"), ((0, -1, 0), "coronal"), ((0, 0, -1), "axial")])
+def test_the_slices_of_dicom_rise_to_the_left_the_back_and_the_head(normal: tuple[float, ...], plane: str) -> None:
+    rising = lying_at(normal, 0.0).upward_normal
+    first, last = slice_ends(plane, is_volume=False)
+    assert edge_letters(rising, rising)[:2] == (first, last)
+
+
+def test_without_a_plane_the_ends_of_a_series_are_unknown() -> None:
+    assert slice_ends("", is_volume=True) == slice_ends("", is_volume=False) == ""

@@ -31,6 +31,18 @@ test("without a position in common it is by fraction", () => {
   );
 });
 
+test("a stack from right to left goes together with one from left to right", () => {
+  const [a, b] = [
+    { ...stack(20, { plane: "sagittal", frame: null }), stacked: "RL" },
+    { ...stack(11, { plane: "sagittal", frame: null }), stacked: "LR" },
+  ];
+  assert.deepEqual(
+    [0, 19].map((index) => linkedIndex(index, a, b, linkedBy(a, b))),
+    [10, 0],
+  );
+  assert.equal(linkedIndex(1, b, a, linkedBy(b, a)), 17);
+});
+
 test("other planes and single images are not linked", () => {
   assert.equal(linkedBy(stack(20), stack(1)), null);
   assert.equal(linkedBy(stack(20), stack(20, { normal: [1, 0, 0] })), null);

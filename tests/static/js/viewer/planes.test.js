@@ -24,7 +24,7 @@ function stack(count, { offset = 0 } = {}) {
   });
 }
 
-const AXIAL = { plane: "axial", letters: "RLAP", spacing: 3 };
+const AXIAL = { plane: "axial", letters: "RLAP", stacked: "FH", spacing: 3 };
 const value = (view, x, y) => view.offset + view.step * view.samples[y * view.columns + x];
 
 test("an axial stack from the feet upwards is seen from the front with the head above", () => {
@@ -58,16 +58,26 @@ test("values with fractions keep to a small part of the range", () => {
 });
 
 test("stacks of every plane are turned the same way up", () => {
-  assert.deepEqual(axesOf("axial", { acquired: "sagittal", letters: "APHF" }), {
+  assert.deepEqual(axesOf("axial", { letters: "APHF", stacked: "RL" }), {
     across: { axis: "slice", backwards: false },
     down: { axis: "column", backwards: false },
     through: { axis: "row", backwards: true },
   });
-  assert.deepEqual(axesOf("coronal", { acquired: "axial", letters: "LRAP" }).across, {
+  assert.deepEqual(axesOf("coronal", { letters: "LRAP", stacked: "FH" }).across, {
     axis: "column",
     backwards: true,
   });
   assert.deepEqual(lettersOf("coronal"), ["R", "L", "H", "F"]);
+});
+
+test("slices that run from left to right or from back to front are cut the right way round", () => {
+  const sagittal = new Volume(stack(5), { plane: "sagittal", letters: "APHF", stacked: "LR", spacing: 2 });
+  const axial = sagittal.view("axial", 2); // the highest row
+  assert.deepEqual([axial.columns, axial.rows], [5, 4]);
+  assert.equal(value(axial, 0, 1), 104); // at the patient's right: column 1, row 0, the last slice
+  const coronal = new Volume(stack(5), { plane: "coronal", letters: "RLHF", stacked: "PA", spacing: 2 });
+  assert.equal(value(coronal.view("axial", 2), 1, 0), 104); // at the front: column 1, row 0, the last slice
+  assert.equal(value(coronal.view("sagittal", 1), 4, 2), 120); // at the back: column 1, row 2, the first slice
 });
 
 test("only series of about cubic voxels of known size are cut, and only what fits into memory", () => {
