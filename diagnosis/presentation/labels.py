@@ -9,9 +9,10 @@ from typing import Any
 
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
-from diagnosis.models import ModelVersion, Prediction, SliceResult
+from diagnosis.models import ModelVersion, Prediction, Scan, SliceResult
 from diagnosis.models.prediction import Outcome, State
 from ml.percent import percent
+from ml.readers import gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,15 @@ def extent(prediction: Prediction) -> str:
     if not indices:
         return ""
     first, last = indices
-    count, spacing = last - first + 1, prediction.scan.spacing
+    count, spacing = last - first + 1, even_spacing(prediction.scan)
     where = f"slice {first + 1}" if count == 1 else f"slices {first + 1} to {last + 1}"
     length = f", about {count * spacing:.0f} mm" if spacing else ""
     return f"{where} of {prediction.scan.frames}{length}"
+
+
+def even_spacing(scan: Scan) -> float | None:
+    """mm between all adjacent slices of a series; None if it is unknown, or if slices are missing or it varies."""
+    return None if gaps.is_uneven(map(str, scan.notes)) else scan.spacing
 
 
 def runs(prediction: Prediction) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
             "plane": plane_name(scan.letters),
             "letters": scan.letters,
             "stacked": slice_ends(plane_name(scan.letters), is_volume=scan.format != "DICOM"),
-            "spacing": scan.spacing,
+            "spacing": labels.even_spacing(scan),
             "active": prediction.is_active,
             "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),
             "block": pixel_data.BLOCK,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ml.readers import gaps
 from ml.readers.dicom.geometry import SlicePosition
 
 MIN_COSINE = 0.999
@@ -82,6 +83,6 @@ def spacing_notes(offsets: Sequence[float]) -> tuple[str, ...]:
     distances = np.diff(offsets)
     multiples = np.rint(distances / usual)
     if (np.abs(distances / usual - multiples) > _REGULAR).any() or (multiples < 1).any():
-        return (f"The spacing varies: from {distances.min():.3g} to {distances.max():.3g} mm between slices.",)
-    gaps = int((multiples > 1).sum())
-    return (f"Slices are missing in {gaps} {'place' if gaps == 1 else 'places'}.",) if gaps else ()
+        return (f"{gaps.VARIES} from {distances.min():.3g} to {distances.max():.3g} mm between slices.",)
+    places = int((multiples > 1).sum())
+    return (f"{gaps.MISSING} {places} {'place' if places == 1 else 'places'}.",) if places else ()

@@ -6,6 +6,7 @@ from diagnosis.models import Prediction, Scan
 from diagnosis.models.prediction import Outcome
 from diagnosis.presentation import labels
 from ml.percent import percent
+from ml.readers.dicom import slice_order
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,13 @@ def test_the_extent_counts_slices_from_one(extent: list[int] | None, spacing: fl
     scan = Scan(frames=40, spacing=spacing)
     prediction = Prediction(scan=scan, series={"extent": extent})
     assert labels.extent(prediction) == text
+
+
+@pytest.mark.parametrize("offsets", [[0, 5, 15, 20], [0, 5, 12, 17, 22]])
+def test_no_length_is_counted_from_slices_at_uneven_distances(offsets: list[float]) -> None:
+    scan = Scan(frames=40, spacing=5.0, notes=["Gray values: stored values.", *slice_order.spacing_notes(offsets)])
+    assert labels.even_spacing(scan) is None
+    assert labels.extent(Prediction(scan=scan, series={"extent": [13, 18]})) == "slices 14 to 19 of 40"
 
 
 def test_uncertain_goes_before_the_outcome() -> None:

@@ -57,6 +57,15 @@ def test_the_listing_has_each_slice_in_order(
     assert first["caption"].endswith("of this slice's evidence")
 
 
+def test_no_planes_are_cut_from_a_series_with_a_gap(
+    as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = builders.dicom_series(8)
+    found = done(user, [*files[:3], *files[5:]], monkeypatch)
+    assert "Slices are missing in 1 place." in found.scan.notes
+    assert as_user.get(reverse("prediction-slices", args=[found.pk])).json()["spacing"] is None
+
+
 def test_a_slice_has_a_percentage_where_the_score_is_a_probability(as_user: Client, series: Prediction) -> None:
     ModelVersion.objects.update(manifest={"calibration": {"uncertain": [0.3, 0.7]}})
     found = as_user.get(reverse("prediction-slices", args=[series.pk])).json()["slices"][0]
