@@ -5,6 +5,12 @@ const LEAST_HEIGHT = 0.06; // fraction of the profile; a slice without a probabi
 /** `index` moved to the nearest slice that exists. */
 export const clampIndex = (index, count) => Math.min(Math.max(index, 0), count - 1);
 
+/** Where the slice of an id lies among others; the first place if it does not. */
+export function indexOf(id, slices) {
+  const found = slices.findIndex((one) => one.id === id);
+  return Math.max(found, 0);
+}
+
 /** The slice after `index` in a cine loop, which starts again at the end. */
 export const cineIndex = (index, count) => (index + 1 < count ? index + 1 : 0);
 

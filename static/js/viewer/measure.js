@@ -28,6 +28,11 @@ export class Measurements {
     this.#bySlice.set(slice, this.on(slice).slice(0, -1));
   }
 
+  /** Forgets those that are not on one of these slices. */
+  keep(slices) {
+    for (const slice of this.#bySlice.keys()) if (!slices.has(slice)) this.#bySlice.delete(slice);
+  }
+
   clear() {
     this.#bySlice.clear();
   }

@@ -1,7 +1,7 @@
 // One viewer: which slice, view and window are shown, and the drawing of them. Gestures and keys come from controls.js.
 
 import { part } from "../lib/dom.js";
-import { clampIndex, RecentlyUsed } from "../lib/slices.js";
+import { clampIndex, indexOf, RecentlyUsed } from "../lib/slices.js";
 import { FIT, panned, rectangle, zoomedAt } from "./geometry.js";
 import { Images } from "./images.js";
 import { drawMarks, layBox } from "./marks.js";
@@ -63,6 +63,7 @@ export class Viewer extends EventTarget {
   setSlices(listing) {
     const { slices, pixels, block, version } = listing;
     const renewed = version !== this.#version || slices.length !== this.listing?.slices.length;
+    if (renewed && this.listing) this.#follow(slices);
     this.listing = listing;
     this.#version = version;
     if (this.plane && !renewed) return; // the slices that were loaded are not on view
@@ -87,6 +88,14 @@ export class Viewer extends EventTarget {
 
   #version = null;
 
+  /** Numbers mean other slices now: the slice on view and the distances stay, places known by number alone do not. */
+  #follow(slices) {
+    this.index = indexOf(this.listing.slices[this.plane ? this.#acquiredIndex : this.index]?.id, slices);
+    this.measurements.keep(new Set(slices.map(({ id }) => id)));
+    this.places = [];
+    delete this.figure.dataset.places;
+  }
+
   get slice() {
     return this.slices[this.index] ?? null;
   }
@@ -99,7 +108,7 @@ export class Viewer extends EventTarget {
 
   /** Names the view that measurements belong to. */
   get at() {
-    return this.plane ? `${this.plane} ${this.index}` : this.index;
+    return this.plane ? `${this.plane} ${this.index}` : (this.slice?.id ?? this.index);
   }
 
   get ratio() {
