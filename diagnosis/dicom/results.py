@@ -142,7 +142,8 @@ def finished_at(result: Result) -> tuple[DA, TM]:
 
 
 def mark_deidentified(dataset: Dataset, result: Result) -> None:
-    """Add the creation time, and that the patient's identity was removed."""
+    """Add the creation time, the zone of all times in it, and that the patient's identity was removed."""
+    dataset.TimezoneOffsetFromUTC = "+0000"
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = finished_at(result)
     for equipment in dataset.ContributingEquipmentSequence:
         equipment.ContributionDateTime = DT(result.finished.replace(tzinfo=None))

@@ -62,7 +62,6 @@ def report(result: Result) -> Dataset:
         **options,
     )
     signed_readings.date_verification(document, result)
-    document.TimezoneOffsetFromUTC = "+0000"  # as all times in it are
     results.mark_deidentified(document, result)
     return document
 

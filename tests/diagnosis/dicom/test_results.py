@@ -262,3 +262,10 @@ def test_no_tumor_is_absent_and_an_uncertain_result_indeterminate(changes: dict[
 def test_a_score_is_not_called_a_probability() -> None:
     [measured] = overall(report(result(calibrated=False))).get_measurements()
     assert measured.name.meaning == "Tumor score"
+
+
+def test_the_times_of_report_and_capture_are_in_utc() -> None:
+    made = result()
+    for found in (report(made), capture(made, made.sources[0])):
+        when = (str(found.InstanceCreationDate), str(found.InstanceCreationTime))
+        assert (*when, found.TimezoneOffsetFromUTC) == ("20250304", "050607", "+0000")
