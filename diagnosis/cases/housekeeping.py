@@ -1,4 +1,4 @@
-"""What the beat does once an hour: expired cases go to the trash, and what was there long enough is purged."""
+"""What the beat does once an hour: what was long enough in the trash is purged, and expired cases go there."""
 
 import structlog
 
@@ -8,8 +8,9 @@ _log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Expire, then purge."""
-    expired = retention.expire()
+    """Purge, then expire: that looks at every old case, and may meet the task's time limit hour after hour."""
     done = purge.purge()
-    if expired or done.scans or done.files:
-        _log.info("trash", expired=expired, cases=done.cases, scans=done.scans, files=done.files)
+    if done.scans or done.files:
+        _log.info("purged", cases=done.cases, scans=done.scans, files=done.files)
+    if expired := retention.expire():
+        _log.info("expired", cases=expired)

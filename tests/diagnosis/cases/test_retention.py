@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from diagnosis.access import audit, ownership
@@ -82,3 +83,19 @@ def test_what_is_done_meanwhile_keeps_the_case(
     monkeypatch.setattr(ownership, "lock", late)
     assert retention.expire() == 0
     assert Case.objects.get(pk=old.pk).deleted is None
+
+
+def test_a_retention_that_meets_the_time_limit_keeps_nothing_from_its_purge(
+    old: Case, user: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TRASH_DAYS = 30
+    trash.delete_case(old, actor=user)
+    Case.objects.update(deleted=timezone.now() - timedelta(days=31))
+
+    def slow() -> int:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(retention, "expire", slow)
+    with pytest.raises(SoftTimeLimitExceeded):
+        housekeeping.run()
+    assert not Case.objects.exists()
