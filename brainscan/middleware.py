@@ -9,6 +9,7 @@ from django.contrib.sessions import middleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.cache import patch_vary_headers
 from django_structlog.middlewares import RequestMiddleware
 
 from brainscan import errors
@@ -46,13 +47,17 @@ _API = ("/api/", _DICOMWEB)
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
-    """Django's, but for a session that ended during the request, in another window or by an administrator.
+    """Django's, but for a session that ended before or during the request, in another window or by an administrator.
 
     Django would answer 400 instead of what the request did: an upload that is stored would seem refused. No cookie is
-    set, as the browser may have another session by now.
+    set or deleted, as the browser may have another session by now.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if request.session.is_empty() and not request.session.modified:  # Django would delete the cookie
+            if request.session.accessed:
+                patch_vary_headers(response, ("Cookie",))
+            return response
         try:
             return super().process_response(request, response)
         except SessionInterrupted:

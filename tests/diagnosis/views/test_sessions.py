@@ -165,6 +165,15 @@ def test_a_session_that_ends_during_a_request_does_not_hide_that_it_was_served(
     assert client.get("/history/").status_code == 302
 
 
+def test_a_session_that_ended_before_a_request_is_not_deleted_from_the_browser(user: User) -> None:
+    client = logged_in()
+    Session.objects.all().delete()
+    answer = client.post("/upload/", {"case": "A"})
+    assert (answer.status_code, answer.url) == (302, "/login/?next=/upload/")
+    assert "sessionid" not in answer.cookies, "the browser may have a new one by now"
+    assert "Cookie" in answer.headers["Vary"]
+
+
 def test_a_full_disk_stops_no_reader(user: User, pass_time: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = logged_in()
     pass_time(5)
