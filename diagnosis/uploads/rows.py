@@ -140,7 +140,7 @@ def _keep(row: UploadRow, one: "Accepted | Rejected", taken: set[int | None]) ->
     if same is not None:
         if same.created == row.created:
             return same
-        same.delete()
+        row.pk = same.pk  # pages that show it find it
     known = one.duplicate_of is not None and one.duplicate_of.pk == one.scan.pk and one.prediction.pk not in taken
     row.state = UploadState.KNOWN if known else UploadState.TAKEN
     row.prediction, row.duplicate_of = one.prediction, one.duplicate_of

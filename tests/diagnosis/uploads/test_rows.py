@@ -73,11 +73,13 @@ def test_a_repeated_image_is_known_and_not_refused(user: User) -> None:
 
 
 def test_a_file_chosen_again_later_moves_up_instead_of_standing_twice(user: User) -> None:
-    send(user, ("a.png", image()))
+    [before] = send(user, ("a.png", image()))
     send(user, ("b.png", image(1)))
-    [row] = send(user, ("a.png", image()))
+    key = uuid.uuid4()
+    [row] = send(user, ("a.png", image()), key=key)
     assert states(user) == [("a.png", "known"), ("b.png", "taken")]
-    assert UploadRow.objects.first() == row
+    assert UploadRow.objects.first() == row == before, "an open page finds the row that it shows"
+    assert row.key == key != before.key
 
 
 def test_a_refused_file_keeps_its_reason(user: User) -> None:
