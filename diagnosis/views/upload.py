@@ -113,7 +113,8 @@ def _refuse(
     """The form with what is wrong in it. A script gets the sentence alone: its file waits, or has a row already."""
     if wants_rows(request):
         sentences = " ".join(str(text) for texts in form.errors.values() for text in texts)
-        return render(request, "diagnosis/_fragments/upload_refused.html", {"detail": sentences}, status=status)
+        context = {"detail": sentences, "case": "case" in form.errors}
+        return render(request, "diagnosis/_fragments/upload_refused.html", context, status=status)
     return _page(request, form, status=status, in_use=in_use)
 
 

@@ -2,6 +2,7 @@
 
 import { byId } from "./lib/dom.js";
 import { newKey } from "./lib/keys.js";
+import { byKey } from "./lib/questions.js";
 import { claimRow, files as counted, isClutter, tooLarge, UploadQueue } from "./lib/uploads.js";
 import { ensurePoller } from "./poller.js";
 import * as cancel from "./upload/cancel.js";
@@ -14,7 +15,7 @@ import * as session from "./upload/session.js";
 import * as tabs from "./upload/tabs.js";
 import { transfer } from "./upload/transfer.js";
 
-const ROWS_AT_ONCE = 40; // made per frame, so that 500 files do not freeze the page
+const ROWS_AT_ONCE = 40; // so that 500 files do not freeze the page
 
 const form = byId("upload-form");
 const list = byId("uploads");
@@ -26,6 +27,7 @@ let chosen = []; // files that wait for a case reference
 let unannounced = [];
 let announced = Promise.resolve(); // settles once every row is registered with the site
 let starting = false;
+let startAgain = false;
 
 function showSummary() {
   rows.showSummary(queue, tabs.isElsewhere);
@@ -40,17 +42,22 @@ async function choose(some) {
 
 async function start() {
   if (!chosen.length) await caseField.isReady({ focus: false });
+  if (starting) startAgain = true;
   if (!chosen.length || starting) return;
   starting = true;
+  startAgain = false;
+  const reference = caseField.reference(); // somebody may be typing in the field by the time it is checked
+  const named = caseField.isNamed();
   const ready = await caseField.isReady();
   starting = false;
+  if (startAgain) return start();
   byId("waits").textContent = ready ? "" : `${counted(chosen.length)} not sent yet: the case comes first.`;
   showSummary();
   if (!ready) return;
   const some = chosen;
   chosen = [];
-  const reference = caseField.reference();
-  const waiting = rows.notSent().filter(({ key }) => !tabs.isElsewhere(key));
+  const isFor = (row) => !named || row.reference === reference; // scanners give every patient's files the same names
+  const waiting = rows.notSent().filter((row) => !tabs.isElsewhere(row.key) && isFor(row));
   await add(some.map((file) => newJob(file, claimRow(waiting, file), reference)));
 }
 
@@ -62,6 +69,14 @@ function newJob(file, claimed, reference) {
 
 /** Put jobs on the page and on the site's list, then send them. */
 async function add(jobs) {
+  announced = Promise.all([announced, showAdded(jobs).then(announce)]);
+  await announced;
+  for (const job of jobs) if (job.problem) rows.showProblem(job.row, job.problem);
+  showSummary();
+  queue.pump();
+}
+
+async function showAdded(jobs) {
   let last;
   for (let at = 0; at < jobs.length; at += ROWS_AT_ONCE) {
     const some = jobs.slice(at, at + ROWS_AT_ONCE);
@@ -70,31 +85,27 @@ async function add(jobs) {
     rows.addRows(fresh, last);
     last = fresh.at(-1) || last;
     showSummary();
-    if (jobs.length > at + ROWS_AT_ONCE) await new Promise(requestAnimationFrame);
+    // Not requestAnimationFrame, which waits while the page is hidden.
+    if (jobs.length > at + ROWS_AT_ONCE) await new Promise((done) => setTimeout(done));
   }
-  unannounced.push(...jobs.filter((job) => job.state !== "withdrawn"));
-  announced = announce();
-  await announced;
-  for (const job of jobs) if (job.problem) rows.showProblem(job.row, job.problem);
-  showSummary();
-  queue.pump();
+  unannounced.push(...jobs);
 }
 
 function addRow(job) {
   job.row = rows.makeRow(job.file);
   job.row.dataset.key = job.key;
   files.set(job.key, job);
-  if (job.claimed) job.claimed.replaceWith(job.row);
+  if (job.claimed) rows.takePlace(job.row);
   if (job.problem) files.delete(job.key);
   else queue.add(job);
 }
 
 async function announce() {
-  const jobs = unannounced;
+  const jobs = unannounced.filter((job) => !job.sent && job.state !== "withdrawn"); // those have a row, or had it
   unannounced = [];
   if (!jobs.length) return;
   try {
-    await kept.announce(jobs, jobs[0].reference);
+    for (const [reference, some] of byKey(jobs, (job) => job.reference)) await kept.announce(some, reference);
     tabs.changed();
   } catch (error) {
     unannounced = [...jobs, ...unannounced];
@@ -102,9 +113,11 @@ async function announce() {
   }
 }
 
-function send(job) {
+async function send(job) {
   rows.begin(job.row);
   showSummary();
+  await announced; // after its answer an announcement could list it again
+  job.sent = true;
   transfer(job, form, {
     onProgress: (state) => rows.showProgress(job.row, state),
     onAnswer: (request) => takeAnswer(job, request),
@@ -113,7 +126,7 @@ function send(job) {
 }
 
 function takeAnswer(job, request) {
-  if (kept.isLogin(request.responseURL) || request.status === 403) {
+  if (kept.isElsewhere(request.responseURL) || request.status === 403) {
     queue.putBack(job);
     rows.resetRow(job.row);
     loggedOut();
@@ -121,8 +134,7 @@ function takeAnswer(job, request) {
   }
   const answers = kept.elements(request.responseText);
   if (answers.length && request.status !== 503) {
-    rows.replaceRow(job.row, answers);
-    noteChange([job.row, ...answers]);
+    noteChange([job.row, ...answers, ...rows.replaceRow(job.row, answers)]);
     if (!answers.some((row) => row.matches(".upload-asks"))) files.delete(job.key);
     queue.end(job);
     questions.showAll();
@@ -133,16 +145,20 @@ function takeAnswer(job, request) {
   }
   if (request.status === 409) caseField.forget(job.reference);
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
-  const said = page.querySelector("[data-refused]")?.textContent;
-  refuseForNow(job, said || `The server could not take this file (${request.status}).`);
+  const said = page.querySelector("[data-refused]");
+  const text = said?.textContent || `The server could not take this file (${request.status}).`;
+  refuseForNow(job, text, { otherCase: said?.dataset.refused === "case" });
 }
 
-function refuseForNow(job, text) {
+/** otherCase: the reference is what is wrong, so the next try takes that of the field. Else the case stays. */
+function refuseForNow(job, text, { otherCase = false } = {}) {
   rows.showProblem(job.row, text, async () => {
-    if (!(await caseField.isReady())) return;
-    Object.assign(job, { reference: caseField.reference(), tries: 0 });
-    job.ownCase = caseField.isOwnCase(job.reference);
-    sendAgain(job);
+    if (otherCase) {
+      const reference = caseField.reference();
+      if (!(await caseField.isReady())) return;
+      Object.assign(job, { reference, ownCase: caseField.isOwnCase(reference) });
+    }
+    sendAgain(Object.assign(job, { tries: 0 }));
   });
   queue.end(job);
   showSummary();
@@ -163,7 +179,8 @@ function loggedOut() {
   showSummary();
   session.lost(text, async () => {
     ensurePoller();
-    await announce();
+    announced = Promise.all([announced, announce()]);
+    await announced;
     queue.resume();
     await refresh();
   });
@@ -172,20 +189,19 @@ function loggedOut() {
 /** All questions about a file's images are answered: send it again; the answer replaces their rows. */
 function sendAnswered(key, asking, lookedAt) {
   const job = files.get(key);
-  if (job) putAgain(job, asking, lookedAt);
-  else questions.pick(asking[0], (file) => putAgain(againJob(asking[0], file), asking, lookedAt));
+  if (job) putAgain(job, lookedAt);
+  else questions.pick(asking[0], (file) => putAgain(againJob(asking[0], file), lookedAt));
 }
 
 function againJob({ dataset }, file) {
   return newJob(file, { key: dataset.key, reference: dataset.reference }, caseField.reference());
 }
 
-function putAgain(job, places, lookedAt = []) {
+function putAgain(job, lookedAt = []) {
   Object.assign(job, { row: rows.makeRow(job.file), lookedAt, tries: 0 });
   job.row.dataset.key = job.key;
   files.set(job.key, job);
-  places[0].before(job.row);
-  for (const place of places) rows.removeRow(place);
+  rows.takePlace(job.row);
   sendAgain(job);
 }
 
@@ -218,9 +234,10 @@ async function dismiss(what, gone) {
   }
   rows.leaveRows(gone);
   noteChange(gone);
+  if (what.finished) await refresh(); // more may have finished than the page knew
   for (const key of new Set(gone.map((row) => row.dataset.key))) {
     questions.settle(key, sendAnswered);
-    if (![...list.children].some((row) => row.dataset.key === key)) files.delete(key);
+    if (!rows.ofKey(key).length) files.delete(key);
   }
   tabs.changed();
   showSummary();
@@ -229,6 +246,7 @@ async function dismiss(what, gone) {
 function cancelJobs(jobs) {
   const onGone = (gone) => {
     for (const job of gone) files.delete(job.key);
+    noteChange(gone.map((job) => job.row));
     tabs.changed();
     showSummary();
   };
@@ -248,7 +266,8 @@ list.addEventListener("click", (event) => {
   const row = event.target.closest('[data-part="remove"]')?.closest(".upload-row");
   if (!row) return;
   event.preventDefault();
-  dismiss(row.dataset.row ? { row: row.dataset.row } : { key: row.dataset.key }, [row]);
+  if (row.dataset.row) dismiss({ row: row.dataset.row }, [row]);
+  else dismiss({ key: row.dataset.key }, rows.ofKey(row.dataset.key));
 });
 
 byId("dismiss-form").addEventListener("submit", (event) => {
@@ -283,7 +302,7 @@ document.addEventListener("session:lost", (event) => {
 
 watchDrops(byId("drop-zone"), choose);
 caseField.watch(start);
-questions.watch({ send: sendAnswered, choose: (row, file) => putAgain(againJob(row, file), [row]) });
+questions.watch({ send: sendAnswered, choose: (row, file) => putAgain(againJob(row, file)) });
 tabs.join(() => queue.jobs.map((job) => job.key), refresh);
 questions.showAll();
 showSummary();

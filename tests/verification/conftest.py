@@ -3,19 +3,22 @@
 import csv
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.verification import security, services
-from tests.verification.services import Site, running_site
+from tests.verification.services import PASSWORD, Site, running_site
+from tests.verification.uploading import log_in
 
 FIRST = ("browser_journey", "api_journey", "known_images", "series_model", "upload_journey")
 """Files that run before all others where VERIFY_UNTIL limits the time: the journeys and the real images. None of their
 tests takes long, so that what begins just before the limit ends soon after it."""
 _RANK = {name: rank for rank, name in enumerate(FIRST)}
+CLERKS = 20
 _BURST = 15_000  # milliseconds that a click may take to show its effect
 
 
@@ -95,3 +98,23 @@ def refused_by_policy(window: Page) -> list[str]:
 def _ours(url: str, base: str) -> bool:
     by_name = base.replace("127.0.0.1", "localhost")  # as the tests of passkeys call it
     return url.startswith((base, by_name, "data:", "blob:"))
+
+
+@pytest.fixture(scope="module")
+def clerks(site: Site) -> Iterator[str]:
+    """Users with an empty upload list, one per test: a single process makes them all."""
+    names = [f"clerk-{uuid.uuid4().hex[:8]}" for _ in range(CLERKS)]
+    made = f"[User.objects.create_user(name, '', {PASSWORD!r}) for name in {names!r}]"
+    site.manage("shell", "-c", f"from django.contrib.auth.models import User; {made}")
+    return iter(names)
+
+
+@pytest.fixture
+def clerk(clerks: Iterator[str], page: Page) -> str:
+    """A person with an empty list, logged in; the name."""
+    name = next(clerks)
+    page.goto("/upload/")
+    log_in(page, name)
+    # What a test routes while a page is on its way does not hold for that page.
+    expect(page.get_by_role("heading", name="Upload", exact=True)).to_be_visible()
+    return name

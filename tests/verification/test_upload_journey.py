@@ -1,19 +1,26 @@
 """An upload that survives what happens to a page: a lost session, Back, a reload, a second tab, a wrong reference."""
 
-import json
 import re
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import APIResponse, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests import builders
-from tests.verification.services import PASSWORD, Site, wait_for
+from tests.verification.services import Site, wait_for
+from tests.verification.uploading import (
+    end_sessions,
+    images,
+    log_in,
+    log_in_again,
+    rows,
+    second_tab,
+    uploaded,
+    wait_until,
+)
 
 FILES = 30
-CLERKS = 20
 _UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
 
 
@@ -21,57 +28,6 @@ _UPLOADED = 120_000  # milliseconds for thirty small files on a busy machine
 def scans(tmp_path: Path) -> list[Path]:
     """Thirty different images."""
     return images(tmp_path, FILES, first=5000)
-
-
-def images(folder: Path, count: int, *, first: int) -> list[Path]:
-    paths = [folder / f"scan_{number:02}.png" for number in range(count)]
-    for number, path in enumerate(paths):
-        path.write_bytes(builders.png_bytes(builders.phantom(160, seed=first + number)))
-    return paths
-
-
-@pytest.fixture(scope="module")
-def clerks(site: Site) -> Iterator[str]:
-    """Users with an empty upload list, one per test: a single process makes them all."""
-    names = [f"clerk-{uuid.uuid4().hex[:8]}" for _ in range(CLERKS)]
-    made = f"[User.objects.create_user(name, '', {PASSWORD!r}) for name in {names!r}]"
-    site.manage("shell", "-c", f"from django.contrib.auth.models import User; {made}")
-    return iter(names)
-
-
-@pytest.fixture
-def clerk(clerks: Iterator[str], page: Page) -> str:
-    """A person with an empty list, logged in; the name."""
-    name = next(clerks)
-    page.goto("/upload/")
-    log_in(page, name)
-    # What a test routes while a page is on its way does not hold for that page.
-    expect(page.get_by_role("heading", name="Upload", exact=True)).to_be_visible()
-    return name
-
-
-def log_in(page: Page, name: str) -> None:
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-
-
-def end_sessions(site: Site) -> None:
-    site.manage("shell", "-c", "from django.contrib.sessions.models import Session; Session.objects.all().delete()")
-
-
-def uploaded(site: Site, name: str) -> list[list[str]]:
-    """Case and name of each scan of a person, as the database has them."""
-    query = (
-        "import json; from diagnosis.models import Scan; "
-        f"print(json.dumps(sorted(map(list, Scan.objects.filter(case__owner__username={name!r})"
-        ".values_list('case__reference', 'name')))))"
-    )
-    return list(json.loads(site.manage("shell", "-v", "0", "-c", query)))
-
-
-def rows(page: Page, state: str = "") -> Locator:
-    return page.locator(f"#uploads > li[data-state='{state}']" if state else "#uploads > li")
 
 
 def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothing(
@@ -98,14 +54,6 @@ def test_a_lost_session_in_the_middle_of_thirty_uploads_loses_and_doubles_nothin
     expect(rows(page, "taken")).to_have_count(FILES)
     second = second_tab(page)
     expect(rows(second, "taken")).to_have_count(FILES)
-
-
-def log_in_again(page: Page, name: str) -> None:
-    with page.context.expect_page() as opened:
-        page.locator("#logged-out").get_by_role("link", name="Log in, in a new tab").click()
-    log_in(opened.value, name)
-    expect(opened.value.get_by_role("heading", name="You are logged in")).to_be_visible()
-    page.bring_to_front()
 
 
 def test_an_answer_from_before_the_login_that_comes_after_it_stops_no_upload(
@@ -154,16 +102,6 @@ def test_a_list_read_before_an_answer_does_not_hide_it(page: Page, clerk: str, t
     expect(rows(page)).to_have_count(2)
 
 
-def wait_until(page: Page, what: str, probe: Callable[[], bool]) -> None:
-    """Routes are called while the page waits, not while the test sleeps."""
-
-    def look() -> bool:
-        page.wait_for_timeout(50)
-        return probe()
-
-    wait_for(what, look, seconds=20)
-
-
 def at_file(page: Page, number: int, happens: Callable[[], None]) -> None:
     """Let something happen before the file of that number leaves the browser."""
     sent: list[str] = []
@@ -176,12 +114,6 @@ def at_file(page: Page, number: int, happens: Callable[[], None]) -> None:
         route.continue_()
 
     page.route("**/upload/", count)
-
-
-def second_tab(page: Page) -> Page:
-    with page.expect_popup() as opened:
-        page.evaluate("window.open('/upload/')")
-    return opened.value
 
 
 def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(

@@ -16,8 +16,14 @@ export function otherFile(file, { name, size }) {
 }
 
 /** The rows of each file that has several, by its key. keyOf(row): the key of its file. */
-export function groups(rows, keyOf) {
+export const groups = (rows, keyOf) => [...byKey(rows, keyOf).values()].filter((some) => some.length > 1);
+
+/** The items of each key, in order. */
+export function byKey(items, keyOf) {
   const found = new Map();
-  for (const row of rows) found.set(keyOf(row), [...(found.get(keyOf(row)) || []), row]);
-  return [...found.values()].filter((some) => some.length > 1);
+  for (const item of items) {
+    if (!found.has(keyOf(item))) found.set(keyOf(item), []);
+    found.get(keyOf(item)).push(item);
+  }
+  return found;
 }

@@ -12,6 +12,9 @@ const free = new Set(); // references that no other visible case has
 /** The reference in the field, or the suggested one. */
 export const reference = () => field.value.trim() || field.defaultValue;
 
+/** Whether the user, or the page that led here, has named a case. */
+export const isNamed = () => reference() !== field.defaultValue || new URLSearchParams(location.search).has("case");
+
 /** Whether the user has confirmed that a second case of this name is meant. */
 export const isOwnCase = (name) => own.has(name);
 

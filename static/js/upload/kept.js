@@ -4,15 +4,15 @@ import { byId } from "../lib/dom.js";
 
 const form = byId("upload-form");
 
-/** The session has ended: the answer was the login page. */
+/** The session has ended: the answer was the login page, or one of its further steps. */
 export class LoggedOut extends Error {}
 
 export const token = () => form.elements.csrfmiddlewaretoken.value;
 
-/** Whether an answer from this address is the login page instead. */
-export const isLogin = (address) => new URL(address).pathname === document.body.dataset.login;
+/** Whether an answer from this address is that of another page instead: of the login, or one of its further steps. */
+export const isElsewhere = (address) => new URL(address).pathname !== new URL(form.action).pathname;
 
-/** Tells the site which files are coming, so that its list has them even if they never arrive. */
+/** Tells the site which files are coming to a case, so that its list has them even if they never arrive. */
 export async function announce(jobs, reference) {
   const rows = jobs.map(({ key, file, problem }) => ({
     key,
@@ -49,7 +49,7 @@ async function post(address, fields) {
 }
 
 async function textOf(answer) {
-  if (isLogin(answer.url) || answer.status === 403) throw new LoggedOut();
+  if (answer.redirected || answer.status === 403) throw new LoggedOut();
   if (!answer.ok) throw new Error(`The site answered ${answer.status}.`);
   return answer.text();
 }

@@ -2,6 +2,7 @@
 
 import { byId, part } from "../lib/dom.js";
 import { htmx } from "../lib/htmx.js";
+import { byKey } from "../lib/questions.js";
 import { isBrowserImage, summary } from "../lib/uploads.js";
 
 const MAX_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
@@ -78,21 +79,43 @@ export function addRows(rows, after) {
   else list.prepend(...rows);
 }
 
-/** Puts the server's rows in place of the page's own; an archive is one file here and many rows there. */
+/** Puts the page's own row in place of those that wait for its file. */
+export function takePlace(row) {
+  const [first, ...others] = ofKey(keyOf(row)).filter(isOpen);
+  if (first) first.replaceWith(row);
+  else list.prepend(row);
+  for (const other of others) removeRow(other);
+}
+
+/**
+ * Puts the server's rows in place of all that the list shows of a file; an archive is one file and many rows. Returns
+ * rows that showed the same as another file did, and moved.
+ */
 export function replaceRow(row, answers) {
+  const moved = [];
   keepingFocus(() => {
     for (const answer of answers) {
       const known = rowWithId(answer.dataset.row);
-      if (known)
-        known.replaceWith(answer); // one more slice of a series, or the same file once more
-      else row.before(answer);
+      if (known && keyOf(known) === keyOf(answer)) {
+        known.replaceWith(answer); // one more slice of a series
+      } else {
+        if (known) moved.push(known);
+        known?.remove();
+        row.before(answer);
+      }
       htmx.process(answer);
     }
-    removeRow(row);
+    for (const old of ofKey(keyOf(row))) if (!answers.includes(old)) removeRow(old);
   });
+  return moved;
 }
 
+const keyOf = (row) => row.dataset.key;
+const isOpen = (row) => ["waiting", "asks"].includes(row.dataset.state);
 const rowWithId = (id) => list.querySelector(`[data-row="${id}"]`);
+
+/** All rows of a file. */
+export const ofKey = (key) => [...list.children].filter((row) => keyOf(row) === key);
 
 // An element that leaves the page loses the focus, even if it comes back at once.
 function keepingFocus(change) {
@@ -112,25 +135,26 @@ export function removeRow(row) {
 }
 
 /**
- * The whole list as the server has it, but for what this page knows better: files being sent or whose request failed,
- * and those with a key in `changed`, which were answered or dismissed since the list was read.
+ * The whole list as the server has it, but for what this page knows better: files being sent, or whose request failed
+ * unless the list has their answer, and those with a key in `changed`, which were answered or dismissed since it was
+ * read.
  */
 export function showList(rows, changed) {
-  const left = new Map();
-  for (const row of list.children) {
-    if (knowsBetter(row.dataset, changed)) left.set(keyOf(row), [...(left.get(keyOf(row)) || []), row]);
-  }
+  const open = new Set(rows.filter(isOpen).map(keyOf));
+  const answered = new Set(rows.map(keyOf).filter((key) => !open.has(key)));
+  const isOwn = ({ key, row, state }) => key && !row && !(state === "refused" && answered.has(key));
+  const better = [...list.children].filter((row) => changed.has(keyOf(row)) || isOwn(row.dataset));
+  const left = byKey(better, keyOf);
+  const keys = new Set([...changed, ...left.keys()]);
   const shown = rows.flatMap((row) => {
-    const mine = left.get(keyOf(row));
+    if (!keys.has(keyOf(row))) return row;
+    const mine = left.get(keyOf(row)) || [];
     left.delete(keyOf(row));
-    return mine || (changed.has(keyOf(row)) ? [] : row);
+    return mine;
   });
   keepingFocus(() => list.replaceChildren(...[...left.values()].flat(), ...shown));
   htmx.process(list);
 }
-
-const keyOf = (row) => row.dataset.key;
-const knowsBetter = ({ key, row }, changed) => key && (!row || changed.has(key));
 
 /** Rows of files that never arrived: [{ name, size, key, reference, row }]. */
 export function notSent() {
@@ -165,8 +189,9 @@ export function finishedRows() {
   return [...list.querySelectorAll('[data-state="taken"], [data-state="known"]')].filter(ended);
 }
 
-/** Removes rows; if one had the focus, the row beside them gets it. */
-export function leaveRows(gone) {
+/** Removes rows, or what has taken their place meanwhile; if one had the focus, the row beside them gets it. */
+export function leaveRows(some) {
+  const gone = some.map((row) => (row.isConnected ? row : rowWithId(row.dataset.row))).filter(Boolean);
   const focused = gone.some((row) => row.contains(document.activeElement));
   for (const row of gone.slice(1)) removeRow(row);
   const next = gone.length && beside(gone[0]);

@@ -1,0 +1,166 @@
+"""The list of an open upload page beside what happens meanwhile: answers, other tabs, a case that is changed."""
+
+from pathlib import Path
+
+from playwright.sync_api import APIResponse, Page, Route, expect
+
+from tests import builders
+from tests.verification.services import Site
+from tests.verification.uploading import images, rows, uploaded, wait_until
+
+_UPLOADED = 60_000
+
+
+def hold_lists(page: Page) -> list[tuple[Route, APIResponse]]:
+    """Readings of the list, each answered by the site and not yet passed on."""
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/upload/rows/", hold)
+    return held
+
+
+def change_elsewhere(page: Page) -> None:
+    page.evaluate("new BroadcastChannel('brainscan-uploads').postMessage({ from: 'another tab', keys: [] })")
+
+
+def test_a_row_that_left_the_list_elsewhere_leaves_the_page_and_ends_its_polling(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/status/" in request.url else None)
+    page.route("**/status/?*", lambda route: route.abort())
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=100))
+    expect(rows(page, "taken")).to_have_count(1)
+    dismissed = "from diagnosis.models import UploadRow; UploadRow.objects.filter(user__username={!r}).delete()"
+    site.manage("shell", "-c", dismissed.format(clerk))
+    page.unroute("**/status/?*")
+    expect(rows(page)).to_have_count(0, timeout=_UPLOADED)
+    asked.clear()
+    page.wait_for_timeout(2000)
+    assert len(asked) <= 1
+
+
+def test_a_file_chosen_again_moves_its_row(page: Page, clerk: str, tmp_path: Path) -> None:
+    scans = images(tmp_path, 2, first=200)
+    page.locator("#id_case").fill("AGAIN-1")
+    page.locator("#id_files").set_input_files(scans)
+    expect(rows(page, "taken")).to_have_count(2)
+    page.locator("#id_files").set_input_files(scans[1])
+    expect(rows(page, "known")).to_have_count(1)
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text("scan_01.png")
+
+
+def test_an_archive_that_is_sent_again_is_listed_once(page: Page, clerk: str, tmp_path: Path) -> None:
+    series = builders.dicom_series(2, BurnedInAnnotation="YES", size=256)
+    archive = tmp_path / "study.zip"
+    plain = builders.png_bytes(builders.phantom(128, seed=300))
+    archive.write_bytes(builders.zipped({"a.png": plain} | {f"IM{n}": data for n, data in enumerate(series)}))
+    page.locator("#id_files").set_input_files(archive)
+    expect(page.locator(".upload-asks")).to_have_count(2, timeout=_UPLOADED)
+    expect(rows(page)).to_have_count(3)
+
+    sent: list[Route] = []
+    held = hold_lists(page)
+    page.route("**/upload/", lambda route: sent.append(route))
+    page.get_by_role("button", name="No name in all 2 images").click()
+    change_elsewhere(page)
+    wait_until(page, "the list read", lambda: len(held) == 1)
+    route, answer = held[0]
+    with page.expect_response("**/upload/rows/"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    expect(page.locator(".upload-asks")).to_have_count(0)
+    sent[0].continue_()
+    expect(page.locator("#uploads > li:not([data-row])")).to_have_count(0, timeout=_UPLOADED)
+    shown = rows(page).evaluate_all("rows => rows.map((row) => row.dataset.row)")
+    page.unroute("**/upload/")
+    page.reload()
+    assert rows(page).evaluate_all("rows => rows.map((row) => row.dataset.row)") == shown
+
+
+def test_a_list_read_before_a_file_was_canceled_does_not_bring_it_back(page: Page, clerk: str, tmp_path: Path) -> None:
+    sent: list[Route] = []
+    held = hold_lists(page)
+    page.route("**/upload/", lambda route: sent.append(route))
+    page.locator("#id_files").set_input_files(images(tmp_path, 3, first=400))
+    wait_until(page, "two files sent", lambda: len(sent) == 2)
+    change_elsewhere(page)
+    wait_until(page, "the list read", lambda: len(held) == 1)
+    page.get_by_role("button", name="Cancel scan_02.png").click()
+    expect(rows(page)).to_have_count(2)
+    route, answer = held[0]
+    with page.expect_response("**/upload/rows/"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    expect(rows(page)).to_have_count(2)
+
+
+def test_a_file_that_is_tried_again_goes_to_its_own_case(page: Page, site: Site, clerk: str, tmp_path: Path) -> None:
+    page.route("**/upload/", lambda route: route.abort())
+    page.locator("#id_case").fill("FIRST-1")
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=500))
+    expect(rows(page)).to_contain_text("The connection broke")
+    page.unroute("**/upload/")
+    page.locator("#id_case").fill("NEXT-2")
+    page.get_by_role("button", name="Try again").click()
+    expect(rows(page, "taken")).to_have_count(1)
+    assert uploaded(site, clerk) == [["FIRST-1", "scan_00.png"]]
+
+
+def test_a_reference_that_is_half_typed_names_no_case(page: Page, site: Site, clerk: str, tmp_path: Path) -> None:
+    checks: list[Route] = []
+    page.route("**/same-name/**", lambda route: checks.append(route))
+    page.locator("#id_case").fill("TYPED-1")
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=600))
+    wait_until(page, "the reference checked", lambda: len(checks) == 1)
+    page.locator("#id_case").focus()
+    page.keyboard.press("End")
+    page.keyboard.type("2")
+    checks[0].continue_()
+    expect(rows(page, "taken")).to_have_count(1)
+    assert uploaded(site, clerk) == [["TYPED-1", "scan_00.png"]]
+
+
+def test_files_of_a_named_case_do_not_take_the_rows_of_another(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    """Scanners give the files of every patient the same names and sizes."""
+    scans = images(tmp_path, 3, first=700)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.route("**/upload/", lambda route: route.continue_() if route.request.method == "GET" else None)
+    announced: list[str] = []
+    page.on("response", lambda answer: announced.append(answer.url) if answer.status == 204 else None)
+    page.locator("#id_case").fill("ONE-1")
+    page.locator("#id_files").set_input_files(scans[0])
+    for number in (1, 2):
+        wait_until(page, "the files announced", lambda: any("/rows/" in url for url in announced))
+        page.wait_for_timeout(500)  # for each case by itself
+        announced.clear()
+        page.reload()
+        if number == 1:
+            page.locator("#id_files").set_input_files(scans[:2])
+    expect(rows(page, "waiting")).to_have_count(2)
+    expect(rows(page, "waiting").filter(has_text="ONE-1")).to_have_count(1)
+    page.unroute("**/upload/")
+    page.locator("#id_case").fill("TWO-2")
+    page.locator("#id_files").set_input_files(scans)
+    expect(rows(page, "taken")).to_have_count(3)
+    expect(rows(page, "waiting")).to_have_count(2)
+    assert uploaded(site, clerk) == [["TWO-2", scan.name] for scan in scans]
+
+
+def test_a_list_that_leads_to_another_page_empties_nothing(page: Page, clerk: str, tmp_path: Path) -> None:
+    """As it does while a login waits for its second step."""
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=800))
+    expect(rows(page, "taken")).to_have_count(1)
+    page.route("**/upload/rows/", lambda route: route.fulfill(status=302, headers={"Location": "/password/"}))
+    change_elsewhere(page)
+    expect(page.locator("#logged-out")).to_be_visible()
+    expect(rows(page, "taken")).to_have_count(1)
