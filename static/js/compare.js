@@ -1,13 +1,13 @@
 // Two viewers side by side, linked if the reader wants. Keys go to the one used last.
 
-import { carried, linkedBy, linkedIndex, SAID } from "./viewer/link.js";
+import { carried, linkedBy, linkedIndex, SAID, shiftedIndex } from "./viewer/link.js";
 import { open } from "./viewer/open.js";
 
 const page = document.querySelector("[data-compare]");
 const viewers = [...page.querySelectorAll("[data-viewer]")].map((figure) => open(figure).viewer);
 const linked = (what) => page.querySelector(`[data-link="${what}"]`).checked;
 let following = false; // so that a viewer that follows the other does not move it in turn
-let offset = 0; // slices by which the reader shifted one stack while they were not linked
+let offset = 0; // slices by which the reader shifted the second stack while they were not linked
 
 function activate(viewer) {
   for (const one of viewers) one.inactive = one !== viewer;
@@ -24,8 +24,8 @@ function tell() {
 
 function follow(leader, other, what) {
   if (what === "slice" && linked("slices") && by()) {
-    const shift = leader === viewers[0] ? offset : -offset;
-    other.show(linkedIndex(leader.index, leader.listing, other.listing, by()) + shift);
+    const shift = leader === viewers[0] ? { after: offset } : { before: offset };
+    other.show(shiftedIndex(leader.index, leader.listing, other.listing, by(), shift));
   }
   if (what === "window" && linked("window") && other.values && leader.values) {
     if (leader.choice === "own") other.setBounds(carried(leader.shownBounds, leader.values, other.values));

@@ -1,5 +1,7 @@
 // Two scans of a case side by side: which of their slices match, and how a window of one applies to the other.
 
+import { clampIndex } from "../lib/slices.js";
+
 const PARALLEL = 0.99; // cosine between the normals of two stacks that count as parallel
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
@@ -28,6 +30,11 @@ export function linkedIndex(index, from, to, by) {
     if (Math.abs(to.slices[at].along - along) < Math.abs(to.slices[nearest].along - along)) nearest = at;
   }
   return nearest;
+}
+
+/** The same where the reader has shifted one stack: `from` by `before` of its slices, or `to` by `after` of its own. */
+export function shiftedIndex(index, from, to, by, { before = 0, after = 0 }) {
+  return linkedIndex(clampIndex(index - before, from.slices.length), from, to, by) + after;
 }
 
 /** Bounds on `to` for a window on `from`: gray values of MR have no unit, so they keep their place within each

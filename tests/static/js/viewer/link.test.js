@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { carried, linkedBy, linkedIndex, SAID } from "../../../../static/js/viewer/link.js";
+import { carried, linkedBy, linkedIndex, SAID, shiftedIndex } from "../../../../static/js/viewer/link.js";
 
 function stack(count, { spacing = 5, from = 0, normal = [0, 0, 1], frame = "f", plane = "axial" } = {}) {
   const slices = Array.from({ length: count }, (_, at) => ({ along: spacing === null ? null : from + spacing * at }));
@@ -13,6 +13,13 @@ test("stacks of one frame of reference are linked by position", () => {
   assert.equal(linkedIndex(4, a, b, "position"), 10); // both at 20 mm
   assert.equal(linkedIndex(10, b, a, "position"), 4);
   assert.equal(linkedIndex(0, a, b, "position"), 0); // nothing lies there: the nearest
+});
+
+test("a shift counts slices of the stack that was shifted, whichever one leads", () => {
+  const [a, b] = [stack(20), stack(81, { spacing: 1, from: 10 })];
+  assert.equal(shiftedIndex(6, a, b, "position", { after: 10 }), 30);
+  assert.equal(shiftedIndex(30, b, a, "position", { before: 10 }), 6);
+  assert.equal(shiftedIndex(3, b, a, "position", { before: 10 }), 2); // nothing lies there: the nearest
 });
 
 test("opposite normals count the same way", () => {
