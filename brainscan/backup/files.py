@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.files.base import File
@@ -68,13 +69,19 @@ def _copy(name: str, target: Path) -> tuple[int, str] | None:
 
 def require_empty() -> None:
     """Raises BackupError if the storage holds files of a site."""
-    for folder in ("scans", "previews"):
-        try:
-            found = default_storage.listdir(folder)
-        except FileNotFoundError:
-            continue
-        if any(found):
-            raise BackupError("The storage is not empty. Restore into an empty one: nothing is ever overwritten.")
+    if _holds_file("scans") or _holds_file("previews"):
+        raise BackupError(
+            "The storage is not empty. Restore into an empty one: nothing is ever overwritten. If a restore was "
+            "stopped in the middle, empty it first."
+        )
+
+
+def _holds_file(folder: str) -> bool:
+    try:
+        folders, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return False
+    return bool(names) or any(_holds_file(f"{folder}/{name}") for name in folders if name)
 
 
 def check(folder: Path, files: Copied) -> None:
@@ -86,17 +93,29 @@ def check(folder: Path, files: Copied) -> None:
         raise BackupError(f"{len(bad)} files of the backup are gone or damaged, among them {bad[0]}.")
 
 
-def restore(folder: Path, names: Iterable[str]) -> None:
-    """Put the files of a backup into the storage under the names that the rows know."""
+@contextmanager
+def restored(folder: Path, names: Iterable[str]) -> Iterator[None]:
+    """Put the files of a backup into the empty storage, under the names that the rows know. They go again if that or
+    what follows fails."""
+
+    written = []
 
     def put(name: str) -> None:
         with (folder / _FOLDER / name).open("rb") as source:
             stored = default_storage.save(name, File(source))
+        written.append(stored)
         if stored != name:
             raise BackupError(f"The storage has a file {name} already.")
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(put, names))
+        try:
+            list(pool.map(put, names))
+            yield
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            for name in written:
+                default_storage.delete(name)
+            raise
 
 
 def _digest(file: Path) -> str:

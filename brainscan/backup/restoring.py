@@ -31,8 +31,8 @@ def restore(source: Path) -> Manifest:
         if database.digest(source) != found.database_sha256:
             raise BackupError("The backup's database is gone or damaged.")
         files.check(source, kept)
-        database.restore(source, vendor=found.database)
-        files.restore(source, kept)
+        with files.restored(source, kept):  # first: a database alone would be a site without images
+            database.restore(source, vendor=found.database)
         call_command("migrate", interactive=False, verbosity=0)
         audit.record("site.restored", created=found.created, files=found.files)
         connections.close_all()

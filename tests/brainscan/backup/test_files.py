@@ -37,13 +37,29 @@ def test_there_and_back(stored: dict[str, str], backup: Path) -> None:
         files.require_empty()
     for name in NAMES:
         default_storage.delete(name)
-        Path(default_storage.path(name)).parent.rmdir()
     files.require_empty()
     assert files.read(backup) == copied == {name: (len(name), digest(name)) for name in NAMES}
     files.check(backup, copied)
-    files.restore(backup, copied)
+    with files.restored(backup, copied):
+        pass
     with default_storage.open(NAMES[0]) as file:
         assert file.read() == NAMES[0].encode()
+
+
+@pytest.mark.parametrize("missing", [None, NAMES[1]])
+def test_what_a_failed_restore_has_written_goes_again(
+    stored: dict[str, str], backup: Path, missing: str | None
+) -> None:
+    copied = Copied()
+    files.copy(stored, backup, known=copied)
+    for name in NAMES:
+        default_storage.delete(name)
+    if missing:
+        (backup / "storage" / missing).unlink()
+    with pytest.raises((OSError, BackupError)), files.restored(backup, copied):
+        assert not missing, "the database comes once all files are there"
+        raise BackupError("pg_restore failed")
+    files.require_empty()
 
 
 def test_missing_and_changed_files_are_named_and_the_next_round_copies_only_new_ones(
@@ -67,3 +83,14 @@ def test_a_damaged_backup_is_not_restored(stored: dict[str, str], backup: Path) 
     (backup / "storage" / NAMES[0]).unlink()
     with pytest.raises(BackupError, match="2 files"):
         files.check(backup, copied)
+
+
+def test_a_file_that_is_there_already_stays_as_it_is(stored: dict[str, str], backup: Path) -> None:
+    copied = Copied()
+    files.copy(stored, backup, known=copied)
+    default_storage.delete(NAMES[1])
+    with pytest.raises(BackupError, match="already"), files.restored(backup, copied):
+        pass
+    assert default_storage.exists(NAMES[0])
+    assert default_storage.listdir("scans/ab")[1] == ["one.bin"]
+    assert not default_storage.exists(NAMES[1])
