@@ -65,6 +65,11 @@ def test_an_archive_that_is_sent_again_is_listed_once(page: Page, clerk: str, tm
     page.locator("#id_files").set_input_files(archive)
     expect(page.locator(".upload-asks")).to_have_count(2, timeout=_UPLOADED)
     expect(rows(page)).to_have_count(3)
+    page.get_by_role("button", name="No name in it").first.click()
+    with page.expect_response("**/upload/rows/"):
+        change_elsewhere(page)
+    page.wait_for_timeout(500)
+    expect(page.locator(".upload-asks [aria-pressed=true]")).to_have_count(1)
 
     sent: list[Route] = []
     held = hold_lists(page)

@@ -152,6 +152,10 @@ export function showList(rows, changed) {
     left.delete(keyOf(row));
     return mine;
   });
+  for (const { dataset } of list.querySelectorAll('.upload-asks:has([aria-pressed="true"])')) {
+    const same = shown.find((row) => row.dataset.row === dataset.row);
+    if (same) part(same, "confirm")?.setAttribute("aria-pressed", "true"); // answered; the file's other images are not yet
+  }
   keepingFocus(() => list.replaceChildren(...[...left.values()].flat(), ...shown));
   htmx.process(list);
 }
