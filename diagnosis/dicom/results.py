@@ -52,9 +52,9 @@ class Result:
 
     study, series: UIDs of the images. patient: a pseudonym. orientation_letters: what lies at the left, right, upper
     and lower edge, "" if unknown. probability: 0 to 1. tumor_type: "" if none is known. model: name@digest. key: equal
-    for the same result, which thereby always gets the same UIDs. trained_on: the model was made with this scan.
-    readings: what people signed on the scan, the one that holds first. verified: that one attests this very result: it
-    was signed beside it, with the same pixels.
+    for the same result, which thereby gets the same UIDs for as long as its patient is the same. trained_on: the model
+    was made with this scan. readings: what people signed on the scan, the one that holds first. verified: that one
+    attests this very result: it was signed beside it, with the same pixels.
     """
 
     study: str
@@ -96,8 +96,11 @@ class Result:
         return source.instance, source.frame, *([source.number] if len(same) > 1 else [])
 
     def uid(self, *parts: object) -> str:
-        """A UID for an object made of this result; the same parts always give the same UID (PS3.5, B.2)."""
-        digest = hashlib.sha256("\0".join(map(str, (self.key, *parts))).encode()).digest()
+        """A UID for an object made of this result; the same parts always give the same UID (PS3.5, B.2).
+
+        A case that was renamed makes other objects: an archive may keep those of the earlier Patient ID.
+        """
+        digest = hashlib.sha256("\0".join(map(str, (self.key, self.patient, *parts))).encode()).digest()
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 

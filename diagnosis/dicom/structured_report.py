@@ -35,13 +35,13 @@ _PRESENCE = {
 def report(result: Result) -> Dataset:
     """The report on a result: a Comprehensive SR.
 
-    It is verified, by who signed it, and final only where a signature attests this very result (PS3.3, C.17.2). Each
-    set of signatures makes another document with a UID of its own, for a verified one must not change.
+    It is verified, by who signed it, and final only where a signature attests this very result (PS3.3, C.17.2).
+    Whatever changes in the readings, or in whether they verify the result, makes another document with a UID of its
+    own, for a verified one must not change.
     """
     references = [_evidence_dataset(result, source) for source in result.sources]
     groups = [_scan_group(result)] + [_image_group(result, source, box) for source, box in _boxes(result)]
     groups += [signed_readings.group(result, reading) for reading in result.readings]
-    signatures = [f"{one.username} {one.signed}" for one in result.readings]
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=_observer(result)),
         procedure_reported=codes.LN.BrainMRI,
@@ -54,7 +54,7 @@ def report(result: Result) -> Dataset:
         content=content[0],
         series_instance_uid=result.uid("report series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=result.uid("report", *signatures),
+        sop_instance_uid=result.uid("report", *result.readings, result.verified),
         instance_number=1,
         is_complete=True,
         **signed_readings.verification(result),

@@ -78,6 +78,17 @@ def stored(dataset: Dataset) -> Dataset:
     return dcmread(io.BytesIO(stream.getvalue()))
 
 
+def test_objects_of_another_patient_have_other_uids() -> None:
+    made = result()
+    renamed = replace(made, patient="CA-RENAMED")
+    for make in (report, lambda one: capture(one, one.sources[0])):
+        before, after = make(made), make(renamed)
+        assert (before.PatientID, after.PatientID) == ("CA-ABC234", "CA-RENAMED")
+        assert before.SOPInstanceUID != after.SOPInstanceUID
+        assert before.SeriesInstanceUID != after.SeriesInstanceUID
+        assert make(made).SOPInstanceUID == before.SOPInstanceUID
+
+
 def test_the_attributes_of_a_capture() -> None:
     made = result()
     [one] = made.sources

@@ -143,6 +143,14 @@ def test_a_verified_report_is_another_document_and_always_the_same() -> None:
     assert report(later).SeriesInstanceUID == report(plain).SeriesInstanceUID
 
 
+@pytest.mark.parametrize(
+    "changes", [{"verified": False}, {"readings": (reading(outdated=True),)}, {"readings": (reading(family_name="L"),)}]
+)
+def test_a_report_that_tells_something_else_has_another_uid(changes: dict[str, Any]) -> None:
+    made = signed()
+    assert report(replace(made, **changes)).SOPInstanceUID != report(made).SOPInstanceUID
+
+
 def test_a_name_cannot_break_out_of_its_component() -> None:
     made = signed(reading(family_name="Le^vi=\\x\n", given_name="R" * 100))
     [observer] = stored(report(made)).VerifyingObserverSequence
