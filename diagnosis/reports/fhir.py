@@ -39,7 +39,10 @@ _PRESENCE = {
 
 
 def diagnostic_report(report: ScanReport, *, origin: Origin, site: str, pdf: bytes) -> Json:
-    """The resource as JSON values. site: address of this site with a slash, under which its identifiers are unique."""
+    """The resource as JSON values. site: address of this site with a slash, the start of its identifier systems.
+
+    Identifiers are unique within their system, but for those of cases: two owners may use one reference.
+    """
     subject = {"type": "Patient", "identifier": {"system": f"{site}cases", "value": report.case}}
     observations = [_of_model(report, subject), *_of_readers(report, subject, site)]
     signed = report.signed
