@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from diagnosis.access import audit, selectors
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import REUSABLE
-from diagnosis.presentation import labels
+from diagnosis.presentation import labels, stack_center
 from ml.evidence.drawing import OPACITY
 
 MAX_CHOICES = 200
@@ -23,6 +23,7 @@ def compare(request: HttpRequest, case_id: int) -> HttpResponse:
     rows = list(labels.with_calibration(newest))[::-1]
     pair = _pair(rows, request.GET.get("a", ""), request.GET.get("b", ""))
     for one in pair:
+        one.center = stack_center.of_scan(one.scan)  # type: ignore[attr-defined]
         one.start = one.key_slice.index if one.key_slice else one.scan.frames // 2  # type: ignore[attr-defined]
         if one.state in REUSABLE and not getattr(one, "blinded", False):
             audit.record("result.viewed", actor=request.user, target=one)

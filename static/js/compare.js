@@ -14,7 +14,15 @@ function activate(viewer) {
   for (const one of viewers) one.figure.classList.toggle("active", one === viewer);
 }
 
-const by = () => (viewers.every(({ listing }) => listing) ? linkedBy(viewers[0].listing, viewers[1].listing) : null);
+/** The viewer's listing, with the way from a slice's corner to its middle, in mm in the patient; null until it is there. */
+function listed({ listing, figure }) {
+  return listing && { ...listing, center: figure.dataset.center ? JSON.parse(figure.dataset.center) : null };
+}
+
+function by() {
+  const [a, b] = viewers.map(listed);
+  return a && b ? linkedBy(a, b) : null;
+}
 
 function tell() {
   const how = by();
@@ -25,7 +33,7 @@ function tell() {
 function follow(leader, other, what) {
   if (what === "slice" && linked("slices") && by()) {
     const shift = leader === viewers[0] ? { after: offset } : { before: offset };
-    other.show(shiftedIndex(leader.index, leader.listing, other.listing, by(), shift));
+    other.show(shiftedIndex(leader.index, listed(leader), listed(other), by(), shift));
   }
   if (what === "window" && linked("window") && other.values && leader.values) {
     if (leader.choice === "own") other.setBounds(carried(leader.shownBounds, leader.values, other.values));
@@ -54,7 +62,7 @@ viewers.forEach((viewer, index) => {
 // When they are linked again, the stacks keep that shift.
 page.addEventListener("change", (event) => {
   if (!event.target.matches('[data-link="slices"]') || !event.target.checked || !by()) return;
-  offset = viewers[1].index - linkedIndex(viewers[0].index, viewers[0].listing, viewers[1].listing, by());
+  offset = viewers[1].index - linkedIndex(viewers[0].index, ...viewers.map(listed), by());
 });
 
 activate(viewers[0]);

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from diagnosis.models import AuditEvent, Prediction
+from diagnosis import intake
+from diagnosis.models import AuditEvent, ModelVersion, Prediction, Slice
 from diagnosis.models.prediction import State
+from diagnosis.presentation import stack_center
+from tests.builders import dicom_bytes, dicom_series, phantom
 from tests.diagnosis.visibility import assert_visible
 from tests.factories import CaseFactory
 
@@ -88,3 +92,32 @@ def test_it_costs_the_same_for_many_scans(
             make(case=case, state=State.FAILED)
         with django_assert_max_num_queries(6):
             assert as_user.get(f"/cases/{case.pk}/compare/").status_code == 200
+
+
+def test_the_page_tells_where_the_middles_of_slices_lie(
+    as_user: Client, user: User, model_version: ModelVersion, make: Make
+) -> None:
+    tags = {"ImageOrientationPatient": [0, 0.8, 0.6, 1, 0, 0]}
+    data = [
+        dicom_bytes(phantom(96, seed=at)[:, :80], SeriesInstanceUID="1.2.3", ImagePositionPatient=[0, 0, 5 * at],
+                    PixelSpacing=[2, 1], **tags)
+        for at in range(2)
+    ]  # fmt: skip
+    uploads = [SimpleUploadedFile(f"IM{at}", one) for at, one in enumerate(data)]
+    prediction = intake.receive(user=user, files=uploads).accepted[0].prediction
+    other = make(case=prediction.scan.case, name="other.png")
+    page = as_user.get(address([prediction, other], a=0, b=1)).content.decode()
+    assert page.count("data-center=") == 1
+    # 79 columns to the back and the head, 95 rows of 2 mm to the left
+    assert 'data-center="[95.0, 31.6, 23.7]"' in page
+
+
+def test_a_stack_whose_file_is_missing_or_has_no_lengths_has_no_middle(user: User, model_version: ModelVersion) -> None:
+    data = dicom_series(2)
+    uploads = [SimpleUploadedFile(f"IM{at}", one) for at, one in enumerate(data)]
+    scan = intake.receive(user=user, files=uploads).accepted[0].scan
+    assert stack_center.of_scan(scan) == [47.5, 47.5, 0]
+    row = Slice.objects.filter(scan=scan).first()
+    assert row is not None
+    row.file.delete(save=False)
+    assert stack_center.of_scan(scan) is None

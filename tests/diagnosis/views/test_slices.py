@@ -52,6 +52,7 @@ def test_the_listing_has_each_slice_in_order(
     assert found["normal"] == [0, 0, 1]
     assert [one["number"] for one in found["slices"]] == [1, 2, 3, 4, 5, 6]
     assert [one["along"] for one in found["slices"]] == [0, 5, 10, 15, 20, 25]
+    assert [one["position"] for one in found["slices"]] == [[-48, -48, 5 * at] for at in range(6)]
     first = found["slices"][0]
     assert (first["status"], first["label"], len(first["box"])) == ("tumor", "Tumor 0.90", 4)
     assert first["caption"].endswith("of this slice's evidence")

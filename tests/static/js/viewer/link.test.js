@@ -22,6 +22,39 @@ test("a shift counts slices of the stack that was shifted, whichever one leads",
   assert.equal(shiftedIndex(3, b, a, "position", { before: 10 }), 2); // nothing lies there: the nearest
 });
 
+/** Axial slices of 200 mm a side whose planes are turned by so many degrees round the x axis of the patient. `middle`: of
+ * the first slice, which the next ones follow along the normal. */
+function tilted(degrees, middle, count = 20, flip = 1) {
+  const [sine, cosine] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
+  const normal = [0, -sine * flip, cosine * flip];
+  const center = [100, 100 * cosine, 100 * sine];
+  const slices = Array.from({ length: count }, (_, at) => {
+    const position = middle.map((one, axis) => one - center[axis] + at * 5 * normal[axis]);
+    return { position, along: position.reduce((sum, one, axis) => sum + one * normal[axis], 0) };
+  });
+  return { slices, normal, center, frame: "f", plane: "axial" };
+}
+
+test("slices of stacks that are tilted to each other go together where they cross, in the middle of the head", () => {
+  const level = tilted(0, [0, 150, 0]); // the head lies 150 mm off the middle of the magnet
+  for (const [other, expected] of [
+    [tilted(7, [0, 150, 0]), 8],
+    [tilted(7, [0, 150, 95 * Math.cos((7 * Math.PI) / 180)], 20, -1), 11],
+  ]) {
+    assert.equal(linkedBy(level, other), "position");
+    const index = linkedIndex(8, level, other, "position");
+    assert.ok(Math.abs(index - expected) <= 1, `${index}, not ${expected}`);
+  }
+});
+
+test("without the middles of their slices, only stacks that are level go together by position", () => {
+  const bare = (stack) => ({ ...stack, center: null });
+  const level = tilted(0, [0, 150, 0]);
+  assert.equal(linkedBy(bare(level), bare(tilted(0.5, [0, 150, 0]))), "position");
+  assert.equal(linkedBy(bare(level), bare(tilted(5, [0, 150, 0]))), "fraction");
+  assert.equal(linkedBy(level, bare(tilted(5, [0, 150, 0]))), "fraction");
+});
+
 test("opposite normals count the same way", () => {
   const flipped = stack(20, { spacing: 5, from: -95, normal: [0, 0, -1] });
   assert.equal(linkedIndex(3, stack(20), flipped, "position"), 16); // at 15 mm, which is -15 there
