@@ -7,6 +7,7 @@ machine a header names. Key/value pairs, which 3D Slicer fills with words of the
 import io
 import re
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,15 @@ _SPACES = {
 }
 """Whether the axes of an anatomical space run as NIfTI's do: to the right, the front and the head. "scanner-xyz" and
 the like do not say where the patient's right is."""
+_MILLIMETERS = {
+    **dict.fromkeys(("", "???", "none", "mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 10.0),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1000.0),
+    **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometers"), 0.001),
+}
+"""By a unit's name, which the format leaves free (section 5). A file that names none is in mm, as 3D Slicer's are."""
+_ODD_UNIT = re.compile(rb"^(?:space )?units:.*[^\x00-\x7f]", re.MULTILINE)
+"""pynrrd leaves out what is not ASCII: a micrometer with its Greek letter would be a meter."""
 _SPATIAL = {"domain", "space", "???", "none"}
 _COLORS = {"rgb-color", "rgba-color", "hsv-color", "xyz-color", "3-color", "4-color"}
 _SEGMENTATION = re.compile(r"Segment\d|Segmentation_")
@@ -52,12 +62,14 @@ def open_file(data: bytes, *, max_pixels: int) -> Opened:
     """Open a volume.
 
     Raises UnreadableImage with code `damaged`, `derived`, `four_dimensional`, `not_gray`, `truncated`, `too_large` or
-    `volume_format`, or with those of `as_nifti.opened`.
+    `volume_format` (also for a unit of length that is not known), or with those of `as_nifti.opened`.
     """
     header, start = _header(data)
     for name in ("data file", "datafile"):
         if name in header:
             raise _not_read(f"its voxels are in another file ({name})")
+    if _ODD_UNIT.search(data[:start]):
+        raise _not_read("its unit of length is not written in ASCII")
     if any(_SEGMENTATION.match(name) for name in header):
         raise UnreadableImage("derived", "The NRRD file holds a segmentation, not an image of a scanner.")
     shape, kept = _shape(header)
@@ -151,11 +163,23 @@ def _directions(header: dict[str, Any], kept: list[int]) -> tuple[NDArray[np.flo
         axes = np.zeros((3, 3))
         for column, axis in enumerate(kept):
             axes[:, column] = directions[axis, :3] if axis >= 0 else np.cross(axes[:, 0], axes[:, 1])
+        axes *= np.reshape(_units(header, "space units", range(3)), (3, 1))
         return axes * np.reshape(signs or (-1, -1, 1), (3, 1)), signs is not None
     spacings = np.asarray(header.get("spacings", ()), np.float64)
     if len(spacings) <= max(kept):
         return None, False
-    return as_nifti.UPRIGHT * [spacings[axis] if axis >= 0 else 1 for axis in kept], False
+    sides = [spacings[axis] if axis >= 0 else 1 for axis in kept]
+    return as_nifti.UPRIGHT * sides * _units(header, "units", kept), False
+
+
+def _units(header: dict[str, Any], field: str, axes: Iterable[int]) -> list[float]:
+    """mm of the unit of each of these axes. Raises UnreadableImage with code `volume_format`."""
+    named = [str(one).strip().lower() for one in header.get(field, ())]
+    units = [_MILLIMETERS.get(named[axis]) if 0 <= axis < len(named) else 1.0 for axis in axes]
+    known = [one for one in units if one is not None]
+    if len(known) < len(units):
+        raise _not_read(f"its unit of length ({field}) is not known")
+    return known
 
 
 def _not_read(why: str) -> UnreadableImage:

@@ -84,6 +84,22 @@ def test_thickness_and_letters_are_the_files() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "millimeters"), [("mm", 1), ("cm", 10), ("Meter", 1000), ("um", 0.001), ("", 1), ("???", 1)]
+)
+def test_lengths_are_millimeters_whatever_the_unit(unit: str, millimeters: float) -> None:
+    units = " ".join([f'"{unit}"'] * 3)
+    sides = np.array([1, 1, 5]) / millimeters
+    directed = nrrd(head(), np.diag([*(sides * [-1, 1, 1]), 1]), space_units=units)
+    spacings = " ".join(f"{side:g}" for side in sides)
+    spaced = nrrd(head(), space=None, space_directions=None, spacings=spacings, units=units)
+    for data in (directed, spaced):
+        found: Any = readers.open_file(data)
+        assert (found.thickness, *found.spacing) == pytest.approx((5, 1, 1))
+    apart = nrrd(head(), np.diag([-0.1, 1, 5, 1]), space_units='"cm" "mm" "mm"')
+    assert readers.open_file(apart).spacing == pytest.approx((1, 1))
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"space": "scanner-xyz"},
@@ -163,6 +179,8 @@ COLORS = np.zeros((3, 4, 5, 6), np.uint8)
         (nrrd(head(), encoding="ascii"), "volume_format"),
         (nrrd(head(), line_skip=1), "volume_format"),
         (nrrd(head(), byte_skip=-2), "volume_format"),
+        (nrrd(head(), space_units='"mm" "furlong" "mm"'), "volume_format"),
+        (nrrd(head(), space_units='"\u00b5m" "\u00b5m" "\u00b5m"'), "volume_format"),
         (nrrd(COLORS, kinds="RGB-color domain domain domain", space_directions=None), "not_gray"),
         (nrrd(COLORS, kinds="vector domain domain domain", space_directions=None), "four_dimensional"),
         (nrrd(COLORS, kinds="domain domain domain time", space_directions=None), "four_dimensional"),
