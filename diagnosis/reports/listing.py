@@ -34,7 +34,11 @@ COLUMNS = (
 BOM = "\ufeff"
 """Without it, Excel takes a CSV file for one in the computer's old 8-bit encoding."""
 
-_FORMULA = re.compile(r"""^[\s"'\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]""")
+_BEFORE = r"""[\s"'\u200b\ufeff]*"""
+_SIGN = "[=+\\-@＝＋－＠]"
+_FORMULA = re.compile(rf"^{_BEFORE}{_SIGN}|^[\t\r\n]")
+_LATER_FORMULA = re.compile(rf"(;{_BEFORE})({_SIGN})")
+"""Where a comma is the decimal sign, spreadsheets split a file at semicolons, those within a text too."""
 
 
 def as_csv(rows: QuerySet[Prediction], *, user: AnyUser, bom: bool = True) -> Iterator[str]:
@@ -66,10 +70,12 @@ def as_json(rows: QuerySet[Prediction], *, user: AnyUser) -> Iterator[str]:
 
 
 def safe_text(value: str) -> str:
-    """The text, with a leading ' if a spreadsheet might run it as a formula: quotes and blanks before it don't help.
+    """The text, with a ' wherever a spreadsheet might run a formula, at its start or after a semicolon: quotes and
+    blanks before it don't help.
 
     See OWASP, CSV Injection.
     """
+    value = _LATER_FORMULA.sub(r"\1'\2", value)
     return f"'{value}" if _FORMULA.search(value) else value
 
 

@@ -69,6 +69,20 @@ def test_no_cell_begins_like_a_formula(text: str) -> None:
     assert listing.safe_text(text) == f"'{text}"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a;=1+1;b", "a;'=1+1;b"),
+        ('a; "=1', "a; \"'=1"),
+        ("a;b;\t@x;-2", "a;b;\t'@x;'-2"),
+        ("=1;=2", "'=1;'=2"),
+        ("a;b=1", "a;b=1"),
+    ],
+)
+def test_no_text_after_a_semicolon_begins_like_a_formula(text: str, expected: str) -> None:
+    assert listing.safe_text(text) == expected
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert listing.safe_text(text) == text
