@@ -41,6 +41,7 @@ _BEFORE_LOGIN = {
 }
 _POLLED = {"status", "queue", "history-new"}
 """What an open page requests by itself, which is no sign that somebody is there."""
+_BY_SCRIPT = {"X-Requested-With", "Hx-Request"}
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"
 _API = ("/api/", _DICOMWEB)
@@ -124,7 +125,8 @@ class Sessions:
     """Ends a session that nobody uses, and notes when one was used.
 
     With the end of a session the browser drops what it keeps of its pages. Their answers forbid it to keep any on disk;
-    this is for pages that it holds in memory, to go back to.
+    this is for pages that it holds in memory, to go back to. What a page's script requests is answered with the
+    person's id: in another tab another one may have logged in, whose answer the page must not show.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -135,6 +137,8 @@ class Sessions:
         response = self.get_response(request)
         if sessions.ENDED in request.META:
             response.headers["Clear-Site-Data"] = '"cache"'
+        if _BY_SCRIPT & request.headers.keys() and request.user.is_authenticated:
+            response.headers["X-Person"] = str(request.user.pk)
         return response
 
     def process_view(self, request: HttpRequest, *_: object) -> None:

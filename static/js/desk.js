@@ -3,6 +3,7 @@
 import { between, merge } from "./lib/desk.js";
 import { byId, isShortcut, part } from "./lib/dom.js";
 import { htmx } from "./lib/htmx.js";
+import { isForeign } from "./lib/person.js";
 import { ensurePoller } from "./poller.js";
 
 const ASK_EVERY = 10_000; // milliseconds
@@ -114,9 +115,9 @@ async function ask() {
   if (document.hidden) return;
   try {
     const address = `${table.dataset.fresh}&since=${encodeURIComponent(table.dataset.shownAt)}`;
-    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    const answer = await fetch(address, { headers: { "X-Requested-With": "XMLHttpRequest" } });
     if (!answer.ok) return;
-    if (new URL(answer.url).pathname === document.body.dataset.login) {
+    if (isForeign(answer.url, answer.headers.get("X-Person"), document.body.dataset)) {
       location.reload();
       return;
     }

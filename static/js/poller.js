@@ -3,6 +3,7 @@
 
 import { byId } from "./lib/dom.js";
 import { htmx } from "./lib/htmx.js";
+import { isForeign } from "./lib/person.js";
 import { polledIds } from "./lib/polling.js";
 
 const QUEUE_EVERY = 10_000; // milliseconds
@@ -26,17 +27,17 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.id === "poller" && document.hidden) event.preventDefault();
 });
 
-const isLogin = (request) =>
-  Boolean(request?.responseURL) && new URL(request.responseURL).pathname === document.body.dataset.login;
+const isLost = (request) =>
+  Boolean(request) && isForeign(request.responseURL, request.getResponseHeader("X-Person"), document.body.dataset);
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (isLogin(event.detail.xhr)) event.detail.shouldSwap = false;
+  if (isLost(event.detail.xhr)) event.detail.shouldSwap = false;
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  // Once the session has ended, every answer is the login page: go there instead of polling on, unless the page has
-  // unsaved work and prevents it.
-  if (!isLogin(event.detail.xhr)) return;
+  // Once the session has ended, every answer is the login page, or for another person: go there instead of polling on,
+  // unless the page has unsaved work and prevents it.
+  if (!isLost(event.detail.xhr)) return;
   if (document.dispatchEvent(new Event("session:lost", { cancelable: true }))) location.reload();
 });
 

@@ -11,6 +11,7 @@ import { watchDrops } from "./upload/folders.js";
 import * as kept from "./upload/kept.js";
 import * as questions from "./upload/questions.js";
 import * as rows from "./upload/rows.js";
+import { sameFiles } from "./upload/same_files.js";
 import * as session from "./upload/session.js";
 import * as tabs from "./upload/tabs.js";
 import { transfer } from "./upload/transfer.js";
@@ -23,6 +24,8 @@ const limits = { image: Number(form.dataset.maxMb), archive: Number(form.dataset
 const queue = new UploadQueue(send);
 const files = new Map(); // key → file, while this page is open: a browser cannot reopen a file by itself
 const readings = new Set(); // of each reading of the list under way, the keys of what changed here since it began
+let begun = 0; // readings
+let shown = 0; // the latest reading whose list is on view
 let chosen = []; // files that wait for a case reference
 let unannounced = [];
 let announced = Promise.resolve(); // settles once every row is registered with the site
@@ -49,17 +52,24 @@ async function start() {
   const reference = caseField.reference(); // somebody may be typing in the field by the time it is checked
   const named = caseField.isNamed();
   const ready = await caseField.isReady();
+  const some = [...chosen];
+  const same = ready && !startAgain && (await sameFiles(some, notSentHere, { reference, named }));
   starting = false;
-  if (startAgain) return start();
-  byId("waits").textContent = ready ? "" : `${counted(chosen.length)} not sent yet: the case comes first.`;
-  showSummary();
-  if (!ready) return;
-  const some = chosen;
-  chosen = [];
-  const isFor = (row) => !named || row.reference === reference; // scanners give every patient's files the same names
-  const waiting = rows.notSent().filter((row) => !tabs.isElsewhere(row.key) && isFor(row));
+  if (!same) {
+    if (startAgain) return start();
+    byId("waits").textContent = ready ? "" : `${counted(some.length)} not sent yet: the case comes first.`;
+    if (ready) chosen = chosen.slice(some.length); // the question was left without an answer
+    showSummary();
+    return;
+  }
+  byId("waits").textContent = "";
+  chosen = chosen.slice(some.length);
+  const waiting = same.flatMap((name) => notSentHere().filter((row) => row.reference === name));
   await add(some.map((file) => newJob(file, claimRow(waiting, file), reference)));
+  if (startAgain) await start();
 }
+
+const notSentHere = () => rows.notSent().filter((row) => !tabs.isElsewhere(row.key));
 
 function newJob(file, claimed, reference) {
   const wanted = claimed?.reference || reference;
@@ -207,17 +217,22 @@ function putAgain(job, lookedAt = []) {
 
 async function refresh() {
   const changed = new Set();
+  begun += 1;
+  const number = begun;
   readings.add(changed);
   try {
     const found = await kept.read();
+    if (number < shown) return; // answers may overtake each other
+    shown = number;
     rows.showList(found, changed);
     questions.showAll();
     ensurePoller();
   } catch (error) {
     if (error instanceof kept.LoggedOut) loggedOut();
+  } finally {
+    readings.delete(changed);
+    showSummary();
   }
-  readings.delete(changed);
-  showSummary();
 }
 
 /** A list that was asked for before this may be older than these rows. */

@@ -72,3 +72,13 @@ def test_the_log_names_neither_what_was_searched_for_nor_a_hospitals_uids() -> N
 
     assert logged("/history/?q=Doe") == "GET /history/"
     assert logged("/dicomweb/studies/1.2.840.19700131?PatientID=4711") == "GET /dicomweb/…"
+
+
+@pytest.mark.django_db
+def test_what_a_pages_script_requests_is_answered_with_the_persons_id() -> None:
+    user = User.objects.create_user("ada")
+    client = Client()
+    client.force_login(user)
+    for header in ({"X-Requested-With": "XMLHttpRequest"}, {"HX-Request": "true"}):
+        assert client.get("/upload/rows/", headers=header).headers["X-Person"] == str(user.pk)
+        assert "X-Person" not in Client().get("/upload/rows/", headers=header).headers

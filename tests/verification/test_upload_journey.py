@@ -142,6 +142,9 @@ def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(
     expect(page.locator("#upload-summary")).to_have_text("4 not sent")
     expect(rows(page).first).to_contain_text("Not sent to case KEPT-1")
     page.locator("#id_files").set_input_files(scans)
+    question = page.get_by_role("dialog", name="Are these the same files?")
+    expect(question).to_contain_text("4 files of those you chose have the name and size of files that were not sent")
+    question.get_by_role("button", name="The same files: to case KEPT-1").click()
     expect(rows(page, "taken")).to_have_count(4, timeout=_UPLOADED)
     expect(rows(page)).to_have_count(4)
     assert uploaded(site, clerk) == [["KEPT-1", scan.name] for scan in scans]

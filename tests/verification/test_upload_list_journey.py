@@ -1,12 +1,13 @@
 """The list of an open upload page beside what happens meanwhile: answers, other tabs, a case that is changed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests import builders
 from tests.verification.services import Site
-from tests.verification.uploading import images, rows, uploaded, wait_until
+from tests.verification.uploading import images, log_in, rows, uploaded, wait_until
 
 _UPLOADED = 60_000
 
@@ -151,6 +152,7 @@ def test_files_of_a_named_case_do_not_take_the_rows_of_another(
         page.reload()
         if number == 1:
             page.locator("#id_files").set_input_files(scans[:2])
+            page.get_by_role("button", name="The same files: to case ONE-1").click()
     expect(rows(page, "waiting")).to_have_count(2)
     expect(rows(page, "waiting").filter(has_text="ONE-1")).to_have_count(1)
     page.unroute("**/upload/")
@@ -159,6 +161,91 @@ def test_files_of_a_named_case_do_not_take_the_rows_of_another(
     expect(rows(page, "taken")).to_have_count(3)
     expect(rows(page, "waiting")).to_have_count(2)
     assert uploaded(site, clerk) == [["TWO-2", scan.name] for scan in scans]
+
+
+def test_files_named_as_those_of_an_earlier_case_are_asked_about(
+    page: Page, site: Site, clerk: str, tmp_path: Path
+) -> None:
+    scans = images(tmp_path, 3, first=900)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.route("**/upload/", lambda route: route.continue_() if route.request.method == "GET" else None)
+    page.locator("#id_case").fill("ONE-1")
+    with page.expect_response("**/upload/rows/"):
+        page.locator("#id_files").set_input_files(scans[:2])
+    page.reload()
+    page.unroute("**/upload/")
+    question = page.get_by_role("dialog", name="Are these the same files?")
+    suggested = page.locator("#id_case").input_value()
+
+    page.locator("#id_files").set_input_files(scans)
+    expect(question).to_contain_text("2 files of those you chose")
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    page.wait_for_timeout(500)
+    expect(rows(page)).to_have_count(2)
+
+    page.locator("#id_files").set_input_files(scans)
+    question.get_by_role("button", name=f"Other files: to case {suggested}").click()
+    expect(rows(page, "taken")).to_have_count(3, timeout=_UPLOADED)
+    expect(rows(page, "waiting")).to_have_count(2)
+    assert uploaded(site, clerk) == [[suggested, scan.name] for scan in scans]
+
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose scan_00.png again").click()
+    chooser.value.set_files(scans[0])
+    expect(rows(page, "waiting")).to_have_count(1)
+    expect(question).to_be_hidden()
+
+
+def test_of_two_readings_the_one_begun_later_stays(page: Page, clerk: str, tmp_path: Path) -> None:
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=1000))
+    expect(page.get_by_role("link", name="Open the result of")).to_have_count(1, timeout=_UPLOADED)
+    page.wait_for_timeout(1500)
+    held = hold_lists(page)
+    for number in (1, 2):
+        change_elsewhere(page)
+        wait_until(page, "the list read", lambda number=number: len(held) == number)
+    old, new = held
+    with page.expect_response("**/upload/rows/"):
+        new[0].fulfill(status=200, body="")
+    expect(rows(page)).to_have_count(0)
+    with page.expect_response("**/upload/rows/"):
+        old[0].fulfill(response=old[1])
+    page.wait_for_timeout(500)
+    expect(rows(page)).to_have_count(0)
+
+
+def test_the_list_of_another_person_is_not_shown(page: Page, clerks: Iterator[str], clerk: str, tmp_path: Path) -> None:
+    page.locator("#id_files").set_input_files(images(tmp_path, 1, first=1100))
+    expect(rows(page, "taken")).to_have_count(1)
+    page.context.clear_cookies()
+    other = page.context.new_page()
+    other.goto("/upload/")
+    log_in(other, next(clerks))
+    other.locator("#id_files").set_input_files(images(tmp_path, 1, first=1200))
+    expect(rows(other, "taken")).to_have_count(1)
+    page.bring_to_front()
+    expect(page.locator("#logged-out")).to_contain_text("is logged in now")
+    expect(rows(page)).to_have_count(1)
+    other.close()
+
+
+def test_what_a_crashed_tab_was_sending_counts_as_not_sent(page: Page, clerk: str, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.route("**/upload/", lambda route: route.continue_() if route.request.method == "GET" else None)
+    with page.expect_response("**/upload/rows/"):
+        page.locator("#id_files").set_input_files(images(tmp_path, 1, first=1300))
+    page.clock.install()
+    page.reload()
+    row = rows(page, "waiting")
+    key = row.get_attribute("data-key")
+    page.evaluate("key => new BroadcastChannel('brainscan-uploads').postMessage({ from: 'dead', keys: [key] })", key)
+    page.clock.run_for(2000)
+    expect(row).to_contain_text("Being sent in another tab")
+    page.clock.run_for(40_000)
+    expect(row).to_contain_text("Being sent in another tab")
+    page.clock.run_for(60_000)
+    expect(row).to_contain_text("Not sent")
 
 
 def test_a_list_that_leads_to_another_page_empties_nothing(page: Page, clerk: str, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 // The upload list as the site keeps it: announce files, remove rows, read it again.
 
 import { byId } from "../lib/dom.js";
+import { isOther } from "../lib/person.js";
 
 const form = byId("upload-form");
 
-/** The session has ended: the answer was the login page, or one of its further steps. */
+/** The session has ended: the answer was the login page, one of its further steps, or for another person. */
 export class LoggedOut extends Error {}
 
 export const token = () => form.elements.csrfmiddlewaretoken.value;
@@ -50,6 +51,7 @@ async function post(address, fields) {
 
 async function textOf(answer) {
   if (answer.redirected || answer.status === 403) throw new LoggedOut();
+  if (isOther(answer.headers.get("X-Person"), form.dataset.user)) throw new LoggedOut();
   if (!answer.ok) throw new Error(`The site answered ${answer.status}.`);
   return answer.text();
 }
