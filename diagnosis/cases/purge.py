@@ -13,11 +13,12 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from diagnosis.access import audit
 from diagnosis.cases.errors import CaseRefused
+from diagnosis.cases.failures import Failures
 from diagnosis.cases.locking import locked
 from diagnosis.models import Case, DiscardedFile, Prediction, Review, Scan, Slice
 from diagnosis.models.discarded_file import discard
@@ -39,24 +40,35 @@ class Purged:
 def due_cases(now: datetime) -> QuerySet[Case]:
     """Cases whose time in the trash is over, and whose signed reviews need not be kept any longer."""
     old = Case.objects.filter(deleted__lte=now - timedelta(days=settings.TRASH_DAYS))
-    return old.exclude(_has_kept_reviews(now, scan__case=OuterRef("pk"))).order_by("pk")
+    return old.exclude(Exists(kept_reviews(now).filter(scan__case=OuterRef("pk")))).order_by("pk")
 
 
 def due_scans(now: datetime) -> QuerySet[Scan]:
     """Scans that were deleted alone, and whose time is over likewise."""
     old = Scan.objects.filter(deleted__lte=now - timedelta(days=settings.TRASH_DAYS), case__deleted=None)
-    return old.exclude(_has_kept_reviews(now, scan=OuterRef("pk"))).select_related("case").order_by("pk")
+    return old.exclude(Exists(kept_reviews(now).filter(scan=OuterRef("pk")))).select_related("case").order_by("pk")
 
 
-def purge() -> Purged:
-    """Delete for good what is due, and the files that an earlier purge left behind."""
-    now = timezone.now()
+def kept_reviews(now: datetime) -> QuerySet[Review]:
+    """Signed reviews that must not be deleted yet (SIGNED_REVIEW_DAYS)."""
+    if not settings.SIGNED_REVIEW_DAYS:
+        return Review.objects.none()
+    since = now - timedelta(days=settings.SIGNED_REVIEW_DAYS)
+    return Review.objects.filter(state=ReviewState.SIGNED, signed__gt=since)
+
+
+def purge(failures: Failures | None = None) -> Purged:
+    """Delete for good what is due, and the files that an earlier purge left behind. failures: where to note what cannot
+    be deleted."""
+    now, failures = timezone.now(), Failures() if failures is None else failures
     cases = scans = 0
     for case in due_cases(now):
-        scans += _purge_case(case, now)
-        cases += 1
+        with failures.noted(f"case {case.pk}"):
+            scans += _purge_case(case, now)
+            cases += 1
     for scan in due_scans(now):
-        scans += _purge_scan(scan, now)
+        with failures.noted(f"scan {scan.pk}"):
+            scans += _purge_scan(scan, now)
     return Purged(cases, scans, delete_files())
 
 
@@ -74,13 +86,6 @@ def delete_files() -> int:
         row.delete()
         deleted += 1
     return deleted
-
-
-def _has_kept_reviews(now: datetime, **where: OuterRef) -> Exists | Q:
-    if not settings.SIGNED_REVIEW_DAYS:
-        return Q(pk__in=())
-    since = now - timedelta(days=settings.SIGNED_REVIEW_DAYS)
-    return Exists(Review.objects.filter(state=ReviewState.SIGNED, signed__gt=since, **where))
 
 
 def _purge_case(case: Case, now: datetime) -> int:

@@ -87,6 +87,15 @@ def case_in_trash(case: Case) -> UnreadableImage:
     )
 
 
+def reading_kept(scan: Scan) -> UnreadableImage:
+    """The file shows that two scans are one, and the one that would go has a signed reading which the site keeps."""
+    return UnreadableImage(
+        "reading_kept",
+        f"With this file {scan.name} of case {scan.case.reference} would become part of another scan, and its signed "
+        "reading, which this site has to keep, would be lost. Upload the whole series to another case.",
+    )
+
+
 def no_room() -> UnreadableImage:
     """The disk became full while an upload was under way; files of it that came before are kept."""
     return UnreadableImage(

@@ -14,6 +14,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from diagnosis.access import audit
+from diagnosis.cases import purge
 from diagnosis.inference import transitions
 from diagnosis.inference.series import facts_of, part_notes
 from diagnosis.intake import free_space, quotas, rejections, series
@@ -81,6 +82,7 @@ def _store_group(
             take_turns(context.user)
             plan = series.plan(group, user=context.user)
             _check_size(plan)
+            _check_reviews(plan)
             adding = sum(one.size for one in _new(plan))
             if adding:
                 quotas.check(context.user, adding=adding, request=context.use)
@@ -104,6 +106,17 @@ def _check_size(plan: Plan) -> None:
     """Raises UnreadableImage with code `too_many_frames`."""
     if any(part.arrived and len(part.rows) + len(part.arrived) > series.MAX_SLICES for part in plan.parts):
         raise UnreadableImage("too_many_frames", f"The series has more than {series.MAX_SLICES:,} slices.")
+
+
+def _check_reviews(plan: Plan) -> None:
+    """Raises UnreadableImage with code `reading_kept` where a scan would go whose signed reviews must stay."""
+    emptied = [scan.pk for scan in plan.emptied]
+    if not emptied:
+        return
+    list(Scan.objects.select_for_update().filter(pk__in=emptied).order_by("pk").values_list("pk"))
+    kept = purge.kept_reviews(timezone.now()).filter(scan__in=emptied).select_related("scan__case").first()
+    if kept is not None:
+        raise rejections.reading_kept(kept.scan)
 
 
 def _saved(one: HeldSlice, held: HeldSlices, files: StoredFiles) -> Slice:

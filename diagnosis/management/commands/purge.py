@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from diagnosis.cases import purge, retention
+from diagnosis.cases.failures import Failures, Unfinished
 from diagnosis.models import DiscardedFile
 
 
@@ -17,11 +18,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["yes"]:
-            expired, done = retention.expire(), purge.purge()
+            failures = Failures()
+            expired, done = retention.expire(failures), purge.purge(failures)
             self.stdout.write(
                 f"{expired} expired cases moved to the trash. "
                 f"Deleted {done.cases} cases, {done.scans} scans and {done.files} files."
             )
+            try:
+                failures.report()
+            except Unfinished as error:
+                raise CommandError(str(error)) from None
             return
         now = timezone.now()
         for case in retention.expired(now):

@@ -1,16 +1,19 @@
 """What leaves the trash for good: rows, then files, never half of it; the audit trail stays."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
 from diagnosis.cases import purge, trash
+from diagnosis.cases.failures import Unfinished
 from diagnosis.cases.tasks import empty_trash
 from diagnosis.models import AuditEvent, Case, DiscardedFile, Embedding, Prediction, Review, Scan, Slice, SliceResult
 from tests.embeddings import embed
@@ -168,6 +171,61 @@ def test_what_was_restored_meanwhile_stays(case: Case, user: Any) -> None:
     trash.restore_case(case, actor=user)
     assert purge._purge_case(found, now) == 0
     assert case.scans.count() == 2
+
+
+def in_trash(user: Any, *, count: int) -> list[Case]:
+    cases = [PredictionFactory(scan__case__owner=user).scan.case for _ in range(count)]
+    for one in cases:
+        trash.delete_case(one, actor=user)
+    age(*cases)
+    return cases
+
+
+def fail_once(target: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first call fails, as for a case that cannot be deleted."""
+    module, _, name = target.rpartition(".")
+    original = getattr(import_module(module), name)
+
+    def first(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(target, original)
+        raise error
+
+    monkeypatch.setattr(target, first)
+
+
+def test_a_case_that_cannot_be_purged_is_named_and_keeps_no_other(
+    user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = in_trash(user, count=2)
+    fail_once("diagnosis.cases.purge.discard", IntegrityError("a rule of its own"), monkeypatch)
+    with pytest.raises(Unfinished, match=f"case {first.pk}[.]"):
+        empty_trash()
+    assert list(Case.objects.all()) == [first]
+    assert default_storage.exists(first.scans.get().preview.name)
+
+
+def test_a_scan_that_cannot_be_purged_is_named_by_the_command(
+    case: Case, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = case.scans.order_by("pk")
+    for scan in (first, second):
+        trash.delete_scan(scan, actor=user)
+    age(first, second)
+    fail_once("diagnosis.cases.purge.discard", IntegrityError("a rule of its own"), monkeypatch)
+    with pytest.raises(CommandError, match=f"scan {first.pk}[.]"):
+        call_command("purge", "--yes")
+    assert list(case.scans.all()) == [first]
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), SoftTimeLimitExceeded()])
+def test_a_database_that_is_away_is_no_fault_of_one_case(
+    error: Exception, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_trash(user, count=2)
+    fail_once("diagnosis.cases.purge.discard", error, monkeypatch)
+    with pytest.raises(type(error)):
+        purge.purge()
+    assert Case.objects.count() == 2
 
 
 @pytest.mark.parametrize(("days", "purged"), [(10, 0), (400, 1)])

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import IntegrityError
 from django.utils import timezone
 
 from diagnosis.access import audit, ownership
 from diagnosis.cases import housekeeping, retention, trash
+from diagnosis.cases.failures import Unfinished
 from diagnosis.models import AuditEvent, Case, Prediction, Scan
 from tests.factories import ScanFactory
 
@@ -85,6 +87,57 @@ def test_what_is_done_meanwhile_keeps_the_case(
     assert Case.objects.get(pk=old.pk).deleted is None
 
 
+def aged(*, count: int) -> list[Case]:
+    cases = [ScanFactory().case for _ in range(count)]
+    Scan.objects.update(created=timezone.now() - OLD)
+    Case.objects.update(created=timezone.now() - OLD)
+    return cases
+
+
+def test_runs_that_the_time_limit_ends_do_not_all_look_at_the_same_cases(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RETENTION_DAYS = 365
+    looked_at: set[Case] = set()
+
+    def slow(case: Case, since: Any) -> bool:
+        looked_at.add(case)
+        raise SoftTimeLimitExceeded
+
+    cases = aged(count=2)
+    monkeypatch.setattr(retention, "_has_events", slow)
+    for _ in range(64):  # begins at one of two: that all are the same has a chance of 2 ** -63
+        with pytest.raises(SoftTimeLimitExceeded):
+            retention.expire()
+    assert looked_at == set(cases)
+
+
+@pytest.mark.parametrize("first", [0, 1, 5])
+def test_wherever_it_begins_it_finds_all(first: int, settings: Any) -> None:
+    settings.RETENTION_DAYS = 365
+    cases = aged(count=3)
+    begin = first % 3
+    assert list(retention.expired(timezone.now(), first=first)) == cases[begin:] + cases[:begin]
+
+
+def test_a_case_that_cannot_be_moved_is_named_and_keeps_no_other(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RETENTION_DAYS = 365
+    bad, good = aged(count=2)
+    delete = trash.delete_case
+
+    def fail(case: Case, *, actor: Any) -> None:
+        if case == bad:
+            raise IntegrityError("a rule of its own")
+        delete(case, actor=actor)
+
+    monkeypatch.setattr(trash, "delete_case", fail)
+    with pytest.raises(Unfinished, match=f"case {bad.pk}[.]"):
+        housekeeping.run()
+    assert list(Case.objects.filter(deleted=None)) == [bad]
+
+
 def test_a_retention_that_meets_the_time_limit_keeps_nothing_from_its_purge(
     old: Case, user: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +145,7 @@ def test_a_retention_that_meets_the_time_limit_keeps_nothing_from_its_purge(
     trash.delete_case(old, actor=user)
     Case.objects.update(deleted=timezone.now() - timedelta(days=31))
 
-    def slow() -> int:
+    def slow(failures: Any) -> int:
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr(retention, "expire", slow)

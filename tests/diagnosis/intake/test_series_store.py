@@ -16,7 +16,7 @@ from pydicom.uid import generate_uid
 from diagnosis import intake
 from diagnosis.cases import purge
 from diagnosis.inference import pipeline
-from diagnosis.models import AuditEvent, DiscardedFile, Prediction, Scan, Slice, SliceResult
+from diagnosis.models import AuditEvent, DiscardedFile, Prediction, Review, Scan, Slice, SliceResult
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
 from tests import builders
@@ -47,6 +47,15 @@ def receive(user: Any, *files: bytes, **kwargs: Any) -> intake.Receipt:
 def contents(file: Any) -> bytes:
     with file.open() as opened:
         return bytes(opened.read())
+
+
+def stored_files() -> set[str]:
+    return {
+        f"{folder}/{sub}/{name}"
+        for folder in ("scans", "previews")
+        for sub in default_storage.listdir(folder)[0]
+        for name in default_storage.listdir(f"{folder}/{sub}")[1]
+    }
 
 
 def run_all() -> list[Prediction]:
@@ -160,34 +169,46 @@ def test_files_are_deleted_if_their_series_cannot_be_stored(user: Any, monkeypat
     assert [accepted.name for accepted in receipt.accepted] == ["IM0003"]
     assert not Slice.objects.exists()
     kept = {str(name) for name in Scan.objects.values_list("file", "preview", "thumbnail").get()}
-    stored = [
-        name
-        for folder in ("scans", "previews")
-        for sub in default_storage.listdir(folder)[0]
-        for name in (f"{folder}/{sub}/{file}" for file in default_storage.listdir(f"{folder}/{sub}")[1])
-    ]
-    assert set(stored) == kept
+    assert stored_files() == kept
+
+
+def tilted(number: int, orientation: list[float]) -> bytes:
+    place = {"ImagePositionPatient": [0, 0, 5 * number], "ImageOrientationPatient": orientation}
+    return builders.dicom_bytes(builders.phantom(64, seed=number), **place, **COMMON)
+
+
+def receive_two_tilted(user: Any) -> bytes:
+    """Two stacks tilted 3.6 degrees from each other, which are one when the slice comes that this returns."""
+    tilt, turn = math.radians(1.8), math.radians(1)
+    for first, angle in ((0, tilt), (3, -tilt)):
+        orientation = [1, 0, 0, 0, math.cos(angle), math.sin(angle)]
+        receive(user, *(tilted(first + n, orientation) for n in range(3)))
+    return tilted(6, [math.cos(turn), 0, math.sin(turn), 0, 1, 0])
+
+
+@pytest.mark.parametrize("days", [0, 3650])
+def test_a_slice_that_would_end_a_signed_reading_which_is_kept_is_refused(user: Any, settings: Any, days: int) -> None:
+    settings.SIGNED_REVIEW_DAYS = days
+    between = receive_two_tilted(user)
+    _, prediction = run_all()
+    review = transitions.sign(prediction, reader=user, opinion=Opinion(finding="no_tumor"))
+    stored = stored_files()
+    receipt = receive(user, between)
+    assert [one.code for one in receipt.rejected] == (["reading_kept"] if days else [])
+    assert Review.objects.filter(pk=review.pk).exists() == bool(days)
+    assert [scan.frames for scan in Scan.objects.order_by("id")] == ([3, 3] if days else [7])
+    assert not days or stored_files() == stored
 
 
 @pytest.mark.parametrize("judged", [True, False])
 def test_a_scan_that_loses_all_slices_goes_with_its_files(
     user: Any, judged: bool, django_capture_on_commit_callbacks: Any
 ) -> None:
-    """Two stacks tilted 3.6 degrees from each other are one when a slice between them comes."""
-    tilt, turn = math.radians(1.8), math.radians(1)
-
-    def file(number: int, orientation: list[float]) -> bytes:
-        place = {"ImagePositionPatient": [0, 0, 5 * number], "ImageOrientationPatient": orientation}
-        return builders.dicom_bytes(builders.phantom(64, seed=number), **place, **COMMON)
-
-    for first, angle in ((0, tilt), (3, -tilt)):
-        orientation = [1, 0, 0, 0, math.cos(angle), math.sin(angle)]
-        receive(user, *(file(first + n, orientation) for n in range(3)))
+    between = receive_two_tilted(user)
     if judged:
         run_all()
     gone = Scan.objects.order_by("id")[1]
     own = str(gone.file.name)
-    between = file(6, [math.cos(turn), 0, math.sin(turn), 0, 1, 0])
     with django_capture_on_commit_callbacks(execute=True):
         assert receive(user, between).rejected == []
     [scan] = Scan.objects.all()
