@@ -7,10 +7,10 @@ counts whether or not there is such an account: a locked name says nothing.
 
 import ipaddress
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -43,8 +43,10 @@ RULES = {
     FailureKind.ADDRESS: Rule(allowed=30),
     FailureKind.TOKEN_ADDRESS: Rule(allowed=100, longest=timedelta(minutes=15)),
 }
+_OF_ACCOUNT = (FailureKind.ACCOUNT, FailureKind.CODE)
 FORGOTTEN = timedelta(hours=24)
-"""After so long without a failure, the earlier ones are forgotten."""
+"""After so long without a failure, the earlier ones are forgotten. Of an address they fade in this time, as many as are
+allowed: people who share one mistype every day, and nobody's success starts it over."""
 
 
 class Locked(Exception):
@@ -58,6 +60,17 @@ class Locked(Exception):
             "or ask an administrator to unlock you."
         )
         super().__init__(self.message)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One attempt as it was counted at `at`, and what it changed: `faded` failures were forgotten, `last` is before it."""
+
+    failure_kind: FailureKind
+    key: str
+    at: datetime
+    faded: int
+    last: datetime
 
 
 class Attempt:
@@ -77,27 +90,38 @@ def attempt(*, username: str | None, failure_kind: FailureKind = FailureKind.ACC
     if address := _address():
         keys.append((FailureKind.ADDRESS, address))
     with transaction.atomic():
-        for failure_kind, key in keys:
-            count(failure_kind, key)
+        counted = [count(failure_kind, key) for failure_kind, key in keys]
     made = Attempt()
     yield made
     if made.succeeded:
-        _forgive(*keys)
+        _forgive(counted)
     else:
         _record_locks(*keys)
 
 
-def count(failure_kind: FailureKind, key: str) -> None:
+def count(failure_kind: FailureKind, key: str) -> Counted:
     """Count one attempt. Raises Locked, and counts nothing, while a lock holds."""
     now = timezone.now()
     with transaction.atomic():
         row, _ = LoginFailures.objects.select_for_update().get_or_create(failure_kind=failure_kind, key=key)
         if row.locked_until is not None and row.locked_until > now:
             raise Locked((row.locked_until - now).total_seconds())
-        row.failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
+        counted = Counted(failure_kind, key, at=now, faded=_faded(row, now), last=row.last)
+        row.failures += 1 - counted.faded
         pause = RULES[failure_kind].pause(row.failures)
         row.last, row.locked_until = now, now + pause if pause else None
         row.save(update_fields=["failures", "last", "locked_until"])
+    return counted
+
+
+def _faded(row: LoginFailures, now: datetime) -> int:
+    """How many of the failures are forgotten by now."""
+    passed = now - row.last
+    if passed > FORGOTTEN:
+        return row.failures
+    if row.failure_kind in _OF_ACCOUNT:
+        return 0
+    return min(row.failures, max(0, int(passed * RULES[FailureKind(row.failure_kind)].allowed / FORGOTTEN)))
 
 
 def token_failed() -> None:
@@ -131,15 +155,17 @@ def _address() -> str:
     return str(ipaddress.ip_network(f"{text}/64", strict=False))
 
 
-def _forgive(*keys: tuple[FailureKind, str]) -> None:
+def _forgive(attempts: Iterable[Counted]) -> None:
     """After a success a name starts over; its address only gets this attempt back, or one account would reset it."""
-    for failure_kind, key in keys:
-        rows = LoginFailures.objects.filter(failure_kind=failure_kind, key=key)
-        if failure_kind in (FailureKind.ACCOUNT, FailureKind.CODE):
+    for one in attempts:
+        rows = LoginFailures.objects.filter(failure_kind=one.failure_kind, key=one.key)
+        if one.failure_kind in _OF_ACCOUNT:
             rows.delete()
-        else:
+            continue
+        is_latest = rows.filter(last=one.at, failures__gt=0)
+        before = F("failures") - 1 + one.faded
+        if not is_latest.update(failures=before, last=one.last, locked_until=None):
             rows.filter(failures__gt=0).update(failures=F("failures") - 1)
-            rows.filter(failures__lt=RULES[failure_kind].allowed).update(locked_until=None)
 
 
 def _record_locks(*keys: tuple[FailureKind, str]) -> None:

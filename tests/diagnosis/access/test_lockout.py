@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -86,6 +87,47 @@ def test_an_address_that_tries_many_names_is_locked_and_a_success_does_not_reset
     log_in("one more", "guess")
     assert log_in("ada", PASSWORD).status_code == 429
     assert log_in("ada", PASSWORD, address="203.0.113.9").status_code == 302
+
+
+def test_logins_that_succeed_lock_no_address_however_many_failures_it_has(user: User) -> None:
+    for number in range(30):
+        log_in(f"name{number}", "guess")
+    pass_time(minutes=1.1)
+    for _ in range(3):
+        assert log_in("ada", PASSWORD).status_code == 302
+    assert log_in("one more", "guess").status_code == 200
+    assert "2 minutes" in log_in("ada", PASSWORD).content.decode()
+
+
+def test_people_behind_one_address_who_mistype_now_and_then_are_never_locked(user: User) -> None:
+    """Once in two hours, and somebody logs in each hour."""
+    for number in range(40):
+        assert log_in(f"name{number}", "guess").status_code == 200
+        for _ in range(2):
+            pass_time(hours=1)
+            assert log_in("ada", PASSWORD).status_code == 302
+    assert LoginFailures.objects.get(failure_kind=FailureKind.ADDRESS).failures <= 3
+
+
+def test_logins_that_succeed_do_not_keep_an_addresss_failures_from_being_forgotten(user: User) -> None:
+    for number in range(29):
+        log_in(f"name{number}", "guess")
+    for _ in range(5):
+        pass_time(hours=5)
+        assert log_in("ada", PASSWORD).status_code == 302
+    log_in("one more", "guess")
+    assert LoginFailures.objects.get(failure_kind=FailureKind.ADDRESS).failures == 1
+
+
+def test_successes_at_the_same_time_each_take_back_their_own(user: User) -> None:
+    log_in("nobody", "guess")
+    both = [lockout.attempt(username=name) for name in ("ada", "bob")]
+    with structlog.contextvars.bound_contextvars(ip="198.51.100.7"):
+        for one in both:
+            one.__enter__().succeeded = True
+        for one in both:
+            one.__exit__(None, None, None)
+    assert LoginFailures.objects.get(failure_kind=FailureKind.ADDRESS).failures == 1
 
 
 @pytest.mark.attack("guessing")
