@@ -7,8 +7,6 @@ indicator look up the average run time and cache it; polls read the cached value
 import time
 from collections.abc import Iterable
 
-from django.utils import timezone
-
 from diagnosis.inference import broker, heartbeats
 from diagnosis.models import Prediction
 from diagnosis.models.prediction import State
@@ -46,7 +44,8 @@ def with_estimates(rows: Iterable[Prediction], *, look_up: bool) -> list[Predict
 
 
 def _remaining(row: Prediction) -> float | None:
-    if row.started is None or not 0 < row.progress < row.scan.frames:
+    """From what a slice took in the last turn: the time of earlier ones is not known any more."""
+    each = row.milliseconds.get("slice")
+    if each is None or not 0 < row.progress < row.scan.frames:
         return None
-    each = (timezone.now() - row.started).total_seconds() / row.progress
-    return each * (row.scan.frames - row.progress)
+    return float(each) / 1000 * (row.scan.frames - row.progress)

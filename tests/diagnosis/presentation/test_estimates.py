@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from diagnosis.inference import transitions
 from diagnosis.models import Prediction, Scan
 from diagnosis.models.prediction import State
 from diagnosis.presentation import estimates
+from tests.factories import PredictionFactory
 
 READY = {"ready": True, "count": 1, "models": []}
 
@@ -84,8 +86,25 @@ def test_queued_rows_get_an_estimate_by_their_position(broker: Broker, clock: li
     ("progress", "frames", "left"), [(30, 120, 60.0), (0, 120, None), (1, 1, None), (120, 120, None)]
 )
 def test_a_running_series_takes_as_long_as_its_remaining_slices(progress: int, frames: int, left: float | None) -> None:
-    started = timezone.now() - timedelta(seconds=20)
-    row = Prediction(state=State.RUNNING, progress=progress, started=started, scan=Scan(frames=frames))
+    row = Prediction(state=State.RUNNING, progress=progress, milliseconds={"slice": 667.0}, scan=Scan(frames=frames))
     [estimated] = estimates.with_estimates([row], look_up=False)
     found = estimated.estimate  # type: ignore[attr-defined]
     assert found == (None if left is None else pytest.approx(left, abs=3))
+
+
+@pytest.mark.django_db
+def test_in_its_second_turn_a_series_is_not_said_to_be_almost_done() -> None:
+    row = PredictionFactory(state="queued", progress=0, scan__frames=120)
+    turns = [(30, 20), (60, 20)]  # slices that have a result at its end, and its seconds
+    for slices, seconds in turns:
+        claimed = transitions.claim(row.pk)
+        assert claimed is not None
+        claimed.started = timezone.now() - timedelta(seconds=seconds)
+        Prediction.objects.filter(pk=row.pk).update(started=claimed.started)
+        assert transitions.record_progress(claimed, slices=slices)
+        [running] = estimates.with_estimates(Prediction.objects.filter(pk=row.pk), look_up=False)
+        assert vars(running)["estimate"] == pytest.approx((120 - slices) * 20 / 30, rel=0.2)
+        assert transitions.requeue(claimed)
+    claimed = transitions.claim(row.pk)
+    [running] = estimates.with_estimates(Prediction.objects.filter(pk=row.pk), look_up=False)
+    assert vars(running)["estimate"] == pytest.approx(40, rel=0.2)
