@@ -142,8 +142,10 @@ def broker_url(redis_url: str) -> str:
 def storage(url: str, *, data_dir: Path) -> dict[str, Any]:
     """STORAGE_URL as a Django storage: `file:///folder`, `s3://bucket?endpoint_url=…`; default: in DATA_DIR."""
     parts = urlsplit(url)
-    if parts.scheme in ("", "file"):
-        folder = parts.path if parts.scheme == "file" else str(data_dir / "storage")
+    folder = str(data_dir / "storage")
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        url, folder = "", parts.path
+    if not url:
         return {
             "BACKEND": "brainscan.storage.WholeFiles",
             "OPTIONS": {"location": folder, "base_url": None},
@@ -217,12 +219,26 @@ def report_font(path: str) -> str:
     return path
 
 
+def api_rate(value: str) -> str:
+    """API_RATE, as REST framework reads it at the first request: so many per second, minute, hour or day."""
+    if not re.fullmatch(r"[1-9][0-9]*/[smhd][a-z]*", value):
+        raise ImproperlyConfigured(f"API_RATE is {value!r}; it is a number per sec, min, hour or day, such as 60/min.")
+    return value
+
+
 def ae_title(value: str) -> str:
     """DICOM_AE_TITLE without surrounding spaces."""
     title = value.strip(" ")
     if not is_ae_title(title):
         raise ImproperlyConfigured("DICOM_AE_TITLE must have 1 to 16 plain characters, and no backslash.")
     return title
+
+
+def dicom_port(value: int) -> int:
+    """DICOM_PORT; 0 for no listener."""
+    if not 0 <= value <= 65_535:
+        raise ImproperlyConfigured(f"DICOM_PORT is {value}; it is a port from 1 to 65535, or 0 for no listener.")
+    return value
 
 
 def dicomweb_url(value: str) -> str:

@@ -6,13 +6,13 @@ The defaults make a site that runs on one machine with nothing else installed: S
 
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from brainscan import config, oidc_config
+from brainscan.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -206,8 +206,8 @@ USE_TZ = True
 # The model and the worker.
 ML_ENGINE = config.engine(env.str("ML_ENGINE", default="auto"))
 ML_MODEL = env.str("ML_MODEL", default="")
-WORKERS = env.int("WORKERS", default=1)
-TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT", default=60)
+WORKERS = config.at_least("WORKERS", env.int("WORKERS", default=1), least=1)
+TASK_TIME_LIMIT = config.at_least("TASK_TIME_LIMIT", env.int("TASK_TIME_LIMIT", default=60), least=1)
 TASK_MAX_ATTEMPTS = 3
 
 CELERY_BROKER_URL = config.broker_url(REDIS_URL)
@@ -251,7 +251,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "diagnosis.api.problems.handle",
     "DEFAULT_THROTTLE_CLASSES": ["diagnosis.api.throttling.UserThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": env.str("API_RATE", default="1200/min")},
+    "DEFAULT_THROTTLE_RATES": {"user": config.api_rate(env.str("API_RATE", default="1200/min"))},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
@@ -283,7 +283,7 @@ SPECTACULAR_SETTINGS = {
 
 # DICOM networking. The listener is a process of its own, started if a port is set.
 DICOM_AE_TITLE = config.ae_title(env.str("DICOM_AE_TITLE", default="BRAINSCAN"))
-DICOM_PORT = env.int("DICOM_PORT", default=0)
+DICOM_PORT = config.dicom_port(env.int("DICOM_PORT", default=0))
 DICOM_BIND = env.str("DICOM_BIND", default="127.0.0.1")
 DICOM_ALLOWED_AES = env.list("DICOM_ALLOWED_AES", default=[])
 DICOM_USER = env.str("DICOM_USER", default="")

@@ -31,7 +31,7 @@ def test_the_check_is_clean(tmp_path: Path, environment: dict[str, str]) -> None
 @pytest.mark.parametrize(
     ("environment", "complaint"),
     [
-        ({"HTTPS": "0"}, "security.W012"),
+        ({"HTTPS": "0"}, "security.W010"),
         ({"DEBUG": "1"}, "security.W018"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"ML_MODEL": "/nonexistent"}, "diagnosis.W001"),

@@ -64,7 +64,7 @@ class Locked(Exception):
 
 @dataclass(frozen=True)
 class Counted:
-    """One attempt as it was counted at `at`, and what it changed: `faded` failures were forgotten, `last` is before it."""
+    """One attempt, counted at `at`, and what that changed: `faded` failures are forgotten; `last` was before it."""
 
     failure_kind: FailureKind
     key: str

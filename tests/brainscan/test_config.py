@@ -1,6 +1,9 @@
 """Environment variables become settings, or an error that names the variable."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import environ
@@ -9,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import get_resolver
 
 from brainscan import config
+from brainscan.env import Environment
 
 
 def test_secret_key_from_environment_then_file_then_error(tmp_path: Path) -> None:
@@ -58,9 +62,49 @@ def test_storage(tmp_path: Path) -> None:
     s3 = config.storage("s3://scans?endpoint_url=http://h:9000", data_dir=tmp_path)
     assert s3["OPTIONS"]["bucket_name"] == "scans"
     assert s3["OPTIONS"]["endpoint_url"] == "http://h:9000"
-    for wrong in ("ftp://x", "s3://", "s3://b?acl=public"):
+    for own in ("file:///srv/scans", "file://localhost/srv/scans"):
+        assert config.storage(own, data_dir=tmp_path)["OPTIONS"]["location"] == "/srv/scans"
+    # A plain path would leave everything in DATA_DIR, and a relative one would lose its first part.
+    for wrong in ("ftp://x", "s3://", "s3://b?acl=public", "/srv/scans", "scans", "file://srv/scans", "file:scans"):
         with pytest.raises(ImproperlyConfigured, match="STORAGE_URL"):
             config.storage(wrong, data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "on"),
+    [("1", True), ("TRUE", True), ("on ", True), ("0", False), ("no", False), ("False", False), ("", None)],
+)
+@pytest.mark.parametrize("default", [True, False])
+def test_a_switch(value: str, on: bool | None, default: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS", value)
+    assert Environment().bool("HTTPS", default=default) is (default if on is None else on)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("HTTPS", "enabled", "is 'enabled'; it is 1 or 0"),
+        ("CASE_BY_PATIENT", "t", "is 't'; it is 1 or 0"),
+        ("WORKERS", "0", "must be at least 1"),
+        ("WORKERS", "two", "must be a whole number"),
+        ("TASK_TIME_LIMIT", "0", "must be at least 1"),
+        ("PREVALENCE", "rare", "must be a number"),
+        ("DICOM_PORT", "-1", "is -1; it is a port"),
+        ("DICOM_PORT", "65536", "is 65536; it is a port"),
+        ("API_RATE", "1200", "is '1200'; it is a number per sec"),
+        ("API_RATE", "0/min", "is '0/min'; it is a number per sec"),
+    ],
+)
+def test_a_value_that_cannot_be_stops_the_start(name: str, value: str, hint: str) -> None:
+    assert f"ImproperlyConfigured: {name} {hint}" in start_with(**{name: value})
+
+
+def start_with(**environment: str) -> str:
+    """What a program that reads the settings says with this environment."""
+    run = [sys.executable, "-c", "import brainscan.settings"]
+    done = subprocess.run(run, env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode
+    return done.stderr
 
 
 def test_engine() -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from brainscan import oidc_config
+from brainscan.env import Environment
 from diagnosis.access.oidc.rules import OidcSettings
 
 Read = Callable[..., OidcSettings | None]
@@ -18,7 +18,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
         given = {"ISSUER": "https://login.example/realms/x", "CLIENT_ID": "brainscan"} | values
         for name, value in given.items():
             monkeypatch.setenv(f"OIDC_{name}", value)
-        return oidc_config.read(environ.Env())
+        return oidc_config.read(Environment())
 
     return _read
 
@@ -56,6 +56,7 @@ def test_rules_are_read_as_claim_and_values(read: Read) -> None:
         ("LINK", "name"),
         ("LOCAL_LOGIN", "none"),
         ("SECOND_FACTOR", "amr"),
+        ("LINK_ADMINS", "never"),
     ],
 )
 def test_invalid_values(read: Read, name: str, value: str) -> None:

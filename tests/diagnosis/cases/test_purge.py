@@ -193,10 +193,8 @@ def fail_once(target: str, error: Exception, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(target, first)
 
 
-def test_a_case_that_cannot_be_purged_is_named_and_keeps_no_other(
-    user: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = in_trash(user, count=2)
+def test_a_case_that_cannot_be_purged_is_named_and_keeps_no_other(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = in_trash(user, count=2)
     fail_once("diagnosis.cases.purge.discard", IntegrityError("a rule of its own"), monkeypatch)
     with pytest.raises(Unfinished, match=f"case {first.pk}[.]"):
         empty_trash()

@@ -124,7 +124,7 @@ def test_a_case_that_cannot_be_moved_is_named_and_keeps_no_other(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.RETENTION_DAYS = 365
-    bad, good = aged(count=2)
+    bad, _ = aged(count=2)
     delete = trash.delete_case
 
     def fail(case: Case, *, actor: Any) -> None:

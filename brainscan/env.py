@@ -1,0 +1,31 @@
+"""The environment, read by django-environ, which takes most words for "off" and whose errors name no variable."""
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_ON, _OFF = {"1", "true", "yes", "on", "y", "ok"}, {"0", "false", "no", "off", "n"}
+
+
+class Environment(environ.Env):  # type: ignore[misc]
+    """Raises ImproperlyConfigured for a word where a switch or a number has to be."""
+
+    def bool(self, var: str, *, default: Any) -> Any:
+        """Whether the variable turns something on; not set or empty, it leaves the default."""
+        value = self.str(var, default="").strip().lower()
+        if value and value not in _ON | _OFF:
+            raise ImproperlyConfigured(f"{var} is {value!r}; it is 1 or 0.")
+        return value in _ON if value else default
+
+    def int(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().int(var, *args, **kwargs)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} must be a whole number.") from None
+
+    def float(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().float(var, *args, **kwargs)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} must be a number.") from None
