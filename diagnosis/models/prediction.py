@@ -281,8 +281,18 @@ class Prediction(models.Model):
 
     @property
     def has_map(self) -> bool:
-        """Whether there is evidence to draw. Refusals and results of models without a map have none."""
-        return bool(self.evidence and self.evidence.get("heat"))
+        """Whether there is evidence to draw. Refusals and results of models without a map have none, nor do those of a
+        series whose key slice has left it: nothing says on which image it lies."""
+        return bool(self.evidence and self.evidence.get("heat")) and not self._has_lost_key_slice
+
+    @property
+    def _has_lost_key_slice(self) -> bool:
+        return self.key_slice_id is None and self.scan.is_series
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether it has judged all slices that its scan has now. If not, the indices in `series` may be others'."""
+        return self.progress == self.scan.frames
 
     @property
     def likely_type(self) -> str:

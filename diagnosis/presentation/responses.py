@@ -140,7 +140,7 @@ def _drawn(
     request: HttpRequest, source: HasEvidence, name: str, draw: Callable[[Pillow.Image, Evidence], bytes]
 ) -> HttpResponseBase:
     found = localize.restore(source.evidence)
-    if found is None:
+    if found is None or not source.has_map:
         raise Http404("this prediction has no evidence map")
     preview = _preview(source)
 

@@ -43,11 +43,10 @@ def series(prediction: Prediction) -> tuple[str, ...]:
     """Which slices of a series point to a tumor, and what that is worth; empty for a single image."""
     if prediction.series is None:
         return ()
+    if not prediction.covers_all:
+        covered = f"{prediction.progress} of {prediction.scan.frames}"
+        return (f"More slices have arrived since: this prediction covers {covered}. Each shows what it says of it.",)
     texts = []
-    if prediction.progress != prediction.scan.frames:
-        texts.append(
-            f"More slices have arrived since: this prediction covers {prediction.progress} of {prediction.scan.frames}."
-        )
     runs = labels.runs(prediction)
     if runs:
         alone = len(runs) == 1 and runs[0][0] == runs[0][1]

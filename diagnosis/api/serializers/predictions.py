@@ -98,8 +98,8 @@ class PredictionSerializer(PredictionBriefSerializer):
             "frames": prediction.scan.frames,
             "progress": prediction.progress,
             "accepted": summary.get("accepted"),
-            "top": summary.get("top", []),
-            "extent": summary.get("extent"),
+            "top": summary.get("top", []) if prediction.covers_all else [],
+            "extent": summary.get("extent") if prediction.covers_all else None,
             "key_slice": prediction.key_slice.index if prediction.key_slice else None,
             "slices_url": reverse("api:prediction-slices", args=[prediction.pk], request=self.context.get("request")),
         }

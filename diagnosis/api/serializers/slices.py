@@ -19,14 +19,16 @@ class SeriesSerializer(serializers.Serializer[Any]):
     progress = serializers.IntegerField(help_text="Slices that have a result.")
     accepted = serializers.IntegerField(allow_null=True, help_text="Slices that the gate let pass.")
     top = serializers.ListField(
-        child=serializers.IntegerField(), help_text="The most telling slices, by index from 0, strongest first."
+        child=serializers.IntegerField(),
+        help_text="The most telling slices, by index from 0, strongest first. Empty once the scan has others.",
     )
     extent = serializers.ListField(
         child=serializers.IntegerField(),
         min_length=2,
         max_length=2,
         allow_null=True,
-        help_text="First and last index of the slices around the strongest that speak for a tumor.",
+        help_text="First and last index of the slices around the strongest that speak for a tumor. Null once the scan "
+        "has other slices.",
     )
     key_slice = serializers.IntegerField(allow_null=True, help_text="Index of the slice whose evidence is given.")
     slices_url = serializers.URLField()

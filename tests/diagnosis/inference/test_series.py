@@ -296,3 +296,39 @@ def test_a_result_of_a_slice_that_has_left_its_scan_is_not_copied(user: Any, oth
     pipeline.run(prediction_id=theirs.pk)
     assert (fresh(theirs).state, fresh(theirs).reused_from) == ("done", done)
     assert SliceResult.objects.filter(prediction=theirs).count() == 3
+
+
+def test_an_earlier_models_result_names_no_slice_once_others_have_come(user: Any, model: Any, client: Any) -> None:
+    def told(prediction: Prediction) -> dict[str, Any]:
+        found: dict[str, Any] = client.get(f"/api/v1/predictions/{prediction.pk}/").json()["series"]
+        return found
+
+    client.force_login(user)
+    files = builders.dicom_series(14)
+    late, rest = files[:3], files[3:]
+    earlier = intake.receive(user=user, files=_uploads(rest)).accepted[0].prediction
+    pipeline.run(prediction_id=earlier.pk)
+    assert told(earlier)["extent"] == [0, 10]
+    ModelVersion.objects.update(active=False)
+    ModelVersionFactory(active=True)
+    newer = intake.receive(user=user, files=_uploads(late)).accepted[0].prediction
+    pipeline.run(prediction_id=newer.pk)
+    assert told(newer)["extent"] == [0, 13] and told(newer)["top"]
+    assert (told(earlier)["extent"], told(earlier)["top"], told(earlier)["progress"]) == (None, [], 11)
+
+
+def test_evidence_is_drawn_on_no_other_slice_once_its_own_has_left(user: Any, model: Any, client: Any) -> None:
+    prediction = series(user, 12)
+    pipeline.run(prediction_id=prediction.pk)
+    client.force_login(user)
+    addresses = [f"/predictions/{prediction.pk}/{what}/" for what in ("heatmap", "overlay")]
+    assert [client.get(address).status_code for address in addresses] == [200, 200]
+    key = fresh(prediction).key_slice_id
+    assert key is not None
+    transitions.forget_slices([key])
+    assert not fresh(prediction).has_map
+    assert [client.get(address).status_code for address in addresses] == [404, 404]
+
+
+def _uploads(files: list[bytes]) -> list[SimpleUploadedFile]:
+    return [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(files)]

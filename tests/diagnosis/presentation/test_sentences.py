@@ -82,7 +82,10 @@ def test_a_result_from_before_runs_were_recorded_names_the_one_it_knows() -> Non
     assert sentences.series(row)[0] == "By itself, slice 4 of 40 points to a tumor."
 
 
-def test_slices_that_came_later_are_named() -> None:
-    row = prediction(Outcome.TUMOR, series=QUIET)
+def test_no_slice_is_named_by_a_number_that_may_be_anothers_since_slices_came() -> None:
+    row = prediction(Outcome.TUMOR, series=TWO_RUNS | {"top": [12, 11]})
+    assert "Strongest slices" in page(row)
     row.progress = 30
-    assert sentences.series(row)[0].endswith("covers 30 of 40.")
+    [text] = sentences.series(row)
+    assert "covers 30 of 40." in text
+    assert "slices 12 to 18" not in page(row) and "Strongest slices" not in page(row)
