@@ -11,11 +11,24 @@ const reversed = (pair) => pair[1] + pair[0];
 
 /** Whether a series can be cut in other planes. letters: at the left, right, upper and lower edge. spacing: mm between
  * slices. values: one of its slices. limit: bytes that may be kept in memory. */
-export function canBeCut({ slices, plane, letters, spacing }, values, limit) {
+export function canBeCut({ slices, plane, letters, spacing, normal }, values, limit) {
   if (!plane || letters.length !== 4 || !spacing || !values?.millimeters || slices.length < FEWEST) return false;
   const pixel = values.millimeters[0] / values.columns;
+  if (sideways(slices, normal) > pixel) return false; // each would be put straight above the one before
   const elongation = Math.max(spacing / pixel, pixel / spacing);
   return elongation <= LONGEST && slices.length * values.samples.byteLength <= limit;
+}
+
+/** Millimeters by which the slices are shifted within their planes, as far as it is known where they lie. */
+function sideways(slices, normal) {
+  const start = slices[0].position;
+  if (!normal || !start) return 0;
+  const shifts = slices.map(({ position }) => {
+    const way = (position ?? start).map((one, axis) => one - start[axis]);
+    const along = way.reduce((sum, one, axis) => sum + one * normal[axis], 0);
+    return Math.hypot(...way.map((one, axis) => one - along * normal[axis]));
+  });
+  return Math.max(...shifts);
 }
 
 /** For a plane: which axis of the stack (column, row or slice) runs from left to right, from top to bottom, and through

@@ -82,7 +82,7 @@ test("slices that run from left to right or from back to front are cut the right
 
 test("only series of about cubic voxels of known size are cut, and only what fits into memory", () => {
   const values = stack(1)[0]; // pixels of 2 mm
-  const listing = { ...AXIAL, slices: new Array(60) };
+  const listing = { ...AXIAL, slices: new Array(60).fill({}) };
   const bytes = 60 * values.samples.byteLength;
   assert.ok(canBeCut(listing, values, bytes));
   for (const changed of [
@@ -90,11 +90,19 @@ test("only series of about cubic voxels of known size are cut, and only what fit
     { letters: "" },
     { spacing: null },
     { spacing: 5.1 },
-    { slices: new Array(23) },
+    { slices: new Array(23).fill({}) },
   ]) {
     assert.ok(!canBeCut({ ...listing, ...changed }, values, bytes), JSON.stringify(changed));
   }
   assert.ok(!canBeCut(listing, { ...values, millimeters: null }, bytes));
   assert.ok(!canBeCut(listing, values, bytes - 1));
   assert.ok(!canBeCut(listing, null, bytes));
+});
+
+test("a stack whose slices are shifted sideways, as by a tilted gantry, is not cut", () => {
+  const values = stack(1)[0]; // pixels of 2 mm
+  const at = (shift) => Array.from({ length: 60 }, (_, s) => ({ position: [-90, -100 + shift * s, 2 * s - 40] }));
+  const listing = (shift) => ({ ...AXIAL, normal: [0, 0, 1], slices: at(shift) });
+  assert.ok(canBeCut(listing(0.03), values, 10 ** 6));
+  assert.ok(!canBeCut(listing(0.5), values, 10 ** 6)); // 14 degrees: 30 mm from the first to the last
 });
