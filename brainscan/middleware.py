@@ -2,12 +2,16 @@
 
 import ipaddress
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions import middleware
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.cache import patch_vary_headers
 from django_structlog.middlewares import RequestMiddleware
@@ -15,6 +19,7 @@ from django_structlog.middlewares import RequestMiddleware
 from brainscan import errors
 from diagnosis.access import access_log, login_steps, sessions, viewing
 from diagnosis.api import problems
+from diagnosis.views.targets import safe_target
 
 # Pages load only our own files, and hold no scripts or styles themselves. One policy for all needs no library.
 _POLICY = (
@@ -63,6 +68,19 @@ class SessionMiddleware(middleware.SessionMiddleware):
             return super().process_response(request, response)
         except SessionInterrupted:
             return response
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Django's, but a form sent without a session leads back to its page: most addresses of forms take no GET."""
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseRedirect:
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        sent_from = urlsplit(safe_target(request, request.headers.get("Referer", "")))
+        page = sent_from._replace(scheme="", netloc="").geturl()
+        return redirect_to_login(page, self.get_login_url(view_func), self.get_redirect_field_name(view_func))
 
 
 class RequestLog(RequestMiddleware):

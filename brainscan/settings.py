@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "brainscan.middleware.LoginRequired",
     "brainscan.middleware.RequestLog",
     "brainscan.middleware.SecurityHeaders",
     "brainscan.middleware.AuditAccess",

@@ -51,8 +51,26 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A selected row that is replaced, as when its analysis ends, stays selected.
+let replaced = null;
+
+const boxIn = (row) => row?.querySelector('input[name="id"]');
+
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const box = boxIn(detail.target.closest("tr[data-row]"));
+  if (box) replaced = { id: box.value, checked: box.checked, last: box === lastPicked };
+});
+
+document.addEventListener("htmx:oobAfterSwap", () => {
+  const box = replaced && boxIn(document.querySelector(`tr[data-row="${replaced.id}"]`));
+  if (box) box.checked = replaced.checked;
+  if (box && replaced.last) lastPicked = box;
+  replaced = null;
+  showPicked();
+});
+
 document.addEventListener("keydown", (event) => {
-  if (!isShortcut(event)) return;
+  if (!isShortcut(event) || document.querySelector("dialog[open]")) return;
   if (event.key === "u") document.querySelector('a[rel="next-unread"]')?.click();
   const box = event.key === "x" && document.querySelector('tr.here input[name="id"]');
   if (box) box.click();
@@ -95,6 +113,7 @@ function insert(rows) {
   }
   if (mark) window.scrollBy({ top: mark.getBoundingClientRect().top - before, behavior: "instant" });
   ensurePoller();
+  showPicked(); // not all rows are selected any more
 }
 
 let missed = 0;

@@ -54,6 +54,7 @@ window.addEventListener("pageshow", () => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.repeat) return; // held down since the page before: "commit" there would be "sign" here
   if (event.defaultPrevented || event.shiftKey || !isShortcut(event) || document.querySelector("dialog[open]")) return;
   const button = document.querySelector(`[data-review-key="${event.key}"]`);
   if (button) {

@@ -14,8 +14,26 @@ const KEYS = {
   l: "up",
 };
 
+let leaving = false; // for another result: keys typed ahead are not about the one that is still on view
+
+window.addEventListener("pageshow", () => {
+  leaving = false;
+});
+
+// In the capture phase, before the shortcuts of the viewer and the reading panel.
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key === "Escape") leaving = false; // it stops the browser's loading
+    if (leaving && isShortcut(event)) event.stopImmediatePropagation();
+  },
+  true,
+);
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.shiftKey || !isShortcut(event) || document.querySelector("dialog[open]")) return;
-  const rel = KEYS[event.key];
-  if (rel) document.querySelector(`a[rel="${rel}"]`)?.click();
+  const link = document.querySelector(`a[rel="${KEYS[event.key]}"]`);
+  if (!link) return;
+  leaving = true;
+  link.click();
 });

@@ -15,7 +15,7 @@ function move(step) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (!isShortcut(event)) return;
+  if (!isShortcut(event) || document.querySelector("dialog[open]")) return;
   if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
   else if (event.key === "o") document.querySelector("[data-row].here [data-open]")?.click();

@@ -82,3 +82,17 @@ def test_what_a_pages_script_requests_is_answered_with_the_persons_id() -> None:
     for header in ({"X-Requested-With": "XMLHttpRequest"}, {"HX-Request": "true"}):
         assert client.get("/upload/rows/", headers=header).headers["X-Person"] == str(user.pk)
         assert "X-Person" not in Client().get("/upload/rows/", headers=header).headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "referer, page",
+    [
+        ("http://testserver/predictions/7/?list=q%3DA", "/predictions/7/%3Flist%3Dq%253DA"),
+        ("https://elsewhere.example/predictions/7/", "/history/"),
+        ("", "/history/"),
+    ],
+)
+def test_a_form_sent_without_a_session_leads_back_to_its_page(referer: str, page: str) -> None:
+    answer = Client().post("/predictions/7/review/", {"action": "sign"}, headers={"Referer": referer})
+    assert (answer.status_code, answer.url) == (302, f"/login/?next={page}")  # type: ignore[attr-defined]

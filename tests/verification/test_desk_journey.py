@@ -1,0 +1,106 @@
+"""Worklist and result page beside what happens meanwhile: rows that are replaced, Back, a slow site, keys held down."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.verification.services import Site
+from tests.verification.test_reading import log_in
+from tests.verification.test_worklist import upload
+from tests.verification.uploading import wait_until
+
+CASE = "MEANWHILE"
+
+
+@pytest.fixture(scope="module")
+def scans(site: Site) -> list[int]:
+    return upload(site, {f"desk_{n}.png": 6000 + n for n in range(6)}, case=CASE)
+
+
+@pytest.fixture
+def reader(page: Page) -> Iterator[Page]:
+    log_in(page, "admin")
+    yield page
+
+
+def picked(page: Page) -> list[str]:
+    return page.locator("tbody input[name=id]:checked").evaluate_all("boxes => boxes.map((box) => box.value)")
+
+
+def test_a_row_that_is_replaced_stays_selected(reader: Page, scans: list[int]) -> None:
+    reader.goto(f"/history/?q={CASE}&sort=scan")
+    for number in (0, 1):
+        reader.locator("tbody input[name=id]").nth(number).check()
+    row = reader.locator(f"tr[data-row='{scans[0]}']")
+    row.get_by_role("button", name="Retry").click()
+    expect(row.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(reader.get_by_text("2 selected")).to_be_visible()
+    assert picked(reader) == [str(scans[0]), str(scans[1])]
+
+
+def test_coming_back_selects_no_other_row(reader: Page, site: Site, scans: list[int]) -> None:
+    reader.goto(f"/history/?q={CASE}")
+    box = reader.locator("tbody input[name=id]").first
+    box.check()
+    chosen = box.input_value()
+    reader.locator(f"tr[data-row='{chosen}'] [data-open]").click()
+    reader.wait_for_url("**/predictions/**")
+    upload(site, {"desk_new.png": 6100}, case=CASE)
+    reader.go_back()
+    reader.wait_for_url("**/history/**")
+    reader.wait_for_timeout(500)
+    assert picked(reader) in ([], [chosen])
+    shown = reader.locator("[data-part=picked]").text_content()
+    assert shown == (f"{len(picked(reader))} selected" if picked(reader) else "")
+
+
+def reviews_sent(page: Page) -> list[str]:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    return sent
+
+
+def test_keys_typed_ahead_of_the_next_scan_do_not_sign_the_last(reader: Page, scans: list[int]) -> None:
+    held: list[Route] = []
+    reader.goto(f"/predictions/{scans[2]}/?list=q%3D{CASE}%26sort%3Dscan")
+    sent = reviews_sent(reader)
+    reader.route(re.compile(rf"/predictions/{scans[3]}/"), lambda route: held.append(route))
+    reader.keyboard.press("n")
+    wait_until(reader, "the next scan asked for", lambda: len(held) == 1)
+    for key in ("2", "s"):
+        reader.keyboard.press(key)
+    reader.wait_for_timeout(300)
+    assert sent == []
+    held[0].continue_()
+    reader.wait_for_url(f"**/predictions/{scans[3]}/**")
+
+
+def test_a_key_held_down_since_another_page_signs_nothing(reader: Page, scans: list[int]) -> None:
+    sent = reviews_sent(reader)
+    reader.goto("/history/")
+    reader.keyboard.down("s")
+    reader.goto(f"/predictions/{scans[4]}/")
+    reader.get_by_label("No tumor").check()
+    reader.keyboard.down("s")
+    reader.wait_for_timeout(500)
+    reader.keyboard.up("s")
+    assert sent == []
+
+
+def test_a_result_that_does_not_load_at_once_comes_later_and_keeps_the_list(reader: Page, scans: list[int]) -> None:
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if "HX-Request" in {name.title().replace("Hx", "HX") for name in route.request.headers} and not failed:
+            failed.append(route.request.url)
+            route.fulfill(status=503, body="")
+        else:
+            route.continue_()
+
+    reader.route(re.compile(rf"/predictions/{scans[5]}/(\?|$)"), fail_once)
+    reader.goto(f"/predictions/{scans[5]}/?list=q%3D{CASE}")
+    reader.get_by_role("button", name="Retry").click()
+    wait_until(reader, "a result that failed to load", lambda: bool(failed))
+    expect(reader.locator("#review [name=list]").first).to_have_value(f"q={CASE}", timeout=20_000)
