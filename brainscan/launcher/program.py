@@ -81,7 +81,7 @@ class Program:
         self.status = process.wait()
         steady = time.monotonic() - self._started >= STEADY_SECONDS
         self.failures = 1 if steady else self.failures + 1
-        self.due = time.monotonic() + min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
+        self.due = time.monotonic() + pause_after(self.failures)
         return True
 
     def close(self) -> list[bytes]:
@@ -106,6 +106,11 @@ class Program:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signum)
+
+
+def pause_after(failures: int) -> float:
+    """Seconds until the next start. While the disk is full, nothing is given up, so failures may be thousands."""
+    return min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
 
 
 def _before_exec() -> None:

