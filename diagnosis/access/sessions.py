@@ -65,6 +65,12 @@ def start(request: HttpRequest, user: User) -> None:
     request.session[_USED] = time.time()
 
 
+def go_on(request: HttpRequest, user: User) -> None:
+    """Record the request's session again, where it stays though the person's sessions were forgotten."""
+    if not LoginSession.objects.filter(pk=_row(request)).exists():
+        start(request, user)
+
+
 def note_use(request: HttpRequest) -> None:
     """Record that the session was used now."""
     if 0 <= time.time() - request.session.get(_USED, 0) < _STEP:

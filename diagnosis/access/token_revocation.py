@@ -3,6 +3,7 @@
 from typing import Any
 
 from diagnosis.access import sessions, tokens
+from diagnosis.access.users import User
 
 
 class TokenRevocationValidator:
@@ -19,5 +20,10 @@ class TokenRevocationValidator:
 
     def password_changed(self, password: str, user: Any = None) -> None:
         if user is not None and user.pk:
-            tokens.revoke_all(user)
-            sessions.forget(user)
+            shut_out(user)
+
+
+def shut_out(user: User) -> None:
+    """Whoever has a token or a session of this person has to log in anew."""
+    tokens.revoke_all(user)
+    sessions.forget(user)

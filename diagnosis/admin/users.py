@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
+from diagnosis.access import sessions, token_revocation
 from diagnosis.access.selectors import READERS
 from diagnosis.admin.base import Listed, OfSuperusers
 from diagnosis.cases import handing_over
@@ -41,6 +42,16 @@ class AccountForm(forms.ModelForm):
     def save(self, commit: bool = True) -> Any:
         self.instance.set_unusable_password()
         return super().save(commit)
+
+
+class PasswordForm(auth.AdminPasswordChangeForm):
+    """Django's, which tells validators of a new password alone; tokens and sessions end also without one."""
+
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        if not user.has_usable_password():
+            token_revocation.shut_out(user)
+        return user
 
 
 class RemoveForm(forms.Form):
@@ -67,6 +78,7 @@ class UserAdmin(Listed, auth.UserAdmin):
     """Staff with the permission add accounts, without a password, and edit names. All else is for superusers."""
 
     asks_for_password = True
+    change_password_form = PasswordForm
     change_form_template = "admin/auth/user/removable.html"
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
 
@@ -92,7 +104,10 @@ class UserAdmin(Listed, auth.UserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         if not request.user.is_superuser:
             raise PermissionDenied
-        return super().user_change_password(request, id, form_url)
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST":
+            sessions.go_on(request, request.user)  # it may have been their own
+        return response
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _may_edit(request, obj)

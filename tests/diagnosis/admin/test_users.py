@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from diagnosis.models import AuditEvent
-from tests.factories import PredictionFactory
+from diagnosis.models import AuditEvent, LoginSession
+from tests.factories import PredictionFactory, token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +76,34 @@ def test_only_superusers_remove_accounts(as_staff: Callable[..., Client], user: 
     assert client.get(f"{USERS}{user.pk}/remove/").status_code == 403
     assert client.post(f"{USERS}{user.pk}/remove/", {"delete": "True"}).status_code == 403
     assert User.objects.filter(pk=user.pk).exists()
+
+
+NEW = {"password1": "another one 77", "password2": "another one 77", "usable_password": "true"}
+NONE = {"usable_password": "false", "unset-password": "1"}
+
+
+@pytest.mark.parametrize("sent", [NEW, NONE])
+def test_who_gets_another_password_or_none_is_shut_out(as_admin: Client, user: User, sent: dict[str, str]) -> None:
+    key, client = token_key(user), Client()
+    client.force_login(user)
+    assert as_admin.post(f"{USERS}{user.pk}/password/", sent).status_code == 302
+    user.refresh_from_db()
+    assert user.has_usable_password() == (sent == NEW)
+    assert Client().get("/api/v1/cases/", headers={"authorization": f"Token {key}"}).status_code == 401
+    assert client.get("/history/").status_code == 302
+    assert not LoginSession.objects.filter(user=user).exists()
+
+
+@pytest.mark.parametrize("sent", [NEW, NONE])
+def test_an_administrator_who_changes_their_own_password_there_keeps_a_session_that_is_listed(
+    as_admin: Client, admin: User, sent: dict[str, str]
+) -> None:
+    assert as_admin.post(f"{USERS}{admin.pk}/password/", sent).status_code == 302
+    assert LoginSession.objects.get(user=admin).session_key == as_admin.session.session_key
+    assert "(this session)" in as_admin.get("/sessions/").content.decode()
+
+
+def test_a_password_that_is_refused_ends_nothing(as_admin: Client, admin: User) -> None:
+    before = LoginSession.objects.get()
+    assert as_admin.post(f"{USERS}{admin.pk}/password/", NEW | {"password2": "another"}).status_code == 200
+    assert LoginSession.objects.get() == before
