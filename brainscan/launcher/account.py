@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 
 from brainscan.launcher.errors import LaunchError
-from diagnosis.access import password_rules
+from diagnosis.access import audit, password_rules
 
 USERNAME = "admin"
 
@@ -26,7 +26,8 @@ def prepare(*, password: str) -> None:
     if account is None:
         if password or not users.filter(is_superuser=True).exists():
             _check(password, get_user_model()(username=USERNAME))
-            users.create_superuser(username=USERNAME, password=password or None)
+            made = users.create_superuser(username=USERNAME, password=password or None)
+            audit.record_of_site("user.created", target=made, superuser=True)
         return
     if not account.is_superuser and (password or not users.filter(is_superuser=True).exists()):
         raise LaunchError(
@@ -37,6 +38,7 @@ def prepare(*, password: str) -> None:
         _check(password, account)
         account.set_password(password)
         account.save(update_fields=["password"])
+        audit.record_of_site("password.changed", target=account, by="ADMIN_PASSWORD")
 
 
 def _check(password: str, account: Any) -> None:

@@ -74,12 +74,19 @@ def register_default() -> ModelVersion:
         version = register(path=chosen or registry.DEFAULT_ARTIFACT)
     except ModelUnavailable:
         if chosen:
-            ModelVersion.objects.filter(active=True).update(active=False)
+            _deactivate_all()
         raise
     current = active()
     if chosen or current is None or _replaces(version, current):
         activate(version=version)
     return version
+
+
+def _deactivate_all() -> None:
+    with transaction.atomic():
+        for version in ModelVersion.objects.filter(active=True):
+            audit.record_of_site("model.deactivated", target=version, unusable=settings.ML_MODEL)
+        ModelVersion.objects.filter(active=True).update(active=False)
 
 
 def _replaces(version: ModelVersion, current: ModelVersion) -> bool:

@@ -13,6 +13,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from diagnosis.access import audit
 from diagnosis.access.users import User
 
 
@@ -33,6 +34,9 @@ class Command(createsuperuser.Command):
             except ValidationError as error:
                 raise CommandError(f"DJANGO_SUPERUSER_PASSWORD is refused. {' '.join(error.messages)}") from None
         super().handle(*args, **options)
+        name = options["username"] or os.environ.get("DJANGO_SUPERUSER_USERNAME")
+        if not options["interactive"]:  # else there was no terminal, and Django has made none
+            audit.record("user.created", target=User.objects.get(username=name), superuser=True)
 
     def _at_terminal(self, options: dict[str, Any]) -> None:
         """Ask for what the options lack, each until it is right."""
@@ -47,7 +51,8 @@ class Command(createsuperuser.Command):
             email = self.get_input_data(email_field, "Email address (may be left out): ")
         username, email = self.username_field.clean(username, None), email_field.clean(email, None)
         password = self._password(User(username=username, email=email))
-        manager.create_superuser(username, email=email, password=password)
+        made = manager.create_superuser(username, email=email, password=password)
+        audit.record("user.created", target=made, superuser=True)
         if options["verbosity"] >= 1:
             self.stdout.write("Superuser created successfully.")
 

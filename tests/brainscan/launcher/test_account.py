@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 
 from brainscan.launcher import account
 from brainscan.launcher.errors import LaunchError
+from diagnosis.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +34,9 @@ def test_admin_password_is_set_now_and_at_every_start() -> None:
     account.prepare(password="the second one")
     assert User.objects.get().check_password("the second one")
     assert account.one_time_password() is None
+    account.prepare(password="the second one")
+    rows = AuditEvent.objects.order_by("id").values_list("actor", "action", "target")
+    assert list(rows) == [("system", "user.created", "admin"), ("system", "password.changed", "admin")]
 
 
 def test_password_that_stays_ends_no_session() -> None:

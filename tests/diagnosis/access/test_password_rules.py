@@ -99,6 +99,21 @@ def test_a_superuser_made_without_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a longer pass phrase 77")
     call_command("createsuperuser", **made)
     assert PasswordHistory.objects.get().user.get_username() == "new"
+    monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "newer")
+    call_command("createsuperuser", **(made | {"username": None}))
+    assert created_by_a_command() == ["new", "newer"]
+
+
+def created_by_a_command() -> list[str]:
+    """Of whom the audit trail says so."""
+    events = AuditEvent.objects.filter(action="user.created", details={"superuser": True}).order_by("id")
+    return list(events.values_list("target", flat=True))
+
+
+def test_without_a_terminal_no_superuser_is_made_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("createsuperuser", stdin=io.StringIO())
+    assert "skipped" in capsys.readouterr().out
+    assert created_by_a_command() == []
 
 
 class Terminal(io.StringIO):
@@ -118,6 +133,7 @@ def test_a_superuser_made_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys:
     assert list(typed) == list(answers) == []
     made = User.objects.get(username="newer")
     assert made.is_superuser and made.check_password(good)
+    assert created_by_a_command() == ["newer"]
     errors = capsys.readouterr().err
     for said in ("already taken", "valid username", "valid email", BREACHED_SAID, "too short", "differ"):
         assert said in errors

@@ -96,6 +96,9 @@ def test_a_named_model_that_is_missing_leaves_none_active(tmp_path: Path, settin
     with pytest.raises(ModelUnavailable):
         model_versions.register_default()
     assert model_versions.active() is None
+    event = AuditEvent.objects.get(action="model.deactivated")
+    assert (event.actor, event.target_id) == ("system", str(ModelVersion.objects.get().pk))
+    assert event.details == {"unusable": settings.ML_MODEL}
     with pytest.raises(ModelUnavailable):
         model_versions.load_active()
 
