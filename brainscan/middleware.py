@@ -44,7 +44,7 @@ _BEFORE_LOGIN = {
     "health-ready",
     "metrics",
 }
-_POLLED = {"status", "queue", "history-new"}
+_POLLED = {"status", "queue", "history-new", "prediction-slices"}
 """What an open page requests by itself, which is no sign that somebody is there."""
 _BY_SCRIPT = {"X-Requested-With", "Hx-Request"}
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}

@@ -18,6 +18,7 @@ from diagnosis import intake
 from diagnosis.access import sessions
 from diagnosis.models import AuditEvent, LoginSession, Scan
 from tests.builders import phantom, png_bytes
+from tests.factories import PredictionFactory
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -109,6 +110,15 @@ def test_a_session_that_nobody_uses_ends(user: User, pass_time: Any) -> None:
     assert answer["Location"].startswith("/login/") and answer["Clear-Site-Data"] == '"cache"'
     assert not LoginSession.objects.exists() and not Session.objects.exists()
     assert AuditEvent.objects.get(action="session.timed_out").actor == "ada"
+
+
+def test_a_viewer_that_waits_for_its_slices_keeps_no_session_open(user: User, pass_time: Any) -> None:
+    waiting = PredictionFactory(state="queued", scan__case__owner=user)
+    client = logged_in()
+    pass_time(119)
+    assert client.get(f"/predictions/{waiting.pk}/slices/").status_code == 200
+    pass_time(121)
+    assert client.get("/history/")["Location"].startswith("/login/")
 
 
 def test_a_session_that_is_used_goes_on(user: User, pass_time: Any) -> None:
