@@ -147,12 +147,18 @@ def normal(username: str) -> str:
     return "".join(letter for letter in username if letter.isprintable()).casefold()[:150]
 
 
-def _address() -> str:
-    """The request's address; of IPv6 the network of 64 bits, as one visitor has all of its addresses. Else empty."""
-    text = audit.address()
-    if not text or ipaddress.ip_address(text).version == 4:
-        return text or ""
+def of_address(text: str) -> str:
+    """An address as it is counted: of IPv6 the network of 64 bits, as one visitor has all of its addresses. Raises
+    ValueError for other texts."""
+    if ipaddress.ip_address(text).version == 4:
+        return text
     return str(ipaddress.ip_network(f"{text}/64", strict=False))
+
+
+def _address() -> str:
+    """The request's address as it is counted; empty if there is none."""
+    text = audit.address()
+    return of_address(text) if text else ""
 
 
 def _forgive(attempts: Iterable[Counted]) -> None:

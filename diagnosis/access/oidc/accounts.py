@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from diagnosis.access import audit
-from diagnosis.access.oidc.rules import configured
+from diagnosis.access.oidc.rules import configured, texts
 from diagnosis.access.refusals import Refused
 from diagnosis.access.selectors import READERS
 from diagnosis.access.users import User
@@ -102,7 +102,7 @@ def has_two_factors(claims: Mapping[str, Any]) -> bool:
     if oidc.second_factor != "claims":
         return bool(oidc.second_factor == "provider")
     amr = claims.get("amr")
-    return (isinstance(amr, list) and _MULTIPLE_FACTORS in amr) or claims.get("acr") in oidc.acr
+    return (isinstance(amr, list) and _MULTIPLE_FACTORS in amr) or not oidc.acr.isdisjoint(texts(claims.get("acr")))
 
 
 def _by_rule(claims: Mapping[str, Any]) -> User | None:

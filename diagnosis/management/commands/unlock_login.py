@@ -1,9 +1,9 @@
 """`manage.py unlock_login NAME`: for whoever is locked out after failed logins, the only administrator included."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 
 from diagnosis.access import lockout
 from diagnosis.models import LoginFailures
@@ -19,7 +19,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
-        rows = list(LoginFailures.objects.filter(Q(key=name) | Q(key=lockout.normal(name))))
+        keys = {name, lockout.normal(name)}
+        with suppress(ValueError):
+            keys.add(lockout.of_address(name))
+        rows = list(LoginFailures.objects.filter(key__in=keys))
         if not rows:
             raise CommandError(f"No failed logins are known of {name!r}.")
         for row in rows:

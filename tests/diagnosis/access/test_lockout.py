@@ -206,6 +206,12 @@ def test_the_command_unlocks_names_and_addresses(user: User, capsys: pytest.Capt
         call_command("unlock_login", "ada")
 
 
+def test_the_command_unlocks_the_network_of_an_address_of_ipv6(user: User) -> None:
+    log_in("nobody", "guess", address="2001:db8::7")
+    call_command("unlock_login", "2001:db8::7")
+    assert not LoginFailures.objects.filter(failure_kind=FailureKind.ADDRESS).exists()
+
+
 def test_rows_that_count_no_more_go(user: User) -> None:
     LoginFailures.objects.create(failure_kind=FailureKind.ACCOUNT, key="old", last=timezone.now() - timedelta(days=2))
     for _ in range(5):

@@ -133,6 +133,7 @@ def test_made_up_answers_lock_their_address_and_refused_people_do_not(
         ({}, {"amr": ["pwd", "mfa"]}, True),
         ({}, {"acr": "2"}, False),
         ({"acr": frozenset({"2"})}, {"acr": "2"}, True),
+        ({"acr": frozenset({"2"})}, {"acr": ["1", "3"]}, False),
         ({"second_factor": "provider"}, {}, True),
         ({"second_factor": "never"}, {"amr": ["mfa"]}, False),
     ],
