@@ -110,7 +110,7 @@ class Program:
 
 def pause_after(failures: int) -> float:
     """Seconds until the next start. While the disk is full, nothing is given up, so failures may be thousands."""
-    return min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
 
 
 def _before_exec() -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -44,7 +45,7 @@ class AccountForm(forms.ModelForm):
         return super().save(commit)
 
 
-class PasswordForm(auth.AdminPasswordChangeForm):
+class PasswordForm(AdminPasswordChangeForm):
     """Django's, which tells validators of a new password alone; tokens and sessions end also without one."""
 
     def save(self, commit: bool = True) -> Any:
