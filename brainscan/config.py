@@ -55,9 +55,12 @@ def deid_secret(value: str, *, secret_key: str, data_dir: Path) -> bytes:
         return bytes.fromhex(file.read_text(encoding="ascii").strip())
     if value.startswith("hex:"):
         try:
-            return bytes.fromhex(value.removeprefix("hex:"))
+            found = bytes.fromhex(value.removeprefix("hex:"))
         except ValueError:
             raise ImproperlyConfigured("DEID_SECRET starts with hex: but is not hexadecimal.") from None
+        if not found:
+            raise ImproperlyConfigured("DEID_SECRET is hex: and nothing else: everybody knows such a secret.")
+        return found
     return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 
 
