@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
-from diagnosis.access import sessions, token_revocation
+from diagnosis.access import audit, sessions, token_revocation
 from diagnosis.access.selectors import READERS
 from diagnosis.admin.base import Listed, OfSuperusers
 from diagnosis.cases import handing_over
@@ -102,6 +102,18 @@ class UserAdmin(Listed, auth.UserAdmin):
             kwargs["form"] = AccountForm
         return super().get_form(request, obj, change=change, **kwargs)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        form.rights_before = _rights(obj.pk) if change else {}
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Django's own entry names the fields that have changed, not what was given or taken."""
+        super().save_related(request, form, formsets, change)
+        after = _rights(form.instance.pk)
+        changed = {name: value for name, value in after.items() if value != form.rights_before.get(name, value)}
+        if changed:
+            audit.record("user.rights_changed", actor=request.user, target=form.instance, **changed)
+
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         if not request.user.is_superuser:
             raise PermissionDenied
@@ -156,6 +168,15 @@ class GroupAdmin(OfSuperusers, auth.GroupAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.name != READERS)
+
+
+def _rights(user_id: int) -> dict[str, Any]:
+    """What an account may do, in values that JSON holds."""
+    user = User.objects.get(pk=user_id)
+    flags = {"active": user.is_active, "staff": user.is_staff, "superuser": user.is_superuser}
+    groups = user.groups.order_by("name").values_list("name", flat=True)
+    permissions = user.user_permissions.order_by("codename").values_list("codename", flat=True)
+    return {**flags, "groups": list(groups), "permissions": list(permissions)}
 
 
 def _may_edit(request: HttpRequest, obj: Any) -> bool:

@@ -30,6 +30,20 @@ def test_a_superuser_hands_out_rights(as_admin: Client, user: User) -> None:
     assert AuditEvent.objects.filter(action="admin.changed", actor="root").exists()
 
 
+def test_the_audit_trail_says_which_rights_were_given_and_taken(as_admin: Client, user: User) -> None:
+    reader, may_view = Group.objects.get(name="reader"), Permission.objects.get(codename="view_scan")
+    page = f"{USERS}{user.pk}/change/"
+    given = {"is_staff": "on", "groups": [reader.pk], "user_permissions": [may_view.pk]}
+    for sent in (given, given | {"first_name": "Ada"}, {}):
+        assert as_admin.post(page, form(user, **sent)).status_code == 302
+    events = AuditEvent.objects.filter(action="user.rights_changed").order_by("id")
+    assert {(event.actor, event.target_id) for event in events} == {("root", str(user.pk))}
+    assert [event.details for event in events] == [
+        {"staff": True, "groups": ["reader"], "permissions": ["view_scan"]},
+        {"staff": False, "groups": [], "permissions": []},
+    ]
+
+
 def test_staff_cannot_give_rights_to_anybody(as_staff: Callable[..., Client], user: User) -> None:
     client = as_staff("view_user", "change_user")
     myself = User.objects.get(pk=client.session["_auth_user_id"])
