@@ -63,6 +63,13 @@ document.addEventListener("click", (event) => {
   if (opener) byId(opener.dataset.openDialog).showModal();
 });
 
+// A button that changes something and whose request fails would seem to do nothing.
+for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(failed, ({ detail }) => {
+    if (detail.requestConfig.verb !== "get") byId("toasts").append(byId("failed-toast").content.cloneNode(true));
+  });
+}
+
 document.addEventListener("htmx:afterSettle", startToastTimers);
 showTheme();
 startToastTimers();

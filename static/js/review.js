@@ -3,6 +3,7 @@
 import { isShortcut } from "./lib/dom.js";
 
 const FINDINGS = ["1", "2", "3"];
+const TYPED = ["finding", "tumor_type", "confidence", "comment", "reason"];
 const FIELDS = ["x0", "y0", "x1", "y1", "slice"];
 
 // A review form that is on view: the one for an amendment is hidden until it is opened.
@@ -51,6 +52,23 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll(".review form")) delete form.dataset.sent;
+});
+
+// A result that arrives while an amendment is typed replaces the panel. A place is left out: there may be other slices.
+let typed = null;
+
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const form = detail.target.id === "result" && shownForm();
+  if (form) typed = [...new FormData(form)].filter(([name]) => TYPED.includes(name));
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const form = typed && document.querySelector("[data-review-form]");
+  if (!form) return;
+  const amending = form.closest("details");
+  if (amending) amending.open = true;
+  for (const [name, value] of typed) if (form.elements[name]) form.elements[name].value = value;
+  typed = null;
 });
 
 document.addEventListener("keydown", (event) => {

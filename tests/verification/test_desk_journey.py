@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.verification import results
 from tests.verification.services import Site
 from tests.verification.test_reading import log_in
 from tests.verification.test_worklist import upload
@@ -16,7 +17,10 @@ CASE = "MEANWHILE"
 
 @pytest.fixture(scope="module")
 def scans(site: Site) -> list[int]:
-    return upload(site, {f"desk_{n}.png": 6000 + n for n in range(6)}, case=CASE)
+    """Canceled runs."""
+    ids = upload(site, {f"desk_{n}.png": 6000 + n for n in range(6)}, case=CASE)
+    results.cancel(site, ids)
+    return ids
 
 
 @pytest.fixture
@@ -104,3 +108,32 @@ def test_a_result_that_does_not_load_at_once_comes_later_and_keeps_the_list(read
     reader.get_by_role("button", name="Retry").click()
     wait_until(reader, "a result that failed to load", lambda: bool(failed))
     expect(reader.locator("#review [name=list]").first).to_have_value(f"q={CASE}", timeout=20_000)
+
+
+def test_an_amendment_that_is_typed_outlives_the_arrival_of_a_result(reader: Page, scans: list[int]) -> None:
+    held: list[Route] = []
+    reader.goto(f"/predictions/{scans[1]}/")
+    reader.get_by_label("No tumor").check()
+    reader.get_by_role("button", name="Sign").click()
+    expect(reader.locator("#review .reading").first).to_contain_text("signed just now")
+    reader.route("**/status/?*", lambda route: held.append(route))
+    reader.get_by_role("button", name="Retry").click()
+    expect(reader.get_by_role("heading", name="In progress")).to_be_visible()
+    reader.locator("summary").filter(has_text="Amend").click()
+    reader.get_by_label("Tumor", exact=False).first.check()
+    reader.get_by_label("Comment").fill("Seen again.")
+    reader.get_by_label("Why").fill("I had missed it.")
+    wait_until(reader, "a status asked for", lambda: bool(held))
+    reader.unroute("**/status/?*")  # which lets it go on
+    expect(reader.get_by_role("heading", name="In progress")).to_have_count(0, timeout=30_000)
+    expect(reader.get_by_label("Why")).to_have_value("I had missed it.")
+    expect(reader.get_by_label("Comment")).to_have_value("Seen again.")
+    expect(reader.get_by_label("Tumor", exact=False).first).to_be_checked()
+
+
+def test_a_button_of_a_row_that_the_site_refuses_says_so(reader: Page, scans: list[int]) -> None:
+    """As after a login in another tab, which makes the page's token old."""
+    reader.route("**/retry/", lambda route: route.fulfill(status=403, body="no"))
+    reader.goto(f"/history/?q={CASE}&sort=scan")
+    reader.get_by_role("button", name="Retry").first.click()
+    expect(reader.locator(".toast-error")).to_contain_text("The site did not confirm that.")

@@ -95,6 +95,7 @@ def test_two_disagree_and_a_third_decides(page: Page, site: Site, real_scans: di
         expect(page.locator("#review .reading").first).to_contain_text(
             "signed just now" if name == "sven" else "committed"
         )
+    page.wait_for_load_state()
     page.keyboard.press("s")
     expect(page.locator("#review")).to_contain_text("The signed readings disagree.")
     log_in(page, "tove")
