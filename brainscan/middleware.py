@@ -14,12 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_structlog.middlewares import RequestMiddleware
 
 from brainscan import errors
 from diagnosis.access import access_log, login_steps, sessions, viewing
 from diagnosis.api import problems
-from diagnosis.views.targets import safe_target
 
 # Pages load only our own files, and hold no scripts or styles themselves. One policy for all needs no library.
 _POLICY = (
@@ -76,10 +76,11 @@ class LoginRequired(LoginRequiredMiddleware):
     def handle_no_permission(
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponseRedirect:
-        if request.method in ("GET", "HEAD"):
+        sent_from = request.headers.get("Referer", "")
+        ours = url_has_allowed_host_and_scheme(sent_from, {request.get_host()}, require_https=request.is_secure())
+        if request.method in ("GET", "HEAD") or not ours:
             return super().handle_no_permission(request, view_func)
-        sent_from = urlsplit(safe_target(request, request.headers.get("Referer", "")))
-        page = sent_from._replace(scheme="", netloc="").geturl()
+        page = urlsplit(sent_from)._replace(scheme="", netloc="").geturl()
         return redirect_to_login(page, self.get_login_url(view_func), self.get_redirect_field_name(view_func))
 
 

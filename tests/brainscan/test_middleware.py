@@ -89,8 +89,8 @@ def test_what_a_pages_script_requests_is_answered_with_the_persons_id() -> None:
     "referer, page",
     [
         ("http://testserver/predictions/7/?list=q%3DA", "/predictions/7/%3Flist%3Dq%253DA"),
-        ("https://elsewhere.example/predictions/7/", "/history/"),
-        ("", "/history/"),
+        ("https://elsewhere.example/predictions/7/", "/predictions/7/review/"),
+        ("", "/predictions/7/review/"),
     ],
 )
 def test_a_form_sent_without_a_session_leads_back_to_its_page(referer: str, page: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests import builders
 from tests.verification.services import Site
-from tests.verification.uploading import images, log_in, rows, uploaded, wait_until
+from tests.verification.uploading import images, log_in, rows, second_tab, uploaded, wait_until
 
 _UPLOADED = 60_000
 
@@ -217,10 +217,9 @@ def test_of_two_readings_the_one_begun_later_stays(page: Page, clerk: str, tmp_p
 
 def test_the_list_of_another_person_is_not_shown(page: Page, clerks: Iterator[str], clerk: str, tmp_path: Path) -> None:
     page.locator("#id_files").set_input_files(images(tmp_path, 1, first=1100))
-    expect(rows(page, "taken")).to_have_count(1)
+    expect(page.get_by_role("link", name="Open the result of")).to_have_count(1, timeout=_UPLOADED)
     page.context.clear_cookies()
-    other = page.context.new_page()
-    other.goto("/upload/")
+    other = second_tab(page)
     log_in(other, next(clerks))
     other.locator("#id_files").set_input_files(images(tmp_path, 1, first=1200))
     expect(rows(other, "taken")).to_have_count(1)
