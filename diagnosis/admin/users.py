@@ -5,7 +5,7 @@ whoever activates one gives back what it had. So these are rights, too, and an a
 accounts by it (OIDC_LINK).
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
-from diagnosis.access import audit, sessions, token_revocation
+from diagnosis.access import audit, sessions, token_revocation, tokens
 from diagnosis.access.selectors import READERS
 from diagnosis.admin.base import Listed, OfSuperusers
 from diagnosis.cases import handing_over
@@ -113,6 +113,10 @@ class UserAdmin(Listed, auth.UserAdmin):
         changed = {name: value for name, value in after.items() if value != form.rights_before.get(name, value)}
         if changed:
             audit.record("user.rights_changed", actor=request.user, target=form.instance, **changed)
+        if changed.get("active") is False:  # or they would go on where the account is active again
+            actor = cast(Any, request.user)
+            tokens.revoke_all(form.instance, actor=actor)
+            sessions.end(sessions.of(form.instance), actor=actor, reason="deactivated")
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         if not request.user.is_superuser:

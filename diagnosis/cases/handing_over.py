@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import ProtectedError, Q
 
-from diagnosis.access import audit, ownership, sharing, tokens
+from diagnosis.access import audit, ownership, sessions, sharing, tokens
 from diagnosis.access.users import User
 from diagnosis.cases import naming
 from diagnosis.cases.errors import CaseForbidden, CaseRefused
@@ -51,6 +51,7 @@ def remove(user: User, *, to: User | None, actor: User, rename: bool = False, de
             user.is_active = False
             user.save(update_fields=["is_active"])
             tokens.revoke_all(user, actor=actor)
+            sessions.end(sessions.of(user), actor=actor, reason="deactivated")
             audit.record("user.deactivated", actor=actor, target=user, cases=len(cases))
     return len(cases)
 

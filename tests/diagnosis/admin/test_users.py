@@ -44,6 +44,23 @@ def test_the_audit_trail_says_which_rights_were_given_and_taken(as_admin: Client
     ]
 
 
+def test_sessions_and_tokens_of_a_deactivated_account_do_not_go_on_once_it_is_active_again(
+    as_admin: Client, user: User
+) -> None:
+    person, key = Client(), token_key(user)
+    person.post("/login/", {"username": "ada", "password": "correct horse battery"})
+    assert person.get("/history/").status_code == 200
+    page = f"{USERS}{user.pk}/change/"
+    for active in ({"is_active": ""}, {}):
+        assert as_admin.post(page, form(user, **active)).status_code == 302
+    user.refresh_from_db()
+    assert user.is_active
+    assert person.get("/history/")["Location"].startswith("/login/")
+    headers = {"Authorization": f"Token {key}"}
+    assert Client().get("/api/v1/predictions/", headers=headers).status_code == 401
+    assert AuditEvent.objects.get(action="session.ended").details["reason"] == "deactivated"
+
+
 def test_staff_cannot_give_rights_to_anybody(as_staff: Callable[..., Client], user: User) -> None:
     client = as_staff("view_user", "change_user")
     myself = User.objects.get(pk=client.session["_auth_user_id"])
