@@ -84,7 +84,7 @@ def test_a_list_read_before_an_answer_does_not_hide_it(page: Page, clerk: str, t
 
     page.route("**/upload/", lambda route: sent.append(route))
     page.route("**/upload/rows/", route_list)
-    page.locator("#id_case").fill("READ-1")
+    page.locator("#id_case").fill("STALE-1")
     page.locator("#id_files").set_input_files(images(tmp_path, 2, first=9000))
     wait_until(page, "both files sent", lambda: len(sent) == 2)
     page.evaluate("new BroadcastChannel('brainscan-uploads').postMessage({ from: 'another tab', keys: [] })")
