@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import builders
 from tests.verification.services import Site, wait_for
@@ -17,7 +17,6 @@ from tests.verification.uploading import (
     rows,
     second_tab,
     uploaded,
-    wait_until,
 )
 
 FILES = 30
@@ -70,36 +69,6 @@ def test_an_answer_from_before_the_login_that_comes_after_it_stops_no_upload(
     late[0].fulfill(status=403, body="The login is missing.")
     expect(rows(page, "taken")).to_have_count(4, timeout=_UPLOADED)
     expect(page.locator("#logged-out")).to_be_hidden()
-
-
-def test_a_list_read_before_an_answer_does_not_hide_it(page: Page, clerk: str, tmp_path: Path) -> None:
-    sent: list[Route] = []
-    read: list[tuple[Route, APIResponse]] = []
-
-    def route_list(route: Route) -> None:
-        if route.request.method == "GET":
-            read.append((route, route.fetch()))
-        else:
-            route.continue_()
-
-    page.route("**/upload/", lambda route: sent.append(route))
-    page.route("**/upload/rows/", route_list)
-    page.locator("#id_case").fill("STALE-1")
-    page.locator("#id_files").set_input_files(images(tmp_path, 2, first=9000))
-    wait_until(page, "both files sent", lambda: len(sent) == 2)
-    page.evaluate("new BroadcastChannel('brainscan-uploads').postMessage({ from: 'another tab', keys: [] })")
-    wait_until(page, "the list read", lambda: len(read) == 1)
-    for route in sent:
-        route.continue_()
-    expect(rows(page, "taken")).to_have_count(2)
-
-    route, answer = read[0]
-    assert answer.text().count('data-state="waiting"') == 2
-    with page.expect_response("**/upload/rows/"):
-        route.fulfill(response=answer)
-    page.wait_for_timeout(500)
-    expect(rows(page, "taken")).to_have_count(2)
-    expect(rows(page)).to_have_count(2)
 
 
 def at_file(page: Page, number: int, happens: Callable[[], None]) -> None:

@@ -30,6 +30,28 @@ def change_elsewhere(page: Page) -> None:
     page.evaluate("new BroadcastChannel('brainscan-uploads').postMessage({ from: 'another tab', keys: [] })")
 
 
+def test_a_list_read_before_an_answer_does_not_hide_it(page: Page, clerk: str, tmp_path: Path) -> None:
+    sent: list[Route] = []
+    page.route("**/upload/", lambda route: sent.append(route))
+    read = hold_lists(page)
+    page.locator("#id_case").fill("STALE-1")
+    page.locator("#id_files").set_input_files(images(tmp_path, 2, first=9000))
+    wait_until(page, "both files sent", lambda: len(sent) == 2)
+    change_elsewhere(page)
+    wait_until(page, "the list read", lambda: len(read) == 1)
+    for route in sent:
+        route.continue_()
+    expect(rows(page, "taken")).to_have_count(2)
+
+    route, answer = read[0]
+    assert answer.text().count('data-state="waiting"') == 2
+    with page.expect_response("**/upload/rows/"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    expect(rows(page, "taken")).to_have_count(2)
+    expect(rows(page)).to_have_count(2)
+
+
 def test_a_row_that_left_the_list_elsewhere_leaves_the_page_and_ends_its_polling(
     page: Page, site: Site, clerk: str, tmp_path: Path
 ) -> None:
