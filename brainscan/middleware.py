@@ -152,6 +152,7 @@ class Sessions:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        sessions.follow(request)
         sessions.end_if_idle(request)
         response = self.get_response(request)
         if sessions.ENDED in request.META:

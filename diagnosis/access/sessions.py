@@ -71,6 +71,12 @@ def go_on(request: HttpRequest, user: User) -> None:
         start(request, user)
 
 
+def follow(request: HttpRequest) -> None:
+    """Record a session's new key, or it could not be ended: under a new SECRET_KEY Django gives it another."""
+    if request.user.is_authenticated and request.session.modified:
+        LoginSession.objects.filter(pk=_row(request)).update(session_key=_key(request))
+
+
 def note_use(request: HttpRequest) -> None:
     """Record that the session was used now."""
     if 0 <= time.time() - request.session.get(_USED, 0) < _STEP:

@@ -72,6 +72,14 @@ def test_ending_all_others(user: User) -> None:
     assert Session.objects.count() == 1
 
 
+def test_a_session_that_goes_on_under_a_new_secret_key_can_be_ended(user: User, settings: Any) -> None:
+    here, there = logged_in(), logged_in(browser=EDGE)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", [settings.SECRET_KEY]
+    assert [client.get("/status/").status_code for client in (here, there)] == [200, 200]
+    here.post("/sessions/end/", {"session": "all"})
+    assert [client.get("/history/").status_code for client in (here, there)] == [200, 302]
+
+
 def test_a_login_too_many_ends_the_session_unused_for_longest(user: User, other_user: User, settings: Any) -> None:
     settings.SESSIONS_PER_PERSON = 2
     first, second, strangers = logged_in(), logged_in(browser=EDGE), logged_in("grace")
