@@ -64,13 +64,11 @@ class Locked(Exception):
 
 @dataclass(frozen=True)
 class Counted:
-    """One attempt, counted at `at`, and what that changed: `faded` failures are forgotten; `last` was before it."""
+    """One attempt as it was counted, and the lock that it brought."""
 
     failure_kind: FailureKind
     key: str
-    at: datetime
-    faded: int
-    last: datetime
+    locked_until: datetime | None
 
 
 class Attempt:
@@ -106,22 +104,25 @@ def count(failure_kind: FailureKind, key: str) -> Counted:
         row, _ = LoginFailures.objects.select_for_update().get_or_create(failure_kind=failure_kind, key=key)
         if row.locked_until is not None and row.locked_until > now:
             raise Locked((row.locked_until - now).total_seconds())
-        counted = Counted(failure_kind, key, at=now, faded=_faded(row, now), last=row.last)
-        row.failures += 1 - counted.faded
+        faded, row.last = _faded(row, now)
+        row.failures += 1 - faded
         pause = RULES[failure_kind].pause(row.failures)
-        row.last, row.locked_until = now, now + pause if pause else None
+        row.locked_until = now + pause if pause else None
         row.save(update_fields=["failures", "last", "locked_until"])
-    return counted
+    return Counted(failure_kind, key, row.locked_until)
 
 
-def _faded(row: LoginFailures, now: datetime) -> int:
-    """How many of the failures are forgotten by now."""
+def _faded(row: LoginFailures, now: datetime) -> tuple[int, datetime]:
+    """How many of the failures are forgotten by now, and since when the rest fades: with a failure every few minutes it
+    would start over each time, and none would ever be forgotten."""
     passed = now - row.last
     if passed > FORGOTTEN:
-        return row.failures
+        return row.failures, now
     if row.failure_kind in _OF_ACCOUNT:
-        return 0
-    return min(row.failures, max(0, int(passed * RULES[FailureKind(row.failure_kind)].allowed / FORGOTTEN)))
+        return 0, now
+    step = FORGOTTEN / RULES[FailureKind(row.failure_kind)].allowed
+    faded = max(0, passed // step)
+    return (faded, row.last + faded * step) if faded < row.failures else (row.failures, now)
 
 
 def token_failed() -> None:
@@ -168,10 +169,9 @@ def _forgive(attempts: Iterable[Counted]) -> None:
         if one.failure_kind in _OF_ACCOUNT:
             rows.delete()
             continue
-        is_latest = rows.filter(last=one.at, failures__gt=0)
-        before = F("failures") - 1 + one.faded
-        if not is_latest.update(failures=before, last=one.last, locked_until=None):
-            rows.filter(failures__gt=0).update(failures=F("failures") - 1)
+        rows.filter(failures__gt=0).update(failures=F("failures") - 1)
+        if one.locked_until:
+            rows.filter(locked_until=one.locked_until).update(locked_until=None)
 
 
 def _record_locks(*keys: tuple[FailureKind, str]) -> None:

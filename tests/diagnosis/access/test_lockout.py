@@ -109,6 +109,16 @@ def test_people_behind_one_address_who_mistype_now_and_then_are_never_locked(use
     assert LoginFailures.objects.get(failure_kind=FailureKind.ADDRESS).failures <= 3
 
 
+def test_failures_behind_one_address_fade_though_they_come_faster_than_that() -> None:
+    """Twenty-five in eight hours of each day: fewer than are forgotten in a day."""
+    with structlog.contextvars.bound_contextvars(ip="198.51.100.7"):
+        for number in range(4 * 25):
+            pass_time(minutes=20 if number % 25 else 24 * 60 - 24 * 20)
+            with lockout.attempt(username=None):
+                pass
+    assert LoginFailures.objects.get().failures < 25
+
+
 def test_logins_that_succeed_do_not_keep_an_addresss_failures_from_being_forgotten(user: User) -> None:
     for number in range(29):
         log_in(f"name{number}", "guess")
