@@ -44,8 +44,8 @@ _BEFORE_LOGIN = {
     "health-ready",
     "metrics",
 }
-_POLLED = {"status", "queue", "history-new", "prediction-slices"}
-"""What an open page requests by itself, which is no sign that somebody is there."""
+_POLLED = {"status", "queue", "history-new", "prediction-slices", "scan-thumbnail"}
+"""What an open page requests by itself, which is no sign that somebody is there. Thumbnails come with polled rows."""
 _BY_SCRIPT = {"X-Requested-With", "Hx-Request"}
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"

@@ -129,6 +129,15 @@ def test_a_viewer_that_waits_for_its_slices_keeps_no_session_open(user: User, pa
     assert client.get("/history/")["Location"].startswith("/login/")
 
 
+def test_a_worklist_that_shows_new_scans_by_itself_keeps_no_session_open(user: User, pass_time: Any) -> None:
+    new = PredictionFactory(state="queued", scan__case__owner=user)
+    client = logged_in()
+    pass_time(119)
+    assert client.get(f"/scans/{new.scan_id}/thumbnail/").getvalue()
+    pass_time(121)
+    assert client.get("/history/")["Location"].startswith("/login/")
+
+
 def test_a_session_that_is_used_goes_on(user: User, pass_time: Any) -> None:
     client = logged_in()
     for minutes in (100, 200, 300):
