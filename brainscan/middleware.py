@@ -107,9 +107,11 @@ class RequestLog(RequestMiddleware):
 
 def _valid(address: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(address.partition("%")[0]))  # PostgreSQL does not accept a zone
+        found = ipaddress.ip_address(address.partition("%")[0])  # PostgreSQL does not accept a zone
     except ValueError:
         return None
+    # A socket for both kinds writes IPv4 as ::ffff:198.51.100.7, and all of these would be one network in the lockout.
+    return str((isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found)
 
 
 class AuditAccess:
