@@ -24,6 +24,7 @@ _PATIENCE = 600
 """Seconds to log in at the provider."""
 _SKEW = 30
 """Seconds by which the provider's clock may be behind, where it says when somebody typed their password."""
+_UNKNOWN = "This login was not begun in this browser, or too long ago. Log in again."
 _COUNTED = ("unknown_state", "invalid_answer")
 """Refusals that count against an address: who was refused by a rule has shown the provider who they are."""
 
@@ -65,9 +66,12 @@ def start(request: HttpRequest, *, purpose: Purpose, target: str, redirect_uri: 
 def finish(request: HttpRequest) -> Done:
     """Take whoever comes back from the provider: log in, confirm or link.
 
-    Raises Refused, with an audit row that says why, or lockout.Locked while the address has to wait.
+    Raises Refused, with an audit row that says why, or lockout.Locked while the address has to wait. An answer to
+    nothing, by way of another site's page, is refused without either.
     """
     flow: dict[str, Any] = {}
+    if _from_another_site(request) and _state(request) not in request.session.get(_FLOWS, {}):
+        raise Refused("unknown_state", _UNKNOWN)  # a page that sends its readers here is not to lock their address
     with lockout.attempt(username=None) as attempt:
         try:
             flow = _taken(request)
@@ -97,11 +101,19 @@ def id_token(request: HttpRequest) -> str:
 def _taken(request: HttpRequest) -> dict[str, Any]:
     """What the session keeps of the way that ends now; each is taken once."""
     flows = request.session.get(_FLOWS, {})
-    flow: dict[str, Any] | None = flows.pop(request.GET.get("state", ""), None)
+    flow: dict[str, Any] | None = flows.pop(_state(request), None)
     request.session[_FLOWS] = flows
     if flow is None or not 0 <= time.time() - flow["at"] < _PATIENCE:
-        raise Refused("unknown_state", "This login was not begun in this browser, or too long ago. Log in again.")
+        raise Refused("unknown_state", _UNKNOWN)
     return flow
+
+
+def _state(request: HttpRequest) -> str:
+    return str(request.GET.get("state", ""))
+
+
+def _from_another_site(request: HttpRequest) -> bool:
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
 
 
 def _log_in(request: HttpRequest, flow: dict[str, Any], claims: dict[str, Any]) -> Done:

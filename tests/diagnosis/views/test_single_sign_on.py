@@ -125,6 +125,18 @@ def test_made_up_answers_lock_their_address_and_refused_people_do_not(
     assert AuditEvent.objects.filter(action="login.locked").exists()
 
 
+@pytest.mark.attack("sso")
+@pytest.mark.usefixtures("linked")
+def test_another_sites_page_cannot_lock_the_address_of_its_readers(client: Client, provider: Provider) -> None:
+    by_another = {"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"}
+    for _ in range(30):
+        assert Client().get("/sso/callback/", {"state": "x"}, headers=by_another).status_code == 400
+    assert not LoginFailures.objects.exists()
+    started = client.get("/sso/login/")
+    client.defaults["HTTP_SEC_FETCH_SITE"] = "cross-site"  # as browsers say of the way back from the provider
+    assert come_back(client, provider, started).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("settled", "claims", "counts"),
     [
