@@ -58,7 +58,7 @@ def for_programs(
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors
     if (env.get("BIND") or "127.0.0.1") in _LOOPBACK:
-        env.setdefault("HTTPS", "0")  # no TLS on loopback; anywhere else the secure default applies
+        env["HTTPS"] = env.get("HTTPS") or "0"  # no TLS on loopback; anywhere else the secure default applies
     workers = int(env.get("WORKERS") or 1)
     if workers > 1:
         for name in _THREADS:

@@ -81,6 +81,7 @@ def test_a_choice_of_the_user_stands() -> None:
 @pytest.mark.parametrize(("bind", "https"), [("", "0"), ("127.0.0.1", "0"), ("[::1]", "0"), ("0.0.0.0", None)])
 def test_plain_http_is_for_the_loopback_only(bind: str, https: str | None) -> None:
     assert _env(BIND=bind).get("HTTPS") == https
+    assert (_env(BIND=bind, HTTPS="")["HTTPS"], _env(BIND=bind, HTTPS="1")["HTTPS"]) == (https or "", "1")
 
 
 @pytest.mark.parametrize(("port", "left_out"), [(None, {"dicom"}), ("", {"dicom"}), ("0", {"dicom"}), ("11112", set())])
