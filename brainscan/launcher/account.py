@@ -60,4 +60,5 @@ def one_time_password() -> str | None:
     password = secrets.token_urlsafe(12)
     account.set_password(password)
     account.save(update_fields=["password"])
+    audit.record_of_site("password.changed", target=account, by="one-time password")
     return password

@@ -27,14 +27,14 @@ class Command(createsuperuser.Command):
                 sys.exit(1)
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from None
+        name = User.normalize_username(options["username"] or os.environ.get("DJANGO_SUPERUSER_USERNAME", ""))
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         if not options["interactive"] and password is not None:
             try:
-                validate_password(password, User(username=options["username"] or ""))
+                validate_password(password, User(username=name))
             except ValidationError as error:
                 raise CommandError(f"DJANGO_SUPERUSER_PASSWORD is refused. {' '.join(error.messages)}") from None
         super().handle(*args, **options)
-        name = options["username"] or os.environ.get("DJANGO_SUPERUSER_USERNAME")
         if not options["interactive"]:  # else there was no terminal, and Django has made none
             audit.record("user.created", target=User.objects.get(username=name), superuser=True)
 

@@ -21,6 +21,8 @@ def test_fresh_site_gets_an_account_and_a_password_once() -> None:
     admin.refresh_from_db()
     assert admin.check_password(password)
     assert account.one_time_password() is None
+    event = AuditEvent.objects.get(action="password.changed")
+    assert (event.actor, event.target, event.details) == ("system", "admin", {"by": "one-time password"})
 
 
 def test_start_cut_short_before_the_password_was_shown_locks_nobody_out() -> None:

@@ -83,6 +83,13 @@ def test_page_admin_and_command_store_a_new_password_and_its_history(
     assert USED_SAID in road(user, FIRST)
 
 
+def test_the_audit_trail_says_when_the_command_changed_a_password(user: User) -> None:
+    assert BREACHED_SAID in command(user, BREACHED)
+    command(user, "a longer pass phrase 77")
+    event = AuditEvent.objects.get(action="password.changed")
+    assert (event.target, event.details) == (user.get_username(), {"by": "changepassword"})
+
+
 def test_a_new_account_in_the_admin(admin: User) -> None:
     client = Client()
     client.force_login(admin)
@@ -101,7 +108,15 @@ def test_a_superuser_made_without_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert PasswordHistory.objects.get().user.get_username() == "new"
     monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "newer")
     call_command("createsuperuser", **(made | {"username": None}))
-    assert created_by_a_command() == ["new", "newer"]
+    call_command("createsuperuser", **(made | {"username": "\N{LATIN SMALL LIGATURE FI}ona"}))  # kept as fiona
+    assert created_by_a_command() == ["new", "newer", "fiona"]
+
+
+def test_a_superusers_password_is_not_like_the_name_that_the_environment_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "margarethe")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "margarethe1")
+    with pytest.raises(CommandError, match="too similar"):
+        call_command("createsuperuser", interactive=False, email="ada@example.org")
 
 
 def created_by_a_command() -> list[str]:
