@@ -33,13 +33,16 @@ def login_code(request: HttpRequest) -> HttpResponse:
     if user is None:
         return redirect("login")
     error: Refused | lockout.Locked | None = None
-    form = CodeForm(None if "passkey" in request.POST else request.POST or None, user=user)
+    by_code = request.method == "POST" and "passkey" not in request.POST  # also without any field
+    form = CodeForm(request.POST if by_code else None, user=user)
+    passed = form.is_valid()
     if "passkey" in request.POST:
         try:
             passkeys.check(request, user, purpose=Purpose.SECOND_FACTOR, answer=request.POST["passkey"])
+            passed = True
         except (Refused, lockout.Locked) as refused:
             error = refused
-    if error is None and (not form.is_bound or form.is_valid()) and request.method == "POST":
+    if passed:
         return redirect(login_steps.complete(request, user) or reverse("history"))
     context = passkey_form(request) | {
         "form": form,

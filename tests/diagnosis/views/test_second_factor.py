@@ -62,6 +62,15 @@ class TestLogin:
         assert "used already" in other.post(CODE, {"code": code()}).content.decode()
         assert other.post(CODE, {"code": codes[0]})["Location"] == "/history/"
 
+    @pytest.mark.parametrize("sent", [{}, {"data": "{}", "content_type": "application/json"}, {"data": {"code": ""}}])
+    def test_an_answer_without_a_code_logs_nobody_in(self, user: User, codes: list[str], sent: dict[str, Any]) -> None:
+        client = Client(enforce_csrf_checks=True)  # a form without fields passes with the token in a header
+        client.get("/login/")
+        log_in(client, csrfmiddlewaretoken=client.cookies["csrftoken"].value)
+        answer = client.post(CODE, **sent, headers={"X-CSRFToken": client.cookies["csrftoken"].value})
+        assert (answer.status_code, "Type the code." in answer.content.decode()) == (200, True)
+        assert client.get("/history/")["Location"].startswith("/login/?")
+
     def test_wrong_codes_lock(self, client: Client, codes: list[str]) -> None:
         log_in(client)
         for _ in range(5):
