@@ -5,6 +5,7 @@ const SHOWN = { axial: ["RL", "AP"], coronal: ["RL", "HF"], sagittal: ["AP", "HF
 const STACKED = { axial: "FH", coronal: "AP", sagittal: "RL" }; // from the first view of a plane to the last
 const FEWEST = 24; // slices
 const LONGEST = 2.5; // ratio of a voxel's sides
+const REGULAR = 0.25; // fraction of the spacing by which a distance may differ from it, as the site notes others
 const STEPS = 0xffff;
 
 const reversed = (pair) => pair[1] + pair[0];
@@ -15,8 +16,18 @@ export function canBeCut({ slices, plane, letters, spacing, normal }, values, li
   if (!plane || letters.length !== 4 || !spacing || !values?.millimeters || slices.length < FEWEST) return false;
   const pixel = values.millimeters[0] / values.columns;
   if (sideways(slices, normal) > pixel) return false; // each would be put straight above the one before
+  if (!isEven(slices, spacing)) return false;
   const elongation = Math.max(spacing / pixel, pixel / spacing);
   return elongation <= LONGEST && slices.length * values.samples.byteLength <= limit;
+}
+
+/** Whether the slices lie in order at even distances, as far as it is known. Those that have just come stand last, until
+ * a run puts all in order and notes gaps. */
+function isEven(slices, spacing) {
+  if (!slices.every(({ along }) => Number.isFinite(along))) return true;
+  const way = Math.sign(slices.at(-1).along - slices[0].along);
+  const distances = slices.slice(1).map(({ along }, at) => way * (along - slices[at].along));
+  return distances.every((one) => Math.abs(one - spacing) <= REGULAR * spacing);
 }
 
 /** Millimeters by which the slices are shifted within their planes, as far as it is known where they lie. */

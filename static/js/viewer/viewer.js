@@ -32,8 +32,14 @@ export class Viewer extends EventTarget {
   measurements = new Measurements();
   #images = new Images(() => this.redraw());
   #store = null;
+  #version = null;
+  #anyValues = null;
+  #volume = null;
+  #cuts = new RecentlyUsed(CUTS_KEPT);
+  #acquiredIndex = 0;
   #direction = 1;
   #frame = 0;
+  #observer;
 
   constructor(figure) {
     super();
@@ -51,8 +57,6 @@ export class Viewer extends EventTarget {
     this.#fit();
   }
 
-  #observer;
-
   close() {
     this.#observer.disconnect();
     this.strip.stop();
@@ -68,6 +72,7 @@ export class Viewer extends EventTarget {
     this.#version = version;
     if (this.plane && !renewed) return; // the slices that were loaded are not on view
     this.slices = slices;
+    const wasCut = renewed && this.plane;
     if (renewed) {
       this.#volume = this.plane = null;
       this.#store = new PixelStore({
@@ -84,9 +89,8 @@ export class Viewer extends EventTarget {
     this.strip.draw(slices);
     this.#changed("listed");
     this.show(this.index, { force: true });
+    if (wasCut) this.#showPlane();
   }
-
-  #version = null;
 
   /** Numbers mean other slices now: the slice on view and the distances stay, places known by number alone do not. */
   #follow(slices) {
@@ -122,19 +126,16 @@ export class Viewer extends EventTarget {
     return this.listing !== null && canBeCut(this.listing, this.#anyValues, budget());
   }
 
-  #volume = null;
-  #cuts = new RecentlyUsed(CUTS_KEPT);
-  #acquiredIndex = 0;
-
   /** Show the series in a plane; all its slices are fetched first. Promises whether that was possible. */
   async cut(plane) {
     const acquired = this.listing.plane;
     if (plane === (this.plane ?? acquired)) return true;
     if (plane !== acquired && !this.#volume) {
-      const slices = await this.#store.all((count) => {
+      const store = this.#store;
+      const slices = await store.all((count) => {
         part(this.figure, "readout").textContent = `Loading slice ${count} of ${this.listing.slices.length}…`;
       });
-      if (!slices) return false;
+      if (!slices || store !== this.#store) return false; // by then the numbers may mean other slices
       this.#volume = new Volume(slices, this.listing);
       this.#cuts = new RecentlyUsed(CUTS_KEPT);
     }
@@ -142,10 +143,9 @@ export class Viewer extends EventTarget {
     this.plane = plane === acquired ? null : plane;
     this.slices = this.plane ? this.#views(plane) : this.listing.slices;
     this.index = this.plane ? Math.floor(this.slices.length / 2) : this.#acquiredIndex;
-    this.#showLetters(this.plane ? lettersOf(plane) : [...this.listing.letters]);
     this.strip.draw(this.slices);
     this.show(this.index, { force: true });
-    this.#changed("plane");
+    this.#showPlane();
     return true;
   }
 
@@ -157,14 +157,14 @@ export class Viewer extends EventTarget {
     });
   }
 
-  #showLetters(letters) {
+  #showPlane() {
+    const letters = this.plane ? lettersOf(this.plane) : this.listing.letters;
     ["left", "right", "top", "bottom"].forEach((edge, index) => {
       const shown = this.figure.querySelector(`.edge-${edge}`);
       if (shown) shown.textContent = letters[index];
     });
+    this.#changed("plane");
   }
-
-  #anyValues = null;
 
   get rect() {
     return rectangle(this.view, this.stageSize, this.ratio);

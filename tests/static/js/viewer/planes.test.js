@@ -106,3 +106,15 @@ test("a stack whose slices are shifted sideways, as by a tilted gantry, is not c
   assert.ok(canBeCut(listing(0.03), values, 10 ** 6));
   assert.ok(!canBeCut(listing(0.5), values, 10 ** 6)); // 14 degrees: 30 mm from the first to the last
 });
+
+test("a stack whose slices do not lie in order yet, or not evenly, is not cut", () => {
+  const values = stack(1)[0];
+  const listing = (places) => ({ ...AXIAL, slices: places.map((along) => ({ along })) });
+  const even = Array.from({ length: 60 }, (_, at) => 3 * at - 40);
+  assert.ok(canBeCut(listing(even), values, 10 ** 6));
+  for (const places of [even.toReversed(), even.map((along, at) => along + (at % 2) / 3), even.map(() => null)]) {
+    assert.ok(canBeCut(listing(places), values, 10 ** 6));
+  }
+  assert.ok(!canBeCut(listing([...even.slice(10), ...even.slice(0, 10)]), values, 10 ** 6)); // ten came later
+  assert.ok(!canBeCut(listing(even.filter((_, at) => at !== 30)), values, 10 ** 6));
+});

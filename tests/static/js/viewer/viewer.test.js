@@ -23,13 +23,35 @@ const LINE = [
   { x: 1, y: 1 },
 ];
 
+const CUT = { stacked: "FH", spacing: 1 };
+
 function listing(ids) {
   const slices = ids.map((id, at) => ({ id, number: at + 1, probability: null, status: "queued", label: "" }));
-  return { slices, pixels: "/pixels/", block: 8, version: ids.join(), plane: "axial", letters: "RLAP" };
+  return { slices, pixels: "/pixels/", block: 8, version: ids.join(), plane: "axial", letters: "RLAP", ...CUT };
 }
 
-function viewer(dataset = {}) {
-  const figure = { dataset, querySelector: () => nothing };
+/** The site's answer with slices of one pixel. */
+function block(count) {
+  const entry = {
+    rows: 1,
+    columns: 1,
+    bits: 8,
+    step: 1,
+    offset: 0,
+    range: [0, 255],
+    auto: [0, 255],
+    windows: [],
+    millimeters: [1, 1],
+  };
+  const header = JSON.stringify({ first: 0, slices: Array.from({ length: count }, (_, at) => ({ ...entry, at })) });
+  const buffer = new ArrayBuffer(4 + header.length + count);
+  new DataView(buffer).setUint32(0, header.length, true);
+  new Uint8Array(buffer).set(new TextEncoder().encode(header), 4);
+  return buffer;
+}
+
+function viewer(dataset = {}, parts = {}) {
+  const figure = { dataset, querySelector: (asked) => parts[asked] ?? nothing };
   const made = new Viewer(figure);
   made.setSlices(listing([7, 8, 9]));
   return made;
@@ -61,4 +83,30 @@ test("places that were marked by number are not shown on other slices", () => {
   assert.equal(viewed.places.length, 1);
   viewed.setSlices(listing([6, 7, 8, 9]));
   assert.deepEqual([viewed.places, viewed.figure.dataset.places], [[], undefined]);
+});
+
+test("the letters at the edges are those of the slices again once these are others", () => {
+  const edges = Object.fromEntries(["left", "right", "top", "bottom"].map((edge) => [`.edge-${edge}`, {}]));
+  const viewed = viewer({}, edges);
+  viewed.plane = "sagittal";
+  edges[".edge-left"].textContent = "A";
+  const told = [];
+  viewed.addEventListener("changed", ({ detail }) => told.push(detail.what));
+  viewed.setSlices(listing([6, 7, 8, 9]));
+  assert.deepEqual(
+    Object.values(edges).map(({ textContent }) => textContent),
+    [..."RLAP"],
+  );
+  assert.ok(told.includes("plane"), "the buttons say which plane is on view");
+});
+
+test("no plane is cut from slices of which others have come while they were loaded", async () => {
+  const answers = [];
+  globalThis.fetch = () => new Promise((done) => answers.push(done));
+  const viewed = viewer();
+  const cut = viewed.cut("coronal");
+  viewed.setSlices(listing([6, 7, 8, 9]));
+  for (const done of answers) done({ ok: true, arrayBuffer: () => block(3) });
+  assert.equal(await cut, false);
+  assert.equal(viewed.plane, null);
 });
