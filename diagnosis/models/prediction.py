@@ -287,7 +287,7 @@ class Prediction(models.Model):
 
     @property
     def _has_lost_key_slice(self) -> bool:
-        return self.key_slice_id is None and self.scan.is_series
+        return self.key_slice_id is None and self.series is not None  # of its scan one slice may be left
 
     @property
     def covers_all(self) -> bool:

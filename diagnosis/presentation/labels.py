@@ -117,7 +117,7 @@ def extent(prediction: Prediction) -> str:
 
 
 def even_spacing(scan: Scan) -> float | None:
-    """mm between all adjacent slices of a series; None if it is unknown, or if slices are missing or it varies."""
+    """mm between all adjacent slices of a series; None if it is unknown or varies, or if their stack is slanted."""
     return None if gaps.is_uneven(map(str, scan.notes)) else scan.spacing
 
 

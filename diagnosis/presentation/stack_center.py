@@ -5,10 +5,8 @@ the stack, a tilt of a few degrees makes a difference of centimeters.
 """
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from diagnosis.models import Scan, Slice
-from diagnosis.presentation.missing import FileMissing
 from diagnosis.presentation.responses import open_stored
 from ml.readers.dicom import geometry
 
@@ -24,7 +22,7 @@ def of_scan(scan: Scan) -> list[float] | None:
     try:
         with open_stored(row.file) as stored:
             header = dcmread(stored, stop_before_pixels=True)
-    except (FileMissing, InvalidDicomError):
+    except Exception:  # the file is gone or damaged, and pydicom raises almost anything; without it the page is whole
         return None
     position, sides = geometry.slice_position(header, 0), geometry.millimeters(header, 0)
     if position is None or sides is None:

@@ -1,15 +1,16 @@
-"""The notes on slices that do not lie at even distances, and how to know them.
+"""The notes on slices that do not lie at even distances or straight above each other, and how to know them.
 
-A length in mm that counts such slices by their usual distance would be wrong.
+A length in mm that counts such slices by their usual distance would be wrong, and so would a plane cut from them.
 """
 
 from collections.abc import Iterable
 
 MISSING = "Slices are missing in"
 VARIES = "The spacing varies:"
+SLANTED = "The sform in the file is odd:"
 """How the notes begin."""
 
 
 def is_uneven(notes: Iterable[str]) -> bool:
     """Whether one of a series' notes says so."""
-    return any(note.startswith((MISSING, VARIES)) for note in notes)
+    return any(note.startswith((MISSING, VARIES, SLANTED)) for note in notes)

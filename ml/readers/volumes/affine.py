@@ -10,6 +10,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.readers import gaps
+
 _RIGHT_ANGLED = 0.1
 """Largest cosine between two axes that count as perpendicular: 6 degrees, more than a registration shears."""
 _LARGEST = 1e6
@@ -50,7 +52,7 @@ def of_nifti(header: Any) -> Lying:
     fault = fault_of(sform)
     if "sform" in coded and (fault is None or (fault == SHEARED and qform is None)):
         if fault:
-            notes += (f"The sform in the file is odd: {fault}; the slices are shown as though they were.",)
+            notes += (f"{gaps.SLANTED} {fault}; the slices are shown as though they were.",)
         if qform is not None and np.linalg.det(qform) * np.linalg.det(sform) < 0:
             notes += ("The file contradicts itself on left and right (sform and qform); the sides are not marked.",)
             return Lying(_affine(sform), True, False, notes)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from diagnosis import intake
 from diagnosis.inference import broker, pipeline, transitions
 from diagnosis.inference import series as inference_series
-from diagnosis.models import Embedding, ModelVersion, Prediction, SliceResult
+from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
 from tests import builders
 from tests.factories import ModelVersionFactory
 from tests.fakes import fake_model
@@ -328,6 +328,16 @@ def test_evidence_is_drawn_on_no_other_slice_once_its_own_has_left(user: Any, mo
     transitions.forget_slices([key])
     assert not fresh(prediction).has_map
     assert [client.get(address).status_code for address in addresses] == [404, 404]
+
+
+def test_evidence_of_a_slice_that_has_left_is_drawn_on_no_last_one_that_stays(user: Any, model: Any) -> None:
+    prediction = series(user, 2)
+    pipeline.run(prediction_id=prediction.pk)
+    key = fresh(prediction).key_slice_id
+    assert key is not None and fresh(prediction).has_map
+    transitions.forget_slices([key])
+    Scan.objects.update(frames=1)
+    assert not fresh(prediction).has_map
 
 
 def _uploads(files: list[bytes]) -> list[SimpleUploadedFile]:

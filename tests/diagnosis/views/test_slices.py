@@ -148,6 +148,17 @@ def test_the_listing_of_a_volume_says_that_it_runs_from_left_to_right(
     assert (found["letters"], found["stacked"]) == ("APHF", "LR")
 
 
+@pytest.mark.parametrize(("shift", "spacing"), [(0.0, 5), (1.0, None)])
+def test_no_planes_are_cut_from_a_volume_whose_slices_are_shifted_sideways(
+    as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, shift: float, spacing: float | None
+) -> None:
+    planes = np.stack([builders.phantom(64, seed=number) for number in range(4)], axis=2)
+    affine = np.diag([-1.0, -1.0, 5.0, 1.0])
+    affine[:3, 2:] = [[0, 30], [shift, 30], [5, -10]]
+    volume = done(user, [bytes(nib.Nifti1Image(planes, affine).to_bytes())], monkeypatch)
+    assert as_user.get(reverse("prediction-slices", args=[volume.pk])).json()["spacing"] == spacing
+
+
 def test_the_evidence_of_a_slice_is_drawn_over_its_own_image(as_user: Client, series: Prediction) -> None:
     result = series.slice_results.get(slice__index=2)
     for name in ("slice-heatmap", "slice-overlay"):
