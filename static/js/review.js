@@ -55,19 +55,36 @@ window.addEventListener("pageshow", () => {
 });
 
 // A result that arrives while an amendment is typed replaces the panel. A place is left out: there may be other slices.
-let typed = null;
+let typed = null; // { values, field: name of the one that had the focus, at: of its cursor }
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   const form = detail.target.id === "result" && shownForm();
-  if (form) typed = [...new FormData(form)].filter(([name]) => TYPED.includes(name));
+  if (!form) return;
+  const values = [...new FormData(form)].filter(([name]) => TYPED.includes(name));
+  const field = document.activeElement;
+  const isIn = form.contains(field) && TYPED.includes(field.name);
+  typed = { values, field: isIn ? field.name : null, at: isIn ? field.selectionStart : null };
 });
+
+// Until the field is back, keys that are typed into it are no shortcuts. Before those of the viewer.
+window.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key === "Escape" && typed) typed.field = null;
+    if (typed?.field && isShortcut(event)) event.stopImmediatePropagation();
+  },
+  true,
+);
 
 document.addEventListener("htmx:afterSettle", () => {
   const form = typed && document.querySelector("[data-review-form]");
   if (!form) return;
   const amending = form.closest("details");
   if (amending) amending.open = true;
-  for (const [name, value] of typed) if (form.elements[name]) form.elements[name].value = value;
+  for (const [name, value] of typed.values) if (form.elements[name]) form.elements[name].value = value;
+  const field = typed.field && form.elements[typed.field];
+  field?.focus?.({ preventScroll: true });
+  if (typed.at !== null) field?.setSelectionRange?.(typed.at, typed.at);
   typed = null;
 });
 

@@ -123,12 +123,16 @@ def test_an_amendment_that_is_typed_outlives_the_arrival_of_a_result(reader: Pag
     reader.get_by_label("Tumor", exact=False).first.check()
     reader.get_by_label("Comment").fill("Seen again.")
     reader.get_by_label("Why").fill("I had missed it.")
+    reader.get_by_label("Comment").focus()
+    reader.keyboard.press("End")
     wait_until(reader, "a status asked for", lambda: bool(held))
     reader.unroute("**/status/?*")  # which lets it go on
     expect(reader.get_by_role("heading", name="In progress")).to_have_count(0, timeout=30_000)
     expect(reader.get_by_label("Why")).to_have_value("I had missed it.")
     expect(reader.get_by_label("Comment")).to_have_value("Seen again.")
     expect(reader.get_by_label("Tumor", exact=False).first).to_be_checked()
+    reader.keyboard.type(" Small.")  # whose letters are shortcuts where no field has the focus
+    expect(reader.get_by_label("Comment")).to_have_value("Seen again. Small.")
 
 
 def test_a_button_of_a_row_that_the_site_refuses_says_so(reader: Page, scans: list[int]) -> None:
