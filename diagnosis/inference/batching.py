@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from diagnosis.inference import result_cache, transitions
+from diagnosis.inference import heartbeats, result_cache, transitions
 from diagnosis.models import Prediction
 
 TURN = timedelta(seconds=min(3.0, settings.TASK_TIME_LIMIT / 6))
@@ -42,9 +42,10 @@ class Batch:
 
     def release_all(self) -> None:
         """Queue all that are held again. The others get a delayed message, so that each is analyzed alone."""
-        for prediction in self.held:
-            delay = None if prediction is self.first else transitions.MESSAGE_LOST_AFTER
-            transitions.release(prediction, send=True, delay=delay)
+        with heartbeats.beginning_again():
+            for prediction in self.held:
+                delay = None if prediction is self.first else transitions.MESSAGE_LOST_AFTER
+                transitions.release(prediction, send=True, delay=delay)
 
     def _claim_next(self) -> Prediction | None:
         """Claim the image that has waited longest. Images with a known result are completed on the way.
@@ -59,7 +60,8 @@ class Batch:
                 return None
             if any((owner, pixels) == (held.owner_id, held.scan.pixel_sha256) for held in self.held):
                 continue  # its result will be known soon; that of another person's may not be copied
-            claimed = transitions.claim(prediction_id, model_version=version)
+            with heartbeats.beginning_again():
+                claimed = transitions.claim(prediction_id, model_version=version)
             if claimed is None:
                 continue
             self.held.append(claimed)

@@ -7,6 +7,8 @@ machines differ, and they jump.
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -72,6 +74,16 @@ def begin_again() -> None:
     For when it cannot tell what it holds: the database went away while it claimed something or gave it back.
     """
     _Own.id, _Own.let_go = None, True
+
+
+@contextmanager
+def beginning_again() -> Iterator[None]:
+    """`begin_again` after any error, for steps that change what this process holds."""
+    try:
+        yield
+    except Exception:
+        begin_again()
+        raise
 
 
 def be_known() -> None:

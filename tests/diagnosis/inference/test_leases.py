@@ -15,7 +15,7 @@ from diagnosis.inference.heartbeats import MAX_MISSED
 from diagnosis.inference.leases import Keeper
 from diagnosis.models import Embedding, Heartbeat, Prediction
 from diagnosis.models.prediction import State
-from tests.factories import PredictionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory
 from tests.queue import Queue
 
 pytestmark = pytest.mark.django_db
@@ -215,3 +215,36 @@ def test_a_storage_that_is_away_costs_no_heartbeat(monkeypatch: pytest.MonkeyPat
     with pytest.raises(pipeline.StorageUnavailable):
         pipeline.run(prediction_id=row.pk)
     assert (fresh(row).state, heartbeats.current()) == (State.QUEUED, before)
+
+
+@pytest.mark.parametrize("failing", ["release", "claim"])
+def test_what_a_batch_has_claimed_and_could_not_give_back_is_taken_over(
+    failing: str, commit: Any, sent: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is locked for a moment. The run had another's message, so no error tells of it."""
+    version, keeper, faults = ModelVersionFactory(), Keeper(), []
+    rows = [PredictionFactory(state="queued", model_version=version) for _ in range(3)]
+    original = getattr(transitions, failing)
+
+    def locked_once(claimed: Any, **named: Any) -> Any:
+        if failing == "claim" and claimed != rows[2].pk:
+            return original(claimed, **named)
+        if faults:
+            return original(claimed, **named)
+        faults.append(failing == "claim" and original(claimed, **named))
+        raise OperationalError("database is locked")
+
+    def analyze_each(model: Any, sources: Any) -> Iterator[Any]:
+        yield from sources
+        raise OperationalError("database is locked")
+
+    keeper.tick()
+    monkeypatch.setattr(transitions, failing, locked_once)
+    monkeypatch.setattr("ml.analyze_each", lambda model, sources: iter([*analyze_each(model, sources)]))
+    monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: None)
+    commit(pipeline.run, prediction_id=0)
+    assert faults and State.RUNNING in {fresh(row).state for row in rows}
+    for _ in range(MAX_MISSED + 2):
+        commit(keeper.tick)
+    assert {fresh(row).state for row in rows} == {State.QUEUED}
+    assert sorted(sent) == [row.pk for row in rows]
