@@ -89,7 +89,7 @@ def _store_group(
             rows |= {one.number: _saved(one, held, files) for one in _new(plan) if one.number not in rows}
             accepted = _carry_out(plan, rows, held, context, files)
     except BaseException:
-        files.drop()
+        files.drop(context.user)
         raise
     context.use.stored += adding
     needed = {one.number for one in _new(plan)}

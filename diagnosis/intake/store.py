@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.db.models.fields.files import FieldFile
 
-from diagnosis.access import audit, selectors
+from diagnosis.access import audit, ownership, selectors
 from diagnosis.access.users import User
 from diagnosis.inference import transitions
 from diagnosis.intake import quotas, rejections
@@ -70,13 +70,17 @@ class StoredFiles:
         for name in self.names:
             default_storage.delete(name)
 
-    def drop(self) -> None:
-        """Delete those that no row names, after an error.
+    def drop(self, user: User) -> None:
+        """Delete those that no row names, after an error in a transaction that took the turn of this person.
 
-        A connection that is lost during the commit tells nobody whether it took place: the rows may be there. Where
-        they cannot be looked up either, all files stay, and `check_integrity` finds those that nobody needs.
+        A connection that is lost during the commit tells nobody whether it takes place: the rows may be there, or come
+        in a moment. Until then PostgreSQL keeps the turn, for which this waits. Where the rows cannot be looked up, all
+        files stay, and `check_integrity` finds those that nobody needs.
         """
-        with suppress(DatabaseError):
+        with suppress(Error):
+            if self.names and connection.features.has_select_for_update:
+                with transaction.atomic():
+                    ownership.lock(user)
             for name in unnamed(self.names):
                 default_storage.delete(name)
 
@@ -90,7 +94,7 @@ def _store(decoded: Decoded, context: UploadContext, name: str) -> Accepted:
             take_turns(context.user)
             accepted = _store_scan(decoded, context, files, name, slices)
     except BaseException:
-        files.drop()
+        files.drop(context.user)
         raise
     if accepted.created:
         context.use.stored += accepted.scan.size
