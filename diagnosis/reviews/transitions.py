@@ -78,9 +78,9 @@ def amend(
 ) -> Review:
     """Replace a committed or signed review by a new one in the same state; the earlier text stays.
 
-    pixels: the digest of those that the reader's page shows, if known. beside: the run that it shows; if unknown, the
-    scan's newest. Raises ReviewRefused if the pixels are out of date, for a draft, an amended review or an amendment
-    that changes nothing; NotYourReading; InvalidOpinion, also without a reason.
+    pixels: the digest of those that the reader's page shows, if known. beside: the run that it shows; if unknown, that
+    of the earlier review. Raises ReviewRefused if the pixels are out of date, for a draft, an amended review or an
+    amendment that changes nothing; NotYourReading; InvalidOpinion, also without a reason.
     """
     with transaction.atomic():
         scan, earlier = _locked(review, reader)
@@ -97,7 +97,7 @@ def amend(
             raise _amended()
         now = timezone.now()
         made = Review.objects.create(
-            scan=scan, prediction=beside or _newest(scan), reader=reader,
+            scan=scan, prediction=beside or earlier.prediction, reader=reader,
             role=earlier.role, mode=earlier.mode, state=earlier.state,
             committed=now, revealed=earlier.revealed, signed=now if earlier.signed else None,
             signed_by=reader if earlier.signed else None, readings_required=earlier.readings_required,
@@ -269,10 +269,6 @@ def _lock(scan_id: int, reader: User) -> Scan:
             "not_a_reader", "You may see this scan, but only its owner and readers review it. Ask for the group reader."
         )
     return scan
-
-
-def _newest(scan: Scan) -> Prediction | None:
-    return Prediction.objects.filter(scan=scan).order_by("-id").first()
 
 
 def _stale() -> ReviewRefused:

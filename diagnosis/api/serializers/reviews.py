@@ -66,6 +66,9 @@ class NewReviewSerializer(OpinionSerializer):
 class AmendmentSerializer(OpinionSerializer):
     """The whole new opinion, and the reason for it."""
 
+    prediction = Id(
+        required=False, help_text="The run beside which it was made; if left out, that of the review that it replaces."
+    )
     reason = Text(max_length=LONGEST_COMMENT)
 
 

@@ -21,7 +21,7 @@ from diagnosis.api.problems import MEDIA_TYPE, Conflict
 from diagnosis.api.serializers.problems import ProblemSerializer
 from diagnosis.api.serializers.reviews import AmendmentSerializer, NewReviewSerializer, ReviewSerializer
 from diagnosis.api.views.base import ListRetrieveViewSet
-from diagnosis.models import Review
+from diagnosis.models import Prediction, Review
 from diagnosis.models.api_token import Scope
 from diagnosis.models.review import ReviewState
 from diagnosis.reviews import transitions
@@ -72,10 +72,7 @@ class ReviewViewSet(ListRetrieveViewSet[Review]):
         asked = NewReviewSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
-        rows = selectors.predictions(self.user)
-        prediction = rows.filter(pk=data["prediction"]).first() if data["prediction"] < 2**63 else None
-        if prediction is None:
-            raise ValidationError({"prediction": ["There is no such prediction, or you may not see it."]})
+        prediction = _named(selectors.predictions(self.user), data["prediction"])
         with _problems():
             review = _RECORD[ReviewState(data["state"])](
                 prediction, reader=self.user, opinion=asked.opinion(), version=data["version"]
@@ -98,9 +95,12 @@ class ReviewViewSet(ListRetrieveViewSet[Review]):
         review = self.get_object()
         asked = AmendmentSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        named = asked.validated_data.get("prediction")
+        runs = selectors.predictions(self.user).filter(scan=review.scan_id)
+        beside = None if named is None else _named(runs, named)
         with _problems():
             made = transitions.amend(
-                review, reader=self.user, opinion=asked.opinion(), reason=asked.validated_data["reason"]
+                review, reader=self.user, opinion=asked.opinion(), reason=asked.validated_data["reason"], beside=beside
             )
         return self._shown(made, status.HTTP_201_CREATED)
 
@@ -114,6 +114,13 @@ class ReviewViewSet(ListRetrieveViewSet[Review]):
     def _shown(self, review: Review, code: int = status.HTTP_200_OK) -> Response:
         row = get_object_or_404(self.get_queryset(), pk=review.pk)
         return Response(self.get_serializer(row).data, status=code)
+
+
+def _named(rows: QuerySet[Prediction], pk: int) -> Prediction:
+    found = rows.filter(pk=pk).first() if pk < 2**63 else None
+    if found is None:
+        raise ValidationError({"prediction": ["There is no such prediction, or you may not see it."]})
+    return found
 
 
 @contextmanager

@@ -336,15 +336,17 @@ def test_drafts_of_others_and_amended_reviews_make_nobody_a_second_reader(
     assert (agrees.role, reading(prediction)) == ("second", "signed")  # what was amended disagrees with nobody
 
 
-def test_an_amendment_stands_beside_the_newest_run_and_keeps_the_rest(user: Any, prediction: Prediction) -> None:
+def test_an_amendment_stands_beside_the_run_that_is_known_and_keeps_the_rest(user: Any, prediction: Prediction) -> None:
     committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
     newer = PredictionFactory(scan=prediction.scan)
-    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="x" * 4000)
+    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="x" * 4000, beside=newer)
     assert (amended.prediction, amended.state, amended.signed, amended.signed_by) == (newer, "committed", None, None)
     assert (amended.mode, amended.revealed, amended.version) == (committed.mode, committed.revealed, 1)
     assert (amended.pixel_sha256, amended.reason) == (prediction.scan.pixel_sha256, "x" * 4000)
     signed = transitions.sign_committed(amended, reader=user)
+    PredictionFactory(scan=prediction.scan)
     again = transitions.amend(signed, reader=user, opinion=TUMOR, reason="Once more.")
+    assert again.prediction == newer
     assert (again.state, again.signed_by) == ("signed", user) and again.signed == again.committed > signed.signed
 
 

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from diagnosis.models import Prediction, ReadingPolicy, Review
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
-from tests.factories import PredictionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +42,31 @@ def test_a_review_is_recorded_signed_and_amended(api: APIClient, prediction: Pre
     assert (amended.status_code, amended.json()["amends"]) == (201, shown["id"])
     listed = api.get(f"{ADDRESS}?scan={prediction.scan_id}&ordering=id").json()["results"]
     assert [(row["finding"], row["current"]) for row in listed] == [("tumor", False), ("no_tumor", True)]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_amendment_stands_beside_the_run_that_is_named_else_beside_the_same(
+    api: APIClient, prediction: Prediction, named: bool
+) -> None:
+    """Not beside the newest: its reader may never have seen that result, and the report on it would be verified."""
+    signed = {"prediction": prediction.pk, "finding": "tumor", "state": "signed"}
+    review = api.post(ADDRESS, signed, format="json").json()
+    newer = PredictionFactory(scan=prediction.scan, model_version=ModelVersionFactory())
+    asked = {"finding": "no_tumor", "reason": "Artifact."} | ({"prediction": newer.pk} if named else {})
+    made = api.post(f"{ADDRESS}{review['id']}/amend/", asked, format="json")
+    assert (made.status_code, made.json()["prediction"]) == (201, newer.pk if named else prediction.pk)
+
+
+def test_an_amendment_beside_a_run_of_another_scan_is_refused(
+    api: APIClient, user: Any, prediction: Prediction
+) -> None:
+    signed = {"prediction": prediction.pk, "finding": "tumor", "state": "signed"}
+    review = api.post(ADDRESS, signed, format="json").json()
+    other = PredictionFactory(scan__case__owner=user)
+    asked = {"finding": "no_tumor", "reason": "Artifact.", "prediction": other.pk}
+    refused = api.post(f"{ADDRESS}{review['id']}/amend/", asked, format="json")
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["prediction"])
+    assert Review.objects.count() == 1
 
 
 def test_a_draft_is_changed_by_its_version_and_deleted(api: APIClient, prediction: Prediction) -> None:
