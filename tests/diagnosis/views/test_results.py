@@ -1,5 +1,6 @@
 """A result's page, retry and cancel."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from diagnosis.models import AuditEvent, Prediction, Scan
+from diagnosis.models import AuditEvent, Prediction, Scan, UploadRow
 from diagnosis.models.prediction import State
 from diagnosis.models.scan import OTHER_PATIENT
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, evidence
@@ -208,6 +209,18 @@ def test_retry_and_cancel(
     assert response["Location"] == f"/predictions/{prediction.pk}/"
     prediction.refresh_from_db()
     assert prediction.state == after
+
+
+def test_a_row_of_the_upload_list_that_is_run_again_stays(
+    as_user: Client, user: User, make: Make, model_version: object
+) -> None:
+    """What takes rows off the list whose run has ended would take the new one, too, as it is in progress."""
+    prediction = make(state="failed")
+    row = UploadRow.objects.create(user=user, key=uuid.uuid4(), state="taken", prediction=prediction)
+    headers = {"HX-Request": "true"}
+    body = as_user.post(f"/predictions/{prediction.pk}/retry/", {"view": "upload"}, headers=headers).content.decode()
+    assert f"outerHTML:[data-row='{row.pk}']" in body and f'data-status="{prediction.pk}"' in body
+    assert "delete:" not in body
 
 
 def test_readers_may_not_retry(client: Client, reader: User, make: Make) -> None:
