@@ -44,8 +44,7 @@ def series(prediction: Prediction) -> tuple[str, ...]:
     if prediction.series is None:
         return ()
     if not prediction.covers_all:
-        covered = f"{prediction.progress} of {prediction.scan.frames}"
-        return (f"More slices have arrived since: this prediction covers {covered}. Each shows what it says of it.",)
+        return (_changed_since(prediction),)
     texts = []
     runs = labels.runs(prediction)
     if runs:
@@ -63,6 +62,15 @@ def series(prediction: Prediction) -> tuple[str, ...]:
     elif prediction.outcome == Outcome.NO_TUMOR and runs:
         texts.append("Taken together they do not: few healthy heads are without any such slice.")
     return tuple(texts)
+
+
+def _changed_since(prediction: Prediction) -> str:
+    left = prediction.progress - prediction.scan.frames
+    if left > 0:
+        gone = "1 slice has" if left == 1 else f"{left} slices have"
+        return f"{gone} left this scan since: this prediction counts them. Each of the others shows what it says of it."
+    covered = f"{prediction.progress} of {prediction.scan.frames}"
+    return f"More slices have arrived since: this prediction covers {covered}. Each shows what it says of it."
 
 
 def where(prediction: Prediction) -> tuple[str, ...]:

@@ -89,3 +89,13 @@ def test_no_slice_is_named_by_a_number_that_may_be_anothers_since_slices_came() 
     [text] = sentences.series(row)
     assert "covers 30 of 40." in text
     assert "slices 12 to 18" not in page(row) and "Strongest slices" not in page(row)
+
+
+def test_slices_that_have_left_are_not_said_to_have_arrived() -> None:
+    row = prediction(Outcome.TUMOR, series=TWO_RUNS)
+    row.progress = 42
+    [text] = sentences.series(row)
+    assert text.startswith("2 slices have left this scan since") and "arrived" not in page(row)
+    assert "38 of 42 slices were judged" in page(row)
+    row.progress = 41
+    assert sentences.series(row)[0].startswith("1 slice has left this scan since")
