@@ -33,7 +33,12 @@ document.addEventListener(
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.shiftKey || !isShortcut(event) || document.querySelector("dialog[open]")) return;
   const link = document.querySelector(`a[rel="${KEYS[event.key]}"]`);
-  if (!link) return;
-  leaving = true;
-  link.click();
+  link?.click();
+});
+
+// By key or by mouse; with a modifier it opens elsewhere.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[rel]");
+  if (!link || !Object.values(KEYS).includes(link.rel)) return;
+  leaving ||= !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 });

@@ -66,12 +66,16 @@ def reviews_sent(page: Page) -> list[str]:
     return sent
 
 
-def test_keys_typed_ahead_of_the_next_scan_do_not_sign_the_last(reader: Page, scans: list[int]) -> None:
+@pytest.mark.parametrize("by_mouse", [False, True])
+def test_keys_typed_ahead_of_the_next_scan_do_not_sign_the_last(reader: Page, scans: list[int], by_mouse: bool) -> None:
     held: list[Route] = []
     reader.goto(f"/predictions/{scans[2]}/?list=q%3D{CASE}%26sort%3Dscan")
     sent = reviews_sent(reader)
     reader.route(re.compile(rf"/predictions/{scans[3]}/"), lambda route: held.append(route))
-    reader.keyboard.press("n")
+    if by_mouse:
+        reader.get_by_role("link", name="Next", exact=True).click(no_wait_after=True)
+    else:
+        reader.keyboard.press("n")
     wait_until(reader, "the next scan asked for", lambda: len(held) == 1)
     for key in ("2", "s"):
         reader.keyboard.press(key)
