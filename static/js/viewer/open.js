@@ -1,5 +1,6 @@
 // Opens a figure of the page as a viewer, and keeps its list of slices up to date while their run is in progress.
 
+import { isForeign } from "../lib/person.js";
 import { Controls } from "./controls.js";
 import { Viewer } from "./viewer.js";
 
@@ -22,8 +23,10 @@ export function open(figure) {
 async function keepListed(viewer) {
   let again = true;
   try {
-    const answer = await fetch(viewer.figure.dataset.viewer, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(String(answer.status));
+    const headers = { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" };
+    const answer = await fetch(viewer.figure.dataset.viewer, { headers });
+    const isLost = isForeign(answer.url, answer.headers.get("X-Person"), document.body.dataset);
+    if (!answer.ok || isLost) throw new Error(String(answer.status)); // another person may know other results
     const listing = await answer.json();
     if (viewer.closed) return;
     again = listing.active;
