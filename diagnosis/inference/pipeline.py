@@ -127,7 +127,7 @@ def _process(claimed: Prediction) -> None:
 def _refuse(claimed: Prediction, problem: UnreadableImage) -> None:
     """Refuse a series without judging any of its slices."""
     gate = Gate(accepted=False, reason=problem.code, message=problem.message)
-    transitions.complete(claimed, state=State.REFUSED, outcome=Outcome.REFUSED, gate=asdict(gate))
+    transitions.complete(claimed, state=State.REFUSED, outcome=Outcome.REFUSED, gate=asdict(gate), milliseconds={})
 
 
 def _analyze_series(claimed: Prediction, model: ml.Model) -> None:

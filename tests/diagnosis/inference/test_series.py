@@ -11,11 +11,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from diagnosis import intake
-from diagnosis.inference import broker, pipeline, transitions
+from diagnosis.inference import broker, pipeline, transitions, workload
 from diagnosis.inference import series as inference_series
 from diagnosis.models import Embedding, ModelVersion, Prediction, Scan, SliceResult
+from ml.contracts import UnreadableImage
 from tests import builders
-from tests.factories import ModelVersionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory
 from tests.fakes import fake_model
 from tests.queue import Message, Queue
 
@@ -342,3 +343,17 @@ def test_evidence_of_a_slice_that_has_left_is_drawn_on_no_last_one_that_stays(us
 
 def _uploads(files: list[bytes]) -> list[SimpleUploadedFile]:
     return [SimpleUploadedFile(f"{n}", data) for n, data in enumerate(files)]
+
+
+def test_a_series_that_is_refused_after_its_first_turn_counts_among_no_measured_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A slice came that cannot be put in order with those that were judged."""
+    row = PredictionFactory(
+        state="queued", scan__stack="64x64", scan__frames=3, progress=2, milliseconds={"slice": 5.0}
+    )
+    problem = UnreadableImage("cannot_be_ordered", "Its slices cannot be put in order.")
+    monkeypatch.setattr(inference_series, "arrange", lambda scan: problem)
+    assert pipeline.run(prediction_id=row.pk)
+    assert (fresh(row).state, fresh(row).milliseconds) == ("refused", {})
+    assert workload.current().stages == {}
