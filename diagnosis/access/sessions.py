@@ -82,7 +82,8 @@ def note_use(request: HttpRequest) -> None:
     if 0 <= time.time() - request.session.get(_USED, 0) < _STEP:
         return
     try:
-        LoginSession.objects.filter(pk=_row(request)).update(last_used=timezone.now(), address=audit.address())
+        row = LoginSession.objects.filter(pk=_row(request))
+        row.update(last_used=timezone.now(), address=audit.address(), session_key=_key(request))
     except OperationalError:  # a full disk, say; reading goes on
         _log.warning("session_use_not_kept", exc_info=True)
     else:

@@ -80,6 +80,17 @@ def test_a_session_that_goes_on_under_a_new_secret_key_can_be_ended(user: User, 
     assert [client.get("/history/").status_code for client in (here, there)] == [200, 302]
 
 
+def test_of_two_keys_that_requests_at_once_were_given_the_one_that_is_used_can_be_ended(
+    user: User, pass_time: Any
+) -> None:
+    here, there = logged_in(), logged_in(browser=EDGE)
+    LoginSession.objects.filter(browser=EDGE).update(session_key="the other requests")
+    pass_time(2)
+    assert there.get("/history/").status_code == 200
+    here.post("/sessions/end/", {"session": "all"})
+    assert there.get("/history/").status_code == 302
+
+
 def test_a_login_too_many_ends_the_session_unused_for_longest(user: User, other_user: User, settings: Any) -> None:
     settings.SESSIONS_PER_PERSON = 2
     first, second, strangers = logged_in(), logged_in(browser=EDGE), logged_in("grace")
