@@ -68,11 +68,12 @@ def database(env: environ.Env, *, data_dir: Path) -> dict[str, Any]:
     """DATABASE_URL as a Django database; by default SQLite in DATA_DIR, in WAL mode with immediate transactions."""
     try:
         options = dict(env.db_url("DATABASE_URL", default=f"sqlite:///{data_dir / 'db.sqlite3'}"))
+        sqlite = options["ENGINE"].endswith("sqlite3")  # none where there is no scheme
     except (ValueError, KeyError) as error:
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read. Examples: postgres://user:password@host:5432/name, sqlite:////path/db.sqlite3"
         ) from error
-    if options["ENGINE"].endswith("sqlite3"):
+    if sqlite:
         # WAL lets readers run beside one writer; the next writer waits up to 20 s instead of failing halfway.
         options["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",

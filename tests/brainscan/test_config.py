@@ -56,6 +56,14 @@ def test_database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (options["ENGINE"], options["HOST"], options["PORT"]) == ("django.db.backends.postgresql", "h", 5433)
 
 
+@pytest.mark.filterwarnings("ignore:Engine not recognized")
+@pytest.mark.parametrize("url", ["/srv/db.sqlite3", "db", "postgres://h:port/n"])
+def test_a_database_url_that_cannot_be_read(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
+        config.database(environ.Env(), data_dir=tmp_path)
+
+
 def test_storage(tmp_path: Path) -> None:
     default = config.storage("", data_dir=tmp_path)
     assert default["OPTIONS"] == {"location": str(tmp_path / "storage"), "base_url": None}
