@@ -173,14 +173,25 @@ class GroupAdmin(OfSuperusers, auth.GroupAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.name != READERS)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """All members get or lose what changes here; Django's own entry does not say what."""
+        before = _codenames(form.instance.permissions)
+        super().save_related(request, form, formsets, change)
+        after = _codenames(form.instance.permissions)
+        if after != before:
+            audit.record("group.rights_changed", actor=request.user, target=form.instance, permissions=after)
+
 
 def _rights(user_id: int) -> dict[str, Any]:
     """What an account may do, in values that JSON holds."""
     user = User.objects.get(pk=user_id)
     flags = {"active": user.is_active, "staff": user.is_staff, "superuser": user.is_superuser}
     groups = user.groups.order_by("name").values_list("name", flat=True)
-    permissions = user.user_permissions.order_by("codename").values_list("codename", flat=True)
-    return {**flags, "groups": list(groups), "permissions": list(permissions)}
+    return {**flags, "groups": list(groups), "permissions": _codenames(user.user_permissions)}
+
+
+def _codenames(permissions: Any) -> list[str]:
+    return list(permissions.order_by("codename").values_list("codename", flat=True))
 
 
 def _may_edit(request: HttpRequest, obj: Any) -> bool:

@@ -44,6 +44,17 @@ def test_the_audit_trail_says_which_rights_were_given_and_taken(as_admin: Client
     ]
 
 
+def test_the_audit_trail_says_which_rights_a_group_was_given_and_lost(as_admin: Client) -> None:
+    may_view = Permission.objects.get(codename="view_scan")
+    as_admin.post("/admin/auth/group/add/", {"name": "staff", "permissions": [may_view.pk]})
+    page = f"/admin/auth/group/{Group.objects.get(name='staff').pk}/change/"
+    for sent in ({"permissions": [may_view.pk]}, {}):
+        assert as_admin.post(page, {"name": "staff"} | sent).status_code == 302
+    events = AuditEvent.objects.filter(action="group.rights_changed").order_by("id")
+    assert [event.details["permissions"] for event in events] == [["view_scan"], []]
+    assert {(event.actor, event.target) for event in events} == {("root", "staff")}
+
+
 def test_sessions_and_tokens_of_a_deactivated_account_do_not_go_on_once_it_is_active_again(
     as_admin: Client, user: User
 ) -> None:
