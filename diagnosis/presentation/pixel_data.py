@@ -43,6 +43,11 @@ _one_at_a_time = threading.Semaphore(1)
 """In each process: a file is as large in memory as on disk."""
 
 
+def version(scan: Scan) -> str:
+    """Changes with the pixels of a scan's slices, their number and their order."""
+    return f"{scan.pixel_sha256[:12]}-{scan.frames}"
+
+
 def block(request: HttpRequest, scan: Scan, *, slices: QuerySet[Slice], first: int) -> HttpResponseBase:
     """Gray values of the slices from index `first` on, at most BLOCK. slices: those that the user may see.
 

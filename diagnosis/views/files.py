@@ -1,6 +1,6 @@
 """A scan's files. Each is served only to users who may open the scan's page."""
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
@@ -28,8 +28,13 @@ def thumbnail(request: HttpRequest, scan_id: int) -> HttpResponseBase:
 
 @require_safe
 def pixels(request: HttpRequest, scan_id: int, first: int) -> HttpResponseBase:
-    """Gray values of a few slices from index `first` on, which is a multiple of `pixel_data.BLOCK`."""
+    """Gray values of a few slices from index `first` on, which is a multiple of `pixel_data.BLOCK`.
+
+    `?v=`: the version of the list that an open page has; 409 if its numbers may mean other slices by now.
+    """
     scan = get_object_or_404(selectors.scans(request.user), pk=scan_id)
+    if request.GET.get("v") not in (None, pixel_data.version(scan)):
+        return HttpResponse("The scan has other slices by now.", status=409, content_type="text/plain")
     return pixel_data.block(request, scan, slices=selectors.slices(request.user), first=first)
 
 

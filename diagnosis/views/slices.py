@@ -34,7 +34,7 @@ def listing(request: HttpRequest, prediction_id: int) -> JsonResponse:
             "active": prediction.is_active,
             "pixels": reverse("scan-pixels", args=[scan.pk, 0]).removesuffix("0/"),
             "block": pixel_data.BLOCK,
-            "version": f"{scan.pixel_sha256[:12]}-{scan.frames}",
+            "version": pixel_data.version(scan),
             "slices": _slices(request, prediction, rows) if scan.is_series else [_image(prediction)],
         }
     )

@@ -148,6 +148,18 @@ def test_the_listing_of_a_volume_says_that_it_runs_from_left_to_right(
     assert (found["letters"], found["stacked"]) == ("APHF", "LR")
 
 
+def test_an_open_page_gets_no_gray_values_of_other_slices_than_it_lists(
+    as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = builders.dicom_series(12)
+    listed = as_user.get(reverse("prediction-slices", args=[done(user, files[2:], monkeypatch).pk])).json()
+    block = f"{listed['pixels']}0/"
+    assert as_user.get(block, {"v": listed["version"]}).status_code == 200
+    done(user, files[:2], monkeypatch)
+    assert as_user.get(block, {"v": listed["version"]}).status_code == 409
+    assert as_user.get(block).status_code == 200
+
+
 @pytest.mark.parametrize(("shift", "spacing"), [(0.0, 5), (1.0, None)])
 def test_no_planes_are_cut_from_a_volume_whose_slices_are_shifted_sideways(
     as_user: Client, user: Any, model_version: Any, monkeypatch: pytest.MonkeyPatch, shift: float, spacing: float | None
