@@ -1,4 +1,4 @@
-"""The environment, read by django-environ, which takes most words for "off" and whose errors name no variable."""
+"""The environment, read by django-environ, which takes most words for "off" and an empty value for a value."""
 
 from typing import Any
 
@@ -9,10 +9,18 @@ _ON, _OFF = {"1", "true", "yes", "on", "y", "ok"}, {"0", "false", "no", "off", "
 
 
 class Environment(environ.Env):  # type: ignore[misc]
-    """Raises ImproperlyConfigured for a word where a switch or a number has to be."""
+    """Raises ImproperlyConfigured, which names the variable, for a word where a switch or a number has to be."""
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: Any = False
+    ) -> Any:
+        """An empty variable is one that is not set: compose files and Kubernetes cannot take one away otherwise."""
+        if default is not self.NOTSET and not self.ENVIRON.get(var, "set").strip():
+            return default
+        return super().get_value(var, cast, default, parse_default)
 
     def bool(self, var: str, *, default: Any) -> Any:
-        """Whether the variable turns something on; not set or empty, it leaves the default."""
+        """Whether the variable turns something on; not set, it leaves the default."""
         value = self.str(var, default="").strip().lower()
         if value and value not in _ON | _OFF:
             raise ImproperlyConfigured(f"{var} is {value!r}; it is 1 or 0.")

@@ -10,12 +10,12 @@ import tempfile
 import threading
 from typing import Any
 
-bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+bind = f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 worker_class = "brainscan.web_worker.Worker"  # gthread, to which slow clients cost no thread
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+workers = int(os.environ.get("WEB_CONCURRENCY") or "1")
 # Uploads wait for memory, and each one that waits holds a thread. They may take three quarters of the threads
 # (`UPLOADS_AT_ONCE`), so there must be enough that the rest can serve pages and polls.
-threads = int(os.environ.get("WEB_THREADS", "32"))
+threads = int(os.environ.get("WEB_THREADS") or "32")
 timeout = 120  # seconds; a batch of large uploads over a slow line
 graceful_timeout = 10
 keepalive = 5

@@ -88,6 +88,19 @@ def test_a_switch(value: str, on: bool | None, default: bool, monkeypatch: pytes
     assert Environment().bool("HTTPS", default=default) is (default if on is None else on)
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_variable_is_as_one_that_is_not_set(empty: str, tmp_path: Path) -> None:
+    names = ["DATABASE_URL", *re.findall(r"env\.\w+\(\s*\"(\w+)\"", Path("brainscan/settings.py").read_text())]
+    assert len(names) > 40
+    tell = "from brainscan import settings as s; print({n: v for n, v in vars(s).items() if n.isupper()}, end='')"
+    told = []
+    for given in ({}, dict.fromkeys(names, empty)):
+        env = {name: os.environ[name] for name in ("PATH",)} | given | {"DATA_DIR": str(tmp_path), "SECRET_KEY": "k"}
+        done = subprocess.run([sys.executable, "-c", tell], env=env, capture_output=True, text=True, check=True)
+        told.append(re.sub(r" at 0x\w+", "", done.stdout))
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
