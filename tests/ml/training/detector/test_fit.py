@@ -14,17 +14,21 @@ from ml.training.settings import Settings
 from tests.ml.training import small
 from tests.ml.training.simulated import row
 
-SETTINGS = Settings(copies=128, sections=2, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
+SETTINGS = Settings(sections=2, batch=8, average=0.5, dropout=0.1, rates=(3e-3, 1e-4, 1e-4), warm_up=0)
 
 
 class Stopped(Exception):
     """The process was ended from outside."""
 
 
-def train(work: Path) -> fitting.Fitted:
+FEW = 32  # draws: what is compared with an equal training need not learn anything
+
+
+def train(work: Path, draws: int = FEW) -> fitting.Fitted:
     """A training of a few seconds, always the same."""
-    training, validation = small.examples(128), small.examples(8, seed=1, split="val")
-    return fit(training, validation, settings=SETTINGS, start=small.base(), work=work, policy="float32")
+    training, validation = small.examples(draws), small.examples(8, seed=1, split="val")
+    settings = replace(SETTINGS, copies=draws)
+    return fit(training, validation, settings=settings, start=small.base(), work=work, policy="float32")
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +83,9 @@ def test_images_that_do_not_differ_have_no_embedding() -> None:
 
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
-def test_it_learns(finished: tuple[Path, fitting.Fitted]) -> None:
-    _, whole = finished
+def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.use(monkeypatch)
+    whole = train(tmp_path, draws=128)
     names = {"picture", "cell", "location", "type", "auroc", "type accuracy", "hottest"}
     assert [set(section) for section in whole.history] == [names | {"auroc here"}] * 2
     assert whole.history[1]["picture"] < whole.history[0]["picture"]
@@ -160,7 +165,7 @@ def test_a_finished_training_is_not_run_again(
     again = train(folder)
     assert again.history == whole.history
     np.testing.assert_array_equal(again.tensors["cell/kernel"], whole.tensors["cell/kernel"])
-    other = small.examples(128)
+    other = small.examples(FEW)
     other.maps.key = "other boxes"
     monkeypatch.setattr(small, "examples", lambda n, **given: other)
     with pytest.raises(AssertionError, match="run again"):
