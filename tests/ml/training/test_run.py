@@ -122,9 +122,7 @@ def test_from_a_table_to_an_artifact(
 
 def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.training.evaluation.plots.write_all", lambda summary, scored, out: [])
-    first, second = tmp_path / "first", tmp_path / "second"
-    command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--copies", "4", "--sections", "1"]
-    assert main([*command, "--out", str(first)]) == 0
+    begun, out = read_manifest(), tmp_path / "out"
     fitted: dict[str, Any] = {}
 
     def kept(*examples: Any, **options: Any) -> fit.Fitted:
@@ -133,17 +131,17 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
         return result
 
     monkeypatch.setattr(run, "fit", kept)
-    assert main([*command, "--out", str(second), "--init", str(first), "--seed", "9"]) == 0
-    begun, tuned = read_manifest(first), read_manifest(second)
+    command = ["train", "--data", str(table), "--work", str(tmp_path / "work"), "--copies", "4", "--sections", "1"]
+    assert main([*command, "--out", str(out), "--init", str(begun.path)]) == 0
+    tuned = read_manifest(out)
     assert tuned.data["training"]["init"] == begun.label
-    assert tuned.data["training"]["command"] == 'make train DATA=folder ARGS="--init first"'
+    assert tuned.data["training"]["command"] == f'make train DATA=folder ARGS="--init {begun.path.name}"'
     assert tuned.digest != begun.digest
     before, after, base = read_tensors(begun), read_tensors(tuned), run.base_weights("imagenet")
-    for name in ("cell/kernel", "type/kernel"):
+    for name in ("cell/kernel", "type/kernel", "block5_conv3/kernel"):
         assert 0 < np.abs(after[name] - before[name]).max() < 0.1
         np.testing.assert_allclose(after[name], 0.7 * fitted[name] + 0.3 * before[name], rtol=2e-3, atol=1e-5)
-    moved = np.abs(after["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max()
-    assert moved > np.abs(before["block5_conv3/kernel"] - base["block5_conv3/kernel"]).max() > 0
+    np.testing.assert_array_equal(after["block3_conv3/kernel"], base["block3_conv3/kernel"])  # the trunk of any of ours
 
 
 def test_a_source_is_left_out_and_judged(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
