@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from django.db.models import Q
@@ -107,7 +107,8 @@ def analyze_remaining(claimed: Prediction, model: ml.Model, *, until: datetime) 
     rows = list(Slice.objects.filter(~Q(results__prediction=claimed), scan=claimed.scan_id).order_by("index"))
     done = claimed.scan.frames - len(rows)
     volume = readers.open_file(image_files.read(claimed.scan.file)) if any(not row.file for row in rows) else None
-    in_time = (row for number, row in enumerate(rows) if number < BATCH or timezone.now() < until)
+    # Nothing is taken after the first that is left out, even if the clock is set back: results go by order.
+    in_time = chain(rows[:BATCH], takewhile(lambda row: timezone.now() < until, rows[BATCH:]))
     analyses = ml.analyze_each(model, (partial(_decode, row, volume) for row in in_time), batch=BATCH)
     results = (_result(claimed, row, analysis) for row, analysis in zip(rows, analyses, strict=False))
     while batch := list(islice(results, BATCH)):

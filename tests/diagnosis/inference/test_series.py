@@ -130,6 +130,29 @@ def test_a_long_series_is_requeued_after_each_turn(
     assert fresh(prediction).attempts == 1  # a turn is no failed attempt
 
 
+def test_results_stay_with_their_slices_when_the_clock_is_set_back(
+    user: Any, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = series(user, 8)
+    until, decode, read = timezone.now(), inference_series._decode, []
+    turn_is_over = iter([True])
+
+    class Clock:
+        @staticmethod
+        def now() -> Any:
+            return until + timedelta(seconds=1 if next(turn_is_over, False) else -60)
+
+    def noted(row: Any, volume: Any) -> Any:
+        read.append(row.pk)
+        return decode(row, volume)
+
+    inference_series.arrange(prediction.scan)
+    monkeypatch.setattr(inference_series, "timezone", Clock)
+    monkeypatch.setattr(inference_series, "_decode", noted)
+    list(inference_series.analyze_remaining(prediction, model, until=until))
+    assert list(SliceResult.objects.order_by("slice__index").values_list("slice", flat=True)) == read
+
+
 def test_cancel_stops_between_slices(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = series(user, 16)
     prepared, under_way = threading.Semaphore(0), threading.Event()
