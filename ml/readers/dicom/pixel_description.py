@@ -95,11 +95,13 @@ def _widened(dataset: FileDataset, allocated: int, stored: int) -> tuple[str, ..
     words = np.frombuffer(element.value, f"{order}u2", len(element.value) // 2)
     columns = size(dataset, "Columns")
     rows = words[: len(words) // columns * columns].reshape(-1, columns)
-    if rows.max(initial=0) < 1 << stored:
-        return ()
-    beyond = rows >= 1 << stored
-    if signed := dataset.PixelRepresentation == 1:
-        beyond &= rows < (1 << 16) - (1 << (stored - 1))  # else the sign goes on through the unused bits
+    signed = dataset.PixelRepresentation == 1
+    beyond = rows >= 1 << (stored - signed)
+    if signed:  # where the sign goes on through the unused bits, they say nothing else
+        beyond &= rows < (1 << 16) - (1 << (stored - 1))
+        lower = beyond & (rows < 1 << stored)  # positive numbers, or negative ones whose sign ends there
+        if lower.mean() > _MOST_POSITIVE:
+            beyond &= ~lower
     at = np.flatnonzero(beyond.any(axis=1))[:_COMPARED]
     if not at.size:
         return ()
@@ -110,6 +112,9 @@ def _widened(dataset: FileDataset, allocated: int, stored: int) -> tuple[str, ..
     return (f"{_named('BitsStored')} was taken as {allocated}, as the values take more than {stored} bits.",)
 
 
+_MOST_POSITIVE = 0.5
+"""Fraction of values that may be positive numbers too large for Bits Stored: they are the bright part of a slice. Of a
+background below 0, whose sign ends with Bits Stored, there are more."""
 _CLEARLY = 0.9
 """Fraction of the roughness below which values are smoother for certain."""
 _COMPARED = 4096

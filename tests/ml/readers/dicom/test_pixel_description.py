@@ -116,7 +116,9 @@ def brain(largest: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
-@pytest.mark.parametrize(("largest", "signed"), [(4500, False), (65_535, False), (4500, True), (32_000, True)])
+@pytest.mark.parametrize(
+    ("largest", "signed"), [(4500, False), (65_535, False), (3500, True), (4500, True), (32_000, True)]
+)
 def test_values_that_take_more_bits_than_claimed_do_not_wrap_around(largest: int, signed: bool, syntax: str) -> None:
     pixels = brain(largest).astype(np.int16 if signed else np.uint16)
     data = builders.dicom_bytes(pixels, syntax=syntax, BitsStored=12, HighBit=11)
@@ -165,11 +167,12 @@ def test_padding_beyond_bits_stored_is_dark_if_it_is_named_and_else_as_claimed(p
 
 
 def test_a_sign_may_go_on_through_the_unused_bits_or_end() -> None:
-    pixels = brain(3500).astype(np.int16) - 1500
-    for words in (pixels, pixels & 0xFFF):
-        image = readers.read(builders.dicom_bytes(words, BitsStored=12, HighBit=11))
-        np.testing.assert_array_equal(image.pixels, pixels)
-        assert not any("Bits Stored" in note for note in image.notes)
+    below_zero = builders.phantom(128).astype(np.int16) * 11 - 1500
+    for pixels in (brain(3500).astype(np.int16) - 1500, below_zero):
+        for words in (pixels, pixels & 0xFFF):
+            image = readers.read(builders.dicom_bytes(words, BitsStored=12, HighBit=11))
+            np.testing.assert_array_equal(image.pixels, pixels)
+            assert not any("Bits Stored" in note for note in image.notes)
 
 
 def test_a_negative_number_of_frames_is_refused_by_its_tag() -> None:
