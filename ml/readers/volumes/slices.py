@@ -18,6 +18,8 @@ from ml.readers.volumes.hounsfield import is_hounsfield
 
 MAX_SLICES = 2_000
 _LARGEST = 1e30
+_OFFSET = 4096
+"""A range this many times smaller than the values themselves would lose gray levels in float32, as in a TIFF."""
 _LONGER = 1.2
 """A volume whose voxels are longer by this factor along one axis was acquired in slices across it."""
 _FEWER = 0.5
@@ -93,7 +95,7 @@ class Opened:
         cut[across] = self.frames - 1 - index if direction < 0 else index
         try:
             with np.errstate(over="ignore"):  # of a 64-bit value; the caller finds it
-                plane = np.asarray(self.voxels[tuple(cut)], np.float32)
+                plane = _single_precision(np.asarray(self.voxels[tuple(cut)]))
         except Exception as error:
             raise UnreadableImage("damaged", f"The {self.format} file is damaged: a slice cannot be read.") from error
         (rows, down), (columns, leftwards) = (self.stored[axis] for axis in _VIEWS[self.axis])
@@ -106,6 +108,16 @@ class Opened:
         """Whether a slice, searched from the middle outwards, holds a usable number."""
         order = sorted(range(self.frames), key=lambda index: abs(index - self.frames // 2))
         return any((np.abs(self._plane(index)) <= _LARGEST).any() for index in order)
+
+
+def _single_precision(values: NDArray[Any]) -> NDArray[np.float32]:
+    """The values, counted from the lowest usable one where float32 would lose gray levels (`_OFFSET`)."""
+    if values.dtype.itemsize > 4 or values.dtype.str[1:] in ("i4", "u4"):
+        usable = values[np.isfinite(values) & (np.abs(values.astype(np.float64)) <= _LARGEST)]
+        low, high = (float(usable.min()), float(usable.max())) if usable.size else (0.0, 0.0)
+        if low < high < low + max(abs(low), abs(high)) / _OFFSET:
+            values = values.astype(np.float64) - low
+    return np.asarray(values, np.float32)
 
 
 def opened(

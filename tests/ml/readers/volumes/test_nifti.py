@@ -105,6 +105,15 @@ def test_values_are_scaled_as_the_header_says() -> None:
     assert slices(data).max() == pytest.approx(26 * 2 - 5)
 
 
+@pytest.mark.parametrize("kind", ["i4", "u4", "f8"])
+def test_gray_levels_survive_a_large_offset(kind: str) -> None:
+    """As in a TIFF: float32 holds whole numbers up to 2 ** 24."""
+    levels = head() + np.arange(20, dtype=np.float32)[:, None, None] * 8
+    moved = (levels.astype(np.float64) + 2**30).astype(kind)
+    found, expected = slices(stored(moved)), slices(stored(levels))
+    np.testing.assert_array_equal(found, expected - expected.min(axis=(1, 2), keepdims=True))
+
+
 def test_nan_voxels_are_background() -> None:
     volume = head()
     volume[0, 0, 0] = np.nan
