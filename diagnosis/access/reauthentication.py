@@ -1,6 +1,7 @@
 """Who changes rights or accounts has typed their password lately: an open session alone is not enough.
 
-A session may be somebody else's: left open at a shared desk, or stolen. A login counts as the first confirmation.
+A session may be somebody else's: left open at a shared desk, or stolen. A login counts as the first confirmation,
+unless it is at a provider that asked for nothing.
 """
 
 import time
@@ -17,6 +18,11 @@ _MIN_LEFT = 1 / 3
 def remember(request: HttpRequest) -> None:
     """The person has just shown who they are."""
     request.session[_SESSION_KEY] = time.time()
+
+
+def forget(request: HttpRequest) -> None:
+    """The person has logged in without having to show who they are."""
+    request.session.pop(_SESSION_KEY, None)
 
 
 def is_recent(request: HttpRequest) -> bool:

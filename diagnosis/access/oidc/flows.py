@@ -128,6 +128,8 @@ def _log_in(request: HttpRequest, flow: dict[str, Any], claims: dict[str, Any]) 
         return Done(Purpose.LOGIN, flow["target"], needs_code=True)
     else:
         login(request, user)
+    if not _is_new(flow, claims):
+        reauthentication.forget(request)  # the provider may have known the browser, and asked for nothing
     return Done(Purpose.LOGIN, flow["target"])
 
 
@@ -150,12 +152,17 @@ def _still_there(request: HttpRequest, flow: dict[str, Any], claims: dict[str, A
     """Who went to confirm or to link, if it is still their session and they have logged in there just now."""
     if not request.user.is_authenticated or request.user.pk != flow["user"]:
         raise Refused("session_over", "Your session here has ended meanwhile. Log in again.")
-    at = claims.get("auth_time")
-    if not isinstance(at, int | float) or at < flow["at"] - _SKEW:
+    if not _is_new(flow, claims):
         raise Refused(
             "login_too_old", "The provider does not say that you logged in there just now, so nothing is done."
         )
     return request.user
+
+
+def _is_new(flow: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """Whether the provider says that they have logged in there since they went there."""
+    at = claims.get("auth_time")
+    return isinstance(at, int | float) and at >= flow["at"] - _SKEW
 
 
 _DO = {Purpose.LOGIN: _log_in, Purpose.CONFIRM: _confirm, Purpose.LINK: _link}

@@ -1,5 +1,7 @@
 """Login, logout, password change."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -77,3 +79,27 @@ def test_a_refused_password_is_not_audited(as_user: Client) -> None:
     response = as_user.post("/password/", {"old_password": "no", "new_password1": "x", "new_password2": "y"})
     assert response.status_code == 200
     assert not AuditEvent.objects.filter(action="password.changed").exists()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"data": "{}", "content_type": "application/json"},
+        {"data": {"username": "", "password": ""}},
+        {"data": {"password": [PASSWORD, ""], "username": ["ada", ""]}},
+        {"data": {"passkey": "", "username": "ada", "password": PASSWORD}},
+        {"data": {"passkey": "null"}},
+    ],
+    ids=str,
+)
+def test_a_form_that_lacks_what_it_asks_for_passes_nobody(user: User, sent: dict[str, Any]) -> None:
+    client = Client()
+    client.post("/login/", **sent)
+    assert client.get("/history/").status_code == 302
+    client.force_login(user)
+    session = client.session
+    session["confirmed_at"] = 0
+    session.save()
+    assert client.post("/confirm/", **sent).status_code in (200, 400)
+    assert client.session["confirmed_at"] == 0

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, clear_url_caches, reverse
 
 from brainscan import urls
 from diagnosis.access import app_secret, passkeys
-from diagnosis.models import AuditEvent, LoginFailures, ProviderLink, SecondFactor
+from diagnosis.models import ApiToken, AuditEvent, LoginFailures, ProviderLink, SecondFactor
 from tests.diagnosis.access.oidc.conftest import configure, linked, provider
 from tests.oidc_provider import Provider, asked_for, come_back, log_in
 
@@ -224,6 +224,21 @@ class TestConfirm:
         assert response.status_code == 403
         assert boss.session["confirmed_at"] == confirmed_at
         assert "Nothing was changed" in text(response)
+
+    @pytest.mark.attack("sso")
+    @pytest.mark.parametrize(
+        ("claims", "counts"),
+        [({"auth_time": None}, False), ({"auth_time": 1}, False), ({"auth_time": True}, False), ({}, True)],
+    )
+    def test_a_login_there_confirms_only_if_it_is_new(
+        self, client: Client, provider: Provider, linked: User, claims: Any, counts: bool
+    ) -> None:
+        """A provider that knows the browser logs in whoever sits before it, without a password."""
+        log_in(client, provider, **claims)
+        assert client.get("/history/").status_code == 200
+        made = client.post("/tokens/", {"name": "Script", "scope": "read"})
+        assert (made.status_code, ApiToken.objects.exists()) == ((200, True) if counts else (302, False))
+        assert counts or client.get("/second-factor/")["Location"].startswith("/confirm/")
 
     @pytest.mark.attack("sso")
     def test_a_confirmation_counts_only_in_the_session_that_asked(
