@@ -86,7 +86,7 @@ def _from_volume(name: str, data: bytes, file_format: str) -> Decoded:
         opened.stored_format,
         slices,
         notes=opened.notes,
-        spacing=opened.thickness,
+        spacing=opened.thickness if opened.sides_known else None,
         letters="".join(opened.orientation_letters or ()),
         deidentified={"method": VOLUME},
         has_text=text_at is not None,

@@ -74,6 +74,11 @@ def test_a_file_that_names_its_sides_gets_letters(data: bytes) -> None:
     assert found.letters == "RLAP"
 
 
+def test_slices_are_so_many_millimeters_apart_only_where_the_file_says_so() -> None:
+    known, unknown = nifti(sform_code=0, qform_code=0), nifti(sform_code=0, qform_code=0, pixdim=0)
+    assert [decode(data, name="scan")[0].spacing for data in (known, unknown)] == [5, None]
+
+
 def test_letters_stand_at_the_edges_and_without_them_nothing_does() -> None:
     class Lettered:
         letters = "RLAP"
