@@ -28,10 +28,12 @@ def events(user: AnyUser) -> QuerySet[AuditEvent]:
 
 
 def shown_to(user: AnyUser, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-    """Staff who read blind first don't see what happened to results, nor what others have read."""
+    """Staff who read blind first don't see what happened to results, nor what others have read, nor which lists they
+    have exported: a list of tumors names its scans."""
     if not reading_policy.is_blind_first(user):
         return rows
-    return rows.exclude(target_type="prediction").exclude(~Q(actor_id=user.pk), target_type="review")
+    of_others = Q(target_type="review") | Q(action="list.exported")
+    return rows.exclude(target_type="prediction").exclude(~Q(actor_id=user.pk), of_others)
 
 
 def about(target_type: str, target_id: str) -> Q:

@@ -1,11 +1,11 @@
 """Who may read the audit trail, and that its filters find what an auditor asks for."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.http import QueryDict
 
 from diagnosis.access import audit, audit_trail
-from diagnosis.models import Prediction
+from diagnosis.models import Prediction, ReadingPolicy
 from tests.factories import PredictionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +63,17 @@ def test_filters_narrow_each_other(auditor: User, prediction: Prediction) -> Non
 @pytest.mark.parametrize("key", ["x", "-1", "9" * 30, "٣", "1 OR 1"])
 def test_an_invalid_id_finds_nothing(key: str, auditor: User, prediction: Prediction) -> None:
     assert found(auditor, f"kind=case&key={key}") == []
+
+
+def test_staff_who_read_blind_first_see_no_lists_of_others(auditor: User, user: User, prediction: Prediction) -> None:
+    """Their filters tell what the model says of the scans that they name."""
+    for person in (user, auditor):
+        told = {"rows": 1, "filters": {"outcome": ["tumor"]}}
+        audit.record_disclosure("list.exported", actor=person, predictions=[prediction.pk], details=told)
+    assert found(auditor, "action=list") == ["list.exported", "list.exported"]
+    auditor.groups.add(ReadingPolicy.objects.create(group=Group.objects.create(name="study"), mode="blind_first").group)
+    assert [event.actor for event in audit_trail.events(auditor) if event.action == "list.exported"] == ["auditor"]
+    assert found(auditor, f"kind=prediction&key={prediction.pk}&actor=ada") == []
 
 
 def test_only_staff_with_the_permission_read_it(user: User, reader: User, admin: User, auditor: User) -> None:
