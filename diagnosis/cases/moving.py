@@ -52,7 +52,8 @@ def move(scan: Scan, *, to: Case, actor: User) -> None:
         Prediction.objects.filter(scan=scan.pk).update(
             owner=owner, owner_name=owner.get_username(), case_reference=target.reference
         )
-        audit.record("scan.moved", actor=actor, target=scan, former=source.reference, case=target.reference)
+        names = {"former": source.reference, "case": target.reference}
+        audit.record("scan.moved", actor=actor, target=scan, **names, former_id=source.pk, case_id=target.pk)
     scan.case = target
 
 

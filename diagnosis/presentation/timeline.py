@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from diagnosis.access import selectors
 from diagnosis.access.users import AnyUser
@@ -40,6 +41,8 @@ _SENTENCES = {
     "review.amended": "amended a reading of",
 }
 
+_CASES_OF_A_MOVE = ("former", "case")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -53,24 +56,39 @@ class Entry:
 
 
 def entries(user: AnyUser, events: Sequence[AuditEvent]) -> list[Entry]:
-    """The events as sentences, in their order. At most three queries, however many there are."""
+    """The events as sentences, in their order. At most four queries, however many there are."""
     scans = _scans(events)
     names = dict(selectors.scans(user).filter(pk__in=scans.values()).order_by().values_list("pk", "name"))
-    return [_entry(event, scans.get((event.target_type, event.target_id)), names) for event in events]
+    details = _without_unseen_cases(user, events)
+    return [
+        _entry(event, details[event.pk], scans.get((event.target_type, event.target_id)), names) for event in events
+    ]
 
 
-def _entry(event: AuditEvent, scan: int | None, names: dict[int, str]) -> Entry:
+def _without_unseen_cases(user: AnyUser, events: Sequence[AuditEvent]) -> dict[int, dict[str, Any]]:
+    """The details of each event. A scan takes its events along: they may name a case that `user` does not see."""
+    details: dict[int, dict[str, Any]] = {event.pk: dict(event.details) for event in events}
+    moved = [details[event.pk] for event in events if event.action == "scan.moved" and event.actor_id != user.pk]
+    if moved:
+        named = {int(one.get(f"{name}_id", 0)) for one in moved for name in _CASES_OF_A_MOVE}
+        seen = set(selectors.cases(user).filter(pk__in=named).order_by().values_list("pk", flat=True))
+        for one in moved:
+            one |= {name: "another case" for name in _CASES_OF_A_MOVE if one.get(f"{name}_id") not in seen}
+    return details
+
+
+def _entry(event: AuditEvent, details: dict[str, Any], scan: int | None, names: dict[int, str]) -> Entry:
     name = names.get(scan, event.target if event.target_type == "scan" else "") if scan is not None else ""
-    return Entry(event.at, event.actor, _sentence(event), name, scan if scan in names else None)
+    return Entry(event.at, event.actor, _sentence(event.action, details), name, scan if scan in names else None)
 
 
-def _sentence(event: AuditEvent) -> str:
-    known = _SENTENCES.get(event.action)
+def _sentence(action: str, details: dict[str, Any]) -> str:
+    known = _SENTENCES.get(action)
     if known is None:
-        thing, _, verb = event.action.partition(".")
+        thing, _, verb = action.partition(".")
         return f"{verb} ({thing})".replace("_", " ")
     try:
-        return known.format(**event.details)
+        return known.format(**details)
     except KeyError:  # an old row, from before the detail was kept
         return known.partition(" from {")[0].partition(" to {")[0]
 

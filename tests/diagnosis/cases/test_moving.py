@@ -36,7 +36,8 @@ def test_predictions_follow(case: Case, scan: Scan, user: Any) -> None:
     assert "CA-2" in run.searched
     assert case.scans.count() == 1
     event = AuditEvent.objects.get(action="scan.moved")
-    assert (event.actor, event.target_id, event.details) == ("ada", str(scan.pk), {"former": "CA-1", "case": "CA-2"})
+    details = {"former": "CA-1", "case": "CA-2", "former_id": case.pk, "case_id": target.pk}
+    assert (event.actor, event.target_id, event.details) == ("ada", str(scan.pk), details)
 
 
 def test_an_administrator_moves_it_to_another_owner(scan: Scan, user: Any, other_user: Any, admin: Any) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from diagnosis.access import audit
-from diagnosis.cases import notes, trash
+from diagnosis.cases import moving, notes, trash
 from diagnosis.models import AuditEvent, Case, CaseNote, Prediction, Scan
 from tests.factories import CaseFactory
 
@@ -135,6 +135,21 @@ def test_old_rows_without_details_and_new_actions_are_sentences_too(as_user: Cli
     audit.record("case.turned_over", target=case)
     texts = [entry.text for entry in as_user.get(f"/cases/{case.pk}/activity/").context["entries"]]
     assert texts == ["turned over (case)", "renamed the case"]
+
+
+def test_activity_names_no_case_that_the_person_may_not_see(
+    client: Client, scan: Scan, user: User, other_user: User, admin: User, reader: User
+) -> None:
+    second, theirs = CaseFactory(owner=user, reference="CA-2"), CaseFactory(owner=other_user, reference="CA-3")
+    moving.move(scan, to=second, actor=user)
+    moving.move(scan, to=theirs, actor=admin)
+    shown = {}
+    for person in (other_user, reader):
+        client.force_login(person)
+        entries = client.get(f"/cases/{theirs.pk}/activity/").context["entries"]
+        shown[person] = [entry.text for entry in entries]
+    assert shown[other_user] == ["moved from another case to CA-3", "moved from another case to another case"]
+    assert shown[reader] == ["moved from CA-2 to CA-3", "moved from CA-1 to CA-2"]
 
 
 @pytest.mark.parametrize("count", [2, 120])
