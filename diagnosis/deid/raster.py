@@ -93,7 +93,7 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not kept
         dropped = names_of_metadata(data, file_format=file_format)
         upright = raster.decode(data, file_format=file_format, max_pixels=readers.MAX_PIXELS).image
-        image = stored(upright, orientation)
+        image = _without_hidden_colors(stored(upright, orientation))
         if file_format != "TIFF" and _exceeds_palette(image):
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
         if image.mode == "YCbCr" or (image.mode == "CMYK" and file_format != "TIFF"):
@@ -115,6 +115,19 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
             stream = io.BytesIO()
             image.save(stream, "PNG", **exif)
     return Cleaned(stream.getvalue(), "PNG", dropped)
+
+
+def _without_hidden_colors(image: Pillow.Image) -> Pillow.Image:
+    """Black wherever the image is wholly transparent: a name that was erased in an editor may still be there."""
+    transparency = image.info.get("transparency")
+    if image.mode == "PA" or (isinstance(transparency, bytes) and transparency.count(0) > 1):
+        image = image.convert("RGBA")
+    if image.mode not in ("RGBA", "LA", "RGBa"):
+        return image  # one color at most is transparent, and nothing can be drawn in that
+    hidden = image.getchannel("A" if image.mode != "RGBa" else "a").point([255] + [0] * 255)
+    shown = image.copy()
+    shown.paste((0,) * len(image.getbands()), (0, 0), hidden)
+    return shown
 
 
 def _as_previewed(data: bytes, preview: bytes) -> Cleaned:

@@ -257,6 +257,32 @@ def test_only_what_is_transparent_stays_so(mode: str, transparency: Any) -> None
         assert stored.info.get("transparency") == transparency
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("LA", "PNG"), ("RGBA", "PNG"), ("P", "PNG"), ("LA", "TIFF"), ("RGBA", "TIFF"), ("RGBA", "WEBP")]
+)
+def test_nothing_is_kept_below_what_was_erased(mode: str, kind: str) -> None:
+    """An eraser makes pixels transparent; what they showed is still in the file."""
+    plane = builders.phantom(64)
+    plane[10:20] = 30
+    plane[12:18, 8:50:3] = 220
+    opacity = np.full((64, 64), 255, np.uint8)
+    opacity[10:20] = 0
+    stream = io.BytesIO()
+    if mode == "P":
+        whole = Pillow.fromarray(plane).point([min(value, 249) for value in range(256)])
+        indexes = np.where(opacity > 0, np.asarray(whole), np.where(plane > 100, 250, 251)).astype(np.uint8)
+        erased = Pillow.fromarray(indexes).convert("P")
+        erased.save(stream, kind, transparency=bytes([255] * 250 + [0, 0]))
+    else:
+        erased = Pillow.fromarray(plane).convert(mode)
+        erased.putalpha(Pillow.fromarray(opacity))
+        erased.save(stream, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    found, before, after = cleaned(stream.getvalue())
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    with Pillow.open(io.BytesIO(found.data)) as kept:
+        assert np.asarray(kept.convert("RGBA").convert("RGB"))[10:20].max() == 0
+
+
 def test_a_tiff_of_luma_and_chroma_is_stored_as_the_colors_that_it_shows() -> None:
     stream = io.BytesIO()
     pattern("YCbCr", 24, 16, seed=3, color=True).save(stream, "TIFF", tiffinfo={274: 6})
