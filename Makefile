@@ -98,9 +98,10 @@ rooms: setup-dev ## Draw docs/figures/rooms.svg again from the imports
 
 mutate: setup-dev ## Change lines of the rules that must hold, and see whether a test notices (hours; ARGS="'diagnosis.deid.jpeg*'" for some)
 	@scripts/install-beside mutate
+	@# An absolute path: tests run in a folder of their own, and start programs there that import what was changed.
 	@# One at a time: forks share DATA_DIR, and the second would stop the queue of the first, whose tests then fail.
-	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut run --max-children 1 $(ARGS)
-	@PYTHONPATH=.venv/mutate $(VENV)/python -m mutmut results
+	@PYTHONPATH=$(CURDIR)/.venv/mutate $(VENV)/python -m mutmut run --max-children 1 $(ARGS)
+	@PYTHONPATH=$(CURDIR)/.venv/mutate $(VENV)/python -m mutmut results
 
 sbom: setup ## Write a bill of materials (CycloneDX) and the licenses of what serves into var/sbom
 	@scripts/sbom var/sbom
