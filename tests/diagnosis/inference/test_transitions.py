@@ -407,3 +407,36 @@ def test_a_reopened_run_waits_for_further_slices(user: Any, sent: Queue, commit:
     assert message.prediction_id == done.pk
     assert message.not_before is not None
     assert timedelta(0) <= message.not_before - later < timedelta(seconds=1)  # clocks may differ a little
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("begun", "slices", "told"), [(4, 12, {"slice": 187.562}), (4, 4, {}), (4, 3, {}), (None, 12, {})]
+)
+def test_progress_tells_what_a_slice_took_in_this_turn(
+    begun: int | None, slices: int, told: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    started = None if begun is None else now - timedelta(seconds=1.5004999)
+    claimed = PredictionFactory(state="running", started=started, progress=begun or 0, milliseconds={})
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert transitions.record_progress(claimed, slices=slices)
+    assert (fresh(claimed).progress, fresh(claimed).milliseconds) == (slices, told)
+
+
+@pytest.mark.django_db
+def test_a_result_is_announced_with_its_times() -> None:
+    claimed = PredictionFactory(state="running", started=timezone.now() - timedelta(seconds=2))
+    heard: list[dict[str, Any]] = []
+
+    def hear(**told: Any) -> None:
+        heard.append(told)
+
+    transitions.ended.connect(hear)
+    try:
+        transitions.complete(claimed, state=State.FAILED, error_code="timeout")
+    finally:
+        transitions.ended.disconnect(hear)
+    [told] = heard
+    names = ("prediction_id", "started", "finished", "state")
+    assert [told[name] for name in names] == [claimed.pk, claimed.started, fresh(claimed).finished, "failed"]
