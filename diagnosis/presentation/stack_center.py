@@ -4,11 +4,15 @@ The plane of a slice goes through its middle, the head. Where its plane would cr
 the stack, a tilt of a few degrees makes a difference of centimeters.
 """
 
+import structlog
 from pydicom import dcmread
 
 from diagnosis.models import Scan, Slice
+from diagnosis.presentation.missing import FileMissing
 from diagnosis.presentation.responses import open_stored
 from ml.readers.dicom import geometry
+
+_log = structlog.get_logger(__name__)
 
 
 def of_scan(scan: Scan) -> list[float] | None:
@@ -22,7 +26,10 @@ def of_scan(scan: Scan) -> list[float] | None:
     try:
         with open_stored(row.file) as stored:
             header = dcmread(stored, stop_before_pixels=True)
-    except Exception:  # the file is gone or damaged, and pydicom raises almost anything; without it the page is whole
+    except FileMissing:  # the page shows where
+        return None
+    except Exception:  # pydicom raises almost anything for a damaged file; without the middle the page is whole
+        _log.exception("the middle of a stack is unknown: a stored file cannot be read", scan=scan.pk)
         return None
     position, sides = geometry.slice_position(header, 0), geometry.millimeters(header, 0)
     if position is None or sides is None:

@@ -112,7 +112,9 @@ def test_the_page_tells_where_the_middles_of_slices_lie(
     assert 'data-center="[95.0, 31.6, 23.7]"' in page
 
 
-def test_a_stack_whose_file_is_missing_or_damaged_has_no_middle(user: User, model_version: ModelVersion) -> None:
+def test_a_stack_whose_file_is_missing_or_damaged_has_no_middle(
+    user: User, model_version: ModelVersion, caplog: pytest.LogCaptureFixture
+) -> None:
     data = dicom_series(2)
     uploads = [SimpleUploadedFile(f"IM{at}", one) for at, one in enumerate(data)]
     scan = intake.receive(user=user, files=uploads).accepted[0].scan
@@ -122,5 +124,6 @@ def test_a_stack_whose_file_is_missing_or_damaged_has_no_middle(user: User, mode
     with row.file.storage.open(row.file.name, "wb") as stored:
         stored.write(data[0][:812])  # cut off within the length of an element
     assert stack_center.of_scan(scan) is None
+    assert "a stored file cannot be read" in caplog.text
     row.file.delete(save=False)
     assert stack_center.of_scan(scan) is None
