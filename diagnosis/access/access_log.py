@@ -15,7 +15,7 @@ so that nobody fills the trail by guessing.
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import structlog
@@ -37,7 +37,6 @@ _REFUSALS = {403: "access.denied", 404: "access.not_found"}
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
-K = TypeVar("K", bound=Hashable)
 
 
 def record(request: HttpRequest, response: HttpResponseBase, disclosed: Disclosures) -> None:

@@ -10,6 +10,7 @@ import struct
 from PIL import Image as Pillow
 
 from ml.readers.raster import jpeg
+from ml.readers.raster.orientation import EXIF_TAG
 
 _COM = 0xFE
 _DRAWING = frozenset([*range(0xC0, 0xC4), 0xC4, *range(0xC5, 0xC8), *range(0xC9, 0xD0), jpeg.SOS, 0xDB, 0xDD])
@@ -18,13 +19,10 @@ _JFIF = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 """Version 1.1, square pixels, no thumbnail."""
 
 
-_ORIENTATION = 0x0112
-
-
 def exif(orientation: int) -> bytes:
     """An EXIF block that says nothing but the orientation, 1 to 8."""
     block = Pillow.Exif()
-    block[_ORIENTATION] = orientation
+    block[EXIF_TAG] = orientation
     return block.tobytes()
 
 

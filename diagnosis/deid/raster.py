@@ -19,9 +19,8 @@ from diagnosis.deid.metadata import names_of_metadata
 from ml import readers
 from ml.contracts import UnreadableImage
 from ml.readers import raster
-from ml.readers.raster.orientation import stored
+from ml.readers.raster.orientation import EXIF_TAG, stored
 
-_ORIENTATION = 0x0112
 _MAX_GROWTH = 2
 """A PNG that grows by a larger factor shows a pattern, not noise. It is encoded again with a search for repeats:
 without one, such a file took 64 times its space."""
@@ -105,7 +104,7 @@ def _reencoded(data: bytes, file_format: str, orientation: int) -> Cleaned:
             image = image.copy()  # Pillow would write the tags of a TIFF that it opened
         image.info = {} if transparency is None else {"transparency": transparency}
         if file_format == "TIFF":
-            tags = {_ORIENTATION: orientation} if orientation != 1 else {}
+            tags = {EXIF_TAG: orientation} if orientation != 1 else {}
             image.save(stream, "TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
             return Cleaned(stream.getvalue(), "TIFF", dropped)
         exif = {} if orientation == 1 else {"exif": jpeg.exif(orientation)}

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
-from diagnosis.inference import transitions
+from diagnosis.inference import model_versions, transitions
 from diagnosis.integrity.findings import Finding, found
 from diagnosis.models import Embedding, Prediction, Review, Scan, Slice, SliceResult
 from diagnosis.models.prediction import ACTIVE, REUSABLE, State
@@ -62,8 +62,6 @@ def _lost_work() -> Iterator[Finding]:
 
 
 def _queue(ids: list[int]) -> int:
-    from diagnosis.inference import model_versions
-
     version = model_versions.active()
     for scan in Scan.objects.filter(pk__in=ids).select_related("case__owner"):
         transitions.create(scan, model_version=version, requested_by=scan.case.owner)

@@ -19,8 +19,6 @@ from ml.readers import color
 from ml.readers.raster import appearance, gray, jpeg, orientation, png, tiff
 from ml.readers.raster import tiff_directory as tags
 
-_EXIF_ORIENTATION = 0x0112
-
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -149,7 +147,7 @@ def _decode_error(file_format: str, error: BaseException) -> UnreadableImage:
 
 
 def _orientation(image: Pillow.Image) -> int:
-    value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    value = image.getexif().get(orientation.EXIF_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

@@ -1,6 +1,8 @@
-"""Between an image as its file stores it and as it is seen (EXIF 2.32, tag 0x0112: 1 to 8)."""
+"""Between an image as its file stores it and as it is seen (EXIF 2.32, 1 to 8)."""
 
 from PIL import Image as Pillow
+
+EXIF_TAG = 0x0112
 
 _TO_UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,

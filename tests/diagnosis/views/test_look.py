@@ -52,10 +52,12 @@ def test_every_percent_has_its_classes() -> None:
     assert (pages.mark(0.01), pages.mark(0.99)) == ("24", "76")
 
 
-def test_every_icon_is_in_the_sprite() -> None:
+def test_the_sprite_has_every_icon_and_none_that_nobody_uses() -> None:
     sprite = set(re.findall(r'<symbol id="([\w-]+)"', (ROOT / "static" / "img" / "icons.svg").read_text()))
     used = {name for file in TEMPLATES for name in re.findall(r'\{% icon "([\w-]+)"', file.read_text(encoding="utf-8"))}
     assert used <= sprite
+    code = "".join(file.read_text() for file in (ROOT / "diagnosis").rglob("*.py"))
+    assert {name for name in sprite - used if f'"{name}"' not in code} == set()
 
 
 def test_the_legend_has_the_colors_that_the_map_is_drawn_in() -> None:

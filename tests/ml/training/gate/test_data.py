@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.contracts import Gate
 from ml.model.gate import SUMMARY, summary
 from ml.training.data.table import read_table
 from ml.training.detector.features import Maps
 from ml.training.gate import perturbations
 from ml.training.gate.data import category, collect, learned
-from ml.training.gate.report import summarize
 from tests.builders import phantom
 from tests.ml.conftest import table_row
 
@@ -105,14 +103,3 @@ def test_a_lettered_head_is_still_there() -> None:
         changed += bool((corners > 100).any())
         assert np.median(annotated[100:124, 60:164]) > 40  # the brain, in its middle
     assert changed >= 6
-
-
-def test_the_report_counts_by_kind_and_source(make_table: Callable[..., Path]) -> None:
-    table = rows(make_table)
-    said = [Gate(True)] * 3 + [Gate(False, reason="not_mri_xray")] + [Gate(False, reason="not_mri_color"), Gate(True)]
-    report = summarize(table[:6], said)
-    assert report["refused"]["natural"] == {"share": 1.0, "pictures": 1}
-    assert report["refused_all"] == {"share": 0.5, "pictures": 2}
-    assert report["wrongly_refused"]["here"] == {"share": 0.3333, "pictures": 3}
-    assert report["wrongly_refused_all"] == {"share": 0.25, "pictures": 4}
-    assert report["reasons"] == {"here": {"not_mri_xray": 1}, "natural": {"not_mri_color": 1}}
