@@ -6,6 +6,7 @@ Models are registered in `diagnosis.admin`.
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView, redirect_to_login
@@ -45,7 +46,8 @@ class Site(admin.AdminSite):
         name = request.resolver_match.url_name or "" if request.resolver_match else ""
         if request.method in ("GET", "HEAD") and name.endswith(("_changelist", "_history")):
             return False
-        guarded = (one.opts for one in self._registry.values() if getattr(one, "asks_for_password", False))
+        models = (model for model in apps.get_models() if self.is_registered(model))
+        guarded = (one._meta for one in models if getattr(self.get_model_admin(one), "asks_for_password", False))
         return name.startswith(tuple(f"{opts.app_label}_{opts.model_name}_" for opts in guarded))
 
     @method_decorator(never_cache)

@@ -28,5 +28,5 @@ def start_traces(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def stop_traces(**_: Any) -> None:
-    """End a pool process without running Python's exit handlers."""
+    """Pool processes end without Python's exit handlers, which would send what is left."""
     tracing.stop()

@@ -1,6 +1,7 @@
 """The house rules that a tool can hold: small files, short functions, and a picture of the rooms that is up to date."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -11,6 +12,23 @@ from scripts import draw_rooms
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILE, MEDIAN_FILE, LONGEST_FUNCTION = 350, 100, 60  # lines
+
+SAY = {
+    "place": "location, position or span",
+    "picture": "image",
+    "share": "fraction",
+    "gather": "what is done: receive, collect",
+    "fate": "outcome",
+    "standing": "status",
+    "ripe": "due",
+    "lettering": "burned-in text",
+    "rendition": "preview",
+    "disguise": "perturbation",
+    "homes": "cases",
+}
+"""Words that names had once, and the field's own."""
+KEPT = {("diagnosis/api/serializers/evidence.py", "share")}
+"""Names of the API."""
 
 
 def sources() -> list[Path]:
@@ -47,6 +65,56 @@ def test_no_function_is_long() -> None:
         if size > LONGEST_FUNCTION
     }
     assert long == {}
+
+
+def names(path: Path) -> Iterator[str]:
+    """What a file calls its functions, classes, arguments, variables and attributes; and its own name."""
+    yield path.stem
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def words(name: str) -> set[str]:
+    """The words of `a_name` or `ClassName`, in small letters and without a plural."""
+    return {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def test_names_are_words_of_the_field() -> None:
+    retired = {word.removesuffix("s"): instead for word, instead in SAY.items()}
+    found = {
+        f"{path.relative_to(ROOT)}: {name}": retired[word]
+        for path in sources()
+        for name in names(path)
+        if (str(path.relative_to(ROOT)), name) not in KEPT
+        for word in words(name) & retired.keys()
+    }
+    assert found == {}
+
+
+def runs(path: Path) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every six lines in a row that hold code, with the number of the first; imports and blank lines do not count."""
+    numbered = [(number, line.strip()) for number, line in enumerate(path.read_text().splitlines(), 1)]
+    code = [(n, line) for n, line in numbered if line and not line.startswith(("import ", "from "))]
+    for start in range(len(code) - 5):
+        yield tuple(line for _, line in code[start : start + 6]), code[start][0]
+
+
+def test_no_six_lines_stand_twice() -> None:
+    first: dict[tuple[str, ...], str] = {}
+    twice = []
+    for path in sources():
+        for run, number in runs(path):
+            here = f"{path.relative_to(ROOT)}:{number}"
+            if (there := first.setdefault(run, here)) != here:
+                twice.append(f"{here} repeats {there}")
+    assert twice == []
 
 
 def test_the_folders_of_tests_mirror_the_source() -> None:

@@ -60,7 +60,7 @@ class NumberedCanvas(Canvas):  # type: ignore[misc]  # ReportLab has no types
         self.line(_SIDE, 17 * mm, width - _SIDE, 17 * mm)
         self.drawString(_SIDE, 12.5 * mm, NOTICE)
         self.drawString(_SIDE, 8.5 * mm, Printable()(cut(self._foot, width - 2 * _SIDE - 30 * mm)))
-        self.drawRightString(width - _SIDE, 12.5 * mm, f"page {self._pageNumber} of {pages}")
+        self.drawRightString(width - _SIDE, 12.5 * mm, f"page {self.getPageNumber()} of {pages}")
         self.restoreState()
 
 

@@ -84,6 +84,7 @@ def test_the_wrapped_internals_were_checked_in_this_version_of_gunicorn() -> Non
     assert gunicorn.__version__ == "27.0.1", (
         "gunicorn has changed, and brainscan/web_worker.py relies on internals of its gthread worker. Check in the new "
         "version that enqueue_req() still hands a connection to a thread, that the parser still reads what was given "
-        "back by conn.parser.unreader.unread() first, data_ready, nr_conns and keepalived_conns mean the same, and "
-        "run tests/verification/test_slow_clients.py. Then put the new version here."
+        "back by conn.parser.unreader.unread() first, that data_ready, nr_conns and keepalived_conns mean the same, "
+        "and that gunicorn.http.wsgi.SERVER (brainscan/gunicorn.py) is still what it calls itself in answers; run "
+        "tests/verification/test_slow_clients.py. Then put the new version here."
     )
