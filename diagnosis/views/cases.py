@@ -4,7 +4,6 @@ from datetime import date
 from itertools import groupby
 from typing import cast
 
-from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -23,6 +22,7 @@ from diagnosis.worklist.tabs import STATUS_TABS
 
 CASES_A_PAGE = 25
 NEWEST_FIRST = pagination.Order("id", int, descending=True)
+OLDEST_FIRST = pagination.Order("scan_id", int)
 SCANS_A_PAGE = 60
 NOTES_SHOWN, EVENTS_SHOWN = 200, 8
 
@@ -47,8 +47,7 @@ def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
     """One case with its scans by day, each with its newest prediction; its notes, labels and what was done last."""
     case = get_object_or_404(selectors.cases(request.user).prefetch_related("labels"), pk=case_id)
     newest = labels.with_calibration(selectors.newest_predictions(request.user, case=case))
-    page = Paginator(newest, SCANS_A_PAGE).get_page(request.GET.get("page"))
-    page.object_list = list(page.object_list)
+    page = pagination.page(newest, order=OLDEST_FIRST, data=request.GET, size=SCANS_A_PAGE)
     context = {
         "case": case,
         "page": page,
@@ -56,7 +55,6 @@ def case_detail(request: HttpRequest, case_id: int) -> HttpResponse:
         "notes": case.notes.all()[:NOTES_SHOWN],
         "may_note": may_write(cast(User, request.user), case),
         "entries": entries(request.user, list(timeline.events(request.user, case=case)[:EVENTS_SHOWN])),
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "view": "badge",
         "active": any(prediction.is_active for prediction in page),
         "assignments": case.assignments.select_related("user", "group", "assigned_by"),

@@ -1,18 +1,18 @@
 """Deleting a case or a scan, on a page that first says what goes with it; the trash, and restoring from it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from diagnosis.access import selectors
+from diagnosis.access import pagination, selectors
 from diagnosis.access import trash as trashed
 from diagnosis.access.permissions import may_change
 from diagnosis.access.users import User
@@ -21,6 +21,7 @@ from diagnosis.cases.errors import CaseForbidden, CaseRefused
 from diagnosis.models import Case, Scan
 
 ROWS_A_PAGE = 50
+NEWEST_FIRST = pagination.Order("deleted", datetime, descending=True)
 
 
 @require_safe
@@ -28,11 +29,9 @@ def trash_page(request: HttpRequest) -> HttpResponse:
     """What the user may restore: cases, or with `?show=scans` the scans that were deleted alone."""
     cases, scans = trashed.deleted_cases(request.user), trashed.deleted_scans(request.user)
     show = "scans" if request.GET.get("show") == "scans" else "cases"
-    page = Paginator(scans if show == "scans" else cases, ROWS_A_PAGE).get_page(request.GET.get("page"))
-    page.object_list = list(page.object_list)
+    page = pagination.page(scans if show == "scans" else cases, order=NEWEST_FIRST, data=request.GET, size=ROWS_A_PAGE)
     context = {
         "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "rows": [(row, trashed.kept_until(row)) for row in page],
         "show": show,
         "keep_days": settings.TRASH_DAYS,

@@ -50,6 +50,21 @@ def test_both_pages_cost_the_same_whatever_their_length(
         as_user.get(f"/cases/{case.pk}/")
 
 
+def test_a_long_case_is_turned_page_by_page(
+    as_user: Client, make: Make, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.views.cases.SCANS_A_PAGE", 2)
+    case = CaseFactory(owner=user)
+    made = [make(case=case).pk for _ in range(5)]
+    address, turned = f"/cases/{case.pk}/", []
+    page = as_user.get(address).context["page"]
+    turned.append([row.pk for row in page])
+    while page.next_cursor:
+        page = as_user.get(address, {"after": page.next_cursor}).context["page"]
+        turned.append([row.pk for row in page])
+    assert turned == [made[:2], made[2:4], made[4:]]
+
+
 def test_another_persons_case_is_not_found(as_user: Client, other_user: User) -> None:
     assert as_user.get(f"/cases/{CaseFactory(owner=other_user).pk}/").status_code == 404
 

@@ -106,6 +106,24 @@ def test_forms_need_their_token(scan: Scan, user: User) -> None:
     assert client.get(f"/cases/{scan.case_id}/restore/").status_code == 405
 
 
+@pytest.mark.parametrize("kind", ["cases", "scans"])
+def test_a_long_trash_is_turned_page_by_page(
+    kind: str, as_user: Client, make: Make, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.views.trash.ROWS_A_PAGE", 2)
+    scans = [make().scan for _ in range(3)]
+    for scan in scans:
+        if kind == "cases":
+            trash.delete_case(scan.case, actor=user)
+        else:
+            trash.delete_scan(scan, actor=user)
+    deleted = [scan.case_id if kind == "cases" else scan.pk for scan in reversed(scans)]
+    first = as_user.get("/trash/", {"show": kind}).context
+    second = as_user.get("/trash/", {"show": kind, "after": first["page"].next_cursor}).context
+    assert [[row.pk for row, _ in context["rows"]] for context in (first, second)] == [deleted[:2], deleted[2:]]
+    assert (first["page"].previous_cursor, second["page"].next_cursor) == ("", "")
+
+
 def test_the_trash_costs_the_same_whatever_its_length(
     as_user: Client, make: Make, user: User, django_assert_max_num_queries: Any
 ) -> None:
