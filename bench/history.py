@@ -29,8 +29,9 @@ VIEWS = (
     "owner=seed-05&outcome=refused", "owner=seed-12&state=failed&created_before=2024-06-30",
     "q=coronal&outcome=tumor&uncertain=false", "sort=case", "sort=-case", "sort=scan", "sort=score", "sort=-score",
     "sort=state", "sort=-state", "sort=owner", "owner=seed-01&sort=-score", "outcome=tumor&sort=score",
-    "outcome=no_tumor&sort=-score", "sort=triage", "type=glioma", "reading=unread", "reading=unread&sort=triage",
-    "reading=mine", "reading=signed&type=pituitary", "reading=disagreement", "assigned=nobody",
+    "outcome=no_tumor&sort=-score", "sort=triage", "type=glioma", "type=other",
+    "reading=unread", "reading=unread&sort=triage", "reading=mine", "reading=signed&type=pituitary",
+    "reading=disagreement", "assigned=nobody",
 )  # fmt: skip
 CLOCKS = {"wall": perf_counter, "cpu": process_time}
 DEEP = 0.9

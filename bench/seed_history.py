@@ -154,13 +154,13 @@ def _scan(n: int, case: Case) -> Scan:
 
 def _fields(draw: random.Random, n: int, versions: list[ModelVersion]) -> dict[str, Any]:
     """A prediction's state and what belongs to it: most are done, one in 100 was refused, one in 200 failed."""
-    at, share = _created(n), draw.random()
+    at, drawn = _created(n), draw.random()
     score, likely = round(draw.betavariate(0.4, 0.6), 6), draw.choice(TYPES)
     version, seen = versions[draw.random() < 0.2], draw.random() < 0.002
     fields: dict[str, Any] = {"model_version": version, "created": at, "queued": at, "started": at, "finished": at}
-    if share < 0.005:
+    if drawn < 0.005:
         return fields | {"state": State.FAILED, "error_code": "internal", "error": "Made up."}
-    if share < 0.015:
+    if drawn < 0.015:
         gate = {"accepted": False, "reason": "blank", "message": "Made up.", "score": 0.0, "threshold": 0.1}
         return fields | {"state": State.REFUSED, "outcome": Outcome.REFUSED, "gate": gate}
     return fields | {

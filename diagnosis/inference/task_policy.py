@@ -1,4 +1,4 @@
-"""The one decorator for tasks, so that every task has the same retry policy. Do not use `shared_task` elsewhere.
+"""The one decorator for tasks: every task has the same retry policy. The linter refuses `shared_task` elsewhere.
 
 Tasks retry with back-off after a fault of database, broker or storage, and after nothing else: the same input would
 fail the same way. Late acknowledgement, time limits and prefetch are in the settings.
@@ -7,7 +7,7 @@ fail the same way. Late acknowledgement, time limits and prefetch are in the set
 from collections.abc import Callable
 from typing import Any
 
-from celery import shared_task
+from celery import shared_task  # noqa: TID251
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from diagnosis.inference.pipeline import INFRASTRUCTURE_FAULTS

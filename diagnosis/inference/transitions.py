@@ -1,12 +1,13 @@
-"""Every change of a prediction's state. No other module writes it.
-
-Each function is one conditional UPDATE whose row count is checked, then its audit row where a person asked for it, then
-its message to the worker, sent on commit. So a message delivered twice does the work once, a canceled or superseded run
-cannot record its result, and a worker that dies loses nothing: a claim names the process that made it, and once that
-one's heartbeat is gone, `take_over` re-queues what it held (`leases` says when). Whatever ends a claim takes the name
-away: during an upgrade a worker of a version that knows no names may claim the row next.
+"""Every change of a prediction's state. No other module makes one.
 
     create → queued ⇄ running → done | refused | failed | canceled
+
+A change is one conditional UPDATE whose row count is checked; then its audit row, if a person asked for it (an upload
+and a deletion have rows of their own); and on commit, the message to the worker. So a message delivered twice does the
+work once, and a canceled or superseded run cannot record its result. A worker that dies loses nothing either: a claim
+names the process that made it, and once that process's heartbeat is gone, `take_over` re-queues what it held (`leases`
+says when). Every change that ends a claim also clears this name: during an upgrade, a worker of a version that writes
+no names may claim the row next.
 """
 
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ from diagnosis.reviews import transitions as reviews
 MESSAGE_LOST_AFTER = timedelta(seconds=30)
 """A released prediction normally has its own queued message; after this delay we assume it was lost."""
 
-HANDED_OVER = timedelta(seconds=2)
-"""How long the message of a prediction waits that a worker has left to another."""
+_HANDOVER_DELAY = timedelta(seconds=2)
+"""A worker that lacks the model must not spin on a prediction's message while it is alone."""
 
 DELETED = "deleted"
 """The error code of runs that ended because their scan went to the trash."""
@@ -39,7 +40,7 @@ DELETED = "deleted"
 _CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
 
 ended = Signal()
-"""Sent when a run has ended by itself, with prediction_id, started, finished and state."""
+"""Sent when a worker has recorded the end of a run, with prediction_id, started, finished and state."""
 
 _log = structlog.get_logger(__name__)
 
@@ -154,16 +155,13 @@ def requeue(claimed: Prediction) -> bool:
 
 
 def hand_over(claimed: Prediction) -> bool:
-    """Leave a claimed prediction to another worker, as this one lacks its model. Not an attempt.
-
-    Its message comes a moment later, so that a worker which lacks the model does not spin while it is alone.
-    """
+    """Leave a claimed prediction to another worker, as this one lacks its model. Not an attempt."""
     now = timezone.now()
     if not _still_held(claimed).update(
         state=State.QUEUED, started=None, queued=now, worker=None, attempts=F("attempts") - 1
     ):
         return False
-    broker.send_on_commit(claimed.pk, not_before=now + HANDED_OVER)
+    broker.send_on_commit(claimed.pk, not_before=now + _HANDOVER_DELAY)
     return True
 
 
@@ -230,7 +228,7 @@ def retry(prediction: Prediction, *, actor: User) -> bool:
 
 
 def forget_slices(slice_ids: Sequence[int]) -> None:
-    """Slices have moved to another scan: what was said of them belonged to the one that they have left."""
+    """Delete the results of slices that have moved to another scan: they were results of the one that they left."""
     SliceResult.objects.filter(slice__in=slice_ids).delete()
     Prediction.objects.filter(key_slice__in=slice_ids).update(key_slice=None)
 
