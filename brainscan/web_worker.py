@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, which gives a request a thread only once it has arrived, so that slow clients hold none.
 
 gunicorn gives a connection a thread with its first byte. A hundred clients that send a byte now and then take every
-thread, and no page is served. Here the main loop gathers a request: its head, and its body if that is small. A large
+thread, and no page is served. Here the main loop receives a request: its head, and its body if that is small. A large
 body is read by a thread, at most three quarters of which may do so at once, and a client that sends it too slowly is
 cut off.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-GATHER_SECONDS = 10.0
+RECEIVE_SECONDS = 10.0
 """How long head and small body may take, from the first look at the connection."""
 SMALL_BODY = 32 * 1024
 MAX_HEAD = 64 * 1024
@@ -88,22 +88,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._gathering: dict[TConn, Request] = {}
+        self._receiving: dict[TConn, Request] = {}
         self._large: set[TConn] = set()
         self._waiting: deque[TConn] = deque()
         self._most_large = max(1, self.cfg.threads * 3 // 4)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Gather a request, then give it to a thread."""
+        """Receive a request, then give it to a thread."""
         if self.cfg.is_ssl or (conn.initialized and conn.parser.unreader.buf.getvalue()):
             super().enqueue_req(conn)
             return
         if not isinstance(conn.sock, TimedSocket):
             conn.sock = TimedSocket(conn.sock)
         conn.sock.setblocking(False)
-        self._gathering[conn] = Request(time.monotonic() + GATHER_SECONDS)
-        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: self._gather(conn))
-        self._gather(conn)
+        self._receiving[conn] = Request(time.monotonic() + RECEIVE_SECONDS)
+        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: self._receive(conn))
+        self._receive(conn)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """As the base class does; then the next large request gets its turn."""
@@ -128,7 +128,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Close what has not become a request in time; when stopping, what is not yet one."""
         super().murder_pending()
         now = time.monotonic()
-        for conn, request in list(self._gathering.items()):
+        for conn, request in list(self._receiving.items()):
             if now > request.deadline or not self.alive:
                 self._drop(conn)
 
@@ -139,8 +139,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             return False
 
-    def _gather(self, conn: TConn) -> None:
-        request = self._gathering[conn]
+    def _receive(self, conn: TConn) -> None:
+        request = self._receiving[conn]
         try:
             chunk = socket.socket.recv(conn.sock, 65536)
         except BlockingIOError:
@@ -151,7 +151,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not chunk or (not request.head_is_whole and len(request.data) > MAX_HEAD):
             self._drop(conn)
         elif request.head_is_whole and (request.is_large or request.is_whole):
-            del self._gathering[conn]
+            del self._receiving[conn]
             self.poller.unregister(conn.sock)
             conn.data_ready = True
             conn.init()
@@ -169,7 +169,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def _drop(self, conn: TConn) -> None:
-        del self._gathering[conn]
+        del self._receiving[conn]
         self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()

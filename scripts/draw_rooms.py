@@ -104,10 +104,10 @@ def rows(edges: Edges) -> list[list[str]]:
         measure(pair[0])
     layers = [sorted(room for room in depth if depth[room] == level) for level in range(max(depth.values()) + 1)]
     for upper, lower in zip(layers[1:], layers, strict=False):  # from the bottom up: above what is imported
-        place = {room: (index + 0.5) / len(lower) for index, room in enumerate(lower)}
+        position = {room: (index + 0.5) / len(lower) for index, room in enumerate(lower)}
 
-        def middle(room: str, place: dict[str, float] = place) -> float:
-            known = [place[second] for first, second in edges if first == room and second in place]
+        def middle(room: str, position: dict[str, float] = position) -> float:
+            known = [position[second] for first, second in edges if first == room and second in position]
             return sum(known) / len(known) if known else 0.5
 
         upper.sort(key=lambda room: (middle(room), room))

@@ -57,13 +57,13 @@ def rgb(plane: U8) -> U8:
     return np.repeat(plane[..., None], 3, axis=2)
 
 
-def encode(pixels: NDArray[Any], kind: str = "PNG", *, mode: str | None = None, **options: Any) -> bytes:
-    """A file's bytes of `kind` (PNG, JPEG, GIF, TIFF, WEBP, BMP). mode: convert to this Pillow mode first."""
+def encode(pixels: NDArray[Any], file_format: str = "PNG", *, mode: str | None = None, **options: Any) -> bytes:
+    """A file's bytes in this format (PNG, JPEG, GIF, TIFF, WEBP, BMP). mode: convert to this Pillow mode first."""
     image = Pillow.fromarray(pixels)
     if mode is not None:
         image = image.convert(mode)
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 

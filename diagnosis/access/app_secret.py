@@ -1,4 +1,4 @@
-"""The secret of an authenticator app. The database holds a seed, of which SECRET_KEY makes the secret; a seed is one of
+"""The secret of an authenticator app. SECRET_KEY derives it from a seed in the database; a seed is one of
 
 KEY:RANDOM     the secret is an HMAC of the seed; KEY names the key without telling it
 64 digits      the same, from before seeds named their key
@@ -28,12 +28,12 @@ def new_seed() -> str:
 
 
 def secret(seed: str) -> str:
-    """What the app of a new seed is to hold, in base32."""
+    """The secret of a new seed, for the app to hold, in base32."""
     return next(secrets_of(seed), "")
 
 
 def secrets_of(seed: str) -> Iterator[str]:
-    """What the app may hold, in base32: one secret, but one for each key if the seed does not name its own."""
+    """The secrets that the app may hold, in base32: one, or one for each key if the seed does not name its key."""
     return (_base32(found) for key in _keys() if (found := _under(seed, key)) is not None)
 
 

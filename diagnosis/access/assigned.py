@@ -26,7 +26,7 @@ def is_assigned(user: User, case_column: str) -> Exists | Value:
 
 
 def is_to(user: AnyUser, case: Case) -> bool:
-    """Whether a case is assigned to the user. No query for whoever has nothing assigned, else one."""
+    """Whether a case is assigned to the user. One query; none for a user without any assignment."""
     return user.is_authenticated and has_any(user) and to_user(user).filter(case=case).exists()
 
 

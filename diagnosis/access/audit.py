@@ -48,7 +48,7 @@ def record_disclosure(
     target: Model | None = None,
     details: Mapping[str, Any],
 ) -> AuditEvent:
-    """Append one event by which a person learned the results of predictions, given by their ids."""
+    """Append one event that showed a person the results of these predictions (ids)."""
     ids = sorted(set(predictions))
     with transaction.atomic(savepoint=False):
         event = _append(action, actor.pk, actor.get_username(), target, {**details, **_listed(ids)})
@@ -57,12 +57,12 @@ def record_disclosure(
 
 
 def record_of_site(action: str, *, target: Model, **details: Any) -> AuditEvent:
-    """Append one event of what the site did by itself. Its actor is `system`, without an id."""
+    """Append one event without a person: something that the site did. Its actor is `system`, without an id."""
     return _append(action, None, SYSTEM, target, details)
 
 
 def record_refusal(action: str, *, actor: AnyUser, target_type: str, target_id: str, **details: Any) -> AuditEvent:
-    """Append one event of what somebody was refused. The target is what they asked for; it may not exist."""
+    """Append one event about a request that was refused. The target is what was asked for; it may not exist."""
     return _write(action, actor.pk, actor.get_username(), (target_type, target_id, ""), details)
 
 

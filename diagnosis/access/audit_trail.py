@@ -13,7 +13,7 @@ from diagnosis.access.filters import DaysFilter
 from diagnosis.access.users import AnyUser
 from diagnosis.models import AuditEvent, Disclosure, Prediction, Scan
 
-KINDS = ("case", "scan", "prediction", "review", "user", "modelversion", "savedview")
+TARGET_TYPES = ("case", "scan", "prediction", "review", "user", "modelversion", "savedview")
 """Types of objects that events are about."""
 
 
@@ -81,7 +81,7 @@ class AuditFilter(django_filters.FilterSet):
     actor = django_filters.CharFilter(label="Person")
     action = django_filters.CharFilter(method="filter_action", label="Action")
     kind = django_filters.ChoiceFilter(
-        choices=[(name, name) for name in KINDS], method="filter_kind", label="Object", empty_label="Anything"
+        choices=[(name, name) for name in TARGET_TYPES], method="filter_kind", label="Object", empty_label="Anything"
     )
     key = django_filters.CharFilter(method="filter_nothing", label="Its id", max_length=64)
     at = DaysFilter(label="Day")

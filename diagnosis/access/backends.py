@@ -1,4 +1,4 @@
-"""Checks passwords within limits, and loads the user of a session with what the rules about visibility need."""
+"""Checks passwords within the lockout's limits, and loads a session's user with what the visibility rules need."""
 
 from functools import cache
 from typing import Any

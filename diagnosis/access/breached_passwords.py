@@ -24,7 +24,7 @@ _SECONDS = 5.0
 _MOST = 512 * 1024
 """Bytes of an answer; one has about 40 KB."""
 _SAMPLES = 2000
-"""Places at which a file's order is checked; the whole one has 40 GB."""
+"""Positions at which a file's order is checked; the whole one has 40 GB."""
 
 
 class NotChecked(Exception):
@@ -43,15 +43,15 @@ def is_breached(password: str) -> bool:
 
 
 def problem_of_file(path: str) -> str:
-    """What is wrong with a file of hashes, read at some thousand places; empty if nothing is."""
+    """What is wrong with a file of hashes, read at some thousand positions; empty if nothing is."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  (one way to open it for both functions)
             size = os.fstat(file.fileno()).st_size
             if not size:
                 return "it is empty"
             last = b""
-            for place in range(0, size, max(1, size // _SAMPLES)):
-                _to_next_line(file, place)
+            for position in range(0, size, max(1, size // _SAMPLES)):
+                _to_next_line(file, position)
                 if not (line := file.readline(_LONGEST_LINE)):
                     break
                 if not _LINE.fullmatch(line):
@@ -87,10 +87,10 @@ def _is_in_file(path: str, digest: bytes) -> bool:
     return False
 
 
-def _to_next_line(file: IO[bytes], place: int) -> None:
-    """Go to the first line that begins at `place` or behind it."""
-    file.seek(max(0, place - 1))
-    if place:
+def _to_next_line(file: IO[bytes], position: int) -> None:
+    """Go to the first line that begins at `position` or behind it."""
+    file.seek(max(0, position - 1))
+    if position:
         file.readline(_LONGEST_LINE)
 
 

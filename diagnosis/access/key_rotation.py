@@ -1,4 +1,4 @@
-"""After a new SECRET_KEY: bring people's authenticator apps under it, so that the earlier keys can be dropped."""
+"""Move authenticator apps to a new SECRET_KEY, so that the earlier keys can be dropped."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from diagnosis.models import SecondFactor
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How many apps were moved, how many were under today's key already, and whose no key opens."""
+    """How many apps were moved, how many used today's key already, and whose apps no key opens."""
 
     moved: int
     there_already: int
@@ -18,7 +18,7 @@ class Moved:
 
 
 def move_apps() -> Moved:
-    """Bring every app from earlier keys under today's SECRET_KEY, so that the site can do without those."""
+    """Move every app from earlier keys to today's SECRET_KEY, so that the site no longer needs those."""
     moved, there_already = 0, 0
     with transaction.atomic():
         for factor in SecondFactor.objects.exclude(seed=""):
@@ -34,7 +34,7 @@ def move_apps() -> Moved:
 
 
 def unopened() -> list[str]:
-    """Whose apps no key opens that the site has: neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS."""
+    """The people whose apps neither SECRET_KEY nor any of SECRET_KEY_FALLBACKS opens."""
     factors = SecondFactor.objects.exclude(seed="").select_related("user").order_by("user__username")
     return [one.user.get_username() for one in factors if app_secret.moved(one.seed) is None]
 

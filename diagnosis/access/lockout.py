@@ -45,12 +45,12 @@ RULES = {
 }
 _OF_ACCOUNT = (FailureKind.ACCOUNT, FailureKind.CODE)
 FORGOTTEN = timedelta(hours=24)
-"""After so long without a failure, the earlier ones are forgotten. Of an address they fade in this time, as many as are
-allowed: people who share one mistype every day, and nobody's success starts it over."""
+"""After this long without a failure, the earlier ones are forgotten. An address instead forgets as many as it is
+allowed, spread over this time: people who share one mistype every day, and no success resets its count."""
 
 
 class Locked(Exception):
-    """No attempt was made. `seconds`: until the next one is allowed."""
+    """The attempt was not made. `seconds`: until the next one is allowed."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = max(1, math.ceil(seconds))
@@ -72,7 +72,7 @@ class Counted:
 
 
 class Attempt:
-    """One attempt; whoever judges it says so if it succeeded."""
+    """One attempt; the code that judges it reports a success here."""
 
     succeeded = False
 
@@ -113,8 +113,8 @@ def count(failure_kind: FailureKind, key: str) -> Counted:
 
 
 def _faded(row: LoginFailures, now: datetime) -> tuple[int, datetime]:
-    """How many of the failures are forgotten by now, and since when the rest fades: with a failure every few minutes it
-    would start over each time, and none would ever be forgotten."""
+    """How many of the failures are forgotten by now, and since when the rest has been fading. Without that time, a
+    failure every few minutes would start it over, and none would ever be forgotten."""
     passed = now - row.last
     if passed > FORGOTTEN:
         return row.failures, now

@@ -22,7 +22,7 @@ from diagnosis.models.login_failures import FailureKind
 from diagnosis.models.passkey import NAME_LENGTH
 
 MAX_PASSKEYS = 20
-"""Passkeys of one person; the browser is told them all."""
+"""The maximum per person; the browser is sent the whole list."""
 
 _COPIED = "its count went back"
 _SENTENCES = {
@@ -89,12 +89,13 @@ def add(request: HttpRequest, user: User, *, name: str, answer: str) -> list[str
 
 
 def check(request: HttpRequest, user: User, *, purpose: Purpose, answer: str) -> None:
-    """Let pass who answers with a passkey of this person. Raises Refused: passkey_refused; lockout.Locked."""
+    """Check an answer against this person's passkeys. Raises Refused: passkey_refused; lockout.Locked."""
     _prove(request, purpose=purpose, answer=answer, user=user)
 
 
 def identify(request: HttpRequest, *, answer: str) -> User:
-    """Whose passkey answers a login without a password. Raises Refused: passkey_refused; lockout.Locked."""
+    """The owner of the passkey that answers a login without a password. Raises Refused: passkey_refused;
+    lockout.Locked."""
     return _prove(request, purpose=Purpose.LOGIN, answer=answer, user=None)
 
 
@@ -145,7 +146,7 @@ def _use(passkey: Passkey | None, challenge: webauthn.Challenge, answer: str, *,
 
 
 def _at(request: HttpRequest, passkeys: Iterable[Passkey]) -> list[Passkey]:
-    """Those that work at the address by which the site was opened."""
+    """The passkeys that work at the address at which the site was opened."""
     site = webauthn.site_of(request)
     return [one for one in passkeys if site and one.host == site.host]
 

@@ -1,4 +1,4 @@
-"""The last passwords of a person, of which none is taken again (PASSWORD_HISTORY).
+"""A person's last passwords, none of which is accepted again (PASSWORD_HISTORY).
 
 Only hashes are kept, made by the same hasher as the account's own. To compare a password with five of them takes five
 times the work of a login, about a tenth of a second, and happens only where a password is set.
@@ -20,7 +20,7 @@ def was_used(user: User, password: str) -> bool:
 
 
 def keep(user: User) -> None:
-    """Keep the password that the person has now got, and forget those beyond the limit."""
+    """Keep the person's new password, and forget those beyond the limit."""
     with transaction.atomic():
         kept = PasswordHistory.objects.filter(user=user.pk)
         is_known = kept.filter(encoded=user.password).exists()

@@ -27,7 +27,7 @@ def may_run(user: AnyUser, prediction: Prediction) -> bool:
 def may_review(user: AnyUser, case: Case) -> bool:
     """Owners review their own cases, assignees what is assigned to them, members of the group "reader" all.
 
-    Being an administrator is no right to read.
+    The role of administrator does not include it.
     """
     if not user.is_authenticated or not user.is_active:
         return False

@@ -1,4 +1,4 @@
-"""Under which policy a person reads: the strictest of their groups' policies, else the site's settings."""
+"""The policy under which a person reads: the strictest of their groups' policies, else the site's settings."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def is_blind_first(user: AnyUser) -> bool:
 
 
 def readings_required(user: User) -> int:
-    """How many signed readings a scan needs that this person reads. One query."""
+    """How many signed readings a scan needs if this person reads it. One query."""
     asked = ReadingPolicy.objects.filter(group__user=user.pk).aggregate(most=Max("readings"))["most"]
     return int(asked or settings.READINGS_REQUIRED)
 

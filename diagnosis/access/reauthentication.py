@@ -1,4 +1,4 @@
-"""Who changes rights or accounts has typed their password lately: an open session alone is not enough.
+"""Changing rights or accounts needs a password that was typed lately: an open session alone is not enough.
 
 A session may be somebody else's: left open at a shared desk, or stolen. A login counts as the first confirmation,
 unless it is at a provider that asked for nothing.

@@ -1,4 +1,4 @@
-"""The base of refusals that a person is told: a sentence with the rule, and a stable code for scripts."""
+"""Base class of refusals: a sentence for the person that names the rule, and a stable code for scripts."""
 
 
 class Refused(Exception):

@@ -21,9 +21,9 @@ from diagnosis.models.login_failures import FailureKind
 from diagnosis.models.second_factor import STEP, RecoveryCode, SecondFactor
 
 CODES = 8
-"""Recovery codes that a person gets at once."""
+"""Recovery codes that a person gets together."""
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # pragma: allowlist secret
-"""Without l, o, 0 and 1, which are taken for each other."""
+"""Without l, o, 0 and 1, which are easily confused."""
 _LENGTH, _GROUP = 24, 4
 _DRIFT = 1
 """Time steps by which the app's clock may be off, either way (RFC 6238, 5.2)."""
@@ -91,7 +91,8 @@ def remove_app(user: User, *, actor: User | None) -> bool:
 
 
 def drop_if_empty(user: User) -> None:
-    """Recovery codes alone are no second factor. Inside the transaction that removed something."""
+    """Delete recovery codes that are left alone: they are no second factor. Call it in the transaction of the
+    removal."""
     factor = SecondFactor.objects.select_for_update().filter(user=user.pk, seed="").first()
     if factor is not None and not factor.passkeys.exists():
         factor.delete()

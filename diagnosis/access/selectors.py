@@ -140,8 +140,8 @@ def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
 
 def upload_rows(user: AnyUser) -> QuerySet[UploadRow]:
     """The user's own upload list, newest upload first. Nobody else sees it, admins included: it may name files."""
-    mine = UploadRow.objects.filter(user=user.pk) if user.is_active else UploadRow.objects.none()
-    return mine.annotate(has_preview=Exists(UploadPreview.objects.filter(row=OuterRef("pk"))))
+    own = UploadRow.objects.filter(user=user.pk) if user.is_active else UploadRow.objects.none()
+    return own.annotate(has_preview=Exists(UploadPreview.objects.filter(row=OuterRef("pk"))))
 
 
 def adjacent(prediction: Prediction) -> tuple[int | None, int | None]:

@@ -220,12 +220,12 @@ def _descriptors(passkeys: Iterable[Passkey]) -> list[Any] | None:
     return [to_descriptor(AttestedCredentialData(bytes(one.credential))) for one in passkeys] or None
 
 
-def _parsed(kind: Any, answer: str) -> Any:
-    """The answer as fido2's kind of response."""
+def _parsed(response_type: Any, answer: str) -> Any:
+    """The answer as fido2's type of response."""
     if len(answer) > LONGEST:
         raise NotProven("too long")
     try:
-        return kind.from_dict(dict(json.loads(answer)))
+        return response_type.from_dict(dict(json.loads(answer)))
     except Exception as error:  # hostile bytes end in many ways in a parser: keys, types, lengths, depth
         raise NotProven("not readable") from error
 

@@ -50,9 +50,9 @@ def available() -> list[Path]:
 
 def help_text() -> SafeString:
     """For the form: where artifacts may be, and which ones are there but not registered."""
-    places = format_html_join("", "<li><code>{}</code></li>", ((root,) for root in roots()))
+    folders = format_html_join("", "<li><code>{}</code></li>", ((root,) for root in roots()))
     found = format_html_join("", "<li><code>{}</code></li>", ((folder,) for folder in available()))
-    text = format_html("The artifact's folder (manifest.json and weights). It must be in one of:<ul>{}</ul>", places)
+    text = format_html("The artifact's folder (manifest.json and weights). It must be in one of:<ul>{}</ul>", folders)
     return format_html("{}Not registered yet:<ul>{}</ul>", text, found) if found else text
 
 

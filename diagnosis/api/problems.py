@@ -60,7 +60,7 @@ class NoEvidence(exceptions.NotFound):
 
 
 class CaseProblem(exceptions.APIException):
-    """Why a case was left as it is: 403 for who may not change it, 400 for what was sent, else 409."""
+    """Why a case was not changed: 403 without the right to, 400 for an invalid request, else 409."""
 
     _OF_INPUT = ("invalid_reference", "invalid_label", "too_many_labels", "empty_note", "note_too_long", "unknown_case")
 
@@ -71,7 +71,7 @@ class CaseProblem(exceptions.APIException):
 
 
 class NotDone(exceptions.APIException):
-    """Why nothing was assigned, saved or done: 403 for who may not, 409 where something stands against it, else 400."""
+    """Why nothing was assigned, saved or done: 403 without the right to, 409 for a conflict, else 400."""
 
     _CONFLICTS = ("already_owner", "gone", "view_name_taken", "too_many_views")
 
@@ -143,7 +143,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, why: Unavailable) -> HttpResponse:
-    """503 or 507: the site cannot serve the request just now."""
+    """503 or 507: the site cannot serve the request right now."""
     headers = {"Retry-After": str(why.seconds)}
     return response(request, status=why.status, code=why.code, detail=why.reason, headers=headers)
 

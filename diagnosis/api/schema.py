@@ -1,4 +1,4 @@
-"""The OpenAPI schema: adds to each operation the problems that it may answer with, and to what is sent its bounds."""
+"""The OpenAPI schema: adds to each operation the problems that it may answer with, and to its input the limits."""
 
 from http import HTTPStatus
 from typing import Any, Literal

@@ -21,6 +21,6 @@ class CaseForbidden(CaseRefused):
 
 
 def require_change(actor: User | None, case: Case) -> None:
-    """Raises CaseForbidden. actor: None for the site itself, which keeps its rules of retention."""
+    """Raises CaseForbidden. actor: None for the site itself, which applies its retention rules."""
     if actor is not None and not may_change(actor, case):
         raise CaseForbidden

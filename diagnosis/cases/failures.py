@@ -1,4 +1,4 @@
-"""What could not be done to one case must not stop what is due for those after it, nor go unnoticed."""
+"""A failure on one case must neither stop the work on the next ones nor go unnoticed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _CONCERNS_ALL = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 
 class Unfinished(Exception):
-    """All else is done. The message names what is not."""
+    """Everything else was done. The message names what was not."""
 
 
 class Failures:
@@ -24,7 +24,7 @@ class Failures:
 
     @contextmanager
     def noted(self, name: str) -> Iterator[None]:
-        """Log an error and go on. What concerns all alike, as a database that is away, is raised."""
+        """Log an error and go on. Errors that concern every case, such as an unreachable database, are raised."""
         try:
             yield
         except _CONCERNS_ALL:

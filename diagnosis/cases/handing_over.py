@@ -18,7 +18,7 @@ from diagnosis.models import Assignment, Case, Review
 
 
 def collisions(user: User, *, to: User) -> dict[str, str]:
-    """The references of cases that both have, each with one that is free for the case of `user`. Two queries."""
+    """The references that both users have, each with a free one for the case of `user`. Two queries."""
     taken = set(to.cases.values_list("reference", flat=True))
     own = set(user.cases.values_list("reference", flat=True))
     return {reference: _free(reference, user, taken | own) for reference in sorted(own & taken)}
@@ -80,9 +80,9 @@ def _delete(user: User, actor: User) -> None:
     try:
         user.delete()
     except ProtectedError as error:
-        kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
+        models = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
         raise CaseRefused(
-            "still_needed", f"The account is still needed by {', '.join(kinds)}. Deactivate it."
+            "still_needed", f"The account is still needed by {', '.join(models)}. Deactivate it."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What the beat does once an hour: what was long enough in the trash is purged, and expired cases go there."""
+"""Once an hour, beat purges what has been in the trash long enough and moves expired cases there."""
 
 import structlog
 
@@ -9,7 +9,7 @@ _log = structlog.get_logger(__name__)
 
 
 def run() -> None:
-    """Purge, then expire: that looks at every old case, and may meet the task's time limit hour after hour.
+    """Purge, then expire: expiring looks at every old case, and may hit the task's time limit hour after hour.
 
     Raises Unfinished at the end if something could not be deleted."""
     failures = Failures()

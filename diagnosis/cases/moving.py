@@ -17,7 +17,7 @@ from diagnosis.models.prediction import ACTIVE
 
 
 def move_by_reference(scan: Scan, *, reference: str, actor: User, open_new: bool = False) -> Case:
-    """Move a scan to the case of its owner that is called so, and return that case.
+    """Move a scan to its owner's case of this name, and return that case.
 
     open_new: open one under this name if there is none. Raises what `move` does, and CaseRefused if there is none.
     """

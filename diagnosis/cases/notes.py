@@ -1,4 +1,4 @@
-"""Notes and labels of a case. A note is never changed: whoever was wrong says so in another."""
+"""Notes and labels of a case. A note is never changed: a correction is another note."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,16 +17,16 @@ from diagnosis.models import Case, CaseLabel, CaseNote
 from diagnosis.models.case_note import LONGEST_NOTE, MAX_LABELS, validate_label
 
 _AGAIN = timedelta(minutes=1)
-"""A note is sent twice within seconds; the same words later, such as *No change*, are another note."""
+"""Within this time, the same text is a double click; later, the same words, such as *No change*, are another note."""
 
 
 def may_write(user: User, case: Case) -> bool:
-    """Whoever may change or read a case may write a note on it."""
+    """Everybody who may change or read a case may write a note on it."""
     return may_change(user, case) or may_review(user, case)
 
 
 def add_note(case: Case, *, author: User, text: str) -> CaseNote:
-    """Append a note; one that is sent twice, as by a double click, is appended once.
+    """Append a note, once if a double click sent it twice.
 
     Raises CaseForbidden, and CaseRefused for a text that is empty or too long.
     """

@@ -1,4 +1,4 @@
-"""The trash: a deleted case or scan is hidden everywhere, and can be taken out again until it is purged.
+"""The trash: a deleted case or scan is hidden everywhere, and can be restored until it is purged.
 
 A case and a scan each say since when they are in the trash; `Prediction.in_trash` follows. So a scan that was deleted
 before its case stays in the trash when the case is restored. Deleting ends runs that are under way, and restoring

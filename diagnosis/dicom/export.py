@@ -67,7 +67,7 @@ def result_of(user: AnyUser, prediction: Prediction) -> Result:
 
 
 def _verifies(reading: Reading, prediction: Prediction) -> bool:
-    """Whether this signature holds for the scan, and was given beside this very result."""
+    """Whether this signature holds for the scan, and was given while this very result was shown."""
     if not reading.holds or reading.outdated or reading.run != prediction.pk:
         return False
     return reading.signed is not None and prediction.finished is not None and reading.signed >= prediction.finished

@@ -28,8 +28,8 @@ _REASONS = {
     "not_mr": UNKNOWN_CLASS,
     "dicomdir": UNKNOWN_CLASS,
 }
-"""Failure reasons by intake's code; every other code means CANNOT_UNDERSTAND, also `cannot_be_ordered`, whose object is
-kept for what may come later."""
+"""Failure reasons by intake's code; every other code means CANNOT_UNDERSTAND. So does `cannot_be_ordered`, although its
+object is kept: slices that arrive later may tell it apart."""
 
 
 @dataclass(frozen=True, slots=True)

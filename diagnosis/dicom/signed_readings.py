@@ -26,7 +26,7 @@ def own_code(value: str, meaning: str) -> sr.CodedConcept:
 
 
 def group(result: Result, reading: Reading) -> Any:
-    """One signed reading as a measurement group, on the place that its reader marked if that lies in an image of it."""
+    """One signed reading as a measurement group, at the marked location if an image of the report shows it."""
     region = _region(result, reading)
     shared: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
@@ -48,7 +48,7 @@ def group(result: Result, reading: Reading) -> Any:
 
 
 def verification(result: Result) -> dict[str, Any]:
-    """Arguments of highdicom's document: whether somebody answers for it, and who (PS3.3, C.17.2)."""
+    """Arguments of highdicom's document: whether it is verified, and by whom (PS3.3, C.17.2)."""
     if not result.verified:
         return {"is_final": False, "is_verified": False}
     name = person_name(result.readings[0])
@@ -110,7 +110,7 @@ def _evaluations(reading: Reading) -> list[sr.QualitativeEvaluation]:
 def _texts(reading: Reading) -> list[sr.TextContentItem]:
     texts = (
         (codes.DCM.Comment, reading.comment),
-        (own_code("reader-place", "Where the reader sees it"), reading.place),
+        (own_code("reader-place", "Where the reader sees it"), reading.location),
         (own_code("reader-reason", "Why the reading was amended"), reading.reason),
         (own_code("reader-signature", "Signature"), reading.signature),
     )

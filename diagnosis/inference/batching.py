@@ -1,7 +1,7 @@
-"""Queued images that one task analyzes in a row, so that the next one is read while the network works on the last.
+"""Queued images that one task analyzes in a row, so that one is read while the network works on the one before.
 
 Each is claimed when its turn comes, so no image is held longer than it takes to analyze a few, and a lone image waits
-for nobody. The messages of those that were taken along find them done later.
+for nobody. Messages of images that were taken along arrive later and find them done.
 """
 
 from collections import deque

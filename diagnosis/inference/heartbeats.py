@@ -1,7 +1,7 @@
-"""Which processes of the site are alive: each has a `Heartbeat` row, and moves the time in it every few seconds.
+"""Which processes of the site are alive: each has a `Heartbeat` row and updates its time every few seconds.
 
-`Watch` tells the dead from the living by whether that time moves, never by comparing it with a clock: clocks of
-machines differ, and they jump.
+`Watch` decides by whether that time changes, never by comparing it with a clock: clocks of machines differ, and they
+jump.
 """
 
 import os
@@ -25,7 +25,7 @@ MAX_MISSED = 4
 """Looks in a row, INTERVAL seconds apart, in which a heartbeat has not moved, and after which its process is dead."""
 
 _SHOWN_FOR = timedelta(seconds=20)
-"""Pages look once, so they go by the clock: a process that was seen within this time lives."""
+"""Pages look only once, so they use the clock: a process that was seen within this time is alive."""
 
 _BEAT_SHOWN_FOR = timedelta(seconds=50)
 """Beat moves its heartbeat when it sends something: every 15 seconds, the sweep."""
@@ -50,7 +50,7 @@ def current() -> UUID | None:
 
 
 def report(*, model: str, problem: str = "") -> None:
-    """Say with the next heartbeats which model this process has loaded, or why it has none."""
+    """Report with the next heartbeats which model this process has loaded, or why it has none."""
     _Own.facts = {"model": model, "problem": problem}
 
 
@@ -69,9 +69,10 @@ def beat(*, role: Role = Role.WORKER) -> None:
 
 
 def begin_again() -> None:
-    """Beat under a new name from now on. What this process holds under the old one is soon taken over, by itself too.
+    """Begin a new heartbeat. What this process holds under the old one is soon taken over, perhaps by itself.
 
-    For when it cannot tell what it holds: the database went away while it claimed something or gave it back.
+    Call it when the process cannot know what it holds, because the database failed while it claimed or released
+    something.
     """
     _Own.id, _Own.let_go = None, True
 
@@ -87,7 +88,7 @@ def beginning_again() -> Iterator[None]:
 
 
 def be_known() -> None:
-    """Before something is claimed: beat, if an earlier heartbeat was given up. Raises the errors of the database."""
+    """Before claiming: begin a new heartbeat if the earlier one was given up. Raises the errors of the database."""
     if _Own.let_go:
         beat()
 
@@ -139,8 +140,8 @@ def end(dead: Heartbeat) -> bool:
 
 
 def worker_status() -> dict[str, Any]:
-    """The worker processes that live: {"ready": whether all that have looked can predict, "count", "models": labels},
-    and as "problem" a sentence if not. One query."""
+    """The live worker processes: {"ready": whether all that have reported can predict, "count", "models": labels}, and
+    if not, "problem": a sentence. One query."""
     now = timezone.now()
     rows = Heartbeat.objects.filter(role=Role.WORKER, seen__range=(now - _SHOWN_FOR, now + _SHOWN_FOR))
     living = list(rows.values_list("model", "problem"))

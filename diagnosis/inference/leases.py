@@ -1,9 +1,9 @@
-"""A claim is held by its process's heartbeat, as by a lease: this renews it, and takes over what the dead held.
+"""A process's heartbeat is the lease on its claims: this renews it, and takes over the claims of dead processes.
 
-Every worker process runs one `Keeper`. So what a killed one held is queued again within `MAX_MISSED` looks, about seven
-seconds, by any that lives, whether or not beat runs. A slow process keeps its claims, as its keeper is a thread of its
-own. One that was paused finds its claims taken over: its late results fail the condition of every change in
-`transitions`, so nothing is recorded twice.
+Every worker process runs one `Keeper`. So the claims of a killed process are queued again within `MAX_MISSED` looks,
+about seven seconds, by any live worker, whether or not beat runs. A slow process keeps its claims, as its keeper is a
+thread of its own. One that was paused finds its claims taken over: its late results fail the condition of every change
+in `transitions`, so nothing is recorded twice.
 """
 
 import threading
@@ -32,12 +32,12 @@ class Keeper(threading.Thread):
         connection.close()
 
     def stop(self) -> None:
-        """Return once the thread has ended, which takes no longer than a query does."""
+        """Return once the thread has ended, which takes at most as long as a query."""
         self._over.set()
         self.join()
 
     def tick(self) -> None:
-        """Beat, then look. Who could not write says nothing about others: they could not, either."""
+        """Beat, then look. After a failed write, do not judge other processes: they could not write either."""
         try:
             heartbeats.beat()
             for silent in self._watch.look():

@@ -39,7 +39,7 @@ TURN = timedelta(seconds=min(20.0, settings.TASK_TIME_LIMIT / 3))
 slices, and a series of any length stays clear of the time limit."""
 
 STORAGE_ATTEMPTS = 6
-"""Claims after which we give up on a file that cannot be read: the first one and the task's five retries."""
+"""Claims after which we give up on an unreadable file: the first one and the task's five retries."""
 
 INFRASTRUCTURE_FAULTS = (OperationalError, InterfaceError, StorageUnavailable)
 """Not the scan's fault: the prediction is released and tried again."""
@@ -49,8 +49,8 @@ def run(*, prediction_id: int) -> bool:
     """Run this prediction to its end; if it is no longer queued, run whichever has waited longest.
 
     False when there was nothing to do. Raises one of INFRASTRUCTURE_FAULTS, after releasing the prediction, so that the
-    calling task retries it. Whatever else is raised has released nothing, such as a database that is away or read-only
-    or a time limit while a result was recorded; then the heartbeat lets go of it.
+    calling task retries it. After any other error (the database unreachable or read-only, a time limit while a result
+    was recorded) nothing was released; a new heartbeat then gives the claims up.
     """
     try:
         heartbeats.be_known()

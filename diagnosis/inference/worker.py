@@ -51,7 +51,7 @@ def freeze_garbage_collection(**_: Any) -> None:
 
 @worker_process_init.connect
 def keep_leases(**_: Any) -> None:
-    """In each pool process, before anything that takes time: others count how long it is silent."""
+    """In each pool process, before anything slow: the other workers count how long it is silent."""
     keeper = Keeper()
     keeper.tick()
     keeper.start()
@@ -76,7 +76,7 @@ def close_broken_connections(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def sign_off(**_: Any) -> None:
-    """In a pool process that stops in order: what it could not finish need not wait until it counts as dead."""
+    """In a pool process that stops normally, so that its unfinished work need not wait until it counts as dead."""
     while _threads:
         _threads.pop().stop()
     try:

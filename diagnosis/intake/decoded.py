@@ -1,4 +1,4 @@
-"""A decoded file, ready to be stored. Its pixels are gone; what pages and duplicate checks need of them is kept."""
+"""A decoded file, ready to be stored. It holds no pixels, only what pages and duplicate checks need of them."""
 
 import hashlib
 from dataclasses import dataclass, field

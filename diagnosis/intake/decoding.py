@@ -1,7 +1,7 @@
 """From a file's bytes to what may be stored: decoded, rendered, checked for text, and de-identified.
 
-A file that cannot be decoded is refused here, with the rule that it broke. One that decodes but is no use (blank, too
-small) is stored; the pipeline then refuses it with a reason.
+A file that cannot be decoded is refused here, with the rule that it broke. One that decodes but is useless (blank, too
+small) is stored, and the pipeline refuses it with a reason.
 """
 
 import threading

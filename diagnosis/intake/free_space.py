@@ -1,7 +1,7 @@
 """Free space, watched: below MIN_FREE_MB uploads are refused, long before the disk is full.
 
-So reading, signing in, the queue and the database keep the room that they need. What fills the disk may be another
-program; then writing fails in the middle of an upload, and `is_full` recognizes the error.
+So reading, signing in, the queue and the database keep the space that they need. Another program may still fill the
+disk in the middle of an upload; `is_full` recognizes the error that writing then raises.
 """
 
 import errno
@@ -74,7 +74,7 @@ def status() -> FreeSpace:
 
 
 def require() -> None:
-    """Raises NoRoom if uploads are refused for want of space."""
+    """Raises NoRoom if there is too little space for uploads."""
     if not status().enough:
         raise NoRoom
 

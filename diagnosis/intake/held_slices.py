@@ -17,7 +17,7 @@ _IN_MEMORY = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class HeldSlice:
-    """One slice of a series, without its bytes, for which `HeldSlices` has the places.
+    """One slice of a series, without its bytes, for which `HeldSlices` has the spans.
 
     name: of its file in this upload. number: rises in the order of the upload. reference: the case that was asked
     for or derived from the patient's pseudonym, "" for none. by_patient: it was derived.
@@ -30,7 +30,7 @@ class HeldSlice:
     by_patient: bool
     sha256: str
     size: int
-    places: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[int, int], ...]
 
     @property
     def facts(self) -> SliceFacts:
@@ -61,10 +61,10 @@ class HeldSlices:
     def add(self, decoded: Decoded, *, name: str, reference: str, by_patient: bool) -> None:
         """Hold a decoded slice."""
         [rendered] = decoded.slices
-        places = tuple(self._write(part) for part in (decoded.data, rendered.preview, rendered.thumbnail))
+        spans = tuple(self._write(part) for part in (decoded.data, rendered.preview, rendered.thumbnail))
         bare = replace(decoded, data=b"", slices=(replace(rendered, preview=b"", thumbnail=b""),))
         held = HeldSlice(
-            name, self.next_number(), bare, reference, by_patient, decoded.sha256, len(decoded.data), places
+            name, self.next_number(), bare, reference, by_patient, decoded.sha256, len(decoded.data), spans
         )
         self._held.append(held)
 
@@ -82,7 +82,7 @@ class HeldSlices:
 
     def contents(self, held: HeldSlice) -> tuple[bytes, bytes, bytes]:
         """The de-identified file, the preview and the thumbnail."""
-        data, preview, thumbnail = (self._read(*place) for place in held.places)
+        data, preview, thumbnail = (self._read(*span) for span in held.spans)
         return data, preview, thumbnail
 
     def _write(self, part: bytes) -> tuple[int, int]:

@@ -87,7 +87,7 @@ class UploadSlots:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold a slot until the block ends. A thread that holds one already needs no second. Raises Busy."""
+        """Hold a slot until the block ends. A thread that already holds one needs no second. Raises Busy."""
         if getattr(self._thread, "holds_one", False):
             yield
             return

@@ -1,8 +1,8 @@
 """Cases with the same name: a reference is unique for each owner, not on the site.
 
-So two people may each have a case "CA-1", of one subject or of two. Whoever may see the other's case is told before a
-second one of that name is opened. Whoever may not is told nothing: even "this name is taken" would tell which subjects
-are on the site, to anyone who tries names. Whoever sees both cases tells them apart by their owner.
+So two people may each have a case "CA-1", of one subject or of two. Users who may see the other case are warned before
+they open a second one of that name. Others learn nothing: even "this name is taken" would tell anyone who tries names
+which subjects are on the site. Users who see both cases tell them apart by their owner.
 """
 
 from django.db.models import QuerySet

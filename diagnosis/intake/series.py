@@ -44,7 +44,7 @@ class Part:
 
     @property
     def incoming(self) -> tuple[Slice, ...]:
-        """Those of `rows` that come from other scans."""
+        """The `rows` that come from other scans."""
         return tuple(row for row in self.rows if self.scan is None or row.scan_id != self.scan.pk)
 
     @property

@@ -73,9 +73,9 @@ class StoredFiles:
     def drop(self, user: User) -> None:
         """Delete those that no row names, after an error in a transaction that took the turn of this person.
 
-        A connection that is lost during the commit tells nobody whether it takes place: the rows may be there, or come
-        in a moment. Until then PostgreSQL keeps the turn, for which this waits. Where the rows cannot be looked up, all
-        files stay, and `check_integrity` finds those that nobody needs.
+        If the connection breaks during the commit, nobody knows whether it succeeds: the rows may be there, or appear
+        in a moment. PostgreSQL holds the lock until then, and this waits for it. Where the rows cannot be looked up,
+        all files stay, and `check_integrity` finds those that nobody needs.
         """
         with suppress(Error):
             if self.names and connection.features.has_select_for_update:

@@ -171,12 +171,12 @@ class Review(models.Model):
 
     @property
     def box(self) -> tuple[float, float, float, float] | None:
-        """x0, y0, x1, y1 if its place is a box."""
+        """x0, y0, x1, y1 if its location is a box."""
         if self.x0 is None or self.y0 is None or self.x1 is None or self.y1 is None:
             return None
         return self.x0, self.y0, self.x1, self.y1
 
     @property
     def point(self) -> tuple[float, float] | None:
-        """x, y if its place is a point."""
+        """x, y if its location is a point."""
         return None if self.x0 is None or self.y0 is None or self.x1 is not None else (self.x0, self.y0)

@@ -44,7 +44,7 @@ def with_estimates(rows: Iterable[Prediction], *, look_up: bool) -> list[Predict
 
 
 def _remaining(row: Prediction) -> float | None:
-    """From what a slice took in the last turn: the time of earlier ones is not known any more."""
+    """From the time per slice in the last turn; that of earlier turns is not kept."""
     each = row.milliseconds.get("slice")
     if each is None or not 0 < row.progress < row.scan.frames:
         return None

@@ -1,6 +1,6 @@
-"""What is said where an image cannot be shown: one sentence, what is missing and what holds nevertheless.
+"""Sentences for images that cannot be shown: what is missing, and what is still valid.
 
-Pages hold these sentences hidden, and a script shows them where the browser could not load an image: only it knows.
+Pages contain them hidden, and a script shows one where the browser failed to load an image.
 """
 
 from django.http import Http404

@@ -1,7 +1,7 @@
 """Gray values for the viewer, which sets windows in the browser.
 
-They are read from the stored files on demand, so scans from before are served like new ones, uploads cost no more, and
-nothing is stored twice. A request asks for several neighboring slices, as a volume has to be opened as a whole.
+They are read from the stored files on demand, so older scans work as well, uploads cost no more, and nothing is stored
+twice. A request asks for several neighboring slices, as a volume has to be opened as a whole.
 
 One answer: a little-endian uint32 with the length of the JSON header that follows, padded with spaces so that samples
 start at a multiple of 8 bytes; then the samples of each slice, row by row, from its `at` on, counted from the end of

@@ -31,7 +31,7 @@ class Reading:
     """One review.
 
     reader, username: whose it is, for people and for systems. family_name, given_name: "" if unknown. finding: a value
-    of Finding. place: where it lies, in words, "" if it was not marked. box, point: the same as fractions of the
+    of Finding. location: where it lies, in words, "" if it was not marked. box, point: the same as fractions of the
     upright image. slice_index: of a series, from 0. reason: why it amends an earlier one. current: not amended by a
     later one. holds: its finding is the scan's. outdated: the scan had other pixels then, for slices were added since.
     run: id of the prediction beside it.
@@ -46,7 +46,7 @@ class Reading:
     tumor_type: str
     confidence: str
     comment: str
-    place: str
+    location: str
     box: tuple[float, float, float, float] | None
     point: tuple[float, float] | None
     slice_index: int | None
@@ -70,11 +70,11 @@ class Reading:
         """Everything else that the reader said, in their words where there are some."""
         texts = [
             f"Confidence: {self.confidence}.",
-            f"Where: {self.place}.",
+            f"Where: {self.location}.",
             self.comment,
             f"Amended because: {self.reason}",
         ]
-        given = (self.confidence, self.place, self.comment, self.reason)
+        given = (self.confidence, self.location, self.comment, self.reason)
         return tuple(sentence for sentence, there in zip(texts, given, strict=True) if there)
 
     @property
@@ -132,7 +132,7 @@ def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Readin
         tumor_type=review.tumor_type,
         confidence=str(review.get_confidence_display()).lower(),
         comment=review.comment,
-        place=_place(review, "before slices were added" if outdated else f"of {frames}"),
+        location=_location(review, "before slices were added" if outdated else f"of {frames}"),
         box=review.box,
         point=review.point,
         slice_index=review.slice_index,
@@ -147,7 +147,7 @@ def _reading(review: Review, *, frames: int, pixels: str, holds: bool) -> Readin
     )
 
 
-def _place(review: Review, among: str) -> str:
+def _location(review: Review, among: str) -> str:
     """among: which slices its index counts."""
     where = [f"slice {review.slice_index + 1} {among}"] if review.slice_index is not None else []
     if review.box:

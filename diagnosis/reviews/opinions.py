@@ -14,15 +14,15 @@ from ml.contracts import TUMOR_TYPES
 class Opinion:
     """One opinion.
 
-    place: where the finding lies, as fractions of the upright image's width and height: x, y of a point, or the edges
-    x0, y0, x1, y1 of a box; empty if the reader marked nothing. slice_index: of a series, the slice with that place.
+    location: of the finding, as fractions of the upright image's width and height: x, y of a point, or the edges
+    x0, y0, x1, y1 of a box; empty if the reader marked nothing. slice_index: of a series, the slice with that location.
     """
 
     finding: str = ""
     tumor_type: str = ""
     confidence: str = ""
     comment: str = ""
-    place: tuple[float, ...] = ()
+    location: tuple[float, ...] = ()
     slice_index: int | None = None
 
     def as_fields(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class Opinion:
             "confidence": self.confidence,
             "comment": self.comment,
             "slice_index": self.slice_index,
-            **(edges | dict(zip(edges, self.place, strict=False))),
+            **(edges | dict(zip(edges, self.location, strict=False))),
         }
 
     def same_as(self, review: Review) -> bool:
@@ -47,7 +47,7 @@ def of_review(review: Review) -> Opinion:
         tumor_type=review.tumor_type,
         confidence=review.confidence,
         comment=review.comment,
-        place=review.box or review.point or (),
+        location=review.box or review.point or (),
         slice_index=review.slice_index,
     )
 
@@ -65,7 +65,7 @@ def _problems(opinion: Opinion, scan: Scan, *, complete: bool) -> list[tuple[str
         ("tumor_type", _tumor_type(opinion)),
         ("confidence", "" if opinion.confidence in ("", *Confidence.values) else _one_of(Confidence.values)),
         ("comment", check_text(opinion.comment)),
-        ("location", _place(opinion.place)),
+        ("location", _location(opinion.location)),
         ("slice", _slice(opinion, scan)),
     ]
 
@@ -91,20 +91,20 @@ def _tumor_type(opinion: Opinion) -> str:
     return "" if opinion.finding == Finding.TUMOR else "Only a tumor has a type: choose the finding tumor, or no type."
 
 
-def _place(place: tuple[float, ...]) -> str:
-    if not place:
+def _location(location: tuple[float, ...]) -> str:
+    if not location:
         return ""
-    inside = all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in place)
-    if len(place) not in (2, 4) or not inside:
-        return "A place is a point x, y or a box x0, y0, x1, y1, in fractions from 0 to 1 of the image."
-    if len(place) == 4 and not (place[0] < place[2] and place[1] < place[3]):
+    inside = all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in location)
+    if len(location) not in (2, 4) or not inside:
+        return "A location is a point x, y or a box x0, y0, x1, y1, in fractions from 0 to 1 of the image."
+    if len(location) == 4 and not (location[0] < location[2] and location[1] < location[3]):
         return "A box's left and upper edges lie before its right and lower ones."
     return ""
 
 
 def _slice(opinion: Opinion, scan: Scan) -> str:
     if opinion.slice_index is None:
-        return "Say on which slice the place lies." if opinion.place and scan.is_series else ""
+        return "Say on which slice the location lies." if opinion.location and scan.is_series else ""
     if not scan.is_series:
         return "Only a series has slices."
     return "" if 0 <= opinion.slice_index < scan.frames else f"The series has the slices 0 to {scan.frames - 1}."

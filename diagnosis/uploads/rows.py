@@ -83,11 +83,11 @@ def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receip
 
 def dismiss(user: User, *, ids: Iterable[int] = (), keys: Iterable[uuid.UUID] = (), finished: bool = False) -> int:
     """Take rows off the list: those named, and with `finished` all whose scan has a result. Returns how many."""
-    mine = UploadRow.objects.filter(user=user)
+    own = UploadRow.objects.filter(user=user)
     asked = Q(pk__in=list(ids)) | Q(key__in=list(keys))
     if finished:
         asked |= Q(state__in=_STORED_STATES) & (Q(prediction__state__in=ENDED) | Q(prediction=None))
-    return mine.filter(asked).delete()[1].get("diagnosis.UploadRow", 0)
+    return own.filter(asked).delete()[1].get("diagnosis.UploadRow", 0)
 
 
 def mark_seen(rows: Iterable[UploadRow]) -> None:

@@ -33,13 +33,13 @@ def compare(request: HttpRequest, case_id: int) -> HttpResponse:
 
 def _pair(rows: list[Prediction], a: str, b: str) -> list[Prediction]:
     """The two to show, empty if the case has no two scans. Raises Http404 for a scan that is not among `rows`."""
-    places = {str(row.scan_id): place for place, row in enumerate(rows)}
-    if any(asked and asked not in places for asked in (a, b)):
+    indices = {str(row.scan_id): index for index, row in enumerate(rows)}
+    if any(asked and asked not in indices for asked in (a, b)):
         raise Http404("no such scan in this case")
     if len(rows) < 2:
         return []
-    second = places[b] if b else None
-    first = places[a] if a else (len(rows) - 2 if second != len(rows) - 2 else len(rows) - 1)
+    second = indices[b] if b else None
+    first = indices[a] if a else (len(rows) - 2 if second != len(rows) - 2 else len(rows) - 1)
     if second is None:
         second = first - 1 if a and first else first + 1
     return [rows[first], rows[second]]

@@ -52,7 +52,7 @@ def page(request: HttpRequest, found: Prediction, *, panel: review_panel.Panel, 
         "opacity": round(OPACITY * 100),
         "view": "result",
         "panel": panel,
-        "places": panel.places,
+        "locations": panel.locations,
     }
     return render(request, "diagnosis/result.html", context, status=status)
 

@@ -23,7 +23,7 @@ COORDINATES = ("x0", "y0", "x1", "y1")
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """mine: the user's current review. opinion: what the form shows, which is what was typed if that was refused.
+    """own: the user's current review. opinion: what the form shows, which is what was typed if that was refused.
 
     earlier: reviews that an amendment has replaced. final: the review that holds. agreed: what the button that agrees
     with the model signs, None where the model says nothing to agree with.
@@ -31,7 +31,7 @@ class Panel:
 
     may_review: bool
     is_blind: bool
-    mine: Review | None
+    own: Review | None
     others: list[Review]
     earlier: list[Review]
     final: Review | None
@@ -51,24 +51,24 @@ class Panel:
     @property
     def is_open(self) -> bool:
         """Whether the opinion can still be changed without an amendment."""
-        return self.mine is None or self.mine.state == ReviewState.DRAFT
+        return self.own is None or self.own.state == ReviewState.DRAFT
 
     @property
     def coordinates(self) -> list[tuple[str, float | str]]:
-        """Name and value of each hidden field of the place."""
-        place = self.opinion.place
-        return [(name, place[n] if n < len(place) else "") for n, name in enumerate(COORDINATES)]
+        """Name and value of each hidden field of the location."""
+        location = self.opinion.location
+        return [(name, location[n] if n < len(location) else "") for n, name in enumerate(COORDINATES)]
 
     @property
-    def places(self) -> str:
-        """For the viewer: the places of current readings, as far as they surely lie on the slices that they name."""
-        rows = [row for row in (self.mine, *self.others) if row is not None and _shows(row, self.pixels)]
+    def locations(self) -> str:
+        """For the viewer: the locations of current readings, as far as they surely lie on the slices that they name."""
+        rows = [row for row in (self.own, *self.others) if row is not None and _shows(row, self.pixels)]
         return json.dumps([_drawn(row) for row in rows if row.point or row.box]) if rows else ""
 
     @property
-    def is_place_lost(self) -> bool:
-        """Whether slices were added since the user's review marked a place."""
-        return self.mine is not None and self.mine.x0 is not None and not _shows(self.mine, self.pixels)
+    def is_location_lost(self) -> bool:
+        """Whether slices were added since the user's review marked a location."""
+        return self.own is not None and self.own.x0 is not None and not _shows(self.own, self.pixels)
 
 
 def of(
@@ -76,23 +76,23 @@ def of(
 ) -> Panel:
     """Two queries. typed: the form that was refused, so that nothing of it is lost."""
     rows = list(selectors.reviews(request.user).filter(scan=found.scan_id).select_related("amended_by"))
-    mine = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
+    own = next((row for row in rows if row.current and row.reader_id == request.user.pk), None)
     holds = consensus.of_reviews(rows)
     pixels = found.scan.pixel_sha256[:16]
-    stored = opinions.of_review(mine) if mine else Opinion()
-    if mine and not _shows(mine, pixels):
-        stored = replace(stored, place=(), slice_index=None)
+    stored = opinions.of_review(own) if own else Opinion()
+    if own and not _shows(own, pixels):
+        stored = replace(stored, location=(), slice_index=None)
     return Panel(
         may_review=may_review(request.user, found.scan.case),
         is_blind=reading_policy.is_blind_first(request.user),
-        mine=mine,
-        others=[row for row in rows if row.current and row is not mine],
+        own=own,
+        others=[row for row in rows if row.current and row is not own],
         earlier=[row for row in rows if not row.current],
         final=holds.final,
         reading=Reading(found.scan.reading),
         opinion=stored if typed is None else _lenient(typed),
         agreed=agreed(found),
-        version=mine.version if mine else 0,  # of what the page shows now, so that sending again is a decision
+        version=own.version if own else 0,  # of what the page shows now, so that sending again is a decision
         pixels=pixels,
         reason=typed.get("reason", "") if typed is not None else "",
         problem=refused.message if isinstance(refused, ReviewRefused) else "",
@@ -109,12 +109,12 @@ def agreed(found: Prediction) -> Opinion | None:
 
 
 def parse(data: Mapping[str, str]) -> Opinion:
-    """The opinion that a form sends. Raises InvalidOpinion for a place or slice that is no number."""
+    """The opinion that a form sends. Raises InvalidOpinion for a location or slice that is no number."""
     texts = [data.get(name, "").strip() for name in COORDINATES]
     try:
-        place = tuple(float(text) for text in texts if text)
+        location = tuple(float(text) for text in texts if text)
     except ValueError:
-        raise InvalidOpinion({"location": "A place is given in numbers from 0 to 1."}) from None
+        raise InvalidOpinion({"location": "A location is given in numbers from 0 to 1."}) from None
     index = data.get("slice", "").strip()
     if index and whole(index) is None:
         raise InvalidOpinion({"slice": "A slice is a whole number from 0."})
@@ -123,13 +123,13 @@ def parse(data: Mapping[str, str]) -> Opinion:
         tumor_type=data.get("tumor_type", ""),
         confidence=data.get("confidence", ""),
         comment=data.get("comment", "").replace("\r\n", "\n").strip(),
-        place=place,
+        location=location,
         slice_index=whole(index) if index else None,
     )
 
 
 def _lenient(data: Mapping[str, str]) -> Opinion:
-    """What was typed, but for a place that cannot be read."""
+    """What was typed, but for a location that cannot be read."""
     try:
         return parse(data)
     except InvalidOpinion:
@@ -147,5 +147,5 @@ def _shows(row: Review, pixels: str) -> bool:
 
 
 def _drawn(row: Review) -> dict[str, Any]:
-    place: dict[str, Any] = {"box": row.box} if row.box else {"x": row.x0, "y": row.y0}
-    return {**place, "slice": row.slice_index, "label": row.reader.get_username()}
+    location: dict[str, Any] = {"box": row.box} if row.box else {"x": row.x0, "y": row.y0}
+    return {**location, "slice": row.slice_index, "label": row.reader.get_username()}

@@ -46,7 +46,7 @@ def review(request: HttpRequest, prediction_id: int) -> HttpResponse:
 
 
 def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) -> None:
-    mine = _shown(reader, found, data)
+    own = _shown(reader, found, data)
     shown, pixels = review_panel.whole(data.get("version", "")), data.get("pixels", "")
     version = shown or 0
     agreed = review_panel.agreed(found) if action == "agree" else None
@@ -55,12 +55,12 @@ def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) 
         _RECORDED[action](found, reader=reader, opinion=opinion, version=version, pixels=pixels)
     elif agreed is not None:
         transitions.sign(found, reader=reader, opinion=agreed, version=version, pixels=pixels)
-    elif action == "confirm" and mine is not None:
-        transitions.sign_committed(mine, reader=reader)
-    elif action == "amend" and mine is not None:
+    elif action == "confirm" and own is not None:
+        transitions.sign_committed(own, reader=reader)
+    elif action == "amend" and own is not None:
         opinion, reason = review_panel.parse(data), data.get("reason", "")
-        transitions.amend(mine, reader=reader, opinion=opinion, reason=reason, pixels=pixels, beside=found)
-    elif action == "discard" and mine is not None and transitions.discard_draft(mine, reader=reader, version=shown):
+        transitions.amend(own, reader=reader, opinion=opinion, reason=reason, pixels=pixels, beside=found)
+    elif action == "discard" and own is not None and transitions.discard_draft(own, reader=reader, version=shown):
         return
     else:
         raise ReviewRefused("nothing_to_do", "Nothing was done: this reading changed meanwhile. The page shows it now.")
@@ -68,6 +68,6 @@ def _act(reader: User, found: Prediction, data: Mapping[str, str], action: str) 
 
 def _shown(reader: User, found: Prediction, data: Mapping[str, str]) -> Review | None:
     """The reader's review that the page shows, amended or not by now; a form that names none means the current one."""
-    mine = Review.objects.filter(scan=found.scan_id, reader=reader)
+    own = Review.objects.filter(scan=found.scan_id, reader=reader)
     named = review_panel.whole(data.get("review", ""))
-    return (mine.filter(current=True) if named is None else mine.filter(pk=named)).first()
+    return (own.filter(current=True) if named is None else own.filter(pk=named)).first()

@@ -1,4 +1,4 @@
-// The reading panel: its keys, and the place that the viewer marks. The forms work without this.
+// The reading panel: its keys, and the location that the viewer marks. The forms work without this.
 
 import { isShortcut } from "./lib/dom.js";
 
@@ -11,36 +11,38 @@ function shownForm() {
   return [...document.querySelectorAll("[data-review-form]")].find((form) => form.offsetParent !== null);
 }
 
-function place(form, values) {
+function setLocation(form, values) {
   FIELDS.forEach((name, at) => {
-    form.querySelector(`[data-place="${name}"]`).value = values?.[at] ?? "";
+    form.querySelector(`[data-location="${name}"]`).value = values?.[at] ?? "";
   });
-  form.querySelector("[data-place-text]").textContent = values ? "A place is marked on the image." : "No place marked.";
-  form.querySelector("[data-place-clear]").hidden = !values;
+  form.querySelector("[data-location-text]").textContent = values
+    ? "A location is marked on the image."
+    : "No location marked.";
+  form.querySelector("[data-location-clear]").hidden = !values;
 }
 
-document.addEventListener("viewer:place", (event) => {
+document.addEventListener("viewer:location", (event) => {
   const form = shownForm();
   if (!form) return;
   const { x, y, box, slice } = event.detail;
-  place(form, [...(box ?? [x, y, null, null]), slice]);
+  setLocation(form, [...(box ?? [x, y, null, null]), slice]);
   show(event.target, { x, y, box, slice, label: "you" });
 });
 
 function show(figure, one) {
-  const others = JSON.parse(figure.dataset.places || "[]");
-  figure.dispatchEvent(new CustomEvent("viewer:show-places", { detail: one ? [...others, one] : others }));
+  const others = JSON.parse(figure.dataset.locations || "[]");
+  figure.dispatchEvent(new CustomEvent("viewer:show-locations", { detail: one ? [...others, one] : others }));
 }
 
 document.addEventListener("click", (event) => {
   const figure = document.querySelector("[data-viewer]");
-  if (event.target.closest("[data-place-start]")) {
-    figure?.dispatchEvent(new CustomEvent("viewer:tool", { detail: "place" }));
+  if (event.target.closest("[data-location-start]")) {
+    figure?.dispatchEvent(new CustomEvent("viewer:tool", { detail: "mark" }));
     figure?.querySelector("[data-part='stage']")?.focus();
   }
-  const clear = event.target.closest("[data-place-clear]");
+  const clear = event.target.closest("[data-location-clear]");
   if (!clear) return;
-  place(clear.closest("form"), null);
+  setLocation(clear.closest("form"), null);
   if (figure) show(figure, null);
 });
 
@@ -54,7 +56,7 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll(".review form")) delete form.dataset.sent;
 });
 
-// A result that arrives while an amendment is typed replaces the panel. A place is left out: there may be other slices.
+// A result that arrives while an amendment is typed replaces the panel. A location is left out: there may be other slices.
 let typed = null; // { values, field: name of the one that had the focus, at: of its cursor }
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {

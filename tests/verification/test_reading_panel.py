@@ -1,4 +1,4 @@
-"""The reading panel as people use it: a place marked on the image, without JavaScript, enlarged, without a mouse."""
+"""The reading panel as people use it: a location marked on the image, without JavaScript, enlarged, without a mouse."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ MARKS = """stage => {
   const frame = stage.getBoundingClientRect();
   const side = Math.min(frame.width, frame.height);  // the images are square
   const [left, top] = [frame.left + (frame.width - side) / 2, frame.top + (frame.height - side) / 2];
-  return [...stage.querySelectorAll("rect.mark-place, line.mark-place")].map(mark => {
+  return [...stage.querySelectorAll("rect.mark-location, line.mark-location")].map(mark => {
     const box = mark.getBoundingClientRect();
     return [box.left - left, box.top - top, box.right - left, box.bottom - top].map(value => value / side);
   });
@@ -78,15 +78,15 @@ def marks(page: Page) -> Any:
 def test_a_marked_point_and_the_box_that_replaces_it_are_shown(reader: Page, scans: list[int]) -> None:
     reader.goto(f"/predictions/{scans[0]}/")
     expect(reader.locator("[data-part=readout]")).to_contain_text("C ")
-    expect(reader.get_by_text("No place marked.")).to_be_visible()
+    expect(reader.get_by_text("No location marked.")).to_be_visible()
     reader.get_by_role("button", name="Mark on the image").click()
     reader.mouse.click(*at(reader, 0.25, 0.6))
-    expect(reader.get_by_text("A place is marked on the image.")).to_be_visible()
+    expect(reader.get_by_text("A location is marked on the image.")).to_be_visible()
     reader.keyboard.press("Escape")
     reader.keyboard.press("1")
     reader.keyboard.press("s")
     expect(reader.locator("#review .reading").first).to_contain_text("signed just now")
-    expect(reader.locator("line.mark-place")).to_have_count(2)
+    expect(reader.locator("line.mark-location")).to_have_count(2)
     for left, top, right, bottom in marks(reader):
         assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((0.25, 0.6), abs=0.01)
 
@@ -99,9 +99,9 @@ def test_a_marked_point_and_the_box_that_replaces_it_are_shown(reader: Page, sca
     reader.get_by_label("Why").fill("The box says it better.")
     reader.get_by_role("button", name="Amend", exact=True).click()
     expect(reader.locator("#review .reading").first).to_contain_text("Amended: The box says it better.")
-    expect(reader.locator("rect.mark-place")).to_have_count(1)
+    expect(reader.locator("rect.mark-location")).to_have_count(1)
     assert marks(reader)[0] == pytest.approx([0.3, 0.2, 0.5, 0.45], abs=0.01)
-    expect(reader.locator("line.mark-place")).to_have_count(0)  # the earlier place is gone
+    expect(reader.locator("line.mark-location")).to_have_count(0)  # the earlier location is gone
 
 
 def test_the_whole_reading_without_javascript(plain: Page, scans: list[int]) -> None:
@@ -172,7 +172,7 @@ def test_the_panel_works_at_200_percent_by_keyboard_alone(reader: Page, scans: l
     reader.keyboard.press("Enter")
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         reader.keyboard.press(key)
-    expect(reader.get_by_text("A place is marked on the image.")).to_be_visible()
+    expect(reader.get_by_text("A location is marked on the image.")).to_be_visible()
     expect(reader.locator("[data-part=stage]")).to_be_focused()
     reader.keyboard.press("Escape")
     reader.locator("[data-review-comment]").focus()
@@ -181,5 +181,5 @@ def test_the_panel_works_at_200_percent_by_keyboard_alone(reader: Page, scans: l
     row = reader.locator("#review .reading").first
     expect(row).to_contain_text("Tumor, meningioma")
     expect(row).to_contain_text("A small one, sure.")
-    expect(reader.locator("line.mark-place")).to_have_count(2)
+    expect(reader.locator("line.mark-location")).to_have_count(2)
     assert reader.evaluate("document.documentElement.scrollWidth") <= 720

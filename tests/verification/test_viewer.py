@@ -145,14 +145,14 @@ def test_wheel_mouse_and_keys(reader: Page, series: dict[str, Any]) -> None:
     reader.locator("[data-part=window]").select_option("file-0")
 
 
-def test_a_distance_in_millimeters_and_a_place(reader: Page, series: dict[str, Any]) -> None:
+def test_a_distance_in_millimeters_and_a_location(reader: Page, series: dict[str, Any]) -> None:
     opened(reader, series)
     for key in ("d", "ArrowRight", "Enter", *["ArrowRight"] * 10, "Enter"):
         reader.keyboard.press(key)
     expect(reader.locator(".mark-text")).to_have_text("25.6 mm")  # a tenth of 256 pixels of 1 mm
     reader.keyboard.press("Delete")
     expect(reader.locator(".mark-text")).to_have_count(0)
-    reader.evaluate("document.addEventListener('viewer:place', event => { window.placed = event.detail; })")
+    reader.evaluate("document.addEventListener('viewer:location', event => { window.placed = event.detail; })")
     reader.keyboard.press("x")
     reader.mouse.click(*middle(reader))
     placed = reader.evaluate("window.placed")

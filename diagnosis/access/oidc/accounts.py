@@ -1,4 +1,4 @@
-"""Whose account it is that comes back from the identity provider, and what the provider's word changes in it.
+"""Which account belongs to the person who returns from the identity provider, and which rights the provider decides.
 
 An account is known by issuer and subject once it is linked. Names and addresses may pass to other people, so they link
 an account only where the administrator says so, and never one that may open the admin unless that is said, too.
@@ -26,7 +26,7 @@ _MULTIPLE_FACTORS = "mfa"
 
 
 def of(claims: Mapping[str, Any]) -> User:
-    """The account of whoever has these verified claims, with the rights that the provider gives it.
+    """The account of the person with these verified claims, with the rights that the provider gives it.
 
     Raises Refused: claim_missing, unknown_person, name_taken, invalid_name, administrator_not_linked, linked_already or
     inactive.
@@ -65,7 +65,7 @@ def add_link(user: User, claims: Mapping[str, Any], *, actor: User | None) -> No
 
 
 def remove_link(link: ProviderLink, *, actor: User) -> None:
-    """From now on the provider logs nobody in to this account, unless a rule links it again."""
+    """Unlink an account: the provider no longer logs anybody in to it, unless a rule links it again."""
     with transaction.atomic():
         if ProviderLink.objects.filter(pk=link.pk).delete()[0]:
             audit.record("sso.unlinked", actor=actor, target=link.user, issuer=link.issuer, subject=link.subject)
@@ -79,7 +79,7 @@ def link_of(user: User) -> ProviderLink | None:
 
 
 def is_of(claims: Mapping[str, Any], user: User) -> bool:
-    """Whether it is this account's person who came back."""
+    """Whether the person who returned is this account's."""
     link = link_of(user)
     return link is not None and link.subject == claims["sub"]
 

@@ -1,4 +1,4 @@
-"""The way to the identity provider and back: what a session keeps meanwhile, and what the way back is for."""
+"""The redirect to the identity provider and back: what the session keeps meanwhile, and what happens on return."""
 
 import time
 from dataclasses import dataclass
@@ -19,18 +19,19 @@ _log = structlog.get_logger(__name__)
 _FLOWS = "sso_flows"
 _ID_TOKEN = "sso_id_token"  # noqa: S105  (the session's key for it)
 _MAX_FLOWS = 5
-"""Ways that one session may be on at once, in as many tabs; the oldest goes."""
+"""Logins that one session may have begun at once, one a tab; the oldest is dropped."""
 _PATIENCE = 600
 """Seconds to log in at the provider."""
 _SKEW = 30
-"""Seconds by which the provider's clock may be behind, where it says when somebody typed their password."""
+"""Seconds by which the provider's clock may lag when it reports the time of a login."""
 _UNKNOWN = "This login was not begun in this browser, or too long ago. Log in again."
 _COUNTED = ("unknown_state", "invalid_answer")
-"""Refusals that count against an address: who was refused by a rule has shown the provider who they are."""
+"""Refusals that count against an address. Refusals by a rule do not: those people have identified themselves to the
+provider."""
 
 
 class Purpose(StrEnum):
-    """What somebody goes to the provider for."""
+    """Why somebody is sent to the provider."""
 
     LOGIN = "login"
     CONFIRM = "confirm"
@@ -99,7 +100,7 @@ def id_token(request: HttpRequest) -> str:
 
 
 def _taken(request: HttpRequest) -> dict[str, Any]:
-    """What the session keeps of the way that ends now; each is taken once."""
+    """What the session kept for this return; it can be taken once."""
     flows = request.session.get(_FLOWS, {})
     flow: dict[str, Any] | None = flows.pop(_state(request), None)
     request.session[_FLOWS] = flows
@@ -149,7 +150,7 @@ def _link(request: HttpRequest, flow: dict[str, Any], claims: dict[str, Any]) ->
 
 
 def _still_there(request: HttpRequest, flow: dict[str, Any], claims: dict[str, Any]) -> User:
-    """Who went to confirm or to link, if it is still their session and they have logged in there just now."""
+    """The user who left to confirm or to link, if it is still their session and they have just logged in there."""
     if not request.user.is_authenticated or request.user.pk != flow["user"]:
         raise Refused("session_over", "Your session here has ended meanwhile. Log in again.")
     if not _is_new(flow, claims):

@@ -1,4 +1,4 @@
-"""What the identity provider says: its addresses and keys, and the claims of a person who comes back from it.
+"""The identity provider: its addresses and keys, and the claims of a person who returns from it.
 
 authlib makes the requests and holds the rules of claims, joserfc the signatures (OpenID Connect Core 1.0, 3.1). What
 they leave to their callers is here: limits of time and size, no redirects, the algorithms, issuer and audience.
@@ -42,7 +42,7 @@ _AGAIN = 10.0
 
 
 class Unreachable(Refused):
-    """The provider does not answer, or not as a provider does."""
+    """The provider does not answer, or gives an answer that makes no sense."""
 
     def __init__(self, why: str) -> None:
         super().__init__("provider_unreachable", f"{configured().name} cannot be reached just now.")
@@ -101,7 +101,7 @@ def start(*, redirect_uri: str, again: bool = False) -> dict[str, str]:
 
 
 def claims(answer: Mapping[str, str], *, redirect_uri: str, nonce: str, verifier: str) -> tuple[dict[str, Any], str]:
-    """The claims of whoever comes back with this answer, and the ID token itself.
+    """The claims of the person who returns with this answer, and the ID token itself.
 
     Raises Unreachable, Untrusted, or Refused if the provider has logged nobody in.
     """
@@ -216,7 +216,7 @@ def _get(url: str, *, headers: Mapping[str, str] | None = None) -> dict[str, Any
 
 
 def _is_safe(address: Any) -> bool:
-    """Whether nobody on the way can answer for the address: https, or http where the issuer itself has it."""
+    """Whether nobody on the network can impersonate the address: https, or http where the issuer itself uses it."""
     schemes = ("https", urlsplit(configured().issuer).scheme)
     return isinstance(address, str) and urlsplit(address).scheme in schemes and bool(urlsplit(address).hostname)
 

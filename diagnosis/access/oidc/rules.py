@@ -1,4 +1,4 @@
-"""What the site believes of which identity provider: the settings that `brainscan.oidc_config` reads."""
+"""Which identity provider the site trusts, and for what: the settings that `brainscan.oidc_config` reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

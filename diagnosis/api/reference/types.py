@@ -33,13 +33,13 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter, or a member of an object. place: `path` or `query` for parameters."""
+    """A parameter, or a member of an object. location: `path` or `query` for parameters."""
 
     name: str
     type: Type
     text: str
     required: bool
-    place: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)

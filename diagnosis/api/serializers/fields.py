@@ -12,13 +12,14 @@ from rest_framework import serializers
 from diagnosis.access.filters import LARGEST_ID
 
 NO_NUL = r"^[^\u0000]*$"
-"""As a pattern: PostgreSQL keeps no text with a NUL character, so none is accepted."""
+"""A pattern: PostgreSQL stores no text with a NUL character, so none is accepted."""
 NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-"""Something is left without white space at the ends. Python counts a few control characters as that."""
+"""A pattern: something is left once white space at the ends is stripped. Python counts a few control characters as
+such."""
 
 
 class Text(serializers.CharField):
-    """A text, and no number for which DRF would write one. schema: what the domain checks."""
+    """Text only: DRF would turn a number into text. schema: what the domain checks."""
 
     def __init__(self, *, schema: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -48,7 +48,7 @@ class OpinionSerializer(serializers.Serializer[Any]):
             tumor_type=data["type"],
             confidence=data["confidence"],
             comment=data["comment"],
-            place=tuple(location.get("point") or location.get("box") or ()),
+            location=tuple(location.get("point") or location.get("box") or ()),
             slice_index=location.get("slice"),
         )
 

@@ -109,10 +109,10 @@ def _without_spaces(word: str) -> Iterator[Part]:
 
 def _codes(dataset: Dataset) -> Iterator[str]:
     """Code Values of the anatomic regions of the file or its first frame (PS3.3, 10.5 and C.7.6.16.2.8)."""
-    places = [dataset, *(item for group in groups(dataset, 0) for item in items(group, "FrameAnatomySequence"))]
-    for place in places:
+    datasets = [dataset, *(item for group in groups(dataset, 0) for item in items(group, "FrameAnatomySequence"))]
+    for one in datasets:
         for section in _SECTIONS:
-            for item in items(place, section):
+            for item in items(one, section):
                 yield from text_values(item, "CodeValue")
 
 

@@ -79,8 +79,8 @@ def _terms(value: str) -> list[str]:
     return [whole, *(word for word in words if word not in _WHOLE), *ends]
 
 
-def _by_term(kinds: dict[str, str]) -> dict[str, str]:
-    return {term: kind for kind, terms in kinds.items() for term in terms.split()}
+def _by_term(terms_by_name: dict[str, str]) -> dict[str, str]:
+    return {term: name for name, terms in terms_by_name.items() for term in terms.split()}
 
 
 _TERMS = _by_term(_COMPUTED)

@@ -24,8 +24,8 @@ def through(values: NDArray[Any], table: Dataset) -> NDArray[np.float64]:
     if first >= _MOST // 2 and (values.min() < 0 or values.max() < first - _MOST + count):
         first -= _MOST  # an unsigned VR holds no negative ones; the slice may have none, either
     entries = _entries(little_endian(table), count, bits)
-    places = np.clip(np.rint(values - float(first)), 0, count - 1).astype(np.intp)
-    return entries[places].astype(np.float64)
+    indices = np.clip(np.rint(values - float(first)), 0, count - 1).astype(np.intp)
+    return entries[indices].astype(np.float64)
 
 
 def little_endian(table: Dataset) -> bytes:

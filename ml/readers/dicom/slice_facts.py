@@ -91,7 +91,7 @@ SEQUENCES = (*TIMES, *NUMBERED)
 _GE_B_VALUE = 0x00431039
 _GE_OFFSET = 100_000
 """GE adds a multiple of it to b-values of directions that were combined (1e9 and others; dcm2niix does the same)."""
-_PLACE_POINTERS = (0x00209056, 0x00209057, 0x00200032)
+_POSITION_POINTERS = (0x00209056, 0x00209057, 0x00200032)
 """Dimensions that only say where a frame lies: Stack ID, In-Stack Position Number, Image Position (Patient)."""
 
 
@@ -265,5 +265,5 @@ def _dimensions(dataset: Dataset, values: Any) -> dict[str, str]:
     return {
         f"DimensionIndexValues{at + 1}": str(number)
         for at, (number, pointer) in enumerate(zip(numbers, pointers, strict=False))
-        if pointer not in _PLACE_POINTERS
+        if pointer not in _POSITION_POINTERS
     }

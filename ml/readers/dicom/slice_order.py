@@ -84,5 +84,5 @@ def spacing_notes(offsets: Sequence[float]) -> tuple[str, ...]:
     multiples = np.rint(distances / usual)
     if (np.abs(distances / usual - multiples) > _REGULAR).any() or (multiples < 1).any():
         return (f"{gaps.VARIES} from {distances.min():.3g} to {distances.max():.3g} mm between slices.",)
-    places = int((multiples > 1).sum())
-    return (f"{gaps.MISSING} {places} {'place' if places == 1 else 'places'}.",) if places else ()
+    holes = int((multiples > 1).sum())
+    return (f"{gaps.MISSING} {holes} {'place' if holes == 1 else 'places'}.",) if holes else ()

@@ -22,7 +22,7 @@ _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 3
 COMPRESSIONS = frozenset([_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD])
 """Those that store the samples' own bytes (not JPEG, and not the fax codes of 1-bit images)."""
 _PREDICTED = COMPRESSIONS - {_NONE, _PACKBITS}
-_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
+_NUMPY_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 """NumPy's kind for each Sample Format; 4 is "undefined"."""
 _BYTES = 6
 """Bytes per pixel, of all samples, up to which an image of the largest size is read."""
@@ -32,9 +32,9 @@ def sample_format(directory: Directory) -> tuple[str, int]:
     """NumPy's kind (u, i, f) and the number of bits of the samples; ("", 0) if they differ or are no such numbers."""
     bits = {int(value) for value in directory.values.get(tags.BITS, np.ones(1))[: _channels(directory)]}
     formats = {int(value) for value in directory.values.get(tags.SAMPLE_FORMAT, np.ones(1))}
-    if len(bits) != 1 or len(formats) != 1 or not formats <= set(_KINDS):
+    if len(bits) != 1 or len(formats) != 1 or not formats <= set(_NUMPY_KINDS):
         return "", 0
-    return _KINDS[formats.pop()], bits.pop()
+    return _NUMPY_KINDS[formats.pop()], bits.pop()
 
 
 def read(data: bytes, directory: Directory, *, max_pixels: int) -> list[NDArray[Any]]:

@@ -43,7 +43,7 @@ _ODD_UNIT = re.compile(rb"^(?:space )?units:.*[^\x00-\x7f]", re.MULTILINE)
 _SPATIAL = {"domain", "space", "???", "none"}
 _COLORS = {"rgb-color", "rgba-color", "hsv-color", "xyz-color", "3-color", "4-color"}
 _SEGMENTATION = re.compile(r"Segment\d|Segmentation_")
-_KINDS = {
+_DTYPES = {
     **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
     **dict.fromkeys(("uchar", "unsigned char", "uint8", "uint8_t"), "u1"),
     **dict.fromkeys(("short", "short int", "signed short", "signed short int", "int16", "int16_t"), "i2"),
@@ -131,7 +131,7 @@ def _shape(header: dict[str, Any]) -> tuple[tuple[int, int, int], list[int]]:
 
 
 def _dtype(header: dict[str, Any]) -> np.dtype[Any]:
-    code = _KINDS.get(str(header["type"]).lower())
+    code = _DTYPES.get(str(header["type"]).lower())
     if code is None:
         raise UnreadableImage("not_gray", "The NRRD file holds no gray values (type).")
     if code.endswith("1"):

@@ -65,14 +65,14 @@ def fit_with_lapses(logits: Floats, targets: Floats, weights: Floats) -> Curve:
     logits, targets, weights = logits[kept], targets[kept], weights[kept]
     slope, intercept = fit_platt(logits, targets, weights)
     center, scale = _standardization(logits)
-    x, share = (logits - center) / scale, weights / weights.sum()
+    x, fraction = (logits - center) / scale, weights / weights.sum()
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         a, b, low, high = parameters
         p = expit(a * x + b)
         q = np.clip(low + (1 - low - high) * p, _CLOSE, 1 - _CLOSE)
-        value = -float(np.sum(share * (targets * np.log(q) + (1 - targets) * np.log1p(-q))))
-        down = share * (q - targets) / (q * (1 - q))
+        value = -float(np.sum(fraction * (targets * np.log(q) + (1 - targets) * np.log1p(-q))))
+        down = fraction * (q - targets) / (q * (1 - q))
         line = down * (1 - low - high) * p * (1 - p)
         return value, np.array([np.sum(line * x), np.sum(line), np.sum(down * (1 - p)), -np.sum(down * p)])
 

@@ -68,9 +68,9 @@ class Maps:
 
     def take(self, indices: NDArray[np.int64]) -> Chunk:
         """Maps (n, 28, 28, 256) and cells (n, 14, 14) of these draws, in this order."""
-        places = [divmod(i, CHUNK) for i in indices.tolist()]
-        maps = np.stack([self._chunk(number)[0][place] for number, place in places])
-        return maps, np.stack([self._chunk(number)[1][place] for number, place in places])
+        where = [divmod(i, CHUNK) for i in indices.tolist()]
+        maps = np.stack([self._chunk(number)[0][at] for number, at in where])
+        return maps, np.stack([self._chunk(number)[1][at] for number, at in where])
 
 
 class Extractor:

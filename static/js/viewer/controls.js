@@ -1,5 +1,5 @@
 // Ties buttons, keys and gestures to a viewer. The tools: a mouse drag sets the window unless one is on; `pan` moves the
-// image, `measure` draws a distance, `place` marks a point with a click or a box with a drag.
+// image, `measure` draws a distance, `mark` marks a point with a click or a box with a drag.
 
 import { byId, isShortcut, part } from "../lib/dom.js";
 import { between, FIT, inside, toImage } from "./geometry.js";
@@ -10,13 +10,13 @@ import { PLANES } from "./planes.js";
 import { choices, words } from "./window.js";
 
 const CLOSE = 3; // zoom factor of `z` and a double click
-const AIMING = new Set(["measure", "place"]);
+const AIMING = new Set(["measure", "mark"]);
 const REMEMBERED = ["mapped", "boxed"];
 const SAID = {
   window: "Window: drag to change contrast and brightness.",
   pan: "Move: drag the image.",
   measure: "Measure: drag from one point to the other, or aim with the arrow keys and set both with Enter.",
-  place: "Mark: click a point or drag a box, or aim with the arrow keys and set it with Enter.",
+  mark: "Mark: click a point or drag a box, or aim with the arrow keys and set it with Enter.",
 };
 
 function announce(text) {
@@ -39,12 +39,12 @@ export class Controls {
     figure.addEventListener("pointerdown", () => (this.byMouse = true), on);
     figure.addEventListener("keydown", () => (this.byMouse = false), on);
     figure.addEventListener("viewer:tool", (event) => this.#take(event.detail, true), on);
-    figure.addEventListener("viewer:show-places", (event) => viewer.set("places", event.detail ?? []), on);
+    figure.addEventListener("viewer:show-locations", (event) => viewer.set("locations", event.detail ?? []), on);
     viewer.addEventListener("changed", (event) => this.#reflect(event.detail.what), on);
     // Before the page's own shortcuts, so that an arrow that aims does not also open the next scan.
     document.addEventListener("keydown", (event) => this.#key(event), { capture: true, ...on });
     new Gestures(stage, this.#gestureState(), this.#gestures());
-    if (figure.dataset.places) viewer.set("places", JSON.parse(figure.dataset.places));
+    if (figure.dataset.locations) viewer.set("locations", JSON.parse(figure.dataset.locations));
     this.#reflect("all");
   }
 
@@ -76,26 +76,26 @@ export class Controls {
         this.#pointer = point;
       },
       twice: (point) => !viewer.tool && this.#zoom(point),
-      press: (kind, point) => {
+      press: (tool, point) => {
         viewer.activate?.();
-        if (AIMING.has(kind)) viewer.set("aim", null);
+        if (AIMING.has(tool)) viewer.set("aim", null);
         this.from = inside(toImage(point, viewer.rect));
       },
-      drag: (kind, point) => this.#drag(kind, inside(toImage(point, viewer.rect))),
-      release: (kind, point, moved) => this.#release(kind, inside(toImage(point, viewer.rect)), moved),
+      drag: (tool, point) => this.#drag(tool, inside(toImage(point, viewer.rect))),
+      release: (tool, point, moved) => this.#release(tool, inside(toImage(point, viewer.rect)), moved),
       cancel: () => viewer.set("draft", null),
     };
   }
 
-  #drag(kind, to) {
-    if (kind === "measure") this.#viewer.set("draft", { a: this.from, b: to });
-    if (kind === "place") this.#viewer.set("draft", { box: between(this.from, to) });
+  #drag(tool, to) {
+    if (tool === "measure") this.#viewer.set("draft", { a: this.from, b: to });
+    if (tool === "mark") this.#viewer.set("draft", { box: between(this.from, to) });
   }
 
-  #release(kind, to, moved) {
-    if (kind === "measure" && moved) this.#measured(this.from, to);
-    if (kind === "place") this.#placed(moved ? null : to, moved ? between(this.from, to) : null);
-    if (AIMING.has(kind)) this.#viewer.set("draft", null);
+  #release(tool, to, moved) {
+    if (tool === "measure" && moved) this.#measured(this.from, to);
+    if (tool === "mark") this.#marked(moved ? null : to, moved ? between(this.from, to) : null);
+    if (AIMING.has(tool)) this.#viewer.set("draft", null);
   }
 
   #measured(a, b) {
@@ -105,7 +105,7 @@ export class Controls {
     announce(inWords(distance(a, b, viewer.values?.millimeters ?? null)));
   }
 
-  #placed(point, box) {
+  #marked(point, box) {
     const viewer = this.#viewer;
     if (viewer.plane) {
       announce("Places are marked on the slices themselves.");
@@ -114,7 +114,7 @@ export class Controls {
     const at = point ?? { x: (box[0] + box[2]) / 2, y: (box[1] + box[3]) / 2 };
     const slice = viewer.slices.length > 1 ? viewer.index : null;
     viewer.figure.dispatchEvent(
-      new CustomEvent("viewer:place", { bubbles: true, detail: { x: at.x, y: at.y, box, slice } }),
+      new CustomEvent("viewer:location", { bubbles: true, detail: { x: at.x, y: at.y, box, slice } }),
     );
   }
 
@@ -189,7 +189,7 @@ export class Controls {
   #setPoint() {
     const viewer = this.#viewer;
     if (!viewer.aim) return false;
-    if (viewer.tool === "place") this.#placed(viewer.aim, null);
+    if (viewer.tool === "mark") this.#marked(viewer.aim, null);
     else if (viewer.draft?.a) this.#measured(viewer.draft.a, viewer.aim);
     else viewer.set("draft", { a: viewer.aim, b: viewer.aim });
     return true;

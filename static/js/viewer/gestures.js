@@ -15,7 +15,7 @@ const RIGHT = 2;
 export class Gestures {
   #pointers = new Map();
   #wheel = new Wheel();
-  #kind = null;
+  #gesture = null;
   #start = null;
   #swiped = 0;
   #pinch = null;
@@ -47,7 +47,7 @@ export class Gestures {
     if (steps) this.on.slices(steps);
   }
 
-  #kindOf(event) {
+  #gestureOf(event) {
     if (event.button === MIDDLE || (event.shiftKey && event.button === 0)) return "pan";
     if (event.button === RIGHT) return "window";
     if (this.state.tool) return this.state.tool;
@@ -61,16 +61,16 @@ export class Gestures {
     this.stage.setPointerCapture(event.pointerId);
     if (event.button === MIDDLE) event.preventDefault(); // no autoscroll
     if (this.#pointers.size === 2) {
-      if (this.#kind) this.on.cancel();
-      this.#kind = "pinch";
+      if (this.#gesture) this.on.cancel();
+      this.#gesture = "pinch";
       this.#pinch = pinch(...this.#pointers.values());
       return;
     }
     if (this.#pointers.size > 2) return;
-    this.#kind = this.#kindOf(event);
+    this.#gesture = this.#gestureOf(event);
     this.#start = point;
     this.#swiped = 0;
-    this.on.press(this.#kind, point);
+    this.on.press(this.#gesture, point);
   }
 
   #move(event) {
@@ -82,11 +82,11 @@ export class Gestures {
     const point = this.#point(event);
     this.#pointers.set(event.pointerId, point);
     const by = { x: point.x - before.x, y: point.y - before.y };
-    if (this.#kind === "pinch") this.#pinched();
-    else if (this.#kind === "pan") this.on.pan(by);
-    else if (this.#kind === "window") this.on.window(by);
-    else if (this.#kind === "swipe") this.#swipe(point);
-    else if (this.#kind) this.on.drag(this.#kind, point);
+    if (this.#gesture === "pinch") this.#pinched();
+    else if (this.#gesture === "pan") this.on.pan(by);
+    else if (this.#gesture === "window") this.on.window(by);
+    else if (this.#gesture === "swipe") this.#swipe(point);
+    else if (this.#gesture) this.on.drag(this.#gesture, point);
   }
 
   #pinched() {
@@ -107,14 +107,14 @@ export class Gestures {
 
   #up(event) {
     if (!this.#pointers.delete(event.pointerId)) return;
-    if (this.#kind === "pinch") {
-      if (this.#pointers.size === 0) this.#kind = null;
+    if (this.#gesture === "pinch") {
+      if (this.#pointers.size === 0) this.#gesture = null;
       return;
     }
     const point = this.#point(event);
     const moved = Math.hypot(point.x - this.#start.x, point.y - this.#start.y) > STILL;
     if (event.type === "pointercancel") this.on.cancel();
-    else if (this.#kind) this.on.release(this.#kind, point, moved);
-    this.#kind = null;
+    else if (this.#gesture) this.on.release(this.#gesture, point, moved);
+    this.#gesture = null;
   }
 }

@@ -1,7 +1,7 @@
 // What each key does in the viewer. The list that `?` shows is in templates/_components/keys.html.
 
 export const SLICES = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
-export const TOOLS = { w: "window", v: "pan", d: "measure", x: "place" };
+export const TOOLS = { w: "window", v: "pan", d: "measure", x: "mark" };
 export const SWITCHES = { i: "inverted", m: "mapped", b: "boxed" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const WINDOW = { "[": [-1, 0], "]": [1, 0], ",": [0, 1], ".": [0, -1] };

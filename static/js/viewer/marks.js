@@ -1,4 +1,4 @@
-// Drawn over the image: the evidence box, places that readers marked, distances, and the keyboard's cross.
+// Drawn over the image: the evidence box, locations that readers marked, distances, and the keyboard's cross.
 
 import { toStage } from "./geometry.js";
 import { distance, inWords } from "./measure.js";
@@ -36,22 +36,22 @@ function caption(at, text) {
   return element("text", { x: at.x + CROSS, y: at.y - CROSS, class: "mark-text" }, text);
 }
 
-function place({ x, y, box, label }, rect) {
+function drawn({ x, y, box, label }, rect) {
   const corner = toStage(box ? { x: box[0], y: box[1] } : { x, y }, rect);
-  const drawn = box ? frame(box, rect, "mark-place") : cross(corner, "mark-place");
-  return label ? [...drawn, caption(corner, label)] : drawn;
+  const marks = box ? frame(box, rect, "mark-location") : cross(corner, "mark-location");
+  return label ? [...marks, caption(corner, label)] : marks;
 }
 
-/** Draw again. rect: the image on the stage. shown: places, measurements ({a, b}), size in mm or null, aim (a point),
+/** Draw again. rect: the image on the stage. shown: locations, measurements ({a, b}), size in mm or null, aim (a point),
  * draft ({a, b} or {box}) that is being drawn. */
-export function drawMarks(svg, rect, { places, measurements, size, aim, draft }) {
+export function drawMarks(svg, rect, { locations, measurements, size, aim, draft }) {
   const lines = [...measurements, ...(draft?.a ? [draft] : [])];
-  const parts = places.flatMap((one) => place(one, rect));
+  const parts = locations.flatMap((one) => drawn(one, rect));
   for (const { a, b } of lines) {
     const [from, to] = [toStage(a, rect), toStage(b, rect)];
     parts.push(...line(from, to, "mark-line"), caption(to, inWords(distance(a, b, size))));
   }
-  if (draft?.box) parts.push(...frame(draft.box, rect, "mark-place"));
+  if (draft?.box) parts.push(...frame(draft.box, rect, "mark-location"));
   if (aim) parts.push(...cross(toStage(aim, rect), "mark-aim"));
   svg.replaceChildren(...parts);
 }

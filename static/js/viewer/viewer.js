@@ -26,7 +26,7 @@ export class Viewer extends EventTarget {
   plane = null; // of the views; null for the slices' own
   aim = null; // where the keyboard's cross is
   draft = null; // what is being drawn with a tool
-  places = [];
+  locations = [];
   slices = [];
   listing = null; // the site's list of the slices
   measurements = new Measurements();
@@ -92,12 +92,12 @@ export class Viewer extends EventTarget {
     if (wasCut) this.#showPlane();
   }
 
-  /** Numbers mean other slices now: the slice on view and the distances stay, places known by number alone do not. */
+  /** Numbers mean other slices now: the slice on view and the distances stay, locations known by number alone do not. */
   #follow(slices) {
     this.index = indexOf(this.listing.slices[this.plane ? this.#acquiredIndex : this.index]?.id, slices);
     this.measurements.keep(new Set(slices.map(({ id }) => id)));
-    this.places = [];
-    delete this.figure.dataset.places;
+    this.locations = [];
+    delete this.figure.dataset.locations;
   }
 
   get slice() {
@@ -311,7 +311,7 @@ export class Viewer extends EventTarget {
     const found = this.boxed && !this.missing ? slice.box : null;
     if (box) layBox(box, rect, this.stageSize, { box: found, caption: slice.caption });
     drawMarks(part(this.figure, "marks"), rect, {
-      places: this.plane ? [] : this.places.filter((one) => (one.slice ?? 0) === this.index),
+      locations: this.plane ? [] : this.locations.filter((one) => (one.slice ?? 0) === this.index),
       measurements: this.measurements.on(this.at),
       size: values?.millimeters ?? null,
       aim: this.aim,

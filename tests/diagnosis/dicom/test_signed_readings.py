@@ -21,7 +21,7 @@ def reading(**changes: Any) -> Reading:
     given: dict[str, Any] = {
         "reader": "Rita Levi (rita)", "username": "rita", "family_name": "Levi", "given_name": "Rita",
         "role": "Reader", "finding": "tumor", "tumor_type": "glioma", "confidence": "high",
-        "comment": "Ring, edema: Größe 3 cm. 脑膜瘤?", "place": "upper right quarter of the image", "box": None,
+        "comment": "Ring, edema: Größe 3 cm. 脑膜瘤?", "location": "upper right quarter of the image", "box": None,
         "point": None, "slice_index": None, "committed": SIGNED, "signed": SIGNED, "blind": False, "reason": "",
         "current": True, "holds": True, "outdated": False, "run": 7,
     }  # fmt: skip

@@ -65,7 +65,7 @@ def test_an_uncertain_result_states_no_type() -> None:
 def test_the_readers_place_in_words(reads: Reads, place: dict[str, float], words: str) -> None:
     prediction = made(scan__frames=40)
     [reading] = contents.of_prediction(prediction, reviews=[reads(prediction, **place)]).readings
-    assert reading.place == words
+    assert reading.location == words
 
 
 def test_the_reading_that_holds_comes_first(reads: Reads) -> None:
@@ -80,4 +80,4 @@ def test_a_reading_before_slices_were_added_says_so(reads: Reads) -> None:
     review = reads(prediction, pixel_sha256="0" * 64, x0=0.1, y0=0.9, slice_index=3)
     [reading] = contents.of_prediction(prediction, reviews=[review]).readings
     assert reading.outdated and reading.signature.endswith("Slices were added since, and are not judged in it.")
-    assert reading.place.startswith("slice 4 before slices were added, lower left quarter of the image")
+    assert reading.location.startswith("slice 4 before slices were added, lower left quarter of the image")

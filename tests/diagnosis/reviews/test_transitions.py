@@ -17,7 +17,7 @@ from tests.factories import PredictionFactory, ScanFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-TUMOR = Opinion(finding="tumor", tumor_type="glioma", confidence="high", comment="Left temporal.", place=(0.2, 0.3))
+TUMOR = Opinion(finding="tumor", tumor_type="glioma", confidence="high", comment="Left temporal.", location=(0.2, 0.3))
 NO_TUMOR = Opinion(finding="no_tumor")
 
 
@@ -118,9 +118,9 @@ INVALID = [
     (Opinion(finding="tumor", confidence="huge"), "confidence"),
     (Opinion(finding="tumor", comment="x" * 4001), "comment"),
     (Opinion(finding="tumor", comment="\0"), "comment"),
-    (Opinion(finding="tumor", place=(0.1,)), "location"),
-    (Opinion(finding="tumor", place=(0.1, float("nan"))), "location"),
-    (Opinion(finding="tumor", place=(0.5, 0.5, 0.4, 0.6)), "location"),
+    (Opinion(finding="tumor", location=(0.1,)), "location"),
+    (Opinion(finding="tumor", location=(0.1, float("nan"))), "location"),
+    (Opinion(finding="tumor", location=(0.5, 0.5, 0.4, 0.6)), "location"),
     (Opinion(finding="tumor", slice_index=0), "slice"),
 ]
 
@@ -136,11 +136,11 @@ def test_an_opinion_that_breaks_a_rule_is_not_signed(
 
 
 @pytest.mark.parametrize(
-    ("index", "place", "valid"), [(2, (0.1, 0.1), True), (3, (), False), (None, (0.1, 0.1), False)]
+    ("index", "location", "valid"), [(2, (0.1, 0.1), True), (3, (), False), (None, (0.1, 0.1), False)]
 )
-def test_a_place_in_a_series_names_its_slice(user: Any, index: int, place: Any, valid: bool) -> None:
+def test_a_location_in_a_series_names_its_slice(user: Any, index: int, location: Any, valid: bool) -> None:
     series = PredictionFactory(scan=ScanFactory(case__owner=user, frames=3))
-    opinion = Opinion(finding="tumor", place=place, slice_index=index)
+    opinion = Opinion(finding="tumor", location=location, slice_index=index)
     if valid:
         assert transitions.sign(series, reader=user, opinion=opinion).slice_index == index
     else:

@@ -58,7 +58,7 @@ def test_an_overruling_is_signed_with_its_place(as_user: Client, prediction: Pre
     review = Review.objects.get()
     assert (review.finding, review.confidence, review.point) == ("no_tumor", "low", (0.2, 0.4))
     assert "Motion artifact." in page(as_user, prediction)
-    assert "data-places" in page(as_user, prediction)
+    assert "data-locations" in page(as_user, prediction)
 
 
 def test_blind_first_commit_reveal_sign(as_user: Client, user: Any, prediction: Prediction) -> None:
@@ -154,11 +154,11 @@ def test_a_place_is_not_shown_on_a_slice_that_it_may_not_lie_on(
     Scan.objects.update(frames=5)
     send(as_user, prediction, action, **TYPED, slice="3")
     shown = page(as_user, prediction)
-    assert "data-places" in shown and 'name="slice" value="3"' in shown
+    assert "data-locations" in shown and 'name="slice" value="3"' in shown
     Scan.objects.update(frames=6, pixel_sha256="0" * 64)  # a slice was added, maybe before that one
     shown = page(as_user, prediction)
-    assert "data-places" not in shown and 'name="slice" value=""' in shown
-    assert 'name="x0" value=""' in shown and "mark the place again" in shown
+    assert "data-locations" not in shown and 'name="slice" value=""' in shown
+    assert 'name="x0" value=""' in shown and "mark the location again" in shown
 
 
 def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
@@ -173,7 +173,7 @@ def test_a_running_scan_gets_its_text_back(as_user: Client, user: Any) -> None:
     ("typed", "sentence"),
     [
         ({"comment": "No finding."}, "Choose a finding"),
-        ({"finding": "tumor", "x0": "left"}, "A place is given in numbers"),
+        ({"finding": "tumor", "x0": "left"}, "A location is given in numbers"),
         ({"finding": "tumor", "x0": "nan", "y0": "0.1"}, "in fractions from 0 to 1"),
         ({"finding": "tumor", "slice": "x"}, "A slice is a whole number"),
     ],

@@ -76,13 +76,13 @@ test("a distance on a slice that has left is gone, and so is one on a view that 
   for (const at of [7, "coronal 3"]) assert.deepEqual(viewed.measurements.on(at), []);
 });
 
-test("places that were marked by number are not shown on other slices", () => {
-  const viewed = viewer({ places: "[]" });
-  viewed.set("places", [{ x: 0.5, y: 0.5, slice: 1 }]);
+test("locations that were marked by number are not shown on other slices", () => {
+  const viewed = viewer({ locations: "[]" });
+  viewed.set("locations", [{ x: 0.5, y: 0.5, slice: 1 }]);
   viewed.setSlices(listing([7, 8, 9]));
-  assert.equal(viewed.places.length, 1);
+  assert.equal(viewed.locations.length, 1);
   viewed.setSlices(listing([6, 7, 8, 9]));
-  assert.deepEqual([viewed.places, viewed.figure.dataset.places], [[], undefined]);
+  assert.deepEqual([viewed.locations, viewed.figure.dataset.locations], [[], undefined]);
 });
 
 test("the letters at the edges are those of the slices again once these are others", () => {
