@@ -22,7 +22,8 @@ export function watchDrops(zone, take) {
   });
 }
 
-async function droppedFiles(transfer) {
+/** The files of a drop, those in folders included; without clutter if a folder is among them. */
+export async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
   return (await Promise.all(entries.map(filesWithin))).flat();

@@ -2,7 +2,7 @@
 
 import { byId, part } from "../lib/dom.js";
 import { htmx } from "../lib/htmx.js";
-import { byKey } from "../lib/questions.js";
+import { isOpen, keyOf, merged } from "../lib/upload_list.js";
 import { isBrowserImage, summary } from "../lib/uploads.js";
 
 const MAX_PREVIEWS = 60; // beyond these a row waits for the server's thumbnail
@@ -110,8 +110,6 @@ export function replaceRow(row, answers) {
   return moved;
 }
 
-const keyOf = (row) => row.dataset.key;
-const isOpen = (row) => ["waiting", "asks"].includes(row.dataset.state);
 const rowWithId = (id) => list.querySelector(`[data-row="${id}"]`);
 
 /** All rows of a file. */
@@ -134,29 +132,14 @@ export function removeRow(row) {
   row.remove();
 }
 
-/**
- * The whole list as the server has it, but for what this page knows better: files being sent, or whose request failed
- * unless the list has their answer, and those with a key in `changed`, which were answered or dismissed since it was
- * read.
- */
+/** The whole list as the server has it, but for what this page knows better: see `merged`. */
 export function showList(rows, changed) {
-  const open = new Set(rows.filter(isOpen).map(keyOf));
-  const answered = new Set(rows.map(keyOf).filter((key) => !open.has(key)));
-  const isOwn = ({ key, row, state }) => key && !row && !(state === "refused" && answered.has(key));
-  const better = [...list.children].filter((row) => changed.has(keyOf(row)) || isOwn(row.dataset));
-  const left = byKey(better, keyOf);
-  const keys = new Set([...changed, ...left.keys()]);
-  const shown = rows.flatMap((row) => {
-    if (!keys.has(keyOf(row))) return row;
-    const mine = left.get(keyOf(row)) || [];
-    left.delete(keyOf(row));
-    return mine;
-  });
+  const shown = merged([...list.children], rows, changed);
   for (const { dataset } of list.querySelectorAll('.upload-asks:has([aria-pressed="true"])')) {
     const same = shown.find((row) => row.dataset.row === dataset.row);
     if (same) part(same, "confirm")?.setAttribute("aria-pressed", "true"); // answered; the file's other images are not yet
   }
-  keepingFocus(() => list.replaceChildren(...[...left.values()].flat(), ...shown));
+  keepingFocus(() => list.replaceChildren(...shown));
   htmx.process(list);
 }
 

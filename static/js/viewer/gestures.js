@@ -10,8 +10,8 @@ const STILL = 4; // pixels within which a press is a click
 const MIDDLE = 1;
 const RIGHT = 2;
 
-/** on: zoom(factor, point), pan(by), window(by), slices(count), press(tool, point), drag(tool, point),
- * release(tool, point, moved), cancel(). state: has `tool` (null without one) and `enlarged`. */
+/** on: hasSlices(), hover(point), twice(point), zoom(factor, point), pan(by), window(by), slices(count), press(tool, point),
+ * drag(tool, point), release(tool, point, moved), cancel(). state: has `tool` (null without one) and `enlarged`. */
 export class Gestures {
   #pointers = new Map();
   #wheel = new Wheel();

@@ -1,40 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parse } from "../../../../static/js/viewer/block.js";
 import { PixelStore, wantedBlocks } from "../../../../static/js/viewer/store.js";
+import { answer } from "../pixel_answer.js";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-
-/** An answer as the site packs it: `count` slices of 2 × 2 samples, each 16 bits. */
-function answer(first, count) {
-  const slices = Array.from({ length: count }, (_, at) => ({ rows: 2, columns: 2, bits: 16, at: 8 * at }));
-  const text = JSON.stringify({ first, slices });
-  const header = text + " ".repeat((8 - ((4 + text.length) % 8)) % 8);
-  const bytes = new Uint8Array(4 + header.length + 8 * count);
-  new DataView(bytes.buffer).setUint32(0, header.length, true);
-  bytes.set(new TextEncoder().encode(header), 4);
-  for (let at = 0; at < count; at += 1) {
-    const from = 4 + header.length + 8 * at;
-    bytes.set([1, 0, 2, 0], from); // upper bytes
-    bytes.set([first + at, 7, 0, 255], from + 4); // lower bytes
-  }
-  return bytes.buffer;
-}
-
-test("an answer is unpacked into samples", () => {
-  const { first, slices } = parse(answer(8, 3));
-  assert.deepEqual([first, slices.length], [8, 3]);
-  assert.deepEqual([...slices[2].samples], [266, 7, 512, 255]);
-});
-
-test("samples of eight bits are taken as they are", () => {
-  const text = '{"first":0,"slices":[{"rows":1,"columns":3,"bits":8,"at":0}]}  ';
-  const bytes = new Uint8Array(4 + text.length + 3);
-  new DataView(bytes.buffer).setUint32(0, text.length, true);
-  bytes.set(new TextEncoder().encode(text), 4);
-  bytes.set([5, 6, 255], 4 + text.length);
-  assert.deepEqual([...parse(bytes.buffer).slices[0].samples], [5, 6, 255]);
-});
 
 test("the block on view comes first, then those in the direction of travel", () => {
   assert.deepEqual(wantedBlocks(40, 1, 300, 8), [5, 6, 7, 8, 9, 4]);
