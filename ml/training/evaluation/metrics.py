@@ -4,6 +4,7 @@ Intervals are 95% percentile bootstrap intervals (Efron & Tibshirani 1993, ch. 1
 one patient are not independent, so resampling single slices would make the intervals too narrow.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -117,17 +118,23 @@ def bootstrap(
     """95% interval of `statistic`, a function of row numbers, resampling whole groups with replacement.
 
     groups: (N,) the group of each row. resamples: RESAMPLES unless given. Resamples in which the statistic is NaN (one
-    class only) are left out; None with fewer than two groups, or if fewer than half of the resamples give a value.
-    `scipy.stats.bootstrap` knows no groups and has no interval once a single resample is undefined.
+    class only) are left out, where SciPy's own interval would be NaN; None with fewer than two groups, or if fewer than
+    half of the resamples give a value.
     """
     members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
     if len(members) < 2:
         return None
 
     times = RESAMPLES if resamples is None else resamples
-    rng = np.random.default_rng(seed)
-    drawn = (rng.integers(0, len(members), len(members)) for _ in range(times))
-    values = np.array([statistic(np.concatenate([members[i] for i in numbers])) for numbers in drawn])
+    with warnings.catch_warnings(action="ignore", category=scipy.stats.DegenerateDataWarning):
+        values = scipy.stats.bootstrap(
+            (np.arange(len(members)),),
+            lambda numbers: statistic(np.concatenate([members[i] for i in numbers])),
+            vectorized=False,
+            n_resamples=times,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).bootstrap_distribution
     defined = values[~np.isnan(values)]
     if len(defined) < times / 2:
         return None
