@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.model.activations import softmax
+from ml.model.activations import sigmoid, softmax
 
 METHOD = "platt_lapses"
 
@@ -94,8 +94,7 @@ class Calibration:
         return np.asarray(self._on_line(logits), np.float32)
 
     def _on_line(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        line = self.slope * np.asarray(logits, np.float64) + self.intercept
-        return np.asarray(np.exp(-np.logaddexp(0.0, -line)), np.float64)
+        return sigmoid(self.slope * np.asarray(logits, np.float64) + self.intercept)
 
     def types(self, logits: NDArray[Any]) -> Array:
         """Type probabilities, given a tumor, of logits (..., types); the last axis sums to 1."""

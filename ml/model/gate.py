@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import Gate
-from ml.model.activations import softmax
+from ml.model.activations import sigmoid, softmax
 from ml.model.vgg16 import Maps
 
 Array = NDArray[np.float32]
@@ -104,7 +104,7 @@ class GateModel:
     def likeness(self, projected: Array, distances: Array) -> Array:
         """Likeness to a brain slice (N,), from 0 to 1; NaN if the maps hold NaN."""
         logits = np.concatenate([projected, distances], axis=1) @ self.weights + self.bias
-        return np.asarray(1.0 / (1.0 + np.exp(np.clip(logits, -60.0, 60.0))), np.float32)
+        return np.asarray(sigmoid(-logits), np.float32)
 
 
 def summary(block3: NDArray[np.floating]) -> Array:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ml.model.activations import sigmoid
+
 BY_CELL = "cells_in_place"
 OF_NEIGHBORS = "log_mean_exp_of_neighbors"
 
@@ -83,7 +85,7 @@ class SeriesCalibration:
 
     def probability(self, pooled: float) -> float:
         """Calibrated probability, 0 to 1, of a pooled logit."""
-        return float(1 / (1 + np.exp(-np.clip(self.slope * pooled + self.intercept, -40, 40))))
+        return float(sigmoid(self.slope * pooled + self.intercept))
 
     def is_uncertain(self, probability: float) -> bool:
         """Whether a calibrated probability lies in the uncertain band, its ends included."""
