@@ -68,6 +68,8 @@ def test_by_whom_it_is_assigned_to(user: User, other_user: User) -> None:
 def test_every_row_is_of_a_type_the_list_can_name(user: User) -> None:
     """The column follows `likely_type` wherever the list states one."""
     case = CaseFactory(owner=user)
-    for kind in ("glioma", "meningioma", "pituitary", "other"):
+    kinds = ["glioma", "meningioma", "pituitary", "other"]
+    for kind in kinds:
         PredictionFactory(scan__case=case, type_probabilities={"glioma": 0.2, "other": 0.1, kind: 0.6})
-    assert all(row.listed_type == row.likely_type for row in Prediction.objects.all())
+    rows = Prediction.objects.order_by("pk")
+    assert [row.listed_type for row in rows] == [row.likely_type for row in rows] == kinds

@@ -256,7 +256,9 @@ def test_slices_may_arrive_in_any_order(user: Any) -> None:
     for order in itertools.islice(itertools.permutations(range(3)), 0, 6, 2):
         files = builders.dicom_series(3)
         receive(user, *[files[n] for n in order])
-    for scan in Scan.objects.all():
+    scans = Scan.objects.all()
+    assert len(scans) == 3
+    for scan in scans:
         series.arrange(scan)
         assert [row.along for row in scan.slices.order_by("index")] == [0, 5, 10]
 

@@ -11,9 +11,6 @@ from ml.contracts import Image
 from ml.inference import film_sheet, pixel_checks
 from tests import builders
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the public images in {DATA}")
-
 
 def sheet(slices: list[np.ndarray], rows: int, *, gap: int = 0, margin: int = 0) -> np.ndarray:
     """Slices of one size in rows of tiles."""
@@ -56,18 +53,16 @@ def test_noise_and_a_flat_image() -> None:
     assert film_sheet.repeats(np.full((64, 64), 7, np.uint8)) == 0
 
 
-@needs_data
-def test_public_slices_are_no_sheets() -> None:
-    with (DATA / "scans.csv").open(newline="") as file:
+def test_public_slices_are_no_sheets(real_data: Path) -> None:
+    with (real_data / "scans.csv").open(newline="") as file:
         paths = [row["path"] for row in csv.DictReader(file) if "not-brain" not in row["path"]]
-    planes = (np.asarray(Pillow.open(DATA / path).convert("L")) for path in paths[::40])
+    planes = (np.asarray(Pillow.open(real_data / path).convert("L")) for path in paths[::40])
     assert max(film_sheet.repeats(plane) for plane in planes) < 1
 
 
-@needs_data
-def test_sheets_of_public_series_are_found() -> None:
+def test_sheets_of_public_series_are_found(real_data: Path) -> None:
     found = []
-    for folder in sorted((DATA / "series").glob("*/*"))[::12]:
+    for folder in sorted((real_data / "series").glob("*/*"))[::12]:
         paths = sorted(folder.iterdir())
         if len(paths) >= 16:
             chosen = [paths[int(at)] for at in np.linspace(len(paths) * 0.25, len(paths) * 0.9 - 1, 20)]

@@ -3,6 +3,7 @@
 import csv
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from ml.inference import pixel_checks
 from ml.preprocess import robust_range
 from ml.readers.outliers import without_outliers
 from tests.builders import phantom
-from tests.conftest import DATA
 
 
 def slice_of(kind: Any = np.float32) -> np.ndarray:
@@ -151,15 +151,14 @@ def _standardized(plane: np.ndarray, _: np.random.Generator) -> np.ndarray:
     return (plane - plane.mean()) / max(plane.std(), 1)
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="needs the data tables beside the repository")
 @pytest.mark.parametrize("deepened", [_cut, _noisy, _standardized])
 def test_slices_of_the_data_table_have_no_outliers(
-    deepened: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    deepened: Callable[[np.ndarray, np.random.Generator], np.ndarray], real_data: Path
 ) -> None:
-    with (DATA / "scans.csv").open() as table:
+    with (real_data / "scans.csv").open(newline="") as table:
         paths = [row["path"] for row in csv.DictReader(table) if row["label"] != "not_brain_mri"]
     rng = np.random.default_rng(1)
     for path in random.Random(1).sample(paths, 150):
-        with Pillow.open(DATA / path) as image:
+        with Pillow.open(real_data / path) as image:
             plane = deepened(np.asarray(image.convert("L"), np.float32), rng).astype(np.float32)
         assert without_outliers(plane) is plane, path

@@ -17,6 +17,7 @@ test("the site's list replaces what it once listed", () => {
 test("a file that is being sent keeps its own row, in the place that the list gives it", () => {
   const read = [row("c1", "taken"), row("a1", "waiting"), row("b1", "taken")];
   assert.deepEqual(names([row("a", "here")], read), ["c1", "a", "b1"]);
+  assert.deepEqual(names([row("a", "here")], [row("a1", "taken")]), ["a"]); // it is sent again
 });
 
 test("one that the list does not know yet comes first", () => {
