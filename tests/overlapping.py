@@ -1,6 +1,7 @@
 """Writers that overlap, for tests of PostgreSQL: SQLite has one writer at a time."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -61,6 +62,17 @@ class Meanwhile(Beside):
         while self._thread.is_alive() and not _is_blocked(backend.result(PATIENCE)):
             self._thread.join(0.01)
         assert self._thread.is_alive(), f"it did not wait: {self._error or self._result!r}"
+
+
+def wait_for_blocked(*, by: int) -> None:
+    """Returns once another connection waits for what this backend of PostgreSQL holds, or after PATIENCE."""
+    until = time.monotonic() + PATIENCE
+    blocked = False
+    while not blocked and time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid)))", [by])
+            blocked = bool(cursor.fetchone()[0])
+        time.sleep(0.01)
 
 
 def _is_blocked(backend: int) -> bool:

@@ -1,7 +1,6 @@
 """What an upload's own connection does not see of its transaction."""
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from django.db import OperationalError, connection
 from diagnosis import intake
 from diagnosis.models import Scan
 from tests import builders
-from tests.overlapping import overlapping
+from tests.overlapping import overlapping, wait_for_blocked
 
 pytestmark = overlapping
 
@@ -27,9 +26,12 @@ def test_a_commit_that_ends_after_its_connection_costs_no_file(
     commit, late = connection._commit, []  # type: ignore[attr-defined]
 
     def end(lost: Any) -> None:
-        time.sleep(0.5)
-        lost.commit()
-        lost.close()
+        try:
+            wait_for_blocked(by=lost.info.backend_pid)
+        finally:  # else the upload would wait for good
+            lost.commit()
+            lost.close()
+            connection.close()
 
     def lose() -> None:
         if late or not Scan.objects.exists():

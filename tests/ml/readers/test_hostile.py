@@ -1,7 +1,6 @@
 """What comes in by mistake or on purpose: each gets a reason that names the rule, in little memory, and no name leaks.
 
-Hostile files for one reader are tested beside that reader: test_dicom, test_dicom_streams, test_nifti,
-test_archives, test_readers.
+Hostile files for one reader are tested beside that reader: dicom/, volumes/, archives/, raster/, test_readers.
 """
 
 import gzip
