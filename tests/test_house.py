@@ -123,6 +123,13 @@ def test_the_folders_of_tests_mirror_the_source() -> None:
     assert {str(folder) for folder in folders if not (ROOT / folder).is_dir()} == set()
 
 
+def test_every_file_of_tests_says_what_it_tests() -> None:
+    """Its name does not, where it is about several modules."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    assert files
+    assert [str(path) for path in files if not ast.get_docstring(ast.parse(path.read_text()))] == []
+
+
 def test_the_picture_of_the_rooms_is_up_to_date() -> None:
     assert draw_rooms.PICTURE.read_text() == draw_rooms.svg(draw_rooms.imports()), "Run: make rooms"
 

@@ -6,27 +6,18 @@ which the verification suite runs this file.
 
 from collections.abc import Callable
 
-import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from diagnosis.access import ownership
 from diagnosis.cases import trash
-from diagnosis.inference import broker
 from diagnosis.models import Assignment, AuditEvent, Prediction
 from diagnosis.worklist import bulk
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, UserFactory
 from tests.overlapping import Meanwhile, overlapping
+from tests.queue import Queue
 
 pytestmark = overlapping
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Ids of the predictions of which a message went to the workers."""
-    ids: list[int] = []
-    monkeypatch.setattr(broker, "send", lambda prediction_id, **_: ids.append(prediction_id))
-    return ids
 
 
 def rows(owner: User, count: int = 3, *, state: str = "failed") -> list[int]:
@@ -53,7 +44,7 @@ def states(ids: list[int]) -> set[str]:
     return set(Prediction.objects.filter(pk__in=ids).values_list("state", flat=True))
 
 
-def test_both_retry(user: User, admin: User, sent: list[int]) -> None:
+def test_both_retry(user: User, admin: User, sent: Queue) -> None:
     ids = rows(user)
     with transaction.atomic():
         first = acting(user, "retry", ids[:2])()
@@ -65,7 +56,7 @@ def test_both_retry(user: User, admin: User, sent: list[int]) -> None:
     assert audited("prediction.retried") == [user.username, user.username, admin.username]
 
 
-def test_rows_that_change_while_they_are_retried(user: User, admin: User, sent: list[int]) -> None:
+def test_rows_that_change_while_they_are_retried(user: User, admin: User, sent: Queue) -> None:
     """One goes to the trash. Of another the scan's other run is retried: both would run under the active model, and a
     scan has one result of a model."""
     gone, doubled, left = ids = rows(user)
