@@ -297,7 +297,7 @@ def _take_over(lost: QuerySet[Prediction]) -> int:
         error_code="worker_lost",
         error=f"The worker was lost {settings.TASK_MAX_ATTEMPTS} times while analyzing this scan.",
     )
-    return sum(release(row, send=True) for row in lost.only("pk", "attempts", "started", "worker"))
+    return sum(release(row, send=True) for row in lost)
 
 
 def _resend_lost_messages(now: datetime) -> int:

@@ -395,7 +395,8 @@ def test_restoring_queues_what_the_deletion_ended_and_says_who(user: Any) -> Non
     assert transitions.queue_restored(Prediction.objects.all(), actor=user) == 1
     ended.refresh_from_db()
     assert ended.state == "queued"
-    assert AuditEvent.objects.get(action="prediction.retried").actor == user.username
+    event = AuditEvent.objects.get(action="prediction.retried")
+    assert (event.actor, event.target_id) == (user.username, str(ended.pk))
 
 
 @pytest.mark.django_db
@@ -411,7 +412,8 @@ def test_a_reopened_run_waits_for_further_slices(user: Any, sent: Queue, commit:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("begun", "slices", "told"), [(4, 12, {"slice": 187.562}), (4, 4, {}), (4, 3, {}), (None, 12, {})]
+    ("begun", "slices", "told"),
+    [(4, 12, {"slice": 187.562}), (4, 5, {"slice": 1500.5}), (4, 4, {}), (4, 3, {}), (None, 12, {})],
 )
 def test_progress_tells_what_a_slice_took_in_this_turn(
     begun: int | None, slices: int, told: dict[str, float], monkeypatch: pytest.MonkeyPatch
