@@ -62,8 +62,15 @@ def test_a_claim_is_over_once_another_began(monkeypatch: pytest.MonkeyPatch, cha
     with capture_logs() as logs:
         transitions.complete(claimed, state=State.REFUSED, outcome="refused")
     assert Prediction.objects.values().get() == was
-    assert [(row["log_level"], row["prediction"]) for row in logs] == [("info", claimed.pk)]
-    assert "dropped" in logs[0]["event"]
+    text = "result dropped: the prediction was canceled or taken over"
+    assert logs == [{"event": text, "log_level": "info", "prediction": claimed.pk}]
+
+
+def test_a_run_that_waited_for_its_slices_ends() -> None:
+    claimed = transitions.claim(PredictionFactory(state="queued", not_before=timezone.now() - AGO).pk)
+    assert claimed is not None
+    transitions.complete(claimed, state=State.REFUSED, outcome="refused")
+    assert Prediction.objects.get().state == "refused"
 
 
 def test_another_model_begins_with_the_first_slice() -> None:

@@ -440,5 +440,6 @@ def test_a_result_is_announced_with_its_times() -> None:
     finally:
         transitions.ended.disconnect(hear)
     [told] = heard
-    names = ("prediction_id", "started", "finished", "state")
-    assert [told[name] for name in names] == [claimed.pk, claimed.started, fresh(claimed).finished, "failed"]
+    names = ("sender", "prediction_id", "started", "finished", "state")
+    expected = [Prediction, claimed.pk, claimed.started, fresh(claimed).finished, "failed"]
+    assert [told[name] for name in names] == expected
