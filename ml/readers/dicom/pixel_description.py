@@ -100,7 +100,7 @@ def _widened(dataset: FileDataset, allocated: int, stored: int) -> tuple[str, ..
     if signed:  # where the sign goes on through the unused bits, they say nothing else
         beyond &= rows < (1 << 16) - (1 << (stored - 1))
         lower = beyond & (rows < 1 << stored)  # positive numbers, or negative ones whose sign ends there
-        if lower.mean() > _MOST_POSITIVE:
+        if np.count_nonzero(lower) > _MOST_POSITIVE * lower.size:
             beyond &= ~lower
     at = np.flatnonzero(beyond.any(axis=1))[:_COMPARED]
     if not at.size:

@@ -129,6 +129,11 @@ def test_values_that_take_more_bits_than_claimed_do_not_wrap_around(largest: int
     np.testing.assert_array_equal(readers.read(stored).pixels, pixels)
 
 
+def test_pixels_of_less_than_a_row_are_cut_off() -> None:
+    few = changed(PIXELS[:2], Columns=512, PixelRepresentation=1, BitsStored=12, HighBit=11)
+    assert refusal(few).code == "dicom_truncated"
+
+
 @pytest.mark.parametrize("above", [0, 0xF000, 0x1000, 0x8000])
 def test_what_lies_in_the_unused_bits_is_left_out(above: int) -> None:
     marked = brain(3500)
