@@ -7,7 +7,7 @@ MINUTES ?= 30
 LONG_ATTACKS := tests/diagnosis/access/roles.py tests/diagnosis/api/contract.py tests/diagnosis/intake/mutated_files.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-traces setup-dev run demo test verify verify-long verify-upgrade reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
+.PHONY: help setup setup-train setup-traces setup-dev run demo test test-all verify verify-long verify-upgrade reliability bench tour train lint types format rooms mutate sbom vulnerabilities lock coverage clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,11 @@ demo: setup ## Like run, with three sample cases
 	@exec $(VENV)/python manage.py run_site --demo
 
 test: setup-dev ## Run the fast tests; needs no server
+	@scripts/install requirements-demo.lock
+	@$(VENV)/python -m pytest -n auto -m "not slow" $(ARGS)
+	@scripts/check-frontend test
+
+test-all: setup-dev ## Run the slow ones besides: trainings, many scans on each engine, migrations there and back
 	@scripts/install requirements-demo.lock
 	@$(VENV)/python -m pytest -n auto $(ARGS)
 	@scripts/check-frontend test
@@ -90,8 +95,8 @@ format: setup-dev ## Rewrite the sources in the house style
 	@$(VENV)/ruff format .
 	@[ ! -x node_modules/.bin/biome ] || node_modules/.bin/biome check --write .
 
-coverage: ## Run the fast tests a third slower, and show which lines and branches they miss; fails below the floor
-	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term-missing:skip-covered"
+coverage: ## Run all these tests a third slower, and show which lines and branches they miss; fails below the floor
+	@$(MAKE) --no-print-directory test-all ARGS="--cov --cov-report=term-missing:skip-covered"
 
 rooms: setup-dev ## Draw docs/figures/rooms.svg again from the imports
 	@$(VENV)/python -m scripts.draw_rooms

@@ -257,6 +257,7 @@ def test_descriptors_for_more_decoders_are_no_growth() -> None:
 
 
 @only_linux
+@pytest.mark.slow
 def test_each_decoder_takes_as_many_descriptors_as_the_report_leaves_out(settings: Any) -> None:
     settings.DEID_SECRET = "for-tests-only"
     own = Path("/proc/self/fd")
@@ -268,6 +269,7 @@ def test_each_decoder_takes_as_many_descriptors_as_the_report_leaves_out(setting
     second.end()
 
 
+@pytest.mark.slow
 def test_no_slice_looks_like_text_even_with_twice_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("nilearn")
     monkeypatch.setattr(files, "NOISE", 2 * files.NOISE)

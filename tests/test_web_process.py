@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _SCRIPT = """
 import sys
 from brainscan.wsgi import application
@@ -45,6 +47,7 @@ def test_the_web_process_imports_nothing_heavy_that_it_does_not_use() -> None:
     assert "heavy: []" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_ncnn_never_imports_tensorflow(tmp_path: Path) -> None:
     """From its start to its first analysis, with the shipped model."""
     env = os.environ | {"ML_ENGINE": "ncnn", "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}

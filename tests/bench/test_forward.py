@@ -29,6 +29,7 @@ def test_onnx_runtime_agrees_with_the_engine(run: Run, inputs: Any) -> None:
     require_agreement(run, inputs)
 
 
+@pytest.mark.slow
 def test_a_peer_that_computes_something_else_is_named(run: Run, inputs: Any) -> None:
     other = run | {"onnxruntime": lambda batch: [half / 2 for half in run["onnxruntime"](batch)]}
     with pytest.raises(RuntimeError, match="ncnn and onnxruntime do not agree"):

@@ -36,5 +36,6 @@ def test_a_page_that_fails_stops_the_benchmark(as_user: Client) -> None:
 
 
 @pytest.mark.parametrize("view", history.VIEWS)
+@pytest.mark.slow
 def test_every_view_is_answered(as_user: Client, view: str) -> None:
     history._ask(as_user, f"/history/?{view}", 1)

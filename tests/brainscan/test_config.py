@@ -116,6 +116,7 @@ def test_an_empty_variable_is_as_one_that_is_not_set(empty: str, tmp_path: Path)
         ("API_RATE", "0/min", "is '0/min'; it is a number per sec"),
     ],
 )
+@pytest.mark.slow
 def test_a_value_that_cannot_be_stops_the_start(name: str, value: str, hint: str) -> None:
     assert f"ImproperlyConfigured: {name} {hint}" in start_with(**{name: value})
 

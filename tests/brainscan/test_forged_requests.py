@@ -74,6 +74,7 @@ BY_TOKEN_ONLY = {"metrics", "health-live", "health-ready"}
 
 @pytest.mark.attack("forged")
 @pytest.mark.parametrize("fields", [{}, {"csrfmiddlewaretoken": _get_new_csrf_string()}], ids=["none", "another"])
+@pytest.mark.slow
 def test_no_address_takes_a_form_without_its_token(admin: User, fields: dict[str, str]) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin)

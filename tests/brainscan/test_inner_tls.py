@@ -90,6 +90,7 @@ CLIENTS = pytest.mark.parametrize("ask", [ask_queue, ask_cache])
 
 
 @CLIENTS
+@pytest.mark.slow
 def test_a_certificate_that_nobody_vouches_for_is_refused(url: str, ask: Callable[[str], bool]) -> None:
     with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
         ask(url)
@@ -101,6 +102,7 @@ def test_one_of_the_named_authority_is_taken(url: str, certificate: Path, ask: C
 
 
 @CLIENTS
+@pytest.mark.slow
 def test_another_host_cannot_use_it(url: str, certificate: Path, ask: Callable[[str], bool]) -> None:
     with pytest.raises(Exception, match="Hostname mismatch"):
         ask(f"{url.replace('127.0.0.1', 'localhost')}?ssl_ca_certs={certificate}")

@@ -151,6 +151,7 @@ def test_requests_are_counted_by_the_name_of_their_page(as_user: Client, token: 
     assert not [name for name in found if "Jane" in name or "JANE" in name]
 
 
+@pytest.mark.slow
 def test_several_processes_are_added_up(tmp_path: Any) -> None:
     program = (
         "from prometheus_client import CollectorRegistry, generate_latest\n"

@@ -120,6 +120,7 @@ def test_spans_go_to_the_endpoint_in_the_environment(settings: Any, monkeypatch:
     tracing.stop()
 
 
+@pytest.mark.slow
 def test_opentelemetry_is_not_imported_while_tracing_is_off() -> None:
     """redis-py imports the SDK by itself where it is installed; it sends nothing."""
     code = (

@@ -16,7 +16,7 @@ from tests.builders import phantom, png_bytes
 from tests.cases.table import CASES, Case, Scan
 from tests.factories import token_key
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 API = "/api/v1"
 HEADLINES = {"tumor": "Tumor likely|Uncertain", "no_tumor": "No tumor seen|Uncertain"}

@@ -76,6 +76,7 @@ def test_references_are_told_apart() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_the_samples_from_the_real_template() -> None:
     pytest.importorskip("nilearn")
     volume = demo.load_template()

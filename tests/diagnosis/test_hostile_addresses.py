@@ -15,6 +15,8 @@ from django.test import Client
 from tests.factories import CaseFactory, PredictionFactory
 from tests.verification.security import tried
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ("0", "-1", "1.5", "nan", "1e400", "٣", str(2**31), str(2**63), "9" * 40, "9" * 5000)
 DAYS = ("0001-01-01", "9999-12-31", "10000-01-01", "0000-00-00", "2024-02-30", "2024-01-01T00:00:00+23:59:59.5")
 TEXTS = ("\0", "\ud800", "%", "\\", "'", "a" * 5000)

@@ -215,6 +215,7 @@ def test_two_sealers_at_once_make_one_chain() -> None:
     assert (verdict.sealed, verdict.unsealed, verdict.broken) == (200, 0, "")
 
 
+@pytest.mark.slow
 def test_the_migration_chains_existing_rows() -> None:
     ids = written(5)
     call_command("migrate", "diagnosis", "0019", verbosity=0)

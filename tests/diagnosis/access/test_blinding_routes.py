@@ -41,7 +41,7 @@ from tests.embeddings import direction, embed
 from tests.factories import CaseFactory, PredictionFactory, ReviewFactory, ScanFactory, UserFactory, evidence
 from tests.verification.security import tried
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 DAY = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 NOW = datetime(2026, 1, 9, 9, 0, tzinfo=UTC)

@@ -89,6 +89,7 @@ def log_in(*permissions: Permission) -> tuple[Client, User]:
 
 @pytest.mark.attack("rights")
 @pytest.mark.parametrize("codename", ["change_user", "change_group"])
+@pytest.mark.slow
 def test_a_permission_alone_hands_out_no_right(people: dict[str, User], codename: str) -> None:
     """tests/verification asks every address of the admin with every permission."""
     client, person = log_in(Permission.objects.get(codename=codename))
@@ -99,6 +100,7 @@ def test_a_permission_alone_hands_out_no_right(people: dict[str, User], codename
 
 
 @pytest.mark.attack("rights")
+@pytest.mark.slow
 def test_all_permissions_together_hand_out_no_right(people: dict[str, User]) -> None:
     client, person = log_in(*Permission.objects.all())
     before = rights(without=person)

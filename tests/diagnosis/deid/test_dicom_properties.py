@@ -141,6 +141,7 @@ def _add_private(dataset: Dataset, found: Secrets) -> None:
 @pytest.mark.attack("identifiers")
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(found=secrets, syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian]))
+@pytest.mark.slow
 def test_what_is_planted_in_every_element_appears_nowhere(found: Secrets, syntax: str) -> None:
     tried()
     with warnings.catch_warnings():
@@ -253,6 +254,7 @@ def _group(values: dict[str, Any], number: int) -> Dataset:
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(how=images, values=shown)
+@pytest.mark.slow
 def test_images_are_the_same_before_and_after(how: dict[str, Any], values: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -298,6 +300,7 @@ _SEEDS = [
     seed=st.sampled_from(_SEEDS),
     changes=st.lists(st.tuples(st.integers(132, 2500), st.integers(0, 255)), min_size=1, max_size=10),
 )
+@pytest.mark.slow
 def test_of_a_damaged_file_a_clean_one_or_a_reason_comes_out(seed: bytes, changes: list[tuple[int, int]]) -> None:
     tried()
     data = bytearray(seed)

@@ -87,6 +87,7 @@ def storage() -> list[bytes]:
 @pytest.mark.attack("identifiers")
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("by_patient", [False, True])
+@pytest.mark.slow
 def test_planted_values_appear_nowhere(
     as_user: Client, model_version: Any, settings: Any, monkeypatch: Any, caplog: Any, seed: int, by_patient: bool
 ) -> None:

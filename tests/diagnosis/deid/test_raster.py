@@ -159,6 +159,7 @@ def pattern(mode: str, width: int, height: int, *, seed: int, color: bool) -> Pi
     seed=st.integers(0, 99),
     color=st.booleans(),
 )
+@pytest.mark.slow
 def test_metadata_is_removed_and_pixels_stay(
     kind: str, mode: str, word: str, width: int, height: int, orientation: int, seed: int, color: bool
 ) -> None:

@@ -97,6 +97,7 @@ def addresses() -> Iterator[str]:
             yield "/" + re.sub(r"<int:\w+>", "0", route.replace(f"<int:{found[0]}>", str(number)))
 
 
+@pytest.mark.slow
 def test_bytes_beside_the_image_are_neither_stored_nor_sent(
     as_user: Client, model_version: Any, monkeypatch: Any
 ) -> None:

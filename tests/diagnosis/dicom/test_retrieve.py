@@ -214,6 +214,7 @@ def test_an_object_that_is_too_large_is_not_read_to_its_end(study: FakeArchive, 
         ("elsewhere", "archive_unreachable"),
     ],
 )
+@pytest.mark.slow
 def test_an_archive_that_fails_to_search(study: FakeArchive, api: APIClient, where: str, how: Any, code: str) -> None:
     study.broken[where] = how
     problem(ask(api), 502, code)
@@ -232,6 +233,7 @@ def test_a_slow_response_is_cut_off(study: FakeArchive, api: APIClient, monkeypa
 
 
 @pytest.mark.parametrize("how", [404, "hang up", "lie", "elsewhere"])
+@pytest.mark.slow
 def test_an_archive_that_fails_half_way(study: FakeArchive, api: APIClient, how: Any) -> None:
     """The series is fetched by Instance Number, last picture first; the one in the middle fails."""
     study.broken[study.datasets()[1].SOPInstanceUID] = how

@@ -93,6 +93,7 @@ def test_numpys_threads_do_not_wait_on_the_cores_of_the_next_pass(monkeypatch: p
         assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
+@pytest.mark.slow
 def test_garbage_collection_in_a_pool_process_leaves_alone_what_its_parent_imported() -> None:
     done = subprocess.run([sys.executable, "-c", _POOL], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done

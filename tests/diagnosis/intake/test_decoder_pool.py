@@ -80,6 +80,7 @@ def test_a_refusal_keeps_its_code_and_the_process(pool: DecoderPool) -> None:
     assert len(pool._idle) == 1
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_ends_at_the_limit(decoder: Callable[..., Decoder]) -> None:
     slow = decoder(seconds=1)
     assert refusal(slow.ask, builders.nifti_bytes(1000, size=200), name="a.nii") == "takes_too_long"

@@ -127,6 +127,7 @@ def check(path: Path, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 @pytest.mark.parametrize("name", MADE)
+@pytest.mark.slow
 def test_command_line_and_site_agree_on_generated_files(
     name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ SERIES = (
 
 
 @pytest.mark.parametrize("name", SERIES)
+@pytest.mark.slow
 def test_command_line_and_site_agree_on_real_files(
     name: str, user: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

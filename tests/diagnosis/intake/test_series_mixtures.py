@@ -94,6 +94,7 @@ def scans_of(user: Any, uploads: list[list[bytes]]) -> list[tuple[str, list[str]
     phases=[Phase.generate],  # to shrink an example takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@pytest.mark.slow
 def test_a_mixture_gives_the_scans_of_each_alone(user: Any, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(APART))
     shared_uid, blank_ends = data.draw(st.booleans()), data.draw(st.booleans())

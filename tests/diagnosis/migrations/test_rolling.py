@@ -112,6 +112,7 @@ def named_in_docs() -> set[str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("before", [name for name in NAMES if name[:4] >= OLDEST])
+@pytest.mark.slow
 def test_an_earlier_versions_code_works_on_todays_schema(before: str) -> None:
     later = {name[:4] for name in NAMES if name > before}
     if not later & named_in_docs():

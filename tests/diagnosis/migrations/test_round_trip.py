@@ -108,6 +108,7 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("restored")
+@pytest.mark.slow
 def test_what_a_version_knows_survives_going_back_and_forward() -> None:
     fill()
     full = {table: snapshot(table) for table in tables()}

@@ -208,6 +208,7 @@ IN_ARCHIVES = (archived, captured)
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=["scores", "probabilities", "calibrated, no band"])
+@pytest.mark.slow
 def test_page_lists_api_and_reports_state_the_same_result(user: User, manifest: dict[str, Any], settings: Any) -> None:
     settings.PREVALENCE = 0.02
     _table(CaseFactory(owner=user), ModelVersionFactory(manifest=manifest))

@@ -88,6 +88,7 @@ class TestAfterwards:
         assert refused.value.code == "gone"
         assert audited("review.discarded") == 1
 
+    @pytest.mark.slow
     def test_an_account_that_was_deactivated_signs_nothing(self, user: Any) -> None:
         prediction = PredictionFactory(scan__case__owner=user)
         User.objects.filter(pk=user.pk).update(is_active=False)

@@ -182,6 +182,7 @@ def test_pages_do_not_overlap_and_keep_the_filter(as_user: Client, make: Make, u
 @pytest.mark.parametrize(
     "sort", [f"{sign}{key}" for key in worklist_query.ORDERS if key[0] != "-" for sign in ("", "-")]
 )
+@pytest.mark.slow
 def test_every_order_leads_through_all_and_back(
     client: Client, admin: User, make: Make, sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

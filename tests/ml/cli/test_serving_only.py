@@ -52,6 +52,7 @@ def test_predict_runs(tmp_path: Path) -> None:
     assert answer["outcome"] in ("tumor", "no_tumor", "refused")
 
 
+@pytest.mark.slow
 def test_web_process_and_worker_start() -> None:
     """All of the app is imported, management commands and the DICOM receiver included."""
     script = (

@@ -22,7 +22,7 @@ from ml.model.gate import GateModel
 from tests import builders
 from tests.fakes import open_gate
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 MAX_BYTES = 32_000_000
 

@@ -40,6 +40,7 @@ def found(pixels: np.ndarray, **options: Any) -> BurnedInText | None:
 
 @pytest.mark.parametrize("corner", CORNERS)
 @pytest.mark.parametrize(("size", "height"), [(256, 10), (256, 18), (512, 10), (512, 30), (1024, 14), (1200, 44)])
+@pytest.mark.slow
 def test_a_line_is_found_in_any_corner_and_size(size: int, height: int, corner: str) -> None:
     result = found(lettered(size, "Doe, Jane 1961", corner, height=height))
     assert result is not None

@@ -203,6 +203,7 @@ def bound(data: bytes) -> int:
 
 @pytest.mark.attack("hostile")
 @pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.slow
 def test_hostile_files_are_refused_with_a_reason_in_little_memory(what: str, caplog: pytest.LogCaptureFixture) -> None:
     make, code, reason = HOSTILE[what]
     data = make()

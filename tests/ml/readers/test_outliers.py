@@ -152,6 +152,7 @@ def _standardized(plane: np.ndarray, _: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.parametrize("deepened", [_cut, _noisy, _standardized])
+@pytest.mark.slow
 def test_slices_of_the_data_table_have_no_outliers(
     deepened: Callable[[np.ndarray, np.random.Generator], np.ndarray], real_data: Path
 ) -> None:

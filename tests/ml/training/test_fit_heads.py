@@ -22,7 +22,7 @@ from tests.ml.training import small
 Make = Callable[..., Path]
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small.use(monkeypatch)

@@ -22,7 +22,7 @@ from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 from tests.ml.training import small
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 class Stopped(Exception):

@@ -76,6 +76,7 @@ def test_the_returned_case_can_be_sent_with_the_next_upload(api: APIClient) -> N
     assert second["case_id"] == first["case_id"]
 
 
+@pytest.mark.slow
 def test_more_files_in_one_go_than_django_takes_by_default(api: APIClient) -> None:
     files = global_settings.DATA_UPLOAD_MAX_NUMBER_FILES + 1
     response = upload(api, *(image(f"{n}.png", seed=n, size=16) for n in range(files)))

@@ -49,6 +49,7 @@ def test_a_bomb_with_a_false_size_is_not_unpacked(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [0, 3, 70_000])
+@pytest.mark.slow
 def test_no_more_than_the_claimed_size_is_unpacked(method: int, size: int) -> None:
     data = lying({"a": b"1", "bomb": bytes(30_000_000)}, size, method=method)
     found: dict[str, Any] = {}

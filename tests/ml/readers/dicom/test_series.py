@@ -259,6 +259,7 @@ def test_thousands_of_slices_are_assembled_at_once() -> None:
     assert [len(stack.slices) for stack in found.stacks] == [500] * 4
 
 
+@pytest.mark.slow
 def test_slices_with_directions_of_their_own_are_assembled_in_no_time() -> None:
     spin, tilt = 0.001 * np.arange(5000), 0.3 * np.arange(5000)
     rows = np.stack([np.cos(spin), np.sin(spin), 0 * spin], axis=1)

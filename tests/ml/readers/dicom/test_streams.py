@@ -119,6 +119,7 @@ def test_a_jpeg_ls_stream_without_its_end_marker_is_read_if_nothing_else_is_miss
 
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
 @pytest.mark.parametrize("cut", [3, 5, 1000])
+@pytest.mark.slow
 def test_a_jpeg_ls_stream_that_is_cut_off_is_refused(cut: int, end: bytes) -> None:
     data = builders.dicom_bytes(PIXELS, syntax=JPEGLSLossless)
     assert refusal(with_stream(data, lambda stream: stream[: -2 - cut] + end)) == "dicom_pixels"

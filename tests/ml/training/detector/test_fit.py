@@ -81,7 +81,7 @@ def test_images_that_do_not_differ_have_no_embedding() -> None:
     assert not bias.any()
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small.use(monkeypatch)
@@ -95,7 +95,7 @@ def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {tensor.dtype for tensor in whole.tensors.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.training.detector.network import Detector
@@ -120,7 +120,7 @@ def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert taken == list(range(36))  # three sections of three whole steps
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_it_goes_on_after_a_stop(
     finished: tuple[Path, fitting.Fitted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -150,7 +150,7 @@ def test_it_goes_on_after_a_stop(
     assert json.loads(progress.read_text()) == resumed.history
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_finished_training_is_not_run_again(
     finished: tuple[Path, fitting.Fitted], monkeypatch: pytest.MonkeyPatch
@@ -172,7 +172,7 @@ def test_a_finished_training_is_not_run_again(
         train(folder)
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("section", [1, 2])
 def test_a_stop_before_a_checkpoint_is_whole(

@@ -6,7 +6,7 @@ import pytest
 from ml.model.heads import CELLS, smooth_maximum
 from ml.training.data.targets import BESIDE, NEGATIVE, POSITIVE, UNKNOWN
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 LOG2 = float(np.log(2))
 

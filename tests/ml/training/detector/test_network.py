@@ -8,7 +8,7 @@ from ml.preprocess import SIZE
 from ml.training.settings import Settings
 from tests.ml.training import small
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def random_norm(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

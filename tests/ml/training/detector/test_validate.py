@@ -66,7 +66,7 @@ def test_undefined_metrics_are_left_out() -> None:
     assert set(found) == {"auroc", "auroc a"}
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_readings_are_those_of_the_rounded_weights_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.training.detector import validate

@@ -146,7 +146,7 @@ def test_features_are_computed_once(make_table: Callable[..., Path], tmp_path: P
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_dense_head_learns_what_is_there() -> None:
     rng = np.random.default_rng(0)
