@@ -278,7 +278,8 @@ _RENDERERS: dict[str, structlog.typing.Processor] = {
 
 
 def drop_probes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """No line for a probe that was told "not ready": the answer says why, and probes ask every few seconds."""
+    """Drops the log line of a probe that was answered "not ready": the answer says why, and probes ask every few
+    seconds."""
     if event.get("request") == "GET /health/ready" and event.get("code") == 503:
         raise structlog.DropEvent
     return event

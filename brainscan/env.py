@@ -1,4 +1,4 @@
-"""The environment, read by django-environ, which takes most words for "off" and an empty value for a value."""
+"""The environment, read by django-environ, which reads most words as "off" and an empty value as a value."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class Environment(environ.Env):  # type: ignore[misc]
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: Any = False
     ) -> Any:
-        """An empty variable is one that is not set: compose files and Kubernetes cannot take one away otherwise."""
+        """An empty variable counts as not set: compose files and Kubernetes cannot unset one otherwise."""
         if default is not self.NOTSET and not self.ENVIRON.get(var, "set").strip():
             return default
         return super().get_value(var, cast, default, parse_default)

@@ -1,7 +1,7 @@
 """What this process has allocated, as its allocators count it.
 
-The system counts pages. A heap keeps those that it once needed, and what leaks fills them long before it asks for more,
-so pages alone show a leak late. These figures show it at once.
+The system counts pages. A heap keeps pages that it once needed, and a leak fills those long before it asks for more, so
+pages alone show a leak late. These figures show it at once.
 """
 
 import ctypes
@@ -37,7 +37,7 @@ def allocated() -> int | None:
 
 @cache
 def _mallinfo2() -> Callable[[], _Mallinfo2] | None:
-    """Made once: each time a library is opened, ctypes makes classes, which are garbage afterwards."""
+    """Made once: ctypes creates classes each time a library is opened, which become garbage."""
     try:
         found = ctypes.CDLL(None).mallinfo2
     except (AttributeError, TypeError):  # another library; Windows

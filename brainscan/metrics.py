@@ -1,4 +1,4 @@
-"""`/metrics` in Prometheus's text format, for those who know METRICS_TOKEN; without a token there is no such page.
+"""`/metrics` in Prometheus's text format, for clients with METRICS_TOKEN; if that is not set, there is no such page.
 
 The site's own figures come from the database, the broker and the disk at the moment they are asked for, so every web
 process tells the same. Requests are counted by the process that answers them; with several processes (WEB_CONCURRENCY)
@@ -70,7 +70,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class SiteFigures(Collector):
-    """What the database, the broker and the disk say. One that does not answer counts as down."""
+    """Figures of the database, the broker and the disk. One that does not answer counts as down."""
 
     def collect(self) -> Iterator[Metric]:
         """Each metric once."""

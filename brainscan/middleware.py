@@ -1,4 +1,4 @@
-"""What every request passes: its session, log context, security headers, audit."""
+"""Middleware: session, log context, security headers, audit."""
 
 import ipaddress
 from collections.abc import Callable
@@ -45,7 +45,8 @@ _BEFORE_LOGIN = {
     "metrics",
 }
 _POLLED = {"status", "queue", "history-new", "prediction-slices", "scan-thumbnail"}
-"""What an open page requests by itself, which is no sign that somebody is there. Thumbnails come with polled rows."""
+"""Requests that an open page makes by itself, which do not show that anybody is there. Thumbnails come with polled
+rows."""
 _BY_SCRIPT = {"X-Requested-With", "Hx-Request"}
 _FOR_SET_UP = {"second-factor", "passkey-new", "passkey-add", "confirm", "sso-confirm", "sso-callback"}
 _DICOMWEB = "/dicomweb/"
@@ -143,7 +144,7 @@ class TlsOnly:
 
 
 class Sessions:
-    """Ends a session that nobody uses, and notes when one was used.
+    """Ends idle sessions, and notes when a session was last used.
 
     With the end of a session the browser drops what it keeps of its pages. Their answers forbid it to keep any on disk;
     this is for pages that it holds in memory, to go back to. What a page's script requests is answered with the

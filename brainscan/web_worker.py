@@ -24,7 +24,7 @@ MAX_HEAD = 64 * 1024
 STALL_SECONDS = 30.0
 """How long a client may neither send nor take anything."""
 SLOWEST = 1000
-"""Bytes per second that a large body comes with, at least, once it has been coming for STALL_SECONDS."""
+"""Bytes per second at which a large body must arrive, at least, once it has been arriving for STALL_SECONDS."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,19})[ \t]*\r\n", re.IGNORECASE)
 _BY_THREAD = re.compile(rb"\r\n(transfer-encoding|expect|upgrade):", re.IGNORECASE)
@@ -61,7 +61,7 @@ class Request:
 
 
 class TimedSocket(socket.socket):
-    """Blocks for at most STALL_SECONDS, and gives up on a large body that comes too slowly."""
+    """Blocks for at most STALL_SECONDS, and gives up on a large body that arrives too slowly."""
 
     def __init__(self, plain: socket.socket) -> None:
         super().__init__(fileno=plain.detach())

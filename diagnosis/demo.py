@@ -103,7 +103,7 @@ def cut(volume: Volume, *, plane: str, at: tuple[float, float, float]) -> NDArra
 
 
 def _distance(shape: tuple[int, ...], lesion: Lesion) -> NDArray[np.float64]:
-    """Distance of every voxel from the lesion's center, in radii. Gently uneven, as no tumor is a ball."""
+    """Distance of every voxel from the lesion's center, in radii. Slightly uneven, as no tumor is a ball."""
     scale = lesion.radius * max(shape)
     axes = [np.arange(size) - fraction * size for size, fraction in zip(shape, lesion.center, strict=True)]
     x, y, z = (offset / scale for offset in np.meshgrid(*axes, indexing="ij", sparse=True))

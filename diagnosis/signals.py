@@ -54,7 +54,7 @@ def admin_changed(instance: LogEntry, created: bool, **_: Any) -> None:
 def user_saved(
     instance: User, created: bool, raw: bool, update_fields: Collection[str] | None = None, **_: Any
 ) -> None:
-    """A new name reaches the user's predictions. A login saves `last_login` alone, so it costs nothing here.
+    """Copies a new user name to the user's predictions. A login saves only `last_login`, so it costs nothing here.
 
     Django tells validators of a password that has changed, and not of that of an account made by a program.
     """

@@ -82,7 +82,7 @@ TOLD = [
     ("operations.md", f"about {_taken_over} seconds after its death"),
     ("operations.md", f"counts stop at {pagination.COUNT_LIMIT:,}"),
     ("operations.md", f"within {_resent:.0f} seconds"),
-    ("operations.md", f"Sessions are over after {_hours} hours"),
+    ("operations.md", f"Sessions end after {_hours} hours"),
     ("operations.md", f"files older than {'an hour' if files.MIN_AGE.total_seconds() == 3600 else files.MIN_AGE}"),
     ("operations.md", f"after {lockout.RULES[FailureKind.ADDRESS].allowed} failures an address"),
     ("operations.md", f"counts within {WORDS[workload.RECENT.seconds // 60]} minutes"),

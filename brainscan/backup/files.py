@@ -95,8 +95,8 @@ def check(folder: Path, files: Copied) -> None:
 
 @contextmanager
 def restored(folder: Path, names: Iterable[str]) -> Iterator[None]:
-    """Put the files of a backup into the empty storage, under the names that the rows know. They go again if that or
-    what follows fails."""
+    """Put the files of a backup into the empty storage, under the names that the rows know. They are removed again if
+    this or a later step fails."""
 
     written = []
 

@@ -21,7 +21,8 @@ def write(folder: Path, *, secret_key: str, fallbacks: Sequence[str], deid_secre
 
 
 def prepare(environ: MutableMapping[str, str], arguments: Sequence[str]) -> None:
-    """Before a restore: set DATA_DIR and, if it is empty, put the backup's keys there. Variables that are set win."""
+    """Before a restore: set DATA_DIR and, if it is empty, put the backup's keys there. Variables that are set take
+    precedence."""
     source = next((Path(word) for word in arguments if not word.startswith("-")), None)
     try:
         folder = data_dir.resolve(environ.get("DATA_DIR", ""))

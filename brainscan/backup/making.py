@@ -59,7 +59,7 @@ def make(target: Path, *, with_keys: bool = True) -> Manifest:
 
 
 def _require_the_sites_keys() -> None:
-    """Raises BackupError where it is not clear which key the site runs with: a backup of the wrong one is no backup."""
+    """Raises BackupError if it is unclear which key the site runs with: a backup with the wrong one is useless."""
     file = Path(settings.DATA_DIR) / "secret_key"
     if file.is_file() and file.read_text(encoding="ascii").strip() != settings.SECRET_KEY:
         raise BackupError(

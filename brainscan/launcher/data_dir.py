@@ -21,7 +21,7 @@ _DEFAULT = Path(__file__).resolve().parents[2] / "var"
 def prepare(environ: MutableMapping[str, str]) -> None:
     """Create DATA_DIR, and in it a secret key unless SECRET_KEY is set: Django's settings need both.
 
-    They read the file, so that the key is in no process's environment.
+    They read the file, so that no process has the key in its environment.
     """
     try:
         os.umask(0o077)  # for everything that the site's programs make from now on

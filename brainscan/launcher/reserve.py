@@ -1,8 +1,8 @@
-"""Room on the disk that nobody else can take: files which are deleted one after another once it is full.
+"""Reserved disk space: files that are deleted one after another once the disk is full.
 
-Uploads stop before that (MIN_FREE_MB), but logs or another program may fill the disk to its end. Then every login,
-every audit row and every message of the queue still needs a little room, and the reserve gives it, until somebody makes
-more. CockroachDB keeps such a ballast file, too.
+Uploads stop before that (MIN_FREE_MB), but logs or another program may fill the disk to its end. Every login, audit row
+and message of the queue still needs a little space then, and the reserve provides it until somebody frees more.
+CockroachDB keeps such a ballast file, too.
 """
 
 import contextlib

@@ -5,7 +5,7 @@
     states      copies and counts that contradict each other
     audits      rows without the audit row that their creation leaves
 
-Each check returns findings and changes nothing; a finding that can be mended carries the function that does it.
+Each check returns findings and changes nothing; a finding that can be repaired carries the function that does it.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def check(*, digests: bool = True) -> Iterator[Finding]:
 
 
 def repair(finding: Finding) -> int:
-    """Mend what a finding names, with an audit row. Returns how many were mended; 0 if that cannot be done safely."""
+    """Repair a finding, with an audit row. Returns how many items were repaired; 0 if it cannot be done safely."""
     if finding.mend is None:
         return 0
     mended = finding.mend()

@@ -1,4 +1,4 @@
-"""Rows without an audit row that says how they came there. It cannot be written later, so nothing is repaired."""
+"""Rows without an audit row of their creation. It cannot be written later, so nothing is repaired."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -9,8 +9,8 @@ from typing import Any
 class Finding:
     """One rule that is broken.
 
-    rule: its code, for scripts. says: what it means. items: what breaks it, as names or ids. mend: mends them all and
-    returns how many it has; None if nobody but a person, or a backup, can.
+    rule: its code, for scripts. says: what it means. items: what breaks it, as names or ids. mend: repairs them all and
+    returns how many; None if only a person or a backup can.
     """
 
     rule: str

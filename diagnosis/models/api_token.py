@@ -1,4 +1,4 @@
-"""Tokens with which scripts ask the API. The key itself is stored nowhere: only its hash."""
+"""API tokens for scripts. Only the hash of a key is stored, never the key."""
 
 from django.conf import settings
 from django.db import models

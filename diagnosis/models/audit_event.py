@@ -76,7 +76,7 @@ class AuditEvent(models.Model):
 
 
 class Disclosure(models.Model):
-    """A result that an event disclosed, so that an index answers who has seen it.
+    """A result that an event disclosed, so that an index tells who has seen it.
 
     The event's details hold the same, sealed by the chain.
     """

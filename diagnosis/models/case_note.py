@@ -24,7 +24,7 @@ validate_label = RegexValidator(
 
 
 class CaseNote(models.Model):
-    """A note is never changed: whoever has more to say adds another. The author's name outlives the account."""
+    """A note is never changed; more to say is another note. The author's name outlives the account."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="notes")
     author = models.ForeignKey(

@@ -14,7 +14,7 @@ STORED = ("file", "preview", "thumbnail")
 
 
 class DiscardedFile(models.Model):
-    """A file that waits for its deletion."""
+    """A file that is waiting to be deleted."""
 
     name = models.CharField(max_length=100, unique=True, help_text="In the storage.")
 
@@ -23,7 +23,8 @@ class DiscardedFile(models.Model):
 
 
 def discard(names: Iterable[str]) -> None:
-    """Keep the names of files that no row needs now. A slice that changed its scan may still lend it its preview."""
+    """Note files that may no longer be needed. A slice that moved to another scan may still provide the old one's
+    preview."""
     DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in unnamed(names)], ignore_conflicts=True)
 
 

@@ -1,11 +1,11 @@
-"""How often somebody failed to log in, by account and by address: what the lockout knows."""
+"""Counts of failed logins, by account and by address: what the lockout goes by."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class FailureKind(models.TextChoices):
-    """Of what failures are counted."""
+    """What failures are counted for."""
 
     ACCOUNT = "account", "User name"
     ADDRESS = "address", "Address"

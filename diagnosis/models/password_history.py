@@ -1,4 +1,4 @@
-"""Hashes of the passwords that a person had, so that none comes back soon."""
+"""Hashes of a person's earlier passwords, so that none is reused soon."""
 
 from django.conf import settings
 from django.db import models

@@ -147,7 +147,7 @@ class Scan(models.Model):
 
     @property
     def warning(self) -> str:
-        """What of the notes nobody may miss; "" if nothing."""
+        """The note that nobody may miss; "" if there is none."""
         return OTHER_PATIENT if OTHER_PATIENT in self.notes else ""
 
     @property

@@ -12,7 +12,7 @@ STEP = 30
 
 
 class SecondFactor(models.Model):
-    """What a person has: an authenticator app, passkeys, or both. Who has none of them has no row.
+    """What a person has: an authenticator app, passkeys, or both. No row: none of them.
 
     `diagnosis.access.second_factor` and `passkeys` write it.
     """
@@ -52,7 +52,7 @@ class SecondFactor(models.Model):
 
 
 class RecoveryCode(models.Model):
-    """One that is left; each is used once, and goes. Of the code only its hash is kept."""
+    """One unused recovery code; using it deletes it. Only its hash is stored."""
 
     factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the code, in hexadecimal.")

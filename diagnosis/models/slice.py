@@ -8,11 +8,9 @@ from diagnosis.models.scan import HEX64, Scan, original_path, preview_path
 
 
 class Slice(models.Model):
-    """One image of a series.
-
-    index: its position in viewing order, from 0; slices that arrive later may move it. file: empty if the scan's file
-    holds all slices, and then `frame` is its number there. facts: null in rows from before they were kept. Exports with
-    one SOP Instance UID for many images exist, so a UID alone identifies no slice.
+    """One image of a series. index: its position in viewing order, from 0; slices that arrive later may change it.
+    file: empty if the scan's file holds all slices, and then `frame` is its number there. facts: null in rows from
+    before they were kept. Exports with one SOP Instance UID for many images exist, so a UID alone identifies no slice.
     """
 
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="slices")

@@ -1,4 +1,4 @@
-"""The way from the corner of a stack's slices to their middle, which compares stacks that are tilted to each other.
+"""The offset from the corner of a stack's slices to their center, for comparing stacks that are tilted to each other.
 
 The plane of a slice goes through its middle, the head. Where its plane would cross the middle of the magnet, outside of
 the stack, a tilt of a few degrees makes a difference of centimeters.

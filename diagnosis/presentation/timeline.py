@@ -1,4 +1,4 @@
-"""Events of a case as sentences. They say who did what, and nothing of what a model or a reader found."""
+"""Events of a case as sentences: who did what, and nothing about what a model or a reader found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why the site cannot serve a request just now: database or disk, in a sentence for pages, API and health checks."""
+"""Why the site cannot serve a request right now: database or disk, in a sentence for pages, API and health checks."""
 
 import re
 from typing import NamedTuple
@@ -52,7 +52,7 @@ _BY_CODE = {
 
 
 def of_error(error: BaseException | None) -> Unavailable | None:
-    """What to say of an error that the database raised, or a full disk; None if it is of another kind."""
+    """How to explain a database error or a full disk; None for any other error."""
     if free_space.is_full(error):
         return _FULL
     if not isinstance(error, OperationalError | InterfaceError):

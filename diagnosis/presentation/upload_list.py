@@ -12,7 +12,7 @@ from diagnosis.models.upload_row import UploadState
 from diagnosis.presentation import estimates, labels
 
 SHOWN = 300
-"""Rows on the page; those below come up as rows above them are dismissed."""
+"""Rows on the page; further ones move up as rows above them are dismissed."""
 
 
 def listing(user: AnyUser) -> list[UploadRow]:

@@ -38,7 +38,7 @@ def stream(
     target: Model | None = None,
     filters: Mapping[str, Any],
 ) -> HttpResponseBase:
-    """The rows as an attachment, written while they are read.
+    """The rows as an attachment, streamed.
 
     format: of listing.FORMATS. name: of the file, without its ending. target: what the audit row is about, if the list
     is one thing's. filters: what narrowed the list, for the audit. `?bom=false` leaves out the byte order mark.
@@ -58,7 +58,7 @@ def stream(
 def audit_csv(
     request: HttpRequest, rows: QuerySet[AuditEvent], *, user: AnyUser, filters: Mapping[str, Any]
 ) -> HttpResponseBase:
-    """Events of the audit trail as CSV, written while they are read. filters: what narrowed them, for the audit."""
+    """Events of the audit trail as CSV, streamed. filters: what narrowed them, for the audit."""
     rows = rows.filter(pk__lte=newest) if (newest := rows.order_by().aggregate(last=Max("pk"))["last"]) else rows
     if request.method != "HEAD":
         audit.record("audit.exported", actor=user, filters=dict(filters))

@@ -1,7 +1,8 @@
 """Reports as PDF, on A4.
 
-No text of people or files becomes markup. With the same contents and origin the bytes are the same. ReportLab writes no
-tags, so a screen reader gets title, language and the text in reading order, but no structure; the result page has it.
+No text from people or files becomes markup. With the same contents and origin the bytes are the same. ReportLab writes
+no tags, so a screen reader gets title, language and the text in reading order, but no structure; the result page has
+it.
 """
 
 import io

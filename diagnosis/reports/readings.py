@@ -67,7 +67,7 @@ class Reading:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Everything else that the reader said, in their words where there are some."""
+        """Everything else that the reader recorded, with their comments as written."""
         texts = [
             f"Confidence: {self.confidence}.",
             f"Where: {self.location}.",

@@ -21,7 +21,7 @@ T = TypeVar("T", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What the readers of a scan agree on so far. final: the review whose finding holds; None until there is one."""
+    """What a scan's readers agree on so far. final: the review whose finding holds; None until there is one."""
 
     reading: Reading
     final: Review | None

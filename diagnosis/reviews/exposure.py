@@ -1,4 +1,4 @@
-"""When a reader first saw what the model says of a scan's pixels, whatever page it stood on.
+"""When a reader first saw the model's result on a scan's pixels, on whatever page.
 
 Until a reader commits, blinding hides the result. It can't undo what was shown before: the same pixels in another
 scan, or the result page while the policy was open. So each commit records the first time that is known.

@@ -53,7 +53,7 @@ def announce(user: User, *, files: Sequence[Announced], reference: str) -> None:
 
 
 def record(user: User, *, key: uuid.UUID, file_name: str, reference: str, receipt: "Receipt") -> list[UploadRow]:
-    """Put what became of a file in place of its rows. Returns the rows that show it, each once.
+    """Replace a file's rows by what became of it. Returns the rows that show it, each once.
 
     A file sent twice, because its first answer was lost, ends as it did the first time. The slices of a series share a
     row, and so do files of one name that show the same; chosen again, they bring it up to where they are.
@@ -91,7 +91,7 @@ def dismiss(user: User, *, ids: Iterable[int] = (), keys: Iterable[uuid.UUID] = 
 
 
 def mark_seen(rows: Iterable[UploadRow]) -> None:
-    """The list has shown these rows' ends to their person."""
+    """Note that the list has shown its person how these rows ended."""
     UploadRow.objects.filter(pk__in=[row.pk for row in rows], seen=None).update(seen=timezone.now())
 
 

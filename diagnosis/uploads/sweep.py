@@ -14,11 +14,11 @@ KEPT_FOR = timedelta(days=7)
 """How long any row stays, a file that was never sent included."""
 
 PREVIEWS_FOR = timedelta(hours=1)
-"""How long an image that asks about its text can be looked at."""
+"""How long an image that may show a name is kept for its uploader to look at."""
 
 
 def sweep() -> None:
-    """Delete rows that were seen or are old, and images that nobody answered for."""
+    """Delete rows that were seen or are old, and images whose question nobody answered."""
     now = timezone.now()
     UploadPreview.objects.filter(created__lt=now - PREVIEWS_FOR).delete()
     UploadRow.objects.filter(Q(seen__lt=now - SEEN_FOR) | Q(created__lt=now - KEPT_FOR)).delete()

@@ -6,5 +6,5 @@ from diagnosis.uploads import sweep
 
 @background_task(name="diagnosis.sweep_uploads")
 def sweep_uploads() -> None:
-    """Remove what is seen or old from upload lists."""
+    """Remove seen and old rows from upload lists."""
     sweep.sweep()

@@ -45,7 +45,7 @@ class Login(auth.LoginView):
         return super().get_context_data(**kwargs) | passkey_form(self.request) | {"sso": settings.OIDC}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Logs in, or leads to the page of the code where there is a second factor."""
+        """Logs in, or redirects to the page for the second factor."""
         user = form.get_user()
         if second_factor.of(user) is None:
             return super().form_valid(form)
@@ -60,7 +60,7 @@ class Login(auth.LoginView):
 
 
 class Logout(auth.LogoutView):
-    """Ends the session; who began it at the identity provider is sent there to log out, too."""
+    """Ends the session, and continues to the identity provider's logout if the session began there."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if settings.OIDC is None:
@@ -94,7 +94,7 @@ class PasswordChange(auth.PasswordChangeView):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Ask for the password again, or a passkey; a page that changes rights sends people here and gets them back."""
+    """Ask for the password or a passkey again. Pages that change rights redirect here, and this redirects back."""
     target = safe_target(request, request.POST.get("next", request.GET.get("next", "")))
     user = cast(User, request.user)
     context = _ways_to_confirm(request, user) | {"next": target}

@@ -26,7 +26,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
-    """All events under the filters of the URL, as CSV. 400 if a filter could not be read: a file could not say so."""
+    """All events under the filters of the URL, as CSV. 400 if a filter is invalid: the file could not say so."""
     chosen = _chosen(request)
     if not chosen.is_valid():
         return render(request, "diagnosis/audit.html", {"page": pagination.Page([]), "filter": chosen}, status=400)

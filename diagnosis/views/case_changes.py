@@ -1,4 +1,4 @@
-"""Changes of a case by its page: reference and labels, notes, a scan that belongs elsewhere; and all that was done."""
+"""Changes on a case's page: reference and labels, notes, moving a scan to another case; and the case's activity."""
 
 from typing import cast
 

@@ -22,7 +22,8 @@ from diagnosis.worklist.query import CURSORS, NEWEST_FIRST, Worklist
 from diagnosis.worklist.tabs import tabs
 
 UNCOMMITTED_FOR = timedelta(seconds=5)
-"""How long an upload may take from a scan's time to its commit. Answers overlap by that; the page drops what it has."""
+"""How long an upload may take from a scan's time to its commit. Answers overlap by that; the page drops repeated
+rows."""
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""What the pages with a form for a passkey share: whether one can be used here, and answers to what went wrong."""
+"""Shared by the pages with a passkey form: whether one can be used here, and answers to failures."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What the browser is asked about passkeys, and a person's own: add and remove them.
+"""Challenges for passkeys, and a person's own passkeys: adding and removing them.
 
 Their answers come with the forms of the login, of the confirmation, and of the page here.
 """

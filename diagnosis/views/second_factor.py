@@ -58,7 +58,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_page(request: HttpRequest) -> HttpResponse:
-    """Show what one has, or add an app by its first code. Whoever has nothing confirms first."""
+    """Show the person's second factor, or add an app by its first code. Without one, they confirm first."""
     user = cast(User, request.user)
     if request.method != "POST":
         nothing = second_factor.of(user) is None
@@ -78,7 +78,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def renew_codes(request: HttpRequest) -> HttpResponse:
-    """New recovery codes, shown on the answer alone."""
+    """New recovery codes, shown once, in the answer."""
     factor = second_factor.of(cast(User, request.user))
     if factor is None:
         return redirect("second-factor")
@@ -117,7 +117,7 @@ def page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResp
 
 
 def confirm_first(request: HttpRequest) -> HttpResponse:
-    """Ask who it is first; what was sent is sent again from the page, by hand."""
+    """Ask for a confirmation first; the person then sends the form again."""
     if request.method == "POST":
         messages.warning(request, "Nothing was changed: too much time has passed. Confirm, and send it again.")
     return redirect_to_login(reverse("second-factor"), login_url=resolve_url("confirm"))

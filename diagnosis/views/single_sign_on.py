@@ -1,4 +1,4 @@
-"""To the identity provider and back: log in, confirm, link one's account, unlink it."""
+"""Single sign-on: log in, confirm, and link or unlink one's account."""
 
 from typing import cast
 
@@ -20,7 +20,7 @@ from diagnosis.access.users import User
 from diagnosis.views.targets import safe_target
 
 _STATUS = {"provider_unreachable": 503, "unknown_state": 400, "invalid_answer": 400}
-"""Of a refusal's code; all others are 403."""
+"""Status by a refusal's code; all others are 403."""
 
 
 @login_not_required
@@ -92,7 +92,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 def _leave(request: HttpRequest, purpose: Purpose, target: str) -> HttpResponse:
-    """A page that goes on to the provider by itself."""
+    """A page that redirects to the provider by itself."""
     try:
         url = flows.start(request, purpose=purpose, target=target, redirect_uri=_callback(request))
     except Refused as error:

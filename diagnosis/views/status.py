@@ -48,7 +48,7 @@ def status(request: HttpRequest) -> HttpResponse:
 
 
 def shown(request: HttpRequest, *, prediction_ids: Iterable[int]) -> list[Prediction]:
-    """Those of the predictions that the user may see, with all that a row of theirs shows. One query."""
+    """The predictions that the user may see, with everything that their rows show. One query."""
     rows = labels.with_calibration(selectors.statuses(request.user, prediction_ids=prediction_ids))
     return estimates.with_estimates(with_review_state(rows, user=request.user), look_up=False)
 

@@ -19,7 +19,7 @@ DAYS = (30, 90, 365)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_page(request: HttpRequest) -> HttpResponse:
-    """List one's tokens and make one. The key is on the answer to the form, and nowhere else."""
+    """List one's tokens and make one. The key is shown once, in the answer to the form."""
     user = cast(User, request.user)
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scope")
     days = request.POST.get("days", str(DAYS[1]))

@@ -1,4 +1,4 @@
-"""What the upload page asks of its list while it is open: rows announced, read again and dismissed, and the session."""
+"""Requests of an open upload page: announce, reload and dismiss rows, and restore the session."""
 
 import json
 import uuid
@@ -103,7 +103,7 @@ def _size(value: Any) -> int:
 
 
 def _problem(one: dict[str, Any], size: int) -> tuple[str, str] | None:
-    """The page refuses what is too large by itself; the sentence is the one that the server would have given."""
+    """The page itself refuses files that are too large, with the server's sentence."""
     if not one.get("too_large"):
         return None
     over = size > settings.MAX_ARCHIVE_MB * _MEGABYTE

@@ -1,4 +1,4 @@
-"""What people do on the worklist beside reading it: bulk actions, saved views, page size, and who reads a case."""
+"""Actions on the worklist: bulk actions, saved views, page size, and assigning cases."""
 
 from typing import cast
 

@@ -28,7 +28,7 @@ MAX_SENT = 25
 """Results that one request sends to the archive: each takes it a second or more, and the page waits."""
 
 DONE_WORDS = {"assign": "assigned", "retry": "queued again", "cancel": "canceled", "archive": "sent to the archive"}
-"""The actions, each with what an object of it then is."""
+"""The actions, each with the word for an object that it was done to."""
 
 
 _NOT_FOUND = "There is no such scan, or you may not see it."
@@ -41,7 +41,7 @@ def offered() -> list[tuple[str, str]]:
 
 
 class BulkRefused(Refused):
-    """Why nothing was done at all."""
+    """Why the whole action was refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Worklist:
         return CountFilter(data, queryset=self.visible, user=self.user).qs
 
     def without(self, *keys: str) -> QueryDict:
-        """The choices but for these."""
+        """The choices without these."""
         rest = self.data.copy()
         for key in keys:
             rest.pop(key, None)

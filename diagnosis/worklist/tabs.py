@@ -47,7 +47,7 @@ class Tab:
         return worklist_status == self.worklist_status or review_state == self.review_state
 
     def of(self, rows: QuerySet[Prediction], *, user: AnyUser) -> QuerySet[Prediction]:
-        """Those of the rows that it shows."""
+        """The rows that it shows."""
         if self.assigned:
             return rows.filter(filters.assigned_to(user))
         if self.review_state:
@@ -102,7 +102,7 @@ class Tabs:
 
     @property
     def in_tab(self) -> bool:
-        """Whether the selection is a built-in tab's."""
+        """Whether the selection is that of a built-in tab."""
         return any(shown.current for shown in (*self.reading, *self.status))
 
 

@@ -1,7 +1,7 @@
 """Walking through a filtered list from result to result, by the list's own order.
 
-A row that has left the list meanwhile, as one does that was read under "unread", still has its place in the order, so
-the way goes on from there. The list travels in the URL, as the query string it was opened with.
+A row that has left the list meanwhile, such as one that was read under "unread", keeps its position in the order, so
+the next row is found from there. The list travels in the URL, as the query string it was opened with.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Walk:
 
 
 def through(user: AnyUser, list_query: str, *, at: Prediction) -> Walk | None:
-    """Two queries, however long the list is. None at a row that the user can no longer see since it was read."""
+    """Two queries, however long the list is. None if the user can no longer see the row."""
     worklist = Worklist.of_query(user, list_query)
     here = pagination.sorted_rows(worklist.visible.filter(pk=at.pk), order=worklist.order).first()
     if here is None:

@@ -41,7 +41,7 @@ class Engine(Protocol):
 
 
 def unavailable_reason(name: str) -> str:
-    """Why an engine cannot run here, as a sentence; empty if it probably can. Imports no framework."""
+    """A sentence on why an engine cannot run here; empty if it probably can. Imports no framework."""
     if name == "ncnn" and find_spec("ncnn") is None:
         return "ncnn is not installed: there is no wheel of it for this platform, or it was left out."
     if name == "tensorflow" and find_spec("tensorflow") is None:

@@ -1,7 +1,7 @@
 """Does a loaded model still give the numbers that it gave when it was registered?
 
 A drawn head goes through the network and the heads. A digest proves that the weights are the right ones; this proves
-that what runs them computes what it should: another version of an engine, another processor, memory gone bad.
+that they are computed correctly, which another version of an engine, another processor or faulty memory may change.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def measure(model: Model) -> list[float]:
 
 
 def agree(stored: Sequence[float], found: Sequence[float]) -> bool:
-    """Whether the numbers are the same within TOLERANCE. False where any is no number."""
+    """Whether the numbers are the same within TOLERANCE. False if any is NaN."""
     return len(stored) == len(found) and bool(np.all(np.abs(np.subtract(stored, found)) <= TOLERANCE))
 
 

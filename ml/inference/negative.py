@@ -1,8 +1,8 @@
 """Photographic negatives: a slice whose background is bright and whose head is dark.
 
 The network has seen none. It answers all the same, and with confidence: the same slice gave 0.80 as it is and 0.97 as a
-negative. What tells one is the background. It lies in the corners once the even edges (margins, frames, empty
-background) are cut away, and there MR is black.
+negative. The background gives a negative away: it lies in the corners once the even edges (margins, frames, empty
+background) are cut off, and in MR it is black.
 
 Of the 20,285 slices of the data tables and of all their series, the rule takes one for a negative: a head that
 somebody cut out and laid on white. Of the same slices turned into negatives it finds 20,164 (99.4 %); in the others

@@ -1,11 +1,11 @@
 """How the slices of a series are pooled: into a logit for each slice, and one for the series.
 
-A tumor is a thing in space: it shows in neighboring slices at the same place. Alarms that are scattered over a head do
-not. So each cell of the maps is first averaged with the same cell of the slices around it. How far that reaches is a
-fraction of the head, not a number of slices: 15 thick slices and 180 thin ones give the same. A log-mean-exp then pools
-the slices. It lies between their mean, which drowns a small tumor, and their maximum, which rises with the number of
-slices. A slice with a small section of the head (vertex, neck, the ends of a coronal series) weighs less, because most
-false alarms are there.
+A tumor extends through space: neighboring slices show it at the same location. Scattered false alarms do not repeat
+like this. So each cell of the maps is first averaged with the same cell of the slices around it. How far that reaches
+is a fraction of the head, not a number of slices: 15 thick slices and 180 thin ones give the same. A log-mean-exp then
+pools the slices. It lies between their mean, which drowns a small tumor, and their maximum, which rises with the number
+of slices. A slice with a small section of the head (vertex, neck, the ends of a coronal series) weighs less, because
+most false alarms are there.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Whether text is burned into an image's margin, where workstations put names, dates and hospital names.
 
 De-identification cannot remove what is part of the pixels, so the uploader is asked to look. This finds rows of small,
-thin strokes of similar height on an even background, near the edges. It reads nothing: a line of several characters
-counts, whatever it says; a single letter that marks left or right does not.
+thin strokes of similar height on an even background, near the edges. It does not read the text: a line of several
+characters counts, whatever it says; a single letter that marks left or right does not.
 
 Of 3,579 public MR images without text, 7 raise a false alarm (0.2 %). Letters lower than about 6 pixels are missed,
 and so is text within the head or as faint as a watermark.

@@ -1,4 +1,4 @@
-"""The notes on slices that do not lie at even distances or straight above each other, and how to know them.
+"""Notes on slices that are unevenly spaced or not straight above each other, and how to recognize these notes.
 
 A length in mm that counts such slices by their usual distance would be wrong, and so would a plane cut from them.
 """

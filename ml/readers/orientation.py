@@ -40,7 +40,7 @@ def slice_ends(plane: str, *, is_volume: bool) -> str:
 
 
 def _ends(direction: ArrayLike) -> tuple[str, str]:
-    """Where a direction comes from, and where it goes."""
+    """The letters at the start and the end of a direction."""
     vector = np.asarray(direction, np.float64)
     axis = int(np.argmax(np.abs(vector)))
     low, high = _AXIS_ENDS[axis]

@@ -1,8 +1,8 @@
 """Gray values that are no signal: padding far below the image, hot pixels and burned-in marks far beyond it.
 
-Everything downstream takes a range from the pixels: the network's stretch, previews, the check for blank images, the
-search for burned-in text. One value far outside would leave the head a single shade there. So readers bring such
-values to the edge of the others, once, before anyone takes a range. Pixels that a window has scaled need none of this.
+Everything downstream scales by the range of the pixels: the network's stretch, previews, the check for blank images,
+the search for burned-in text. One value far outside would reduce the head to a single shade. So readers clip such
+values to the range of the others, once, before anything is scaled. Pixels that a window has scaled need none of this.
 
 Tissue is safe: no tissue lies ten ranges of all other pixels away from them without a pixel between. Of 1,400 slices
 of the data tables, made 16 bits deep, cut to a zero background, with noise, or standardized to mean 0 and deviation 1,

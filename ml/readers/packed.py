@@ -19,7 +19,7 @@ class BinaryFile(Protocol):
 
 
 class Stream(Protocol):
-    """Bytes that are read forwards only."""
+    """A source of bytes that is read forwards only."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 

@@ -1,6 +1,6 @@
 """`manage.py createsuperuser`: Django's, but a password that the rules refuse is refused here, too.
 
-Without a terminal Django takes any password; at one it lets whoever sits there insist.
+Without a terminal Django accepts any password; at one it lets the user insist.
 """
 
 import getpass

@@ -1,4 +1,4 @@
-"""`manage.py deid_report CASE`: what was kept of the files of a case, for whoever answers for the patients' data."""
+"""`manage.py deid_report CASE`: what was kept of a case's files, for those responsible for the patients' data."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py move_authenticator_apps`: after a new SECRET_KEY, bring the apps that people have added under it."""
+"""`manage.py move_authenticator_apps`: move people's authenticator apps to a new SECRET_KEY."""
 
 from typing import Any
 

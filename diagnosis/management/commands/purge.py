@@ -1,4 +1,4 @@
-"""`manage.py purge`: what the beat does once an hour, by hand."""
+"""`manage.py purge`: purge by hand what beat purges once an hour."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py remove_second_factor USERNAME`: for whoever lost devices and recovery codes."""
+"""`manage.py remove_second_factor USERNAME`: for people who have lost their devices and recovery codes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from diagnosis.access import second_factor
 
 
 class Command(BaseCommand):
-    """Removes app, passkeys and recovery codes. Make sure first that it is really that person who asks."""
+    """Removes app, passkeys and recovery codes. First make sure that it is really that person who asks."""
 
     help = "Remove a person's second factor, so that the password alone logs in."
 

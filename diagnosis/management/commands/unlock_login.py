@@ -1,4 +1,4 @@
-"""`manage.py unlock_login NAME`: for whoever is locked out after failed logins, the only administrator included."""
+"""`manage.py unlock_login NAME`: ends a lockout after failed logins, even that of the only administrator."""
 
 from contextlib import suppress
 from typing import Any

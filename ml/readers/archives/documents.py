@@ -1,4 +1,4 @@
-"""Documents that are ZIP archives inside: nobody wants the drawings of a presentation judged as scans."""
+"""Documents that are ZIP archives inside. Their images are not scans, so they are not unpacked."""
 
 from ml.contracts import UnreadableImage
 from ml.readers.unread import refusal

@@ -1,4 +1,4 @@
-"""How much an archive may hold, and what is said of one that holds more, or nothing."""
+"""How much an archive may hold, and the errors for one that holds more, or nothing."""
 
 from ml.contracts import UnreadableImage
 

@@ -1,4 +1,4 @@
-"""Values of a dataset, whatever is wrong with them: absent, of another type, or not convertible.
+"""Values of a dataset that may be absent, of another type, or not convertible.
 
 pydicom converts a value when it is read, and raises almost anything if it does not fit its VR.
 """

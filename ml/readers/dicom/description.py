@@ -1,7 +1,5 @@
-"""What people are told about a DICOM object.
-
-It is made of numbers and standard terms only. Free-text descriptions are ignored, because they may hold anything,
-even a name.
+"""How a DICOM object is described to people: by numbers and standard terms only. Free-text descriptions are ignored,
+because they may hold anything, even a name.
 """
 
 from pydicom.dataset import Dataset

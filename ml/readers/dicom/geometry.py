@@ -47,7 +47,7 @@ class SlicePosition:
 
     @property
     def orientation_letters(self) -> tuple[str, str, str, str]:
-        """What lies at the left, right, upper and lower edge: L, R, A, P, H or F."""
+        """Letters for what lies at the left, right, upper and lower edge: L, R, A, P, H or F."""
         return orientation.edge_letters(self.row, self.column)
 
 
