@@ -59,7 +59,7 @@ def deid_secret(value: str, *, secret_key: str, data_dir: Path) -> bytes:
         except ValueError:
             raise ImproperlyConfigured("DEID_SECRET starts with hex: but is not hexadecimal.") from None
         if not found:
-            raise ImproperlyConfigured("DEID_SECRET is hex: and nothing else: everybody knows such a secret.")
+            raise ImproperlyConfigured("DEID_SECRET is empty after hex:, so everybody would know it.")
         return found
     return value.encode() or hashlib.sha256(f"de-identification {secret_key}".encode()).digest()
 

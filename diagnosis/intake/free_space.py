@@ -29,7 +29,7 @@ class NoRoom(Exception):
 
     def __str__(self) -> str:
         return (
-            "The site has no room for new scans just now: its disk is almost full. Nothing of this upload was kept. "
+            "The site has no room for new scans right now: its disk is almost full. Nothing of this upload was kept. "
             "What is here can still be read. Tell an administrator, and try again later."
         )
 

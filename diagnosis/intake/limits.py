@@ -16,7 +16,7 @@ class Busy(Exception):
     seconds = 5
 
     def __str__(self) -> str:
-        return "The site is taking in as many uploads as it can just now. Nothing of this one was kept. Try again soon."
+        return "The site is busy with as many uploads as it can take. Nothing of this one was kept. Try again soon."
 
 
 class PerPerson(Generic[T]):

@@ -63,7 +63,7 @@ def takes_too_much() -> UnreadableImage:
 
 def decoder_ended() -> UnreadableImage:
     return UnreadableImage(
-        "decoder_ended", "The decoder broke down over this file, so it must be damaged. Export it again."
+        "decoder_ended", "The decoder crashed on this file, so the file must be damaged. Export it again."
     )
 
 

@@ -23,12 +23,12 @@ class Unavailable(NamedTuple):
     code: str = "unavailable"
 
 
-_UNREACHABLE = Unavailable(503, "The database cannot be reached just now. Try again in a moment.")
+_UNREACHABLE = Unavailable(503, "The database cannot be reached right now. Try again in a moment.")
 _BUSY = Unavailable(503, "The database is busy. Nothing was changed; try again in a moment.")
 _CONFLICT = Unavailable(503, "Two people changed the same thing at once. Nothing was changed here; try again.", 1)
 _FULL = Unavailable(
     507,
-    "The site's disk is full, and this needs some room. Nothing was changed; an administrator has to make room.",
+    "The site's disk is full, and this needs some space. Nothing was changed; an administrator has to free some.",
     free_space.NoRoom.seconds,
     free_space.NoRoom.code,
 )

@@ -45,7 +45,7 @@ class Unreachable(Refused):
     """The provider does not answer, or gives an answer that makes no sense."""
 
     def __init__(self, why: str) -> None:
-        super().__init__("provider_unreachable", f"{configured().name} cannot be reached just now.")
+        super().__init__("provider_unreachable", f"{configured().name} cannot be reached right now.")
         self.why = why
 
 

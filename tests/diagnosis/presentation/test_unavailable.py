@@ -89,7 +89,7 @@ def test_pages_api_health_and_admin_answer_503_with_the_reason(as_user: Client, 
     as_user.raise_request_exception = False
     response = as_user.get(path)
     assert response.status_code == 503
-    assert "The database cannot be reached just now" in response.content.decode()
+    assert "The database cannot be reached right now" in response.content.decode()
     if path.startswith(("/api", "/health")):
         assert response.headers["Content-Type"].endswith("json")
     if path != "/health/ready":

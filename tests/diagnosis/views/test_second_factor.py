@@ -177,7 +177,7 @@ class TestDemanded:
         for path in ("/history/", "/admin/", "/password/", "/tokens/", "/api/docs/", "/second-factor/codes/"):
             assert client.get(path)["Location"] == PAGE, path
         assert client.get("/api/v1/cases/").json()["code"] == "second_factor_required"
-        assert "has to have a second factor" in client.get(PAGE).content.decode()
+        assert "needs a second factor" in client.get(PAGE).content.decode()
         assert client.get(f"/confirm/?next={PAGE}").status_code == 200
         client.post(PAGE, {"code": code(client.session["second_factor_seed"])})
         assert client.get("/admin/").status_code == 200

@@ -146,7 +146,7 @@ def test_a_provider_that_is_down(client: Client, provider: Provider, linked: Use
     provider.status = status
     response = client.get("/sso/login/")
     assert response.status_code == 503
-    assert "cannot be reached just now" in response.content.decode()
+    assert "cannot be reached right now" in response.content.decode()
     fields = {"username": "ada", "password": "correct horse battery"}
     assert client.post("/login/", fields)["Location"] == "/history/"
 
