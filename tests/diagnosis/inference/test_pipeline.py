@@ -1,15 +1,13 @@
 """The pipeline: claims, results, faults, cancel, retry and the sweep."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.db import IntegrityError, OperationalError
-from django.utils import timezone
 
-from diagnosis.inference import broker, pipeline, transitions
+from diagnosis.inference import pipeline, transitions
 from diagnosis.models import AuditEvent, Prediction
 from ml.contracts import ModelUnavailable
 from ml.evidence.localize import restore, upright_peak
@@ -312,39 +310,6 @@ def test_cancel(user: Any, state: str, works: bool) -> None:
     assert transitions.cancel(prediction=prediction, actor=user) is works
     assert fresh(prediction).state == ("canceled" if works else state)
     assert AuditEvent.objects.filter(action="prediction.canceled").count() == int(works)
-
-
-def running_since(seconds: float, **kwargs: Any) -> Prediction:
-    return PredictionFactory(state="running", started=timezone.now() - timedelta(seconds=seconds), **kwargs)
-
-
-def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: Queue, commit: Any) -> None:
-    stale = running_since(settings.TASK_TIME_LIMIT * 1.1 + 1)
-    alive = running_since(1)
-    assert commit(transitions.sweep) == 1
-    assert sent == [stale.pk]
-    assert [fresh(stale).state, fresh(alive).state] == ["queued", "running"]
-
-
-def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: Queue, commit: Any) -> None:
-    stale = running_since(1000, attempts=settings.TASK_MAX_ATTEMPTS)
-    assert commit(transitions.sweep) == 0
-    assert (fresh(stale).state, fresh(stale).error_code, sent) == ("failed", "worker_lost", [])
-
-
-def test_the_sweep_sends_lost_messages_again_but_not_young_ones(sent: Queue) -> None:
-    old = queued(queued=timezone.now() - timedelta(minutes=5))
-    young = queued()
-    assert transitions.sweep() == 1
-    assert sent == [old.pk]
-    broker.send(young.pk)
-    assert transitions.sweep() == 0  # each has a message now
-    assert sent == [old.pk, young.pk]
-
-
-def test_the_sweep_sends_nothing_while_the_broker_is_down(broker_down: None) -> None:
-    queued(queued=timezone.now() - timedelta(minutes=5))
-    assert transitions.sweep() == 0
 
 
 def test_a_run_that_meets_the_time_limit_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import Group
 
 import diagnosis
-from diagnosis.access import audit
 from diagnosis.models import AuditEvent, Prediction, ReadingPolicy, Review, Scan
 from diagnosis.reviews import transitions
 from diagnosis.reviews.errors import InvalidOpinion, NotYourReading, ReviewRefused
@@ -169,43 +168,6 @@ def test_users_cannot_change_each_others_reviews(user: Any, reader: Any, admin: 
     assert not transitions.discard_draft(draft, reader=user)
 
 
-def test_an_amendment_keeps_the_earlier_text(user: Any, prediction: Prediction) -> None:
-    signed = transitions.sign(prediction, reader=user, opinion=TUMOR)
-    amended = transitions.amend(signed, reader=user, opinion=NO_TUMOR, reason=" An artifact. ")
-    signed.refresh_from_db()
-    assert (signed.current, signed.comment, signed.finding) == (False, "Left temporal.", "tumor")
-    assert (amended.amends, amended.reason, amended.state) == (signed, "An artifact.", "signed")
-    event = AuditEvent.objects.get(action="review.amended")
-    assert (event.details["amends"], event.details["reason"]) == (signed.pk, "An artifact.")
-    with pytest.raises(ReviewRefused) as refused:
-        transitions.amend(signed, reader=user, opinion=TUMOR, reason="From a tab that was open.")
-    assert refused.value.code == "already_amended"
-
-
-def test_an_amendment_needs_a_reason_and_a_difference(user: Any, prediction: Prediction) -> None:
-    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
-    with pytest.raises(ReviewRefused, match="A draft is not amended"):
-        transitions.amend(draft, reader=user, opinion=NO_TUMOR, reason="Early.")
-    signed = transitions.sign(prediction, reader=user, opinion=TUMOR, version=1)
-    for reason in ("", "  ", "x" * 4001):
-        with pytest.raises(InvalidOpinion) as invalid:
-            transitions.amend(signed, reader=user, opinion=NO_TUMOR, reason=reason)
-        assert list(invalid.value.errors) == ["reason"]
-    with pytest.raises(ReviewRefused) as refused:
-        transitions.amend(signed, reader=user, opinion=TUMOR, reason="For no reason.")
-    assert refused.value.code == "nothing_changed"
-    assert Review.objects.get().current
-
-
-def test_a_committed_or_signed_opinion_is_only_amended(user: Any, prediction: Prediction) -> None:
-    for change, code in ((transitions.commit, "already_committed"), (transitions.sign, "already_signed")):
-        change(prediction, reader=user, opinion=TUMOR)
-        for again in (transitions.save_draft, transitions.commit, transitions.sign):
-            with pytest.raises(ReviewRefused) as refused:
-                again(prediction, reader=user, opinion=NO_TUMOR)
-            assert refused.value.code == code
-
-
 def test_a_draft_is_discarded_but_no_committed_review(user: Any, prediction: Prediction) -> None:
     draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
     assert transitions.discard_draft(draft, reader=user)
@@ -232,44 +194,6 @@ def test_a_policy_may_ask_for_two_readings(user: Any, prediction: Prediction, re
     assert reading(prediction) == "read"
     transitions.sign(prediction, reader=readers[0], opinion=TUMOR)
     assert reading(prediction) == "signed"
-
-
-def test_a_blind_reading_is_recorded_as_blind(user: Any, prediction: Prediction) -> None:
-    policy(user, mode="blind_first")
-    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
-    assert (draft.mode, draft.revealed) == ("blind_first", None)
-    committed = transitions.commit(prediction, reader=user, opinion=TUMOR, version=1)
-    assert committed.read_blind
-    assert committed.revealed == committed.committed
-    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="The map convinced me.")
-    assert (amended.state, amended.read_blind) == ("committed", False)
-    assert transitions.sign_committed(amended, reader=user).finding == "no_tumor"
-
-
-@pytest.mark.parametrize("action", audit.RESULT_SHOWN)
-def test_a_reader_who_has_seen_the_result_does_not_read_blind(user: Any, prediction: Prediction, action: str) -> None:
-    seen = audit.record(action, actor=user, target=prediction)
-    policy(user, mode="blind_first")
-    committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
-    assert committed.revealed == seen.at
-    assert not committed.read_blind
-
-
-def test_a_reader_who_has_read_the_same_pixels_elsewhere_does_not_read_blind(user: Any, prediction: Prediction) -> None:
-    policy(user, mode="blind_first")
-    scan = ScanFactory(case__owner=user, pixel_sha256=prediction.scan.pixel_sha256)
-    first = transitions.commit(PredictionFactory(scan=scan), reader=user, opinion=NO_TUMOR)
-    second = transitions.commit(prediction, reader=user, opinion=TUMOR)
-    assert first.read_blind
-    assert not second.read_blind
-    assert second.revealed == first.revealed
-
-
-def test_a_draft_made_beside_the_result_does_not_become_blind(user: Any, prediction: Prediction) -> None:
-    transitions.save_draft(prediction, reader=user, opinion=TUMOR)
-    policy(user, mode="blind_first")
-    committed = transitions.commit(prediction, reader=user, opinion=TUMOR, version=1)
-    assert (committed.mode, committed.read_blind) == ("open", False)
 
 
 def test_reviews_of_a_scan_that_goes_for_good_stay_in_the_audit(user: Any, admin: Any, prediction: Prediction) -> None:
@@ -336,20 +260,6 @@ def test_drafts_of_others_and_amended_reviews_make_nobody_a_second_reader(
     assert (agrees.role, reading(prediction)) == ("second", "signed")  # what was amended disagrees with nobody
 
 
-def test_an_amendment_stands_beside_the_run_that_is_known_and_keeps_the_rest(user: Any, prediction: Prediction) -> None:
-    committed = transitions.commit(prediction, reader=user, opinion=TUMOR)
-    newer = PredictionFactory(scan=prediction.scan)
-    amended = transitions.amend(committed, reader=user, opinion=NO_TUMOR, reason="x" * 4000, beside=newer)
-    assert (amended.prediction, amended.state, amended.signed, amended.signed_by) == (newer, "committed", None, None)
-    assert (amended.mode, amended.revealed, amended.version) == (committed.mode, committed.revealed, 1)
-    assert (amended.pixel_sha256, amended.reason) == (prediction.scan.pixel_sha256, "x" * 4000)
-    signed = transitions.sign_committed(amended, reader=user)
-    PredictionFactory(scan=prediction.scan)
-    again = transitions.amend(signed, reader=user, opinion=TUMOR, reason="Once more.")
-    assert again.prediction == newer
-    assert (again.state, again.signed_by) == ("signed", user) and again.signed == again.committed > signed.signed
-
-
 @pytest.mark.parametrize(
     ("act", "message"),
     [
@@ -382,14 +292,6 @@ def test_a_page_from_before_slices_were_added_is_refused(user: Any, prediction: 
         assert transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=pixels)
     with pytest.raises(ReviewRefused, match="Slices were added to the scan after you opened it"):
         transitions.save_draft(prediction, reader=user, opinion=TUMOR, pixels=digest[1:13])
-
-
-def test_later_saves_keep_the_time_at_which_the_result_was_first_shown(user: Any, prediction: Prediction) -> None:
-    draft = transitions.save_draft(prediction, reader=user, opinion=TUMOR)
-    assert draft.revealed == draft.saved
-    later = transitions.save_draft(prediction, reader=user, opinion=NO_TUMOR, version=1)
-    assert later.revealed == draft.revealed < later.saved
-    assert transitions.sign(prediction, reader=user, opinion=NO_TUMOR, version=2).revealed == draft.revealed
 
 
 def test_a_purged_review_is_kept_in_the_audit_with_its_text(user: Any, admin: Any, prediction: Prediction) -> None:
