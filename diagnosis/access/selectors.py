@@ -1,7 +1,6 @@
 """Every read of pages and API. This module alone decides who may see what: users see their own cases and those assigned
-to them or to a group of theirs; admins and members of the group "reader" see all. What lies in the trash nobody sees,
-but for those who may take it out again (`diagnosis.access.trash`). What a reader may not know yet of what they see,
-`blinding` hides.
+to them or to a group of theirs; admins and members of the group "reader" see all. Nobody sees what is in the trash,
+except those who may restore it (`diagnosis.access.trash`). `blinding` hides what a reader may not know yet.
 
 The user of a request is loaded with `user_columns`, so for whoever has nothing assigned the rule is a plain condition
 on the owner that an index answers.
@@ -91,7 +90,7 @@ def result(user: AnyUser, *, prediction_id: int) -> QuerySet[Prediction]:
 
 
 def results(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
-    """Those of the given predictions that `user` may see, with their models' manifests, oldest scan first.
+    """The given predictions that `user` may see, with their models' manifests, oldest scan first.
 
     Two queries: each model version is read once, whose manifest is larger than many rows.
     """
@@ -107,7 +106,7 @@ def newest_predictions(user: AnyUser, *, case: Case) -> QuerySet[Prediction]:
 
 
 def statuses(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Prediction]:
-    """Those of the given predictions that `user` may see, each with its queue `position`. One query."""
+    """The given predictions that `user` may see, each with its queue `position`. One query."""
     return _with_position(predictions(user).filter(pk__in=list(prediction_ids)))
 
 
@@ -130,8 +129,8 @@ def slices(user: AnyUser) -> QuerySet[Slice]:
 
 
 def slice_results(user: AnyUser) -> QuerySet[SliceResult]:
-    """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order. None of a scan
-    whose result they may not know yet."""
+    """Results of the slices that `user` may see, with slice, scan and prediction, in viewing order. Without those of
+    scans whose result they may not know yet."""
     may_see = _may_see(user, "prediction__scan__case__owner", case="prediction__scan__case")
     visible = SliceResult.objects.filter(may_see, prediction__in_trash=False)
     visible = viewing.noting(blinding.hide_unread(visible, user=user, scan="prediction__scan"))
@@ -211,7 +210,8 @@ def is_reader(user: User) -> bool:
 
 @cache
 def user_columns(user_column: str) -> Mapping[str, Exists]:
-    """What the rules ask of a request's user, to annotate when it is loaded. user_column: holds the user's id.
+    """What the rules need to know of a request's user, to annotate when the user is loaded. user_column: holds the
+    user's id.
 
     Made once: it would be a third of what loading the user costs, and every request loads one.
     """

@@ -1,4 +1,4 @@
-"""A person's sessions: which there are, ending them, and the end of one that nobody has used for a while."""
+"""A person's sessions: listing them, ending them, and ending idle ones."""
 
 import time
 from datetime import timedelta
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 _ROW = "login_session"
 _USED = "used_at"
 ENDED = "brainscan.session_ended"
-"""Of a request, in its META: its session is over, and the browser is to forget what it has of it."""
+"""A mark in a request's META: its session has ended, and the browser must forget its pages."""
 _STEP = 60
 """Precision, in seconds, of when a session was last used, so that few requests write."""
 
@@ -32,7 +32,7 @@ VISITOR = 600
 
 
 def limit_visitor(request: HttpRequest) -> None:
-    """Of a visitor something is kept until they have logged in."""
+    """A session without a login lasts only VISITOR seconds."""
     if not request.user.is_authenticated:
         request.session.set_expiry(VISITOR)
 
@@ -66,13 +66,13 @@ def start(request: HttpRequest, user: User) -> None:
 
 
 def go_on(request: HttpRequest, user: User) -> None:
-    """Record the request's session again, where it stays though the person's sessions were forgotten."""
+    """Record the request's session again after the person's sessions were forgotten, if it is to stay."""
     if not LoginSession.objects.filter(pk=_row(request)).exists():
         start(request, user)
 
 
 def follow(request: HttpRequest) -> None:
-    """Record a session's new key, or it could not be ended: under a new SECRET_KEY Django gives it another."""
+    """Record a session's new key, so that it can be ended: under a new SECRET_KEY Django gives it another."""
     if request.user.is_authenticated and request.session.modified:
         LoginSession.objects.filter(pk=_row(request)).update(session_key=_key(request))
 
@@ -91,12 +91,12 @@ def note_use(request: HttpRequest) -> None:
 
 
 def forget(user: User) -> None:
-    """All sessions of a person are over, as the password has changed."""
+    """Delete the rows of all sessions of a person, which a changed password has ended."""
     LoginSession.objects.filter(user=user.pk).delete()
 
 
 def end_if_idle(request: HttpRequest) -> None:
-    """Log out whoever has done nothing for IDLE_MINUTES; what an open page asks for by itself does not count."""
+    """Log people out after IDLE_MINUTES without activity; requests that an open page makes by itself do not count."""
     limit = settings.IDLE_MINUTES * 60
     if not limit or not request.user.is_authenticated:
         return
@@ -110,13 +110,13 @@ def end_if_idle(request: HttpRequest) -> None:
 
 
 def finish(request: HttpRequest) -> None:
-    """The request's session ends by itself, or by a logout."""
+    """Delete the row of the request's session, after a logout or when it was idle for too long."""
     LoginSession.objects.filter(pk=_row(request)).delete()
     request.META[ENDED] = True
 
 
 def of(user: User) -> QuerySet[LoginSession]:
-    """A person's sessions that are not over, the latest used first."""
+    """A person's current sessions, the latest used first."""
     since = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     return LoginSession.objects.filter(user=user.pk, last_used__gte=since)
 

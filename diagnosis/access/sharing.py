@@ -1,4 +1,4 @@
-"""Assigning cases: who is asked to read a case sees it, may review it, and may retry or cancel its runs.
+"""Assigning cases: an assignee sees the case, may review it, and may retry or cancel its runs.
 
 The owner and administrators assign and withdraw; an assignee may give a case back. `selectors` applies what an
 assignment lets people see, `permissions` what it lets them do.
@@ -23,7 +23,7 @@ class SharingError(Refused):
 
 
 class SharingForbidden(SharingError):
-    """The person may see the case, but not say who else reads it."""
+    """The person may see the case, but not assign it."""
 
     def __init__(self) -> None:
         super().__init__("permission_denied", "Only the case's owner or an administrator may assign it.")
@@ -58,7 +58,7 @@ class Assignee:
 
 
 def assign(case: Case, *, to: Assignee, actor: User) -> Assignment:
-    """Ask a person or a group to read a case. Assigning it again changes nothing.
+    """Assign a case to a person or a group. Assigning it again changes nothing.
 
     Raises SharingForbidden, and SharingError for an assignment to the owner, who has the case already, or of a case
     that is gone.

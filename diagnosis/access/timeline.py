@@ -17,8 +17,8 @@ _NOT_SHOWN = (
     "result.viewed", "results.viewed", "picture.viewed", "scan.viewed", "review.saved",
     "access.denied", "access.not_found",
 )  # fmt: skip
-"""Views, drafts and refusals: they would crowd out what was done, or tell one person what another tried to see. The
-audit trail in the admin has them."""
+"""Left out: views, drafts and refusals. They would crowd out what was done, or reveal what somebody tried to see. The
+audit trail has them."""
 
 _OUTLIVES_TRASH = ("scan.deleted", "scan.restored", "scan.moved")
 """Events of a scan that its case shows even while the scan is in the trash."""

@@ -9,7 +9,7 @@ from diagnosis.access.users import User
 class TokenRevocationValidator:
     """A password validator that accepts every password, because Django tells validators when one was changed.
 
-    Whoever changes a password wants to shut others out, so the API tokens end along with the other sessions.
+    A new password is meant to shut others out, so the API tokens end along with the other sessions.
     """
 
     def validate(self, password: str, user: Any = None) -> None:
@@ -24,6 +24,6 @@ class TokenRevocationValidator:
 
 
 def shut_out(user: User) -> None:
-    """Whoever has a token or a session of this person has to log in anew."""
+    """End all tokens and sessions of this person."""
     tokens.revoke_all(user)
     sessions.forget(user)

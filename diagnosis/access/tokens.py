@@ -63,14 +63,14 @@ def create(
 
 
 def revoke(token: ApiToken, *, actor: User | None) -> None:
-    """From the next request on the token is unknown."""
+    """Revoke a token: it is unknown from the next request on."""
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk).delete()[0]:
             audit.record("token.revoked", actor=actor, target=token.user, name=token.name)
 
 
 def revoke_all(user: User, *, actor: User | None = None) -> int:
-    """All tokens of a person, who leaves or wants to shut others out. Returns how many there were."""
+    """Revoke all tokens of a person, who leaves or wants to shut others out. Returns how many there were."""
     with transaction.atomic():
         count = ApiToken.objects.filter(user=user).delete()[0]
         if count:

@@ -29,7 +29,7 @@ def deleted_scans(user: AnyUser) -> QuerySet[Scan]:
 
 
 def kept_until(row: Any) -> datetime:
-    """Until when a row of these can be restored; the next purge after that deletes it."""
+    """Until when such a row can be restored; the next purge after that deletes it."""
     end: datetime = row.deleted + timedelta(days=settings.TRASH_DAYS)
     if settings.SIGNED_REVIEW_DAYS and row.last_signed is not None:
         end = max(end, row.last_signed + timedelta(days=settings.SIGNED_REVIEW_DAYS))

@@ -1,4 +1,4 @@
-"""User types for annotations: an account, and whoever sends a request (who may be anonymous)."""
+"""User types for annotations: an account, and the sender of a request, who may be anonymous."""
 
 from django.contrib.auth.models import AnonymousUser, User
 

@@ -1,4 +1,4 @@
-"""Who saw which result: what a request read in order to tell it becomes one row of the audit trail.
+"""Who saw which result: the results that a request read to show them become one row of the audit trail.
 
 `selectors` hands its queries to `noting`, so every prediction and slice that a page, a file or an answer of the API got
 with its result is noted, whatever shows it; a new page needs nothing. When the answer is ready, `audit_access` writes
@@ -59,25 +59,25 @@ def noting(rows: QuerySet[M]) -> QuerySet[M]:
 
 
 def note_answer(prediction: Prediction) -> None:
-    """The request's answer holds this prediction: a change may have read it without telling it."""
+    """Note that the answer shows this prediction: a request that changes it may have read it without showing it."""
     if (disclosed := _disclosure.get()) and (prediction_id := _disclosed_prediction(prediction)) is not None:
         disclosed.told.add(prediction_id)
 
 
 def note_counts(cases: Iterable[int]) -> None:
-    """The request tells how many results of these cases there are of each kind."""
+    """Note that the answer gives the number of results of these cases by outcome."""
     if disclosed := _disclosure.get():
         disclosed.counted.update(cases)
 
 
 def note_image(scan_id: int) -> None:
-    """The request sends a scan's image, large enough to read."""
+    """Note that the answer sends a scan's image, large enough to read."""
     if disclosed := _disclosure.get():
         disclosed.scans.add(scan_id)
 
 
 def recorded(prediction_id: int) -> None:
-    """The request has an audit row of its own for this result."""
+    """Note that this result has an audit row of its own."""
     if disclosed := _disclosure.get():
         disclosed.recorded.add(prediction_id)
 
@@ -94,7 +94,7 @@ class Noting(ModelIterable):  # type: ignore[type-arg]
 
 
 def _disclosed_prediction(row: Prediction | SliceResult) -> int | None:
-    """The id of the prediction of which a row tells the result. Columns that were not read tell nothing."""
+    """The id of the prediction whose result a row reveals. Columns that were not read reveal nothing."""
     loaded = row.__dict__
     if isinstance(row, SliceResult):
         return row.prediction_id

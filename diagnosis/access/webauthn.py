@@ -1,4 +1,4 @@
-"""What a browser is asked about a passkey, and what its answer proves (W3C Web Authentication Level 3, 7.1 and 7.2).
+"""Challenges for passkeys, and what the browser's answer proves (W3C Web Authentication Level 3, 7.1 and 7.2).
 
 A challenge waits in the session, on the server. It is good for one answer, for PATIENCE seconds, for what it was asked
 for, and at the origin it was asked at. fido2 checks signatures and all that is signed. It is imported where it is used:
@@ -133,7 +133,8 @@ def ask(request: HttpRequest, *, purpose: Purpose, user: User | None, allowed: I
 
 
 def take(request: HttpRequest, *, purpose: Purpose, user: User | None) -> Challenge:
-    """The challenge that is being answered; it is gone with that. Raises NotProven: none, too late, or of another."""
+    """The challenge that is being answered, which is used up by this. Raises NotProven: none, too late, or somebody
+    else's."""
     kept = request.session.pop(_KEY, None)
     challenge = Challenge(**kept) if kept else None
     if challenge is None or (challenge.purpose, challenge.user) != (purpose, user.pk if user else None):
@@ -160,7 +161,7 @@ def created(challenge: Challenge, answer: str) -> NewCredential:
 
 
 def credential_id(answer: str) -> str | None:
-    """By which passkey an answer says it was given, in base64url; None if it cannot be read."""
+    """The id of the passkey that an answer names, in base64url; None if it cannot be read."""
     from fido2.webauthn import AuthenticationResponse
 
     try:
@@ -236,7 +237,7 @@ def _check_frame(response: Any) -> None:
 
 
 def _is_usable(key: Any) -> bool:
-    """Whether the key is of a kind that was asked for, and whole: it refuses a wrong signature and does not break."""
+    """Whether the key is of a requested type and intact: it rejects a wrong signature without an error."""
     from cryptography.exceptions import InvalidSignature
 
     if key.get(3) not in _ALGORITHMS:

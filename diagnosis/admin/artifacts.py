@@ -49,7 +49,7 @@ def available() -> list[Path]:
 
 
 def help_text() -> SafeString:
-    """For the form: where artifacts may be, and which ones are there but not registered."""
+    """The form's help text: where artifacts may be, and which ones there are not registered yet."""
     folders = format_html_join("", "<li><code>{}</code></li>", ((root,) for root in roots()))
     found = format_html_join("", "<li><code>{}</code></li>", ((folder,) for folder in available()))
     text = format_html("The artifact's folder (manifest.json and weights). It must be in one of:<ul>{}</ul>", folders)

@@ -15,7 +15,8 @@ from diagnosis.models import AuditEvent
 
 
 class NamedValues(admin.AllValuesFieldListFilter):
-    """All values there are, of which the empty one has a name, too: a link without words cannot be found by ear."""
+    """A filter by all values. The empty one has a name as well: a screen reader cannot announce a link without
+    words."""
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         return ({**choice, "display": choice["display"] or NOTHING} for choice in super().choices(changelist))

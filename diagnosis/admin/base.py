@@ -38,7 +38,7 @@ class Listed(admin.ModelAdmin):
 
 
 class Fixed(admin.ModelAdmin):
-    """Rows that nobody adds or changes here, superusers included."""
+    """Rows that nobody, superusers included, adds or changes here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

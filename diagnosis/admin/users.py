@@ -1,7 +1,7 @@
 """Users and groups in the admin: Django's own pages, except that only superusers hand out rights.
 
-Whoever sets a password can log in as that person, whoever renames an account gives it what the site grants by name, and
-whoever activates one gives back what it had. So these are rights, too, and an address is one where single sign-on links
+Who sets a password can log in as that person, renaming an account gives it what the site grants by name, and
+activating one gives back the rights it had. So these are rights, too, and an address is one where single sign-on links
 accounts by it (OIDC_LINK).
 """
 
@@ -113,7 +113,7 @@ class UserAdmin(Listed, auth.UserAdmin):
         changed = {name: value for name, value in after.items() if value != form.rights_before.get(name, value)}
         if changed:
             audit.record("user.rights_changed", actor=request.user, target=form.instance, **changed)
-        if changed.get("active") is False:  # or they would go on where the account is active again
+        if changed.get("active") is False:  # or they would be valid again once the account is active
             actor = cast(Any, request.user)
             tokens.revoke_all(form.instance, actor=actor)
             sessions.end(sessions.of(form.instance), actor=actor, reason="deactivated")
@@ -174,7 +174,7 @@ class GroupAdmin(OfSuperusers, auth.GroupAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or obj.name != READERS)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """All members get or lose what changes here; Django's own entry does not say what."""
+        """Audits the change for all members; Django's own entry does not say what they gain or lose."""
         before = _codenames(form.instance.permissions)
         super().save_related(request, form, formsets, change)
         after = _codenames(form.instance.permissions)

@@ -84,7 +84,7 @@ class Printable:
 
     @property
     def note(self) -> str:
-        """What to say below the texts; "" if all could be printed."""
+        """The note below the texts; "" if all could be printed."""
         if not self.replaced:
             return ""
         codes = ", ".join(f"U+{ord(character):04X}" for character in sorted(self.replaced)[:8])

@@ -253,7 +253,8 @@ def _locked(review: Review, reader: User) -> tuple[Scan, Review]:
 
 def _lock(scan_id: int, reader: User) -> Scan:
     """The scan as it is now, locked until the transaction ends; the reader's account is, too, so that it is not removed
-    meanwhile. Raises ReviewRefused for a scan that is gone or in the trash, NotYourReading for whoever may not review.
+    meanwhile. Raises ReviewRefused for a scan that is gone or in the trash, NotYourReading for a person who may not
+    review.
     """
     accounts = ownership.lock(reader)
     # Without a join: PostgreSQL would not find a scan again that moves to another case while this waits for its lock.

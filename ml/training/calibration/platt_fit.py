@@ -1,4 +1,4 @@
-"""The curve from a logit to a probability: Platt's sigmoid between two lapses that it never leaves.
+"""The curve from a logit to a probability: Platt's sigmoid, bounded by two lapses.
 
 Platt scaling (Platt 1999) is logistic regression on the logit with smoothed targets. A few images contradict their
 clear logit: a stroke in a collection "without tumor", a wrong label. A sigmoid alone pays for them with a slope that is

@@ -18,7 +18,7 @@ from ml.training.data.series_table import WholeSeries
 WHOLE, THINNED, FREE, PART = "whole", "every n-th slice", "without the tumor", "part of a head"
 VARIANTS = (WHOLE, THINNED, FREE, PART)
 STEPS = (2, 3, 4, 6, 9)
-"""Every how many slices a thinned series has one; from 2 mm slices to 18 mm."""
+"""A thinned series keeps every second, third … slice; the last makes 18 mm of 2 mm slices."""
 MIN_GAP = 2
 """Slices between the tumor and a stretch without it: its edge may show beyond the slices that a mask marks."""
 PARTS = 3

@@ -44,7 +44,7 @@ PLAIN: dict[str, Pooling] = {
     "maximum": NeighborPooling(1e3, 0.0),
     "each slice alone": CellPooling(1.0, 0.0, 2.0),
 }
-"""What the places are compared with: forms to which it does not matter where the alarms lie."""
+"""Baselines for the comparison: forms that ignore where in the head the alarms lie."""
 
 RULE = (
     "greatest balanced accuracy among thresholds that keep the target sensitivity on validation, patients weighing the "

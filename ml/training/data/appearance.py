@@ -1,4 +1,4 @@
-"""What an image shows of how it was made: whether the skull is there, and how fine the grid is.
+"""How an image was made, as far as it shows: whether the skull is there, and how fine the grid is.
 
 No table says either, and both may give the label away: published brains without a skull mostly have a tumor, and web
 images without one are small.

@@ -1,4 +1,4 @@
-"""Finds whatever is in two splits: files, pixels, near-duplicate images, groups, patients; and clashing labels.
+"""Finds what is in more than one split: files, pixels, near-duplicate images, groups, patients; and conflicting labels.
 
 A copy of a test image among the training images turns a test into a memory check; that is how public sets reach 99%.
 Copies are seldom identical files: they are recompressed, resized, squashed, brightened, sharpened. Two images count as
@@ -125,7 +125,7 @@ def summary(rows: list[Row], found: list[Finding], *, min_correlation: float) ->
 
 
 def report(rows: list[Row], found: list[Finding], *, min_correlation: float) -> str:
-    """The same for people: one line for each finding, under a line for each problem."""
+    """The same as text: one line for each finding, under a line for each problem."""
     lines = [
         f"{len(rows)} images; near-duplicates: the hashes match, or the heads correlate by {min_correlation} or more."
     ]

@@ -1,4 +1,4 @@
-"""A data set as if one of its sources were a new hospital: nothing of it is learned from, all of it is judged."""
+"""Treats one source of a data set as a new hospital: no image of it is used for training, all are judged."""
 
 from dataclasses import replace
 

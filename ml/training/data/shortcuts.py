@@ -1,4 +1,4 @@
-"""How well what is no tumor gives the label away: the shortcuts that a network could learn instead.
+"""How well properties other than the tumor give the label away: shortcuts that a network could learn.
 
 Many sources have only tumors, or none, and so have some of their sequences. A network that learns the source scores
 well on such a table and fails in the next hospital.

@@ -18,7 +18,7 @@ PLANES = ("sagittal", "coronal", "axial")
 """In the order of the template's axes: left to right, back to front, bottom to top."""
 
 FIRST, LAST = 0.1, 0.95
-"""Slices lie between these fractions of the brain's extent along an axis; beyond, they show too little."""
+"""Slices are taken between these fractions of the brain's extent along an axis; beyond, they show too little."""
 
 
 def squares(per_plane: int, *, seed: int, planes: tuple[str, ...] = PLANES) -> Iterator[Square]:

@@ -1,4 +1,5 @@
-"""Where 99% comes from: the prototype's own figures, honest figures of the same network, the baseline, and this model.
+"""Where the claimed 99% comes from: the prototype's own figures, honest figures of the same network, the baseline, and
+this model.
 
 The recipe is trained twice. The first training is judged as the recipe judges itself, on copies split off at random,
 and then on the test split, whose patients it never saw. The second leaves out a whole hospital and is judged on it.

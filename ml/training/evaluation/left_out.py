@@ -1,7 +1,7 @@
 """The honest forecast for a new hospital: models that were trained without a source, each judged on its images.
 
 Beside them, if there is one, a reference: a model made by the same schedule that learned from every source, on those
-images that it did not learn from either. What it does better there is what a new hospital costs.
+images that it did not learn from either. Its advantage there is what a new hospital costs.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Fits the gate to brains of the training split and to every known or synthetic image that is no brain.
 
-Every source of brains, and every class of other images, weighs the same whatever its size. What matters is the unknown,
+Every source of brains, and every class of other images, weighs the same whatever its size. Unknown images matter most,
 so the limit is set on held-out examples: each source is judged by a gate that never saw it, each class by one that
 never saw it, and the limit lies between the two.
 """
