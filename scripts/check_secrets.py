@@ -18,8 +18,8 @@ from detect_secrets.settings import transient_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 _SLOW = {"ArtifactoryDetector", "CloudantDetector", "IbmCloudIamDetector", "IbmCosHmacDetector", "SoftlayerDetector"}
-_FORMS = {
-    detector.__name__: [re.compile(form) for form in detector.denylist]
+_FORMS: dict[str, list[re.Pattern[str]]] = {
+    detector.__name__: [re.compile(form) for form in detector.denylist]  # type: ignore[attr-defined]
     for detector in get_mapping_from_secret_type_to_class().values()
     if issubclass(detector, RegexBasedDetector) and detector.__name__ not in {"IPPublicDetector", *_SLOW}
 }

@@ -19,6 +19,7 @@ def direction(similarity: float, axis: int = 1) -> NDArray[np.float32]:
 
 def embed(prediction: Prediction, similarity: float = 1.0) -> Prediction:
     """Give a prediction its embedding, and give the prediction back."""
+    assert prediction.model_version is not None
     Embedding.objects.create(
         prediction=prediction, model_version=prediction.model_version, vector=pack(direction(similarity))
     )

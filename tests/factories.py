@@ -23,6 +23,7 @@ from ml.preprocess import Geometry
 from tests.builders import phantom, png_bytes
 
 _counter = itertools.count(1)
+_SMALL_PNG = png_bytes(phantom(96))
 
 
 def digest(text: object) -> str:
@@ -75,9 +76,6 @@ class ScanFactory(factory.django.DjangoModelFactory):
     height = 96
     sha256 = factory.LazyFunction(lambda: digest(("file", next(_counter))))
     pixel_sha256 = factory.LazyFunction(lambda: digest(("pixels", next(_counter))))
-
-
-_SMALL_PNG = png_bytes(phantom(96))
 
 
 class ModelVersionFactory(factory.django.DjangoModelFactory):

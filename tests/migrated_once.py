@@ -31,4 +31,4 @@ def create_test_db(self: Any, *args: Any, **kwargs: Any) -> str:
     return name
 
 
-DatabaseCreation.create_test_db = create_test_db
+DatabaseCreation.create_test_db = create_test_db  # type: ignore[method-assign]

@@ -2,7 +2,7 @@
 
 import re
 
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 
 
 def _placeholder(part: re.Match[str]) -> str:
@@ -11,5 +11,6 @@ def _placeholder(part: re.Match[str]) -> str:
 
 def addresses() -> list[str]:
     """Every address of the API, as docs and schema write it: /api/v1/scans/{id}/file/."""
-    patterns = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/v1/").url_patterns
+    api = next(one for one in get_resolver().url_patterns if str(one.pattern) == "api/v1/")
+    patterns = api.url_patterns if isinstance(api, URLResolver) else []
     return sorted({"/api/v1/" + re.sub(r"<int:(\w+)>", _placeholder, str(pattern.pattern)) for pattern in patterns})

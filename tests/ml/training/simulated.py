@@ -1,6 +1,7 @@
 """Rows and logits with a known truth: what a model of a given honesty would say of patients drawn from a seed."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def analysis(
     """What a model may say; probability None: the gate refused."""
     if probability is None:
         return Analysis(outcome="refused", gate=Gate(False, reason="not_brain"), model="m@1", engine="fake")
-    outcome = "tumor" if probability >= 0.5 else "no_tumor"
+    outcome: Literal["tumor", "no_tumor"] = "tumor" if probability >= 0.5 else "no_tumor"
     type_probabilities = {name: 0.8 if name == tumor_type else 0.1 for name in TUMOR_TYPES}
     return Analysis(
         outcome=outcome,

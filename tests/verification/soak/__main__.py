@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -72,7 +73,7 @@ def whole_site(scratch: Path) -> Iterator[tuple[Site, int]]:
     """A site on PostgreSQL and Redis, and Redis' process id: the site did not start it, so does not list it."""
     with redis_server(scratch / "redis") as broker, postgres_server() as database:
         pid = int(redis.Redis.from_url(broker).info("server")["process_id"])
-        environment = {
+        environment: dict[str, Any] = {
             "REDIS_URL": broker,
             "DATABASE_URL": database,
             "METRICS_TOKEN": scripts.METRICS_TOKEN,

@@ -20,7 +20,7 @@ from tests.verification.soak.ledger import Ledger
 ADMINISTRATOR = "boss"
 _PREDICTION = re.compile(r"/predictions/(\d+)/")
 _POLL, _PATIENCE = 1.0, 120.0
-_LISTS = (
+_LISTS: tuple[dict[str, str], ...] = (
     {},
     {"reading": "unread", "sort": "triage"},
     {"outcome": "tumor", "sort": "-score"},

@@ -91,7 +91,7 @@ def pieces(plane: NDArray[Any], tile: int) -> list[NDArray[Any]]:
 
 def packed(part: NDArray[Any], order: str, predictor: int) -> bytes:
     size = part.dtype.itemsize
-    stored = part.astype(part.dtype.newbyteorder(order))
+    stored = part.astype(part.dtype.newbyteorder("<" if order == "<" else ">"))
     if not predictor:
         return stored.tobytes()
     if predictor == 2:
