@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURE = ROOT / "docs" / "figures" / "rooms.svg"
+DRAWING = ROOT / "docs" / "figures" / "rooms.svg"
 WRITES = (
     ("diagnosis.views", "diagnosis.intake"),
     ("diagnosis.api", "diagnosis.intake"),
@@ -150,4 +150,4 @@ def svg(edges: Edges) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(svg(imports()))
+    DRAWING.write_text(svg(imports()))
