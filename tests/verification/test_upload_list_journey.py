@@ -1,6 +1,7 @@
 """The list of an open upload page beside what happens meanwhile: answers, other tabs, a case that is changed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -26,6 +27,28 @@ def hold_lists(page: Page) -> list[tuple[Route, APIResponse]]:
     return held
 
 
+COUNT_READINGS = """() => {
+  if (window.readings === undefined) {
+    window.readings = 0;
+    const { text } = Response.prototype;
+    Response.prototype.text = async function () {
+      const found = await text.call(this);
+      setTimeout(() => { window.readings += 1; });  // after what the page does with it
+      return found;
+    };
+  }
+  return window.readings;
+}"""
+
+
+@contextmanager
+def list_read(page: Page) -> Iterator[None]:
+    """Ends once the page has read a list and shown what it makes of it."""
+    before = page.evaluate(COUNT_READINGS)
+    yield
+    wait_until(page, "the list shown", lambda: page.evaluate(COUNT_READINGS) > before)
+
+
 def change_elsewhere(page: Page) -> None:
     page.evaluate("new BroadcastChannel('brainscan-uploads').postMessage({ from: 'another tab', keys: [] })")
 
@@ -45,9 +68,8 @@ def test_a_list_read_before_an_answer_does_not_hide_it(page: Page, clerk: str, t
 
     route, answer = read[0]
     assert answer.text().count('data-state="waiting"') == 2
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         route.fulfill(response=answer)
-    page.wait_for_timeout(500)
     expect(rows(page, "taken")).to_have_count(2)
     expect(rows(page)).to_have_count(2)
 
@@ -89,9 +111,8 @@ def test_an_archive_that_is_sent_again_is_listed_once(page: Page, clerk: str, tm
     expect(page.locator(".upload-asks")).to_have_count(2, timeout=_UPLOADED)
     expect(rows(page)).to_have_count(3)
     page.get_by_role("button", name="No name in it").first.click()
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         change_elsewhere(page)
-    page.wait_for_timeout(500)
     expect(page.locator(".upload-asks [aria-pressed=true]")).to_have_count(1)
 
     sent: list[Route] = []
@@ -101,9 +122,8 @@ def test_an_archive_that_is_sent_again_is_listed_once(page: Page, clerk: str, tm
     change_elsewhere(page)
     wait_until(page, "the list read", lambda: len(held) == 1)
     route, answer = held[0]
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         route.fulfill(response=answer)
-    page.wait_for_timeout(500)
     expect(page.locator(".upload-asks")).to_have_count(0)
     sent[0].continue_()
     expect(page.locator("#uploads > li:not([data-row])")).to_have_count(0, timeout=_UPLOADED)
@@ -124,9 +144,8 @@ def test_a_list_read_before_a_file_was_canceled_does_not_bring_it_back(page: Pag
     page.get_by_role("button", name="Cancel scan_02.png").click()
     expect(rows(page)).to_have_count(2)
     route, answer = held[0]
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         route.fulfill(response=answer)
-    page.wait_for_timeout(500)
     expect(rows(page)).to_have_count(2)
 
 
@@ -228,12 +247,11 @@ def test_of_two_readings_the_one_begun_later_stays(page: Page, clerk: str, tmp_p
         change_elsewhere(page)
         wait_until(page, "the list read", lambda number=number: len(held) == number)
     old, new = held
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         new[0].fulfill(status=200, body="")
     expect(rows(page)).to_have_count(0)
-    with page.expect_response("**/upload/rows/"):
+    with list_read(page):
         old[0].fulfill(response=old[1])
-    page.wait_for_timeout(500)
     expect(rows(page)).to_have_count(0)
 
 

@@ -60,3 +60,11 @@ def test_an_unusable_pooling_is_refused(entry: dict[str, object], wrong: dict[st
 def test_a_missing_number_is_an_error(entry: dict[str, object], missing: str) -> None:
     with pytest.raises(KeyError, match=missing):
         SeriesCalibration.from_dict({name: value for name, value in entry.items() if name != missing})
+
+
+def test_the_probability_rises_with_the_pooled_logit_and_the_band_holds_its_ends() -> None:
+    read = SeriesCalibration.from_dict(NEW | {"slope": 2.0, "intercept": 1.0})
+    assert [read.probability(pooled) for pooled in (-0.5, 1.0, -900.0, 900.0)] == pytest.approx(
+        [0.5, 1 / (1 + math.exp(-3)), 0, 1]
+    )
+    assert [read.is_uncertain(value) for value in (0.39, 0.4, 0.5, 0.6, 0.61)] == [False, True, True, True, False]
