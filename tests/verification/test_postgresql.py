@@ -27,6 +27,7 @@ FILES = (
     "tests/diagnosis/uploads",
     "tests/diagnosis/worklist/test_races.py",
     "tests/diagnosis/views/test_history.py",
+    "tests/diagnosis/views/test_history_walk.py",
 )
 SECONDS = 900
 """A slow machine that does something else beside it takes more than five minutes."""

@@ -37,6 +37,7 @@ from diagnosis.models.embedding import pack
 from diagnosis.reviews import transitions
 from diagnosis.reviews.opinions import Opinion
 from diagnosis.similarity import embedding_index
+from tests.diagnosis.access.answers import answer, answers, difference
 from tests.embeddings import direction, embed
 from tests.factories import CaseFactory, PredictionFactory, ReviewFactory, ScanFactory, UserFactory, evidence
 from tests.verification.security import tried
@@ -229,26 +230,6 @@ def enter(world: str, site: Site) -> None:
             UploadRow.objects.create(user=person, prediction=run, **fields)
 
 
-def answers(client: Client, asked: list[tuple[str, str, dict[str, str]]]) -> dict[str, str]:
-    """What each address answers: status, headers and body, without what differs from call to call."""
-    return {
-        f"{method} {path} {headers or ''}": answer(client, method, path, headers) for method, path, headers in asked
-    }
-
-
-def answer(client: Client, method: str, path: str, headers: dict[str, str]) -> str:
-    with transaction.atomic():
-        response = getattr(client, method.lower())(path, headers=headers)
-        body = b"".join(response.streaming_content) if response.streaming else response.content
-        transaction.set_rollback(True)
-    heads = sorted((name, value) for name, value in response.headers.items() if name != "Expires")
-    text = f"{response.status_code} {heads}\n{body.decode('latin-1')}".replace(
-        response.headers.get("X-Request-ID", "-"), ""
-    )
-    text = re.sub(r"saw it, [\d :-]+UTC|Free space: [\d,]+ MB", "", text)
-    return re.sub(r'(csrfmiddlewaretoken" value=|X-CSRFToken": ?|nonce=)"[^"]*"', r"\1", text)
-
-
 def both(client: Client, site: Site, asked: list[tuple[str, str, dict[str, str]]]) -> dict[str, str]:
     """The addresses whose answers tell the two worlds apart, each with the first place at which they differ."""
     found = []
@@ -259,11 +240,6 @@ def both(client: Client, site: Site, asked: list[tuple[str, str, dict[str, str]]
             found.append(answers(client, asked))
             transaction.set_rollback(True)
     return {path: difference(text, found[1][path]) for path, text in found[0].items() if text != found[1][path]}
-
-
-def difference(first: str, second: str) -> str:
-    at = next((n for n, pair in enumerate(zip(first, second, strict=False)) if len(set(pair)) > 1), 0)
-    return f"{first[max(at - 60, 0) : at + 30]!r} or {second[max(at - 60, 0) : at + 30]!r}"
 
 
 def every_address(site: Site) -> list[tuple[str, str, dict[str, str]]]:

@@ -1,73 +1,18 @@
-"""Every change of a prediction's state: conditional, audited where a person asked for it, and made in one module."""
+"""Every change of a prediction's state: conditional, and audited where a person asked for it."""
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-import diagnosis
 from diagnosis.inference import heartbeats, transitions
 from diagnosis.models import AuditEvent, Embedding, Prediction, Slice
 from diagnosis.models.prediction import State
-from diagnosis.reviews import transitions as reviews
-from diagnosis.reviews.opinions import Opinion
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
 from tests.queue import Queue
-
-OWNED = {"state", "not_before", "queued", "started", "finished", "attempts", "worker"}
-"""The columns by which a prediction is claimed, and which say what became of it."""
-
-WRITES = {"update", "bulk_update", "create", "get_or_create", "update_or_create", "for_scan", "Prediction"}
-ROOT = Path(diagnosis.__file__).parent
-OWNER = ROOT / "inference" / "transitions.py"
-
-
-def writes(source: str) -> Iterator[str]:
-    """What in a module's source sets one of OWNED, however it is written."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            keywords = {keyword.arg for keyword in node.keywords}
-            names = {child.id for child in ast.walk(node.func) if isinstance(child, ast.Name)}
-            if "Review" in names:  # has a state of its own, which `reviews.transitions` changes
-                continue
-            predictions = "Prediction" in names
-            # `**fields` may hold anything, so a model's row is not written with it elsewhere.
-            if name in WRITES and (keywords & OWNED or (predictions and None in keywords)):
-                yield ast.unparse(node)
-            if name in ("bulk_create", "save", "delete") and predictions:
-                yield ast.unparse(node)
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if isinstance(node, ast.Assign) and "UploadState" in ast.unparse(node.value):  # of a row in an upload list
-            continue
-        if any(isinstance(target, ast.Attribute) and target.attr in OWNED for target in targets):
-            yield ast.unparse(node)
-
-
-def test_no_other_module_changes_a_state() -> None:
-    modules = [file for file in ROOT.rglob("*.py") if "migrations" not in file.parts and file != OWNER]
-    assert len(modules) > 100
-    found = {str(file.relative_to(ROOT)): list(writes(file.read_text())) for file in modules}
-    assert {name: calls for name, calls in found.items() if calls} == {}
-
-
-def test_the_search_for_such_modules_finds_them() -> None:
-    assert len(list(writes(OWNER.read_text()))) >= 9
-    for line in (
-        "Prediction.objects.filter(pk=1).update(state='done')",
-        "Prediction.objects.filter(pk=1).update(**fields)",
-        "prediction.state = State.DONE",
-        "Prediction.for_scan(scan, queued=now)",
-        "Prediction.objects.bulk_create(rows)",
-    ):
-        assert list(writes(line)), line
-    assert not list(writes("Prediction.objects.filter(state='done')"))
-
 
 LATER = timedelta(minutes=5)
 
@@ -350,53 +295,6 @@ def test_a_scan_that_loses_its_worker_too_often_fails_with_a_reason(sent: Queue,
     assert transitions.sweep() == 0
     assert (fresh(lost).state, fresh(lost).error_code) == ("failed", "worker_lost")
     assert fresh(lost).error == "The worker was lost 3 times while analyzing this scan."
-
-
-@pytest.mark.django_db
-def test_discard_keeps_in_the_audit_who_lost_which_result(user: Any) -> None:
-    prediction = PredictionFactory(state="done", outcome="tumor", tumor_probability=0.9)
-    scan, number = prediction.scan, prediction.pk
-    scan_number = scan.pk
-    transitions.discard(scan, actor=user)
-    event = AuditEvent.objects.get(action="prediction.discarded")
-    assert (event.actor, event.target_type, event.target_id) == (user.username, "prediction", str(number))
-    assert event.details == {"scan": scan_number, "outcome": "tumor", "tumor_probability": 0.9}
-    assert not Prediction.objects.filter(pk=number).exists()
-
-
-@pytest.mark.django_db
-def test_discard_says_why_a_review_goes(user: Any) -> None:
-    prediction = PredictionFactory(state="done", outcome="tumor", scan__case__owner=user)
-    review = reviews.sign(prediction, reader=user, opinion=Opinion(finding="no_tumor"))
-    transitions.discard(prediction.scan, actor=user)
-    event = AuditEvent.objects.filter(target_type="review", target_id=str(review.pk)).order_by("-id").first()
-    assert event is not None
-    assert event.actor == user.username
-    assert "its slices moved to other scans" in event.details.values()
-
-
-@pytest.mark.django_db
-def test_a_deleted_scans_run_says_so() -> None:
-    prediction = PredictionFactory(state="queued")
-    assert transitions.cancel_deleted(Prediction.objects.all()) == 1
-    prediction.refresh_from_db()
-    assert (prediction.state, prediction.error_code, prediction.error) == (
-        "canceled",
-        "deleted",
-        "Its scan was deleted.",
-    )
-
-
-@pytest.mark.django_db
-def test_restoring_queues_what_the_deletion_ended_and_says_who(user: Any) -> None:
-    ended = PredictionFactory(state="canceled", error_code="deleted")
-    PredictionFactory(state="canceled")
-    PredictionFactory(state="failed", error_code="deleted")
-    assert transitions.queue_restored(Prediction.objects.all(), actor=user) == 1
-    ended.refresh_from_db()
-    assert ended.state == "queued"
-    event = AuditEvent.objects.get(action="prediction.retried")
-    assert (event.actor, event.target_id) == (user.username, str(ended.pk))
 
 
 @pytest.mark.django_db
