@@ -100,8 +100,9 @@ def test_a_run_that_starts_again_keeps_nothing_of_the_earlier_one(user: Any) -> 
     scan = ScanFactory(case__owner=user, frames=2)
     key = Slice.objects.create(scan=scan, index=0, frame=0, pixel_sha256="0" * 64)
     earlier = timezone.now() - LATER
-    done = PredictionFactory(scan=scan, uncertain=True, key_slice=key, series={"key": 0}, queued=earlier)
-    failed = PredictionFactory(scan__case__owner=user, state="failed", queued=earlier)
+    named = {"queued": earlier, "worker": uuid4()}  # as a version leaves it that knows no names
+    done = PredictionFactory(scan=scan, uncertain=True, key_slice=key, series={"key": 0}, **named)
+    failed = PredictionFactory(scan__case__owner=user, state="failed", **named)
     new = PredictionFactory(scan__case__owner=user, state="queued")
     now = timezone.now()
     assert transitions.reopen(done, actor=user, not_before=now) and transitions.retry(failed, actor=user)
