@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from brainscan import oidc_config
 from diagnosis.models import ProviderLink
+from tests.diagnosis.access.oidc import urls  # now, not while OIDC is set: it imports the site's own, which then stay
 from tests.oidc_provider import CLIENT_ID, SECRET, Provider, serving
 
 
@@ -30,7 +31,7 @@ def provider(settings: Any) -> Iterator[Provider]:
     with serving() as made:
         values = {"OIDC_ISSUER": made.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": SECRET}
         settings.OIDC = oidc_config.read(_Env(**values, OIDC_NAME="Hospital"))  # type: ignore[arg-type]
-        settings.ROOT_URLCONF = "tests.diagnosis.access.oidc.urls"
+        settings.ROOT_URLCONF = urls.__name__
         yield made
 
 
