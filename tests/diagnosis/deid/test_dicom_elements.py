@@ -268,6 +268,26 @@ def test_pixels_are_written_in_the_element_of_their_type(kind: str, name: str, v
     assert described == ([] if kind[0] == "f" else ["BitsStored", "HighBit", "PixelRepresentation"])
 
 
+def test_an_image_with_a_palette_is_stored_in_color() -> None:
+    dataset = builders.dicom_dataset(np.array([[0, 1], [2, 3]], np.uint8), PhotometricInterpretation="PALETTE COLOR")
+    for number, color in enumerate(("Red", "Green", "Blue")):
+        dataset.add(DataElement(f"{color}PaletteColorLookupTableDescriptor", "US", [4, 0, 16]))
+        entries = struct.pack("<4H", *((50 * value + number) << 8 for value in range(4)))
+        dataset.add(DataElement(f"{color}PaletteColorLookupTableData", "OW", entries))
+    found = stored(dataset)
+    assert (found.PhotometricInterpretation, found.SamplesPerPixel) == ("RGB", 3)
+    colors = [[[50 * value + number for number in range(3)] for value in row] for row in ([0, 1], [2, 3])]
+    assert found.pixel_array.tolist() == colors
+
+
+def test_a_uid_within_a_sequence_is_replaced_by_the_same() -> None:
+    dataset, item = builders.dicom_dataset(PIXELS), Dataset()
+    item.FrameOfReferenceUID = dataset.FrameOfReferenceUID = "1.2.3"
+    dataset.FrameContentSequence = [item]
+    found = stored(dataset)
+    assert found.FrameContentSequence[0].FrameOfReferenceUID == found.FrameOfReferenceUID != "1.2.3"
+
+
 def test_pixels_in_the_other_byte_order_are_stored_in_this_one() -> None:
     data = builders.dicom_bytes(PIXELS, syntax=ExplicitVRBigEndian)
     found = dcmread(io.BytesIO(clean(dicom.open_file(data, max_pixels=10**6).dataset, secret=SECRET).data))
