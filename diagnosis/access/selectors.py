@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from diagnosis.access import assigned, blinding, reading_policy, viewing
@@ -57,7 +57,7 @@ def cases(user: AnyUser) -> QuerySet[Case]:
     kept_scans = Scan.objects.filter(case=OuterRef("pk"), deleted=None)
     count = kept_scans.order_by().values("case").annotate(n=Count("pk")).values("n")
     visible = Case.objects.filter(_may_see(user, "owner", case="pk"), deleted=None).select_related("owner")
-    return visible.annotate(scan_count=Coalesce(Subquery(count, output_field=IntegerField()), 0))
+    return visible.annotate(scan_count=Coalesce(Subquery(count), 0))
 
 
 def assignments(user: AnyUser) -> QuerySet[Assignment]:
@@ -95,8 +95,7 @@ def results(user: AnyUser, *, prediction_ids: Iterable[int]) -> QuerySet[Predict
     Two queries: each model version is read once, whose manifest is larger than many rows.
     """
     rows = predictions(user).defer(None).filter(pk__in=list(prediction_ids)).order_by("scan_id")
-    versions = Prefetch("model_version", queryset=ModelVersion.objects.all())
-    return rows.select_related(None).select_related("scan__case__owner", "key_slice").prefetch_related(versions)
+    return rows.select_related(None).select_related("scan__case__owner", "key_slice").prefetch_related("model_version")
 
 
 def newest_predictions(user: AnyUser, *, case: Case) -> QuerySet[Prediction]:
@@ -233,4 +232,4 @@ def _with_position(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
         .annotate(n=Count("pk"))
         .values("n")
     )
-    return rows.annotate(position=Coalesce(Subquery(ahead, output_field=IntegerField()), 0) + 1)
+    return rows.annotate(position=Coalesce(Subquery(ahead), 0) + 1)

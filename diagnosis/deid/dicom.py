@@ -98,7 +98,7 @@ def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
     return Cleaned(
         data=stream.getvalue(),
         series=str(result.get("SeriesInstanceUID", "")),
-        instance=str(result.get("SOPInstanceUID", "")),
+        instance=str(result.SOPInstanceUID),
         patient=pseudonym(dataset, secret=secret),
         kept=tuple(sorted(set(kept))),
         dropped=len(dataset.keys() - result.keys()),

@@ -78,6 +78,7 @@ def test_the_copy_says_who_made_it_and_how() -> None:
     meta = copy.file_meta
     assert (meta.TransferSyntaxUID, meta.ImplementationVersionName) == (ExplicitVRLittleEndian, "BRAINSCAN")
     assert (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID) == (copy.SOPClassUID, copy.SOPInstanceUID)
+    assert "FileMetaInformationVersion" in meta and "ImplementationClassUID" in meta  # as PS3.10, 7.1, demands
     assert (found.series, found.instance) == (copy.SeriesInstanceUID, copy.SOPInstanceUID)
 
 
@@ -148,6 +149,7 @@ def test_a_jpeg_is_lossy() -> None:
         ("PixelSpacing", "DS", ["1", "2", "3"], []),
         ("PixelSpacing", "DS", "1", []),
         ("PixelSpacing", "DS", ["1", "100000"], []),
+        ("EffectiveEchoTime", "FD", 1 / 3, [1 / 3]),
         ("EchoTime", "FD", float("nan"), []),
         ("EchoTime", "DS", "", []),
         ("EchoTime", "LO", "ninety", []),
