@@ -91,7 +91,7 @@ def clean(dataset: FileDataset, *, secret: bytes) -> Cleaned:
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = result.SOPClassUID, result.SOPInstanceUID
     meta.ImplementationVersionName = _MARK
-    file = FileDataset("", result, file_meta=meta, preamble=b"\0" * 128)
+    file = FileDataset("", result, file_meta=meta)
     stream = io.BytesIO()
     file.save_as(stream, enforce_file_format=True)
     _write_pixels(stream, first, frames, count)
@@ -207,7 +207,7 @@ def _kept_number(element: DataElement) -> DataElement | None:
     if vr is None:
         return None
     found = [int(value) if vr in _WHOLE else _fitting(value, vr) for value in values]
-    return DataElement(element.tag, vr, found if len(found) > 1 else found[0])
+    return DataElement(element.tag, vr, found)
 
 
 _WHOLE = {"US": (0, 2**16), "SS": (-(2**15), 2**15), "UL": (0, 2**32), "IS": (-(2**31), 2**31)}
