@@ -100,3 +100,11 @@ def test_no_message_is_lost_while_there_are_as_many_as_wait(sent: Queue, message
     for prediction in waiting[:messages]:
         transitions.broker.send(prediction.pk)
     assert transitions.sweep() == (0 if messages == 2 else 2)
+
+
+@pytest.mark.parametrize("in_trash", [False, True])
+def test_what_went_to_the_trash_is_not_retried(user: Any, in_trash: bool) -> None:
+    stopped = PredictionFactory(state="failed")
+    Prediction.objects.update(in_trash=in_trash)  # since it was read
+    assert transitions.retry(stopped, actor=user) is not in_trash
+    assert Prediction.objects.get().state == ("failed" if in_trash else "queued")
