@@ -264,7 +264,9 @@ def test_pixels_are_written_in_the_element_of_their_type(kind: str, name: str, v
     del dataset.PixelData
     dataset.BitsAllocated = 8 * values.dtype.itemsize
     setattr(dataset, name, values.tobytes() + b"\0" * (values.nbytes % 2))
-    found = stored(dataset)
+    data = cleaned(dataset).data
+    found = dcmread(io.BytesIO(data))
+    assert struct.pack("<HH2sH", 0x7FE0, found[name].tag.element, vr.encode(), 0) in data
     assert (found[name].VR, found[name].value) == (vr, values.tobytes() + b"\0" * (values.nbytes % 2))
     described = [name for name in ("BitsStored", "HighBit", "PixelRepresentation") if name in found]
     assert described == ([] if kind[0] == "f" else ["BitsStored", "HighBit", "PixelRepresentation"])
