@@ -177,6 +177,12 @@ def test_numbers_are_kept_as_the_standard_writes_them(keyword: str, vr: str, val
         assert keyword not in found
 
 
+@pytest.mark.parametrize("vr", ["US", "SS"])
+def test_a_number_stays_in_a_vr_that_the_standard_allows(vr: str) -> None:
+    found = stored(with_elements(element("SmallestImagePixelValue", vr, 5)))
+    assert (found["SmallestImagePixelValue"].VR, found.SmallestImagePixelValue) == (vr, 5)
+
+
 def test_elements_after_one_that_is_dropped_are_kept() -> None:
     """One with an unreadable value, one of the wrong kind, and one that should be a sequence."""
     dataset = with_elements(
