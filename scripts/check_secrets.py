@@ -8,19 +8,21 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from detect_secrets.core import scan
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
-from detect_secrets.plugins.base import RegexBasedDetector
+from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
 from detect_secrets.plugins.keyword import DENYLIST
 from detect_secrets.settings import transient_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 _SLOW = {"ArtifactoryDetector", "CloudantDetector", "IbmCloudIamDetector", "IbmCosHmacDetector", "SoftlayerDetector"}
+_DETECTORS: Mapping[str, type[BasePlugin]] = get_mapping_from_secret_type_to_class()
 _FORMS: dict[str, list[re.Pattern[str]]] = {
     detector.__name__: [re.compile(form) for form in detector.denylist]  # type: ignore[attr-defined]
-    for detector in get_mapping_from_secret_type_to_class().values()
+    for detector in _DETECTORS.values()
     if issubclass(detector, RegexBasedDetector) and detector.__name__ not in {"IPPublicDetector", *_SLOW}
 }
 """Keys that are known by their form, without those of services that nobody would use here."""
