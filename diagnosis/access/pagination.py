@@ -72,7 +72,8 @@ def difference(total: int, part: int) -> int | None:
 def page(rows: QuerySet[T], *, order: Order, data: Mapping[str, str], size: int) -> Page[T]:
     """The page that `?after=` or `?before=` asks for: the last one for an empty `?before=`, else the first by default.
 
-    One query; two where `?before=` leaves less than a page, because then the whole first page is shown.
+    One query; two where `?before=` leaves less than a page, because then the whole first page is shown. Two or three
+    where nothing is left after `?after=`, because then the last page is shown.
     """
     is_last = data.get("before") == ""
     position = _decode(data.get("before") or data.get("after", ""), order.value_type)
@@ -81,6 +82,8 @@ def page(rows: QuerySet[T], *, order: Order, data: Mapping[str, str], size: int)
     if backward and len(found) <= size:
         backward, position = False, None
         found = list(_from(rows, order, None, backward=False)[: size + 1])
+    elif position is not None and not found:
+        return page(rows, order=order, data={"before": ""}, size=size)
     more, found = len(found) > size, found[:size]
     if backward:
         found.reverse()

@@ -108,7 +108,7 @@ export class Controls {
   #marked(point, box) {
     const viewer = this.#viewer;
     if (viewer.plane) {
-      announce("Places are marked on the slices themselves.");
+      announce("Locations are marked on the slices themselves.");
       return;
     }
     const at = point ?? { x: (box[0] + box[2]) / 2, y: (box[1] + box[3]) / 2 };

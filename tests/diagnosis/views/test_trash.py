@@ -124,6 +124,20 @@ def test_a_long_trash_is_turned_page_by_page(
     assert (first["page"].previous_cursor, second["page"].next_cursor) == ("", "")
 
 
+def test_a_page_whose_rows_have_left_is_not_called_empty(
+    as_user: Client, make: Make, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.views.trash.ROWS_A_PAGE", 2)
+    cases = [make().scan.case for _ in range(3)]
+    for case in cases:
+        trash.delete_case(case, actor=user)
+    cursor = as_user.get("/trash/").context["page"].next_cursor
+    as_user.post(f"/cases/{cases[0].pk}/restore/")
+    response = as_user.get("/trash/", {"after": cursor})
+    assert [row.pk for row, _ in response.context["rows"]] == [cases[2].pk, cases[1].pk]
+    assert "No cases in the trash" not in text(response)
+
+
 def test_the_trash_costs_the_same_whatever_its_length(
     as_user: Client, make: Make, user: User, django_assert_max_num_queries: Any
 ) -> None:

@@ -77,12 +77,12 @@ test("a press within four pixels is a click; one that the browser takes over is 
     [13, false],
     [15, true],
   ]) {
-    const { send, of } = stage({ tool: "place" });
+    const { send, of } = stage({ tool: "mark" });
     send("pointerdown", 10, 10);
     send("pointerup", x, 10);
-    assert.deepEqual(of("release"), [["place", { x, y: 10 }, moved]]);
+    assert.deepEqual(of("release"), [["mark", { x, y: 10 }, moved]]);
   }
-  const { send, asked } = stage({ tool: "place" });
+  const { send, asked } = stage({ tool: "mark" });
   send("pointerdown", 10, 10);
   send("pointercancel", 90, 10);
   assert.deepEqual(asked.at(-1), ["cancel"]);
