@@ -39,7 +39,7 @@ def secret_key(value: str, *, data_dir: Path) -> str:
 
 
 def secret_key_fallbacks(value: list[str], *, data_dir: Path) -> list[str]:
-    """SECRET_KEY_FALLBACKS, or the lines of the file in DATA_DIR, where a restore or whoever rotates keys puts them."""
+    """SECRET_KEY_FALLBACKS, or the lines of the file in DATA_DIR, where a restore or a rotation of keys puts them."""
     file = data_dir / "secret_key_fallbacks"
     return value or (file.read_text(encoding="ascii").split() if file.is_file() else [])
 
@@ -92,7 +92,7 @@ def cookie_name(name: str, *, https: bool) -> str:
 
 
 def second_factor(value: str) -> str:
-    """SECOND_FACTOR: who has to have a second factor."""
+    """SECOND_FACTOR: who needs a second factor."""
     if value not in ("optional", "staff", "all"):
         raise ImproperlyConfigured("SECOND_FACTOR must be optional, staff (who may open the admin) or all.")
     return value

@@ -182,7 +182,7 @@ SIGNED_REVIEW_DAYS = config.days("SIGNED_REVIEW_DAYS", env.int("SIGNED_REVIEW_DA
 # How long a typed password counts before rights and accounts are changed.
 REAUTHENTICATION_MINUTES = config.minutes("REAUTHENTICATION_MINUTES", env.int("REAUTHENTICATION_MINUTES", default=15))
 
-# Who has to have a second factor: nobody, who may open the admin, or everybody. Without TLS it is left to each person.
+# Who needs a second factor: nobody, people who may open the admin, or everybody. Without TLS it is left to each person.
 SECOND_FACTOR = config.second_factor(env.str("SECOND_FACTOR", default="staff" if HTTPS else "optional"))
 
 # Minutes without a click after which a session ends; 0: it lasts as long as its cookie.

@@ -1,10 +1,10 @@
 """The chain of the audit trail: each row's hash covers its content and the hash of the row before it.
 
 Rows are written unsealed, so that writers never wait for each other, and sealed seconds later by the beat, in the order
-in which it finds them: a transaction that commits late gets a later position, and none is skipped. Whoever changes,
-removes, adds or swaps sealed rows breaks the chain there or at the next row. A chain inside one database can't show
-that somebody computed a new chain over everything, or cut off its end: for these, keep a head somewhere else (`head`;
-the log has each one) and give it to `verify`. See docs/adr/0015-sealed-audit.md.
+in which it finds them: a transaction that commits late gets a later position, and none is skipped. Changing, removing,
+adding or swapping sealed rows breaks the chain there or at the next row. A chain inside one database can't show that
+somebody computed a new chain over everything, or cut off its end: for these, keep a head somewhere else (`head`; the
+log has each one) and give it to `verify`. See docs/adr/0015-sealed-audit.md.
 """
 
 import hashlib

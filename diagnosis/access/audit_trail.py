@@ -23,7 +23,7 @@ def may_read(user: AnyUser) -> bool:
 
 
 def events(user: AnyUser) -> QuerySet[AuditEvent]:
-    """The events that `user` may see, newest first; none for who may not read the trail."""
+    """The events that `user` may see, newest first; none for users who may not read the trail."""
     return shown_to(user, AuditEvent.objects.all()) if may_read(user) else AuditEvent.objects.none()
 
 

@@ -38,8 +38,8 @@ class SiteWordsValidator:
 class BreachedPasswordValidator:
     """Refuses passwords known from breaches, where the administrator has named a file or a service to look in.
 
-    A password that could not be looked up is accepted, and the audit trail says so: whoever has to change a stolen
-    password at once must be able to while the service is away.
+    A password that could not be looked up is accepted, and the audit trail says so: people must be able to change a
+    stolen password at once, even while the service is down.
     """
 
     def validate(self, password: str, user: Any = None) -> None:

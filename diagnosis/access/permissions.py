@@ -13,7 +13,7 @@ def may_change(user: AnyUser, case: Case) -> bool:
 
 
 def may_run(user: AnyUser, prediction: Prediction) -> bool:
-    """Whoever may change a case may retry and cancel its runs, and so may those to whom it is assigned.
+    """People who may change a case may retry and cancel its runs, and so may its assignees.
 
     Costs no query for a prediction that was read through `selectors.predictions`.
     """

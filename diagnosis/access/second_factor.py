@@ -1,5 +1,5 @@
-"""Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who has to have one. `passkeys`
-are the other kind.
+"""Second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes, and who needs one. `passkeys` are
+the other kind.
 
 The app's secret takes SECRET_KEY and the seed in the database (`app_secret`), so a copied database gives no codes. A
 recovery code is 120 random bits, for which one SHA-256 is hash enough.
@@ -101,7 +101,7 @@ def drop_if_empty(user: User) -> None:
 def remove(user: User, *, actor: User | None) -> bool:
     """Remove app, passkeys and recovery codes. False: there was nothing.
 
-    Whoever has to have a second factor adds one at the next page.
+    People who need a second factor add one on the next page.
     """
     with transaction.atomic():
         removed = bool(SecondFactor.objects.filter(user=user.pk).delete()[0])

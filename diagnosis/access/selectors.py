@@ -2,8 +2,8 @@
 to them or to a group of theirs; admins and members of the group "reader" see all. Nobody sees what is in the trash,
 except those who may restore it (`diagnosis.access.trash`). `blinding` hides what a reader may not know yet.
 
-The user of a request is loaded with `user_columns`, so for whoever has nothing assigned the rule is a plain condition
-on the owner that an index answers.
+The user of a request is loaded with `user_columns`, so for users without assignments the rule is a plain condition on
+the owner that an index answers.
 """
 
 from collections.abc import Iterable, Mapping

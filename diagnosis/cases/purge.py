@@ -115,7 +115,7 @@ def _purge_scan(scan: Scan, now: datetime) -> int:
 def _delete_scans(scans: list[Scan]) -> dict[str, Any]:
     """Delete scans with all that hangs on them. Returns what the audit row keeps of it."""
     ids = [scan.pk for scan in scans]
-    # First, as whoever reviews one does: taken last, this lock and theirs could wait for each other.
+    # First, as reviews do: taken last, this lock and a review's could wait for each other.
     list(Scan.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
     reviews, predictions = Review.objects.filter(scan__in=ids), Prediction.objects.filter(scan__in=ids)
     facts = {

@@ -35,9 +35,9 @@ _PRESENCE = {
 def report(result: Result) -> Dataset:
     """The report on a result: a Comprehensive SR.
 
-    It is verified, by who signed it, and final only where a signature attests this very result (PS3.3, C.17.2).
-    Whatever changes in the readings, or in whether they verify the result, makes another document with a UID of its
-    own, for a verified one must not change.
+    It is verified (by the signer) and final only where a signature attests this very result (PS3.3, C.17.2). Whatever
+    changes in the readings, or in whether they verify the result, makes another document with a UID of its own, for a
+    verified one must not change.
     """
     references = [_evidence_dataset(result, source) for source in result.sources]
     groups = [_scan_group(result)] + [_image_group(result, source, box) for source, box in _boxes(result)]

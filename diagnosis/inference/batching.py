@@ -25,7 +25,7 @@ _CANDIDATES = 8  # rows to try; other workers may be claiming the same ones
 class Batch:
     """Iterate to claim predictions one by one, beginning with `first`, which is claimed already.
 
-    held: claimed and without a result yet, in order. Whoever records a result takes its prediction out.
+    held: claimed and without a result yet, in order. Recording a result takes its prediction out.
     """
 
     first: Prediction

@@ -223,7 +223,8 @@ def _sign(scan: Scan, earlier: Review, reader: User) -> Review:
 
 
 def _role(scan: Scan, reader: User) -> Role:
-    """An adjudicator decides where others who signed disagree; whoever reads after another is the second reader."""
+    """An adjudicator decides where signed readings of others disagree; a person who reads after another is the second
+    reader."""
     others = Review.objects.filter(scan=scan, current=True).exclude(reader=reader).exclude(state=ReviewState.DRAFT)
     rows = list(others)
     if consensus.disagree([row for row in rows if row.state == ReviewState.SIGNED]):

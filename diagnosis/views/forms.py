@@ -55,7 +55,7 @@ class LoginForm(AuthenticationForm):
 
 
 class NewPasswordForm(PasswordChangeForm):
-    """Django's; the old password takes the way of a login, so that the same limits hold."""
+    """Django's; the old password is checked as at a login, so that the same limits hold."""
 
     def clean_old_password(self) -> str:
         password = str(self.cleaned_data["old_password"])
@@ -73,7 +73,7 @@ def _is_password_of(user: Any, password: str) -> bool:
 
 
 class ConfirmForm(forms.Form):
-    """The password of whoever is logged in. It takes the way of a login, so that the same limits hold."""
+    """The password of the logged-in user, checked as at a login, so that the same limits hold."""
 
     password = forms.CharField(
         strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True})

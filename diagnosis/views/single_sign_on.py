@@ -50,7 +50,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def link(request: HttpRequest) -> HttpResponse:
-    """Link one's account to whoever logs in at the provider next, in this session."""
+    """Link one's account to the person who next logs in at the provider, in this session."""
     if not reauthentication.is_recent(request):
         return _ask_who_it_is(request)
     return _leave(request, Purpose.LINK, reverse("sessions"))

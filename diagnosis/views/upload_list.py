@@ -63,7 +63,7 @@ def image(request: HttpRequest, row_id: int) -> HttpResponse:
 
 @require_safe
 def session(request: HttpRequest) -> HttpResponse:
-    """Where a login leads that an open upload page asked for. To its script: who is logged in, and the new token."""
+    """Where a login leads that an open upload page asked for. For its script: who is logged in, and the new token."""
     if wants_rows(request):
         return JsonResponse({"user": request.user.pk, "name": request.user.get_username(), "token": get_token(request)})
     return render(request, "diagnosis/upload_session.html")

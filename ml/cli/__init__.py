@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output stopped, such as `| head`
+    except BrokenPipeError:  # the reader of our output stopped, such as `| head`
         sys.stderr.close()
         return 0
 

@@ -1,4 +1,4 @@
-"""`/metrics`: for who knows the token, whatever is down, and without a name in it."""
+"""`/metrics`: for clients with the token, whatever is down, and without a name in it."""
 
 import gc
 import os

@@ -65,7 +65,7 @@ def start(request: HttpRequest, *, purpose: Purpose, target: str, redirect_uri: 
 
 
 def finish(request: HttpRequest) -> Done:
-    """Take whoever comes back from the provider: log in, confirm or link.
+    """Handle the return from the provider: log in, confirm or link.
 
     Raises Refused, with an audit row that says why, or lockout.Locked while the address has to wait. An answer to
     nothing, by way of another site's page, is refused without either.
@@ -155,7 +155,7 @@ def _still_there(request: HttpRequest, flow: dict[str, Any], claims: dict[str, A
         raise Refused("session_over", "Your session here has ended meanwhile. Log in again.")
     if not _is_new(flow, claims):
         raise Refused(
-            "login_too_old", "The provider does not say that you logged in there just now, so nothing is done."
+            "login_too_old", "The provider does not confirm that you have just logged in there, so nothing was done."
         )
     return request.user
 

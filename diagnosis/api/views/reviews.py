@@ -51,7 +51,7 @@ class ReviewFilter(django_filters.FilterSet):
 
 @extend_schema_view(list=extend_schema(summary="Reviews"), retrieve=extend_schema(summary="One review"))
 class ReviewViewSet(ListRetrieveViewSet[Review]):
-    """What people read in scans: your own, and those that others have committed. Who reads blind first sees those of
+    """What people read in scans: your own, and those that others have committed. Blind-first readers see those of
     others once they have committed their own."""
 
     token_scope = Scope.REVIEW
@@ -67,7 +67,7 @@ class ReviewViewSet(ListRetrieveViewSet[Review]):
         summary="Record an opinion", request=NewReviewSerializer, responses={201: ReviewSerializer, **_CONFLICTS}
     )
     def create(self, request: Request) -> Response:
-        """`state`: draft, committed (frozen; reveals the model's result to who reads blind first) or signed. The same
+        """`state`: draft, committed (frozen; reveals the model's result to blind-first readers) or signed. The same
         opinion sent twice is recorded once; 409 if you have committed another one, or `version` is out of date."""
         asked = NewReviewSerializer(data=request.data)
         asked.is_valid(raise_exception=True)

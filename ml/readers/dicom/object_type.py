@@ -1,6 +1,6 @@
 """Which DICOM objects are analyzed: MR images as acquired. All others are set aside.
 
-The reason names the deciding tag, so that whoever exported the files knows which ones to leave out.
+The reason names the deciding tag, so that the exporter of the files knows which ones to leave out.
 """
 
 from pydicom.dataset import Dataset

@@ -1,6 +1,6 @@
 """FreeSurfer's MGH, and MGZ, which is MGH gzipped.
 
-The header is nibabel's. Tags after the voxels, which name files and commands of whoever made the volume, are not read.
+The header is nibabel's. Tags after the voxels, which name files and commands of its author, are not read.
 """
 
 import io

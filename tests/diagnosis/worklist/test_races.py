@@ -1,7 +1,7 @@
 """Two people who act on the same rows at the same moment.
 
-Each act is done and audited once, and who comes second is told of each row what became of it. It needs PostgreSQL, on
-which the verification suite runs this file.
+Each act is done and audited once, and the second request gets the outcome for each row. It needs PostgreSQL, on which
+the verification suite runs this file.
 """
 
 from collections.abc import Callable
