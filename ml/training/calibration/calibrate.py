@@ -20,13 +20,13 @@ from scipy.special import expit, softmax
 
 from ml.contracts import BrainscanError
 from ml.model.calibration import Calibration
+from ml.training import metrics
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import Curve, fit_bagged
 from ml.training.calibration.resampling import draw_counts
 from ml.training.data.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
 from ml.training.data.table import Row
-from ml.training.evaluation import metrics
-from ml.training.evaluation.metrics import Floats, Ints
+from ml.training.metrics import Floats, Ints
 
 SEED = 0
 RESAMPLES = 200

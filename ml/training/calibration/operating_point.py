@@ -12,10 +12,10 @@ import numpy as np
 import sklearn.metrics
 from scipy.special import expit, logit
 
+from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
-from ml.training.evaluation import metrics
-from ml.training.evaluation.metrics import Floats, Ints
+from ml.training.metrics import Floats, Ints
 
 SENSITIVITY = 0.95
 ALTERNATIVES = (0.9, 0.95, 0.97, 0.98, 0.99)

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from ml.training.evaluation.metrics import Floats, Ints
+from ml.training.metrics import Floats, Ints
 
 MAX_LAPSE = 0.1
 _FIRST_LAPSE = 0.02  # where the search starts

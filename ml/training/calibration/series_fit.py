@@ -25,13 +25,13 @@ from ml.inference.series import slice_outcome
 from ml.inference.series_pooling import SliceOutcome, pool
 from ml.inference.series_summary import MIN_ACCEPTED
 from ml.model.series_calibration import BY_CELL, CellPooling, NeighborPooling, Pooling
+from ml.training import metrics
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import fit_platt, platt_targets
 from ml.training.calibration.resampling import draw_counts
 from ml.training.calibration.series_examples import VARIANTS, Example, examples
 from ml.training.data.series_table import WholeSeries
-from ml.training.evaluation import metrics
-from ml.training.evaluation.metrics import Floats, Ints
+from ml.training.metrics import Floats, Ints
 
 SHARPNESS = (0.5, 1.0, 2.0, 3.0)
 DEPTHS = (0.02, 0.04, 0.06)

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, HeadOutputs, Heads, describe
 from ml.model.vgg16 import Maps as Pass
+from ml.training import metrics
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
 from ml.training.data.targets import POSITIVE
 from ml.training.detector.features import Maps
-from ml.training.evaluation import metrics
 
 Floats = NDArray[np.float32]
 Tensors = dict[str, Floats]

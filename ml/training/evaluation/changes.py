@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ml.contracts import BrainscanError
+from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
-from ml.training.evaluation import metrics
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.scored import Scored
 from ml.training.evaluation.tables import line

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row, brain_rows
-from ml.training.evaluation import metrics
 from ml.training.evaluation.prototype import RECIPE, Recipe
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.summary import measure, rate

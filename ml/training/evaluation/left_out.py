@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ml.contracts import BrainscanError
+from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
-from ml.training.evaluation import metrics
 from ml.training.evaluation.tables import figure, line
 
 COMMAND = "python -m ml left-out results.json … --reference results.json --data folder --out docs/figures/left-out.json"

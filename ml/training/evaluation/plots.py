@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
-from ml.training.evaluation import metrics
 from ml.training.evaluation.report import POOLED
 from ml.training.evaluation.scored import Scored
 

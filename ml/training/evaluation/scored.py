@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml.contracts import TUMOR_TYPES, Analysis
 from ml.training.data.table import Row
 from ml.training.evaluation.localization import Localization, localize
-from ml.training.evaluation.metrics import Floats
+from ml.training.metrics import Floats
 
 
 @dataclass(frozen=True, slots=True)

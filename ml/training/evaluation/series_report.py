@@ -11,10 +11,10 @@ import numpy as np
 
 from ml.inference.series_summary import summarize
 from ml.model.series_calibration import SeriesCalibration
+from ml.training import metrics
 from ml.training.calibration.series_examples import FREE, PART, THINNED, WHOLE, Example, examples
 from ml.training.calibration.series_fit import Findings, outcomes
 from ml.training.data.series_table import WholeSeries
-from ml.training.evaluation import metrics
 from ml.training.evaluation.summary import measure, rate
 
 ALL = "all"

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contracts import TUMOR_TYPES
+from ml.training import metrics
 from ml.training.data.dataset import UNKNOWN_TYPE, tumor_targets, type_targets
-from ml.training.evaluation import metrics
-from ml.training.evaluation.metrics import Floats, Ints
 from ml.training.evaluation.scored import Refused, Scored
+from ml.training.metrics import Floats, Ints
 
 
 def summarize(scored: Scored, *, threshold: float, refused: list[Refused]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pytest
 import scipy.linalg  # noqa: F401 -- the limit below holds for libraries that are loaded by then
 from threadpoolctl import threadpool_limits
 
+from ml.training import metrics
 from ml.training.calibration import calibrate
-from ml.training.evaluation import metrics
 
 
 @pytest.fixture(autouse=True)

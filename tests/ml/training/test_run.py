@@ -62,7 +62,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.isfinite(logits).all()
         return calibrate(rows, 2.0 * tumor_targets(rows) - 1, types)
 
-    monkeypatch.setattr("ml.training.evaluation.metrics.RESAMPLES", 10)  # intervals have tests of their own
+    monkeypatch.setattr("ml.training.metrics.RESAMPLES", 10)  # intervals have tests of their own
     monkeypatch.setattr(fit_heads, "collect", lambda forward, rows, *, seed: (small.no_images(), None, None))
     monkeypatch.setattr(fit_heads, "fit_gate", lambda *images, val, seed: (open_gate(), {"what": "open"}))
     monkeypatch.setattr(fit_heads, "calibrate", separable)

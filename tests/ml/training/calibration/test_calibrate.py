@@ -8,10 +8,10 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.contracts import TUMOR_TYPES
 from ml.model.calibration import Calibration
+from ml.training import metrics
 from ml.training.calibration import calibrate, platt_fit
 from ml.training.calibration.calibrate import CalibrationError
 from ml.training.data.dataset import tumor_targets
-from ml.training.evaluation import metrics
 from tests.ml.training.simulated import population, row
 
 NO_TYPES = np.zeros((1, 3))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.training import metrics
 from ml.training.calibration import calibrate, operating_point
 from ml.training.data.dataset import tumor_targets
-from ml.training.evaluation import metrics
 from tests.ml.training.simulated import population
 
 
