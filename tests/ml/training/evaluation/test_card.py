@@ -108,7 +108,8 @@ def test_the_readme_states_the_shipped_figures(shipped: Manifest) -> None:
     assert f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} at its threshold" in text
     assert f"AUROC is {flair:.2f} for FLAIR and {t1c:.2f} for T1 post-contrast" in text
     assert f"left out of its training, it refused {100 * gate['leave_one_kind_out_all']['share']:.0f} %" in text
-    assert f"In {100 * pooled['evidence']['in_box_or_mask']['value']:.0f} % of the test slices with a marked tumor" in text
+    located = pooled["evidence"]["in_box_or_mask"]["value"]
+    assert f"In {100 * located:.0f} % of the test slices with a marked tumor" in text
 
 
 def test_it_names_sources_licenses_and_what_it_is_not(shipped: Manifest) -> None:
