@@ -59,6 +59,7 @@ def test_rows_in_the_trash_are_hidden_from_everybody(what: str, user: Any, reade
     deleted.save()
     gone = PredictionFactory(scan=scan)
     SliceResult.objects.create(prediction=gone, slice=row, outcome="tumor", tumor_probability=0.9)
+    ReviewFactory(scan=scan, reader=user)
     for person in (user, reader, admin):
         assert not selectors.predictions(person).exists()
         assert not selectors.statuses(person, prediction_ids=[gone.pk]).exists()
@@ -66,6 +67,7 @@ def test_rows_in_the_trash_are_hidden_from_everybody(what: str, user: Any, reade
         assert not selectors.case_scans(person, case=scan.case).exists()
         assert not selectors.slices(person).exists()
         assert not selectors.slice_results(person).exists()
+        assert not selectors.reviews(person).exists()
         assert [case.scan_count for case in selectors.cases(person)] == ([0] if what == "scan" else [])
 
 
@@ -102,8 +104,8 @@ def test_any_number_of_statuses_costs_one_query(user: Any, django_assert_num_que
 
 
 def test_adjacent_predictions_follow_the_order_of_the_case(user: Any) -> None:
-    case = CaseFactory(owner=user)
-    a, b, c = (PredictionFactory(scan=ScanFactory(case=case)) for _ in range(3))
+    case, other = CaseFactory(owner=user), CaseFactory(owner=user)
+    a, _, b, _, c = (PredictionFactory(scan=ScanFactory(case=one)) for one in (case, other, case, other, case))
     newest = PredictionFactory(scan=b.scan)
     assert selectors.adjacent(a) == (None, newest.pk)
     assert selectors.adjacent(newest) == (a.pk, c.pk)

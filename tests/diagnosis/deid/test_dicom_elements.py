@@ -61,6 +61,7 @@ def test_uids_and_pseudonyms_are_those_that_were_given_to_earlier_uploads() -> N
     assert pseudonym(dataset, secret=SECRET) == "G23GYC4T"
     del dataset.IssuerOfPatientID
     assert pseudonym(dataset, secret=SECRET) == "K7HN2YPG"
+    assert cleaned(builders.dicom_dataset(PIXELS, PatientID="4711")).patient == "K7HN2YPG"
 
 
 @pytest.mark.parametrize("nobody", ["x", "XX", "0", "00", "0-0", "111", "AAA", "n_a", "  "])
@@ -189,11 +190,11 @@ def test_elements_after_one_that_is_dropped_are_kept() -> None:
         element("Modality", "CS", "MR"),
         element("ScanningSequence", "CS", "DOE"),
         element("EchoTime", "LO", "ninety"),
-        element("SharedFunctionalGroupsSequence", "LO", "Doe"),
+        element("MREchoSequence", "LO", "Doe"),
         element("PixelSpacing", "DS", ["1", "1"]),
     )
     found = stored(dataset)
-    assert [name in found for name in ("ScanningSequence", "EchoTime", "SharedFunctionalGroupsSequence")] == [False] * 3
+    assert [name in found for name in ("ScanningSequence", "EchoTime", "MREchoSequence")] == [False] * 3
     assert list(found.PixelSpacing) == [1, 1]
 
 
@@ -205,10 +206,11 @@ def test_a_value_that_cannot_be_read_ends_nothing() -> None:
     assert "InstanceNumber" not in found and (found.EchoTime, list(found.PixelSpacing)) == (90, [1, 1])
 
 
-def test_a_term_is_kept_in_upper_case_where_all_of_its_values_are_known() -> None:
+@pytest.mark.parametrize("value", [["SK", "DOE"], None])
+def test_a_term_is_kept_in_upper_case_where_all_of_its_values_are_known(value: Any) -> None:
     dataset = with_elements(
         element("ScanningSequence", "CS", ["se", "ir"]),
-        element("SequenceVariant", "CS", ["SK", "DOE"]),
+        element("SequenceVariant", "CS", value),
         element("ScanOptions", "CS", ["FS", ""]),
         element("ImageType", "CS", ["DOE", "JANE"]),
     )
