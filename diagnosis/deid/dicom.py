@@ -196,6 +196,8 @@ def _kept_number(element: DataElement) -> DataElement | None:
         return None
     if not values or not all(math.isfinite(value) for value in values):
         return None
+    if element.keyword == "LUTDescriptor":  # how many entries: unsigned, in whatever VR
+        values[0] %= 65_536
     multiplicity = dictionary_VM(element.tag)
     values = values[:1] if multiplicity == "1" else values
     if multiplicity.isdigit() and len(values) != int(multiplicity):
@@ -230,7 +232,7 @@ def _truncate_lut(item: Dataset, original: Dataset) -> None:
     if "LUTDescriptor" not in item:
         del item.LUTData
         return
-    entries, table = item.LUTDescriptor[0] % 65_536 or 65_536, item.LUTData
+    entries, table = item.LUTDescriptor[0] or 65_536, item.LUTData
     if isinstance(table, bytes):
         table = lookup_tables.little_endian(original)
         item["LUTData"].value = table[: 2 * entries if len(table) >= 2 * entries else entries + entries % 2]

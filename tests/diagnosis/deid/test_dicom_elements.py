@@ -324,8 +324,9 @@ def test_frames_that_no_element_can_hold_are_refused() -> None:
         (3, bytes(range(6)), struct.pack("<3H", *struct.unpack("<3H", bytes(range(6))))),
         (5, bytes(range(8)), bytes(range(6))),
         (0, bytes(2 * 65_536 + 2), bytes(2 * 65_536)),
+        (40_000 - 65_536, bytes(2 * 40_001), bytes(2 * 40_000)),
     ],
-    ids=["words", "bytes", "odd in words", "odd in bytes", "the longest"],
+    ids=["words", "bytes", "odd in words", "odd in bytes", "the longest", "signed"],
 )
 def test_a_table_ends_where_its_descriptor_says(entries: int, data: bytes, kept: bytes) -> None:
     table = Dataset()
