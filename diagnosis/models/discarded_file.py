@@ -23,7 +23,7 @@ class DiscardedFile(models.Model):
 
 
 def discard(names: Iterable[str]) -> None:
-    """Note files that may no longer be needed. A slice that moved to another scan may still provide the old one's
+    """Note the files that no row needs now. A slice that moved to another scan may still provide the old one's
     preview."""
     DiscardedFile.objects.bulk_create([DiscardedFile(name=name) for name in unnamed(names)], ignore_conflicts=True)
 

@@ -17,6 +17,7 @@ FILES = (
     "tests/diagnosis/access/test_audit_chain.py",
     "tests/diagnosis/access/test_lockout.py",
     "tests/diagnosis/access/test_ownership.py",
+    "tests/diagnosis/access/test_pagination.py",
     "tests/diagnosis/access/test_passkeys.py",
     "tests/diagnosis/access/test_second_factor.py",
     "tests/diagnosis/api/contract.py",
