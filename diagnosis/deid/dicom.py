@@ -241,7 +241,7 @@ def _truncate_lut(item: Dataset, original: Dataset) -> None:
 
 
 def _many(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, (MultiValue, list, tuple)) else [] if value in (None, "") else [value]
+    return value if isinstance(value, (MultiValue, list, tuple)) else [] if value is None else [value]
 
 
 def _frames(dataset: FileDataset, count: int) -> Iterator[NDArray[Any]]:
@@ -279,7 +279,7 @@ def _describe(result: Dataset, frame: NDArray[Any], count: int) -> None:
         for keyword in ("BitsStored", "HighBit", "PixelRepresentation"):
             result.pop(keyword, None)
         return
-    stored = result.BitsAllocated if color else int(result.get("BitsStored", result.BitsAllocated))
+    stored = result.BitsAllocated if color else int(result.BitsStored)
     result.BitsStored = min(stored, result.BitsAllocated)
     result.HighBit, result.PixelRepresentation = result.BitsStored - 1, int(frame.dtype.kind == "i")
 

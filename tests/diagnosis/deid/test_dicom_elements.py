@@ -254,12 +254,12 @@ def test_what_describes_the_pixels_fits_them() -> None:
     assert (found.PhotometricInterpretation, found.PlanarConfiguration) == ("RGB", 0)
     assert "NumberOfFrames" not in found
 
-    gray = builders.dicom_dataset(np.zeros((2, 4, 5), np.int16))
+    gray = builders.dicom_dataset(np.arange(40, dtype=np.int16).reshape(2, 4, 5))
     gray.BitsStored, gray.HighBit, gray.PhotometricInterpretation = 12, 3, "HSV"
     found = stored(gray)
     assert [found[name].value for name in names] == [4, 5, 1, 16, 12, 11, 1]
     assert (found.PhotometricInterpretation, found.NumberOfFrames) == ("MONOCHROME2", 2)
-    assert "PlanarConfiguration" not in found
+    assert "PlanarConfiguration" not in found and found.pixel_array.ravel().tolist() == list(range(40))
 
 
 @pytest.mark.parametrize(
