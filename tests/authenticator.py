@@ -34,7 +34,8 @@ class Authenticator:
     def create(self, options: dict[str, Any], **lies: Any) -> str:
         """The answer to options for a new passkey."""
         self.handle = options["user"]["id"]
-        key = lies.pop("key", None) or ES256.from_cryptography_key(self._key.public_key())
+        public = self._key.public_key()
+        key = lies.pop("key", None) or ES256.from_cryptography_key(public)  # type: ignore[no-untyped-call]
         credential = AttestedCredentialData.create(b"\0" * 16, self.id, key)
         host = lies.pop("host", options["rp"]["id"])
         data = self._data(host, ATTESTED, credential)
@@ -59,7 +60,11 @@ class Authenticator:
         if self.count is not None:
             self.count += 1
         flags |= PRESENT | (VERIFIED if self.verifies else 0)
-        return AuthenticatorData.create(sha256(host.encode()).digest(), flags, self.count or 0, credential)  # type: ignore[arg-type]
+        said = AuthenticatorData.FLAG(flags)
+        data: AuthenticatorData = AuthenticatorData.create(
+            sha256(host.encode()).digest(), said, self.count or 0, credential
+        )
+        return data
 
     def _client(self, kind: str, options: dict[str, Any], lies: dict[str, Any]) -> CollectedClientData:
         said = {"type": kind, "challenge": websafe_decode(options["challenge"]), "origin": self.origin} | lies

@@ -8,6 +8,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import nibabel as nib
@@ -86,7 +87,7 @@ def jpeg_bytes(pixels: NDArray[Any] | None = None, **options: Any) -> bytes:
 
 def stored(upright: U8, orientation: int) -> U8:
     """`upright` as a file with this EXIF orientation (1 to 8) stores it."""
-    turn = {
+    turns: dict[int, Callable[[U8], U8]] = {
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
         3: lambda a: a[::-1, ::-1],
@@ -95,8 +96,8 @@ def stored(upright: U8, orientation: int) -> U8:
         6: lambda a: np.rot90(a, 1),
         7: lambda a: a[::-1, ::-1].T,
         8: lambda a: np.rot90(a, -1),
-    }[orientation]
-    return np.ascontiguousarray(turn(upright))
+    }
+    return np.ascontiguousarray(turns[orientation](upright))
 
 
 def exif_jpeg(upright: U8, orientation: int) -> bytes:
@@ -253,6 +254,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def nifti(voxels: NDArray[Any], affine: NDArray[Any] | None) -> Any:
+    """A NIfTI-1 image; nibabel gives its class no types."""
+    return nib.Nifti1Image(voxels, affine)  # type: ignore[no-untyped-call]
+
+
 def nifti_bytes(
     frames: int = 8, *, size: int = 96, thickness: float = 5.0, lowest: float = 0.0, blank: bool = False
 ) -> bytes:
@@ -261,7 +267,7 @@ def nifti_bytes(
     planes = np.zeros_like(planes) if blank else planes
     affine = np.diag([1.0, 1.0, thickness, 1.0])
     affine[2, 3] = lowest
-    return bytes(nib.Nifti1Image(planes, affine).to_bytes())
+    return bytes(nifti(planes, affine).to_bytes())
 
 
 def jpeg_with_scans(count: int, *, size: int = 64) -> bytes:

@@ -74,11 +74,12 @@ def _kept_rows_can_be_flushed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def delete_audit_trail() -> None:
+    triggers: Any = _audit_triggers  # migrations have no types
     with connection.schema_editor() as editor:
-        _audit_triggers.drop(None, editor)
+        triggers.drop(None, editor)
         editor.execute("DELETE FROM diagnosis_disclosure")
         editor.execute("DELETE FROM diagnosis_auditevent")
-        _audit_triggers.create(None, editor)
+        triggers.create(None, editor)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,12 +53,13 @@ def test_limits_are_those_of_the_code(what: str, limit: str) -> None:
 def rooms() -> Iterator[Path]:
     """The source files of all that reads, cleans and takes in files."""
     for module in (readers, deid, intake):
+        assert module.__file__ is not None
         yield from Path(module.__file__).parent.rglob("*.py")
 
 
 def raised_codes() -> set[str]:
     """The codes of every `UnreadableImage(code, sentence)` in these rooms."""
-    codes = set(unread.WHAT_TO_DO) | {rejections.CONFIRMABLE}
+    codes: set[Any] = set(unread.WHAT_TO_DO) | {rejections.CONFIRMABLE}
     for path in rooms():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "UnreadableImage":

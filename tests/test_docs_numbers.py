@@ -1,6 +1,7 @@
 """Limits, pauses and sizes that the pages tell are those of the code."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -35,7 +36,7 @@ WORDS = {
 
 _each, _all = intake._memory_each.of(None)._size // MEGABYTE, intake._memory._size // MEGABYTE
 _failures = {kind: WORDS[rule.allowed] for kind, rule in lockout.RULES.items()}
-_beat = {name: entry["schedule"] for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}
+_beat: dict[str, Any] = {name: entry["schedule"] for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}
 _hours = settings.SESSION_COOKIE_AGE // 3600
 _resent = transitions.MESSAGE_LOST_AFTER.total_seconds() + _beat["sweep-stale"]
 _taken_over = WORDS[int(heartbeats.INTERVAL * (heartbeats.MAX_MISSED + 1))]

@@ -173,7 +173,8 @@ def test_lost_doubled_and_unfinished_predictions_are_found() -> None:
             return "a warning\nSTATE" + json.dumps({"copies": 2, "rows": rows})
 
     ledger = Ledger(taken=dict.fromkeys(range(1, 8), "a.png"), deleted={4})
-    assert balance(Site(), ledger) == Balance(taken=7, lost=[3], doubled=[6, 7, 8], no_result=[5], copies=2)
+    site: Any = Site()
+    assert balance(site, ledger) == Balance(taken=7, lost=[3], doubled=[6, 7, 8], no_result=[5], copies=2)
 
 
 def found(*, lost: int = 0, a_minute: float = 0.0, unexpected: int = 0, trail: str = "whole") -> report.Found:

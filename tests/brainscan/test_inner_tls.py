@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -77,7 +78,8 @@ def _serve(raw: socket.socket, context: ssl.SSLContext, inside: str) -> None:
 
 def ask_queue(url: str) -> bool:
     with Connection(config.broker_url(url)) as connection:
-        return bool(connection.default_channel.client.ping())
+        channel: Any = connection.default_channel
+        return bool(channel.client.ping())
 
 
 def ask_cache(url: str) -> bool:

@@ -1,5 +1,6 @@
 """`/metrics`: for clients with the token, whatever is down, and without a name in it."""
 
+import ctypes
 import gc
 import os
 import subprocess
@@ -134,7 +135,7 @@ def test_allocated_memory_counts_large_blocks_and_small_objects(client: Client, 
 
 
 def test_another_c_library_tells_nothing(client: Client, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     memory._mallinfo2.cache_clear()
     assert "brainscan_web_allocated_bytes" not in samples(client)
     memory._mallinfo2.cache_clear()

@@ -14,7 +14,7 @@ from diagnosis.models import AuditEvent
 WRONG = {"username": "ada", "password": "wrong"}
 
 
-def address_of_a_failed_login(**headers: str) -> str | None:
+def address_of_a_failed_login(**headers: Any) -> str | None:
     assert Client().post("/login/", WRONG, secure=True, **headers).status_code == 200
     return AuditEvent.objects.get(action="user.login_failed").address
 

@@ -38,8 +38,8 @@ def test_by_default_the_provider_decides_nothing_here(read: Read) -> None:
 def test_rules_are_read_as_claim_and_values(read: Read) -> None:
     found = read(READERS="realm_access.roles = reader | senior reader", ACR="2 gold", SCOPES="openid groups")
     assert found is not None and found.readers is not None
-    assert (found.readers.claim, found.readers.values) == ("realm_access.roles", {"reader", "senior reader"})
-    assert (found.acr, found.scopes) == ({"2", "gold"}, ("openid", "groups"))
+    assert (found.readers.claim, found.readers.values) == ("realm_access.roles", frozenset({"reader", "senior reader"}))
+    assert (found.acr, found.scopes) == (frozenset({"2", "gold"}), ("openid", "groups"))
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ def collected(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
+def stored_name(name: str) -> str:
+    """The hashed name under which a file is served."""
+    storage: Any = staticfiles_storage
+    return str(storage.stored_name(name))
+
+
 def test_the_project_uses_this_storage() -> None:
     text = (Path(project.BASE_DIR) / "brainscan" / "settings.py").read_text()
     assert '"staticfiles": {"BACKEND": "brainscan.static_storage.StaticFilesStorage"}' in text
@@ -39,7 +45,7 @@ def test_the_project_uses_this_storage() -> None:
 def test_every_import_leads_to_a_hashed_file(collected: Path) -> None:
     followed = 0
     for module in MODULES:
-        file = collected / staticfiles_storage.stored_name(str(module))
+        file = collected / stored_name(str(module))
         for target in IMPORT.findall(file.read_text()):
             assert HASHED.search(target), f"{module} imports {target}"
             assert (file.parent / target).is_file(), f"{module} imports {target}"
@@ -49,10 +55,10 @@ def test_every_import_leads_to_a_hashed_file(collected: Path) -> None:
 
 def test_a_module_has_one_address_wherever_it_is_imported(collected: Path) -> None:
     """Two addresses would be two instances of the module, each with a state of its own."""
-    poller = collected / staticfiles_storage.stored_name("js/poller.js")
+    poller = collected / stored_name("js/poller.js")
     for importer in ("js/app.js", "js/upload.js"):
-        assert f'"./{poller.name}"' in (collected / staticfiles_storage.stored_name(importer)).read_text()
+        assert f'"./{poller.name}"' in (collected / stored_name(importer)).read_text()
 
 
 def test_scripts_of_other_packages_stay_as_they_are(collected: Path) -> None:
-    assert "./not-shipped.js" in (collected / staticfiles_storage.stored_name("package/bundle.js")).read_text()
+    assert "./not-shipped.js" in (collected / stored_name("package/bundle.js")).read_text()

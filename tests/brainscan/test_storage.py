@@ -1,5 +1,6 @@
 """STORAGE_URL alone moves files to an S3 bucket: write, read, delete, never overwrite, and signed addresses only."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -12,7 +13,7 @@ from brainscan import config
 
 
 @pytest.fixture
-def storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3Storage]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():

@@ -52,7 +52,7 @@ def test_one_trace_leads_from_the_upload_to_its_prediction(
     [message] = [json.loads(raw) for raw in valkey.lrange(QUEUE, 0, -1)]
     kwargs = json.loads(message["headers"]["kwargsrepr"].replace("'", '"'))
     as_a_worker_does = build_tracer(RUN_PREDICTION, run_prediction, app=run_prediction.app)
-    as_a_worker_does(message["headers"]["id"], (), kwargs, message["headers"])
+    as_a_worker_does(message["headers"]["id"], [], kwargs, message["headers"])
     found = ended()
 
     request, message_span = named(found, "POST upload/"), named(found, f"apply_async/{RUN_PREDICTION}")

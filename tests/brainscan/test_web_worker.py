@@ -42,7 +42,7 @@ def test_a_request_is_whole_once_its_head_and_a_small_body_have_arrived(
 def test_a_client_that_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     now = [time.monotonic()]
-    monkeypatch.setattr(web_worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with TimedSocket(ours) as timed, theirs:
         timed.setblocking(True)
         assert timed.gettimeout() == web_worker.STALL_SECONDS
@@ -58,12 +58,14 @@ def test_a_client_that_sends_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("sent", "answered"), [(b"GET / HTTP/1.1\r\n\r\n", True), (b"", False)])
-def test_a_request_that_came_as_its_connection_expired_is_answered(sent: bytes, answered: bool) -> None:
+def test_a_request_that_came_as_its_connection_expired_is_answered(
+    sent: bytes, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Closed with it unread, the connection would be reset; one that nobody uses is closed."""
     config = Config()
     worker = Worker(1, 0, [], None, 30, config, Logger(config))
     worker.poller, given = selectors.DefaultSelector(), list[TConn]()
-    worker.enqueue_req = given.append
+    monkeypatch.setattr(worker, "enqueue_req", given.append)
     ours, theirs = socket.socketpair()
     with worker.poller, ours, theirs:
         conn = TConn(config, ours, "", "")

@@ -21,6 +21,7 @@ from diagnosis.models import Prediction
 from diagnosis.models.prediction import ACTIVE
 from ml.contracts import Image
 from ml.model.vgg16 import FEATURE_LAYERS, Maps
+from ml.readers.values import GrayValues
 
 FOLDER = Path(os.environ.get("BRAINSCAN_CASES", Path(__file__).resolve().parents[3] / "shared" / "cases"))
 
@@ -64,6 +65,9 @@ class Planes:
     def image(self, index: int) -> Image:
         height, width = self.planes[index].shape
         return Image(self.planes[index], "bare", width, height)
+
+    def values(self, index: int) -> GrayValues:
+        raise NotImplementedError
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ from PIL import Image
 
 from diagnosis import demo
 from diagnosis.demo import Lesion, Sample
+from ml.average_brain import Volume
 from ml.readers import open_file
 
 LESION = Lesion(center=(0.6, 0.5, 0.5), radius=0.1)
 
 
-def ball(shape: tuple[int, int, int] = (64, 72, 60)) -> demo.Volume:
+def ball(shape: tuple[int, int, int] = (64, 72, 60)) -> Volume:
     """An even ball of tissue in an empty volume."""
     axes = np.meshgrid(*[np.linspace(-1, 1, size) for size in shape], indexing="ij")
     return np.where(sum(axis**2 for axis in axes) < 0.81, 0.6, 0.0).astype(np.float32)

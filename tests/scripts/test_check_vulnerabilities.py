@@ -46,7 +46,7 @@ def test_every_lock_that_runs_beside_data_is_checked(monkeypatch: pytest.MonkeyP
         assert {"--strict", "--require-hashes", "pypi"} <= set(command)
         return subprocess.CompletedProcess(command, int(vulnerable and len(asked) == 1))
 
-    monkeypatch.setattr(check_vulnerabilities.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with serving(lambda path, headers: (200, {}, KNOWN)) as host:
         monkeypatch.setattr(check_vulnerabilities, "DATABASES", {"pypi": f"http://{host}/"})
         assert check_vulnerabilities.main() == int(vulnerable)

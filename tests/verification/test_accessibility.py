@@ -6,6 +6,7 @@ The pages are found from the site's addresses: a new one is looked at, or it has
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def values(site: Site) -> dict[str, int]:
     _, receipt = client.upload(*images, case="AXE-1")
     ids = [scan["prediction"]["id"] for scan in receipt["scans"]]
     for prediction in ids:
-        wait_for("a result", lambda prediction=prediction: client.wait(prediction), seconds=60)
+        wait_for("a result", partial(client.wait, prediction), seconds=60)
     _rows_of_the_administration(site, client, prediction=ids[0], case=receipt["case_id"])
     return {
         "prediction_id": ids[0],

@@ -33,7 +33,7 @@ SLICES = [
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def databases(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+def databases(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The environment of a site, and of the empty one that takes its place."""
     if request.param == "sqlite":
         yield {}, {}
@@ -72,7 +72,7 @@ def backed_up(site: Site, client: Client, target: Path, **database: str) -> dict
 
 @pytest.mark.timeout(900)
 def test_a_backup_comes_back_whole(
-    tmp_path: Path, databases: tuple[dict[str, str], dict[str, str]], request: pytest.FixtureRequest
+    tmp_path: Path, databases: tuple[dict[str, Any], dict[str, Any]], request: pytest.FixtureRequest
 ) -> None:
     here, there = databases
     target, empty = tmp_path / "backup", tmp_path / "restored"

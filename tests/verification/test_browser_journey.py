@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests import builders
 from tests.verification.services import PASSWORD, Site
@@ -82,7 +82,12 @@ def test_a_message_from_an_injected_name_stays_text(page: Page, site: Site, real
         (name, real_scans["tumor"][20].read_bytes()), ("<script>alert(2)</script>.png", b"text"), case="NAMES-1"
     )
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def answer(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", answer)
     page.goto("/login/")
     page.get_by_label("User name").or_(page.get_by_label("Username")).fill("admin")
     page.get_by_label("Password", exact=True).fill(PASSWORD)

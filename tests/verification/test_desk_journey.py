@@ -30,7 +30,9 @@ def reader(page: Page) -> Iterator[Page]:
 
 
 def picked(page: Page) -> list[str]:
-    return page.locator("tbody input[name=id]:checked").evaluate_all("boxes => boxes.map((box) => box.value)")
+    boxes = page.locator("tbody input[name=id]:checked")
+    values: list[str] = boxes.evaluate_all("boxes => boxes.map((box) => box.value)")
+    return values
 
 
 def test_a_row_that_is_replaced_stays_selected(reader: Page, scans: list[int]) -> None:

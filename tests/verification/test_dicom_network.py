@@ -73,7 +73,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
     folder = tmp_path_factory.mktemp("network")
     port = free_port()
     with orthanc_server(folder / "orthanc") as orthanc:
-        environment = {
+        environment: dict[str, Any] = {
             "DICOM_PORT": str(port),
             "DICOM_ALLOWED_AES": "SCANNER@127.0.0.1,SECOND@127.0.0.2,ELSEWHERE@192.0.2.1",
             "DICOM_USER": "admin",
@@ -134,7 +134,7 @@ def study(real_data: Path, request: pytest.FixtureRequest) -> Study:
     slices = next(filter(None, (_slices(real_data / row["path"]) for row in rows[number:] + rows)))
     uids = [generate_uid() for _ in range(7)]
     accession = f"ACC{number:05}"
-    tags = PATIENT | {
+    tags: dict[str, Any] = PATIENT | {
         "AccessionNumber": accession,
         "StudyInstanceUID": uids[0],
         "SeriesInstanceUID": uids[1],
@@ -147,7 +147,7 @@ def study(real_data: Path, request: pytest.FixtureRequest) -> Study:
     }
     files = []
     for index, pixels in enumerate(slices):
-        own = {"SOPInstanceUID": uids[3 + index], "InstanceNumber": index + 1}
+        own: dict[str, Any] = {"SOPInstanceUID": uids[3 + index], "InstanceNumber": index + 1}
         files.append(dicom_bytes(pixels, ImagePositionPatient=[-115, -115, 5 * index], **tags, **own))
     words = [word for value in PATIENT.values() for word in value.replace("^", " ").split() if len(word) > 3]
     return Study(accession, files, [*(w for w in words if w not in ("HEAD",)), accession, *uids])
@@ -302,7 +302,7 @@ def test_orthanc_sends_by_stow_rs(network: DicomNetwork, study: Study) -> None:
 
 def test_the_listener_ends_with_the_site(tmp_path: Path) -> None:
     port = free_port()
-    environment = {"DICOM_PORT": str(port), "DICOM_ALLOWED_AES": "SCANNER", "DICOM_USER": "admin"}
+    environment: dict[str, Any] = {"DICOM_PORT": str(port), "DICOM_ALLOWED_AES": "SCANNER", "DICOM_USER": "admin"}
     with running_site(tmp_path / "data", worker=False, **environment) as site:
         wait_for("the listener's start", lambda: site.find("dicom_listener"), seconds=30)
         echo = ("echoscu", "-aet", "SCANNER", "-aec", "BRAINSCAN", "127.0.0.1", str(port))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from diagnosis.presentation import missing
 from tests import builders
@@ -91,9 +91,10 @@ def test_the_upload_list(reader: Page, site: Site) -> None:
     reader.locator("#id_case").fill("GONE-1")
     named = builders.dicom_series(1, BurnedInAnnotation="YES", size=256)[0]
     files = (("plain.png", png_bytes(phantom(128, seed=3300))), ("named.zip", builders.zipped({"IM0": named})))
-    reader.locator("#id_files").set_input_files(
-        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
-    )
+    payloads: list[FilePayload] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files
+    ]
+    reader.locator("#id_files").set_input_files(payloads)
     asking = reader.locator(".upload-row").filter(has_text="The image is not shown")
     asking.scroll_into_view_if_needed(timeout=30_000)
     expect(asking.get_by_text("The image is not shown")).to_be_visible()

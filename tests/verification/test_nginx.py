@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 import pytest
 
@@ -48,9 +49,9 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("nginx")
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", folder / "site.key", "-out", folder / "site.crt"]
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", f"{folder}/site.key", "-out", f"{folder}/site.crt"]
     subprocess.run(["openssl", "req", "-x509", "-subj", f"/CN={NAME}", *key], check=True, capture_output=True)
-    environment = {"HTTPS": "1", "ALLOWED_HOSTS": f"{NAME},127.0.0.1", "METRICS_TOKEN": "inside-only"}
+    environment: dict[str, Any] = {"HTTPS": "1", "ALLOWED_HOSTS": f"{NAME},127.0.0.1", "METRICS_TOKEN": "inside-only"}
     with running_site(folder / "data", **environment) as site:
         ports = {"HTTP_PORT": str(free_port()), "HTTPS_PORT": str(free_port())}
         values = {"WEB": site.url.removeprefix("http://"), "CERTIFICATES": str(folder), "MAX_REQUEST": "2g"} | ports

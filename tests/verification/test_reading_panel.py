@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.builders import phantom, png_bytes
 from tests.verification.services import PASSWORD, Site
@@ -127,8 +127,8 @@ def test_the_whole_reading_without_javascript(plain: Page, scans: list[int]) -> 
 def test_upload_search_and_case_without_javascript(plain: Page) -> None:
     plain.goto("/upload/")
     plain.get_by_label("Case", exact=True).fill("PLAIN-1")
-    image = {"name": "plain.png", "mimeType": "image/png", "buffer": png_bytes(phantom(128, seed=4100))}
-    plain.locator("#id_files").set_input_files([image])  # type: ignore[list-item]
+    image: FilePayload = {"name": "plain.png", "mimeType": "image/png", "buffer": png_bytes(phantom(128, seed=4100))}
+    plain.locator("#id_files").set_input_files([image])
     plain.get_by_label("I have checked").check()
     plain.get_by_role("button", name="Upload", exact=True).click()
     expect(plain.locator("#uploads")).to_contain_text("plain.png")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # set when it is imported
 
 from tests.verification import reliability
 from tests.verification.client import Client

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests import builders
 from tests.verification.services import Site, wait_for
@@ -100,7 +100,12 @@ def test_what_was_not_sent_is_on_the_list_of_every_tab_and_takes_its_row(
     second.close()
 
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
     page.get_by_role("link", name="Worklist").first.click()
     page.wait_for_url("**/history/**")
     assert asked == ["beforeunload"], "leaving while files wait asks first"
@@ -208,7 +213,8 @@ def test_images_of_an_archive_that_may_show_a_name_are_shown_large_and_answered(
     image = asking.first.locator(".upload-preview img")
     image.scroll_into_view_if_needed()
     wait_for("the image", lambda: image.evaluate("image => image.naturalWidth >= 256"), seconds=15)
-    assert image.bounding_box()["width"] >= 256
+    box = image.bounding_box()
+    assert box is not None and box["width"] >= 256
     asking.nth(1).get_by_role("button", name="Remove").click()
     expect(asking).to_have_count(1)
     asking.get_by_role("button", name="No name in it").click()

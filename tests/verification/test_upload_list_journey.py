@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -245,7 +246,7 @@ def test_of_two_readings_the_one_begun_later_stays(page: Page, clerk: str, tmp_p
     held = hold_lists(page)
     for number in (1, 2):
         change_elsewhere(page)
-        wait_until(page, "the list read", lambda number=number: len(held) == number)
+        wait_until(page, "the list read", partial(lambda count: len(held) == count, number))
     old, new = held
     with list_read(page):
         new[0].fulfill(status=200, body="")

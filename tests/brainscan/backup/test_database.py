@@ -6,6 +6,7 @@ from pathlib import Path
 
 import environ
 import pytest
+from django.db import connection
 
 from brainscan import config
 from brainscan.backup import database
@@ -31,7 +32,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[
 def test_they_get_the_databases_password_and_no_secret_of_the_site(
     given: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(database.connection.settings_dict, "PASSWORD", "of the database")
+    monkeypatch.setitem(connection.settings_dict, "PASSWORD", "of the database")
     for name in ("METRICS_TOKEN", "PGSSLMODE"):
         monkeypatch.setenv(name, "set")
     found = given()
@@ -45,6 +46,6 @@ def test_they_check_the_databases_certificate_as_the_site_does(
     monkeypatch.setenv("DATABASE_URL", "postgres://u:p@h/n?sslmode=verify-full&sslrootcert=/ca.pem")
     options = config.database(environ.Env(), data_dir=Path("/nowhere"))["OPTIONS"]
     assert options == {"sslmode": "verify-full", "sslrootcert": "/ca.pem"}  # what psycopg connects with
-    monkeypatch.setitem(database.connection.settings_dict, "OPTIONS", options)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
     found = given()
     assert (found["PGSSLMODE"], found["PGSSLROOTCERT"]) == ("verify-full", "/ca.pem")

@@ -21,7 +21,7 @@ print("stopped" if asked.wait(20) else "never asked", flush=True)
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("make"), reason="needs /proc and make")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_signal_to_make_alone_stops_the_site(tmp_path: Path, signum: int) -> None:
+def test_signal_to_make_alone_stops_the_site(tmp_path: Path, signum: signal.Signals) -> None:
     if signal.getsignal(signum) is signal.SIG_IGN:
         pytest.skip(f"{signum.name} is ignored here, as under nohup, and make would ignore it, too")
     (tmp_path / "watch.py").write_text(_WATCH)

@@ -1,5 +1,7 @@
 """The reserve gives up a piece when the disk is full, and comes back when there is room."""
 
+import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +17,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     disk = SimpleNamespace(free=reserve.MIN_FREE_TO_REFILL)
     monkeypatch.setattr(reserve, "_MEGABYTE", 1024)
     monkeypatch.setattr(reserve, "PIECE_BYTES", 1024)
-    monkeypatch.setattr(reserve.shutil, "disk_usage", lambda _: disk)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
     return disk
 
 
@@ -40,9 +42,9 @@ def test_the_reserve_is_given_up_piece_by_piece_and_filled_again(disk: SimpleNam
 def test_it_says_when_it_is_spent(disk: SimpleNamespace, tmp_path: Path) -> None:
     kept = Reserve(tmp_path)
     disk.free = 0
-    assert kept.adjust() == "" and kept.spent
+    assert (kept.adjust(), kept.spent) == ("", True)
     disk.free = reserve.LOW
-    assert kept.adjust() == "" and not kept.spent
+    assert (kept.adjust(), kept.spent) == ("", False)
     assert pieces(tmp_path) == 0  # room for it, too, comes first
 
 
@@ -52,6 +54,6 @@ def test_a_piece_that_finds_no_room_is_not_left_in_part(
     def full(_: int) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reserve.os, "urandom", full)
+    monkeypatch.setattr(os, "urandom", full)
     Reserve(tmp_path).adjust()
     assert list((tmp_path / "reserve").iterdir()) == []

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from brainscan import static_storage
 from brainscan.launcher import static_files
 
 
@@ -40,7 +41,7 @@ def test_a_changed_file_is_collected(collectstatic: Mock, tmp_path: Path) -> Non
 def test_a_changed_storage_collects_again(collectstatic: Mock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     static_files.collect()
     (tmp_path / "storage.py").write_text("patterns = ()")
-    monkeypatch.setattr(static_files.static_storage, "__file__", str(tmp_path / "storage.py"))
+    monkeypatch.setattr(static_storage, "__file__", str(tmp_path / "storage.py"))
     static_files.collect()
     assert collectstatic.call_count == 2
 

@@ -97,7 +97,13 @@ def test_a_server_that_ends_again_and_again_is_given_up(folder: Path, monkeypatc
     server.start()
     try:
         wait = server.wait
-        monkeypatch.setattr(server, "wait", lambda: (server._process and server._process.kill(), wait())[1])
+
+        def killed() -> int:
+            if server._process:
+                server._process.kill()
+            return wait()
+
+        monkeypatch.setattr(server, "wait", killed)
         with pytest.raises(LaunchError, match="ended 6 times, last with status -9"):
             server.keep_running(stopped=threading.Event())
     finally:

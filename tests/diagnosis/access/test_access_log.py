@@ -1,5 +1,6 @@
 """Every view of a result, and every refusal, leaves an audit row; a page of many requests leaves few."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,10 +40,10 @@ def get(client: Client, address: str, **options: Any) -> None:
     """Ask, and read the answer to its end."""
     response = client.get(address, **options)
     assert response.status_code == 200
-    b"".join(response)  # type: ignore[arg-type]
+    b"".join(response)
 
 
-PAGES = {
+PAGES: dict[str, Callable[[Prediction], str]] = {
     "worklist": lambda p: reverse("history"),
     "case": lambda p: reverse("case", args=[p.scan.case_id]),
     "similar": lambda p: reverse("prediction-similar", args=[p.pk]),
@@ -69,7 +70,7 @@ def test_a_view_leaves_one_row_that_names_the_results(page: str, as_user: Client
     assert told(event) == {prediction.pk}
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Prediction], tuple[str, str, dict[str, Any]]]] = {
     "label a case": lambda p: ("patch", f"cases/{p.scan.case_id}/", {"labels": ["seen"]}),
     "move a scan": lambda p: ("post", f"scans/{p.scan_id}/move/", {"case": "CA-new", "open": True}),
 }
@@ -201,7 +202,7 @@ def test_a_list_counts_when_it_is_asked_who_saw_a_result_first(as_user: Client, 
     assert exposure.first_seen(prediction.scan, reader=user) == rows()[0].at
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[Prediction], str], str]] = {
     "another's result": (lambda p: p.get_absolute_url(), "prediction"),
     "another's case": (lambda p: reverse("case", args=[p.scan.case_id]), "case"),
     "another's image": (lambda p: reverse("scan-preview", args=[p.scan_id]), "scan"),

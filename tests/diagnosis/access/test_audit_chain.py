@@ -32,10 +32,10 @@ def written(count: int = 6) -> list[int]:
 def tamper(*statements: str) -> None:
     """What somebody does who has the database itself, and no triggers to stop them."""
     with connection.schema_editor() as editor:
-        _audit_triggers.drop(None, editor)
+        _audit_triggers.drop(None, editor)  # type: ignore[no-untyped-call]
         for statement in statements:
             editor.execute(statement, params=None)
-        _audit_triggers.create(None, editor)
+        _audit_triggers.create(None, editor)  # type: ignore[no-untyped-call]
 
 
 def raw() -> "QuerySet[AuditEvent]":
@@ -112,7 +112,7 @@ def test_a_row_sealed_anew_breaks_the_one_behind_it() -> None:
     written()
     tamper(SET + "actor = 'someone' WHERE position = 3")
     content = AuditEvent.objects.values_list(*audit_chain.CONTENT).get(position=3)
-    before = Head(*AuditEvent.objects.values_list("position", "hash").get(position=2))
+    before = Head(2, AuditEvent.objects.get(position=2).hash)
     tamper(SET + f"hash = '{audit_chain.row_hash(before, content)}' WHERE position = 3")
     assert audit_chain.verify().broken.startswith("position 4,")
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def outcomes(person: Any) -> list[str]:
     """Of the prediction, in a list and in its scan's history, and of its slice."""
+    scan: Any  # with a `history`
     [row], [scan] = selectors.predictions(person), selectors.scans_with_history(person)
     return [
         row.outcome,

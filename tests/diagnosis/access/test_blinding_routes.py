@@ -82,7 +82,7 @@ class Site:
     slices: list[Slice]
     results: list[SliceResult]
 
-    def numbers(self, before: str) -> dict[str, list[int]]:
+    def numbers(self, before: str) -> dict[str, list[Any]]:
         """The ids to try for each number in an address. before: the part in front of it, which says whose id it is."""
         runs, scans = [self.single, self.series], [self.single.scan, self.series.scan]
         kind = next(reversed(re.findall(r"[a-z-]+", before)), "")
@@ -116,7 +116,8 @@ class Site:
             "token_id": [1],
             "passkey_id": [1],
             "view_id": list(SavedView.objects.values_list("pk", flat=True)) or [1],
-        } | dict.fromkeys(("case_id", "slice_id", "result_id", "pk", "object_id"), ids)
+            **dict.fromkeys(("case_id", "slice_id", "result_id", "pk", "object_id"), ids),
+        }
 
 
 def routes(patterns: Any, prefix: str = "", names: str = "") -> Iterator[tuple[str, str]]:
@@ -335,7 +336,7 @@ def test_a_committed_opinion_reveals_its_scan_and_no_other(client: Client, blind
 def test_a_draft_or_a_deleted_draft_reveals_nothing(client: Client, blind: Any, site: Site) -> None:
     client.force_login(blind)
     draft = transitions.save_draft(site.single, reader=blind, opinion=Opinion(finding="no_tumor"))
-    asked = [("GET", f"/predictions/{site.single.pk}/", {}), ("GET", f"/api/v1/predictions/{site.single.pk}/", {})]
+    asked = [("GET", f"{api}/predictions/{site.single.pk}/", dict[str, str]()) for api in ("", "/api/v1")]
     assert both(client, site, asked) == {}
     transitions.discard_draft(draft, reader=blind)
     assert both(client, site, asked) == {}

@@ -17,7 +17,7 @@ SIZE = 2
 @pytest.fixture
 def cases() -> list[Case]:
     """Five that were deleted at once, in the order of the list."""
-    made = [CaseFactory(deleted=datetime(2026, 1, 5, 9, tzinfo=UTC)) for _ in range(5)]
+    made: list[Case] = [CaseFactory(deleted=datetime(2026, 1, 5, 9, tzinfo=UTC)) for _ in range(5)]
     return made[::-1]
 
 

@@ -79,7 +79,8 @@ def test_page_admin_and_command_store_a_new_password_and_its_history(
     road(user, "a longer pass phrase 77")
     user.refresh_from_db()
     assert user.check_password("a longer pass phrase 77")
-    assert PasswordHistory.objects.filter(user=user).first().encoded == user.password
+    newest = PasswordHistory.objects.filter(user=user).first()
+    assert newest is not None and newest.encoded == user.password
     assert USED_SAID in road(user, FIRST)
 
 

@@ -1,6 +1,6 @@
 """Who sees what: decided in one place, held for every kind of object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +14,11 @@ from diagnosis.models.prediction import State
 from tests.factories import CaseFactory, ModelVersionFactory, PredictionFactory, ReviewFactory, ScanFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def annotated(rows: Iterable[Any]) -> list[Any]:
+    """Rows with what their query adds to them, which their classes do not declare."""
+    return list(rows)
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_rows_in_the_trash_are_hidden_from_everybody(what: str, user: Any, reade
         assert not selectors.slices(person).exists()
         assert not selectors.slice_results(person).exists()
         assert not selectors.reviews(person).exists()
-        assert [case.scan_count for case in selectors.cases(person)] == ([0] if what == "scan" else [])
+        assert [case.scan_count for case in annotated(selectors.cases(person))] == ([0] if what == "scan" else [])
 
 
 def test_next_and_previous_leave_out_deleted_scans(user: Any) -> None:
@@ -86,14 +91,16 @@ def test_position_counts_earlier_predictions(user: Any) -> None:
     first, second = (
         PredictionFactory(state="queued", scan__case__owner=user, queued=now.replace(microsecond=n)) for n in (1, 2)
     )
-    positions = {p.pk: p.position for p in selectors.statuses(user, prediction_ids=[first.pk, second.pk])}
+    statuses = annotated(selectors.statuses(user, prediction_ids=[first.pk, second.pk]))
+    positions = {p.pk: p.position for p in statuses}
     assert positions == {first.pk: 1, second.pk: 2}
 
 
 def test_a_case_tells_how_many_scans_it_has(user: Any, mine: Any) -> None:
     empty = CaseFactory(owner=user)
     ScanFactory(case=mine.scan.case)
-    assert {case.pk: case.scan_count for case in selectors.cases(user)} == {mine.scan.case.pk: 2, empty.pk: 0}
+    cases = annotated(selectors.cases(user))
+    assert {case.pk: case.scan_count for case in cases} == {mine.scan.case.pk: 2, empty.pk: 0}
 
 
 def test_any_number_of_statuses_costs_one_query(user: Any, django_assert_num_queries: Any) -> None:
@@ -127,7 +134,7 @@ def test_a_cases_scans_come_oldest_first_with_their_predictions_newest_first(
     old = PredictionFactory(scan=first, model_version=ModelVersionFactory())
     new = PredictionFactory(scan=first, model_version=ModelVersionFactory())
     with django_assert_num_queries(2):
-        scans = list(selectors.case_scans(user, case=case))
+        scans = annotated(selectors.case_scans(user, case=case))
         labels = [[run.model_version.label for run in scan.history] for scan in scans]
     assert scans == [first, second]
     assert labels == [[new.model_version.label, old.model_version.label], []]
@@ -137,7 +144,7 @@ def test_a_list_of_predictions_never_loads_a_manifest(user: Any) -> None:
     """It is hundreds of kilobytes, and one for each row."""
     case = CaseFactory(owner=user)
     PredictionFactory(scan__case=case)
-    [scan] = selectors.case_scans(user, case=case)
+    [scan] = annotated(selectors.case_scans(user, case=case))
     listed = [*selectors.predictions(user), *scan.history]
     assert [run.model_version.get_deferred_fields() for run in listed] == [{"manifest"}, {"manifest"}]
 
@@ -267,7 +274,7 @@ def test_results_bring_each_manifest_once_oldest_scan_first(
     as_loaded(user)
     ids = (row.pk for row in (second, first_again, others))
     with django_assert_num_queries(2):
-        rows = list(selectors.results(user, prediction_ids=ids))
+        rows = annotated(selectors.results(user, prediction_ids=ids))
         assert [row.model_version.manifest["threshold"] for row in rows] == [0.5, 0.5]
         assert {row.scan.case.owner.username for row in rows} == {"ada"}
     assert rows == [first_again, second]
@@ -285,7 +292,7 @@ def test_one_result_brings_its_manifest_and_its_position(user: Any, django_asser
     asked = PredictionFactory(state="queued", scan__case__owner=user)
     as_loaded(user)
     with django_assert_num_queries(1):
-        [found] = selectors.result(user, prediction_id=asked.pk)
+        [found] = annotated(selectors.result(user, prediction_id=asked.pk))
         assert (found, found.position, found.model_version.manifest["threshold"]) == (asked, 2, 0.5)
 
 
@@ -300,9 +307,9 @@ def test_the_newest_prediction_of_each_scan_of_one_case(user: Any, mine: Any, ot
 def test_a_prediction_tells_whether_it_is_assigned(user: Any, other_user: Any, reader: Any) -> None:
     with_everything(user, other_user)
     PredictionFactory(scan__case__owner=user)
-    assert [row.assigned for row in selectors.predictions(reader)] == [False, False]
+    assert [row.assigned for row in annotated(selectors.predictions(reader))] == [False, False]
     Assignment.objects.filter(user=other_user).update(user=reader)
-    assert [row.assigned for row in selectors.predictions(reader)] == [False, True]
+    assert [row.assigned for row in annotated(selectors.predictions(reader))] == [False, True]
 
 
 def test_results_of_slices_come_without_their_vectors(user: Any, other_user: Any) -> None:
@@ -322,7 +329,8 @@ def test_a_draft_is_its_readers_alone(user: Any, other_user: Any, admin: Any) ->
 def test_an_upload_list_is_seen_by_its_person_alone(user: Any, other_user: Any, reader: Any, admin: Any) -> None:
     older, newer, _ = (UploadRow.objects.create(user=person, key=uuid4()) for person in (user, user, other_user))
     UploadPreview.objects.create(row=older, data=b"jpeg")
-    assert [(row, row.has_preview) for row in selectors.upload_rows(user)] == [(newer, False), (older, True)]
+    rows = annotated(selectors.upload_rows(user))
+    assert [(row, row.has_preview) for row in rows] == [(newer, False), (older, True)]
     user.is_active = False
     for person in (user, reader, admin, AnonymousUser()):
         assert not selectors.upload_rows(person).exists()

@@ -25,7 +25,8 @@ def url(place: str, pk: object = None, verb: str = "change") -> str:
 def test_lists_and_pages_load(as_admin: Client, place: str) -> None:
     for state in Prediction.State.values:
         PredictionFactory(state=state)
-    row: Any = {"case": Case, "scan": Scan, "prediction": Prediction}[place].objects.order_by("id").first()
+    models: dict[str, Any] = {"case": Case, "scan": Scan, "prediction": Prediction}
+    row = models[place].objects.order_by("id").first()
     assert as_admin.get(url(place)).status_code == 200
     assert as_admin.get(url(place), {"q": "axial"}).status_code == 200
     page = as_admin.get(url(place, row.pk))

@@ -36,7 +36,7 @@ class Rows:
     token: str
     reading: str
 
-    def put_into(self, case: schemathesis.Case, data: st.DataObject, *, valid: bool) -> None:
+    def put_into(self, case: schemathesis.Case[Any], data: st.DataObject, *, valid: bool) -> None:
         """Name rows that are there. A request that has to be invalid keeps its body, its parameters, and a number that
         no row can have."""
         of = case.operation.path.split("/")[3]

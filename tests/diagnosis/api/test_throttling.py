@@ -31,7 +31,7 @@ class TestLimits:
 
     def test_a_busy_script_passes(self, user: User) -> None:
         """Three hundred requests in a row, as the limit sees them."""
-        request = SimpleNamespace(user=user)
+        request: Any = SimpleNamespace(user=user)
         assert all(UserThrottle().allow_request(request, view=None) for _ in range(300))
 
     @pytest.mark.parametrize("fault", [redis.ConnectionError("down"), redis.TimeoutError("slow"), OSError("gone")])

@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, OperationalError
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from diagnosis.cases import purge, trash
@@ -37,6 +38,11 @@ def files() -> set[str]:
     return found
 
 
+def is_stored(file: FieldFile) -> bool:
+    assert file.name is not None
+    return default_storage.exists(file.name)
+
+
 @pytest.fixture
 def series(case: Case, model_version: Any) -> Scan:
     """A series of one file in the case, with a result and an embedding; it shows a slice's preview as its own."""
@@ -62,7 +68,9 @@ def test_nothing_goes_before_its_time(case: Case, user: Any) -> None:
 def test_a_purged_case_leaves_nothing_but_the_audit_trail(case: Case, series: Scan, user: Any) -> None:
     others = PredictionFactory(scan__case__owner=user, reused_from=Prediction.objects.first())
     kept = {str(file.name) for file in (others.scan.file, others.scan.preview, others.scan.thumbnail)}
-    signed(case.scans.first(), user)
+    first = case.scans.first()
+    assert first is not None
+    signed(first, user)
     trash.delete_case(case, actor=user)
     age(case)
     assert purge.purge() == purge.Purged(cases=1, scans=3, files=3 * 3 + 2 * 3)
@@ -94,7 +102,7 @@ def test_a_purged_scan_leaves_its_case(case: Case, user: Any) -> None:
     age(first)
     assert purge.purge() == purge.Purged(scans=1, files=3)
     assert list(case.scans.all()) == [second]
-    assert default_storage.exists(second.preview.name)
+    assert is_stored(second.preview)
 
 
 def test_a_file_that_another_scan_shows_stays(case: Case, user: Any) -> None:
@@ -103,7 +111,7 @@ def test_a_file_that_another_scan_shows_stays(case: Case, user: Any) -> None:
     trash.delete_scan(first, actor=user)
     age(first)
     assert purge.purge().files == 2
-    assert default_storage.exists(first.preview.name)
+    assert is_stored(first.preview)
 
 
 def test_a_purge_that_dies_between_rows_and_files_is_finished_by_the_next(
@@ -199,7 +207,7 @@ def test_a_case_that_cannot_be_purged_is_named_and_keeps_no_other(user: Any, mon
     with pytest.raises(Unfinished, match=f"case {first.pk}[.]"):
         empty_trash()
     assert list(Case.objects.all()) == [first]
-    assert default_storage.exists(first.scans.get().preview.name)
+    assert is_stored(first.scans.get().preview)
 
 
 def test_a_scan_that_cannot_be_purged_is_named_by_the_command(
@@ -229,7 +237,9 @@ def test_a_database_that_is_away_is_no_fault_of_one_case(
 @pytest.mark.parametrize(("days", "purged"), [(10, 0), (400, 1)])
 def test_signed_reviews_can_keep_their_scan(days: int, purged: int, case: Case, user: Any, settings: Any) -> None:
     settings.SIGNED_REVIEW_DAYS = 365
-    signed(case.scans.first(), user, days=days)
+    first = case.scans.first()
+    assert first is not None
+    signed(first, user, days=days)
     trash.delete_case(case, actor=user)
     age(case)
     assert purge.purge().cases == purged

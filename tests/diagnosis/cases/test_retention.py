@@ -52,10 +52,12 @@ def test_a_look_at_it_is_activity(what: str, old: Case, user: Any) -> None:
 
 
 def test_a_new_scan_or_run_is_activity(old: Case) -> None:
-    Prediction.objects.filter(pk=Prediction.objects.first().pk).update(queued=timezone.now())
+    run, scan = Prediction.objects.first(), old.scans.first()
+    assert run is not None and scan is not None
+    Prediction.objects.filter(pk=run.pk).update(queued=timezone.now())
     assert retention.expire() == 0
     Prediction.objects.update(queued=timezone.now() - OLD)
-    Scan.objects.filter(pk=old.scans.first().pk).update(created=timezone.now())
+    Scan.objects.filter(pk=scan.pk).update(created=timezone.now())
     assert retention.expire() == 0
 
 
@@ -79,7 +81,9 @@ def test_what_is_done_meanwhile_keeps_the_case(
         elif what == "event":
             audit.record("case.noted", actor=user, target=old)
         else:
-            Prediction.objects.filter(pk=Prediction.objects.first().pk).update(queued=timezone.now())
+            run = Prediction.objects.first()
+            assert run is not None
+            Prediction.objects.filter(pk=run.pk).update(queued=timezone.now())
         return lock(*users)
 
     monkeypatch.setattr(ownership, "lock", late)

@@ -1,5 +1,6 @@
 """Deleted cases and scans are gone for everybody, and come back as they were."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.embeddings import embed
 from tests.factories import PredictionFactory
 
 pytestmark = pytest.mark.django_db
+
+Act = Callable[[], None]
 
 
 def shown(user: Any) -> tuple[int, int, int]:
@@ -99,7 +102,8 @@ def test_similar_search_forgets_and_finds_again(case: Case, user: Any, model_ver
 def test_only_who_may_change_a_case_deletes_and_restores(who: str, case: Case, user: Any, request: Any) -> None:
     person = request.getfixturevalue(who)
     scan = case.scans.order_by("pk")[0]
-    for act in (lambda: trash.delete_case(case, actor=person), lambda: trash.delete_scan(scan, actor=person)):
+    acts: list[Act] = [lambda: trash.delete_case(case, actor=person), lambda: trash.delete_scan(scan, actor=person)]
+    for act in acts:
         with pytest.raises(CaseForbidden):
             act()
     trash.delete_scan(scan, actor=user)
@@ -118,11 +122,13 @@ def test_deleting_or_restoring_twice_is_refused(case: Case, user: Any) -> None:
     assert refused.value.code == "in_trash"
     trash.restore_scan(scan, actor=user)
     trash.delete_case(case, actor=user)
-    for act in (lambda: trash.delete_case(case, actor=user), lambda: trash.delete_scan(scan, actor=user)):
+    deletions: list[Act] = [lambda: trash.delete_case(case, actor=user), lambda: trash.delete_scan(scan, actor=user)]
+    for act in deletions:
         with pytest.raises(CaseRefused, match="already"):
             act()
     trash.restore_case(case, actor=user)
-    for act in (lambda: trash.restore_case(case, actor=user), lambda: trash.restore_scan(scan, actor=user)):
+    returns: list[Act] = [lambda: trash.restore_case(case, actor=user), lambda: trash.restore_scan(scan, actor=user)]
+    for act in returns:
         with pytest.raises(CaseRefused) as refused:
             act()
         assert refused.value.code == "not_in_trash"

@@ -126,7 +126,7 @@ def test_the_copy_says_whether_pixels_were_ever_changed(syntax: str, given: str 
     lossless = RLELossless if syntax == RLELossless else JPEGLSLossless
     data = builders.dicom_file(dataset, syntax=syntax if syntax == ExplicitVRLittleEndian else lossless)
     opened = dicom.open_file(data, max_pixels=10**6).dataset
-    opened.file_meta.TransferSyntaxUID = syntax  # the decoder of JPEG-LS reads both
+    opened.file_meta["TransferSyntaxUID"].value = syntax  # the decoder of JPEG-LS reads both
     found = dcmread(io.BytesIO(clean(opened, secret=SECRET).data))
     assert found.get("LossyImageCompression") == said
 

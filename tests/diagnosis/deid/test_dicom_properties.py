@@ -14,6 +14,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import (
+    UID,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -58,8 +59,9 @@ class Secrets:
 
     def value(self, vr: str) -> Any:
         """Something of this kind that tells who it is; None: nothing of this kind can."""
-        numbers = {"UL": self.number, "SL": self.number, "UV": self.number << 24, "SV": self.number << 24}
-        numbers |= {"FL": float(self.number), "FD": self.number + 0.25, "AT": self.number}
+        numbers: dict[str, float] = {"UL": self.number, "SL": self.number, "AT": self.number}
+        numbers |= {"UV": self.number << 24, "SV": self.number << 24}
+        numbers |= {"FL": float(self.number), "FD": self.number + 0.25}
         words = {"DA": self.date, "TM": self.time, "DT": self.date + self.time, "AS": "061Y", "IS": str(self.number)}
         words |= {"DS": str(self.number), "UI": f"1.2.{self.number}.{self.date}"}
         shorts = {"US": list(struct.unpack("<4H", self.raw()[:8])), "SS": list(struct.unpack("<4h", self.raw()[:8]))}
@@ -120,10 +122,10 @@ def planted(found: Secrets, *, syntax: str) -> bytes:
     dataset.IconImageSequence = [icon]
     dataset.PixelData += found.raw()
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = syntax, dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = f"1.2.{found.number}"
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = UID(syntax), dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = UID(f"1.2.{found.number}")
     meta.ImplementationVersionName = meta.SourceApplicationEntityTitle = meta.SendingApplicationEntityTitle = found.word
-    meta.PrivateInformationCreatorUID, meta.PrivateInformation = f"1.2.{found.date}", found.raw()
+    meta.PrivateInformationCreatorUID, meta.PrivateInformation = UID(f"1.2.{found.date}"), found.raw()
     file = FileDataset("", dataset, file_meta=meta, preamble=found.raw() * 16)
     stream = io.BytesIO()
     file.save_as(stream, enforce_file_format=True)

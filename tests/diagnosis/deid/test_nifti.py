@@ -12,6 +12,9 @@ from ml.readers.volumes import nifti
 from tests.ml.readers.volumes.test_mgh import mgh
 from tests.ml.readers.volumes.test_nrrd import nrrd
 
+HEADER: Any = nib.Nifti1Header  # nibabel has no types
+NIFTI: Any = nib.Nifti1Image
+
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 def test_text_is_removed_and_voxels_stay(kind: type) -> None:
@@ -64,13 +67,13 @@ def test_unused_header_fields_are_emptied_and_both_orientations_stay(image_class
 def test_a_broken_header_is_kept_and_what_stands_around_the_voxels_is_not() -> None:
     """So that the stored file gives the slices, the letters and the notes of the uploaded one."""
     volume = np.arange(60, dtype=">i2").reshape(3, 4, 5)
-    header = nib.Nifti1Header(endianness=">")
+    header = HEADER(endianness=">")
     header.set_data_dtype(">i2")
-    image = nib.Nifti1Image(volume, np.diag([-1.0, -2.0, 3.0, 1.0]), header)
+    image = NIFTI(volume, np.diag([-1.0, -2.0, 3.0, 1.0]), header)
     image.set_qform(np.diag([-1.0, -2.0, 3.0, 1.0]), 1)
     image.header["vox_offset"] = 400
     data = bytearray(image.to_bytes())
-    header = nib.Nifti1Header(bytes(data[:348]), check=False)
+    header = HEADER(bytes(data[:348]), check=False)
     header["srow_x"], header["scl_inter"], header["scl_slope"] = np.nan, np.nan, 2
     data[:348] = header.binaryblock
     data[360:373] = b"DOE JANE 1970"

@@ -248,6 +248,7 @@ def test_a_tiff_keeps_only_the_tags_that_describe_its_pixels() -> None:
     found, before, _ = cleaned(worded_tiff(Pillow.fromarray(builders.phantom(64)), 5, WORD))
     assert before.orientation == 5
     with Pillow.open(io.BytesIO(found.data)) as tiff:
+        assert isinstance(tiff, TiffImagePlugin.TiffImageFile)
         assert set(tiff.tag_v2) <= {256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 339}
     assert found.dropped == ("Photoshop data", "XMP", "color profile", "text and other tags")
 

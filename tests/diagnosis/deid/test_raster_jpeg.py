@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from diagnosis.deid import raster
+from diagnosis.deid import jpeg, raster
 from ml import readers
 from tests import builders
 from tests.diagnosis.deid.test_raster import WORD, clean, cleaned, pattern, worded_jpeg
@@ -18,7 +18,7 @@ def test_a_jpeg_of_inks_whose_segments_cannot_be_followed_is_stored_as_it_is_see
 ) -> None:
     stream = io.BytesIO()
     pattern("CMYK", 24, 16, seed=3, color=True).save(stream, "JPEG", quality=90)
-    monkeypatch.setattr(raster.jpeg, "stripped", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(jpeg, "stripped", lambda *_, **__: 1 / 0)
     before = readers.read(stream.getvalue())
     found = clean(stream.getvalue(), before)
     assert (found.format, readers.read(found.data).pixel_sha256()) == ("PNG", before.pixel_sha256())

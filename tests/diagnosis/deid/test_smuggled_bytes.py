@@ -49,7 +49,8 @@ def dicom() -> bytes:
 
 def nifti() -> bytes:
     planes = np.stack([builders.phantom(96, seed=seed) for seed in (31, 32)], axis=2)
-    volume = nib.Nifti1Image(planes, np.diag([1.0, 1.0, 5.0, 1.0]))
+    kind: Any = nib.Nifti1Image
+    volume = kind(planes, np.diag([1.0, 1.0, 5.0, 1.0]))
     volume.header.extensions.append(nib.nifti1.Nifti1Extension("comment", BYTES * 3))
     volume.header["descrip"] = EICAR
     return bytes(volume.to_bytes()) + BYTES

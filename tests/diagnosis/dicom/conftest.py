@@ -1,6 +1,7 @@
 """MR objects as a scanner sends them, of an invented patient whose name must never be stored or logged."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -22,7 +23,7 @@ def _fresh_cache() -> None:
 def mr() -> Callable[..., bytes]:
     """Makes an MR file; seed: another image for each. Tags may be given."""
 
-    def make(seed: int = 0, **tags: object) -> bytes:
+    def make(seed: int = 0, **tags: Any) -> bytes:
         tags = {"PatientName": NAME, "PatientID": "4711", "SOPInstanceUID": generate_uid()} | tags
         return dicom_bytes(phantom(96, seed=seed), **tags)
 

@@ -218,7 +218,9 @@ def test_only_finished_results_on_dicom_can_be_sent(
 
 
 def test_a_file_missing_from_the_storage(single: Prediction, api: Any, archive: FakeArchive) -> None:
-    single.scan.file.storage.delete(single.scan.file.name)
+    name = single.scan.file.name
+    assert name is not None
+    single.scan.file.storage.delete(name)
     problem(api().get(f"/api/v1/predictions/{single.pk}/dicom/"), 404, "not_found")
     problem(api().post(f"/api/v1/predictions/{single.pk}/send/"), 404, "not_found")
 

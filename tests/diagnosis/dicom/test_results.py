@@ -184,14 +184,16 @@ def srread_groups(document: Dataset) -> list[Group]:
     stream = io.BytesIO()
     document.save_as(stream, enforce_file_format=True)
     stream.seek(0)
-    return [Group(one) for one in srread(stream).content.get_planar_roi_measurement_groups()]
+    content: Any = srread(stream).content
+    return [Group(one) for one in content.get_planar_roi_measurement_groups()]
 
 
 def overall(document: Dataset) -> Any:
     stream = io.BytesIO()
     document.save_as(stream, enforce_file_format=True)
     stream.seek(0)
-    [found] = srread(stream).content.get_image_measurement_groups()
+    content: Any = srread(stream).content
+    [found] = content.get_image_measurement_groups()
     return found
 
 

@@ -49,12 +49,10 @@ def waiting(version: Any, count: int) -> list[Prediction]:
         PredictionFactory(
             state="queued",
             model_version=version,
-            queued=now - timedelta(seconds=count - number),
-            scan=ScanFactory(
-                data=builders.png_bytes(builders.phantom(160, seed=number)), pixel_sha256=f"{number:064x}"
-            ),
+            queued=now - timedelta(seconds=count - n),
+            scan=ScanFactory(data=builders.png_bytes(builders.phantom(160, seed=n)), pixel_sha256=f"{n:064x}"),
         )
-        for number in range(count)
+        for n in range(count)
     ]
 
 
@@ -73,11 +71,17 @@ def passes(model: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of images in each pass, filled in as passes run."""
     sizes: list[int] = []
     forward = model.engine.forward
-    monkeypatch.setattr(model.engine, "forward", lambda batch: sizes.append(len(batch)) or forward(batch))
+
+    def counted(batch: Any) -> Any:
+        sizes.append(len(batch))
+        return forward(batch)
+
+    monkeypatch.setattr(model.engine, "forward", counted)
     return sizes
 
 
 def broken(row: Prediction) -> None:
+    assert row.scan.file.name is not None
     row.scan.file.storage.delete(row.scan.file.name)
 
 
@@ -89,7 +93,7 @@ def test_one_run_analyzes_all_queued_images_in_order(model: Any, version: Any) -
         row.refresh_from_db()
         assert (row.outcome, row.attempts) == ("tumor", 1)
         assert Embedding.objects.filter(prediction=row).exists()
-    assert [row.finished for row in rows] == sorted(row.finished for row in rows)
+    assert [row.finished for row in rows] == sorted(row.finished for row in rows if row.finished)
     assert not pipeline.run(prediction_id=rows[1].pk)  # its own message arrives later and finds nothing to do
 
 
@@ -132,7 +136,7 @@ def test_a_fault_under_anothers_message_sends_a_new_one(
     model: Any, version: Any, sent: Queue, commit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = waiting(version, 1)[0]
-    monkeypatch.setattr("diagnosis.inference.image_files.read", raising(pipeline.StorageUnavailable("away")))
+    monkeypatch.setattr("diagnosis.inference.image_files.read", raising(image_files.StorageUnavailable("away")))
     assert commit(pipeline.run, prediction_id=row.pk + 1000)
     assert states([row]) == ["queued"]
     assert sent == [row.pk]

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from diagnosis.inference import heartbeats, transitions
+from diagnosis.inference import broker, heartbeats, transitions
 from diagnosis.models import Prediction, Slice, SliceResult
 from diagnosis.models.prediction import State
 from tests.factories import ModelVersionFactory, PredictionFactory, ScanFactory
@@ -98,7 +98,7 @@ def test_a_sweep_tells_how_many_it_sent_again(sent: Queue, monkeypatch: pytest.M
 def test_no_message_is_lost_while_there_are_as_many_as_wait(sent: Queue, messages: int) -> None:
     waiting = [PredictionFactory(state="queued", queued=timezone.now() - AGO) for _ in range(2)]
     for prediction in waiting[:messages]:
-        transitions.broker.send(prediction.pk)
+        broker.send(prediction.pk)
     assert transitions.sweep() == (0 if messages == 2 else 2)
 
 

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InternalError, OperationalError
+from django.db import InternalError, OperationalError, connection
 from django.utils import timezone
 
-from diagnosis.inference import heartbeats, leases, pipeline, transitions
+from diagnosis.inference import heartbeats, image_files, pipeline, transitions
 from diagnosis.inference.heartbeats import MAX_MISSED
 from diagnosis.inference.leases import Keeper
 from diagnosis.models import Embedding, Heartbeat, Prediction
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _none_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(leases.connection, "close", lambda: None)  # it is the test's
+    monkeypatch.setattr(connection, "close", lambda: None)  # it is the test's
     yield
     heartbeats._Own.id, heartbeats._Own.facts = None, {}
 
@@ -125,7 +125,7 @@ def test_a_worker_whose_own_heartbeat_fails_takes_nothing_over(monkeypatch: pyte
         monkeypatch.setattr(heartbeats, "beat", locked if round_ % MAX_MISSED == 0 else beat)
         commit(keeper.tick)
     assert fresh(held).state == State.RUNNING
-    assert Heartbeat.objects.filter(pk=other.id).exists()
+    assert other.id is not None and Heartbeat.objects.filter(pk=other.id).exists()
 
 
 def test_a_claim_stamped_in_the_future_is_no_reason_to_wait(sent: Queue, commit: Any) -> None:
@@ -209,10 +209,10 @@ def test_a_storage_that_is_away_costs_no_heartbeat(monkeypatch: pytest.MonkeyPat
     before = heartbeats.current()
 
     def away(*_: Any) -> None:
-        raise pipeline.StorageUnavailable("gone")
+        raise image_files.StorageUnavailable("gone")
 
     monkeypatch.setattr(pipeline, "_process", away)
-    with pytest.raises(pipeline.StorageUnavailable):
+    with pytest.raises(image_files.StorageUnavailable):
         pipeline.run(prediction_id=row.pk)
     assert (fresh(row).state, heartbeats.current()) == (State.QUEUED, before)
 
@@ -222,7 +222,8 @@ def test_what_a_batch_has_claimed_and_could_not_give_back_is_taken_over(
     failing: str, commit: Any, sent: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is locked for a moment. The run had another's message, so no error tells of it."""
-    version, keeper, faults = ModelVersionFactory(), Keeper(), []
+    version, keeper = ModelVersionFactory(), Keeper()
+    faults: list[Any] = []
     rows = [PredictionFactory(state="queued", model_version=version) for _ in range(3)]
     original = getattr(transitions, failing)
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from django.db import IntegrityError, OperationalError
 
+import ml
 from diagnosis.inference import pipeline, transitions
+from diagnosis.inference.image_files import StorageUnavailable
 from diagnosis.models import AuditEvent, Prediction
 from ml.contracts import ModelUnavailable
 from ml.evidence.localize import restore, upright_peak
@@ -43,7 +45,7 @@ def test_a_run_records_the_result(model: Any) -> None:
     assert done.tumor_probability == pytest.approx(0.9, abs=1e-6)
     assert done.type_probabilities == pytest.approx({"glioma": 0.7, "meningioma": 0.2, "pituitary": 0.1}, abs=1e-6)
     assert done.likely_type == "glioma"
-    assert done.gate["accepted"] is True
+    assert done.gate is not None and done.gate["accepted"] is True
     assert set(done.milliseconds) == {"read", "preprocess", "forward", "head", "total"}
     assert done.started and done.finished and done.started <= done.finished
 
@@ -76,7 +78,7 @@ def test_a_probability_in_the_band_is_uncertain_whatever_the_outcome(
 
 
 def test_a_training_image_is_marked_as_such(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    analyze_each = pipeline.ml.analyze_each
+    analyze_each = ml.analyze_each
 
     def known(*args: Any, **kwargs: Any) -> Any:
         return (replace(one, trained_on=True) for one in analyze_each(*args, **kwargs))
@@ -112,6 +114,7 @@ def test_an_image_that_cannot_be_judged_is_refused_with_its_reason(model: Any, p
     prediction = queued(scan=ScanFactory(data=builders.png_bytes(pixels)))
     pipeline.run(prediction_id=prediction.pk)
     refused = fresh(prediction)
+    assert refused.gate is not None
     assert (refused.state, refused.outcome, refused.gate["reason"]) == ("refused", "refused", reason)
     assert refused.tumor_probability is None
     assert refused.gate["message"]
@@ -189,7 +192,7 @@ def test_an_unexpected_error_fails_the_run_and_hides_its_text(model: Any, monkey
     assert "division" not in failed.error
 
 
-@pytest.mark.parametrize("fault", [OperationalError("gone"), pipeline.StorageUnavailable("gone")])
+@pytest.mark.parametrize("fault", [OperationalError("gone"), StorageUnavailable("gone")])
 def test_an_infrastructure_fault_releases_the_claim_and_is_raised(
     model: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
@@ -222,7 +225,7 @@ def test_a_storage_that_never_answers_is_given_up_after_its_attempts(
     monkeypatch.setattr("django.db.models.fields.files.FieldFile.open", away)
     prediction = queued()
     for attempt in range(1, pipeline.STORAGE_ATTEMPTS):
-        with pytest.raises(pipeline.StorageUnavailable):
+        with pytest.raises(StorageUnavailable):
             pipeline.run(prediction_id=prediction.pk)
         assert (fresh(prediction).state, fresh(prediction).attempts) == ("queued", attempt)
     pipeline.run(prediction_id=prediction.pk)
@@ -231,14 +234,16 @@ def test_a_storage_that_never_answers_is_given_up_after_its_attempts(
 
 def test_a_file_that_is_gone_fails_for_good(model: Any) -> None:
     prediction = queued()
-    prediction.scan.file.storage.delete(prediction.scan.file.name)
+    file = prediction.scan.file
+    assert file.name is not None
+    file.storage.delete(file.name)
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).error_code == "file_missing"
 
 
 def test_a_run_canceled_meanwhile_drops_its_result(model: Any, monkeypatch: pytest.MonkeyPatch, user: Any) -> None:
     prediction = queued()
-    analyze_each = pipeline.ml.analyze_each
+    analyze_each = ml.analyze_each
 
     def cancel_then_analyze(*args: Any, **kwargs: Any) -> Any:
         assert transitions.cancel(prediction=prediction, actor=user)
@@ -251,7 +256,7 @@ def test_a_run_canceled_meanwhile_drops_its_result(model: Any, monkeypatch: pyte
 
 def test_a_run_taken_over_meanwhile_drops_its_result(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prediction = queued()
-    analyze_each = pipeline.ml.analyze_each
+    analyze_each = ml.analyze_each
 
     def lose_claim(*args: Any, **kwargs: Any) -> Any:
         Prediction.objects.filter(pk=prediction.pk).update(attempts=2)
@@ -267,7 +272,7 @@ def test_a_run_canceled_and_retried_meanwhile_leaves_the_new_run_alone(
 ) -> None:
     """Both runs are their row's first attempt, but only the second one may write its result."""
     prediction = queued()
-    analyze_each = pipeline.ml.analyze_each
+    analyze_each = ml.analyze_each
 
     def restart_then_analyze(*args: Any, **kwargs: Any) -> Any:
         assert transitions.cancel(prediction=prediction, actor=user)

@@ -1,11 +1,13 @@
 """What a worker process finds out about its model, and when it looks again."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from diagnosis.inference import heartbeats, model_versions, self_check
+from diagnosis.inference import heartbeats, model_versions
 from diagnosis.inference.self_check import DAY, SelfCheck
 from diagnosis.models import ModelVersion
 from ml.contracts import ModelUnavailable
@@ -80,7 +82,7 @@ def test_other_numbers_than_at_first_are_reported(
 
 def test_it_checks_again_after_a_day(version: ModelVersion, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
     checker, now = SelfCheck(), [1000.0]
-    monkeypatch.setattr(self_check.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     checker.first()
     for passed, checks in ((DAY - 1, 1), (2.0, 2)):
         now[0] += passed
@@ -103,7 +105,7 @@ def test_an_error_ends_no_thread(version: ModelVersion, reports: Reports, monkey
     def broken() -> Any:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(self_check.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(model_versions, "verify_active", broken)
     checker = SelfCheck()
     checker.look()

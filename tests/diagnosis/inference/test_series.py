@@ -15,6 +15,7 @@ from diagnosis.inference import broker, pipeline, transitions, workload
 from diagnosis.inference import series as inference_series
 from diagnosis.models import Embedding, Prediction, SliceResult
 from ml.contracts import UnreadableImage
+from ml.inference.series_summary import summarize
 from tests import builders
 from tests.factories import PredictionFactory
 from tests.fakes import fake_model
@@ -58,6 +59,7 @@ def test_a_series_has_a_result_for_each_slice_and_one_for_all(user: Any, model: 
     assert pipeline.run(prediction_id=prediction.pk)
     done = fresh(prediction)
     assert (done.state, done.outcome, done.progress, done.engine) == ("done", "tumor", 12, "fake")
+    assert done.gate is not None and done.series is not None and done.key_slice is not None
     assert (done.uncertain, done.gate["message"]) == (False, None)
     assert done.tumor_probability == pytest.approx(0.9, abs=0.001)  # all slices say so, and so does their line
     assert done.series["accepted"] == 12 and done.series["extent"] == [0, 11] and len(done.series["top"]) == 5
@@ -80,17 +82,16 @@ def test_a_few_slices_are_uncertain_and_the_page_says_why(user: Any, model: Any,
 
 def test_a_series_is_summarized_from_the_stored_maps(user: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    summarize = inference_series.summarize_findings
-    monkeypatch.setattr(
-        inference_series,
-        "summarize_findings",
-        lambda calibration, slices, threshold: (
-            seen.extend(slices) or summarize(calibration, slices, threshold=threshold)
-        ),
-    )
+
+    def noted(calibration: Any, slices: Any, threshold: float) -> Any:
+        seen.extend(slices)
+        return summarize(calibration, slices, threshold=threshold)
+
+    monkeypatch.setattr(inference_series, "summarize_findings", noted)
     prediction = series(user, 3)
     assert pipeline.run(prediction_id=prediction.pk)
-    stored = [row.evidence for row in SliceResult.objects.filter(prediction=prediction).order_by("slice__index")]
+    rows = SliceResult.objects.filter(prediction=prediction).order_by("slice__index")
+    stored: list[Any] = [row.evidence for row in rows]
     assert [list(one.heat) for one in seen] == [evidence["heat"] for evidence in stored]
     assert [one.side for one in seen] == [evidence["square"][2] - evidence["square"][0] for evidence in stored]
 
@@ -126,7 +127,7 @@ def test_a_long_series_is_requeued_after_each_turn(
         with django_capture_on_commit_callbacks(execute=True):
             assert pipeline.run(prediction_id=prediction.pk) and turns < 5
         turns += 1
-    assert (turns, sent) == (3, [prediction.pk] * 2)  # after each pass; the last brings the slices together
+    assert (turns, list(sent)) == (3, [prediction.pk] * 2)  # after each pass; the last brings the slices together
     assert fresh(prediction).attempts == 1  # a turn is no failed attempt
 
 
@@ -189,7 +190,9 @@ def test_slices_that_come_while_it_runs_are_read_too(user: Any, model: Any, monk
     pipeline.run(prediction_id=prediction.pk)
     assert fresh(prediction).state == "queued"  # what it knew was not the whole series
     pipeline.run(prediction_id=prediction.pk)
-    assert (fresh(prediction).state, fresh(prediction).series["accepted"]) == ("done", 6)
+    done = fresh(prediction)
+    assert done.series is not None
+    assert (done.state, done.series["accepted"]) == ("done", 6)
 
 
 def test_it_waits_until_no_more_slices_come(
@@ -199,7 +202,7 @@ def test_it_waits_until_no_more_slices_come(
     prediction = series(user)
     assert not pipeline.run(prediction_id=prediction.pk)
     waiting = fresh(prediction)
-    assert waiting.state == "queued" and waiting.not_before > timezone.now()
+    assert waiting.state == "queued" and waiting.not_before and waiting.not_before > timezone.now()
     due = waiting.not_before + broker._CLOCK_SKEW
     assert sent.messages() == [Message(broker.RUN_PREDICTION, prediction.pk, due)]
 
@@ -221,14 +224,17 @@ def test_the_same_series_is_computed_once_for_each_owner(
         pipeline.run(prediction_id=prediction.pk)
     assert model.engine.passes == passes  # six slices take two
     assert fresh(second).tumor_probability == fresh(first).tumor_probability
-    assert fresh(second).key_slice.scan == second.scan
+    key_slice = fresh(second).key_slice
+    assert key_slice is not None and key_slice.scan == second.scan
     assert second.slice_results.count() == 6
 
 
 def test_a_volume_is_read_frame_by_frame(user: Any, model: Any) -> None:
     [accepted] = intake.receive(user=user, files=[SimpleUploadedFile("v.nii", builders.nifti_bytes(5))]).accepted
     pipeline.run(prediction_id=accepted.prediction.pk)
-    assert (fresh(accepted.prediction).state, fresh(accepted.prediction).series["accepted"]) == ("done", 5)
+    done = fresh(accepted.prediction)
+    assert done.series is not None
+    assert (done.state, done.series["accepted"]) == ("done", 5)
 
 
 def test_a_series_of_blank_slices_is_refused_with_the_commonest_reason(user: Any, model: Any) -> None:
@@ -236,6 +242,7 @@ def test_a_series_of_blank_slices_is_refused_with_the_commonest_reason(user: Any
     [accepted] = intake.receive(user=user, files=[SimpleUploadedFile("v.nii", planes)]).accepted
     pipeline.run(prediction_id=accepted.prediction.pk)
     refused = fresh(accepted.prediction)
+    assert refused.gate is not None
     assert (refused.state, refused.outcome, refused.gate["reason"]) == ("refused", "refused", "blank")
     assert refused.gate["message"].startswith("Only 0 of 5 slices")
 

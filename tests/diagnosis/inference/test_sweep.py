@@ -30,7 +30,7 @@ def test_the_sweep_queues_again_what_a_dead_worker_left(settings: Any, sent: Que
 def test_the_sweep_gives_up_after_the_last_attempt(settings: Any, sent: Queue, commit: Any) -> None:
     stale = running_since(1000, attempts=settings.TASK_MAX_ATTEMPTS)
     assert commit(transitions.sweep) == 0
-    assert (fresh(stale).state, fresh(stale).error_code, sent) == ("failed", "worker_lost", [])
+    assert (fresh(stale).state, fresh(stale).error_code, list(sent)) == ("failed", "worker_lost", [])
 
 
 def test_the_sweep_sends_lost_messages_again_but_not_young_ones(sent: Queue) -> None:

@@ -163,6 +163,7 @@ def test_release_keeps_the_attempt_and_sends_only_if_asked(sent: Queue, commit: 
     claimed = transitions.claim(claimed.pk)
     assert claimed is not None and commit(transitions.release, claimed, send=True, delay=LATER)
     [message] = sent.messages()
+    assert message.not_before is not None
     assert timedelta(0) <= message.not_before - fresh(claimed).queued - LATER < timedelta(seconds=1)
 
 
@@ -285,6 +286,7 @@ def test_what_is_put_back_waits_from_now_on(sent: Queue, commit: Any) -> None:
     assert commit(transitions.release, released, send=False) and commit(transitions.requeue, requeued)
     assert all(timezone.now() - fresh(one).queued < LATER for one in (released, requeued))
     [message] = sent.messages()
+    assert message.not_before is not None
     assert timedelta(0) <= message.not_before - due < timedelta(seconds=1)
 
 

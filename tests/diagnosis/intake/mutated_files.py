@@ -9,6 +9,7 @@ import gzip
 import random
 import struct
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -28,6 +29,12 @@ IMAGE = builders.phantom(48)
 DEEP = IMAGE.astype(np.uint16) * 16
 VOXELS = np.stack([DEEP.astype(np.int16)] * 3)
 
+
+def _written(kind: Any, voxels: np.ndarray) -> bytes:
+    """What nibabel writes; its classes have no types."""
+    return bytes(kind(voxels, np.eye(4)).to_bytes())
+
+
 FORMATS: dict[str, bytes] = {
     "PNG": builders.png_bytes(IMAGE),
     "PNG of 16 bits": builders.png_bytes(DEEP),
@@ -41,9 +48,9 @@ FORMATS: dict[str, bytes] = {
     "DICOM of frames": builders.dicom_bytes(np.stack([DEEP, DEEP]), ImagePositionPatient=[0, 0, 1]),
     "DICOM, RLE": builders.dicom_bytes(DEEP, syntax=RLELossless),
     "DICOM, JPEG 2000": builders.dicom_bytes(DEEP, syntax=JPEG2000Lossless),
-    "NIfTI": nib.Nifti1Image(VOXELS, np.eye(4)).to_bytes(),
-    "NIfTI-2, gzipped": gzip.compress(nib.Nifti2Image(VOXELS, np.eye(4)).to_bytes()),
-    "MGH": nib.MGHImage(VOXELS.astype(np.float32), np.eye(4)).to_bytes(),
+    "NIfTI": _written(nib.Nifti1Image, VOXELS),
+    "NIfTI-2, gzipped": gzip.compress(_written(nib.Nifti2Image, VOXELS)),
+    "MGH": _written(nib.MGHImage, VOXELS.astype(np.float32)),
     "NRRD": b"NRRD0004\ntype: short\nencoding: raw\nendian: little\ndimension: 3\nsizes: 48 48 3\n\n"
     + VOXELS.tobytes(),
     "zip": builders.zipped({"a.png": builders.png_bytes(IMAGE), "b.dcm": builders.dicom_bytes(DEEP)}),

@@ -1,6 +1,7 @@
 """Sides of the patient are marked only where the file says which side is which, whatever its kind."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import nibabel as nib
@@ -17,7 +18,7 @@ from tests import builders
 def nifti(**fields: Any) -> bytes:
     """A volume some of whose header fields are overwritten."""
     data = builders.nifti_bytes(2)
-    header = nib.Nifti1Header(data[:348], check=False)
+    header = nib.Nifti1Header(data[:348], check=False)  # type: ignore[no-untyped-call]
     for name, value in fields.items():
         header[name] = value
     return bytes(header.binaryblock) + data[348:]
@@ -36,7 +37,7 @@ def tiff() -> bytes:
 
 
 POSITION, DIRECTIONS = [0, 0, 0], [1, 0, 0, 0, 1, 0]
-SILENT = {
+SILENT: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: builders.png_bytes(builders.phantom(96)),
     "JPEG turned by EXIF": lambda: builders.exif_jpeg(builders.phantom(96), 6),
     "TIFF": tiff,

@@ -47,7 +47,7 @@ def test_a_good_file_becomes_case_scan_prediction_message_and_audit_row(
     assert (scan.name, scan.format, scan.size, scan.width, scan.height) == ("axial_12.png", "PNG", len(data), 256, 256)
     with scan.file.open() as stored:
         assert stored.read() == data
-    assert "axial" not in scan.file.name
+    assert scan.file.name is not None and "axial" not in scan.file.name
     assert accepted.prediction.state == "queued"
     assert accepted.prediction.model_version == model_version
     assert sent == [accepted.prediction.pk]
@@ -227,7 +227,8 @@ def test_a_message_that_cannot_be_made_costs_no_file(user: Any, monkeypatch: pyt
     "data", [builders.png_bytes(), builders.dicom_series(1)[0]], ids=["image", "slice of a series"]
 )
 def test_a_commit_whose_answer_was_lost_costs_no_file(data: bytes, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    commit, lost = connection._commit, []  # type: ignore[attr-defined]
+    commit = connection._commit  # type: ignore[attr-defined]
+    lost: list[bool] = []
 
     def committed() -> None:
         commit()

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
 
 from diagnosis import intake
+from diagnosis.inference import model_versions
 from diagnosis.intake.limits import Busy, MemoryBudget, UploadSlots
 from tests.builders import zipped
 
@@ -163,7 +164,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
     budget = Budget(1000)
     monkeypatch.setattr(intake, "_memory", budget)
     monkeypatch.setattr(intake, "_slots", UploadSlots(3))
-    monkeypatch.setattr(intake.model_versions, "active", lambda: None)
+    monkeypatch.setattr(model_versions, "active", lambda: None)
     return budget
 
 

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 CASES = Path(os.environ.get("BRAINSCAN_CASES", Path(__file__).resolve().parents[4] / "shared" / "cases"))
 AXIAL, CORONAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
-M, PHASE = {"ComplexImageComponent": "MAGNITUDE"}, {"ComplexImageComponent": "PHASE"}
+M: dict[str, Any] = {"ComplexImageComponent": "MAGNITUDE"}
+PHASE: dict[str, Any] = {"ComplexImageComponent": "PHASE"}
 
 Found = list[tuple[str, list[str], str, str | None]]
 """Of each scan: its name, the digests of its slices in viewing order, its outcome, and the reason of a refusal."""

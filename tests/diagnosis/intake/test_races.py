@@ -23,7 +23,8 @@ def test_a_commit_that_ends_after_its_connection_costs_no_file(
     data: bytes, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server still writes it to its disk, or waits for a standby, when the connection breaks."""
-    commit, late = connection._commit, []  # type: ignore[attr-defined]
+    commit = connection._commit  # type: ignore[attr-defined]
+    late: list[threading.Thread] = []
 
     def end(lost: Any) -> None:
         try:

@@ -82,7 +82,7 @@ def test_slices_never_extend_a_scan_of_another_person(user: Any, other_user: Any
 
 
 def test_two_patients_whose_series_share_a_uid_are_two_scans_in_two_cases(user: Any) -> None:
-    same = {"SeriesInstanceUID": generate_uid()}
+    same: dict[str, Any] = {"SeriesInstanceUID": generate_uid()}
     one, other = (builders.dicom_series(3, thickness=mm, PatientID=f"20261{mm}", **same) for mm in (5, 7))
     receive(user, *one)
     receive(user, *other[:1])
@@ -98,6 +98,7 @@ def test_a_series_goes_on_whose_first_slices_an_earlier_version_stored(user: Any
     files = builders.dicom_series(4, PatientID="202617", SeriesInstanceUID=series_uid)
     receive(user, *files[:2])
     for row in Slice.objects.all():
+        assert row.facts is not None
         del row.facts["exact"]
         row.facts["labels"] |= {"PatientID": "#2026e05", "SeriesNumber": "1.234e+04"}
         row.save()
@@ -109,7 +110,8 @@ def test_a_series_goes_on_whose_first_slices_an_earlier_version_stored(user: Any
 
 
 def test_images_that_come_again_with_a_corrected_patient_id_are_known(user: Any) -> None:
-    same = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid(), "SOPInstanceUID": generate_uid()}
+    same: dict[str, Any] = {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid()}
+    same |= {"SOPInstanceUID": generate_uid()}
     first, corrected = (builders.dicom_series(3, PatientID=one, **same) for one in ("202617", "202618"))
     receive(user, *first)
     [again] = receive(user, *corrected).accepted
@@ -123,7 +125,7 @@ def test_images_that_come_again_with_a_corrected_patient_id_are_known(user: Any)
     ids=lambda tags: next(iter(tags)),
 )
 def test_slices_of_another_contrast_direction_or_series_are_another_scan(user: Any, other: dict[str, Any]) -> None:
-    common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0], "EchoTime": 20}
+    common: dict[str, Any] = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0], "EchoTime": 20}
     common |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     receive(user, builders.dicom_bytes(builders.phantom(96), **common))
     receive(user, builders.dicom_bytes(builders.phantom(96, seed=1), **(common | other)))
@@ -131,7 +133,7 @@ def test_slices_of_another_contrast_direction_or_series_are_another_scan(user: A
 
 
 def test_a_second_slice_at_a_position_starts_another_scan(user: Any) -> None:
-    uid = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
+    uid: dict[str, Any] = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
     uid |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     receipt = receive(user, *[builders.dicom_bytes(builders.phantom(96, seed=n), **uid) for n in (0, 1)])
     assert receipt.rejected == []
@@ -220,7 +222,8 @@ def test_a_slice_that_arrives_after_the_result_reopens_the_run(user: Any) -> Non
     assert (again.pk, again.state, again.outcome, again.series) == (accepted.prediction.pk, "queued", "", None)
     assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
     pipeline.run(prediction_id=again.pk)
-    assert Prediction.objects.get().series["accepted"] == 3
+    summary = Prediction.objects.get().series
+    assert summary is not None and summary["accepted"] == 3
 
 
 @pytest.mark.usefixtures("runs_at_once")
@@ -237,6 +240,7 @@ def test_a_copied_result_is_no_longer_a_copy_once_another_slice_arrives(user: An
     assert (again.state, again.reused_from, again.tumor_probability) == ("queued", None, None)
     pipeline.run(prediction_id=again.pk)
     again.refresh_from_db()
+    assert again.series is not None
     assert (again.state, again.reused_from, again.series["accepted"]) == ("done", None, 3)
 
 
@@ -252,7 +256,7 @@ def test_slices_may_arrive_in_any_order(user: Any) -> None:
 
 
 def test_contrasts_of_a_diffusion_series_are_separate_scans_in_any_order(user: Any) -> None:
-    uid = {"SeriesInstanceUID": generate_uid()}
+    uid: dict[str, Any] = {"SeriesInstanceUID": generate_uid()}
     plain, weighted = (builders.dicom_series(4, **uid, DiffusionBValue=value) for value in (0, 1000))
     receive(user, *[weighted[0], plain[0], plain[1], weighted[1], weighted[2], plain[2], plain[3], weighted[3]])
     assert sorted(Scan.objects.values_list("frames", "stack")) == [
@@ -262,7 +266,7 @@ def test_contrasts_of_a_diffusion_series_are_separate_scans_in_any_order(user: A
 
 
 def test_blank_slices_in_two_directions_are_two_scans(user: Any) -> None:
-    common = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
+    common: dict[str, Any] = {"SeriesInstanceUID": generate_uid(), "ImagePositionPatient": [0, 0, 0]}
     blank = np.zeros((96, 96), np.uint8)
     ways = ([1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1])
     receipt = receive(

@@ -85,11 +85,11 @@ def test_a_scan_that_turns_out_to_hold_two_parts_is_split_and_judged_again(user:
     assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
     assert AuditEvent.objects.filter(action="scan.split").count() == 1
     done = run_all()
-    assert [(one.state, one.scan.frames, one.series["accepted"]) for one in done] == [("done", 3, 3)] * 2
+    assert [(one.state, one.scan.frames, (one.series or {})["accepted"]) for one in done] == [("done", 3, 3)] * 2
     assert SliceResult.objects.count() == 6
     for prediction in done:
         scan = prediction.scan
-        assert {row.facts["labels"]["FlipAngle"] for row in scan.slices.all()} == {scan.stack.split()[-1]}
+        assert {(row.facts or {})["labels"]["FlipAngle"] for row in scan.slices.all()} == {scan.stack.split()[-1]}
         # What is downloaded is a slice of this scan.
         assert contents(scan.file) in [contents(row.file) for row in scan.slices.all()]
         assert scan.size == sum(row.file.size for row in scan.slices.all())
@@ -111,6 +111,7 @@ def test_slices_that_nothing_tells_apart_are_named_and_none_is_judged(user: Any)
     assert "3 locations hold more than one" in receipt.rejected[0].detail
     [prediction] = run_all()
     assert (prediction.state, prediction.outcome, prediction.scan.frames) == ("refused", "refused", 6)
+    assert prediction.gate is not None
     assert prediction.gate["reason"] == "cannot_be_ordered" and prediction.gate["message"] == receipt.rejected[0].detail
     assert not SliceResult.objects.exists()
     again = receive(user, *part(1), *part(2))
@@ -125,6 +126,7 @@ def test_a_later_slice_that_nothing_tells_apart_takes_the_result_back_and_says_s
     assert [(one.name, one.code) for one in receipt.rejected] == [("IM0000", "cannot_be_ordered")]
     assert AuditEvent.objects.get(action="prediction.reopened").details["outcome"] == "tumor"
     [prediction] = run_all()
+    assert prediction.gate is not None
     assert (prediction.state, prediction.gate["reason"]) == ("refused", "cannot_be_ordered")
 
 
@@ -173,7 +175,7 @@ def test_files_are_deleted_if_their_series_cannot_be_stored(user: Any, monkeypat
 
 
 def tilted(number: int, orientation: list[float]) -> bytes:
-    place = {"ImagePositionPatient": [0, 0, 5 * number], "ImageOrientationPatient": orientation}
+    place: dict[str, Any] = {"ImagePositionPatient": [0, 0, 5 * number], "ImageOrientationPatient": orientation}
     return builders.dicom_bytes(builders.phantom(64, seed=number), **place, **COMMON)
 
 

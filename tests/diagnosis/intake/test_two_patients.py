@@ -73,7 +73,7 @@ def test_with_case_by_patient_each_has_a_case(user: Any, settings: Any) -> None:
 
 
 def test_one_study_of_two_patients_from_a_scanner_is_noted(user: Any) -> None:
-    same = {"StudyInstanceUID": "1.2.3"}
+    same: dict[str, Any] = {"StudyInstanceUID": "1.2.3"}
     with Spool() as spool:
         received = []
         for patient in ("4711", "0815"):

@@ -73,6 +73,12 @@ def series() -> Scan:
     return found
 
 
+def first_slice() -> Slice:
+    found = series().slices.first()
+    assert found is not None
+    return found
+
+
 def put(name: str, *, hours: int) -> None:
     default_storage.save(name, ContentFile(b"left"))
     at = time.time() - hours * 3600
@@ -92,7 +98,7 @@ def _missing() -> None:
 
 
 def _empty() -> None:
-    Path(default_storage.path(str(series().slices.first().file.name))).write_bytes(b"")
+    Path(default_storage.path(str(first_slice().file.name))).write_bytes(b"")
 
 
 def _changed() -> None:
@@ -157,20 +163,22 @@ def _unqueued() -> None:
 
 
 def _early() -> None:
+    judged = Prediction.objects.first()
+    assert judged is not None and judged.model_version is not None
     Embedding.objects.update_or_create(
         prediction=Prediction.objects.get(state="queued"),
-        defaults={"model_version": Prediction.objects.first().model_version, "vector": bytes(128)},
+        defaults={"model_version": judged.model_version, "vector": bytes(128)},
     )
 
 
 def _key() -> None:
-    Prediction.objects.filter(scan=single()).update(key_slice=series().slices.first())
+    Prediction.objects.filter(scan=single()).update(key_slice=first_slice())
 
 
 def _foreign() -> None:
     SliceResult.objects.create(
         prediction=Prediction.objects.get(scan=single()),
-        slice=series().slices.first(),
+        slice=first_slice(),
         outcome="refused",
     )
 

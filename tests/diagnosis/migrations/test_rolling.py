@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -139,7 +140,8 @@ def deletions_that_wait() -> dict[str, str]:
         known, earlier, now = set(state(before).models), tables(state(before)), tables(state(after))
         for model in (now[table] for table in now.keys() - earlier.keys()):
             for field in model.fields.values():
-                named = field.remote_field.model.lower() if field.remote_field else ""
+                target: Any = field.remote_field.model if field.remote_field else ""  # by name, in such a state
+                named: str = target.lower()
                 if tuple(named.split(".")) in known:
                     found[named] = after[:4]
     return found

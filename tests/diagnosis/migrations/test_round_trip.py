@@ -114,7 +114,7 @@ def test_what_a_version_knows_survives_going_back_and_forward() -> None:
     full = {table: snapshot(table) for table in tables()}
     assert [table for table, (_, rows) in full.items() if not rows] == []
 
-    def compare(action: str, migration: Any = None, fake: bool = False) -> None:
+    def compare(action: str, migration: Any = None, fake: bool | None = False) -> None:
         """After each migration that was reversed."""
         if action == "unapply_success":
             for table in set(tables()) & full.keys():

@@ -26,6 +26,7 @@ from diagnosis.models.prediction import Outcome, TumorType
 from diagnosis.presentation import labels, predictive_values, sentences
 from diagnosis.reports import contents, fhir, listing
 from diagnosis.reports.contents import ScanReport
+from ml.percent import percent
 from tests.builders import dicom_bytes, phantom
 from tests.diagnosis.dicom.test_results import overall
 from tests.diagnosis.reports.conftest import ORIGIN
@@ -200,7 +201,7 @@ def _of_all(result: Result, source: SourceImage) -> list[str]:
 
 
 def _number(value: float, *, calibrated: bool) -> str:
-    return labels.percent(value) if calibrated else labels.plain_score(value)
+    return percent(value) if calibrated else labels.plain_score(value)
 
 
 PLACES = (worklist, card, api, listed, report, fhir_report)
@@ -221,7 +222,7 @@ def test_page_lists_api_and_reports_state_the_same_result(user: User, manifest: 
         assert bool(expected.type) == (expected.word == "Tumor" and row.type_probabilities is not None)
         for place in (*PLACES, *(IN_ARCHIVES if _in_square(number) else ())):
             said = place(row, user)
-            same = Said(*(theirs if mine is not None else None for mine, theirs in zip(said, expected, strict=True)))
+            same = Said._make(theirs if mine is not None else None for mine, theirs in zip(said, expected, strict=True))
             assert said == same, (place.__name__, row.type_probabilities, row.series)
         _sentences_agree(row)
 

@@ -31,6 +31,7 @@ def test_a_download_says_that_the_file_is_missing(as_user: Client, make: Make, p
 def test_a_map_cannot_be_drawn_over_a_damaged_preview(as_user: Client, make: Make, part: str) -> None:
     prediction = make()
     preview = prediction.scan.preview
+    assert preview.name is not None
     with preview.storage.open(preview.name, "wb") as stored:
         stored.write(b"no image")
     assert missing.FILE in body_of(as_user, f"/predictions/{prediction.pk}/{part}/")

@@ -47,7 +47,8 @@ def plane(data: bytes, entry: dict[str, Any]) -> np.ndarray:
     upper = np.frombuffer(data, np.uint8, count, entry["at"]).astype(np.float64)
     if entry["bits"] == 16:
         upper = 256 * upper + np.frombuffer(data, np.uint8, count, entry["at"] + count)
-    return (entry["offset"] + entry["step"] * upper).reshape(entry["rows"], entry["columns"])
+    values: np.ndarray = entry["offset"] + entry["step"] * upper
+    return values.reshape(entry["rows"], entry["columns"])
 
 
 def test_a_series_comes_in_blocks_with_its_stored_values(as_user: Client, user: User, model_version: Any) -> None:
@@ -130,10 +131,12 @@ def test_the_api_sends_the_same(as_user: Client, user: User, model_version: Any)
 def test_a_file_that_is_gone_or_damaged_is_not_found(as_user: Client, user: User, model_version: Any) -> None:
     scan = taken(user, builders.png_bytes(builders.phantom(96)))
     address = reverse("scan-pixels", args=[scan.pk, 0])
-    with scan.file.storage.open(scan.file.name, "wb") as stored:
+    name = scan.file.name
+    assert name is not None
+    with scan.file.storage.open(name, "wb") as stored:
         stored.write(b"no image")
     assert as_user.get(address).status_code == 404
-    scan.file.storage.delete(scan.file.name)
+    scan.file.storage.delete(name)
     assert as_user.get(address).status_code == 404
 
 

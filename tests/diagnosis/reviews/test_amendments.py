@@ -63,4 +63,5 @@ def test_an_amendment_stands_beside_the_run_that_is_known_and_keeps_the_rest(use
     PredictionFactory(scan=prediction.scan)
     again = transitions.amend(signed, reader=user, opinion=TUMOR, reason="Once more.")
     assert again.prediction == newer
+    assert again.committed and signed.signed
     assert (again.state, again.signed_by) == ("signed", user) and again.signed == again.committed > signed.signed

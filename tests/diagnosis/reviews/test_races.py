@@ -36,7 +36,7 @@ def signing(prediction: Prediction, reader: Any, opinion: Opinion = TUMOR) -> Ca
 
 
 def readers(count: int) -> list[Any]:
-    people = UserFactory.create_batch(count)
+    people: list[Any] = UserFactory.create_batch(count)
     group, _ = Group.objects.get_or_create(name="reader")
     group.user_set.add(*people)
     return people
@@ -220,8 +220,8 @@ class TestAtTheSameMoment:
         transitions.commit(prediction, reader=one, opinion=TUMOR)
         trash.delete_scan(prediction.scan, actor=prediction.scan.case.owner)
         Scan.objects.update(deleted=timezone.now() - timedelta(days=400))
-        acts = [purge.purge, signing(prediction, one)]
-        first, second = acts if purge_first else reversed(acts)
+        acts: list[Callable[[], Any]] = [purge.purge, signing(prediction, one)]
+        first, second = acts if purge_first else acts[::-1]
         with transaction.atomic():
             if purge_first:
                 first()

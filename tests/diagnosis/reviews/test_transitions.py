@@ -41,7 +41,7 @@ def prediction(user: Any) -> Prediction:
 
 @pytest.fixture
 def readers() -> list[Any]:
-    people = UserFactory.create_batch(3)
+    people: list[Any] = UserFactory.create_batch(3)
     Group.objects.get(name="reader").user_set.add(*people)
     return people
 
@@ -244,6 +244,7 @@ def test_signing_a_committed_review_takes_account_of_later_reviews(
     policy(user, readings=2)
     signed = transitions.sign_committed(mine, reader=user)
     assert (signed.role, signed.readings_required, reading(prediction)) == ("adjudication", 2, "signed")
+    assert signed.signed is not None and mine.committed is not None
     assert signed.committed == mine.committed and signed.signed > mine.committed
     assert signed.saved == signed.signed
 

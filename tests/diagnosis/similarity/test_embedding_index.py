@@ -1,5 +1,6 @@
 """The array in memory: in step with the database, exact, and safe to extend during a search."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def index(version: Any) -> embedding_index.Index:
 
 
 def found(index: embedding_index.Index, owner: Any, **left_out: Any) -> list[int]:
-    asked = {"owners": [owner.pk], "other_than_case": 0, "other_than_pixels": NO_PIXELS} | left_out
+    asked: dict[str, Any] = {"owners": [owner.pk], "other_than_case": 0, "other_than_pixels": NO_PIXELS} | left_out
     return [near.prediction_id for near in index.nearest(direction(1.0), **asked)]
 
 
@@ -81,8 +82,8 @@ def test_after_an_hour_everything_is_read_again(
     past(user, version, 0.9).embedding.delete()
     past(user, version, 0.8)
     index.refresh()
-    now = embedding_index.time.monotonic()
-    monkeypatch.setattr(embedding_index.time, "monotonic", lambda: now + 3601)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3601)
     index.refresh()
     assert len(index) == 1
 

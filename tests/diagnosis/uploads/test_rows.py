@@ -156,6 +156,7 @@ def test_rows_are_dismissed_by_id_by_key_and_when_finished(user: User, other_use
     assert rows.dismiss(user, ids=[first.pk]) == 1
     assert rows.dismiss(user, keys=[second.key]) == 1
     assert rows.dismiss(user, finished=True) == 0, "its prediction is still queued"
+    assert third.prediction_id is not None
     Prediction.objects.filter(pk=third.prediction_id).update(state=State.CANCELED, finished=timezone.now())
     assert rows.dismiss(user, finished=True) == 1
     assert not AuditEvent.objects.filter(action__startswith="upload").exists()

@@ -62,7 +62,7 @@ def test_password_change_keeps_this_session_ends_others_and_is_audited(as_user: 
 
 def test_password_change_ends_the_api_token(as_user: Client, user: User) -> None:
     key = token_key(user)
-    bearer = {"headers": {"authorization": f"Token {key}"}}
+    bearer: dict[str, Any] = {"headers": {"authorization": f"Token {key}"}}
     assert Client().get("/api/v1/cases/", **bearer).status_code == 200
     as_user.post("/password/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
     assert Client().get("/api/v1/cases/", **bearer).status_code == 401

@@ -75,7 +75,7 @@ def test_the_export_is_safe_and_whole(as_admin: Client, user: User) -> None:
     audit_chain.seal()
     answer = as_admin.get("/audit/export/?bom=false")
     assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))  # type: ignore[arg-type]
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
     [row] = [row for row in rows if row["action"] == "case.opened"]
     event = AuditEvent.objects.get(action="case.opened")
     assert (row["actor"], row["target"]) == ("'=HYPERLINK(1)", "'=HYPERLINK(1)")

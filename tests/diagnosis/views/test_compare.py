@@ -97,7 +97,7 @@ def test_it_costs_the_same_for_many_scans(
 def test_the_page_tells_where_the_middles_of_slices_lie(
     as_user: Client, user: User, model_version: ModelVersion, make: Make
 ) -> None:
-    tags = {"ImageOrientationPatient": [0, 0.8, 0.6, 1, 0, 0]}
+    tags: dict[str, Any] = {"ImageOrientationPatient": [0, 0.8, 0.6, 1, 0, 0]}
     data = [
         dicom_bytes(phantom(96, seed=at)[:, :80], SeriesInstanceUID="1.2.3", ImagePositionPatient=[0, 0, 5 * at],
                     PixelSpacing=[2, 1], **tags)
@@ -120,7 +120,7 @@ def test_a_stack_whose_file_is_missing_or_damaged_has_no_middle(
     scan = intake.receive(user=user, files=uploads).accepted[0].scan
     assert stack_center.of_scan(scan) == [47.5, 47.5, 0]
     row = Slice.objects.filter(scan=scan).first()
-    assert row is not None
+    assert row is not None and row.file.name is not None
     with row.file.storage.open(row.file.name, "wb") as stored:
         stored.write(data[0][:812])  # cut off within the length of an element
     assert stack_center.of_scan(scan) is None

@@ -15,7 +15,7 @@ PARTS = ("file", "preview", "thumbnail")
 
 def fetch(client: Client, address: str, **kwargs: Any) -> Any:
     """The response, read to its end, so that its file is closed."""
-    response = client.get(address, **kwargs)
+    response: Any = client.get(address, **kwargs)
     if response.streaming:
         response.body = b"".join(response.streaming_content)
     response.close()

@@ -207,7 +207,7 @@ def test_a_session_that_ended_before_a_request_is_not_deleted_from_the_browser(u
     client = logged_in()
     Session.objects.all().delete()
     answer = client.post("/upload/", {"case": "A"})
-    assert (answer.status_code, answer.url) == (302, "/login/?next=/upload/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login/?next=/upload/")
     assert "sessionid" not in answer.cookies, "the browser may have a new one by now"
     assert "Cookie" in answer.headers["Vary"]
 

@@ -5,7 +5,6 @@ import zipfile
 from datetime import timedelta
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -143,7 +142,7 @@ def test_the_listing_of_a_volume_says_that_it_runs_from_left_to_right(
     planes = np.stack([builders.phantom(64, seed=number) for number in range(4)])
     affine = np.diag([5.0, 1.0, 1.0, 1.0])
     affine[:3, 3] = -10
-    volume = done(user, [bytes(nib.Nifti1Image(planes, affine).to_bytes())], monkeypatch)
+    volume = done(user, [bytes(builders.nifti(planes, affine).to_bytes())], monkeypatch)
     found = as_user.get(reverse("prediction-slices", args=[volume.pk])).json()
     assert (found["letters"], found["stacked"]) == ("APHF", "LR")
 
@@ -167,7 +166,7 @@ def test_no_planes_are_cut_from_a_volume_whose_slices_are_shifted_sideways(
     planes = np.stack([builders.phantom(64, seed=number) for number in range(4)], axis=2)
     affine = np.diag([-1.0, -1.0, 5.0, 1.0])
     affine[:3, 2:] = [[0, 30], [shift, 30], [5, -10]]
-    volume = done(user, [bytes(nib.Nifti1Image(planes, affine).to_bytes())], monkeypatch)
+    volume = done(user, [bytes(builders.nifti(planes, affine).to_bytes())], monkeypatch)
     assert as_user.get(reverse("prediction-slices", args=[volume.pk])).json()["spacing"] == spacing
 
 
@@ -187,6 +186,7 @@ def test_the_page_of_a_series(as_user: Client, series: Prediction, django_assert
     with django_assert_max_num_queries(12):
         text = as_user.get(series.get_absolute_url()).content.decode()
     assert "slices 1 to 6 of 6, about 30 mm" in text
+    assert series.key_slice is not None
     assert f'data-viewer="{reverse("prediction-slices", args=[series.pk])}"' in text
     assert f'data-start="{series.key_slice.index}"' in text
     assert 'data-start="4"' in as_user.get(series.get_absolute_url(), {"slice": "5"}).content.decode()
@@ -232,6 +232,7 @@ def test_the_listing_costs_as_much_for_many_as_for_few(
 def test_a_window_of_a_damaged_file_says_that_the_file_is_damaged(as_user: Client, series: Prediction) -> None:
     row = Slice.objects.filter(scan=series.scan)[0]
     file = row.file or row.scan.file
+    assert file.name is not None
     with file.storage.open(file.name, "wb") as stored:
         stored.write(b"no image")
     response = as_user.get(reverse("slice-preview", args=[row.pk]), {"window": "full"})

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +13,7 @@ from diagnosis.access import tokens
 from diagnosis.models import ApiToken, AuditEvent
 from tests.factories import token_key
 
-FORM = {"name": "night script", "scope": ["read", "upload"], "days": "30"}
+FORM: dict[str, Any] = {"name": "night script", "scope": ["read", "upload"], "days": "30"}
 
 
 def test_a_token_is_made_shown_once_and_works(as_user: Client, user: User) -> None:

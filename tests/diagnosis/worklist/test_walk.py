@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def rows(user: User) -> list[Prediction]:
     """Five of two cases; the second and the fourth were read. Scores fall while time goes on."""
     version = ModelVersionFactory()
-    made = [
+    made: list[Prediction] = [
         PredictionFactory(
             scan__case=CaseFactory(owner=user),
             scan__name=f"{'axial' if n != 2 else 'coronal'}_{n}.png",
@@ -28,6 +28,12 @@ def rows(user: User) -> list[Prediction]:
     ]
     Scan.objects.filter(pk__in=[made[1].scan_id, made[3].scan_id]).update(reading="signed")
     return made
+
+
+def through(user: User, query: str, *, at: Prediction) -> walk.Walk:
+    step = walk.through(user, query, at=at)
+    assert step is not None
+    return step
 
 
 @pytest.mark.parametrize(
@@ -43,14 +49,14 @@ def rows(user: User) -> list[Prediction]:
 def test_the_way_leads_through_the_list_in_its_order_and_back(
     user: User, rows: list[Prediction], query: str, way: list[int]
 ) -> None:
-    steps = [walk.through(user, query, at=rows[n]) for n in way]
+    steps = [through(user, query, at=rows[n]) for n in way]
     ids = [rows[n].pk for n in way]
     assert [step.following for step in steps] == [*ids[1:], None]
     assert [step.previous for step in steps] == [None, *ids[:-1]]
 
 
 def test_a_row_that_has_left_the_list_keeps_its_place(user: User, rows: list[Prediction]) -> None:
-    step = walk.through(user, "reading=unread&sort=when", at=rows[1])
+    step = through(user, "reading=unread&sort=when", at=rows[1])
     assert (step.previous, step.following) == (rows[0].pk, rows[2].pk)
 
 
@@ -58,17 +64,17 @@ def test_progress_counts_the_list_under_any_review_state(
     user: User, rows: list[Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for query in ("", "reading=unread", "after=nonsense"):
-        assert (lambda step: (step.read, step.total))(walk.through(user, query, at=rows[0])) == (2, 5)
-    step = walk.through(user, "q=axial", at=rows[0])
+        assert (lambda step: (step.read, step.total))(through(user, query, at=rows[0])) == (2, 5)
+    step = through(user, "q=axial", at=rows[0])
     assert (step.read, step.total) == (2, 4)
     monkeypatch.setattr(pagination, "COUNT_LIMIT", 3)
-    step = walk.through(user, "", at=rows[0])
+    step = through(user, "", at=rows[0])
     assert (step.read, step.unread, step.total) == (None, 3, 4)
-    assert walk.through(user, "assigned=me", at=rows[0]).total == 0
+    assert through(user, "assigned=me", at=rows[0]).total == 0
 
 
 def test_the_links_carry_the_list_and_the_way_back_its_row(user: User, rows: list[Prediction]) -> None:
-    step = walk.through(user, "q=axial&sort=when&at=3", at=rows[1])
+    step = through(user, "q=axial&sort=when&at=3", at=rows[1])
     assert step.query == "list=q%3Daxial%26sort%3Dwhen%26at%3D3"
     assert step.back_query == f"q=axial&sort=when&at={rows[1].pk}"
 
@@ -92,4 +98,4 @@ def test_the_next_unread_one_lies_behind_or_else_at_the_start(user: User, rows: 
 
 def test_nobody_walks_to_what_they_may_not_see(user: User, rows: list[Prediction], other_user: User) -> None:
     PredictionFactory(scan__case=CaseFactory(owner=other_user))
-    assert walk.through(user, "", at=rows[4]).previous is None
+    assert through(user, "", at=rows[4]).previous is None

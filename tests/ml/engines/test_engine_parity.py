@@ -96,7 +96,7 @@ def test_real_scans_get_the_same_results(models: list[Model], real_data: Path) -
     judged = [(one, other) for one, other in zip(ones, others, strict=True) if one.prediction]
     assert len(judged) > len(ones) * 0.9
     probabilities = np.array([[each.prediction.tumor_probability for each in pair] for pair in judged])  # type: ignore[union-attr]
-    np.testing.assert_allclose(*probabilities.T, atol=1e-3)
+    np.testing.assert_allclose(probabilities[:, 0], probabilities[:, 1], atol=1e-3)
 
     heats = np.array([[each.evidence.heat for each in pair] for pair in judged])  # type: ignore[union-attr]
     assert heats.shape == (len(judged), 2, CELLS * CELLS)

@@ -34,7 +34,8 @@ def samples(count: int) -> np.ndarray:
 def convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
     padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
-    return np.maximum(np.einsum("hwcij,ijco->hwo", windows, kernel, optimize=True) + bias, 0)
+    found: np.ndarray = np.maximum(np.einsum("hwcij,ijco->hwo", windows, kernel, optimize=True) + bias, 0)
+    return found
 
 
 def reference(x: np.ndarray, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

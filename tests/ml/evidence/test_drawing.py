@@ -90,7 +90,7 @@ def test_opacity_is_obeyed() -> None:
     place = (round(u * 160), round(v * 200))
     gray, half, full = (opened(drawing.overlay_png(scan, found, opacity=o)).getpixel(place) for o in (0, 0.5, 1))
     assert gray == (90, 90, 90)
-    assert half == pytest.approx(np.mean([gray, full], axis=0), abs=3)
+    assert half == pytest.approx(np.mean(np.array([gray, full]), axis=0), abs=3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 200), (40, 40), (64, 128), (359, 800), (360, 360)])

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from ml import readers
 from ml.contracts import Image
 from ml.inference import analysis
-from ml.inference.analysis import analyze, analyze_each
+from ml.inference.analysis import Source, analyze, analyze_each
 from ml.inference.registry import Model
 from ml.model import training_hashes
 from ml.model.heads import CELLS
@@ -122,7 +122,7 @@ def test_a_refusal_runs_no_network(fake_model: Model, data: bytes, reason: str) 
     result = analyze(fake_model, data)
     assert result.outcome == "refused"
     assert result.gate.reason == reason
-    assert result.prediction is result.evidence is result.embedding is None
+    assert result.prediction is None and result.evidence is None and result.embedding is None
     assert result.milliseconds["forward"] == result.milliseconds["head"] == 0
     assert len(fake_model.engine.calls) == calls  # type: ignore[attr-defined]
 
@@ -130,7 +130,7 @@ def test_a_refusal_runs_no_network(fake_model: Model, data: bytes, reason: str) 
 def test_path_bytes_and_image_give_the_same_result(fake_model: Model, tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(builders.jpeg_bytes())
-    sources = [file, str(file), builders.jpeg_bytes(), readers.read(file)]
+    sources: list[Source] = [file, str(file), builders.jpeg_bytes(), readers.read(file)]
     assert len({analyze(fake_model, source).prediction.tumor_probability for source in sources}) == 1  # type: ignore[union-attr]
 
 
@@ -216,7 +216,8 @@ def test_an_error_comes_after_the_results_before_it(fake_model: Model, batch: in
     def lost() -> Image:
         raise FileNotFoundError("gone")
 
-    images = [builders.png_bytes(), builders.png_bytes(builders.phantom(120)), b"", lost, builders.png_bytes()]
+    again = builders.png_bytes(builders.phantom(120))
+    images: list[Source] = [builders.png_bytes(), again, b"", lost, builders.png_bytes()]
     results = analyze_each(fake_model, images, batch=batch)
     assert [next(results).gate.accepted for _ in range(3)] == [True, True, False]
     with pytest.raises(FileNotFoundError):
@@ -244,6 +245,7 @@ def test_a_finished_result_does_not_wait_for_the_next_image(fake_model: Model, m
 def test_a_caller_that_stops_early_waits_for_no_further_pass(fake_model: Model) -> None:
     images = (builders.png_bytes(builders.phantom(100 + n)) for n in range(9))
     results = analyze_each(fake_model, images)
+    assert isinstance(results, Generator)
     next(results)
     results.close()
     assert len(fake_model.engine.calls) <= 3  # type: ignore[attr-defined]

@@ -32,7 +32,7 @@ def test_a_sheet(count: int, rows: int, gap: int, margin: int) -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_sheet_of_any_depth_is_refused_by_its_name(dtype: type) -> None:
-    pixels = sheet(phantoms(12), 3).astype(dtype)
+    pixels: np.ndarray = sheet(phantoms(12), 3).astype(dtype)
     verdict = pixel_checks.check(Image(pixels, "PNG", pixels.shape[1], pixels.shape[0]))
     assert (verdict.accepted, verdict.reason) == (False, "film_sheet")
     assert "several slices" in str(verdict.message)

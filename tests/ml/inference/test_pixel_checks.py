@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import readers
-from ml.contracts import Image
+from ml.contracts import MAX_COLOR_FRACTION, Image
 from ml.inference import pixel_checks
 from tests import builders
 
@@ -75,7 +75,7 @@ def test_color_is_refused_and_a_tint_is_not() -> None:
     painted[:, : gray.shape[1] // 4, 0] = 255  # a quarter of the width is red
     verdict = pixel_checks.check(readers.read(builders.png_bytes(painted)))
     assert (verdict.accepted, verdict.reason) == (False, "not_mri_color")
-    assert verdict.score is not None and verdict.score > pixel_checks.MAX_COLOR_FRACTION
+    assert verdict.score is not None and verdict.score > MAX_COLOR_FRACTION
     sepia = (builders.rgb(gray) * (1.0, 0.9, 0.75)).astype(np.uint8)
     assert pixel_checks.check(readers.read(builders.png_bytes(sepia))).accepted
 
@@ -128,7 +128,7 @@ def test_flat_shades_are_a_drawing() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_mask_is_a_drawing_at_any_depth(dtype: type) -> None:
-    mask = (builders.phantom() > 60).astype(dtype) * (1 if dtype is np.float32 else np.iinfo(dtype).max)
+    mask: np.ndarray = (builders.phantom() > 60).astype(dtype) * (1 if dtype is np.float32 else np.iinfo(dtype).max)
     assert pixel_checks.check(image(mask.astype(dtype))).reason == "not_mri_drawing"
 
 

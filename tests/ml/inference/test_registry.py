@@ -202,8 +202,13 @@ def test_a_manifest_is_read_again_when_it_has_changed_and_not_before(
 
 def test_loaded_once_even_by_many_threads(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
+
+    def engine(name: str, tensors: Any, threads: int | None = None) -> object:
+        built.append(name)
+        return object()
+
     monkeypatch.setattr(registry, "_loaded", {})
-    monkeypatch.setattr(registry, "load_engine", lambda name, tensors, threads=None: built.append(name) or object())
+    monkeypatch.setattr(registry, "load_engine", engine)
     models = []
     threads = [threading.Thread(target=lambda: models.append(load_model(tiny_artifact))) for _ in range(8)]
     for thread in threads:

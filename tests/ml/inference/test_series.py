@@ -13,6 +13,7 @@ from ml.cli import main
 from ml.contracts import Image, ModelUnavailable, UnreadableImage
 from ml.inference.registry import Model
 from ml.model.series_calibration import OF_NEIGHBORS
+from ml.readers.values import GrayValues, of_image
 from tests import builders
 from tests.fakes import fake_model as stand_in
 
@@ -32,6 +33,9 @@ class FakeSlices:
         pixels = builders.phantom(96, seed=index)
         self.alive.append(weakref.ref(pixels))
         return Image(pixels, "test", 96, 96)
+
+    def values(self, index: int) -> GrayValues:
+        return of_image(self.image(index).pixels)
 
 
 def test_each_slice_has_the_result_that_it_has_alone() -> None:

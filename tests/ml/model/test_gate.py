@@ -66,7 +66,7 @@ def test_a_brain_passes() -> None:
     verdict = model().verdicts(at(0.0))[0]
     assert verdict.accepted
     assert (verdict.reason, verdict.message) == (None, None)
-    assert verdict.score is not None and verdict.score > verdict.threshold == THRESHOLD
+    assert verdict.score is not None and verdict.score > THRESHOLD == verdict.threshold
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,9 @@ def test_a_brain_passes() -> None:
         ((4.0,), "not_brain_mri", "does not look like"),
     ],
 )
-def test_a_refusal_names_the_nearest_kind_only_when_it_stands_out(place: tuple, reason: str, words: str) -> None:
+def test_a_refusal_names_the_nearest_kind_only_when_it_stands_out(
+    place: tuple[float, ...], reason: str, words: str
+) -> None:
     verdict = model().verdicts(at(*place))[0]
     assert (verdict.accepted, verdict.reason) == (False, reason)
     assert words in str(verdict.message)

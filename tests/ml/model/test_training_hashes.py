@@ -133,7 +133,7 @@ PIXELS = arrays.arrays(
 @given(PIXELS)
 def test_any_image_has_a_fingerprint_and_always_the_same(pixels: NDArray[Any]) -> None:
     first = fingerprint(image(pixels))
-    assert (first.shape, first.dtype) == ((2, 32), np.uint8)
+    assert (first.shape, first.dtype) == ((2, 32), np.dtype(np.uint8))
     assert np.array_equal(first, fingerprint(image(pixels.copy())))
 
 

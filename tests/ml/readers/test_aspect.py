@@ -13,7 +13,7 @@ from tests.ml.readers.volumes.test_nifti import head, stored
     ("sides", "shape"), [((2.0, 1.0), (40, 30)), ((0.5, 1.0), (20, 60)), ((1.0, 1.5), (20, 45)), ((4.0, 1.0), (80, 30))]
 )
 def test_the_longer_side_is_resampled(sides: tuple[float, float], shape: tuple[int, int], kind: type) -> None:
-    plane = np.arange(600).reshape(20, 30).astype(kind)
+    plane: np.ndarray = np.arange(600).reshape(20, 30).astype(kind)
     found, notes = squared(plane, sides)
     assert (found.shape, found.dtype) == (shape, plane.dtype)
     assert "square pixels" in notes[0]

@@ -55,7 +55,8 @@ def test_lines_survive_compression_and_faint_ink() -> None:
     rng = random.Random(7)
     missed = []
     for _ in range(60):
-        case = {"corner": rng.choice(CORNERS), "height": rng.randint(10, 24), "value": rng.choice((140, 200, 255))}
+        case: dict[str, Any] = {"corner": rng.choice(CORNERS), "height": rng.randint(10, 24)}
+        case["value"] = rng.choice((140, 200, 255))
         text, size, quality = rng.choice(LINES), rng.choice((256, 384, 512)), rng.choice((60, 80, 95))
         if found(lettered(size, text, seed=rng.randrange(9), **case), quality=quality) is None:
             missed.append((text, size, quality, case))

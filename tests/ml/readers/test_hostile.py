@@ -79,14 +79,19 @@ def deflate_bomb() -> bytes:
     return data[: 144 + length] + zeros + packer.flush()
 
 
+def written(kind: Any, voxels: np.ndarray) -> bytes:
+    """What nibabel writes; its classes have no types."""
+    return bytes(kind(voxels, np.eye(4)).to_bytes())
+
+
 def gzip_bomb() -> bytes:
-    head = nib.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)).to_bytes()
+    head = written(nib.Nifti1Image, np.zeros((4, 4, 4), np.uint8))
     packer = zlib.compressobj(wbits=31)
     return packer.compress(head) + b"".join(packer.compress(bytes(10**7)) for _ in range(15)) + packer.flush()
 
 
 def volume(*shape: int, dtype: type = np.int16) -> bytes:
-    return bytes(nib.Nifti1Image(np.zeros(shape, dtype), np.eye(4)).to_bytes())
+    return written(nib.Nifti1Image, np.zeros(shape, dtype))
 
 
 def nrrd(fields: str, voxels: bytes = bytes(100)) -> bytes:
@@ -101,7 +106,7 @@ def nrrd_bomb() -> bytes:
 
 
 def huge_mgh() -> bytes:
-    data = bytearray(nib.MGHImage(np.zeros((4, 4, 4), np.float32), np.eye(4)).to_bytes())
+    data = bytearray(written(nib.MGHImage, np.zeros((4, 4, 4), np.float32)))
     data[4:16] = struct.pack(">3i", 30_000, 30_000, 30_000)
     return bytes(data)
 
@@ -160,12 +165,12 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "an NRRD header without an end": (lambda: nrrd("content: " + "x" * 10**6 + "\n"), "damaged", "header"),
     "an MGH file of terabytes, claimed": (huge_mgh, "truncated", "are there"),
     "voxels that are no number": (
-        lambda: nib.Nifti1Image(np.full((4, 4, 4), np.nan, np.float32), np.eye(4)).to_bytes(),
+        lambda: written(nib.Nifti1Image, np.full((4, 4, 4), np.nan, np.float32)),
         "not_finite",
         "no usable numbers",
     ),
     "voxels without end": (
-        lambda: nib.Nifti1Image(np.full((4, 4, 4), np.inf, np.float32), np.eye(4)).to_bytes(),
+        lambda: written(nib.Nifti1Image, np.full((4, 4, 4), np.inf, np.float32)),
         "not_finite",
         "no usable numbers",
     ),
@@ -300,7 +305,7 @@ _SEEDS = [
     scan(syntax=RLELossless),
     volume(5, 6, 7),
     gzip.compress(volume(5, 6, 7)),
-    bytes(nib.Nifti2Image(np.zeros((5, 6, 7), np.float32), np.eye(4)).to_bytes()),
+    written(nib.Nifti2Image, np.zeros((5, 6, 7), np.float32)),
 ]
 
 

@@ -1,5 +1,7 @@
 """Letters at an image's edges and at the ends of a series, and the plane that they mean."""
 
+from typing import Any
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -40,9 +42,10 @@ def test_the_last_slice_of_a_volume_lies_where_its_letter_says(axis: int, upper:
     affine[:3, 3] = -10
     if turned:
         head, affine = np.flip(head, axis), affine @ np.diag([*np.where(np.arange(3) == axis, -1.0, 1.0), 1.0])
-    opened = nifti.open_file(bytes(nib.Nifti1Image(head, affine).to_bytes()), max_pixels=10_000)
+    kind: Any = nib.Nifti1Image
+    opened = nifti.open_file(bytes(kind(head, affine).to_bytes()), max_pixels=10_000)
     assert opened.orientation_letters is not None
-    first, last = slice_ends(plane_name("".join(opened.orientation_letters)), is_volume=True)
+    first, last = list(slice_ends(plane_name("".join(opened.orientation_letters)), is_volume=True))
     dark, bright = (float(opened.image(index).pixels.mean()) for index in (0, opened.frames - 1))
     assert (dark, bright, last) == (0, 1, upper) and first != last
 
@@ -50,7 +53,7 @@ def test_the_last_slice_of_a_volume_lies_where_its_letter_says(axis: int, upper:
 @pytest.mark.parametrize(("normal", "plane"), [((1, 0, 0), "sagittal"), ((0, -1, 0), "coronal"), ((0, 0, -1), "axial")])
 def test_the_slices_of_dicom_rise_to_the_left_the_back_and_the_head(normal: tuple[float, ...], plane: str) -> None:
     rising = lying_at(normal, 0.0).upward_normal
-    first, last = slice_ends(plane, is_volume=False)
+    first, last = list(slice_ends(plane, is_volume=False))
     assert edge_letters(rising, rising)[:2] == (first, last)
 
 

@@ -26,7 +26,8 @@ def slice_of(kind: Any = np.float32) -> np.ndarray:
 def outside(plane: np.ndarray) -> np.ndarray:
     """The air around the head of `slice_of`."""
     y, x = np.mgrid[0 : len(plane), 0 : len(plane)] / len(plane)
-    return np.hypot((x - 0.5) / 0.38, (y - 0.5) / 0.45) >= 1
+    radius: np.ndarray = np.hypot((x - 0.5) / 0.38, (y - 0.5) / 0.45)
+    return radius >= 1
 
 
 @pytest.mark.parametrize("value", [-1, -1000, -2000, -32768])
@@ -148,7 +149,8 @@ def _noisy(plane: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _standardized(plane: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    return (plane - plane.mean()) / max(plane.std(), 1)
+    standardized: np.ndarray = (plane - plane.mean()) / max(plane.std(), 1)
+    return standardized
 
 
 @pytest.mark.parametrize("deepened", [_cut, _noisy, _standardized])

@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -165,8 +166,10 @@ def test_the_size_is_that_of_the_file_as_stored(kind: str, orientation: int) -> 
     stored = builders.stored(upright, orientation)
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    words = {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": exif.tobytes()}
-    image = readers.read(builders.encode(stored, kind, **words, **({"lossless": True} if kind == "WEBP" else {})))
+    words: dict[str, Any] = {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": exif.tobytes()}
+    if kind == "WEBP":
+        words["lossless"] = True
+    image = readers.read(builders.encode(stored, kind, **words))
     assert (image.width, image.height) == stored.shape[::-1]
     assert image.orientation == orientation
     np.testing.assert_array_equal(image.pixels, upright)
@@ -250,7 +253,8 @@ def test_an_image_is_one_slice() -> None:
 def test_dicom_and_nifti_are_opened_by_their_bytes() -> None:
     pixels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
     assert readers.read(builders.dicom_bytes(pixels)).format == "DICOM"
-    volume = nib.Nifti1Image(np.zeros((20, 30, 4), np.int16), np.diag([1, 1, 5, 1])).to_bytes()
+    made = nib.Nifti1Image(np.zeros((20, 30, 4), np.int16), np.diag([1, 1, 5, 1]))  # type: ignore[no-untyped-call]
+    volume = made.to_bytes()
     for data in (volume, gzip.compress(volume)):
         opened = readers.open_file(data)
         assert opened.frames == 4

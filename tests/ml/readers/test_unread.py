@@ -5,6 +5,7 @@ import gzip
 import lzma
 import struct
 import zlib
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -24,7 +25,12 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
     return struct.pack(">I", 4 + len(body)) + body + bytes(100)
 
 
-VOLUME = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)).to_bytes()
+def header(kind: Any, dtype: Any = np.float64) -> bytes:
+    """The header of a volume of this kind of nibabel's, for a file of its own."""
+    return bytes(kind(np.zeros((4, 5, 6), dtype), np.eye(4)).header.binaryblock)
+
+
+VOLUME = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)).to_bytes()  # type: ignore[no-untyped-call]
 XML = b'<?xml version="1.0"?>\n'
 STL = bytes(80) + struct.pack("<I", 3) + bytes(150)
 OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
@@ -33,9 +39,9 @@ FORMATS = [
     ("MetaImage", "volume_format", b"ObjectType = Image\nNDims = 3\n"),
     ("PAR/REC", "volume_format", b"# === DATA DESCRIPTION FILE ======\n"),
     ("XML/REC", "volume_format", XML + b"<PRIDE_V5>\n<Series_Info>"),
-    (".hdr and .img", "volume_format", nib.Nifti1Pair(np.zeros((4, 5, 6)), np.eye(4)).header.binaryblock),
-    (".hdr and .img", "volume_format", nib.Nifti2Pair(np.zeros((4, 5, 6)), np.eye(4)).header.binaryblock),
-    ("Analyze", "volume_format", nib.AnalyzeImage(np.zeros((4, 5, 6), np.float32), np.eye(4)).header.binaryblock),
+    (".hdr and .img", "volume_format", header(nib.Nifti1Pair)),
+    (".hdr and .img", "volume_format", header(nib.Nifti2Pair)),
+    ("Analyze", "volume_format", header(nib.AnalyzeImage, np.float32)),
     ("MINC 1", "volume_format", b"CDF\x01" + bytes(40)),
     ("HDF5", "volume_format", b"\x89HDF\r\n\x1a\n" + bytes(40)),
     ("HDF5", "volume_format", bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(40)),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 
@@ -32,7 +31,7 @@ def test_values_are_those_after_the_rescale() -> None:
 )
 def test_windows_are_bounds_by_their_function(function: str, expected: tuple[float, float]) -> None:
     found = of_dicom(WindowCenter=[0, 300], WindowWidth=[202, 52], VOILUTFunction=function)
-    assert found.windows[0] == (*expected, 0, 202)
+    assert found.windows[0] == (*expected, 0.0, 202.0)
     assert len(found.windows) == 2
 
 
@@ -52,7 +51,8 @@ def test_inverted_values_stay_as_they_are_so_that_windows_fit() -> None:
 def test_a_color_capture_is_shown_as_it_is() -> None:
     pixels = builders.rgb(builders.phantom(64))
     found = of_dicom(pixels, PhotometricInterpretation="RGB", SamplesPerPixel=3, PlanarConfiguration=0)
-    assert (found.windows, found.inverted, found.plane.dtype) == ((EIGHT_BITS,), False, np.uint8)
+    assert (found.windows, found.inverted) == ((EIGHT_BITS,), False)
+    assert found.plane.dtype == np.uint8
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_the_size_stays_where_pixels_are_made_square() -> None:
 
 def test_a_volume_says_how_large_its_voxels_are() -> None:
     voxels = np.arange(40 * 30 * 4, dtype=np.int16).reshape(40, 30, 4)
-    data = nib.Nifti1Image(voxels, np.diag([0.5, 0.8, 5, 1])).to_bytes()
+    data = builders.nifti(voxels, np.diag([0.5, 0.8, 5, 1])).to_bytes()
     found = volumes.open_file(data, file_format="NIfTI", max_pixels=LIMIT).values(2)
     assert found.millimeters == pytest.approx((20, 24))
     assert (found.windows, found.inverted) == ((), False)
 
 
 def test_a_volume_of_unknown_voxel_size_has_none() -> None:
-    image = nib.Nifti1Image(np.arange(40 * 30 * 4, dtype=np.int16).reshape(40, 30, 4), None)
+    image = builders.nifti(np.arange(40 * 30 * 4, dtype=np.int16).reshape(40, 30, 4), None)
     image.header["pixdim"][1:4] = 0
     image.header["sform_code"] = image.header["qform_code"] = 0
     data = bytearray(image.to_bytes())

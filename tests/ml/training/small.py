@@ -46,7 +46,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> None:
 def base(seed: int = 0) -> Tensors:
     """Its weights (He initialization)."""
     rng = np.random.default_rng(seed)
-    tensors = {}
+    tensors: Tensors = {}
     for number, name in enumerate(TUNED):
         inputs = CHANNELS if number else CHANNELS // 2
         kernel = rng.normal(0, np.sqrt(2 / inputs), (1, 1, inputs, CHANNELS))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from ml.contracts import TUMOR_TYPES
 from ml.model.heads import TENSORS
 from ml.training import fit_heads as finishing
-from ml.training.data.table import read_table
+from ml.training.calibration.calibrate import calibrate
+from ml.training.data.table import Row, read_table
+from ml.training.detector import fit
 from ml.training.detector.features import Extractor
 from ml.training.detector.fit import Examples
 from ml.training.fit_heads import fit_heads
@@ -30,10 +33,10 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
     train, val = small.examples(9), small.examples(6, seed=1, split="val")
     heads = {name: tensor for name, tensor in random_heads().items() if not name.startswith("embedding")}
     tensors = small.base() | heads
-    seen: dict[str, object] = {}
-    calibrate, whiten = finishing.calibrate, finishing.fit.embedding
+    seen: dict[str, Any] = {}
+    whiten = fit.embedding
 
-    def calibrated(given: list, logits: np.ndarray, types: np.ndarray) -> object:
+    def calibrated(given: list[Row], logits: np.ndarray, types: np.ndarray) -> object:
         seen.update(rows=given, logits=logits, types=types)
         return calibrate(given, np.array([3.0, -3.0] * 3), types)
 
@@ -42,9 +45,9 @@ def test_a_finished_run(make_table: Make, tmp_path: Path, monkeypatch: pytest.Mo
         return whiten(described)
 
     monkeypatch.setattr(finishing, "calibrate", calibrated)
-    monkeypatch.setattr(finishing.fit, "embedding", whitened)
+    monkeypatch.setattr(fit, "embedding", whitened)
 
-    def fitted(brains: GateExamples, *given: object, val: object, seed: int) -> tuple[dict, dict]:
+    def fitted(brains: GateExamples, *given: object, val: object, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         return open_gate(), {"brains": brains.counts(), "given": [*given, val, seed]}
 
     monkeypatch.setattr(finishing, "collect", lambda forward, rows, *, seed: (small.no_images(), rows, forward))

@@ -12,7 +12,10 @@ import pytest
 
 from ml.cli import main
 from ml.inference.registry import read_hashes, read_manifest, read_tensors
-from ml.training import fit_heads, run
+from ml.training import export, fit_heads, run
+from ml.training.calibration import series_fit
+from ml.training.calibration.calibrate import calibrate
+from ml.training.data import series_table
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import COLUMNS, Row, TableError
 from ml.training.detector import fit
@@ -41,10 +44,9 @@ def table(make_table: Callable[..., Path]) -> Path:
     return make_table(rows, columns=(*COLUMNS, "sequence"))
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG16 with drawn weights, as the real ones are a download; two images in a step; an open gate, as fitting one
-    takes thousands of images; and, as two steps teach next to nothing, logits that a calibration can be fitted to."""
+@pytest.fixture
+def base_weights() -> Callable[[str], dict[str, Any]]:
+    """VGG16's are a download: these are drawn, once for all names."""
     import keras
 
     from ml.model.keras_network import base_tensors, build_base
@@ -55,7 +57,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors = base_tensors(build_base(None))
         return {name: tensor.astype("float16").astype("float32") for name, tensor in tensors.items()}
 
-    calibrate = fit_heads.calibrate
+    return drawn
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, base_weights: Callable[[str], dict[str, Any]]) -> None:
+    """VGG16 with drawn weights; two images in a step; an open gate, as fitting one takes thousands of images; and, as
+    two steps teach next to nothing, logits that a calibration can be fitted to."""
 
     def separable(rows: list[Any], logits: Any, types: Any) -> Any:
         assert logits.shape == (len(rows),)
@@ -67,12 +75,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_heads, "fit_gate", lambda *images, val, seed: (open_gate(), {"what": "open"}))
     monkeypatch.setattr(fit_heads, "calibrate", separable)
     monkeypatch.setattr(run, "drop_near_duplicates", lambda rows: rows)  # phantoms look alike
-    monkeypatch.setattr(run, "base_weights", drawn)
+    monkeypatch.setattr(run, "base_weights", base_weights)
     monkeypatch.setattr("ml.cli.training.Settings", lambda: Settings(batch=2))
 
 
 def test_from_a_table_to_an_artifact(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    base_weights: Callable[[str], dict[str, Any]],
 ) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
     command = ["train", "--data", str(table), "--out", str(out), "--work", str(work)]
@@ -95,7 +107,7 @@ def test_from_a_table_to_an_artifact(
     assert str(tmp_path) not in json.dumps(manifest.data)
     assert read_hashes(manifest).validation.tolist() == [False] * 4 + [True] * 4
     tensors = read_tensors(manifest)
-    base = run.base_weights("imagenet")
+    base = base_weights("imagenet")
     for name in ("block1_conv1/kernel", "block3_conv3/kernel"):
         np.testing.assert_array_equal(tensors[name], base[name])  # the trunk keeps what it had
     assert (tensors["block5_conv3/kernel"] != base["block5_conv3/kernel"]).any()
@@ -120,7 +132,12 @@ def test_from_a_table_to_an_artifact(
     assert read_manifest(again).data["metrics"]["test"]["sources"] == metrics["test"]["sources"]
 
 
-def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_artifact_is_tuned_further(
+    table: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base_weights: Callable[[str], dict[str, Any]],
+) -> None:
     monkeypatch.setattr("ml.training.evaluation.plots.write_all", lambda summary, scored, out: [])
     begun, out = read_manifest(), tmp_path / "out"
     fitted: dict[str, Any] = {}
@@ -137,7 +154,7 @@ def test_an_artifact_is_tuned_further(table: Path, tmp_path: Path, monkeypatch: 
     assert tuned.data["training"]["init"] == begun.label
     assert tuned.data["training"]["command"] == f'make train DATA=folder ARGS="--init {begun.path.name}"'
     assert tuned.digest != begun.digest
-    before, after, base = read_tensors(begun), read_tensors(tuned), run.base_weights("imagenet")
+    before, after, base = read_tensors(begun), read_tensors(tuned), base_weights("imagenet")
     for name in ("cell/kernel", "type/kernel", "block5_conv3/kernel"):
         assert 0 < np.abs(after[name] - before[name]).max() < 0.1
         np.testing.assert_allclose(after[name], 0.7 * fitted[name] + 0.3 * before[name], rtol=2e-3, atol=1e-5)
@@ -192,11 +209,11 @@ def test_whole_series_are_fitted_through_the_exported_artifact(
     """With a table of series beside the data table; without one the artifact judges single slices only."""
     written: list[tuple[Path, Path, dict[str, str]]] = []
     monkeypatch.setattr(run, "load_model", lambda path, engine: f"model of {path.name}")
-    monkeypatch.setattr(run.series_table, "split_series", lambda folder, split: [folder, split])
+    monkeypatch.setattr(series_table, "split_series", lambda folder, split: [folder, split])
     monkeypatch.setattr(run, "other_series", lambda series, source: series)
-    monkeypatch.setattr(run.series_fit, "read", lambda model, series: model)
-    monkeypatch.setattr(run.series_fit, "fit", lambda series, findings: {"fitted on": findings, "series": series})
-    monkeypatch.setattr(run.export, "with_series", lambda *given: written.append(given))
+    monkeypatch.setattr(series_fit, "read", lambda model, series: model)
+    monkeypatch.setattr(series_fit, "fit", lambda series, findings: {"fitted on": findings, "series": series})
+    monkeypatch.setattr(export, "with_series", lambda *given: written.append(given))
     job = run.Job(tmp_path / table if table else tmp_path, tmp_path / "out", tmp_path, "imagenet", Settings())
     run._fit_series(job)
     assert written == []

@@ -72,9 +72,10 @@ class Files:
         """A NIfTI volume of SLICES slices."""
         import nibabel as nib
 
+        volume: Any = nib.Nifti1Image  # nibabel has no types
         number, planes = self._next(SLICES)
         stack = np.stack([plane.T[:, ::-1] for plane in planes], axis=2)
-        data: Any = nib.Nifti1Image(stack, np.diag([1.0, 1.0, 5.0, 1.0])).to_bytes()
+        data = volume(stack, np.diag([1.0, 1.0, 5.0, 1.0])).to_bytes()
         return f"volume-{number}.nii", bytes(data)
 
     def broken(self) -> File:

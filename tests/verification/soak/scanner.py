@@ -3,8 +3,8 @@
 import io
 
 from pydicom import dcmread
+from pydicom.uid import MRImageStorage
 from pynetdicom import AE
-from pynetdicom.sop_class import MRImageStorage
 
 from tests.verification.client import Client
 from tests.verification.services import wait_for

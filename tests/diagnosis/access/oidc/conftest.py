@@ -19,18 +19,18 @@ class _Env:
     def __init__(self, **values: str) -> None:
         self._values = values
 
-    def str(self, name: str, default: str) -> str:
-        return self._values.get(name, default)
-
     def bool(self, name: str, default: bool) -> bool:
         return default
+
+    def str(self, name: str, default: str) -> str:
+        return self._values.get(name, default)
 
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[Provider]:
     with serving() as made:
         values = {"OIDC_ISSUER": made.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": SECRET}
-        settings.OIDC = oidc_config.read(_Env(**values, OIDC_NAME="Hospital"))  # type: ignore[arg-type]
+        settings.OIDC = oidc_config.read(_Env(**values, OIDC_NAME="Hospital"))
         settings.ROOT_URLCONF = urls.__name__
         yield made
 

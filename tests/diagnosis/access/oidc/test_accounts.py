@@ -37,7 +37,8 @@ def test_an_unknown_person_gets_no_account(client: Client, provider: Provider) -
 
 def test_a_new_account_has_no_rights_and_no_password(client: Client, provider: Provider, configure: Configure) -> None:
     configure(create_accounts=True)
-    claims = {"email": "ada@hospital.org", "given_name": "Ada", "family_name": "L" * 200, "groups": ["admins"]}
+    claims: dict[str, Any] = {"email": "ada@hospital.org", "given_name": "Ada", "family_name": "L" * 200}
+    claims["groups"] = ["admins"]
     assert log_in(client, provider, **claims)["Location"] == "/history/"
     person = User.objects.get()
     assert (person.username, person.email, person.first_name) == ("ada", "ada@hospital.org", "Ada")

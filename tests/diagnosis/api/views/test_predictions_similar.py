@@ -31,7 +31,7 @@ def test_each_is_a_similarity_and_a_prediction(api: APIClient, user: User, versi
     assert one["similarity"] == pytest.approx(0.75, abs=0.001)
     assert one["prediction"] == api.get(URL, {"case": similar.scan.case.reference}).json()["results"][0]
     for key in ("thumbnail_url", "preview_url"):
-        response = api.get(one[key])
+        response: Any = api.get(one[key])
         assert response.status_code == 200
         assert b"".join(response.streaming_content)  # read, so that its file is closed
 

@@ -14,7 +14,9 @@ from ml.readers.dicom.series import Assembly, Stack
 from ml.readers.dicom.slice_facts import SliceFacts
 from tests import builders
 
-AXIAL, CORONAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
+AXIAL: list[float] = [1, 0, 0, 0, 1, 0]
+CORONAL: list[float] = [1, 0, 0, 0, 0, -1]
+SAGITTAL: list[float] = [0, 1, 0, 0, 0, -1]
 
 
 def file(position: list[float] | None, *, direction: list[float] = AXIAL, side: int = 8, **tags: Any) -> SliceFacts:
@@ -61,10 +63,8 @@ def test_slices_that_are_mirrored_or_turned_are_a_stack_of_their_own(turned: lis
     upright, other = assembled(*files).stacks
     assert (upright.slices, upright.orientation_letters) == ((0, 2), ("R", "L", "A", "P"))
     assert (other.slices, other.plane) == ((1, 3), "axial")
-    assert (
-        other.orientation_letters
-        == geometry.SlicePosition((0, 0, 0), tuple(turned[:3]), tuple(turned[3:])).orientation_letters
-    )
+    row, column = (turned[0], turned[1], turned[2]), (turned[3], turned[4], turned[5])
+    assert other.orientation_letters == geometry.SlicePosition((0, 0, 0), row, column).orientation_letters
 
 
 def test_slices_that_are_turned_a_little_stay_together() -> None:
@@ -87,7 +87,8 @@ def test_slices_that_do_not_collide_stay_together_whatever_their_attributes() ->
 
 @pytest.mark.parametrize("name", ["PatientID", "StudyInstanceUID", "SeriesNumber"])
 def test_slices_of_two_owners_are_never_one_stack_though_none_collides(name: str) -> None:
-    found = assembled(*[file([0, 0, 5.0 * n], **{name: f"12345{1 + n % 2}"}) for n in range(6)]).stacks
+    owners: list[dict[str, Any]] = [{name: f"12345{1 + n % 2}"} for n in range(6)]
+    found = assembled(*[file([0, 0, 5.0 * n], **owner) for n, owner in enumerate(owners)]).stacks
     assert [(stack.slices, stack.key) for stack in found] == [
         ((0, 2, 4), f"{name} 123451"),
         ((1, 3, 5), f"{name} 123452"),

@@ -15,7 +15,7 @@ from ml.readers.dicom.slice_facts import SliceFacts
 from tests import builders
 
 PLANE = np.zeros((8, 8), np.uint16)
-PLACE = {"ImagePositionPatient": [0, 0, 5], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+PLACE: dict[str, Any] = {"ImagePositionPatient": [0, 0, 5], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
 
 
 def read(data: bytes) -> tuple[SliceFacts, ...]:

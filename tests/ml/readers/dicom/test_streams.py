@@ -10,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
+    UID,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -98,7 +99,7 @@ def with_stream(data: bytes, change: Callable[[bytes], bytes], *, syntax: str | 
     file = dcmread(io.BytesIO(data))
     stream = get_frame(file.PixelData, 0)
     file.PixelData = encapsulate([change(stream[: stream.rindex(b"\xff\xd9") + 2])])
-    file.file_meta.TransferSyntaxUID = syntax or file.file_meta.TransferSyntaxUID
+    file.file_meta.TransferSyntaxUID = UID(syntax or file.file_meta.TransferSyntaxUID)
     written = io.BytesIO()
     file.save_as(written)
     return written.getvalue()
@@ -126,11 +127,14 @@ def test_a_jpeg_ls_stream_that_is_cut_off_is_refused(cut: int, end: bytes) -> No
 
 
 def test_a_jpeg_without_its_end_marker_is_read_if_no_pixel_is_missing() -> None:
+    def without_last(count: int) -> Callable[[bytes], bytes]:
+        return lambda stream: stream[:-count]
+
     phantom = builders.phantom(64)
     data = jpeg_file(builders.jpeg_bytes(phantom), phantom)
     np.testing.assert_array_equal(read(with_stream(data, lambda stream: stream[:-2])).pixels, read(data).pixels)
     for cut in (40, 400):
-        assert refusal(with_stream(data, lambda stream, cut=cut: stream[:-cut])) == "dicom_truncated"
+        assert refusal(with_stream(data, without_last(cut))) == "dicom_truncated"
 
 
 def test_a_lossy_jpeg_of_twelve_bits_is_named() -> None:

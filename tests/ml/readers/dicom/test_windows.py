@@ -76,7 +76,7 @@ def test_a_window_that_shows_nothing_is_replaced_by_the_full_range(values: dict[
 
 
 def test_the_window_asked_for() -> None:
-    two = {"WindowCenter": [0, 100], "WindowWidth": [400, 600]}
+    two: dict[str, Any] = {"WindowCenter": [0, 100], "WindowWidth": [400, 600]}
     assert applied(1, **two)[1] == "window 2 of 2"
     assert applied(5, **two)[1] == "window 2 of 2"
     assert applied(None, **two)[1] == "full range"
@@ -90,7 +90,7 @@ def lut(data: list[int], first: int = 0) -> Dataset:
 
 
 def test_a_voi_lut_comes_before_a_window_and_one_that_shows_nothing_is_not_used() -> None:
-    dataset = {"PixelRepresentation": 1, "BitsStored": 16, "WindowCenter": 0, "WindowWidth": 400}
+    dataset: dict[str, Any] = {"PixelRepresentation": 1, "BitsStored": 16, "WindowCenter": 0, "WindowWidth": 400}
     shown, step = applied(VOILUTSequence=[lut(list(range(0, 400, 4)))], **dataset)
     assert step == "VOI LUT 1"
     assert (shown.min(), shown.max()) == (0, 396)

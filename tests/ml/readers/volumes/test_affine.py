@@ -14,7 +14,7 @@ ZERO, NAN = [0.0] * 4, [np.nan] * 4
 
 
 def header(*, sform: np.ndarray | None = FLIPPED, qform: np.ndarray | None = FLIPPED, **fields: Any) -> Any:
-    made = nib.Nifti1Header()
+    made: Any = nib.Nifti1Header()  # type: ignore[no-untyped-call]
     made.set_data_shape((20, 24, 16))
     made.set_sform(sform, int(sform is not None))
     made.set_qform(qform, int(qform is not None))
@@ -80,7 +80,8 @@ def test_a_slight_shear_is_a_registration() -> None:
 
 
 def test_unset_orientation_is_shown_as_the_file_hints_but_names_no_side() -> None:
-    for fields in ({}, dict(zip(("srow_x", "srow_y", "srow_z"), (ZERO,) * 3, strict=True))):
+    hints: list[dict[str, Any]] = [{}, dict(zip(("srow_x", "srow_y", "srow_z"), (ZERO,) * 3, strict=True))]
+    for fields in hints:
         found = affine.of_nifti(header(sform_code=0, qform_code=0, **fields))
         assert not found.oriented
         assert "unset" in found.notes[0]

@@ -1,11 +1,15 @@
 """Volumes in Hounsfield units, which are CT."""
 
+from typing import Any
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from ml.readers.volumes import nifti
 from tests.ml.readers.volumes.test_nifti import LIMIT, refusal, stored
+
+NIFTI: Any = nib.Nifti1Image  # nibabel has no types
 
 
 def ct() -> np.ndarray:
@@ -27,7 +31,7 @@ def test_a_volume_in_hounsfield_units_is_set_aside(shape: tuple[int, ...]) -> No
 
 
 def test_hounsfield_units_are_told_by_their_scaled_values() -> None:
-    volume = nib.Nifti1Image((ct() + 1024).astype(np.int16), np.eye(4))
+    volume = NIFTI((ct() + 1024).astype(np.int16), np.eye(4))
     assert nifti.open_file(bytes(volume.to_bytes()), max_pixels=LIMIT).frames == 24
     volume.header.set_slope_inter(1, -1024)
     assert refusal(bytes(volume.to_bytes())).code == "not_mr"

@@ -13,12 +13,15 @@ from ml import readers
 from ml.contracts import UnreadableImage
 from tests.ml.readers.volumes.test_nifti import head, slices, stored
 
+NIFTI: Any = nib.Nifti1Image  # nibabel has no types
+MGH: Any = nib.MGHImage
+
 
 def mgh(volume: np.ndarray, affine: np.ndarray | None = None, **fields: Any) -> bytes:
-    data = nib.MGHImage(volume, np.eye(4) if affine is None else affine).to_bytes()
+    data = MGH(volume, np.eye(4) if affine is None else affine).to_bytes()
     if not fields:
         return bytes(data)
-    header = nib.MGHImage.header_class(data[:284], check=False)
+    header = MGH.header_class(data[:284], check=False)
     for name, value in fields.items():
         header[name] = value
     return bytes(header.binaryblock)[:90] + bytes(data[90:])
@@ -38,7 +41,7 @@ def refusal(data: bytes) -> UnreadableImage:
 def turned(order: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The same head stored with its axes in this order, in all eight combinations of directions: voxels and affine."""
     for flips in itertools.product((1, -1), repeat=3):
-        image = nib.Nifti1Image(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
+        image = NIFTI(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
         yield np.asarray(image.dataobj), image.affine
 
 

@@ -26,6 +26,11 @@ def head() -> np.ndarray:
     return volume
 
 
+def image_of(volume: np.ndarray, affine: np.ndarray | None, *, kind: Any = nib.Nifti1Image) -> Any:
+    """nibabel's image; its classes have no types."""
+    return kind(volume, affine)
+
+
 def stored(volume: np.ndarray, *, kind: Any = nib.Nifti1Image, zooms: Iterable[float] = (1, 1, 1)) -> bytes:
     return bytes(kind(volume, np.diag([*zooms, 1.0])).to_bytes())
 
@@ -75,7 +80,7 @@ def test_slices_are_in_radiological_orientation() -> None:
 def test_any_order_and_direction_of_storage_gives_the_same_slices(kind: Any, order: tuple[int, ...]) -> None:
     expected = slices(stored(head()))
     for flips in itertools.product((1, -1), repeat=3):
-        turned = nib.Nifti1Image(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
+        turned = image_of(head(), np.eye(4)).as_reoriented(np.array(list(zip(order, flips, strict=True))))
         data = kind(np.asarray(turned.dataobj), turned.affine).to_bytes()
         assert sniff(data) == sniff(gzip.compress(data)).removesuffix(".gz") == "NIfTI"
         np.testing.assert_array_equal(slices(data), expected)
@@ -99,7 +104,7 @@ def test_slices_are_cut_across_the_longest_voxel_side(
 
 
 def test_values_are_scaled_as_the_header_says() -> None:
-    image = nib.Nifti1Image(np.arange(27, dtype=np.int16).reshape(3, 3, 3), np.eye(4))
+    image = image_of(np.arange(27, dtype=np.int16).reshape(3, 3, 3), np.eye(4))
     image.header.set_slope_inter(2.0, -5.0)
     data = image.to_bytes()
     assert slices(data).max() == pytest.approx(26 * 2 - 5)
@@ -133,7 +138,7 @@ def test_a_volume_over_time_is_refused_unless_it_has_one_point() -> None:
 
 
 def test_missing_orientation_and_voxel_size_are_noted() -> None:
-    image = nib.Nifti1Image(head(), None)
+    image = image_of(head(), None)
     image.header["pixdim"][1:4] = 0
     found = nifti.open_file(image.to_bytes(), max_pixels=LIMIT)
     assert found.frames > 0
@@ -207,8 +212,9 @@ def test_every_type_and_byte_order_gives_the_same_slices(kind: str, image_class:
 @pytest.mark.parametrize(
     "fields", [{"scl_inter": np.nan}, {"scl_slope": np.inf, "scl_inter": 3}, {"scl_slope": np.nan}]
 )
-def test_scaling_that_is_no_number_is_left_out_and_noted(fields: dict[str, float]) -> None:
-    data = with_fields(**({"scl_slope": 2.0, "scl_inter": 0.0} | fields))
+def test_scaling_that_is_no_number_is_left_out_and_noted(fields: dict[str, Any]) -> None:
+    scaling: dict[str, Any] = {"scl_slope": 2.0, "scl_inter": 0.0}
+    data = with_fields(**(scaling | fields))
     np.testing.assert_array_equal(slices(data), slices(stored(head())))
     assert "scl_slope" in nifti.open_file(data, max_pixels=LIMIT).notes[0]
 
@@ -266,12 +272,12 @@ def test_a_transfer_in_text_mode_is_told_by_the_magic_string() -> None:
 def test_two_dimensions_are_one_slice() -> None:
     """Whatever axis the voxel sizes would cut across."""
     plane = head()[:, :, 12]
-    image = nib.Nifti1Image(plane, np.diag([-1.0, -1.0, 5.0, 1.0]))
+    image = image_of(plane, np.diag([-1.0, -1.0, 5.0, 1.0]))
     found = nifti.open_file(bytes(image.to_bytes()), max_pixels=LIMIT)
     assert (found.frames, found.orientation_letters) == (1, ("R", "L", "A", "P"))
     np.testing.assert_array_equal(found.image(0).pixels, plane.T)
     sagittal = np.array([[0, 0, 1.0, 0], [-1.0, 0, 0, 0], [0, -1.0, 0, 0], [0, 0, 0, 1]])
-    thin = nib.Nifti1Image(head()[:, :, 12:13], sagittal)
+    thin = image_of(head()[:, :, 12:13], sagittal)
     found = nifti.open_file(bytes(thin.to_bytes()), max_pixels=LIMIT)
     assert (found.frames, found.axis, found.orientation_letters) == (1, 0, ("A", "P", "H", "F"))
     np.testing.assert_array_equal(found.image(0).pixels, plane.T)

@@ -96,7 +96,8 @@ def test_lengths_are_millimeters_whatever_the_unit(unit: str, millimeters: float
         found: Any = readers.open_file(data)
         assert (found.thickness, *found.spacing) == pytest.approx((5, 1, 1))
     apart = nrrd(head(), np.diag([-0.1, 1, 5, 1]), space_units='"cm" "mm" "mm"')
-    assert readers.open_file(apart).spacing == pytest.approx((1, 1))
+    found = readers.open_file(apart)
+    assert found.spacing == pytest.approx((1, 1))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,8 @@ def test_a_header_that_names_another_file_opens_none(name: str, tmp_path: Path) 
     secret = tmp_path / "secret.raw"
     secret.write_bytes(head().tobytes())
     for path in (str(secret), "secret.raw", "LIST", "/etc/passwd"):
-        error = refusal(nrrd(head(), **{name: path}))
+        named: dict[str, Any] = {name: path}
+        error = refusal(nrrd(head(), **named))
         assert error.code == "volume_format"
         assert "another file" in error.message
         assert "secret" not in error.message
@@ -218,7 +220,7 @@ def test_words_of_the_study_are_not_read() -> None:
 @pytest.mark.parametrize("diagonal", [(1, 1, 1), (-1, -1, 1)])
 def test_the_stored_copy_of_voxels_of_one_millimeter_keeps_its_sides(diagonal: tuple[int, ...]) -> None:
     """It has the unit matrix and no origin, as NIfTI files of unknown orientation do."""
-    found = readers.open_file(nrrd(head(), np.diag([*diagonal, 1])))
-    kept = readers.open_file(clean(found))
+    found: Any = readers.open_file(nrrd(head(), np.diag([*diagonal, 1])))
+    kept: Any = readers.open_file(clean(found))
     assert kept.orientation_letters == found.orientation_letters == ("R", "L", "A", "P")
     assert kept.image(0).notes == found.image(0).notes

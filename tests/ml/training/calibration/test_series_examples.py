@@ -1,6 +1,6 @@
 """What is cut from whole series: thicker slices, stretches without the tumor, parts of a head."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -51,7 +51,7 @@ def test_patients_weigh_the_same_whatever_they_have() -> None:
     """One patient has two sequences, another one; healthy heads count as much in all as the stretches."""
     members = [*split_of(3, slices=60), series("P_9", tumor=True, slices=40), series("H_9", tumor=False, slices=20)]
     found = examples(members)
-    ill = Counter[str]()
+    ill = defaultdict[str, float](float)
     for example in found:
         if example.tumor:
             ill[example.subject] += example.weight

@@ -47,7 +47,7 @@ def test_shape_type_and_range(draw: dict[str, int]) -> None:
     plane, region = disk()
     changed, marked = augment(plane, region, **draw)  # type: ignore[arg-type]
     assert changed.shape == marked.shape == (SIZE, SIZE)
-    assert (changed.dtype, marked.dtype) == (np.float32, np.uint8)
+    assert (changed.dtype, marked.dtype) == (np.dtype(np.float32), np.dtype(np.uint8))
     assert np.isfinite(changed).all()
     assert changed.min() >= 0
     assert changed.max() <= 255

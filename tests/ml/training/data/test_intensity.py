@@ -1,6 +1,7 @@
 """Changes of gray values: each does what it says, within 0 to 1, and not to the tumor where it must not."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_whatever_is_drawn_the_range_holds(plane: np.ndarray, seed: int) -> None
     every = Shades(strip=1, air=1, invert=1, curve=1, bias=1, resolution=1, blur=1, noise=1, cut=1, text=1)
     changed, hidden = change(np.kron(plane, np.ones((28, 28), np.float32)), NOTHING, rng(seed), every)
     assert changed.shape == hidden.shape == (SIZE, SIZE)
-    assert (changed.dtype, hidden.dtype) == (np.float32, bool)
+    assert (changed.dtype, hidden.dtype) == (np.dtype(np.float32), np.dtype(bool))
     assert np.isfinite(changed).all()
     assert changed.min() >= 0
     assert changed.max() <= 1
@@ -49,8 +50,8 @@ def test_nothing_is_changed_without_shares() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(Shades.__slots__) - STRENGTHS))
 def test_each_change_by_itself_changes_the_image(name: str) -> None:
-    fraction = getattr(Shades(), name) if name in ("gamma", "contrast") else 1.0
-    alone = replace(QUIET, **{name: fraction})
+    share: dict[str, Any] = {name: getattr(Shades(), name) if name in ("gamma", "contrast") else 1.0}
+    alone = replace(QUIET, **share)
     assert max(np.abs(change(unit(), NOTHING, rng(n), alone)[0] - unit()).mean() for n in range(3)) > 0.001
 
 
@@ -94,9 +95,9 @@ def test_an_image_without_a_head_is_not_stripped_to_nothing() -> None:
 def test_nothing_is_drawn_over_what_is_marked(name: str) -> None:
     region = NOTHING.copy()
     region[60:160, 60:160] = 1
-    changed = False
+    changed, share = False, dict[str, Any]({name: 1.0})
     for seed in range(20):
-        drawn, _ = change(unit(), region, rng(seed), replace(QUIET, **{name: 1.0}))
+        drawn, _ = change(unit(), region, rng(seed), replace(QUIET, **share))
         np.testing.assert_allclose(drawn[region > 0], unit()[region > 0], atol=1e-6)
         changed |= bool(np.abs(drawn - unit()).max() > 0.1)
     assert changed

@@ -1,7 +1,7 @@
 """The trunk's maps: computed once, taken up after a stop, never mixed up, and given back in the order asked for."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from ml import preprocess
 from ml.model.heads import CELLS
 from ml.training.data import dataset, targets
+from ml.training.data.augment import Recipe
 from ml.training.data.dataset import Draw
 from ml.training.data.table import COLUMNS, Row, read_table
 from ml.training.detector import features
@@ -36,7 +37,7 @@ class Trunk:
 
 
 @pytest.fixture
-def trunk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trunk]:
+def trunk(monkeypatch: pytest.MonkeyPatch) -> Trunk:
     fake = Trunk()
     monkeypatch.setattr(Extractor, "_forward", lambda self, batch: fake(batch))
     monkeypatch.setattr(features, "CHUNK", 4)
@@ -167,7 +168,7 @@ def test_clean_maps_depend_on_no_recipe(
 ) -> None:
     drawn, every = [(row, 0) for row in rows], np.arange(len(rows))
     extractor(tmp_path / "c").maps(drawn).take(every)
-    monkeypatch.setattr(features, "RECIPE", features.RECIPE.__class__(rotation=1.0))
+    monkeypatch.setattr(features, "RECIPE", Recipe(rotation=1.0))
     extractor(tmp_path / "c").maps(drawn).take(every)
     assert trunk.seen == len(rows)
     extractor(tmp_path / "c").maps([(row, 1) for row in rows]).take(every)

@@ -9,7 +9,9 @@ import pytest
 
 from ml.model.heads import EMBEDDING
 from ml.training.detector import fit as fitting
+from ml.training.detector.features import Maps
 from ml.training.detector.fit import Examples, embedding, fit, type_weights
+from ml.training.detector.validate import Reader, figures
 from ml.training.settings import Settings
 from tests.ml.training import small
 from tests.ml.training.simulated import row
@@ -102,9 +104,9 @@ def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.Mon
 
     small.use(monkeypatch)
     taken: list[int] = []
-    take = small.Maps.take
+    take = Maps.take
 
-    def noted(self: small.Maps, indices: np.ndarray) -> object:
+    def noted(self: Maps, indices: np.ndarray) -> object:
         taken.extend(indices.tolist())
         return take(self, indices)
 
@@ -113,8 +115,8 @@ def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(fitting, "figures", lambda *given: {})
     examples = small.examples(40)
     judged = Examples(small.whole(np.zeros((0, 28, 28, 256), np.float16), np.zeros((0, 14, 14), np.int8)), [])
-    monkeypatch.setattr(fitting.Reader, "read", lambda *given: None)
-    monkeypatch.setattr(small.Maps, "take", noted)
+    monkeypatch.setattr(Reader, "read", lambda *given: None)
+    monkeypatch.setattr(Maps, "take", noted)
     settings = replace(SETTINGS, copies=40, sections=3, batch=4)
     fit(examples, judged, settings=settings, start=small.base(), work=tmp_path, policy="float32")
     assert taken == list(range(36))  # three sections of three whole steps
@@ -127,7 +129,7 @@ def test_it_goes_on_after_a_stop(
 ) -> None:
     _, whole = finished
     small.use(monkeypatch)
-    seen = fitting.figures
+    seen = figures
 
     def stop(*given: object) -> dict[str, float]:
         monkeypatch.setattr(fitting, "figures", interrupt)

@@ -35,7 +35,8 @@ class Memory:
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         distances = ((features[:, None] - self.features[None]) ** 2).sum(axis=2)
-        return self.truth[distances.argmin(axis=1)].astype(np.float64)
+        nearest: NDArray[np.int64] = self.truth[distances.argmin(axis=1)]
+        return nearest.astype(np.float64)
 
 
 @pytest.fixture

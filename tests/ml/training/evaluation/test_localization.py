@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from ml.contracts import Evidence
 from ml.training.evaluation import localization
 from ml.training.evaluation.localization import Localization, localize
 from tests.ml.training.simulated import analysis, row
@@ -28,7 +29,7 @@ def mask(tmp_path: Path) -> Path:
     return file
 
 
-def said(peak: tuple[float, float], box: tuple[float, float, float, float] | None = None) -> object:
+def said(peak: tuple[float, float], box: tuple[float, float, float, float] | None = None) -> Evidence | None:
     return analysis(0.9, peak=peak, box=box).evidence
 
 

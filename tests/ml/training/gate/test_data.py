@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.model.gate import SUMMARY, summary
-from ml.training.data.table import read_table
+from ml.training.data.table import Row, read_table
 from ml.training.detector.features import Maps
 from ml.training.gate import perturbations
 from ml.training.gate.data import category, collect, learned
@@ -21,7 +21,7 @@ def forward(squares: np.ndarray) -> np.ndarray:
     return maps
 
 
-def rows(make_table: Callable[..., Path]) -> list:
+def rows(make_table: Callable[..., Path]) -> list[Row]:
     other = {"label": "not_brain_mri", "type": "", "source": "not-brain-mri"}
     table = make_table(
         [

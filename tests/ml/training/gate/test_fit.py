@@ -1,16 +1,19 @@
 """The gate learns, and its figures are honest: simulated summaries in which brains and kinds are clouds of points."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, TENSORS, GateModel
+from ml.model.gate import NEGATIVE_CLASSES, PREFIX, SUMMARY, TENSORS, Array, GateModel
 from ml.training.gate import rule
 from ml.training.gate.examples import GateExamples, concatenate
 from ml.training.gate.fit import accepted, fit_gate
 
 SIZE = 40  # channels that carry anything; the others stay 0
+
+Fitted = tuple[dict[str, Array], dict[str, Any]]
 
 
 def cloud(name: str, center: tuple[float, ...], count: int, *, seed: int, original: bool = True) -> GateExamples:
@@ -32,31 +35,31 @@ def others(count: int = 30) -> GateExamples:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[dict, dict]:
+def fitted() -> Fitted:
     return fit_gate(brains(), others(), val=brains(20, seed=50), seed=1, components=12)
 
 
-def shipped(tensors: dict) -> GateModel:
+def shipped(tensors: dict[str, Array]) -> GateModel:
     return GateModel.from_tensors({name: tensor.astype(np.float16) for name, tensor in tensors.items()})
 
 
-def test_it_tells_brains_from_others(fitted: tuple[dict, dict]) -> None:
+def test_it_tells_brains_from_others(fitted: Fitted) -> None:
     gate = shipped(fitted[0])
     assert accepted(gate, brains(40, seed=80).summaries).mean() > 0.95
     assert not accepted(gate, others().summaries).any()
 
 
-def test_it_refuses_what_it_never_saw(fitted: tuple[dict, dict]) -> None:
+def test_it_refuses_what_it_never_saw(fitted: Fitted) -> None:
     gate = shipped(fitted[0])
     assert not accepted(gate, cloud("new", (3, 3, 3, 3), 30, seed=99).summaries).any()
 
 
-def test_it_names_the_nearest_kind(fitted: tuple[dict, dict]) -> None:
+def test_it_names_the_nearest_kind(fitted: Fitted) -> None:
     verdicts = shipped(fitted[0]).verdicts(cloud("", (4, -4), 20, seed=77).summaries)
     assert {verdict.reason for verdict in verdicts} == {"not_mri_ultrasound"}
 
 
-def test_the_facts_are_complete_and_json_ready(fitted: tuple[dict, dict]) -> None:
+def test_the_facts_are_complete_and_json_ready(fitted: Fitted) -> None:
     facts = json.loads(json.dumps(fitted[1], allow_nan=False))
     assert set(facts["leave_one_kind_out"]) == set(NEGATIVE_CLASSES[:4])
     assert set(facts["leave_one_family_out"]) == {"texture"}

@@ -1,5 +1,7 @@
 """Images that are no brain, drawn in code: any number of them, the same every time, and never one flat shade."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,9 @@ from ml.preprocess import preprocess
 from ml.training.gate import negatives
 from ml.training.gate.negatives import FAMILIES, MODALITIES, PAINTERS, SPOILERS, canvas, modalities, scrambles
 from tests.builders import phantom
+
+Changed = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""Makes another image of a brain."""
 
 
 def brains(count: int = 2) -> list[np.ndarray]:
@@ -48,7 +53,7 @@ def test_without_brains_none_is_changed(family: str) -> None:
 
 
 @pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
-def test_a_spoiled_brain_is_another_image(spoil: canvas.Painter) -> None:
+def test_a_spoiled_brain_is_another_image(spoil: Changed) -> None:
     brain = canvas.unit(brains()[0])
     before = brain.copy()
     spoiled = spoil(brain, np.random.default_rng(1))
@@ -82,7 +87,7 @@ def head(side: int = 224) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("show", MODALITIES.values(), ids=MODALITIES)
-def test_another_modality_keeps_the_outline_of_the_head(show: canvas.Painter) -> None:
+def test_another_modality_keeps_the_outline_of_the_head(show: Changed) -> None:
     plane, radius = head()
     before = plane.copy()
     for seed in range(6):
