@@ -33,13 +33,16 @@ POLLS, POLLERS = 600, 4
 BIG, BIG_MB = 20, 20
 """Uploads at the same time, and the size of each in megabytes."""
 
+PATIENCE = 600
+"""Seconds for an answer: a slow machine needs more than a minute for the uploads at the same time."""
+
 
 def measure(*, folder: Path) -> dict[str, Any]:
     """Measure one thing after the other, so that each finds the site idle."""
     images = list(slices(LONE + QUEUED))
     found: dict[str, Any] = {}
     with _site(folder / "site") as site:
-        client = Client(site.url, site.token())
+        client = Client(site.url, site.token(), timeout=PATIENCE)
         found["lone"] = _lone(client, images[:LONE])
         found["repeated"] = _repeated(client, images[:LONE])
         found["queued_1"] = _queued(site, client, images[LONE:])
@@ -48,7 +51,7 @@ def measure(*, folder: Path) -> dict[str, Any]:
     workers = cores.available()
     if workers > 1:
         with _site(folder / "many", WORKERS=str(workers)) as site:
-            found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token()), images[LONE:])
+            found[f"queued_{workers}"] = _queued(site, Client(site.url, site.token(), timeout=PATIENCE), images[LONE:])
     return found
 
 

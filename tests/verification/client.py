@@ -15,10 +15,11 @@ ENDED = {"done", "refused", "failed", "canceled"}
 
 @dataclass
 class Client:
-    """Talks to one site with one token. headers: of the last answer."""
+    """Talks to one site with one token. timeout: seconds to wait for an answer. headers: of the last one."""
 
     url: str
     token: str
+    timeout: float = 60
     headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> tuple[int, Any]:
@@ -59,7 +60,7 @@ class Client:
     def answer(self, request: Request) -> tuple[int, Any]:
         """Send it as it is. The status and the body, decoded if it is JSON."""
         try:
-            with urlopen(request, timeout=60) as response:
+            with urlopen(request, timeout=self.timeout) as response:
                 self.headers = dict(response.headers)
                 return response.status, _body(response)
         except HTTPError as error:
