@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -49,6 +50,7 @@ def reads(tree: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             yield name.value, default
 
 
+@lru_cache
 def in_code() -> dict[str, set[str]]:
     """Each variable with the plain defaults that the code gives it."""
     found: dict[str, set[str]] = {}

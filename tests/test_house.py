@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -47,9 +48,15 @@ def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """A file's syntax, parsed once for all tests that look at it."""
+    return ast.parse(path.read_text())
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Name and length of each function of a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -77,7 +84,7 @@ def test_no_function_is_long() -> None:
 def names(path: Path) -> Iterator[str]:
     """What a file calls its functions, classes, arguments, variables and attributes; and its own name."""
     yield path.stem
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -134,7 +141,7 @@ def test_every_file_of_tests_says_what_it_tests() -> None:
     """Its name does not, where it is about several modules."""
     files = list((ROOT / "tests").rglob("test_*.py"))
     assert files
-    assert [str(path) for path in files if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [str(path) for path in files if not ast.get_docstring(tree(path))] == []
 
 
 def test_the_picture_of_the_rooms_is_up_to_date() -> None:

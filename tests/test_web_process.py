@@ -41,6 +41,7 @@ print("engine:", analysis.engine, "heavy:", heavy)
 """
 
 
+@pytest.mark.slow
 def test_the_web_process_imports_nothing_heavy_that_it_does_not_use() -> None:
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

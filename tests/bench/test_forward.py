@@ -25,6 +25,7 @@ def inputs() -> Any:
     return np.random.default_rng(0).uniform(-100, 100, (1, 224, 224, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_onnx_runtime_agrees_with_the_engine(run: Run, inputs: Any) -> None:
     require_agreement(run, inputs)
 

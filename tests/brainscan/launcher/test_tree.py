@@ -11,6 +11,8 @@ import pytest
 
 from brainscan.launcher import program
 
+pytestmark = pytest.mark.slow
+
 _RUN = """
 import os, sys
 from pathlib import Path

@@ -99,6 +99,7 @@ def test_logins_that_succeed_lock_no_address_however_many_failures_it_has(user: 
     assert "2 minutes" in log_in("ada", PASSWORD).content.decode()
 
 
+@pytest.mark.slow
 def test_people_behind_one_address_who_mistype_now_and_then_are_never_locked(user: User) -> None:
     """Once in two hours, and somebody logs in each hour."""
     for number in range(40):

@@ -62,6 +62,7 @@ def planted(secret_word: str) -> Dataset:
     return dataset
 
 
+@pytest.mark.slow
 @pytest.mark.attack("identifiers")
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=7, max_size=12))

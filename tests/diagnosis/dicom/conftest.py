@@ -1,11 +1,13 @@
 """MR objects as a scanner sends them, of an invented patient whose name must never be stored or logged."""
 
 from collections.abc import Callable
+from functools import partialmethod
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from pydicom.uid import generate_uid
+from pynetdicom.transport import AssociationServer
 
 from tests.builders import dicom_bytes, phantom
 
@@ -17,6 +19,12 @@ NAME = "Doe^Jane"
 def _fresh_cache() -> None:
     """The memory cache outlives a test, and with it what the throttle has counted."""
     cache.clear()
+
+
+@pytest.fixture
+def listeners_stop_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They look a hundred times a second whether to stop, not twice."""
+    monkeypatch.setattr(AssociationServer, "serve_forever", partialmethod(AssociationServer.serve_forever, 0.01))
 
 
 @pytest.fixture

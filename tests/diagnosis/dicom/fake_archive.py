@@ -39,6 +39,7 @@ class FakeArchive:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms, as its head and its body are sent apart
     archive: FakeArchive
 
     def log_message(self, *args: Any) -> None:
@@ -156,7 +157,7 @@ def running() -> Iterator[FakeArchive]:
     handler = type("Handler", (_Handler,), {"archive": archive})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     archive.url = f"http://127.0.0.1:{server.server_address[1]}/dicom-web"
     try:

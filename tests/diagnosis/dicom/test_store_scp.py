@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def start(user: User) -> Iterator[Start]:
+def start(user: User, listeners_stop_at_once: None) -> Iterator[Start]:
     """Starts a listener; its port."""
     running: list[StoreScp] = []
 
@@ -271,6 +271,7 @@ def _closed(line: socket.socket, *, within: float) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_silent_connections_are_closed_and_one_address_holds_few(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_scp, "_ANSWER_SECONDS", 3)
     port = start()

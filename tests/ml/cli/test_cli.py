@@ -126,6 +126,7 @@ def test_serving_never_imports_training() -> None:
     assert "ml.inference.registry" in loaded and not loaded & (TRAINING | {"django", "celery"})
 
 
+@pytest.mark.slow
 def test_predictions_by_ncnn_import_no_tensorflow(tmp_path: Path) -> None:
     pytest.importorskip("ncnn", reason="there is no ncnn for this platform")
     file = tmp_path / "scan.png"

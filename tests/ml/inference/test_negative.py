@@ -53,6 +53,7 @@ def test_the_sentence_says_what_to_do() -> None:
     assert "negative" in str(verdict.message) and "Invert" in str(verdict.message)
 
 
+@pytest.mark.slow
 def test_real_slices_are_told_from_their_negatives(real_data: Path) -> None:
     with (real_data / "scans.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["label"] != "not_brain_mri"][::20]

@@ -51,6 +51,7 @@ def test_a_line_is_found_in_any_corner_and_size(size: int, height: int, corner: 
         assert (y1 < 0.2) if corner.startswith("upper") else (y0 > 0.8)
 
 
+@pytest.mark.slow
 def test_lines_survive_compression_and_faint_ink() -> None:
     rng = random.Random(7)
     missed = []
@@ -76,6 +77,7 @@ def test_deep_images_are_searched_in_their_displayed_range(depth: Any) -> None:
     assert find_text(Image(pixels, "DICOM", 384, 384)) is not None
 
 
+@pytest.mark.slow
 def test_orientation_letters_and_rulers_are_not_text() -> None:
     rng = random.Random(3)
     alarms = 0

@@ -309,6 +309,7 @@ _SEEDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.attack("mutations")
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(

@@ -26,6 +26,7 @@ def test_auroc_is_the_chance_to_rank_a_pair_right(pairs: list[tuple[int, int]]) 
     assert metrics.auroc(truth, scores) == pytest.approx(wins)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(PAIRS)
 def test_they_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:

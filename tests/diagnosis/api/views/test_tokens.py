@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -33,6 +34,7 @@ def needed(method: str, address: str) -> str:
     return "upload" if address in UPLOADS else "change"
 
 
+@pytest.mark.slow
 def test_a_token_does_nothing_beyond_its_scope(user: User, api: APIClient) -> None:
     clients = {scope: client_of(user, scope) for scope in Scope.values}
     for address in [*addresses(), "/dicomweb/studies", "/api/schema/"]:

@@ -14,6 +14,8 @@ from ml.training.calibration.calibrate import CalibrationError
 from ml.training.data.dataset import tumor_targets
 from tests.ml.training.simulated import population, row
 
+pytestmark = pytest.mark.slow
+
 NO_TYPES = np.zeros((1, 3))
 
 
@@ -140,7 +142,6 @@ def test_facts_tell_before_after_and_held_out() -> None:
     assert quality["fitted_on"] == {"split": "val", "pictures": 600, "groups": 300}
 
 
-@pytest.mark.slow
 def test_a_source_that_contradicts_the_others_shows_in_its_own_error_and_makes_the_curve_less_sure() -> None:
     """Five hospitals agree; in a sixth every logit lies 6 higher, whatever the slice shows."""
     rows, logits = population(3000, slope=1.0, spread=3.0, sources=6, seed=7)

@@ -12,6 +12,8 @@ from ml.training.calibration import calibrate, operating_point
 from ml.training.data.dataset import tumor_targets
 from tests.ml.training.simulated import population
 
+pytestmark = pytest.mark.slow
+
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 1000), st.sampled_from(operating_point.ALTERNATIVES))

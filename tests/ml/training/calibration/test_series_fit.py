@@ -19,6 +19,8 @@ from ml.training.data.series_table import COLUMNS
 from ml.training.evaluation import series_report
 from tests.ml.training.whole_series import findings, series, split_of
 
+pytestmark = pytest.mark.slow
+
 REFUSED = SliceOutcome(False, reason="not_brain", message="It shows no brain.")
 
 

@@ -24,6 +24,8 @@ from ml.training.evaluation.scored import scored
 from tests.ml.training.simulated import analysis, population, row
 from tests.ml.training.whole_series import findings, split_of
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[4] / "docs"
 FRACTION = {"share": 0.9812, "pictures": 111}
 GATE = {
@@ -127,7 +129,6 @@ def test_the_manifest_names_no_machine(shipped: Manifest) -> None:
     assert not re.search(r'"/|[ =]/\w+/|[A-Z]:\\', text)
 
 
-@pytest.mark.slow
 def test_it_tells_what_was_measured(full: Manifest) -> None:
     text = " ".join(card(full, documents()).split())
     pooled = full.data["metrics"]["test"]["sources"]["pooled"]
@@ -236,7 +237,6 @@ def test_figures_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
     assert Documents.read(tmp_path).comparison is None
 
 
-@pytest.mark.slow
 def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Manifest) -> None:
     assert "## Whole series" not in card(full, documents())
     members = split_of(4)

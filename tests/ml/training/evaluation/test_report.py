@@ -18,6 +18,8 @@ from ml.training.evaluation.tables import markdown
 from tests.ml.conftest import table_row
 from tests.ml.training.simulated import analysis, row
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 
 

@@ -11,6 +11,8 @@ from ml.training.gate import rule
 from ml.training.gate.examples import GateExamples, concatenate
 from ml.training.gate.fit import accepted, fit_gate
 
+pytestmark = pytest.mark.slow
+
 SIZE = 40  # channels that carry anything; the others stay 0
 
 Fitted = tuple[dict[str, Array], dict[str, Any]]

@@ -10,6 +10,8 @@ from ml.training.gate import negatives
 from ml.training.gate.negatives import FAMILIES, MODALITIES, PAINTERS, SPOILERS, canvas, modalities, scrambles
 from tests.builders import phantom
 
+pytestmark = pytest.mark.slow
+
 Changed = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """Makes another image of a brain."""
 
