@@ -54,9 +54,8 @@ def test_log_in_drop_scans_watch_open_find_log_out(
     rows.filter(has_text=scans[0].name).get_by_role("link", name="Open").click()
     expect(page.get_by_text("not a diagnosis").first).to_be_visible()
     expect(page.locator("main")).to_contain_text("Of 100 scans scored like this")
-    image = page.locator("main img").first
-    expect(image).to_be_visible()
-    assert image.evaluate("image => image.naturalWidth") > 0
+    expect(page.locator(".viewer.drawn [data-part=canvas]")).to_be_visible()  # it stands for the image from then on
+    assert page.locator("[data-part=plain]").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     _look_at_evidence(page)
 
     page.keyboard.press("/")
