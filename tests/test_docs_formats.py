@@ -20,6 +20,7 @@ from tests import formats
 TEXT = (formats.DOCUMENT.parent / "formats.md").read_text()
 
 
+@pytest.mark.slow
 def test_every_file_that_pydicom_ships_is_read_or_refused_as_the_document_says() -> None:
     """To write the document again: python -m tests.formats."""
     assert formats.written() == formats.DOCUMENT.read_text()

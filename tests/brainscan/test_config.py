@@ -88,6 +88,7 @@ def test_a_switch(value: str, on: bool | None, default: bool, monkeypatch: pytes
     assert Environment().bool("HTTPS", default=default) is (default if on is None else on)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", ["", " "])
 def test_an_empty_variable_is_as_one_that_is_not_set(empty: str, tmp_path: Path) -> None:
     names = ["DATABASE_URL", *re.findall(r"env\.\w+\(\s*\"(\w+)\"", Path("brainscan/settings.py").read_text())]

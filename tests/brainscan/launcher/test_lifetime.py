@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _WATCH = """
 import threading
 from brainscan.launcher.lifetime import watch_make

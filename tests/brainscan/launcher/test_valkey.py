@@ -17,6 +17,8 @@ from brainscan.launcher.errors import LaunchError
 from brainscan.launcher.valkey import EmbeddedValkey, socket_path
 from tests.processes import only_linux, started_with
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

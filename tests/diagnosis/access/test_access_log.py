@@ -256,6 +256,7 @@ def test_a_script_that_reads_by_token_is_named(client: Client, user: User) -> No
     assert (event.actor, told(event)) == (user.username, {prediction.pk})
 
 
+@pytest.mark.slow
 def test_guessing_does_not_fill_the_trail(client: Client) -> None:
     for _ in range(100):
         client.get("/api/v1/cases/", headers={"Authorization": "Token guess"})

@@ -165,6 +165,7 @@ def test_other_pages_that_ask_for_the_password_count_too(as_user: Client, path: 
     assert log_in("ada", PASSWORD).status_code == 429
 
 
+@pytest.mark.slow
 @pytest.mark.attack("guessing")
 def test_wrong_tokens_make_their_address_wait_and_nothing_else(user: User) -> None:
     key = token_key(user)

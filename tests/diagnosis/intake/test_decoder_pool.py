@@ -119,6 +119,7 @@ def test_a_crash_is_a_refusal_and_another_process_takes_the_next(pool: DecoderPo
     assert pool.decode(FILES["png"], name="a.png")
 
 
+@pytest.mark.slow
 def test_a_process_is_replaced_before_it_has_grown(pool: DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.decode(FILES["png"], name="a.png")
     before = pool._idle[-1]._process.pid

@@ -56,6 +56,7 @@ def test_most_similar_first_up_to_the_limit(user: Any, version: Any, asked: Pred
     assert ids(user, asked, limit=2) == [nearer.pk, near.pk]
 
 
+@pytest.mark.slow
 def test_closer_scans_of_others_do_not_crowd_out_results(
     user: Any, other_user: Any, version: Any, asked: Prediction
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.builders import phantom, png_bytes
 
+pytestmark = pytest.mark.slow
+
 TRAINING_ONLY = ("keras", "matplotlib", "nilearn", "scipy", "sklearn", "tensorflow", "tqdm")
 
 BLOCK = f"""
@@ -52,7 +54,6 @@ def test_predict_runs(tmp_path: Path) -> None:
     assert answer["outcome"] in ("tumor", "no_tumor", "refused")
 
 
-@pytest.mark.slow
 def test_web_process_and_worker_start() -> None:
     """All of the app is imported, management commands and the DICOM receiver included."""
     script = (

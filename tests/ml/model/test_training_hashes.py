@@ -20,6 +20,8 @@ from ml.model.training_hashes import TrainingHashes, build, fingerprint, load
 from ml.training.data.table import read_table
 from tests.ml.heads import head
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Any], Any]
 
 
@@ -78,7 +80,6 @@ SAME: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME.keys())
-@pytest.mark.slow
 def test_a_copy_matches(change: Change) -> None:
     samples = [head(seed) for seed in range(12)]
     hashed = known(*samples)
@@ -151,7 +152,6 @@ def test_contrast_and_brightness_change_nothing_that_counts(seed: int, slope: fl
     assert (training_hashes.distances(one[None], other[None])[0, 0] <= 2).all()
 
 
-@pytest.mark.slow
 def test_real_training_images_match_in_another_form_and_held_out_patients_do_not(real_data: Path) -> None:
     rows = [row for row in read_table(real_data) if row.source == "cheng"]
     train = [readers.read(row.path) for row in rows if row.split == "train"][::40]

@@ -127,6 +127,7 @@ def test_equal_mass_sees_what_equal_width_averages_away() -> None:
     assert metrics.equal_mass_error(truth, scores, bins=2) == pytest.approx(0.06)
 
 
+@pytest.mark.slow
 @given(PAIRS)
 def test_proper_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     truth, scores = split(pairs)

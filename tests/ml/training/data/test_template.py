@@ -9,6 +9,7 @@ pytest.importorskip("nilearn", reason="nilearn (requirements-demo.txt) is not in
 pytestmark = pytest.mark.filterwarnings("ignore")  # nilearn's own
 
 
+@pytest.mark.slow
 def test_slices_of_every_plane() -> None:
     drawn = list(template.squares(3, seed=1))
     assert len(drawn) == 3 * len(template.PLANES)
