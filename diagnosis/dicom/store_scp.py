@@ -23,7 +23,7 @@ _MAX_CONNECTIONS = 16
 """Open connections, including those that have not requested an association yet; further ones are closed."""
 _FROM_ONE_ADDRESS = 6
 """Of these, how many one address may hold: an archive's four associations, and some that are just closing."""
-_NETWORK_SECONDS, _ANSWER_SECONDS = 120, 8
+_NETWORK_SECONDS, _ANSWER_SECONDS, _CLOSING_SECONDS = 120, 8, 2
 _MAX_OBJECTS_HELD = 2
 """Objects of the largest size that may be in memory at the same time."""
 _CALLING_AE_NOT_RECOGNIZED = (0x01, 0x01, 0x03)
@@ -86,6 +86,9 @@ class StoreScp:
     def stop(self) -> None:
         """Let the object that is being stored finish, then end all associations and close."""
         with self._handler.storing:
+            for one in self._entity.active_associations:
+                if one.is_rejected:  # it is closing, and pynetdicom cannot abort it in that state
+                    one.join(_CLOSING_SECONDS)
             self._entity.shutdown()
 
     def _on_connection(self, event: Any) -> None:

@@ -5,9 +5,10 @@ import gc
 import io
 import socket
 import struct
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,9 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, generate_uid
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 from diagnosis import intake
 from diagnosis.cases import naming, trash
@@ -34,6 +37,8 @@ from tests.diagnosis.dicom.conftest import NAME
 Mr = Callable[..., bytes]
 Start = Callable[..., int]
 OPTIONS = StoreScpOptions("BRAINSCAN", "127.0.0.1", 0, (AllowedAE("MR1", "127.0.0.1"),), "ada", 1024 * 1024)
+CALLING_AE, CALLED_AE, LOCAL_LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)
+"""Result, source and reason in an A-ASSOCIATE-RJ (PS3.8, 9.3.4)."""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,13 +57,35 @@ def start(user: User, listeners_stop_at_once: None) -> Iterator[Start]:
         one.stop()
 
 
-def associate(port: int, *, title: str = "MR1", called: str = "BRAINSCAN", syntax: str = ExplicitVRLittleEndian) -> Any:
+def associate(
+    port: int,
+    *,
+    title: str = "MR1",
+    called: str = "BRAINSCAN",
+    syntax: str = ExplicitVRLittleEndian,
+    handlers: Sequence[Any] = (),
+) -> Any:
     entity = AE(ae_title=title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
     entity.add_requested_context(VERIFICATION)
     entity.add_requested_context(MRImageStorage, syntax)
     entity.add_requested_context(CTImageStorage)
-    return entity.associate("127.0.0.1", port, ae_title=called)
+    return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=list(handlers))
+
+
+def rejection(port: int, **names: str) -> tuple[int | None, int | None, int | None] | None:
+    """Result, source and reason of the rejection that arrives.
+
+    `is_rejected` doesn't tell: pynetdicom's client calls it a failed connection if the listener closes soon enough.
+    """
+    arrived: list[A_ASSOCIATE_RJ] = []
+
+    def take(event: Any) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            arrived.append(event.pdu)
+
+    associate(port, handlers=[(evt.EVT_PDU_RECV, take)], **names)
+    return (arrived[0].result, arrived[0].source, arrived[0].reason_diagnostic) if arrived else None
 
 
 def series(mr: Mr, count: int, **tags: Any) -> list[bytes]:
@@ -140,19 +167,38 @@ def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: M
 
 
 @pytest.mark.parametrize(
-    ("allowed", "title", "called"),
+    ("allowed", "title", "called", "reason"),
     [
-        ((), "MR1", "BRAINSCAN"),
-        ((AllowedAE("MR1"),), "MR2", "BRAINSCAN"),
-        ((AllowedAE("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN"),
-        ((AllowedAE("MR1"),), "MR1", "OTHER"),
+        ((), "MR1", "BRAINSCAN", CALLING_AE),
+        ((AllowedAE("MR1"),), "MR2", "BRAINSCAN", CALLING_AE),
+        ((AllowedAE("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN", CALLING_AE),
+        ((AllowedAE("MR1"),), "MR1", "OTHER", CALLED_AE),
     ],
 )
 def test_callers_not_on_the_list_are_rejected(
-    start: Start, allowed: tuple[AllowedAE, ...], title: str, called: str
+    start: Start, allowed: tuple[AllowedAE, ...], title: str, called: str, reason: tuple[int, int, int]
 ) -> None:
-    association = associate(start(allowed=allowed), title=title, called=called)
-    assert association.is_rejected
+    assert rejection(start(allowed=allowed), title=title, called=called) == reason
+
+
+def test_a_stop_lets_a_rejected_association_close(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An abort in that state would end its thread with an error, which fails a test."""
+    send, sent = DULServiceProvider._send, threading.Event()
+
+    def sends_slowly(self: DULServiceProvider, pdu: Any) -> None:
+        send(self, pdu)
+        if isinstance(pdu, A_ASSOCIATE_RJ):
+            sent.set()
+            time.sleep(0.3)
+
+    monkeypatch.setattr(DULServiceProvider, "_send", sends_slowly)
+    listener = StoreScp(OPTIONS)
+    assert rejection(listener.start(), title="MR2") == CALLING_AE
+    assert sent.is_set()
+    listener.stop()
+    for thread in threading.enumerate():
+        if isinstance(thread, DULServiceProvider):
+            thread.join(10)
 
 
 def test_other_sop_classes_are_not_negotiated(start: Start) -> None:
@@ -235,7 +281,7 @@ def test_simultaneous_associations_are_limited(start: Start) -> None:
     port = start()
     held = [associate(port) for _ in range(store_scp.MAX_ASSOCIATIONS)]
     assert all(one.is_established for one in held)
-    assert associate(port).is_rejected
+    assert rejection(port) == LOCAL_LIMIT
     for one in held:
         one.release()
     for _ in range(100):  # the listener notices a release a moment later
