@@ -1,15 +1,8 @@
-"""The C-STORE listener on loopback: who may send, what is stored, and the status of each refusal."""
+"""The C-STORE listener on loopback: what is stored, and the status of each refusal."""
 
-import contextlib
-import gc
 import io
 import socket
-import struct
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,75 +10,22 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from pydicom import dcmread
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, generate_uid
-from pynetdicom import AE, evt
-from pynetdicom.dul import DULServiceProvider
-from pynetdicom.pdu import A_ASSOCIATE_RJ
+from pydicom.uid import JPEG2000Lossless, generate_uid
 
 from diagnosis import intake
 from diagnosis.cases import naming, trash
-from diagnosis.dicom import c_store, limits, store_scp
-from diagnosis.dicom.allowed_aes import AllowedAE
-from diagnosis.dicom.store_scp import StoreScp, StoreScpOptions
-from diagnosis.dicom.supported_contexts import SOP_CLASSES, VERIFICATION
+from diagnosis.dicom import c_store
+from diagnosis.dicom.supported_contexts import SOP_CLASSES
 from diagnosis.intake.limits import UploadSlots
 from diagnosis.models import AuditEvent, Case, Scan
 from ml.readers.dicom import object_type
 from tests.builders import dicom_dataset, dicom_file, phantom
 from tests.diagnosis.dicom.conftest import NAME
+from tests.diagnosis.dicom.sender import Start, associate
 
 Mr = Callable[..., bytes]
-Start = Callable[..., int]
-OPTIONS = StoreScpOptions("BRAINSCAN", "127.0.0.1", 0, (AllowedAE("MR1", "127.0.0.1"),), "ada", 1024 * 1024)
-CALLING_AE, CALLED_AE, LOCAL_LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)
-"""Result, source and reason in an A-ASSOCIATE-RJ (PS3.8, 9.3.4)."""
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def start(user: User, listeners_stop_at_once: None) -> Iterator[Start]:
-    """Starts a listener; its port."""
-    running: list[StoreScp] = []
-
-    def run(**changes: Any) -> int:
-        running.append(StoreScp(replace(OPTIONS, **changes)))
-        return running[-1].start()
-
-    yield run
-    for one in running:
-        one.stop()
-
-
-def associate(
-    port: int,
-    *,
-    title: str = "MR1",
-    called: str = "BRAINSCAN",
-    syntax: str = ExplicitVRLittleEndian,
-    handlers: Sequence[Any] = (),
-) -> Any:
-    entity = AE(ae_title=title)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
-    entity.add_requested_context(VERIFICATION)
-    entity.add_requested_context(MRImageStorage, syntax)
-    entity.add_requested_context(CTImageStorage)
-    return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=list(handlers))
-
-
-def rejection(port: int, **names: str) -> tuple[int | None, int | None, int | None] | None:
-    """Result, source and reason of the rejection that arrives.
-
-    `is_rejected` doesn't tell: pynetdicom's client calls it a failed connection if the listener closes soon enough.
-    """
-    arrived: list[A_ASSOCIATE_RJ] = []
-
-    def take(event: Any) -> None:
-        if isinstance(event.pdu, A_ASSOCIATE_RJ):
-            arrived.append(event.pdu)
-
-    associate(port, handlers=[(evt.EVT_PDU_RECV, take)], **names)
-    return (arrived[0].result, arrived[0].source, arrived[0].reason_diagnostic) if arrived else None
 
 
 def series(mr: Mr, count: int, **tags: Any) -> list[bytes]:
@@ -166,48 +106,6 @@ def test_series_of_one_study_share_a_case_and_studies_do_not(start: Start, mr: M
     assert sorted(case.scans.count() for case in Case.objects.all()) == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("allowed", "title", "called", "reason"),
-    [
-        ((), "MR1", "BRAINSCAN", CALLING_AE),
-        ((AllowedAE("MR1"),), "MR2", "BRAINSCAN", CALLING_AE),
-        ((AllowedAE("MR1", "192.0.2.1"),), "MR1", "BRAINSCAN", CALLING_AE),
-        ((AllowedAE("MR1"),), "MR1", "OTHER", CALLED_AE),
-    ],
-)
-def test_callers_not_on_the_list_are_rejected(
-    start: Start, allowed: tuple[AllowedAE, ...], title: str, called: str, reason: tuple[int, int, int]
-) -> None:
-    assert rejection(start(allowed=allowed), title=title, called=called) == reason
-
-
-def test_a_stop_lets_a_rejected_association_close(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An abort in that state would end its thread with an error, which fails a test."""
-    send, sent = DULServiceProvider._send, threading.Event()
-
-    def sends_slowly(self: DULServiceProvider, pdu: Any) -> None:
-        send(self, pdu)
-        if isinstance(pdu, A_ASSOCIATE_RJ):
-            sent.set()
-            time.sleep(0.3)
-
-    monkeypatch.setattr(DULServiceProvider, "_send", sends_slowly)
-    listener = StoreScp(OPTIONS)
-    assert rejection(listener.start(), title="MR2") == CALLING_AE
-    assert sent.is_set()
-    listener.stop()
-    for thread in threading.enumerate():
-        if isinstance(thread, DULServiceProvider):
-            thread.join(10)
-
-
-def test_other_sop_classes_are_not_negotiated(start: Start) -> None:
-    association = associate(start())
-    accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
-    association.release()
-    assert accepted == {VERIFICATION, MRImageStorage}
-
-
 def test_a_compressed_object_is_stored(start: Start) -> None:
     dataset = dicom_dataset(phantom(64), StudyInstanceUID=generate_uid())
     compressed = dcmread(io.BytesIO(dicom_file(dataset, syntax=JPEG2000Lossless)))
@@ -275,84 +173,6 @@ def test_an_unexpected_error_is_a_processing_failure_and_is_not_quoted(
     monkeypatch.setattr(c_store, "identify", broken)
     assert store(start(), mr()) == [0x0110]
     assert "RuntimeError" in caplog.text and "Doe" not in caplog.text
-
-
-def test_simultaneous_associations_are_limited(start: Start) -> None:
-    port = start()
-    held = [associate(port) for _ in range(store_scp.MAX_ASSOCIATIONS)]
-    assert all(one.is_established for one in held)
-    assert rejection(port) == LOCAL_LIMIT
-    for one in held:
-        one.release()
-    for _ in range(100):  # the listener notices a release a moment later
-        again = associate(port)
-        if again.is_established:
-            break
-        time.sleep(0.05)
-    assert again.is_established
-    again.release()
-
-
-def test_an_oversized_data_unit_is_refused_at_its_first_bytes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the sender is even known."""
-    port = start()
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
-        line.sendall(struct.pack(">BBL", 1, 0, 0xFFFFFFF0))
-        line.settimeout(10)
-        with contextlib.suppress(ConnectionResetError):
-            assert line.recv(100) == b""
-    assert limits.MAX_PDU < 0xFFFFFFF0
-    ready = associate(port)
-    assert ready.is_established
-    ready.release()
-
-
-def _closed(line: socket.socket, *, within: float) -> bool:
-    line.settimeout(within)
-    try:
-        return line.recv(100) == b""
-    except TimeoutError:
-        return False
-    except ConnectionResetError:
-        return True
-
-
-@pytest.mark.slow
-def test_silent_connections_are_closed_and_one_address_holds_few(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_scp, "_ANSWER_SECONDS", 3)
-    port = start()
-    with contextlib.ExitStack() as stack:
-        lines = []
-        for _ in range(store_scp._FROM_ONE_ADDRESS + 1):
-            lines.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)))
-        assert _closed(lines[-1], within=20)
-        assert all(_closed(line, within=20) for line in lines[:-1])
-    assert _is_taken_again(port)
-
-
-def _is_taken_again(port: int) -> bool:
-    """The listener notices within moments that its side of a connection has ended; until then it closes new ones."""
-    for _ in range(100):
-        later = associate(port)
-        if later.is_established:
-            later.release()
-            return True
-        with warnings.catch_warnings():  # pynetdicom's client leaves a connection open that the listener closes
-            warnings.simplefilter("ignore", ResourceWarning)
-            del later
-            gc.collect()
-        time.sleep(0.1)
-    return False
-
-
-def test_noise_ends_only_its_connection(start: Start) -> None:
-    port = start()
-    for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x06" + b"x" * 6, b"\x01\x00\x00\x00\x00\x02xx"):
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
-            line.sendall(noise)
-    ready = associate(port)
-    assert ready.send_c_echo().Status == 0x0000
-    ready.release()
 
 
 def test_nothing_of_the_patient_is_kept_or_logged(start: Start, mr: Mr, caplog: pytest.LogCaptureFixture) -> None:
