@@ -89,17 +89,27 @@ def command(program: str) -> str:
 def tree(pid: int) -> list[int]:
     """A process id and those of all its descendants."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        for child in _read(task / "children").split():
             found += tree(int(child))
     return found
 
 
 def proportional_mb(pid: int) -> float:
     """Megabytes (10^6 bytes) of a process and its descendants in memory; a page that several share counts once
-    (Pss, Linux kernel, Documentation/filesystems/proc)."""
+    (Pss, Linux kernel, Documentation/filesystems/proc). Raises ProcessLookupError: it has ended."""
     kilobytes = 0
     for member in tree(pid):
-        lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+        lines = _read(Path(f"/proc/{member}/smaps_rollup")).splitlines()
         kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    if not kilobytes:
+        raise ProcessLookupError(pid)
     return kilobytes * 1024 / 1e6
+
+
+def _read(path: Path) -> str:
+    """Nothing if the thread or process has ended since it was listed."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
