@@ -93,8 +93,10 @@ def test_a_series_is_canceled_in_the_middle(site: Site, make_series: Make) -> No
     client.wait(later["scans"][0]["prediction"]["id"])  # by the only worker: it has left the series
     read = progress(client, prediction_id)["series"]["progress"]
     assert 0 < read < SLICES
-    client.post(f"/api/v1/predictions/{prediction_id}/retry/")
-    assert client.wait(prediction_id, seconds=120)["series"]["progress"] == SLICES
+    status, retried = client.post(f"/api/v1/predictions/{prediction_id}/retry/")
+    assert status == 202, retried
+    done = client.wait(prediction_id, seconds=120)
+    assert (done["state"], done["series"]["progress"]) == ("done", SLICES), done["error"]
 
 
 def test_an_archive_with_others_in_it(site: Site, make_series: Make) -> None:
