@@ -285,6 +285,24 @@ def drop_probes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapp
     return event
 
 
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+]
+# One list for the whole process: a logger keeps the list that it had at its first line, and
+# `structlog.testing.capture_logs` changes that of the last call of `logging`. They have to be the same one.
+_PROCESSORS: list[structlog.typing.Processor] = [
+    *_SHARED,
+    drop_probes,
+    structlog.stdlib.filter_by_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.format_exc_info,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
+
+
 def logging(*, level: str, form: str) -> dict[str, Any]:
     """Log lines to standard error with the request's id and user: `logfmt` (key=value) or `json`, one object a line.
 
@@ -292,28 +310,13 @@ def logging(*, level: str, form: str) -> dict[str, Any]:
     """
     if form not in _RENDERERS:
         raise ImproperlyConfigured(f"LOG_FORMAT is {form!r}; it must be {' or '.join(_RENDERERS)}.")
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-    ]
     structlog.configure(
-        processors=[
-            *shared,
-            drop_probes,
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        processors=_PROCESSORS, logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=True
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "processor": _RENDERERS[form],
-        "foreign_pre_chain": shared,
+        "foreign_pre_chain": _SHARED,
     }
     return {
         "version": 1,

@@ -6,9 +6,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from structlog.testing import capture_logs
 
 from brainscan import config
 from diagnosis.inference import pipeline
@@ -43,6 +45,15 @@ def lines() -> Any:
 def test_another_format_stops_the_start() -> None:
     with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT is 'xml'; it must be logfmt or json"):
         config.logging(level="INFO", form="xml")
+
+
+def test_a_logger_in_use_is_captured_after_the_layout_was_read_again() -> None:
+    logger = structlog.get_logger("tests.in_use")
+    logger.info("first line")
+    config.logging(level="INFO", form="json")
+    with capture_logs() as logs:
+        logger.info("second line")
+    assert [line["event"] for line in logs] == ["second line"]
 
 
 def test_a_day_leaves_no_name_in_the_log(
