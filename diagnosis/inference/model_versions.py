@@ -55,10 +55,16 @@ def register(*, path: Path | str, actor: User | None = None) -> ModelVersion:
 def activate(*, version: ModelVersion, actor: User | None = None) -> None:
     """Use `version` for every new prediction."""
     with transaction.atomic():
+        _lock_all()
         ModelVersion.objects.filter(active=True).exclude(pk=version.pk).update(active=False)
         if ModelVersion.objects.filter(pk=version.pk, active=False).update(active=True):
             audit.record("model.activated", actor=actor, target=version)
     version.active = True
+
+
+def _lock_all() -> None:
+    """Until the transaction ends nobody else activates a version, of which only one can be active."""
+    list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def register_default() -> ModelVersion:

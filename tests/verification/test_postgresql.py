@@ -22,6 +22,7 @@ FILES = (
     "tests/diagnosis/access/test_second_factor.py",
     "tests/diagnosis/api/contract.py",
     "tests/diagnosis/cases",
+    "tests/diagnosis/inference/test_races.py",
     "tests/diagnosis/intake/test_races.py",
     "tests/diagnosis/migrations/test_rolling.py",
     "tests/diagnosis/models/test_migrations.py",
