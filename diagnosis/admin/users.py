@@ -26,7 +26,8 @@ from diagnosis.cases import handing_over
 from diagnosis.cases.errors import CaseRefused
 
 User = get_user_model()
-_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+_ADMINISTERS = ("is_active", "is_staff", "is_superuser")
+_RIGHTS = (*_ADMINISTERS, "groups", "user_permissions")
 
 # Importing `auth` registers Django's admin pages; these replace them.
 admin.site.unregister(User)
@@ -76,7 +77,10 @@ class RemoveForm(forms.Form):
 
 @admin.register(User)
 class UserAdmin(Listed, auth.UserAdmin):
-    """Staff with the permission add accounts, without a password, and edit names. All else is for superusers."""
+    """Staff with the permission add accounts, without a password, and edit names. All else is for superusers.
+
+    Nobody shuts themselves out: that takes another superuser.
+    """
 
     asks_for_password = True
     change_password_form = PasswordForm
@@ -85,7 +89,8 @@ class UserAdmin(Listed, auth.UserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if request.user.is_superuser:
-            return ("last_login", "date_joined")  # what the site noted, and two fields whose parts have no labels
+            own = _ADMINISTERS if obj is not None and obj.pk == request.user.pk else ()
+            return (*own, "last_login", "date_joined")  # what the site noted, and two fields whose parts have no labels
         named = ("username", "email") if settings.OIDC and settings.OIDC.link == "email" else ("username",)
         return (*named, *_RIGHTS, "last_login", "date_joined") if obj else ()
 
@@ -138,8 +143,8 @@ class UserAdmin(Listed, auth.UserAdmin):
         return [path("<int:user_id>/remove/", page, name="auth_user_remove"), *super().get_urls()]
 
     def remove(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        """Hand all cases over, then deactivate or delete the account. For superusers."""
-        if not request.user.is_superuser:
+        """Hand all cases over, then deactivate or delete the account. For superusers, and not for their own."""
+        if not request.user.is_superuser or user_id == request.user.pk:
             raise PermissionDenied
         user = get_object_or_404(User, pk=user_id)
         form = RemoveForm(request.POST or None, user=user)
