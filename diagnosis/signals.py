@@ -1,10 +1,13 @@
-"""Reactions to what Django itself does: audit rows for logins and admin changes, and renamed users."""
+"""Reactions to what Django itself does: audit rows for logins and admin changes, renamed users, database errors."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -62,3 +65,20 @@ def user_saved(
         password_history.keep(instance)
     if not (created or raw) and (update_fields is None or "username" in update_fields):
         ownership.copy_username(instance)
+
+
+@receiver(connection_created)
+def connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """PostgreSQL's errors quote the row that they are about, and errors are logged."""
+    if connection.vendor == "postgresql" and _without_the_row not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_without_the_row)
+
+
+def _without_the_row(execute: Callable[..., Any], *query: Any) -> Any:
+    try:
+        return execute(*query)
+    except DatabaseError as error:
+        for shown in (error, error.__cause__):
+            if shown is not None:
+                shown.args = tuple(str(arg).split("\nDETAIL:")[0] for arg in shown.args)
+        raise

@@ -10,6 +10,7 @@ from tests.verification.servers import postgres_server
 from tests.verification.services import ROOT
 
 FILES = (
+    "tests/diagnosis/test_database_errors.py",
     "tests/diagnosis/test_hostile_addresses.py",
     "tests/diagnosis/models/test_models.py",
     "tests/diagnosis/models/test_review.py",
