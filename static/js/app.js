@@ -6,6 +6,7 @@ import "./missing_images.js";
 import "./poller.js";
 
 const TOAST_FOR = 7000; // milliseconds
+const SENT_FOR = 10000; // milliseconds after which a form may be sent again, if its answer did not come
 
 function showTheme() {
   const theme = document.documentElement.dataset.theme || "system";
@@ -61,6 +62,19 @@ document.addEventListener("click", (event) => {
   if (close) close.closest(close.dataset.close).remove();
   const opener = event.target.closest("[data-open-dialog]");
   if (opener) byId(opener.dataset.openDialog).showModal();
+});
+
+// A second click before the first is answered would send the form again: what the first answer shows only once is lost.
+// data-stays: answers with a file, so the page stays.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || "stays" in form.dataset) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, SENT_FOR);
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 // A button that changes something and whose request fails would seem to do nothing.

@@ -46,16 +46,6 @@ document.addEventListener("click", (event) => {
   if (figure) show(figure, null);
 });
 
-// A second click before the first is answered would send the form again.
-document.addEventListener("submit", (event) => {
-  if (!event.target.closest(".review")) return;
-  if (event.target.dataset.sent) event.preventDefault();
-  event.target.dataset.sent = "yes";
-});
-window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll(".review form")) delete form.dataset.sent;
-});
-
 // A result that arrives while an amendment is typed replaces the panel. A location is left out: there may be other slices.
 let typed = null; // { values, field: name of the one that had the focus, at: of its cursor }
 
