@@ -69,16 +69,16 @@ def user_saved(
 
 @receiver(connection_created)
 def connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """PostgreSQL's errors quote the row that they are about, and errors are logged."""
-    if connection.vendor == "postgresql" and _without_the_row not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_without_the_row)
+    """PostgreSQL's errors quote the row and the statement that they are about, and errors are logged."""
+    if connection.vendor == "postgresql" and _first_line_of_errors not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_first_line_of_errors)
 
 
-def _without_the_row(execute: Callable[..., Any], *query: Any) -> Any:
+def _first_line_of_errors(execute: Callable[..., Any], *query: Any) -> Any:
     try:
         return execute(*query)
     except DatabaseError as error:
         for shown in (error, error.__cause__):
             if shown is not None:
-                shown.args = tuple(str(arg).split("\nDETAIL:")[0] for arg in shown.args)
+                shown.args = tuple(str(arg).partition("\n")[0] for arg in shown.args)
         raise

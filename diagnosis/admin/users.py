@@ -79,7 +79,7 @@ class RemoveForm(forms.Form):
 class UserAdmin(Listed, auth.UserAdmin):
     """Staff with the permission add accounts, without a password, and edit names. All else is for superusers.
 
-    Nobody shuts themselves out: that takes another superuser.
+    Nobody deactivates or demotes themselves: that takes another superuser.
     """
 
     asks_for_password = True
@@ -143,8 +143,8 @@ class UserAdmin(Listed, auth.UserAdmin):
         return [path("<int:user_id>/remove/", page, name="auth_user_remove"), *super().get_urls()]
 
     def remove(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        """Hand all cases over, then deactivate or delete the account. For superusers, and not for their own."""
-        if not request.user.is_superuser or user_id == request.user.pk:
+        """Hand all cases over, then deactivate or delete the account. For superusers."""
+        if not request.user.is_superuser:
             raise PermissionDenied
         user = get_object_or_404(User, pk=user_id)
         form = RemoveForm(request.POST or None, user=user)

@@ -63,8 +63,8 @@ def activate(*, version: ModelVersion, actor: User | None = None) -> None:
 
 
 def _lock_all() -> None:
-    """Until the transaction ends nobody else activates a version, of which only one can be active."""
-    list(ModelVersion.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+    """Until the transaction ends nobody else changes which version is active. New predictions go on."""
+    list(ModelVersion.objects.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def register_default() -> ModelVersion:
@@ -90,6 +90,7 @@ def register_default() -> ModelVersion:
 
 def _deactivate_all() -> None:
     with transaction.atomic():
+        _lock_all()
         for version in ModelVersion.objects.filter(active=True):
             audit.record_of_site("model.deactivated", target=version, unusable=settings.ML_MODEL)
         ModelVersion.objects.filter(active=True).update(active=False)
