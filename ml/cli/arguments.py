@@ -55,6 +55,14 @@ def _evaluate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--record", action="store_true", help="also put the figures into the manifest")
 
 
+def _fit_gate(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--model", type=Path, metavar="DIR", help="artifact folder (default: the shipped one)")
+    _data(p)
+    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new artifact")
+    p.add_argument("--work", type=Path, default=WORK, metavar="DIR", help=f"cache of features (default {WORK})")
+    p.add_argument("--name", help="name in the manifest (default: the artifact's)")
+
+
 def _fit_series(p: argparse.ArgumentParser) -> None:
     _model(p)
     _data(p)
@@ -145,6 +153,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "benchmark": (_benchmark, "Measure the model on this machine, against Keras in the same run."),
     "train": (_train, "Train on a data table, export the artifact and evaluate it on the test split."),
     "evaluate": (_evaluate, "Measure an artifact on a split of a data table, per source, with intervals."),
+    "fit-gate": (_fit_gate, "Fit again what an artifact takes for a brain, on the table that it was trained on."),
     "fit-series": (_fit_series, "Fit how slices speak for a whole series, on the validation patients of a table."),
     "evaluate-series": (_evaluate_series, "Measure an artifact on whole series of a split, by patient."),
     "audit": (_audit, "Fail if an image, a near-duplicate, a group or a patient is in two splits."),

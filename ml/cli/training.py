@@ -48,6 +48,21 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def fit_gate(options: argparse.Namespace) -> int:
+    """Fit an artifact's gate again and write a new artifact with it, whose series and figures have to be made again."""
+    from ml.training.data.near_duplicates import drop_near_duplicates
+    from ml.training.data.table import read_table
+    from ml.training.export import export
+    from ml.training.gate.refit import refit
+
+    manifest = read_manifest(options.model)
+    run = refit(manifest, drop_near_duplicates(read_table(options.data)), work=options.work)
+    folder = export(run, options.out, name=options.name or manifest.name)
+    print(json.dumps(run.gate, indent=2, allow_nan=False))
+    print(f"{read_manifest(folder).label} written to {folder}", file=sys.stderr)
+    return 0
+
+
 def fit_series(options: argparse.Namespace) -> int:
     """Fit an artifact's series calibration again and write a new artifact with it."""
     from ml.training.calibration import series_fit
@@ -186,6 +201,7 @@ def _weights_missing(options: argparse.Namespace) -> int | None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "evaluate": evaluate,
+    "fit-gate": fit_gate,
     "fit-series": fit_series,
     "evaluate-series": evaluate_series,
     "audit": audit,

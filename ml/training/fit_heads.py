@@ -16,7 +16,7 @@ from ml.training.detector.features import Extractor, Tensors
 from ml.training.detector.fit import Examples
 from ml.training.detector.validate import Reader
 from ml.training.export import Run
-from ml.training.gate.data import collect, learned
+from ml.training.gate.data import collect, learned, sample_copies
 from ml.training.gate.examples import concatenate
 from ml.training.gate.fit import fit_gate
 
@@ -45,7 +45,7 @@ def fit_heads(
     read = reader.read(val.maps)
     fitted = calibrate([row for row, _ in val.draws], read.logits, read.types)
     brains, others, held_out = collect(extractor.forward, rows, seed=seed)
-    brains = concatenate([brains, learned(train.maps, train.draws, seed=seed)])
+    brains = concatenate([brains, learned(train.maps, train.draws, sample_copies(train.draws, seed=seed))])
     gate, judged = fit_gate(brains, others, val=held_out, seed=seed)
     data, hashed = training_hashes.build(prints, [row.split for row in known])
     return Run(tensors | gate, data, hashed, fitted.manifest(), judged, facts)

@@ -1,6 +1,6 @@
 """Collects what the gate is fitted to: brains, also perturbed, other images, and synthetic ones, as summaries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
 
@@ -72,16 +72,21 @@ def collect(
     return brains, not_brains, val
 
 
-def learned(maps: Maps, draws: list[Draw], *, seed: int, per_source: int = LEARNED) -> GateExamples:
-    """A random sample of at most `per_source` of the detector's copies of each source. Their maps are cached."""
+def sample_copies(draws: Sequence[Draw], *, seed: int, per_source: int = LEARNED) -> list[int]:
+    """Indices of a random sample of at most `per_source` of the detector's copies of each source."""
     rng = np.random.default_rng(seed)
     sources = np.array([row.source for row, _ in draws])
     own = [rng.permutation(np.flatnonzero(sources == source))[:per_source] for source in np.unique(sources)]
-    chosen = np.concatenate(own)
-    batches = [chosen[first : first + BATCH] for first in range(0, len(chosen), BATCH)]
+    return [int(i) for i in np.concatenate(own)]
+
+
+def learned(maps: Maps, draws: Sequence[Draw], chosen: Sequence[int]) -> GateExamples:
+    """The draws of these indices, from their maps; `maps` has those of all draws."""
+    batches = [np.array(chosen[first : first + BATCH]) for first in range(0, len(chosen), BATCH)]
     summaries = np.concatenate([summary(maps.take(batch)[0].astype(np.float32)) for batch in batches])
-    original = np.array([draws[i][1] == 0 for i in chosen], bool)
-    return GateExamples(summaries, tuple(sources[chosen].tolist()), original, np.zeros(len(chosen), bool))
+    some = [draws[i] for i in chosen]
+    original = np.array([round_ == 0 for _, round_ in some], bool)
+    return GateExamples(summaries, tuple(row.source for row, _ in some), original, np.zeros(len(some), bool))
 
 
 LabeledSquare = tuple[Square, str, bool, bool]

@@ -9,7 +9,7 @@ from ml.model.gate import SUMMARY, summary
 from ml.training.data.table import Row, read_table
 from ml.training.detector.features import Maps
 from ml.training.gate import perturbations
-from ml.training.gate.data import category, collect, learned
+from ml.training.gate.data import category, collect, learned, sample_copies
 from tests.builders import phantom
 from tests.ml.conftest import table_row
 
@@ -64,14 +64,20 @@ def test_copies_that_the_detector_learned_from(make_table: Callable[..., Path]) 
     draws = [(here, 0), (here, 1), (there, 2), (here, 3), (there, 0)]
     chunk = np.zeros((5, 28, 28, 256), np.float16), np.zeros((5, 14, 14), np.int8)
     chunk[0][:] = np.arange(1, 6)[:, None, None, None]
-    taken = learned(Maps(5, lambda number: chunk, key=""), draws, seed=1, per_source=2)
+    chosen = sample_copies(draws, seed=1, per_source=2)
+    taken = learned(Maps(5, lambda number: chunk, key=""), draws, chosen)
     assert taken.names == ("here", "here", "there", "there")
     expected = summary(chunk[0].astype(np.float32))
     which = [int(np.flatnonzero((expected == one).all(axis=1))[0]) for one in taken.summaries]
     assert {*which[2:]} == {2, 4}
     assert len({*which[:2]}) == 2 and {*which[:2]} < {0, 1, 3}
     assert taken.original.tolist() == [draws[i][1] == 0 for i in which]
+    assert which == chosen
     assert not taken.prefiltered.any()
+    some = Maps(4, lambda number: (chunk[0][chosen], chunk[1][chosen]), key="")
+    alone = learned(some, [draws[i] for i in chosen], range(4))
+    assert np.array_equal(alone.summaries, taken.summaries)
+    assert (alone.names, alone.original.tolist()) == (taken.names, taken.original.tolist())
 
 
 def test_a_stripped_head_has_lost_its_skull() -> None:
