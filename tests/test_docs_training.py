@@ -14,8 +14,9 @@ def test_the_runs_end_in_the_shipped_model() -> None:
     lines = TEXT.read_text(encoding="utf-8").splitlines()
     runs = [line.strip("| ").split(" | ") for line in lines if line.startswith("| vgg16-cells-") and "@" in line]
     shipped = read_manifest()
-    assert [runs[-2][0], runs[-1][0]] == [shipped.data["training"]["init"], shipped.label]
-    assert shipped.data["weights"]["sha256"].startswith(runs[-1][-1])
+    began, _, fitted = runs[-3:]  # the last run of all began with the first of these; the last line is another gate
+    assert [began[0], fitted[0]] == [shipped.data["training"]["init"], shipped.label]
+    assert shipped.data["weights"]["sha256"].startswith(fitted[-1])
 
 
 def test_what_is_said_of_the_manifest_is_in_the_shipped_one() -> None:
