@@ -52,12 +52,14 @@ def fit_gate(options: argparse.Namespace) -> int:
     """Fit an artifact's gate again and write a new artifact with it, whose series and figures have to be made again."""
     from ml.training.data.near_duplicates import drop_near_duplicates
     from ml.training.data.table import read_table
-    from ml.training.export import export
+    from ml.training.export import export, write_manifest
     from ml.training.gate.refit import refit
 
     manifest = read_manifest(options.model)
     run = refit(manifest, drop_near_duplicates(read_table(options.data)), work=options.work)
     folder = export(run, options.out, name=options.name or manifest.name)
+    if (similarity := manifest.data.get("similarity")) is not None:  # of embeddings, which stay
+        write_manifest(folder, read_manifest(folder).data | {"similarity": similarity})
     print(json.dumps(run.gate, indent=2, allow_nan=False))
     print(f"{read_manifest(folder).label} written to {folder}", file=sys.stderr)
     return 0

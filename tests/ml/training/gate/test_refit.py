@@ -15,7 +15,7 @@ from ml.model.series_calibration import OF_NEIGHBORS
 from ml.training.data.sampling import draws
 from ml.training.data.table import COLUMNS, brain_rows, read_table
 from ml.training.detector.features import Maps
-from ml.training.export import Run, export, record, with_series
+from ml.training.export import Run, export, record, with_series, write_manifest
 from ml.training.gate import refit
 from tests.ml.conftest import table_row
 from tests.ml.training import small
@@ -37,7 +37,9 @@ def artifact(tmp_path: Path, tiny_run: Run) -> Path:
     tiny_run.training["settings"] |= {"seed": 7, "copies": COPIES}
     folder = export(tiny_run, tmp_path / "old", name="tiny")
     record(folder, {"split": "test", "auroc": 0.9})
-    return with_series(folder, folder, SERIES)
+    with_series(folder, folder, SERIES)
+    write_manifest(folder, read_manifest(folder).data | {"similarity": {"floor": 0.7}})
+    return folder
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def test_only_the_gate_changes(
     assert np.array_equal(read_hashes(new).hashes, read_hashes(old).hashes)
     assert "series" in old.data and "series" not in new.data  # both depend on what the gate lets pass
     assert new.data["metrics"] == {"validation": None, "test": None}
+    assert new.data["similarity"] == old.data["similarity"] == {"floor": 0.7}
     assert new.digest != old.digest
 
 
