@@ -132,11 +132,14 @@ def _changes(p: argparse.ArgumentParser) -> None:
     p.add_argument("--out", type=Path, metavar="FILE", help="also write the changes here, as JSON")
 
 
-def _left_out(p: argparse.ArgumentParser) -> None:
-    p.add_argument("results", nargs="+", type=Path, metavar="FILE", help="evaluation-test/results.json of a training")
-    p.add_argument("--reference", type=Path, metavar="FILE", help="results.json of the same training without --without")
-    p.add_argument("--schedule", default="", metavar="TEXT", help="how the models were trained, for the model card")
+def _forecast(p: argparse.ArgumentParser) -> None:
+    sources = "train once without this source; those joined by a comma are left out together"
+    p.add_argument("without", nargs="+", metavar="SOURCE", help=sources)
     _data(p)
+    p.add_argument("--work", type=Path, default=WORK, metavar="DIR", help=f"cache and checkpoints (default {WORK})")
+    p.add_argument("--weights", default="imagenet", metavar="FILE", help="VGG16 base: imagenet, or a Keras file")
+    p.add_argument("--drawn", type=_positive, metavar="N", help="images and augmented copies that all learn from")
+    p.add_argument("--steps", type=_positive, metavar="N", help="steps of each training, 32 images in each")
     p.add_argument("--json", action="store_true", help="print JSON instead of a table")
     p.add_argument("--out", type=Path, metavar="FILE", help="also write the figures here, as JSON")
 
@@ -160,6 +163,6 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "export": (_export, "Write the artifact of a finished run again."),
     "compare": (_compare, "Set the prototype's protocol, the baseline and an artifact side by side."),
     "changes": (_changes, "Count what changed between two models on the same images."),
-    "left-out": (_left_out, "Print the figures of models trained without a source, each on that source."),
+    "forecast": (_forecast, "Train shortly without each source, and judge each training on its source."),
     "card": (_card, "Write the model card of an artifact."),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.inference.registry import load_model, read_manifest
 from ml.training.evaluation.tables import markdown
-from ml.training.settings import NAME, Settings
+from ml.training.settings import FORECAST, FORECAST_DRAWS, NAME, Settings
 
 
 def train(options: argparse.Namespace) -> int:
@@ -159,14 +159,17 @@ def changes(options: argparse.Namespace) -> int:
     return 0
 
 
-def left_out(options: argparse.Namespace) -> int:
-    """Print the figures of models that were trained without a source, each on that source."""
-    from ml.training.data.table import read_table
-    from ml.training.evaluation import changes, left_out
+def forecast(options: argparse.Namespace) -> int:
+    """Train shortly without each source, and print the figures of each training on its source."""
+    from ml.training.evaluation import left_out
+    from ml.training.forecast import Job, forecast
 
-    reference = None if options.reference is None else changes.read(options.reference)
-    left = [changes.read(file) for file in options.results]
-    found = left_out.collect(read_table(options.data), left, reference=reference, schedule=options.schedule)
+    if (status := _weights_missing(options)) is not None:
+        return status
+    settings = replace(FORECAST, copies=options.steps * FORECAST.batch) if options.steps else FORECAST
+    without = tuple(tuple(group.split(",")) for group in options.without)
+    drawn = options.drawn or FORECAST_DRAWS
+    found = forecast(Job(options.data, options.work, options.weights, settings, drawn, without))
     _write(options.out, found)
     print(json.dumps(found, allow_nan=False) if options.json else left_out.table(found))
     return 0
@@ -210,6 +213,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "export": export,
     "compare": compare,
     "changes": changes,
-    "left-out": left_out,
+    "forecast": forecast,
     "card": card,
 }

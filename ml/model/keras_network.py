@@ -2,7 +2,7 @@
 
 Imports TensorFlow, so only the engine and training may use it. Serving runs the base: all 13 convolutions. Training
 splits it: the trunk (blocks 1 to 3) keeps ImageNet's weights, so its output is computed once for each image; the
-detector (blocks 4 and 5 with the heads) learns.
+detector (blocks 4 and 5 with the heads) learns. In a forecast block 4 is part of the trunk.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,14 @@ Tensors = dict[str, NDArray[np.float32]]
 
 TUNED = tuple(f"block{block}_conv{conv}" for block in (4, 5) for conv in (1, 2, 3))
 """Convolutions that training tunes."""
+
+_TAIL_INPUTS = {4: (2 * CELLS, 2 * CELLS, 256), 5: (CELLS, CELLS, CHANNELS)}
+"""Shape of the map before a tail's first block."""
+
+
+def tuned_from(first_block: int) -> tuple[str, ...]:
+    """TUNED without the convolutions of blocks before `first_block`."""
+    return tuple(name for name in TUNED if name >= f"block{first_block}")
 
 
 def build_base(weights: str | Path | None) -> keras.Model:
@@ -65,22 +73,23 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def build_trunk(tensors: Tensors) -> keras.Model:
-    """Blocks 1 to 3, from (N, 224, 224, 3) to (N, 28, 28, 256)."""
+def build_trunk(tensors: Tensors, first_block: int = 4) -> keras.Model:
+    """The blocks before `first_block`, 4 or 5: from (N, 224, 224, 3) to (N, 28, 28, 256) or (N, 14, 14, 512)."""
     base = build_base(None)
     set_base_tensors(base, tensors)
-    return keras.Model(base.input, base.get_layer(FEATURE_LAYERS["block3"]).output, name="trunk")
+    return keras.Model(base.input, base.get_layer(f"block{first_block - 1}_pool").output, name="trunk")
 
 
-def build_tail(tensors: Tensors) -> keras.Model:
-    """Blocks 4 and 5, which training tunes, from (N, 28, 28, 256) to (N, 14, 14, 512)."""
-    x = inputs = keras.Input((2 * CELLS, 2 * CELLS, 256), name="block3")
-    for name in TUNED:
-        if name == "block5_conv1":
+def build_tail(tensors: Tensors, first_block: int = 4) -> keras.Model:
+    """What training tunes, `first_block` to block 5: from the trunk's map to (N, 14, 14, 512)."""
+    x = inputs = keras.Input(_TAIL_INPUTS[first_block], name=f"block{first_block - 1}")
+    names = tuned_from(first_block)
+    for name in names:
+        if name == "block5_conv1" and first_block < 5:
             x = layers.MaxPooling2D(2, name="block4_pool")(x)
         x = layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name=name)(x)
     tail = keras.Model(inputs, x, name="tail")
-    for name in TUNED:
+    for name in names:
         tail.get_layer(name).set_weights([tensors[f"{name}/kernel"], tensors[f"{name}/bias"]])
     return tail
 

@@ -6,18 +6,19 @@ from ml.training.data.series_table import WholeSeries
 from ml.training.data.table import Row, TableError, brain_rows
 
 
-def hold_out(rows: list[Row], source: str) -> list[Row]:
-    """`rows` with every brain image of `source` in the test split, and no others there.
+def hold_out(rows: list[Row], *sources: str) -> list[Row]:
+    """`rows` with every brain image of `sources` in the test split, and no others there.
 
     Near-duplicates of these images in other sources are then dropped like those of any test image. Raises TableError if
-    the table has no brain image of this source.
+    the table has no brain image of a source.
     """
     known = sorted({row.source for row in brain_rows(rows)})
-    if source not in known:
-        raise TableError(f"Column source: no brain image is of {source!r}; there are {', '.join(known)}.")
+    for source in sources:
+        if source not in known:
+            raise TableError(f"Column source: no brain image is of {source!r}; there are {', '.join(known)}.")
     brains = {row.key for row in brain_rows(rows)}
-    held = [replace(row, split="test") if row.source == source else row for row in rows]
-    return [row for row in held if row.key not in brains or row.split != "test" or row.source == source]
+    held = [replace(row, split="test") if row.source in sources else row for row in rows]
+    return [row for row in held if row.key not in brains or row.split != "test" or row.source in sources]
 
 
 def other_series(series: list[WholeSeries], source: str) -> list[WholeSeries]:

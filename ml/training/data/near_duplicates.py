@@ -1,6 +1,8 @@
 """Drops near-duplicates across splits, which a table's groups may miss: resized or sharpened copies from the web."""
 
 from collections import Counter
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,12 @@ def count_dropped(rows: list[Row], kept: list[Row]) -> dict[str, int]:
 
 
 def _hashed(rows: list[Row]) -> NDArray[np.uint8]:
-    return np.array([training_hashes.fingerprint(readers.read(row.path)) for row in rows], np.uint8).reshape(-1, 2, 32)
+    return np.array([_fingerprint(row.path) for row in rows], np.uint8).reshape(-1, 2, 32)
+
+
+@cache  # a training asks twice, a forecast for each source it leaves out
+def _fingerprint(file: Path) -> NDArray[np.uint8]:
+    return training_hashes.fingerprint(readers.read(file))
 
 
 def _matched(hashed: NDArray[np.uint8], others: NDArray[np.uint8]) -> list[bool]:

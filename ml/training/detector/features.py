@@ -1,12 +1,11 @@
 """Features of training images from the frozen trunk, computed once and cached on disk as float16.
 
-Blocks 1 to 3 of VGG16 keep their ImageNet weights. The cache has a file for each chunk of copies, so a run that stopped
-does not compute them again.
+Blocks 1 to 3 of VGG16, in a forecast 1 to 4, keep their ImageNet weights. The cache has a file for each chunk of
+copies, so a run that stopped does not compute them again.
 """
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -47,28 +46,36 @@ def tensors_digest(tensors: Tensors) -> str:
 
 
 class Maps:
-    """Maps (28, 28, 256) float16 and cells (14, 14) int8 of N draws, in chunks that are computed when first taken.
+    """The trunk's maps, float16, and cells (14, 14) int8 of N draws, in chunks that are computed when first taken.
 
-    chunk: gives the maps and cells of chunk `number`; every chunk but the last has CHUNK draws. key: a hash of what the
-    cells depend on beside the draws.
+    A map is (28, 28, 256), or (14, 14, 512) if block 4 is part of the trunk. chunk: gives the maps and cells of chunk
+    `number`; every chunk but the last has CHUNK draws. key: a hash of what the cells depend on beside the draws.
+    chosen: where the draws are in the chunks, if they are not all of them in order.
     """
 
-    def __init__(self, length: int, chunk: Callable[[int], Chunk], *, key: str) -> None:
+    def __init__(
+        self, length: int, chunk: Callable[[int], Chunk], *, key: str, chosen: NDArray[np.int64] | None = None
+    ) -> None:
         self.key = key
-        self._length = length
         self._chunk = cache(chunk)
+        self._chosen = np.arange(length) if chosen is None else chosen
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._chosen)
 
     @property
     def cells(self) -> NDArray[np.int8]:
         """Cells (N, 14, 14) of all draws."""
-        return np.concatenate([self._chunk(number)[1] for number in range(math.ceil(self._length / CHUNK))])
+        where = [divmod(i, CHUNK) for i in self._chosen.tolist()]
+        return np.stack([self._chunk(number)[1][at] for number, at in where])
+
+    def only(self, indices: NDArray[np.int64]) -> "Maps":
+        """Maps of these draws alone, in this order."""
+        return Maps(len(indices), self._chunk, key=self.key, chosen=self._chosen[indices])
 
     def take(self, indices: NDArray[np.int64]) -> Chunk:
-        """Maps (n, 28, 28, 256) and cells (n, 14, 14) of these draws, in this order."""
-        where = [divmod(i, CHUNK) for i in indices.tolist()]
+        """Maps (n, …) and cells (n, 14, 14) of these draws, in this order."""
+        where = [divmod(i, CHUNK) for i in self._chosen[indices].tolist()]
         maps = np.stack([self._chunk(number)[0][at] for number, at in where])
         return maps, np.stack([self._chunk(number)[1][at] for number, at in where])
 
@@ -76,12 +83,13 @@ class Maps:
 class Extractor:
     """Computes and caches the trunk's maps. The trunk is built only if the cache lacks something.
 
-    policy: Keras' dtype policy; see `ml.model.keras_network.precision`.
+    policy: Keras' dtype policy; see `ml.model.keras_network.precision`. first_block: the first one after the trunk.
     """
 
-    def __init__(self, tensors: Tensors, *, cache: Path, seed: int, policy: str) -> None:
-        self._tensors = {name: tensor for name, tensor in tensors.items() if name < "block4"}
+    def __init__(self, tensors: Tensors, *, cache: Path, seed: int, policy: str, first_block: int = 4) -> None:
+        self._tensors = {name: tensor for name, tensor in tensors.items() if name < f"block{first_block}"}
         self._all = tensors
+        self._first_block = first_block
         self._digest = tensors_digest(self._tensors)
         self._cache = cache
         self._seed = seed
@@ -95,7 +103,7 @@ class Extractor:
         )
 
     def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The trunk's maps (N, 28, 28, 256) of squares (N, 224, 224), 0 to 255; not cached."""
+        """The trunk's maps (N, …) of squares (N, 224, 224), 0 to 255; not cached."""
         return self._forward(to_network(squares))
 
     def _read(self, draws: Sequence[Draw]) -> Chunk:
@@ -123,7 +131,7 @@ class Extractor:
             from ml.model.keras_network import build_trunk, precision
 
             with precision(self._policy):
-                trunk = build_trunk(self._all)
+                trunk = build_trunk(self._all, self._first_block)
             self._trunk = tf.function(lambda x: tf.cast(trunk(x, training=False), tf.float32), reduce_retracing=True)
         return np.asarray(self._trunk(tf.constant(batch)))
 

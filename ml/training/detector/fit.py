@@ -1,4 +1,4 @@
-"""Trains blocks 4 and 5 with the heads on the trunk's maps: one pass over the draws, seeded, and resumed after a stop.
+"""Trains the tuned blocks with the heads on the trunk's maps: in the order drawn, seeded, and resumed after a stop.
 
 AdamW with a learning rate for each part; the blocks' rates warm up, and all follow a cosine decay (Loshchilov & Hutter
 2017). The moving average of the weights ships (Polyak & Juditsky 1992).
@@ -42,6 +42,11 @@ class Examples:
     maps: Maps
     draws: list[Draw]
 
+    def only(self, keep: Sequence[bool]) -> "Examples":
+        """The draws where `keep` (N) is true, in the same order."""
+        kept = np.flatnonzero(keep)
+        return Examples(self.maps.only(kept), [self.draws[i] for i in kept])
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -56,8 +61,9 @@ def fit(
 ) -> Fitted:
     """Train. `work` gets a checkpoint after every section, from which a stopped run resumes.
 
-    train: at least `settings.copies` draws. val: only for the log. start: the base's weights; if it has heads, these
-    are tuned further, otherwise they begin at random. policy: Keras' dtype policy of the convolutions.
+    train: if fewer than `settings.copies` draws, they come again. val: only for the log. start: the base's weights; if
+    it has heads, these are tuned further, otherwise they begin at random. policy: Keras' dtype policy of the
+    convolutions.
     """
     import keras
     import tensorflow as tf
@@ -67,7 +73,8 @@ def fit(
     keras.utils.set_random_seed(settings.seed)
     rows = [row for row, _ in train.draws]
     tumor, types = tumor_targets(rows).astype(np.float32), type_targets(rows).astype(np.int32)
-    detector = Detector.build(start, *moments(train, start, policy), settings=settings, policy=policy)
+    norm = moments(train, start, policy, settings.first_block)
+    detector = Detector.build(start, *norm, settings=settings, policy=policy)
     weights = type_weights(rows)
     folder = work / "checkpoints" / _digest(train, settings, start, policy)
     state = tf.train.Checkpoint(**detector.state())
@@ -82,13 +89,14 @@ def fit(
         bar = tqdm(range(settings.steps), desc=f"section {section + 1} of {settings.sections}", mininterval=10)
         for step in bar:
             first = (section * settings.steps + step) * settings.batch
-            chosen = np.arange(first, first + settings.batch)
+            chosen = np.arange(first, first + settings.batch) % len(train.draws)
             detector.schedule((section + step / settings.steps) / settings.sections)
             totals.append(detector.step(*train.maps.take(chosen), tumor[chosen], types[chosen], weights[chosen]))
             if step % 20 == 0:
                 bar.set_postfix({"loss": f"{np.mean([t.sum() for t in totals[-50:]]):.3f}"})
         names = ("picture", "cell", "location", "type")
-        seen = figures(Reader(detector.tensors(), policy=policy).read(val.maps), val.maps, val.draws)
+        reader = Reader(detector.tensors(), policy=policy, first_block=settings.first_block)
+        seen = figures(reader.read(val.maps), val.maps, val.draws)
         history.append(dict(zip(names, np.mean(totals, axis=0).round(5).tolist(), strict=True)) | seen)
         _log.info("section %d: %s", section + 1, history[-1])
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,12 +111,12 @@ def _progress(folder: Path, number: int) -> Path:
     return folder / f"progress-{number}.json"
 
 
-def moments(train: Examples, start: dict[str, Floats], policy: str) -> tuple[Floats, Floats]:
+def moments(train: Examples, start: dict[str, Floats], policy: str, first_block: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation (512,) of block5_conv3 with the initial weights."""
     from ml.model.keras_network import build_tail, precision
 
     with precision(policy):
-        tail = build_tail(start)
+        tail = build_tail(start, first_block)
     maps, _ = train.maps.take(np.arange(min(NORM_EXAMPLES, len(train.maps))))
     outputs = np.asarray(tail.predict(maps.astype(np.float32), batch_size=32, verbose=0), np.float32)
     flat = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The trained part of the network: blocks 4 and 5 with the heads, their optimizers, and averaged weights.
+"""The trained part of the network: the tuned blocks with the heads, their optimizers, and averaged weights.
 
 Imports TensorFlow, so `fit` imports this module only when a training runs.
 """
@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ml.model.heads import CHANNELS
-from ml.model.keras_network import TUNED, build_heads, build_tail, precision
+from ml.model.keras_network import build_heads, build_tail, precision, tuned_from
 from ml.training.detector import losses
 from ml.training.settings import Settings
 
@@ -27,12 +27,16 @@ STANDARDIZED = ("cell_hidden", "type_hidden")
 
 
 class Detector:
-    """Tail and heads with one optimizer for each of heads, block 5 and block 4."""
+    """Tail and heads with one optimizer for each of heads, block 5 and, if it is tuned, block 4."""
 
     def __init__(self, tail: keras.Model, heads: keras.Model, settings: Settings, norm: tuple[Floats, Floats]) -> None:
         self.tail, self.heads, self.settings, self._norm = tail, heads, settings, norm
-        blocks = {n: [w for name in TUNED if name.startswith(f"block{n}") for w in self._weights(name)] for n in (4, 5)}
-        self._groups = [heads.trainable_variables, blocks[5], blocks[4]]
+        self._tuned = tuned_from(settings.first_block)
+        blocks = [
+            [w for name in self._tuned if name.startswith(f"block{block}") for w in self._weights(name)]
+            for block in range(5, settings.first_block - 1, -1)
+        ]
+        self._groups = [heads.trainable_variables, *blocks]
         self._optimizers = [
             keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, global_clipnorm=5.0)
             for rate in settings.rates
@@ -50,7 +54,7 @@ class Detector:
         """Blocks and heads start from `start`, heads that it lacks from random weights. mean, std: as `fit.moments`
         returns them."""
         with precision(policy):
-            tail = build_tail(start)
+            tail = build_tail(start, settings.first_block)
             heads = build_heads(mean=mean, std=std, dropout=settings.dropout, prior=PRIOR)
         for name in HEADS:
             if f"{name}/kernel" in start:
@@ -99,7 +103,7 @@ class Detector:
             kernel, bias = (averaged[id(weight)] for weight in model.get_layer(name).trainable_variables)
             return kernel, bias
 
-        named = {name: layer(self.tail, name) for name in TUNED}
+        named = {name: layer(self.tail, name) for name in self._tuned}
         named |= {name: layer(self.heads, name) for name in HEADS}
         mean, std = self._norm
         for name in STANDARDIZED:

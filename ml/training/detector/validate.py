@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.model.heads import CELLS, CHANNELS, EMBEDDING, TENSORS, HeadOutputs, Heads, describe
-from ml.model.vgg16 import Maps as Pass
 from ml.training import metrics
 from ml.training.data.dataset import Draw, tumor_targets, type_targets
 from ml.training.data.targets import POSITIVE
@@ -19,13 +18,13 @@ BATCH = 32
 
 
 class Reader:
-    """Blocks 4 and 5, and the heads in NumPy, over the trunk's maps.
+    """The tuned blocks, and the heads in NumPy, over the trunk's maps.
 
-    tensors: blocks 4 and 5 and the heads; without an embedding, it reads as zeros. policy: Keras' dtype policy of the
-    blocks.
+    tensors: the tuned blocks and the heads; without an embedding, it reads as zeros. policy: Keras' dtype policy of the
+    blocks. first_block: the first one that is not in the trunk.
     """
 
-    def __init__(self, tensors: Tensors, *, policy: str = "float32") -> None:
+    def __init__(self, tensors: Tensors, *, policy: str = "float32", first_block: int = 4) -> None:
         from ml.model.keras_network import build_tail, precision
 
         rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
@@ -34,24 +33,24 @@ class Reader:
         rounded.setdefault(bias, np.zeros(EMBEDDING, np.float32))
         self._heads = Heads.from_tensors(rounded)
         with precision(policy):
-            self._tail = build_tail(rounded)
+            self._tail = build_tail(rounded, first_block)
 
-    def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Pass]:
-        """The maps of a pass for the draws of `indices`, or all, in order and in batches."""
+    def passes(self, maps: Maps, indices: NDArray[np.int64] | None = None) -> Iterator[Floats]:
+        """Maps of block 5 (n, 14, 14, 512) for the draws of `indices`, or all, in order and in batches."""
         chosen = np.arange(len(maps)) if indices is None else indices
         for start in range(0, len(chosen), BATCH):
-            block3 = maps.take(chosen[start : start + BATCH])[0].astype(np.float32)
-            yield Pass(block3=block3, block5=np.asarray(self._tail(block3, training=False), np.float32))
+            trunk = maps.take(chosen[start : start + BATCH])[0].astype(np.float32)
+            yield np.asarray(self._tail(trunk, training=False), np.float32)
 
     def read(self, maps: Maps) -> HeadOutputs:
         """Readings of all draws."""
-        parts = [self._heads.apply(one.block5) for one in self.passes(maps)]
+        parts = [self._heads.apply(block5) for block5 in self.passes(maps)]
         return HeadOutputs(*(np.concatenate([getattr(part, name) for part in parts]) for name in HeadOutputs.__slots__))
 
-    def described(self, one: Pass) -> Floats:
+    def described(self, block5: Floats) -> Floats:
         """(n, 1024), what the embedding is made of; see `ml.model.heads.describe`."""
-        cells = self._heads.apply(one.block5).cells.reshape(-1, CELLS * CELLS)
-        return describe(one.block5.reshape(-1, CELLS * CELLS, CHANNELS), cells)
+        cells = self._heads.apply(block5).cells.reshape(-1, CELLS * CELLS)
+        return describe(block5.reshape(-1, CELLS * CELLS, CHANNELS), cells)
 
 
 def figures(reading: HeadOutputs, maps: Maps, draws: list[Draw]) -> dict[str, float]:

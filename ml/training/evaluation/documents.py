@@ -24,7 +24,7 @@ class DocumentError(BrainscanError):
 @dataclass(frozen=True, slots=True)
 class Documents:
     """baseline: test figures of the first model. comparison, changes, left_out: outputs of `python -m ml compare`,
-    `changes` and `left-out`, or None."""
+    `changes` and `forecast`, or None."""
 
     baseline: dict[str, Any]
     comparison: dict[str, Any] | None

@@ -15,7 +15,7 @@ from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
 from ml.training.evaluation.tables import figure, line
 
-COMMAND = "python -m ml left-out results.json … --reference results.json --data folder --out docs/figures/left-out.json"
+COMMAND = "python -m ml forecast SOURCE … --data folder --out docs/figures/left-out.json"
 
 LEFT_OUT = "left out"
 SAME = "left out, images that the reference judged"

@@ -1,6 +1,8 @@
 """For all tests of training: fewer resamples and one thread, as the examples are small."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import pytest
 import scipy.linalg  # noqa: F401 -- the limit below holds for libraries that are loaded by then
@@ -15,6 +17,22 @@ def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough for simulated patients, at a fraction of the time."""
     monkeypatch.setattr(calibrate, "RESAMPLES", 40)
     monkeypatch.setattr(metrics, "RESAMPLES", 100)
+
+
+@pytest.fixture
+def base_weights() -> Callable[[str], dict[str, Any]]:
+    """VGG16's are a download: these are drawn, once for all names."""
+    import keras
+
+    from ml.model.keras_network import base_tensors, build_base
+
+    @cache
+    def drawn(weights: str) -> dict[str, Any]:
+        keras.utils.set_random_seed(3)
+        tensors = base_tensors(build_base(None))
+        return {name: tensor.astype("float16").astype("float32") for name, tensor in tensors.items()}
+
+    return drawn
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,10 +20,12 @@ from tests.ml.training.simulated import row
 Tensors = dict[str, NDArray[np.float32]]
 
 
-def tail(tensors: Tensors) -> Any:
+def tail(tensors: Tensors, first_block: int = 4) -> Any:
     """As `ml.model.keras_network.build_tail`, but it pools first and looks at one cell at a time."""
     import keras
     from keras import layers
+
+    assert first_block == 4
 
     inputs = keras.Input((2 * CELLS, 2 * CELLS, CHANNELS // 2))
     x = layers.MaxPooling2D(2)(inputs)

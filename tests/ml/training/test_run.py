@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +41,6 @@ def table(make_table: Callable[..., Path]) -> Path:
         rows += [table_row(len(rows) + i, split=split, boxes=BOX) for i in range(n)]
         rows += [table_row(len(rows) + i, split=split, label="no_tumor", type="") for i in range(n)]
     return make_table(rows, columns=(*COLUMNS, "sequence"))
-
-
-@pytest.fixture
-def base_weights() -> Callable[[str], dict[str, Any]]:
-    """VGG16's are a download: these are drawn, once for all names."""
-    import keras
-
-    from ml.model.keras_network import base_tensors, build_base
-
-    @cache
-    def drawn(weights: str) -> dict[str, Any]:
-        keras.utils.set_random_seed(3)
-        tensors = base_tensors(build_base(None))
-        return {name: tensor.astype("float16").astype("float32") for name, tensor in tensors.items()}
-
-    return drawn
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,12 @@ def test_it_becomes_the_test_split() -> None:
     assert [one.key for one in held] == [one.key for one in rows if (one.source, one.split) != ("a", "test")]
 
 
+def test_several_sources_become_it_together() -> None:
+    rows = [row(n, source="abc"[n // 2], split=("train", "test")[n % 2]) for n in range(6)]
+    held = hold_out(rows, "a", "c")
+    assert [(one.source, one.split) for one in held] == [*[("a", "test")] * 2, ("b", "train"), *[("c", "test")] * 2]
+
+
 def test_images_for_the_gate_stay_where_they_are() -> None:
     gate = [row(n, source="others", label=NOT_BRAIN, type="", split=split) for n, split in enumerate(("train", "test"))]
     assert hold_out([*gate, row(2, source="a")], "a")[:2] == gate

@@ -82,6 +82,16 @@ def test_only_what_is_taken_is_computed(trunk: Trunk, drawn: list[Draw], tmp_pat
     assert trunk.seen == 10
 
 
+def test_some_of_the_draws_are_taken_where_they_are(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
+    maps = extractor(tmp_path / "c").maps(drawn)
+    every, targeted = maps.take(np.arange(10))
+    some = maps.only(np.array([8, 1, 5])).only(np.array([0, 2]))
+    assert len(some) == 2
+    np.testing.assert_array_equal(some.take(np.array([1, 0]))[0], every[[5, 8]])
+    np.testing.assert_array_equal(some.cells, targeted[[8, 5]])
+    assert some.key == maps.key
+
+
 def test_each_draw_has_its_own_map_and_cells(trunk: Trunk, drawn: list[Draw], tmp_path: Path) -> None:
     maps = extractor(tmp_path / "c").maps(drawn)
     assert maps.cells.shape == (10, CELLS, CELLS)

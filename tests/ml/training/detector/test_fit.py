@@ -99,7 +99,14 @@ def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "learned"),
+    [(40, [*range(36)]), (10, [*range(10)] * 3 + [*range(6)])],
+    ids=["three sections of three whole steps", "fewer than copies: again in the same order"],
+)
+def test_every_draw_is_learned_from_in_order(
+    given: int, learned: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ml.training.detector.network import Detector
 
     small.use(monkeypatch)
@@ -113,13 +120,13 @@ def test_every_draw_is_learned_from_once(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Detector, "step", lambda self, *batch: np.ones(4, np.float32))
     monkeypatch.setattr(fitting, "moments", lambda *given: (np.zeros(512, np.float32), np.ones(512, np.float32)))
     monkeypatch.setattr(fitting, "figures", lambda *given: {})
-    examples = small.examples(40)
+    examples = small.examples(given)
     judged = Examples(small.whole(np.zeros((0, 28, 28, 256), np.float16), np.zeros((0, 14, 14), np.int8)), [])
     monkeypatch.setattr(Reader, "read", lambda *given: None)
     monkeypatch.setattr(Maps, "take", noted)
     settings = replace(SETTINGS, copies=40, sections=3, batch=4)
     fit(examples, judged, settings=settings, start=small.base(), work=tmp_path, policy="float32")
-    assert taken == list(range(36))  # three sections of three whole steps
+    assert taken == learned
 
 
 @pytest.mark.slow

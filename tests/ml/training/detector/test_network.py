@@ -16,7 +16,8 @@ def random_norm(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(1, 1, CHANNELS).astype(np.float32), rng.uniform(0.3, 3, CHANNELS).astype(np.float32)
 
 
-def test_trunk_and_tail_are_the_base() -> None:
+@pytest.mark.parametrize("first_block", [4, 5])
+def test_trunk_and_tail_are_the_base(first_block: int) -> None:
     """What training runs in two halves is what serving runs in one."""
     import keras
 
@@ -27,14 +28,17 @@ def test_trunk_and_tail_are_the_base() -> None:
     tensors = base_tensors(base)
     image = np.random.default_rng(0).normal(0, 60, (1, SIZE, SIZE, 3)).astype(np.float32)
     whole = base(image)
-    block3 = build_trunk(tensors)(image)
-    np.testing.assert_allclose(block3, whole["block3"], rtol=1e-3, atol=1e-3)
-    tail = build_tail(tensors)
-    reached = tail(block3)
+    halfway = build_trunk(tensors, first_block)(image)
+    if first_block == 4:
+        np.testing.assert_allclose(halfway, whole["block3"], rtol=1e-3, atol=1e-3)
+    tail = build_tail(tensors, first_block)
+    reached = tail(halfway)
     assert reached.shape == (1, CELLS, CELLS, CHANNELS)
     assert float(np.abs(whole["block5"]).max()) > 0.1
     np.testing.assert_allclose(reached, whole["block5"], rtol=1e-3, atol=1e-3)
-    assert {weight.path.split("/")[0] for weight in tail.trainable_variables} == set(TUNED)
+    names = [name for name in TUNED if first_block == 4 or name.startswith("block5")]
+    assert [layer.name for layer in tail.layers if layer.weights] == names
+    assert {weight.path.split("/")[0] for weight in tail.trainable_variables} == set(names)
 
 
 def test_numpy_heads_answer_as_keras_heads_do(monkeypatch: pytest.MonkeyPatch) -> None:

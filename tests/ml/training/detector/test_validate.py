@@ -81,9 +81,8 @@ def test_readings_are_those_of_the_rounded_weights_in_order(monkeypatch: pytest.
     rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in tensors.items()}
     np.testing.assert_array_equal(validate.Reader(rounded).read(examples.maps).logits, read.logits)
     [one] = reader.passes(examples.maps, np.array([6, 0]))
-    assert one.block3.shape == (2, 2 * CELLS, 2 * CELLS, CHANNELS // 2)
-    assert one.block5.shape == (2, CELLS, CELLS, CHANNELS)
-    np.testing.assert_allclose(reader._heads.apply(one.block5).logits, read.logits[[6, 0]], atol=1e-4)
+    assert one.shape == (2, CELLS, CELLS, CHANNELS)
+    np.testing.assert_allclose(reader._heads.apply(one).logits, read.logits[[6, 0]], atol=1e-4)
     described = reader.described(one)
     kernel, bias = rounded["embedding/kernel"], rounded["embedding/bias"]
     raw = described @ kernel + bias

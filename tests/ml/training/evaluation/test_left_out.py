@@ -1,16 +1,12 @@
 """The forecast for a new hospital: each model on the source it was trained without, beside one that saw them all."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ml.cli import main
 from ml.contracts import BrainscanError
 from ml.training.data.table import Row
 from ml.training.evaluation.left_out import LEFT_OUT, REFERENCE, SAME, collect, table
-from tests.ml.conftest import table_row
 from tests.ml.training.simulated import row
 
 
@@ -86,20 +82,3 @@ def test_a_source_is_left_out_by_one_model(rows: list[Row]) -> None:
 def test_a_reference_has_learned_from_every_source(rows: list[Row]) -> None:
     with pytest.raises(BrainscanError, match="The reference was trained without 'a'"):
         collect(rows, [said(rows, without="b")], reference=said(rows, without="a"))
-
-
-def test_the_command_prints_and_writes(make_table: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = make_table([table_row(1), table_row(2, label="no_tumor", type="")])
-    keys = [f"images/{n}.png" for n in (1, 2)]
-    files = []
-    for without in ("here", None):
-        results = said([], without=without) | {"probabilities": dict(zip(keys, (0.9, 0.1), strict=True))}
-        files.append(tmp_path / f"{without}.json")
-        files[-1].write_text(json.dumps(results))
-    out = tmp_path / "figures" / "left-out.json"
-    command = ["left-out", str(files[0]), "--reference", str(files[1]), "--data", str(data), "--schedule", "Two steps."]
-    assert main([*command, "--out", str(out)]) == 0
-    assert "| here | left out | 2 (1 / 1) | 2 | 1.000" in capsys.readouterr().out
-    assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
-    assert main(["left-out", str(files[1]), "--data", str(data)]) != 0
