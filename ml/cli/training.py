@@ -166,7 +166,9 @@ def forecast(options: argparse.Namespace) -> int:
 
     if (status := _weights_missing(options)) is not None:
         return status
-    settings = replace(FORECAST, copies=options.steps * FORECAST.batch) if options.steps else FORECAST
+    settings = FORECAST
+    if options.steps:
+        settings = replace(settings, copies=options.steps * settings.batch, sections=1)
     without = tuple(tuple(group.split(",")) for group in options.without)
     drawn = options.drawn or FORECAST_DRAWS
     found = forecast(Job(options.data, options.work, options.weights, settings, drawn, without))

@@ -10,11 +10,11 @@ NAME = "vgg16-cells-5"
 class Settings:
     """All numbers of a training.
 
-    copies: draws of images; each is learned from once, or, if fewer are given, again in the same order. batch: copies
-    in a step. sections: equal parts, after which validation figures are logged and a checkpoint is written. rates: peak
-    learning rates of the heads, block 5 and block 4; without a rate, block 4 keeps ImageNet's weights. warm_up:
-    fraction of all steps during which the blocks' rates rise from 0. average: decay of the moving average of the
-    weights. smoothing: of the image labels, because a few healthy images of web collections show lesions.
+    copies: draws of images; each is learned from once. If there are fewer, they come again in the same order. batch:
+    copies in a step. sections: equal parts, after which validation figures are logged and a checkpoint is written.
+    rates: peak learning rates of the heads, block 5 and block 4; without a rate, block 4 keeps ImageNet's weights.
+    warm_up: fraction of all steps during which the blocks' rates rise from 0. average: decay of the moving average of
+    the weights. smoothing: of the image labels, because a few healthy images of web collections show lesions.
     location_weight, type_weight: of these losses relative to the others. init_fraction: of the weights of `--init` in
     the mean of weights that ships (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
@@ -48,5 +48,7 @@ class Settings:
 
 
 FORECAST = Settings(copies=19_200, sections=2, rates=(1e-3, 2e-4))
+"""Of the short trainings of a forecast; see `ml.training.forecast`."""
+
 FORECAST_DRAWS = 9_600
-"""Of the short trainings of a forecast, and the draws that all of them learn from; see `ml.training.forecast`."""
+"""Draws that all trainings of a forecast learn from."""

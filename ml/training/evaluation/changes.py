@@ -20,10 +20,10 @@ _FIGURES = ("sensitivity", "specificity", "auroc")
 
 
 def results(summary: dict[str, Any], scored: Scored) -> dict[str, Any]:
-    """What `changes` and `left_out` compare: a model's tumor probability of each image that it judged, by key.
+    """What `changes` compares: a model's tumor probability of each image that it judged, by key.
     JSON-ready."""
     judged = {row.key: float(score) for row, score in zip(scored.rows, scored.scores, strict=True)}
-    kept = {name: summary[name] for name in ("model", "threshold", "without")}
+    kept = {name: summary[name] for name in ("model", "threshold")}
     return kept | {"probabilities": judged}
 
 

@@ -1,55 +1,54 @@
 """The honest forecast for a new hospital: models that were trained without a source, each judged on its images.
 
-Beside them, if there is one, a reference: a model made by the same schedule that learned from every source, on those
-images that it did not learn from either. Its advantage there is what a new hospital costs.
+Beside each stands a reference: a model made in the same way that learned from every source, on those images that it did
+not learn from either.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ml.contracts import BrainscanError
 from ml.training import metrics
 from ml.training.data.dataset import tumor_targets
 from ml.training.data.table import Row
 from ml.training.evaluation.tables import figure, line
 
-COMMAND = "python -m ml forecast SOURCE … --data folder --out docs/figures/left-out.json"
-
 LEFT_OUT = "left out"
 SAME = "left out, images that the reference judged"
 REFERENCE = "learned from, the same images"
 
-Results = dict[str, Any]
-"""Of an evaluation, as `changes.results` returns them."""
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model's tumor probabilities by the images' keys, and the lowest one that it calls tumor."""
+
+    probabilities: dict[str, float]
+    threshold: float
 
 
-def collect(
-    rows: list[Row], left: Sequence[Results], *, reference: Results | None = None, schedule: str = ""
-) -> dict[str, Any]:
-    """Figures of each model on the source that it was trained without, pooled and by sequence, JSON-ready.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a model says of a source that it was trained without, and what a reference says that learned from it."""
 
-    rows: of the table. reference: of a model of the same schedule, trained on all sources. schedule: how all of them
-    were trained, in words.
-    Raises BrainscanError: a model was trained on all sources, judged none of its source's images, or leaves out what
-    another does; or the reference was trained without a source.
+    without: Judged
+    reference: Judged
+
+
+def collect(rows: list[Row], pairs: Mapping[str, Pair], *, command: str, schedule: str) -> dict[str, Any]:
+    """Figures of each source, pooled and by sequence, JSON-ready.
+
+    rows: of the table. pairs: by source. schedule: how the models were trained, in words.
     """
-    if reference is not None and reference.get("without"):
-        raise BrainscanError("reference_left_out", f"The reference was trained without {reference['without']!r}.")
     sources: dict[str, Any] = {}
-    for one in left:
-        source = one.get("without")
-        judged = [row for row in rows if row.source == source and row.key in one["probabilities"]]
-        if not source or not judged:
-            raise BrainscanError("nothing_left_out", f"{one['model']} has no figures on a source left out.")
-        if source in sources:
-            raise BrainscanError("left_out_twice", f"Two models were trained without {source!r}.")
-        sources[source] = {LEFT_OUT: _strata(judged, one)}
-        if reference is not None:
-            both = [row for row in judged if row.key in reference["probabilities"] and row.split != "train"]
-            sources[source] |= {SAME: _strata(both, one), REFERENCE: _strata(both, reference)} if both else {}
-    return {"command": COMMAND, "schedule": schedule, "sources": dict(sorted(sources.items()))}
+    for source, pair in sorted(pairs.items()):
+        judged = [row for row in rows if row.source == source and row.key in pair.without.probabilities]
+        sources[source] = {LEFT_OUT: _strata(judged, pair.without)}
+        both = [row for row in judged if row.key in pair.reference.probabilities]
+        if both:
+            sources[source] |= {SAME: _strata(both, pair.without), REFERENCE: _strata(both, pair.reference)}
+    return {"command": command, "schedule": schedule, "sources": sources}
 
 
 def table(found: dict[str, Any]) -> str:
@@ -66,18 +65,18 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _strata(rows: list[Row], results: Results) -> dict[str, Any]:
+def _strata(rows: list[Row], judged: Judged) -> dict[str, Any]:
     sequences = sorted({row.sequence for row in rows} - {""})
     strata = {rows[0].source: rows}
     if len(sequences) > 1:
         strata |= {f"{rows[0].source}/{name}": [row for row in rows if row.sequence == name] for name in sequences}
-    return {name: _summary(chosen, results) for name, chosen in strata.items()}
+    return {name: _summary(chosen, judged) for name, chosen in strata.items()}
 
 
-def _summary(rows: list[Row], results: Results) -> dict[str, Any]:
+def _summary(rows: list[Row], judged: Judged) -> dict[str, Any]:
     truth, groups = tumor_targets(rows), np.array([row.group for row in rows])
-    scores = np.array([results["probabilities"][row.key] for row in rows])
-    called = (scores >= results["threshold"]).astype(np.int64)
+    scores = np.array([judged.probabilities[row.key] for row in rows])
+    called = (scores >= judged.threshold).astype(np.int64)
     predicted = {"sensitivity": called, "specificity": called, "auroc": scores}
     return {
         "n": len(rows),

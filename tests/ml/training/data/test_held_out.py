@@ -1,5 +1,7 @@
 """A source that is held out is judged whole, and nothing of it is learned from."""
 
+from dataclasses import replace
+
 import pytest
 
 from ml.training.data.held_out import hold_out, other_series
@@ -14,6 +16,18 @@ def test_it_becomes_the_test_split() -> None:
     held = hold_out(rows, "b")
     assert [(one.source, one.split) for one in held] == [("a", "train"), ("a", "val"), *[("b", "test")] * 3]
     assert [one.key for one in held] == [one.key for one in rows if (one.source, one.split) != ("a", "test")]
+
+
+def test_images_of_its_patients_and_groups_in_other_sources_go() -> None:
+    """A collection on the web may hold copies of another's images."""
+    named = [("g1", "p1"), ("g1", "p2"), ("g2", "p1"), ("g3", ""), ("g4", "")]
+    rows = [
+        replace(row(n, source="b" if n else "a"), group=group, subject=subject)
+        for n, (group, subject) in enumerate(named)
+    ]
+    rows.append(replace(rows[1], key="gate", source="others", label=NOT_BRAIN, type=""))
+    assert [one.key for one in hold_out(rows, "a")] == [rows[n].key for n in (0, 3, 4, 5)]
+    assert len(hold_out([rows[3], rows[4]], "b")) == 2  # no subject is nobody's
 
 
 def test_several_sources_become_it_together() -> None:
