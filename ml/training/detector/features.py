@@ -49,7 +49,7 @@ class Maps:
     """The trunk's maps, float16, and cells (14, 14) int8 of N draws, in chunks that are computed when first taken.
 
     A map is (28, 28, 256), or (14, 14, 512) if block 4 is part of the trunk. chunk: gives the maps and cells of chunk
-    `number`; every chunk but the last has CHUNK draws. key: a hash of what the cells depend on beside the draws.
+    `number`; every chunk but the last has CHUNK draws. key: a hash of all that the numbers depend on.
     chosen: where the draws are in the chunks, if they are not all of them in order.
     """
 
@@ -99,7 +99,9 @@ class Extractor:
     def maps(self, draws: Sequence[Draw]) -> Maps:
         """Maps and cells of `draws`, in order."""
         return Maps(
-            len(draws), lambda number: self._read(draws[number * CHUNK : (number + 1) * CHUNK]), key=_marks(draws)
+            len(draws),
+            lambda number: self._read(draws[number * CHUNK : (number + 1) * CHUNK]),
+            key=f"{self._key(draws)}-{_marks(draws)}",
         )
 
     def forward(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -136,7 +138,7 @@ class Extractor:
         return np.asarray(self._trunk(tf.constant(batch)))
 
     def _key(self, draws: Sequence[Draw]) -> str:
-        """A hash of everything that a chunk's maps depend on."""
+        """A hash of everything that the maps of these draws depend on."""
         files = [(row.key, round_, _content(row.path)) for row, round_ in draws]
         recipe = RECIPE.as_dict() if any(round_ for _, round_ in draws) else None
         return _digest([preprocess.VERSION, self._digest, self._policy, self._seed, recipe, files])[:32]

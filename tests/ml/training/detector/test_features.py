@@ -146,8 +146,10 @@ def test_what_changes_the_numbers_is_not_taken_from_the_cache(
     other = extractor(
         tmp_path / "c", seed=2 if change == "seed" else 1, policy="bf16" if change == "policy" else "float32", **weights
     )
-    other.maps(drawn).take(np.arange(4))
+    after = other.maps(drawn)
+    after.take(np.arange(4))
     assert trunk.seen == 4
+    assert after.key != before.key  # else a training on the old numbers would be taken for one on these
 
 
 @pytest.mark.parametrize("boxes", ["0.1 0.1 0.4 0.4", ""])
