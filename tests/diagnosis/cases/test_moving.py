@@ -82,7 +82,7 @@ def test_conditions_that_forbid_it(case: Case, scan: Scan, user: Any) -> None:
 
 
 def test_a_series_that_still_arrives_stays(case: Case, user: Any, model_version: Any) -> None:
-    soon = timezone.now() + timedelta(seconds=2)
+    soon = timezone.now() + timedelta(hours=1)
     run = PredictionFactory(scan__case=case, scan__stack="96x96", state="queued", not_before=soon)
     target = CaseFactory(owner=user)
     assert refused(run.scan, target, user) == "still_arriving"

@@ -31,6 +31,7 @@ def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> An
         maps.block5[...] *= 1 + batch.mean(axis=(1, 2, 3))[:, None, None, None] / 1000
         return maps
 
+    monkeypatch.setattr(batching, "TURN", timedelta(hours=1))  # a slow machine takes no shorter one
     monkeypatch.setattr(fake.engine, "concurrent_passes", request.param)
     monkeypatch.setattr(fake.engine, "forward", telling)
     monkeypatch.setattr("diagnosis.inference.model_versions.load", lambda version: fake)

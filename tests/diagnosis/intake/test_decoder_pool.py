@@ -104,14 +104,20 @@ def test_what_takes_too_much_memory_is_refused_and_the_process_goes_on(decoder: 
     assert small.ask(FILES["png"], name="a.png")
 
 
-def test_a_crash_is_a_refusal_and_another_process_takes_the_next(pool: DecoderPool) -> None:
+def test_a_crash_is_a_refusal_and_another_process_takes_the_next(
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool.warm_up()
-    process = pool._idle[-1]._process
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGSTOP)
-    killer = threading.Timer(0.1, os.kill, (process.pid, signal.SIGKILL))
-    killer.start()
-    assert refusal(pool.decode, FILES["png"], name="a.png") == "decoder_ended"
+    ask = Decoder.ask
+
+    def crashing(self: Decoder, data: bytes, *, name: str) -> Any:
+        assert self.alive and self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        return ask(self, data, name=name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoder, "ask", crashing)
+        assert refusal(pool.decode, FILES["png"], name="a.png") == "decoder_ended"
     assert pool.decode(FILES["png"], name="a.png")
     [idle] = pool._idle
     idle._process.kill()  # while it waits for work

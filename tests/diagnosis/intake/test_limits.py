@@ -17,7 +17,16 @@ from tests.builders import zipped
 
 
 class Budget(MemoryBudget):
-    """Tells when it changes, so that a test waits for a state and not for a time."""
+    """Tells when it changes, so that a test waits for a state and not for a time. admitted: bytes, in order."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.admitted: list[int] = []
+
+    def _acquire(self, wanted: int) -> None:
+        with self._changed:  # reentrant: what is admitted next is noted next
+            super()._acquire(wanted)
+            self.admitted.append(wanted)
 
     def until(self, reached: Callable[["Budget"], bool]) -> None:
         """Return once `reached` is true; fail after ten seconds."""
@@ -38,16 +47,15 @@ class Budget(MemoryBudget):
 
 
 class Holder:
-    """A thread that holds bytes of a budget until `leave` is set, and notes in `entered` when it got them."""
+    """A thread that holds bytes of a budget until `leave` is set."""
 
-    def __init__(self, budget: Budget, wanted: int, entered: list[int]) -> None:
+    def __init__(self, budget: Budget, wanted: int) -> None:
         self.leave = threading.Event()
-        self._thread = threading.Thread(target=self._hold, args=(budget, wanted, entered), daemon=True)
+        self._thread = threading.Thread(target=self._hold, args=(budget, wanted), daemon=True)
         self._thread.start()
 
-    def _hold(self, budget: Budget, wanted: int, entered: list[int]) -> None:
+    def _hold(self, budget: Budget, wanted: int) -> None:
         with budget.held(wanted):
-            entered.append(wanted)
             self.leave.wait(10)
 
     def end(self) -> None:
@@ -57,34 +65,34 @@ class Holder:
 
 
 def test_files_that_fit_are_held_together_and_the_next_waits_its_turn() -> None:
-    budget, entered = Budget(10), list[int]()
-    first = Holder(budget, 4, entered)
+    budget = Budget(10)
+    first = Holder(budget, 4)
     budget.until(lambda b: b.used == 4)
-    second = Holder(budget, 5, entered)
+    second = Holder(budget, 5)
     budget.until(lambda b: b.used == 9)
-    large = Holder(budget, 8, entered)
+    large = Holder(budget, 8)
     budget.until(lambda b: b.waiting == 1)
-    small = Holder(budget, 1, entered)  # it would fit, but the large one came first
+    small = Holder(budget, 1)  # it would fit, but the large one came first
     budget.until(lambda b: b.waiting == 2)
     first.end()
-    assert (entered, budget.used, budget.waiting) == ([4, 5], 5, 2)
+    assert (budget.admitted, budget.used, budget.waiting) == ([4, 5], 5, 2)
     second.end()
     budget.until(lambda b: b.waiting == 0)
     for holder in (large, small):
         holder.end()
-    assert entered == [4, 5, 8, 1]
+    assert budget.admitted == [4, 5, 8, 1]
 
 
 def test_a_file_larger_than_the_budget_is_held_alone() -> None:
-    budget, entered = Budget(10), list[int]()
-    whole = Holder(budget, 1000, entered)
+    budget = Budget(10)
+    whole = Holder(budget, 1000)
     budget.until(lambda b: b.used == 10)
-    other = Holder(budget, 1, entered)
+    other = Holder(budget, 1)
     budget.until(lambda b: b.waiting == 1)
-    assert entered == [1000]
+    assert budget.admitted == [10]
     whole.end()
     other.end()
-    assert entered == [1000, 1]
+    assert budget.admitted == [10, 1]
 
 
 def test_bytes_are_given_back_after_an_error() -> None:
@@ -96,14 +104,14 @@ def test_bytes_are_given_back_after_an_error() -> None:
 
 
 def test_a_file_of_no_bytes_passes_a_full_budget_and_those_who_wait() -> None:
-    budget, entered = Budget(10), list[int]()
-    full = Holder(budget, 10, entered)
+    budget = Budget(10)
+    full = Holder(budget, 10)
     budget.until(lambda b: b.used == 10)
-    waits = Holder(budget, 1, entered)
+    waits = Holder(budget, 1)
     budget.until(lambda b: b.waiting == 1)
-    empty = Holder(budget, 0, entered)
+    empty = Holder(budget, 0)
     empty.end()  # while the others still hold and wait
-    assert entered == [10, 0]
+    assert (budget.used, budget.waiting) == (10, 1)
     full.end()
     waits.end()
 

@@ -73,7 +73,7 @@ def test_a_row_is_removed_with_and_without_a_script(as_user: Client) -> None:
     assert as_user.get("/upload/rows/dismiss/").status_code == 405
 
 
-ARCHIVE = zipped({f"IM{n}": data for n, data in enumerate(dicom_series(2, BurnedInAnnotation="YES"))})
+ARCHIVE = zipped({f"IM{n}.dcm": data for n, data in enumerate(dicom_series(2, BurnedInAnnotation="YES"))})
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_images_of_an_archive_are_shown_large_to_their_uploader_alone(
         client = Client()
         client.force_login(person)
         assert client.get(address).status_code == 404
-        assert "IM0" not in client.get("/upload/").content.decode()
+        assert "IM0.dcm" not in client.get("/upload/").content.decode()
     assert Client().get(address).status_code == 302
 
 

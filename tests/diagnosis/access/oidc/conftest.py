@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from brainscan import oidc_config
+from diagnosis.access.oidc import provider as protocol
 from diagnosis.models import ProviderLink
 from tests.diagnosis.access.oidc import urls  # now, not while OIDC is set: it imports the site's own, which then stay
 from tests.oidc_provider import CLIENT_ID, SECRET, Provider, serving
@@ -27,7 +28,8 @@ class _Env:
 
 
 @pytest.fixture
-def provider(settings: Any) -> Iterator[Provider]:
+def provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setattr(protocol, "_known", protocol._Known())  # of an earlier one, at the same port
     with serving() as made:
         values = {"OIDC_ISSUER": made.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": SECRET}
         settings.OIDC = oidc_config.read(_Env(**values, OIDC_NAME="Hospital"))
