@@ -20,6 +20,7 @@ tests takes long, so that what begins just before the limit ends soon after it."
 _RANK = {name: rank for rank, name in enumerate(FIRST)}
 CLERKS = 20
 _BURST = 15_000  # milliseconds that a click may take to show its effect
+expect.set_options(timeout=_BURST)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

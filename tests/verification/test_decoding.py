@@ -48,4 +48,4 @@ def test_one_persons_huge_file_delays_nobody_else(site: Site) -> None:
     )
     print(f"an upload took {alone:.2f} s alone, {longest:.2f} s at most beside a volume and a hostile file")
     assert "too_many_scans" in codes
-    assert longest < alone + 2
+    assert longest < alone + 5  # the longest of many, beside two full decoders; without limits it is 30 and more

@@ -27,6 +27,7 @@ from tests.verification.services import (
     Site,
     dcmtk,
     free_port,
+    listens,
     orthanc_server,
     running_site,
     wait_for,
@@ -82,6 +83,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DicomNetwork]:
             "MAKEFLAGS": f" -- ADMIN_PASSWORD={PASSWORD}",
         }
         with running_site(folder / "data", LOG_LEVEL="DEBUG", **environment) as site:
+            wait_for("the listener", lambda: listens(port), seconds=30)
             yield DicomNetwork(site, orthanc, port)
 
 

@@ -20,6 +20,8 @@ SECTION = "Programs are killed"
 KILLS = 2
 SOON = 15.0
 """Seconds from a worker's death until a living one has what it held."""
+WITH_START = 30.0
+"""The same where none lives: a worker starts first, with Celery and its model."""
 
 
 def pool(site: Site) -> list[int]:
@@ -79,7 +81,7 @@ def test_what_a_killed_worker_held_is_taken_over(pair: Site, whole: bool) -> Non
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
             longest = max(longest, taken_over(client, running(client), since=killed))
-            wait_for("a worker", lambda: bool(pair.ready()["worker"]["ready"]), seconds=60)
+            wait_for("a worker", lambda: bool(pair.ready().get("worker", {}).get("ready")), seconds=60)
         states = [client.wait(one, seconds=90)["state"] for one in ids]
     lost, twice = sum(state not in RESULTS for state in states), doubled(pair)
     what = "the whole worker" if whole else "one of two worker processes"
@@ -92,7 +94,7 @@ def test_what_a_killed_worker_held_is_taken_over(pair: Site, whole: bool) -> Non
         doubled=twice,
         outage=watch.outage,
     )
-    assert longest < SOON
+    assert longest < (WITH_START if whole else SOON)
     assert (lost, twice) == (0, 0)
 
 
@@ -127,7 +129,7 @@ def test_the_late_result_of_a_paused_worker_is_dropped(pair: Site) -> None:
 
 
 def two_workers(site: Site) -> bool:
-    return bool(site.ready()["worker"]["count"] == 2)
+    return bool(site.ready().get("worker", {}).get("count") == 2)
 
 
 def _result(row: dict[str, Any]) -> tuple[Any, ...]:

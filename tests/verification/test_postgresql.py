@@ -39,7 +39,8 @@ SECONDS = 900
 @pytest.mark.timeout(SECONDS + 30)
 def test_database_tests_pass_on_postgresql() -> None:
     with postgres_server() as database_url:
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *FILES]
+        plugins = ("-p", "no:randomly", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *plugins, *FILES]
         environment = os.environ | {"DATABASE_URL": database_url}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr

@@ -68,6 +68,7 @@ def test_blind_first_then_reveal_then_sign(page: Page, site: Site, real_scans: d
     expect(page.locator("main h1")).to_have_text(re.compile("Tumor|No tumor|Uncertain"))
     expect(page.locator("#review")).to_contain_text("read blind")
     expect(page.locator("#review")).to_contain_text("Left, near the midline.")
+    page.wait_for_load_state()  # keys do nothing before the page's modules run
     page.keyboard.press("s")
     expect(page.locator("#review .reading").first).to_contain_text("signed just now")
     _prints_whose_it_is(page, "READ-1", real_scans["tumor"][30].name, "rosa")

@@ -176,6 +176,10 @@ def test_a_reference_that_is_half_typed_names_no_case(page: Page, site: Site, cl
     assert uploaded(site, clerk) == [["TYPED-1", "scan_00.png"]]
 
 
+def _announced(addresses: list[str], times: int) -> bool:
+    return sum("/rows/" in address for address in addresses) == times
+
+
 def test_files_of_a_named_case_do_not_take_the_rows_of_another(
     page: Page, site: Site, clerk: str, tmp_path: Path
 ) -> None:
@@ -188,8 +192,7 @@ def test_files_of_a_named_case_do_not_take_the_rows_of_another(
     page.locator("#id_case").fill("ONE-1")
     page.locator("#id_files").set_input_files(scans[0])
     for number in (1, 2):
-        wait_until(page, "the files announced", lambda: any("/rows/" in url for url in announced))
-        page.wait_for_timeout(500)  # for each case by itself
+        wait_until(page, "each case announced by itself", partial(_announced, announced, number))
         announced.clear()
         page.reload()
         if number == 1:

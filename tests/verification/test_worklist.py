@@ -56,6 +56,7 @@ def test_a_morning_of_twenty_scans_by_keyboard(reader: Page, scans: list[int]) -
         reader.keyboard.press("s")
         expect(reader.get_by_text(f"{number + 1} of {SCANS} read")).to_be_visible(timeout=WAITS)
     expect(reader.get_by_role("link", name="Next unread")).to_have_count(0)
+    reader.wait_for_load_state()  # keys do nothing before the page's modules run
     reader.keyboard.press("l")
     reader.wait_for_url("**/history/**")
     expect(reader.get_by_text(f"{SCANS} of {SCANS} read")).to_be_visible()

@@ -95,7 +95,7 @@ def test_children_of_a_program_that_ended_do_not_run_beside_its_successor(tmp_pa
         child = int(_read_until(run, "child").split()[-1])
         os.kill(int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
         _read_until(run, "child")
-        assert _ended(child)
+        assert _gone(child)
         run.send_signal(signal.SIGINT)
 
 
