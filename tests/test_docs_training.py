@@ -22,7 +22,8 @@ def test_the_runs_end_in_the_shipped_model() -> None:
 def test_what_is_said_of_the_manifest_is_in_the_shipped_one() -> None:
     data, text = read_manifest().data, " ".join(TEXT.read_text(encoding="utf-8").split())
     losses, chosen = data["series"]["facts"]["candidates"], data["series"]
-    cells = losses[f"{chosen['sharpness']}, {chosen['depth']}, {chosen['size']}"]
+    numbers = (chosen[name] for name in ("sharpness", "depth", "size", "least") if name in chosen)
+    cells = losses[", ".join(map(str, numbers))]
     pooled = ", ".join(f"{losses[name]:.2f}" for name in ("mean", "maximum", "each slice alone"))
     assert f"log loss {pooled} (`series.facts.candidates`) | cells averaged in place, {cells:.2f}:" in text
     [dearest] = [one for one in data["operating_point"]["alternatives"] if one["sensitivity_target"] == 0.9]

@@ -2,10 +2,10 @@
 
 A tumor extends through space: neighboring slices show it at the same location. Scattered false alarms do not repeat
 like this. So each cell of the maps is first averaged with the same cell of the slices around it. How far that reaches
-is a fraction of the head, not a number of slices: 15 thick slices and 180 thin ones give the same. A log-mean-exp then
-pools the slices. It lies between their mean, which drowns a small tumor, and their maximum, which rises with the number
-of slices. A slice with a small section of the head (vertex, neck, the ends of a coronal series) weighs less, because
-most false alarms are there.
+is a fraction of the head, not a number of slices, but never less than a slice's neighbors: 15 thick slices and 180 thin
+ones have about the same result. A log-mean-exp then pools the slices. It lies between their mean, which drowns a small
+tumor, and their maximum, which rises with the number of slices. A slice with a small section of the head (vertex, neck,
+the ends of a coronal series) weighs less, because most false alarms are there.
 """
 
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ def _with_neighbors(slices: Sequence[SliceOutcome], indices: NDArray[np.int64], 
 def _by_cell(slices: Sequence[SliceOutcome], indices: NDArray[np.int64], count: int, pooling: CellPooling) -> Floats:
     """count: of all slices of the series, accepted or not."""
     maps = np.stack([_cell_logits(one) for one in slices])
-    width = max(pooling.depth * count, 1e-6)
+    width = max(pooling.depth * count, pooling.least, 1e-6)
     weights = np.exp(-(((indices[:, None] - indices) / width) ** 2) / 2)
     averaged = weights / weights.sum(axis=1, keepdims=True) @ maps
     return smooth_maximum(averaged.astype(np.float32)).astype(np.float64)

@@ -38,17 +38,22 @@ class CellPooling:
 
     sharpness, above 0: as above. depth: standard deviation of the Gaussian along the series, as a fraction (0 to 0.2)
     of its slices, so that it does not depend on their thickness. size: a slice weighs as the size of the head in it,
-    relative to the series' largest, to this power (0 to 8).
+    relative to the series' largest, to this power (0 to 8). least: the deviation's minimum in slices (0 to 2), without
+    which a slice of a short series would have no neighbors; 0 in artifacts that do not name it.
     """
 
     sharpness: float
     depth: float
     size: float
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         _check_sharpness(self.sharpness)
-        if not (0 <= self.depth <= 0.2 and 0 <= self.size <= 8):
-            raise ValueError("the depth of a series' pooling must lie between 0 and 0.2, its size between 0 and 8")
+        if not (0 <= self.depth <= 0.2 and 0 <= self.size <= 8 and 0 <= self.least <= 2):
+            raise ValueError(
+                "the depth of a series' pooling must lie between 0 and 0.2, its size between 0 and 8, and its least "
+                "width between 0 and 2"
+            )
 
 
 Pooling = NeighborPooling | CellPooling
@@ -96,7 +101,7 @@ class SeriesCalibration:
 def _pooling(data: dict[str, Any]) -> Pooling:
     sharpness = float(data["sharpness"])
     if data["method"] == BY_CELL:
-        return CellPooling(sharpness, float(data["depth"]), float(data["size"]))
+        return CellPooling(sharpness, float(data["depth"]), float(data["size"]), float(data.get("least", 0)))
     if data["method"] == OF_NEIGHBORS:
         return NeighborPooling(sharpness, float(data["neighbors"]))
     raise ValueError(f"unknown method for series: {data['method']!r}")

@@ -36,7 +36,8 @@ INTENDED_USE = (
     "Not a medical device, not for diagnosis or for deciding on treatment."
 )
 LIMITS = (
-    "It judges one slice, not a patient, and never saw a whole study.",
+    "The network sees one slice at a time, and no study of several series. What it says of a whole series comes from "
+    "its slices.",
     "Probabilities are calibrated on the validation split's mix of sources, where about half of the images show a "
     "tumor. Where tumors are rarer, they are rarer behind each figure, too.",
     "Sources differ in scanner, sequence and plane, and some hold one class only; the network can still learn the "

@@ -19,7 +19,7 @@ from ml.training.data.sources import BASE_WEIGHTS, describe
 from ml.training.data.table import COLUMNS, NOT_BRAIN, SEQUENCE, Row, brain_rows, check_trainable, counts, read_table
 from ml.training.detector.features import Extractor, Tensors, base_weights, tensors_digest
 from ml.training.detector.fit import Examples, Fitted, fit
-from ml.training.evaluation import evaluate
+from ml.training.evaluation import evaluate, series_report
 from ml.training.fit_heads import fit_heads
 from ml.training.settings import NAME, Settings
 
@@ -45,9 +45,12 @@ class Job:
 
     @property
     def command(self) -> str:
-        given = [f"--init {self.init.name}"] if self.init else []
+        """With names of files, but no folders of this machine."""
+        table = "" if self.data.is_dir() else f"/{self.data.name}"
+        weights = "" if self.weights == "imagenet" else f" WEIGHTS={Path(self.weights).name}"
+        given = [f"--init artifacts/{self.init.name}"] if self.init else []
         given += [f"--without {self.without}"] if self.without else []
-        return COMMAND + (f' ARGS="{" ".join(given)}"' if given else "")
+        return COMMAND + table + weights + (f' ARGS="{" ".join(given)}"' if given else "")
 
 
 def train(job: Job) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def train(job: Job) -> dict[str, Any]:
     run = learn(job, kept, dropped=dropped)
     run.save(job.work / "run")
     export.export(run, job.out, name=job.name)
-    _fit_series(job)
+    _series(job)
     model = load_model(job.out, engine="tensorflow")
     for split in ("val", "test"):
         summary, scored = evaluate.evaluate(model, rows, split=split)
@@ -72,15 +75,22 @@ def train(job: Job) -> dict[str, Any]:
     return summary
 
 
-def _fit_series(job: Job) -> None:
-    """Fit how whole series are judged, through the exported artifact, if the data has a table of them."""
+def _series(job: Job) -> None:
+    """Fit how whole series are judged, through the exported artifact, and record the figures of both splits; nothing if
+    the data has no table of series. Those of a source that is left out are in neither."""
     folder = job.data if job.data.is_dir() else job.data.parent
     if not (folder / series_table.TABLE).is_file():
         _log.info("No %s beside the data table: the artifact judges single slices only.", series_table.TABLE)
         return
-    series = other_series(series_table.split_series(folder, "val"), job.without)
-    entry = series_fit.fit(series, series_fit.read(load_model(job.out, engine="tensorflow"), series))
-    export.with_series(job.out, job.out, entry)
+    splits = {name: other_series(series_table.split_series(folder, name), job.without) for name in ("val", "test")}
+    model = load_model(job.out, engine="tensorflow")
+    findings = {name: series_fit.read(model, series) for name, series in splits.items()}
+    export.with_series(job.out, job.out, series_fit.fit(splits["val"], findings["val"]))
+    calibration, threshold = read_manifest(job.out).series, model.manifest.threshold
+    assert calibration is not None
+    for name, series in splits.items():
+        found = series_report.evaluate(calibration, series, findings[name], threshold=threshold)
+        export.record_series(job.out, found, split=name)
 
 
 def learn(job: Job, rows: list[Row], *, dropped: dict[str, int]) -> export.Run:

@@ -2,11 +2,12 @@
 
 The network remembers training patients, so they cannot serve. The pooling (how far a cell is averaged along the series,
 how sharply the slices are pooled, what a small section of the head weighs) is chosen by log loss, each patient judged
-by a line fitted without that patient. There are few patients, so only three numbers are fitted, and Platt's smoothed
-targets (`ml.training.calibration.platt_fit`) keep the line from overconfidence.
+by a line fitted without that patient, among those that say nearly the same of every second, third … slice as of all.
+There are few patients, so only four numbers are fitted, and Platt's smoothed targets
+(`ml.training.calibration.platt_fit`) keep the line from overconfidence.
 
-`python -m ml fit-series` runs it; the manifest's `series.facts.candidates` has the loss of every candidate, and of the
-plain mean and maximum of the slices.
+`python -m ml fit-series` runs it; the manifest's `series.facts` has loss and drift of every candidate, and of the plain
+mean and maximum of the slices.
 """
 
 from collections.abc import Sequence
@@ -29,15 +30,18 @@ from ml.training import metrics
 from ml.training.calibration import operating_point
 from ml.training.calibration.platt_fit import fit_platt, platt_targets
 from ml.training.calibration.resampling import draw_counts
-from ml.training.calibration.series_examples import VARIANTS, Example, examples
+from ml.training.calibration.series_examples import THINNED, VARIANTS, WHOLE, Example, examples
 from ml.training.data.series_table import WholeSeries
 from ml.training.metrics import Floats, Ints
 
-SHARPNESS = (0.5, 1.0, 2.0, 3.0)
+SHARPNESS = (1.0, 2.0, 3.0, 5.0)
 DEPTHS = (0.02, 0.04, 0.06)
-SIZES = (0.0, 2.0, 4.0)
+SIZES = (0.0, 4.0, 8.0)
+LEAST = (0.0, 0.7, 1.0)
 """Candidates for the numbers of a `CellPooling`. Each looks at neighbors: on the few healthy heads of a validation
 split, a form that does not may win by chance, and it is the healthy heads with scattered alarms that it gets wrong."""
+MAX_DRIFT = 0.2
+"""Of a candidate, on the scale of the fitted line's logits: what every n-th slice may change, root mean square."""
 PLAIN: dict[str, Pooling] = {
     "mean": NeighborPooling(1e-3, 0.0),
     "log-mean-exp": NeighborPooling(0.5, 0.0),
@@ -91,13 +95,17 @@ def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
         patients = {one.subject for one in used if one.tumor == tumor}
         if len(patients) < 3:
             raise SeriesError(f"Only {len(patients)} patients have series {word} a tumor; three are needed.")
-    forms = PLAIN | {f"{s}, {d}, {z}": CellPooling(s, d, z) for s, d, z in product(SHARPNESS, DEPTHS, SIZES)}
+    numbers = product(SHARPNESS, DEPTHS, SIZES, LEAST)
+    forms = PLAIN | {", ".join(map(str, four)): CellPooling(*four) for four in numbers}
     scores = {name: _scores(used, findings, form) for name, form in forms.items()}
     held_out = {name: _held_out(used, logits) for name, logits in scores.items()}
     truth, weights = _truth(used), np.array([one.weight for one in used])
     losses = {name: _loss(truth, held_out[name], weights) for name in forms}
-    best = min((name for name in forms if name not in PLAIN), key=lambda name: losses[name])
-    slope, intercept = _line(scores[best], truth, weights)
+    lines = {name: _line(scores[name], truth, weights) for name in forms}
+    drifts = {name: abs(lines[name][0]) * _drift(used, scores[name]) for name in forms}
+    steady = {name for name in forms if drifts[name] <= MAX_DRIFT}
+    best = min((name for name in forms if name not in PLAIN), key=lambda name: (name not in steady, losses[name]))
+    slope, intercept = lines[best]
     if slope <= 0:
         raise SeriesError(f"The validation series do not rise with tumor: the fitted slope is {slope}.")
     judged = held_out[best]
@@ -111,6 +119,7 @@ def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
         "sharpness": form.sharpness,
         "depth": form.depth,
         "size": form.size,
+        "least": form.least,
         "slope": round(slope, _DIGITS),
         "intercept": round(intercept, _DIGITS),
         "threshold": point.threshold,
@@ -127,6 +136,7 @@ def fit(series: Sequence[WholeSeries], findings: Findings) -> dict[str, Any]:
             "sensitivity_target": point.target,
             "uncertain_error": band.error,
             "candidates": {name: round(loss, 4) for name, loss in losses.items()},
+            "drifts": {name: round(drift, 4) for name, drift in drifts.items()},
             "cross_validated": {variant: _rates(used, judged, variant, point.threshold) for variant in VARIANTS},
         },
     }
@@ -139,6 +149,17 @@ def _is_judged(slices: Sequence[SliceOutcome]) -> bool:
 
 def _scores(used: Sequence[Example], findings: Findings, form: Pooling) -> Floats:
     return np.array([pool(outcomes(one, findings), form).logit for one in used])
+
+
+def _drift(used: Sequence[Example], scores: Floats) -> float:
+    """By how much every second, third … slice moves the score of all slices, root mean square; 0 without any."""
+    whole = {one.series.key: score for one, score in zip(used, scores, strict=True) if one.variant == WHOLE}
+    moved = [
+        score - whole[one.series.key]
+        for one, score in zip(used, scores, strict=True)
+        if one.variant == THINNED and one.series.key in whole
+    ]
+    return float(np.sqrt(np.mean(np.square(moved)))) if moved else 0.0
 
 
 def _held_out(used: Sequence[Example], scores: Floats) -> Floats:

@@ -13,7 +13,7 @@ _SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 OUT_OF_SCOPE = (
     "Diagnosis, screening, triage, or anything that decides on a patient without a person who reads the whole study.",
     "Images other than MRI slices of a brain, single or in one series: CT, other body parts, montages.",
-    "Children, postoperative brains, and findings other than tumor; the data marks none of them.",
+    "Children, postoperative brains, and findings other than tumor: few images or none are behind its answers there.",
     "Outlines: the heat map says where to look; it is no segmentation.",
 )
 
@@ -148,9 +148,7 @@ def _again(training: dict[str, Any]) -> str:
     return f"""## Make it again
 
     {training["command"]}
-    python -m ml evaluate --data folder --split test --json
-    python -m ml compare --data folder --out docs/figures/comparison.json
-    python -m ml card --out docs/model-card.md
+    python -m ml card --model var/trained --out var/model-card.md
 
 Seed {training["seed"]}, {training["copies"]} images and copies, {len(training["sections"])} sections, precision \
 {training["precision"]}. See [training](training.md)."""

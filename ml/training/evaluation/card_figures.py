@@ -36,7 +36,7 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
         "the tumor type, if known. `on the tumor`: how often the hottest point lies in the table's box or mask.",
         tables.markdown(test),
         "\n".join(_alone(test)),
-        *_strata("By plane, if known:", test.get("planes"), of="plane"),
+        *_strata(_by_plane(test), test.get("planes"), of="plane"),
         *_strata("By height in the head, axial slices of whole series:", test.get("heights"), of="height"),
         "Read the single sources, not the pooled line. If a source has one class only, recognizing the source is as "
         "good as recognizing the tumor, and the pooled figures reward it. " + _hardest(test),
@@ -52,6 +52,11 @@ def _figures(test: dict[str, Any], validation: dict[str, Any] | None) -> str:
     if validation:
         parts += ["On the validation split, which chose calibration and operating point:", tables.markdown(validation)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _by_plane(test: dict[str, Any]) -> str:
+    known, all_ = sum(one["tumor"] for one in test.get("planes", {}).values()), test["sources"][POOLED]["tumor"]
+    return f"By plane, where the table names it, as for {known} of {all_} images with a tumor:"
 
 
 def _strata(title: str, found: dict[str, Any] | None, *, of: str) -> list[str]:
@@ -132,7 +137,8 @@ def _calibration(fitted: dict[str, Any] | None, test: dict[str, Any] | None) -> 
             )
             parts.append(
                 f"The error of each source by a fit without it: {errors}. It includes the source's own proportion of "
-                "tumors, which no fit to other sources can know."
+                "tumors, which no fit to other sources can know. Only the curve was fitted without the source; the "
+                "network had learned from it."
             )
     if test:
         pooled = test["sources"][POOLED]
@@ -209,7 +215,12 @@ def _gate(facts: dict[str, Any], test: dict[str, Any] | None) -> str:
         reasons = ", ".join(f"{code} {n}" for code, n in pooled["reasons"].items()) or "none"
         parts.append(f"Brain slices of the test split refused: {figure(pooled['share'])} ({reasons}).")
         if others := test["not_brain"]:
-            parts.append(f"Other images of the test split refused: {figure(others[POOLED]['refused'])}.")
+            kinds = ", ".join(
+                f"{name} {round(one['refused']['value'] * one['n'])} of {one['n']}"
+                for name, one in others.items()
+                if name != POOLED
+            )
+            parts.append(f"Other images of the test split refused: {figure(others[POOLED]['refused'])} ({kinds}).")
     return "\n\n".join(parts)
 
 

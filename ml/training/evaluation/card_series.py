@@ -32,7 +32,7 @@ def _by_cell(entry: dict[str, Any], line: str) -> list[str]:
     facts = entry["facts"]
     averaged = (
         "each cell of their maps is averaged with the same cell of the slices around (a Gaussian of "
-        f"{entry['depth']:.0%} of the series), "
+        f"{entry['depth']:.0%} of the series{_least(entry)}), "
         if entry["depth"]
         else ""
     )
@@ -47,6 +47,10 @@ def _by_cell(entry: dict[str, Any], line: str) -> list[str]:
         "from the tumor; and the thirds of healthy heads. With so few patients the intervals say less than they seem "
         "to. A series of fewer than twelve slices is always called uncertain.",
     ]
+
+
+def _least(entry: dict[str, Any]) -> str:
+    return f", at least {entry['least']:g} of a slice" if entry.get("least") else ""
 
 
 def _of_neighbors(entry: dict[str, Any], line: str) -> list[str]:

@@ -23,7 +23,7 @@ ALL = "all"
 def evaluate(
     calibration: SeriesCalibration, series: Sequence[WholeSeries], findings: Findings, *, threshold: float
 ) -> dict[str, Any]:
-    """JSON-ready figures of whole series, all, by source and by sequence, and of what is cut from them.
+    """JSON-ready figures of whole series, all, by source, sequence and plane, and of what is cut from them.
 
     threshold: from which a single slice is called tumor. Refused series are counted, and are in no other figure.
     """
@@ -34,6 +34,8 @@ def evaluate(
         strata[name] = [one for one in whole if one.series.source == name]
     for name in sorted({one.series.sequence for one in whole} - {""}):
         strata[name] = [one for one in whole if one.series.sequence == name]
+    for name in sorted({one.series.plane for one in whole} - {""}):
+        strata[name] = [one for one in whole if one.series.plane == name]
     strata |= {variant: [one for one in made if one.variant == variant] for variant in (THINNED, FREE, PART)}
     return {name: _figures(calibration, members, findings, threshold) for name, members in strata.items()}
 
@@ -55,11 +57,14 @@ def _figures(
     ill, well, both = "no series with a tumor", "no series without a tumor", "only one class"
     return {
         "patients": len(set(patients)),
+        "patients_with_tumor": len(set(patients[truth == 1])),
+        "patients_without": len(set(patients[truth == 0])),
         "series": len(kept),
         "refused": len(members) - len(kept),
         "sensitivity": measure(patients, lambda i: metrics.sensitivity(truth[i], called[i]), ill),
         "specificity": measure(patients, lambda i: metrics.specificity(truth[i], called[i]), well),
         "uncertain": rate(patients, unsure, "no series"),
+        "certain_and_wrong": rate(patients, (called != truth) * (1 - unsure), "no series"),
         "auroc": measure(patients, lambda i: metrics.auroc(truth[i], scores[i]), both),
         "calibration_error": measure(patients, lambda i: metrics.calibration_error(truth[i], scores[i]), "no series"),
         "auroc_of_mean": measure(patients, lambda i: metrics.auroc(truth[i], mean[i]), both),

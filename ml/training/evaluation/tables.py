@@ -37,6 +37,7 @@ _OF_SERIES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
     "uncertain": "uncertain",
+    "certain_and_wrong": "wrong and not uncertain",
     "auroc": "AUROC",
     "calibration_error": "calibration error",
     "auroc_of_mean": "AUROC of the mean",
@@ -52,12 +53,19 @@ def series_table(found: dict[str, Any]) -> str:
     A dash means not measured, and a figure that none has is left out, as in manifests of earlier versions.
     """
     measured = {key: title for key, title in _OF_SERIES.items() if any(key in numbers for numbers in found.values())}
-    head = ["series of", "patients", "series", "refused", *measured.values()]
+    head = ["series of", "patients (tumor / none)", "series", "refused", *measured.values()]
     lines = [line(head), line(["---"] * len(head))]
     for name, numbers in found.items():
-        cells = [name, *(str(numbers.get(key, "–")) for key in ("patients", "series", "refused"))]
+        cells = [name, _patients(numbers), *(str(numbers.get(key, "–")) for key in ("series", "refused"))]
         lines.append(line(cells + [figure(numbers[key]) if key in numbers else "–" for key in measured]))
     return "\n".join(lines)
+
+
+def _patients(numbers: dict[str, Any]) -> str:
+    """`15 (13 / 2)`; a tumor patient's stretch without one counts among those without."""
+    if "patients_without" not in numbers:
+        return str(numbers.get("patients", "–"))
+    return f"{numbers['patients']} ({numbers['patients_with_tumor']} / {numbers['patients_without']})"
 
 
 def types(summary: dict[str, Any]) -> str:

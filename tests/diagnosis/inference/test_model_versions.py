@@ -16,7 +16,7 @@ from ml.inference.registry import FORMAT
 from ml.model import training_hashes
 from ml.model.calibration import Calibration
 from ml.preprocess import VERSION
-from tests.factories import ModelVersionFactory
+from tests.factories import ModelVersionFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,18 @@ def test_an_upgrade_to_a_folder_of_another_name_does_so_too(tmp_path: Path, monk
     monkeypatch.setattr("ml.inference.registry.DEFAULT_ARTIFACT", artifact(tmp_path / "shipped-2"))
     new = model_versions.register_default()
     assert model_versions.active() == new != gone
+
+
+def test_an_upgrade_leaves_stored_results_as_their_model_made_them(tmp_path: Path, monkeypatch: Any) -> None:
+    """The old model told three types apart, the new one four: a result keeps its own, and names its model."""
+    types = {"glioma": 0.2, "meningioma": 0.7, "pituitary": 0.1}
+    old = ModelVersionFactory(active=True, path=str(tmp_path / "shipped-1"))
+    stored = PredictionFactory(model_version=old, type_probabilities=types)
+    monkeypatch.setattr("ml.inference.registry.DEFAULT_ARTIFACT", artifact(tmp_path / "shipped-2"))
+    assert model_versions.register_default() == model_versions.active() != old
+    stored.refresh_from_db()
+    assert (stored.model_version, stored.type_probabilities, stored.listed_type) == (old, types, "meningioma")
+    assert [name for name, _ in stored.ranked_types] == ["meningioma", "glioma", "pituitary"]
 
 
 def test_a_broken_model_from_elsewhere_is_not_replaced(tmp_path: Path, monkeypatch: Any) -> None:

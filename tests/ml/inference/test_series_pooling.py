@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ml.inference.registry import read_manifest
 from ml.inference.series_pooling import SliceOutcome, head_sizes, log_mean_exp, pool
 from ml.model.heads import CELLS
 from ml.model.series_calibration import CellPooling, NeighborPooling
@@ -66,6 +67,32 @@ def test_every_nth_slice_gives_what_all_give() -> None:
     thin = head(180, (0.4, 0.6, (5, 7)))
     for step in (2, 3, 5, 9):
         assert pool(thin[::step], PLACES).logit == pytest.approx(pool(thin, PLACES).logit, abs=0.6)
+
+
+@pytest.mark.parametrize("ill", [[(0.4, 0.6, (5, 7))], []], ids=["tumor", "none"])
+def test_the_shipped_rule_calls_thick_and_thin_slices_alike(ill: list[tuple[float, float, tuple[int, int]]]) -> None:
+    """The numbers of the shipped model, on drawn maps: 180 slices, every n-th of them, and 15 thick ones."""
+    rule = read_manifest().series
+    assert rule is not None
+    thin = head(180, *ill)
+    series = [thin, *(thin[step // 2 :: step] for step in (2, 3, 5, 9)), head(15, *ill)]
+    all_, *others = (rule.probability(pool(one, rule.pooling).logit) for one in series)
+    for probability in (all_, *others):
+        assert (probability >= rule.threshold) == bool(ill)
+        assert probability == pytest.approx(all_, abs=0.15)
+
+
+def test_a_least_width_gives_slices_of_a_short_series_their_neighbors() -> None:
+    """Two of fifteen slices show a tumor, in one place or in two; a percent of fifteen is no neighbor."""
+    here, there = (head(15), head(15))
+    here[7], here[8] = outcome((5, 7)), outcome((5, 7))
+    there[7], there[8] = outcome((5, 7)), outcome((9, 2))
+    gain = [
+        pool(here, rule).logit - pool(there, rule).logit
+        for rule in (CellPooling(2.0, 0.01, 0.0), CellPooling(2.0, 0.01, 0.0, least=0.7))
+    ]
+    assert gain[0] == pytest.approx(0.0, abs=0.05)
+    assert gain[1] > 0.5
 
 
 def test_a_small_section_of_the_head_weighs_less() -> None:

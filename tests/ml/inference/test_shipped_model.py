@@ -8,6 +8,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,9 +37,9 @@ def test_it_is_small_enough_to_ship(model: Model) -> None:
     assert model.manifest.file("weights").stat().st_size <= MAX_BYTES
 
 
-def test_split(data: Path, source: str) -> list[dict[str, str]]:
+def test_split(data: Path, source: str, *, table: str = "scans.csv") -> list[dict[str, str]]:
     """Rows of one source of the test split: no image or patient of them was trained on."""
-    with (data / "scans.csv").open(newline="") as stream:
+    with (data / table).open(newline="") as stream:
         return [row for row in csv.DictReader(stream) if row["split"] == "test" and row["source"] == source]
 
 
@@ -110,6 +111,20 @@ def test_other_images_are_refused_and_brains_are_not(model: Model, real_data: Pa
     assert np.mean([analyze(model, path).outcome == "refused" for path in others]) >= 0.8
     brains = [real_data / row["path"] for row in test_split(real_data, "tcga-lgg")[::16]]
     assert np.mean([analyze(model, path).outcome == "refused" for path in brains]) <= 0.1
+
+
+def test_pictures_of_ct_emission_microscopy_and_phantoms_are_refused(model: Model, real_data: Path) -> None:
+    """A sample of each kind; a picture of a CT carries no header that says so."""
+    if not (real_data / "scans-v2.csv").is_file():
+        pytest.skip("needs pictures of other kinds: scans-v2.csv is not there")
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for row in test_split(real_data, "not-brain-mri-2", table="scans-v2.csv"):
+        kinds[Path(row["path"]).name.partition("--")[0]].append(row["path"])
+    assert set(kinds) >= {"head_ct", "head_pet", "head_spect", "microscopy"}
+    chosen = [path for paths in kinds.values() for path in paths[:: max(1, len(paths) // 6)]]
+    passed = {path for path in chosen if analyze(model, real_data / path).outcome != "refused"}
+    assert len(passed) <= len(chosen) // 20, passed
+    assert not [path for path in passed if "head_ct--" in path]
 
 
 def test_it_is_loaded_once(model: Model) -> None:

@@ -18,7 +18,13 @@ NEW = {"method": BY_CELL, "depth": 0.04, "size": 2.0, **COMMON}
 
 
 @pytest.mark.parametrize(
-    ("entry", "pooling"), [(OLD, NeighborPooling(2.0, 0.0)), (NEW, CellPooling(2.0, 0.04, 2.0))], ids=["old", "new"]
+    ("entry", "pooling"),
+    [
+        (OLD, NeighborPooling(2.0, 0.0)),
+        (NEW, CellPooling(2.0, 0.04, 2.0, least=0.0)),
+        (NEW | {"least": 0.7}, CellPooling(2.0, 0.04, 2.0, least=0.7)),
+    ],
+    ids=["of neighbors", "by cell", "with a least width"],
 )
 def test_either_method_is_read_and_its_facts_are_ignored(
     entry: dict[str, object], pooling: NeighborPooling | CellPooling
@@ -49,7 +55,13 @@ def test_an_unusable_entry_is_refused(entry: dict[str, object], wrong: dict[str,
 
 @pytest.mark.parametrize(
     ("entry", "wrong"),
-    [(OLD, {"neighbors": 1.5}), (NEW, {"depth": -0.1}), (NEW, {"depth": 0.5}), (NEW, {"size": math.nan})],
+    [
+        (OLD, {"neighbors": 1.5}),
+        (NEW, {"depth": -0.1}),
+        (NEW, {"depth": 0.5}),
+        (NEW, {"size": math.nan}),
+        (NEW, {"least": -1}),
+    ],
 )
 def test_an_unusable_pooling_is_refused(entry: dict[str, object], wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="series"):

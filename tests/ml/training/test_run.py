@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ml.cli import main
-from ml.inference.registry import read_hashes, read_manifest, read_tensors
-from ml.training import export, fit_heads, run
+from ml.inference.registry import Model, read_hashes, read_manifest, read_tensors
+from ml.training import fit_heads, run
 from ml.training.calibration import series_fit
 from ml.training.calibration.calibrate import calibrate
 from ml.training.data import series_table
@@ -24,6 +24,7 @@ from ml.training.settings import NAME, Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 from tests.ml.training import small
+from tests.ml.training.whole_series import findings, split_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -136,7 +137,8 @@ def test_an_artifact_is_tuned_further(
     assert main([*command, "--out", str(out), "--init", str(begun.path)]) == 0
     tuned = read_manifest(out)
     assert tuned.data["training"]["init"] == begun.label
-    assert tuned.data["training"]["command"] == f'make train DATA=folder ARGS="--init {begun.path.name}"'
+    again = f'make train DATA=folder/{table.name} ARGS="--init artifacts/{begun.path.name}"'
+    assert tuned.data["training"]["command"] == again
     assert tuned.digest != begun.digest
     before, after, base = read_tensors(begun), read_tensors(tuned), base_weights("imagenet")
     for name in ("cell/kernel", "type/kernel", "block5_conv3/kernel"):
@@ -161,7 +163,7 @@ def test_a_source_is_left_out_and_judged(table: Path, tmp_path: Path, monkeypatc
     with pytest.raises(Stopped) as stopped:
         main([*command, "--without", "there"])
     name, again = stopped.value.args
-    assert (name, again) == (f"{NAME}-without-there", 'make train DATA=folder ARGS="--without there"')
+    assert (name, again) == (f"{NAME}-without-there", f'make train DATA=folder/{table.name} ARGS="--without there"')
     assert {(row.source, row.split) for row in learned} == {("here", "train"), ("here", "val"), ("there", "test")}
     assert sum(row.source == "there" for row in learned) == 10
     assert main([*command, "--without", "nowhere"]) == 2
@@ -186,21 +188,26 @@ def test_an_artifact_of_other_types_is_not_tuned_further(
 
 
 @pytest.mark.parametrize("table", ["", "data.csv"], ids=["folder", "file"])
-def test_whole_series_are_fitted_through_the_exported_artifact(
-    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_whole_series_are_fitted_and_judged_through_the_exported_artifact(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_model: Model
 ) -> None:
     """With a table of series beside the data table; without one the artifact judges single slices only."""
-    written: list[tuple[Path, Path, dict[str, str]]] = []
-    monkeypatch.setattr(run, "load_model", lambda path, engine: f"model of {path.name}")
-    monkeypatch.setattr(series_table, "split_series", lambda folder, split: [folder, split])
-    monkeypatch.setattr(run, "other_series", lambda series, source: series)
-    monkeypatch.setattr(series_fit, "read", lambda model, series: model)
-    monkeypatch.setattr(series_fit, "fit", lambda series, findings: {"fitted on": findings, "series": series})
-    monkeypatch.setattr(export, "with_series", lambda *given: written.append(given))
-    job = run.Job(tmp_path / table if table else tmp_path, tmp_path / "out", tmp_path, "imagenet", Settings())
-    run._fit_series(job)
-    assert written == []
+    out = fake_model.manifest.path
+    monkeypatch.setattr(run, "load_model", lambda path, engine: fake_model)
+    members = {"val": split_of(4), "test": split_of(3)}
+    monkeypatch.setattr(
+        series_table, "split_series", lambda folder, split: members[split] if folder == tmp_path else []
+    )
+    monkeypatch.setattr(series_fit, "read", lambda model, series: findings(series))
+    job = run.Job(tmp_path / table if table else tmp_path, out, tmp_path, "imagenet", Settings())
+    run._series(job)
+    assert read_manifest(out).series is None
     (tmp_path / "series.csv").touch()
-    run._fit_series(job)
-    out = tmp_path / "out"
-    assert written == [(out, out, {"fitted on": "model of out", "series": [tmp_path, "val"]})]
+    run._series(job)
+    manifest = read_manifest(out)
+    assert manifest.series is not None
+    figures = manifest.data["metrics"]["series"]
+    assert {split: figures[split]["all"]["patients"] for split in figures} == {"val": 8, "test": 6}
+    run._series(replace(job, without="there"))  # all healthy heads
+    figures = read_manifest(out).data["metrics"]["series"]
+    assert {split: figures[split]["all"]["patients"] for split in figures} == {"val": 4, "test": 3}
