@@ -24,7 +24,7 @@ from ml.training.settings import NAME, Settings
 from tests.fakes import open_gate
 from tests.ml.conftest import table_row
 from tests.ml.training import small
-from tests.ml.training.whole_series import findings, split_of
+from tests.ml.training.whole_series import few_candidates, findings, split_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -192,6 +192,7 @@ def test_whole_series_are_fitted_and_judged_through_the_exported_artifact(
     table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_model: Model
 ) -> None:
     """With a table of series beside the data table; without one the artifact judges single slices only."""
+    few_candidates(monkeypatch)
     out = fake_model.manifest.path
     monkeypatch.setattr(run, "load_model", lambda path, engine: fake_model)
     members = {"val": split_of(4), "test": split_of(3)}

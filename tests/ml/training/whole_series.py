@@ -3,12 +3,23 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ml.inference.series_pooling import SliceOutcome
 from ml.model.heads import CELLS
+from ml.training.calibration import series_fit
 from ml.training.data.series_table import WholeSeries
 
 TYPES = {"glioma": 0.7, "meningioma": 0.1, "pituitary": 0.1, "other": 0.1}
+
+
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit four forms instead of a hundred."""
+    monkeypatch.setattr(series_fit, "SHARPNESS", (1.0, 2.0))
+    monkeypatch.setattr(series_fit, "DEPTHS", (0.0, 0.04))
+    monkeypatch.setattr(series_fit, "SIZES", (0.0,))
+    monkeypatch.setattr(series_fit, "LEAST", (0.0,))
+    monkeypatch.setattr(series_fit, "RESAMPLES", 20)
 
 
 def series(

@@ -17,7 +17,7 @@ from ml.training.calibration.series_examples import FREE, PART, THINNED, WHOLE, 
 from ml.training.calibration.series_fit import SeriesError, outcomes
 from ml.training.data.series_table import COLUMNS
 from ml.training.evaluation import series_report
-from tests.ml.training.whole_series import findings, series, split_of
+from tests.ml.training.whole_series import few_candidates, findings, series, split_of
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +25,8 @@ REFUSED = SliceOutcome(False, reason="not_brain", message="It shows no brain.")
 
 
 @pytest.fixture(autouse=True)
-def _few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(series_fit, "SHARPNESS", (1.0, 2.0))
-    monkeypatch.setattr(series_fit, "DEPTHS", (0.0, 0.04))
-    monkeypatch.setattr(series_fit, "SIZES", (0.0,))
-    monkeypatch.setattr(series_fit, "LEAST", (0.0,))
-    monkeypatch.setattr(series_fit, "RESAMPLES", 20)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_candidates(monkeypatch)
 
 
 def test_the_entry_is_what_the_registry_reads() -> None:

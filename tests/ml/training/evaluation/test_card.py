@@ -22,7 +22,7 @@ from ml.training.evaluation.documents import DocumentError, Documents
 from ml.training.evaluation.report import report
 from ml.training.evaluation.scored import scored
 from tests.ml.training.simulated import analysis, population, row
-from tests.ml.training.whole_series import findings, split_of
+from tests.ml.training.whole_series import few_candidates, findings, split_of
 
 pytestmark = pytest.mark.slow
 
@@ -237,7 +237,10 @@ def test_figures_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
     assert Documents.read(tmp_path).comparison is None
 
 
-def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(full: Manifest) -> None:
+def test_it_tells_how_series_are_judged_and_what_was_measured_of_them(
+    full: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few_candidates(monkeypatch)
     assert "## Whole series" not in card(full, documents())
     members = split_of(4)
     entry = series_fit.fit(members, findings(members))
