@@ -26,7 +26,7 @@ from ml.model.heads import Heads
 from ml.model.series_calibration import SeriesCalibration
 from ml.model.training_hashes import TrainingHashes
 
-DEFAULT_ARTIFACT = Path(__file__).resolve().parents[1] / "artifacts" / "vgg16-cells-5"
+DEFAULT_ARTIFACT = Path(__file__).resolve().parents[1] / "artifacts" / "vgg16-cells-6"
 FORMAT = 2
 """Of the manifest; an artifact of another format is refused."""
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-NAME = "vgg16-cells-5"
+NAME = "vgg16-cells-6"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ Forward = Callable[[Square], NDArray[np.float32]]
 """From squares (N, 224, 224), 0 to 255, to the pooled maps of block 3 (N, 28, 28, 256)."""
 
 PER_SOURCE = 60
-"""Maximum number of images per source of brains; each is used as it is, augmented, and perturbed, four times in all."""
+"""Maximum number of images per source of brains; each is used as it is, augmented, and perturbed, five times in all."""
 LEARNED = 200
 """Maximum number of copies per source that are added from those the detector learned from."""
 TEMPLATE = 24
