@@ -114,8 +114,10 @@ def _origin(training: dict[str, Any]) -> str:
         "ignores this puts such twins into training and test data and reports memory as skill. Here every group of",
         f"the table, a patient or a cluster of near-duplicates, is in one split only ({groups}),",
         "and training refuses any other table.",
-        f"Copies that the groups miss were dropped: {left_out['train']} training images that match a validation or",
-        f"test image, and {left_out['val']} validation images that match a test image.",
+        f"Copies that the groups miss and whose hashes match were dropped: {left_out['train']} training images that",
+        f"match a validation or test image, and {left_out['val']} validation images that match a test image.",
+        "Copies that are cropped or sharpened further may remain;",
+        "[the audit](training.md#auditing-a-table) of the table names those it finds.",
         "Augmentation is applied after the split, to training images only.",
     ]
     return "\n".join(lines)
