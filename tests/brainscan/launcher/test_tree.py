@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,21 +36,41 @@ _WITH_CHILD = "sh -c 'sleep 600 & echo child $!; wait'"
 _STUBBORN = "sh -c 'trap \"\" TERM INT; echo deaf; while :; do sleep 0.1; done'"
 
 
-def _start(folder: Path, **programs: str) -> subprocess.Popen[str]:
+@contextmanager
+def _start(folder: Path, **programs: str) -> Iterator[subprocess.Popen[str]]:
+    """The launcher with these programs. It is killed if the test fails, and fails the test after a minute."""
     procfile = folder / "Procfile"
     procfile.write_text("".join(f"{name}: {command}\n" for name, command in programs.items()))
     command = [sys.executable, "-c", _RUN, str(procfile)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    ) as run:
+        limit = threading.Timer(60, run.kill)
+        limit.start()
+        try:
+            yield run
+            run.wait()
+            assert limit.is_alive(), "it did not end by itself"
+        finally:
+            limit.cancel()
+            run.kill()
 
 
 def _read_until(run: subprocess.Popen[str], text: str) -> str:
+    return _read_all(run, text)[0]
+
+
+def _read_all(run: subprocess.Popen[str], *texts: str) -> list[str]:
+    """The first line with each text. Programs print in any order, so the lines may come in any."""
     assert run.stdout is not None
+    found: dict[str, str] = {}
     for line in run.stdout:
-        if text in line:
-            return line
-    raise AssertionError(f"{text!r} was never printed")
+        for text in texts:
+            if text in line:
+                found.setdefault(text, line)
+        if len(found) == len(texts):
+            return [found[text] for text in texts]
+    raise AssertionError(f"{set(texts) - set(found)} was never printed")
 
 
 def _ended(pid: int) -> bool:
@@ -79,7 +102,7 @@ def test_a_signal_ends_all_programs(tmp_path: Path, signum: int) -> None:
 
 def test_a_program_that_ends_is_started_again_and_the_others_go_on(tmp_path: Path) -> None:
     with _start(tmp_path, one="sh -c 'echo first $$; exec sleep 600'", two=_WITH_CHILD) as run:
-        before = [int(_read_until(run, "first").split()[-1]), int(_read_until(run, "child").split()[-1])]
+        before = [int(line.split()[-1]) for line in _read_all(run, "first", "child")]
         os.kill(before[0], signal.SIGKILL)
         assert "ended with status -9" in _read_until(run, "ended")
         again = int(_read_until(run, "first").split()[-1])
